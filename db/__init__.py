@@ -1,0 +1,1 @@
+"""The ledger: tables, migrations, and the only functions that touch them."""

@@ -1,0 +1,164 @@
+"""What goes into the ledger and what comes out of it; ORM rows never leave `db`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sdq.recipes import Recipe
+from sdq.variants import Variant, _Word
+
+#: What JSON can hold; a user's own per-line fields.
+JSON = Any
+
+
+class BatchState(_Word):
+    """What the user wants of a batch."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+
+
+class ImageStatus(_Word):
+    """What became of an image; one that nobody has tried yet has no row."""
+
+    DRAWING = "drawing"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedEntry:
+    """One recipe of a submission with its seeds; fields are the user's own (custom_id, tags, meta)."""
+
+    recipe: Recipe
+    seeds: Sequence[int]
+    fields: Mapping[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchPlan:
+    """A submission before anything is stored.
+
+    name: the user's, or None to let the ledger find one from `source_name`. key: hash of the expanded plan.
+    source: the absolute path of the prompt file(s), ``-`` for standard input or ``--prompt``.
+    """
+
+    name: str | None
+    source_name: str
+    source: str
+    key: str
+    entries: Sequence[PlannedEntry]
+    options: Mapping[str, JSON] = field(default_factory=dict)
+    slice_size: int = 25
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceRef:
+    """Just enough of a slice to queue it."""
+
+    id: int
+    variant: Variant
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """What a submission added: images are new to the batch, known to it already, or drawn before (for any batch)."""
+
+    batch_id: int
+    batch_name: str
+    images_new: int
+    images_known: int
+    images_drawn: int
+    slices: Sequence[SliceRef]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """The unit of dispatch: a recipe and at most `slice_size` seeds. `entry` counts a batch's recipes from 1."""
+
+    id: int
+    batch_id: int
+    batch_name: str
+    batch_state: BatchState
+    entry: int
+    recipe_id: int
+    recipe: Recipe
+    seeds: tuple[int, ...]
+    fields: Mapping[str, JSON]
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineRecord:
+    """Where images were drawn: one row per started engine, referred to by its images."""
+
+    worker: str
+    host: str
+    pid: int
+    pipeline: str
+    runtime: str
+    compute_unit: str
+    precision: str
+    versions: Mapping[str, str]
+    os: str
+    chip: str
+    load_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRecord:
+    """A finished image: its file (path relative to the output root) and how long everything took."""
+
+    recipe_id: int
+    seed: int
+    slice_id: int
+    engine_id: int
+    path: str
+    size_bytes: int
+    sha256: str
+    pixels_sha256: str
+    truncated_tokens: int
+    nsfw_flagged: bool | None
+    concept_scores: Mapping[str, float]
+    queue_wait_ms: float
+    text_encode_ms: float
+    denoise_ms: float
+    num_unet_calls: int
+    decode_ms: float
+    safety_ms: float
+    encode_ms: float
+    save_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedImage:
+    """An image that is given up, for reports."""
+
+    batch_name: str
+    entry: int
+    prompt: str
+    seed: int
+    attempts: int
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchStatus:
+    """A batch as `sdq status` shows it; counts are of images. Times are UTC."""
+
+    id: int
+    name: str
+    state: BatchState
+    source: str
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    total: int
+    completed: int
+    failed: int
+    images_per_hour: float | None
+    eta_s: float | None

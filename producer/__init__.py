@@ -1,0 +1,1 @@
+"""Plans: prompt files -> recipes and slices -> ledger rows -> Redis."""

@@ -1,0 +1,136 @@
+"""Every error that sdq raises on purpose, and the exit code that each one becomes.
+
+A message is one sentence that says what happened and to what, and then what to do about it. Foreign exceptions are
+translated where they enter, so that nothing above has to know redis-py, SQLAlchemy or ONNX Runtime.
+
+    SdqError                      1   anything below
+    ├── UsageError                2   options that do not fit together
+    ├── InputError               65   bad data: prompt files, model packages, PNGs
+    │   ├── PromptFileError           with file:line, all of them at once
+    │   └── PackageError              an .mlpackage that cannot be read or run
+    ├── InputMissingError        66   a file, model or batch that is not there
+    ├── ServiceUnavailableError  69   Redis or the database (retryable)
+    ├── OutputError              73   a place that cannot be written
+    ├── StorageError             74   disk full, input/output error (retryable)
+    ├── TryAgainError            75   somebody else holds what is needed (retryable)
+    ├── ConfigurationError       78   settings, installation
+    └── DrawError                     one image failed in its engine
+        ├── EngineDiedError           the engine's process ended (retryable)
+        ├── EngineHungError           no step within its deadline (retryable)
+        └── BrokenImageError          NaN or constant pixels (retryable)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+EXIT_OK = 0
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_SOME_IMAGES_FAILED = 3
+EXIT_BAD_INPUT = 65
+EXIT_INPUT_MISSING = 66
+EXIT_UNAVAILABLE = 69
+EXIT_CANNOT_CREATE = 73
+EXIT_IO_ERROR = 74
+EXIT_TRY_AGAIN = 75
+EXIT_CONFIGURATION = 78
+EXIT_SIGINT = 130
+EXIT_SIGTERM = 143
+
+
+class SdqError(Exception):
+    """Anything that sdq reports in one sentence instead of a traceback."""
+
+    exit_code = EXIT_FAILURE
+    retryable = False
+
+
+class UsageError(SdqError):
+    """Options that do not fit together."""
+
+    exit_code = EXIT_USAGE
+
+
+class InputError(SdqError):
+    """Data that cannot be used as it is."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class PromptFileError(InputError):
+    """One or more lines of prompt files that cannot be used; each problem reads ``file:line: what``."""
+
+    SHOWN = 20
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        shown = "\n".join(self.problems[: self.SHOWN])
+        rest = len(self.problems) - self.SHOWN
+        more = f"\n... and {rest} more" if rest > 0 else ""
+        super().__init__(f"{shown}{more}\nNothing was queued.")
+
+
+class PackageError(InputError):
+    """A model folder or an ``.mlpackage`` that is incomplete, damaged or not supported."""
+
+
+class InputMissingError(SdqError):
+    """A file, model, variant or batch that is not there."""
+
+    exit_code = EXIT_INPUT_MISSING
+
+
+class ServiceUnavailableError(SdqError):
+    """Redis or the database cannot be reached."""
+
+    exit_code = EXIT_UNAVAILABLE
+    retryable = True
+
+
+class OutputError(SdqError):
+    """A file or folder that cannot be created."""
+
+    exit_code = EXIT_CANNOT_CREATE
+
+
+class StorageError(SdqError):
+    """The disk is full or does not answer."""
+
+    exit_code = EXIT_IO_ERROR
+    retryable = True
+
+
+class TryAgainError(SdqError):
+    """Somebody else holds what is needed just now."""
+
+    exit_code = EXIT_TRY_AGAIN
+    retryable = True
+
+
+class ConfigurationError(SdqError):
+    """Settings or an installation that cannot work."""
+
+    exit_code = EXIT_CONFIGURATION
+
+
+class DrawError(SdqError):
+    """One image could not be drawn; the slice goes on."""
+
+
+class EngineDiedError(DrawError):
+    """The engine's process ended in the middle of an image."""
+
+    retryable = True
+
+
+class EngineHungError(DrawError):
+    """The engine did not report a step within its deadline and was ended."""
+
+    retryable = True
+
+
+class BrokenImageError(DrawError):
+    """The model gave NaN or one constant colour."""
+
+    retryable = True

@@ -1,0 +1,1 @@
+"""Draws: Redis -> pinned pipelines -> image files -> ledger rows, on Core ML or any machine."""

@@ -1,0 +1,1 @@
+"""Pipelines: from a prompt and a seed to pixels, over any runtime."""

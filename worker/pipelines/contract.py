@@ -1,0 +1,77 @@
+"""What every pipeline gives: one image for a request, the same bytes each time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdq.variants import Scheduler
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRequest:
+    """One image to draw: what changes from image to image within a variant."""
+
+    prompt: str
+    negative_prompt: str
+    seed: int
+    num_inference_steps: int
+    guidance_scale: float
+    scheduler: Scheduler
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnImage:
+    """An image and how long each part of it took.
+
+    pixels: uint8 [height, width, 3], RGB. concept_scores: the safety checker's score per concept, empty without one.
+    truncated_tokens: tokens of the prompt and negative prompt beyond the text encoder's 77 that were cut off.
+    num_unet_calls: U-Net evaluations, which some schedulers need more of than steps.
+    text_encode_ms is 0 when the embeddings of the last image served again.
+    """
+
+    pixels: NDArray[np.uint8]
+    truncated_tokens: int
+    nsfw_flagged: bool | None
+    concept_scores: Mapping[str, float]
+    text_encode_ms: float
+    denoise_ms: float
+    num_unet_calls: int
+    decode_ms: float
+    safety_ms: float
+
+
+#: Called after each U-Net evaluation with how many are done and how many there will be.
+StepReport = Callable[[int, int], None]
+
+
+class Pipeline(Protocol):
+    """A model variant in memory."""
+
+    @property
+    def name(self) -> str:
+        """``builtin`` or ``apple``, recorded with every image."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        ...
+
+    def draw(self, request: ImageRequest, on_step: StepReport) -> DrawnImage:
+        """Draw one image.
+
+        The latents are ``numpy.random.RandomState(seed).randn(1, 4, height // 8, width // 8)`` in float16, unscaled,
+        so that a seed gives the noise that Apple's command line gives. Raises BrokenImageError for NaN or constant
+        pixels, PackageError when the request does not fit the packages (guidance and U-Net batch).
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Runtimes: libraries that load and run `.mlpackage` files."""
