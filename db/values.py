@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from sdq.recipes import Recipe
-from sdq.variants import Variant, _Word
+from sdq.variants import Variant, Word
 
 #: What JSON can hold; a user's own per-line fields.
 JSON = Any
 
 
-class BatchState(_Word):
+class BatchState(Word):
     """What the user wants of a batch."""
 
     ACTIVE = "active"
@@ -22,7 +22,7 @@ class BatchState(_Word):
     CANCELLED = "cancelled"
 
 
-class ImageStatus(_Word):
+class ImageStatus(Word):
     """What became of an image; one that nobody has tried yet has no row."""
 
     DRAWING = "drawing"

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class _Word(str, Enum):
+class Word(str, Enum):
     """A closed set of words that print as themselves (StrEnum needs Python 3.11)."""
 
     __str__ = str.__str__
 
 
-class AttentionImplementation(_Word):
+class AttentionImplementation(Word):
     """Apple's names for the ways in which the U-Net's attention is laid out."""
 
     ORIGINAL = "original"
@@ -21,7 +21,7 @@ class AttentionImplementation(_Word):
     SPLIT_EINSUM_V2 = "split_einsum_v2"
 
 
-class ComputeUnit(_Word):
+class ComputeUnit(Word):
     """Core ML's compute units; runtimes that know only one processor accept all and record what they used."""
 
     ALL = "ALL"
@@ -30,7 +30,7 @@ class ComputeUnit(_Word):
     CPU_ONLY = "CPU_ONLY"
 
 
-class Scheduler(_Word):
+class Scheduler(Word):
     """The diffusion samplers of Apple's command line, by its names."""
 
     DDIM = "DDIM"
