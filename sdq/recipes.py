@@ -62,7 +62,9 @@ class Recipe:
             variant=Variant(
                 model=str(fields["model"]),
                 revision=str(fields["revision"]),
-                attention_implementation=AttentionImplementation(fields["attention_implementation"]),
+                attention_implementation=AttentionImplementation(
+                    fields["attention_implementation"]
+                ),
                 compute_unit=ComputeUnit(fields["compute_unit"]),
             ),
             prompt=str(fields["prompt"]),

@@ -1,0 +1,76 @@
+"""Between the ledger and the queues: what is planned gets queued, and stays queued until it is drawn.
+
+The ledger is the truth. `reconcile` compares its unfinished slices with what Redis holds in every place where a job can
+be, and queues what is missing; so a crash between "committed" and "queued", a lost Redis, and a killed worker all heal by
+the same code. A slice that is queued twice is drawn once: the worker skips images that have their row.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+from db.ledger import Ledger
+from db.values import SliceRef
+from sdq.queues import Queues, redis_errors
+
+#: Enough for a million images to be queued by another process.
+_LOCK_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconciled:
+    """What a reconciliation found missing from the queues and put back; resumed are a dead worker's."""
+
+    requeued: int
+    resumed: int
+
+
+def dispatch(queues: Queues, slices: Iterable[SliceRef]) -> int:
+    """Queue a new submission's slices, all of a variant in one queue; return how many."""
+    count = 0
+    with redis_errors(), queues.dispatch_lock(wait_s=_LOCK_WAIT_S):
+        for variant_key, group in _by_variant(slices):
+            count += queues.enqueue(variant_key, (piece.id for piece in group))
+    return count
+
+
+def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> Reconciled:
+    """Queue every unfinished slice that Redis does not hold.
+
+    Raises TryAgainError when another process is at it.
+    """
+    with redis_errors(), queues.dispatch_lock(wait_s=wait_s):
+        # The ledger first: a slice that finishes in between then looks missing and is queued once more for nothing; the
+        # other way round, one that was just submitted would look missing.
+        unfinished = _all_open_slices(ledger)
+        looked_at = time.time()
+        holdings = queues.holdings()
+        missing = [piece for piece in unfinished if piece.id not in holdings.in_hand]
+        resumed = [piece for piece in missing if piece.id in holdings.abandoned]
+        if holdings.abandoned:
+            queues.forget_popped(holdings.abandoned)
+            queues.forget_dead(before=looked_at)
+        for variant_key, group in _by_variant(missing):
+            pieces = list(group)
+            begun = [piece.id for piece in pieces if piece.id in holdings.abandoned]
+            fresh = [piece.id for piece in pieces if piece.id not in holdings.abandoned]
+            if begun:  # what was begun is finished first
+                queues.enqueue(variant_key, begun, at_front=True)
+            if fresh:
+                queues.enqueue(variant_key, fresh)
+        return Reconciled(requeued=len(missing), resumed=len(resumed))
+
+
+def _all_open_slices(ledger: Ledger) -> list[SliceRef]:
+    found: list[SliceRef] = []
+    while page := ledger.open_slices(after_id=found[-1].id if found else 0):
+        found += page
+    return found
+
+
+def _by_variant(slices: Iterable[SliceRef]) -> Iterable[tuple[str, Iterable[SliceRef]]]:
+    ordered = sorted(slices, key=lambda piece: (piece.variant.key, piece.id))
+    return groupby(ordered, key=lambda piece: piece.variant.key)
