@@ -1,0 +1,103 @@
+"""An `.mlpackage` folder: where its model and its weights lie, as `Manifest.json` says.
+
+Layout: https://apple.github.io/coremltools/docs-guides/source/convert-to-ml-program.html
+
+    X.mlpackage/Manifest.json
+    X.mlpackage/Data/com.apple.CoreML/model.mlmodel
+    X.mlpackage/Data/com.apple.CoreML/weights/weight.bin
+
+Paths in the manifest and in the model never lead outside the package. Links do: download caches keep the large files
+elsewhere and link to them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from sdq.errors import InputMissingError, PackageError
+
+_MODEL_PATH_PREFIX = "@model_path/"
+_AGAIN = "copy or download the package again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package:
+    """A package whose manifest names a model that is there; its contents are not read yet."""
+
+    path: Path
+    model: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @classmethod
+    def open(cls, path: Path) -> Package:
+        """Find the model of the package at `path`.
+
+        Raises InputMissingError when there is no such folder, PackageError when it is not a whole package.
+        """
+        if not path.exists():
+            raise InputMissingError(f"{path} does not exist; check the model's folder.")
+        if path.suffix == ".mlmodelc":
+            raise PackageError(
+                f"{path} is a compiled model, which only Core ML reads; use the .mlpackage instead "
+                f"(on Apple's Hub pages it is under packages/, not compiled/)."
+            )
+        manifest = path / "Manifest.json"
+        if not manifest.is_file():
+            raise PackageError(f"{path} is not a whole .mlpackage (no Manifest.json); {_AGAIN}.")
+        model = path / "Data" / _inside(_model_path(manifest), manifest)
+        _must_be_whole(model, manifest)
+        return cls(path=path, model=model)
+
+    def blob_file(self, name: str) -> Path:
+        """Return the file that a network means by `name`, such as ``@model_path/weights/weight.bin``.
+
+        Raises PackageError when the name leads outside the package or the file is not there.
+        """
+        file = self.model.parent / _inside(name.removeprefix(_MODEL_PATH_PREFIX), self.model)
+        _must_be_whole(file, self.model)
+        return file
+
+    def content_files(self) -> list[Path]:
+        """Return every file that determines what the network computes, the model first, in a fixed order."""
+        folder = self.model.parent / "weights"
+        weights = sorted(file for file in folder.glob("**/*") if file.is_file())
+        return [self.model, *weights]
+
+
+def _model_path(manifest: Path) -> str:
+    try:
+        document = json.loads(manifest.read_bytes())
+        entry = document["itemInfoEntries"][document["rootModelIdentifier"]]
+        path = entry["path"]
+    except OSError as error:
+        raise PackageError(f"{manifest} cannot be read ({error.strerror}); {_AGAIN}.") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PackageError(f"{manifest} does not say where the model is; {_AGAIN}.") from error
+    if not isinstance(path, str):
+        raise PackageError(f"{manifest} does not say where the model is; {_AGAIN}.")
+    return path
+
+
+def _inside(path: str, said_by: Path) -> PurePosixPath:
+    """Return `path` if it stays below the folder that it is relative to."""
+    relative = PurePosixPath(path)
+    if relative.is_absolute() or ".." in relative.parts or "\0" in path or not relative.parts:
+        raise PackageError(
+            f"{said_by} names {path!r}, which is outside its package; do not use this package."
+        )
+    return relative
+
+
+def _must_be_whole(file: Path, named_by: Path) -> None:
+    if not file.is_file():
+        raise PackageError(f"{file}, named by {named_by.name}, is not there; {_AGAIN}.")
+    with file.open("rb") as stream:
+        start = stream.read(64)
+    if not start:
+        raise PackageError(f"{file} is empty; {_AGAIN}.")
+    if start.startswith(b"version https://git-lfs"):
+        raise PackageError(f"{file} is only a Git LFS pointer; run `git lfs pull` in its folder.")
