@@ -1,0 +1,60 @@
+"""The names of a prompt line's options in every dialect: sdq's, AUTOMATIC1111's, kohya's."""
+
+from __future__ import annotations
+
+from producer.words import did_you_mean, quote
+
+#: Every name that is understood -> the field. A dash may stand for an underscore, and case does not matter.
+NAMES = {
+    "prompt": "prompt",
+    "text": "prompt",
+    "negative_prompt": "negative_prompt",
+    "negative": "negative_prompt",
+    "seed": "seed",
+    "seeds": "seed",
+    "seed_range": "seed",
+    "random_seeds": "random_seeds",
+    "n_iter": "image_count",
+    "num_inference_steps": "num_inference_steps",
+    "steps": "num_inference_steps",
+    "guidance_scale": "guidance_scale",
+    "guidance": "guidance_scale",
+    "cfg_scale": "guidance_scale",
+    "scheduler": "scheduler",
+    "sampler": "scheduler",
+    "sampler_name": "scheduler",
+    "variant": "variants",
+    "variants": "variants",
+    "attention_implementation": "variants",
+    "compute_unit": "compute_unit",
+    "model": "model",
+    "sd_model": "model",
+    "width": "width",
+    "height": "height",
+    "custom_id": "custom_id",
+    "tags": "tags",
+    "meta": "meta",
+}
+#: kohya's one-letter options; only on the lines of a txt file.
+SHORT_NAMES = {
+    "n": "negative_prompt",
+    "w": "width",
+    "h": "height",
+    "s": "num_inference_steps",
+    "d": "seed",
+    "l": "guidance_scale",
+}
+_SUGGESTED = [name for name, field in NAMES.items() if name == field or name in {"variant"}]
+
+
+def field_named(name: str, *, short: bool = False) -> str | None:
+    """Give the field that a name stands for, None for a name that nothing knows."""
+    key = name.strip().lower().replace("-", "_")
+    return SHORT_NAMES.get(key) or NAMES.get(key) if short else NAMES.get(key)
+
+
+def unknown_name(what: str, name: str) -> str:
+    """Give the problem of an unknown option, column or key."""
+    key = name.strip().lower().replace("-", "_")
+    near = did_you_mean(key, NAMES, _SUGGESTED)
+    return f"unknown {what} {quote(name)}{near}"

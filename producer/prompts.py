@@ -1,0 +1,41 @@
+"""A prompt line: one prompt with the options written beside it, whatever the format it came from.
+
+None means "not said here": the submission's own option, then sdq's default, applies. Values are checked for what can
+be known without the model (see `producer.fields`); `producer.plan` checks the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from db.values import JSON
+from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptLine:
+    """One prompt, its options and where it stands.
+
+    source: ``file:line`` for messages. seeds: written on the line. random_seeds: how many to draw at planning.
+    image_count: how many seeds to count up from the submission's first (AUTOMATIC1111's ``n_iter`` without a seed);
+    at most one of these three is set. width, height: pixels. custom_id, tags, meta: the user's own, never used to draw.
+    """
+
+    prompt: str
+    source: str
+    negative_prompt: str | None = None
+    seeds: Sequence[int] | None = None
+    random_seeds: int | None = None
+    image_count: int | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    scheduler: Scheduler | None = None
+    variants: tuple[AttentionImplementation, ...] | None = None
+    compute_unit: ComputeUnit | None = None
+    model: str | None = None
+    width: int | None = None
+    height: int | None = None
+    custom_id: str | None = None
+    tags: tuple[str, ...] = ()
+    meta: Mapping[str, JSON] = field(default_factory=dict)

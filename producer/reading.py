@@ -1,0 +1,150 @@
+"""From prompt files, standard input and prompts on the command line to prompt lines.
+
+All problems of all files are reported together, before anything is planned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from producer.fields import build_line
+from producer.jsonl import read_jsonl
+from producer.lines import STANDARD_INPUT, display_name, read_lines
+from producer.prompts import PromptLine
+from producer.table import read_table
+from producer.txt import read_txt
+from sdq.errors import InputError, PromptFileError, UsageError
+from sdq.variants import Word
+
+#: The most prompts of one submission: bounds memory, about 1 GB at a million.
+MAX_PROMPTS = 1_000_000
+
+
+class PromptFormat(Word):
+    """How a prompt file is written."""
+
+    TXT = "txt"
+    CSV = "csv"
+    TSV = "tsv"
+    JSONL = "jsonl"
+
+
+_ENDINGS = {
+    ".txt": PromptFormat.TXT,
+    ".csv": PromptFormat.CSV,
+    ".tsv": PromptFormat.TSV,
+    ".jsonl": PromptFormat.JSONL,
+    ".ndjson": PromptFormat.JSONL,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptSource:
+    """Where a submission's prompts came from: a short name for batches, and the full text for the record."""
+
+    name: str
+    text: str
+
+
+def read_prompts(
+    paths: Sequence[str | Path] = (),
+    texts: Sequence[str] = (),
+    *,
+    format: PromptFormat | None = None,
+    literal: bool = False,
+    stdin: BinaryIO | None = None,
+) -> list[PromptLine]:
+    """Read the files in order (``-`` is standard input), then the prompts given as `texts`, taken as they are.
+
+    format: of every file; by default each file's ending decides, and standard input is txt. literal: no options in txt
+    files. Raise PromptFileError with all problems, InputMissingError, StorageError, and UsageError for an ending that
+    says nothing.
+    """
+    files = [str(path) for path in paths]
+    formats = [format or _format_of(path) for path in files]
+    if files.count(STANDARD_INPUT) > 1:
+        raise UsageError("standard input (-) can be read only once")
+    problems: list[str] = []
+    lines: list[PromptLine] = []
+    for path, file_format in zip(files, formats, strict=True):
+        found = len(lines) + len(problems)
+        for line in _read_file(path, file_format, literal, problems, stdin):
+            lines.append(line)
+            if len(lines) > MAX_PROMPTS:
+                raise InputError(
+                    f"{line.source}: more than {MAX_PROMPTS:,} prompts; submit them in parts"
+                )
+        if len(lines) + len(problems) == found:
+            problems.append(f"{display_name(path)}:1: there is no prompt in this file")
+    for number, text in enumerate(texts, 1):
+        source = "--prompt" if len(texts) == 1 else f"--prompt {number}"
+        given = build_line({"prompt": text}, source=source, problems=problems)
+        if given is not None:
+            lines.append(given)
+    if problems:
+        raise PromptFileError(problems)
+    if not lines:
+        raise UsageError("no prompts; name a prompt file, or - for standard input, or use --prompt")
+    _check_custom_ids(lines)
+    return lines
+
+
+def describe_source(paths: Sequence[str | Path] = (), texts: Sequence[str] = ()) -> PromptSource:
+    """Name a submission after its first file: ``prompts`` for ``prompts.txt``, else ``stdin`` or ``prompt``."""
+    shown = [
+        STANDARD_INPUT if str(path) == STANDARD_INPUT else str(Path(path).absolute())
+        for path in paths
+    ]
+    if texts:
+        shown.append("--prompt")
+    first = shown[0] if shown else "--prompt"
+    names = {STANDARD_INPUT: "stdin", "--prompt": "prompt"}
+    return PromptSource(name=names.get(first) or Path(first).stem, text="\n".join(shown))
+
+
+def _read_file(
+    path: str,
+    file_format: PromptFormat,
+    literal: bool,
+    problems: list[str],
+    stdin: BinaryIO | None,
+) -> Iterator[PromptLine]:
+    lines = read_lines(path, problems, stdin=stdin)
+    name = display_name(path)
+    if file_format is PromptFormat.TXT:
+        return read_txt(lines, name=name, literal=literal, problems=problems)
+    if file_format is PromptFormat.JSONL:
+        return read_jsonl(lines, name=name, problems=problems)
+    delimiter = "," if file_format is PromptFormat.CSV else "\t"
+    return read_table(lines, name=name, delimiter=delimiter, problems=problems)
+
+
+def _format_of(path: str) -> PromptFormat:
+    if path == STANDARD_INPUT:
+        return PromptFormat.TXT
+    try:
+        return _ENDINGS[Path(path).suffix.lower()]
+    except KeyError:
+        known = ", ".join(PromptFormat)
+        raise UsageError(
+            f"the ending of {path} does not say how it is written; add --format with one of {known}"
+        ) from None
+
+
+def _check_custom_ids(lines: Sequence[PromptLine]) -> None:
+    """Results are joined by custom_id, so one id must not mean two prompts."""
+    first: dict[str, str] = {}
+    problems = []
+    for line in lines:
+        if line.custom_id is None:
+            continue
+        earlier = first.setdefault(line.custom_id, line.source)
+        if earlier is not line.source:
+            problems.append(
+                f"{line.source}: custom_id {line.custom_id!r} is taken by {earlier} already"
+            )
+    if problems:
+        raise PromptFileError(problems)

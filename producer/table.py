@@ -1,0 +1,108 @@
+"""Tables: csv and tsv with a header, a prompt a row, a blank cell for the default.
+
+Columns are the options' names; `meta.NAME` columns are the user's own and come back with the results as they are.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+
+from producer.fields import build_line
+from producer.names import field_named, unknown_name
+from producer.prompts import PromptLine
+from producer.words import quote
+
+MAX_COLUMNS = 500
+_META = "meta."
+
+
+def read_table(
+    lines: Iterable[tuple[int, str]], *, name: str, delimiter: str, problems: list[str]
+) -> Iterator[PromptLine]:
+    """Give the usable rows and add what is wrong with the others to `problems`.
+
+    A header that is wrong ends reading: every row would only repeat its problem.
+    """
+    reader = csv.reader((f"{text}\n" for _, text in lines), delimiter=delimiter, strict=True)
+    columns: list[str] | None = None
+    first_line = 1
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            problems.append(f"{name}:{first_line}: not a table from here on: {error}")
+            return
+        if row is None:
+            return
+        source = f"{name}:{first_line}"
+        first_line = reader.line_num + 1
+        if not any(cell.strip() for cell in row):
+            continue
+        if columns is None:
+            columns = _header(row, source, problems)
+            if columns is None:
+                return
+            continue
+        if len(row) > len(columns):
+            problems.append(
+                f"{source}: {len(row):,} cells in a row of {len(columns)} columns; "
+                "put quotes around a cell that contains the separator"
+            )
+            continue
+        line = build_line(_values(columns, row), source=source, problems=problems)
+        if line is not None:
+            yield line
+
+
+def _values(columns: list[str], row: list[str]) -> dict[str, object]:
+    values: dict[str, object] = {}
+    meta = {}
+    for column, cell in zip(columns, row, strict=False):
+        if not cell.strip():
+            continue
+        if column.startswith(_META):
+            meta[column[len(_META) :]] = cell
+        else:
+            values[column] = cell
+    if meta:
+        values["meta"] = meta
+    return values
+
+
+def _header(row: list[str], source: str, problems: list[str]) -> list[str] | None:
+    """Give each column's field, None after adding what is wrong with the header."""
+    before = len(problems)
+    if len(row) > MAX_COLUMNS:
+        problems.append(f"{source}: {len(row):,} columns; the most is {MAX_COLUMNS}")
+        return None
+    columns: list[str] = []
+    unknown = []
+    for number, cell in enumerate(row, 1):
+        column = cell.strip()
+        if column.lower().startswith(_META):
+            field: str | None = _META + column[len(_META) :]
+        else:
+            field = field_named(column)
+        if field is None or field in {_META, "meta"}:
+            unknown.append(f"{source}: {_unknown(column, number)}")
+        elif field in columns:
+            problems.append(f"{source}: two columns mean {field.removeprefix(_META)}")
+        else:
+            columns.append(field)
+    if "prompt" not in columns:
+        hint = " (cells are separated by commas here)" if any(";" in cell for cell in row) else ""
+        problems.append(
+            f"{source}: there is no column prompt; the first line must name the columns{hint}"
+        )
+    else:
+        problems.extend(unknown)
+    return columns if len(problems) == before else None
+
+
+def _unknown(column: str, number: int) -> str:
+    if not column:
+        return f"column {number} has no name"
+    if column.lower() in {"meta", _META}:
+        return f"the column {quote(column)} needs a name behind it, as in meta.source"
+    return f"{unknown_name('column', column)}, or call it meta.NAME to keep it with the results"

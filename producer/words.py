@@ -1,0 +1,77 @@
+"""The words that users write for schedulers, variants and compute units, and a guess at what a wrong one meant.
+
+Accepted beside sdq's own words: AUTOMATIC1111's sampler names, diffusers' class names, Swift's compute units and the
+folder names of Apple's model repositories. Case does not matter.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from sdq.errors import InputError
+from sdq.images.samplers import SAMPLER_NAMES
+from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler
+
+_SCHEDULERS = {
+    **{str(scheduler).lower(): scheduler for scheduler in Scheduler},
+    **{f"{scheduler}Scheduler".lower(): scheduler for scheduler in Scheduler},
+    **{name.lower(): scheduler for scheduler, name in SAMPLER_NAMES.items()},
+}
+_COMPUTE_UNITS = {
+    **{str(unit).lower(): unit for unit in ComputeUnit},
+    "cpuandgpu": ComputeUnit.CPU_AND_GPU,
+    "cpuandneuralengine": ComputeUnit.CPU_AND_NE,
+    "cpuonly": ComputeUnit.CPU_ONLY,
+}
+
+
+def parse_scheduler(text: str) -> Scheduler:
+    """Read a scheduler's name; raise InputError with the nearest one for any other."""
+    found = _SCHEDULERS.get(text.strip().lower())
+    if found is None:
+        known = [str(scheduler) for scheduler in Scheduler]
+        raise InputError(
+            f"unknown scheduler {quote(text)}"
+            + did_you_mean(text, [*known, *SAMPLER_NAMES.values()], known)
+        )
+    return found
+
+
+def parse_variants(text: str) -> tuple[AttentionImplementation, ...]:
+    """Read one variant or several with commas between (each draws its own images), each once."""
+    found = []
+    for word in text.split(","):
+        name = word.strip().lower().removesuffix("/").removesuffix("/packages").replace("-", "_")
+        try:
+            found.append(AttentionImplementation(name))
+        except ValueError:
+            known = [str(variant) for variant in AttentionImplementation]
+            raise InputError(
+                f"unknown variant {quote(word.strip())}{did_you_mean(name, known)}"
+            ) from None
+    return tuple(dict.fromkeys(found))
+
+
+def parse_compute_unit(text: str) -> ComputeUnit:
+    """Read a compute unit; raise InputError with the nearest one for any other."""
+    found = _COMPUTE_UNITS.get(text.strip().lower())
+    if found is None:
+        known = [str(unit) for unit in ComputeUnit]
+        raise InputError(f"unknown compute unit {quote(text)}{did_you_mean(text, known)}")
+    return found
+
+
+def did_you_mean(word: str, known: Iterable[str], shown: Iterable[str] | None = None) -> str:
+    """Give '; did you mean ...?' or, when nothing is near, '; use one of ...' (of `shown`)."""
+    known = list(known)
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word[:60].lower(), by_lower, n=1)
+    if near:
+        return f"; did you mean {by_lower[near[0]]}?"
+    return f"; use one of {', '.join(known if shown is None else shown)}"
+
+
+def quote(text: str) -> str:
+    """Show a user's text in a message: escaped, and never longer than a line."""
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")

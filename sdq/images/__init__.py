@@ -1,0 +1,1 @@
+"""Image files: their paths, their bytes and metadata, storing them safely, and contact sheets."""
