@@ -43,8 +43,10 @@ class PlannedEntry:
 class BatchPlan:
     """A submission before anything is stored.
 
-    name: the user's, or None to let the ledger find one from `source_name`. key: hash of the expanded plan.
+    name: the user's, or None to let the ledger find one from `source_name`. key: hash of the expanded plan, that is of
+    every entry's recipe, seeds and fields in their order: a batch that saw this key last is not looked at again.
     source: the absolute path of the prompt file(s), ``-`` for standard input or ``--prompt``.
+    entries: where many share their seeds, let them share the sequence too; each is then cut only once.
     """
 
     name: str | None
@@ -66,7 +68,12 @@ class SliceRef:
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """What a submission added: images are new to the batch, known to it already, or drawn before (for any batch)."""
+    """What a submission added.
+
+    Every image that the plan names is counted once: new (to be drawn), known to the batch already, or new to the batch
+    but drawn, or given up, before for another. slices: the new ones that want queueing now, so none of a paused batch
+    or variant; older open ones are `Ledger.open_slices`'s. slices_new counts the new unfinished ones, paused or not.
+    """
 
     batch_id: int
     batch_name: str
@@ -74,6 +81,8 @@ class Submission:
     images_known: int
     images_drawn: int
     slices: Sequence[SliceRef]
+    images_failed: int = 0
+    slices_new: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +99,7 @@ class Slice:
     seeds: tuple[int, ...]
     fields: Mapping[str, JSON]
     created_at: datetime
+    finished_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +142,33 @@ class ImageRecord:
     safety_ms: float
     encode_ms: float
     save_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnImage:
+    """A finished image with all that is known of it, for exports and checks.
+
+    entry and fields are those of the batch that was asked about; image and engine tell where and when it was drawn,
+    which may have been for another batch.
+    """
+
+    entry: int
+    fields: Mapping[str, JSON]
+    recipe: Recipe
+    seed: int
+    image: ImageRecord
+    engine: EngineRecord
+    attempts: int
+    finished_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PausedVariant:
+    """A variant that is not drawn until somebody resumes it."""
+
+    variant: Variant
+    reason: str
+    since: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,187 @@
+"""One database, SQLite or PostgreSQL: how it is opened, read and written.
+
+Reading and writing are the only two ways in, and both translate errors. Writers of SQLite take the write lock at once
+(``BEGIN IMMEDIATE``) and so queue up behind each other; a transaction that began as a reader would fail with "database
+is locked" the moment it wanted to write after somebody else.
+
+SQLite runs in WAL mode with ``synchronous=NORMAL``: a power cut may lose the last rows but never damages the file. For
+images that is enough, because the file is written first and a lost row only means that the image is drawn again over
+the same file. What the user was told is kept (a submission, a pause) must stay kept, so those commits are `durable`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from db.failures import translated
+from sdq.errors import ConfigurationError, OutputError
+
+#: How long a writer waits for others, s: many times the longest transaction (a million images: about one second).
+BUSY_TIMEOUT_S = 30.0
+
+#: PostgreSQL's advisory locks are plain numbers that all programs of a database share: "sdq" and one of ours.
+SCHEMA_LOCK = 0x736471_01
+SUBMISSION_LOCK = 0x736471_02
+
+_WRITE = "sdq_write"
+
+
+class Database:
+    """Connections to one database. Threads may share it; processes must each open their own."""
+
+    def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        self.url = _parsed(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.busy_timeout_s = busy_timeout_s
+        if self.is_sqlite:
+            self.where = self.url.database or ":memory:"
+            self._make_folder()
+            self.engine = create_engine(self.url, connect_args={"timeout": busy_timeout_s})
+            event.listen(self.engine, "connect", self._prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            self.where = self.url.render_as_string(hide_password=True)
+            # A server that was restarted is found out when a connection is taken, not in mid-transaction.
+            self.engine = create_engine(
+                self.url, pool_pre_ping=True, connect_args={"connect_timeout": 10}
+            )
+
+        self._writer = self.engine.execution_options(**{_WRITE: True})
+
+    @property
+    def url_without_password(self) -> str:
+        """The URL as it may be logged."""
+        return self.url.render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        """Close all connections; the last one to an SQLite file folds its WAL back into it."""
+        self.engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that sees one state of the database and changes nothing."""
+        with self._translating(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, *, durable: bool = False, lock: int | None = None) -> Iterator[Connection]:
+        """Open a transaction that commits at the end of the block, or not at all on an exception.
+
+        durable: survive a power cut once committed. lock: exclude other holders of the same number until the end
+        (SQLite has only one writer anyway).
+        """
+        with self._translating(), self._writer.connect() as connection:
+            if self.is_sqlite and durable:
+                # Cannot be set inside a transaction, and SQLAlchemy begins one on first use of a connection.
+                _driver(connection).execute("PRAGMA synchronous=FULL")
+            try:
+                with connection.begin():
+                    if lock is not None:
+                        self._take(connection, lock)
+                    yield connection
+            finally:
+                if self.is_sqlite and durable:
+                    _driver(connection).execute("PRAGMA synchronous=NORMAL")
+
+    @contextmanager
+    def trying(self, *, lock: int) -> Iterator[Connection]:
+        """Open a transaction as `writing` does that is always rolled back."""
+        with (
+            self._translating(),
+            self._writer.connect() as connection,
+            connection.begin() as transaction,
+        ):
+            self._take(connection, lock)
+            yield connection
+            transaction.rollback()
+
+    def _take(self, connection: Connection, lock: int) -> None:
+        if not self.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            ours = translated(error, self.where)
+            if ours is None:
+                raise
+            raise ours from error
+
+    def _make_folder(self) -> None:
+        if not self.url.database or self.url.database == ":memory:":
+            raise ConfigurationError(
+                "The ledger needs a file, which several processes share: sqlite:////absolute/path/sdq.db."
+            )
+        folder = Path(self.url.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"The ledger's folder {folder} cannot be created: {error.strerror}."
+            ) from error
+
+    def _prepare_sqlite(self, connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # the begin event says BEGIN; the driver must not
+        execute = connection.execute
+        deadline = time.monotonic() + self.busy_timeout_s
+        while execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            try:
+                execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                # Several processes that create the file at once: SQLite does not wait for its busy timeout here.
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+        execute("PRAGMA foreign_keys=ON")
+        execute("PRAGMA synchronous=NORMAL")
+        # On macOS a plain fsync leaves data in the drive's cache; elsewhere these two mean nothing.
+        execute("PRAGMA fullfsync=ON")
+        execute("PRAGMA checkpoint_fullfsync=ON")
+        # A submission of a million images makes a WAL of some 10 MB; do not keep that for ever.
+        execute("PRAGMA journal_size_limit=4194304")
+        execute("PRAGMA cache_size=-16384")
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get(_WRITE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _parsed(url: str) -> URL:
+    """Read the spellings that hosting services and other tools use; raise ConfigurationError for the rest."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError(
+            "SDQ_DATABASE_URL is not a database URL. Write sqlite:////absolute/path/sdq.db or "
+            "postgresql://user:password@host/database."
+        ) from error
+    if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
+        return parsed
+    if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
+        if importlib.util.find_spec("psycopg") is None:
+            raise ConfigurationError(
+                "PostgreSQL needs a driver that is not installed: pip install 'sdq[postgres]'."
+            )
+        return parsed.set(drivername="postgresql+psycopg")
+    raise ConfigurationError(
+        f"{parsed.drivername} databases are not supported. Use sqlite:// or postgresql://."
+    )

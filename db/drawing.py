@@ -1,0 +1,310 @@
+"""One image's life: tried, then done or given up; and the slice and batch that count it.
+
+    (no row) ──note──> drawing ──record──> done          done is for ever: no function turns it into anything else
+                          │  └──give up──> failed        failed becomes drawing again only by `retry_failed`
+
+A batch and its slices are always locked in this order: image, slice, batch. With one order there is no deadlock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table, case, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from db.column_types import now_utc
+from db.tables import batches, engines, images, slices
+from db.values import EngineRecord, ImageRecord, ImageStatus
+from sdq.seeds import parse_seeds
+
+_DRAWING = str(ImageStatus.DRAWING)
+_DONE = str(ImageStatus.DONE)
+_FAILED = str(ImageStatus.FAILED)
+
+_MEASURED = (
+    "path",
+    "size_bytes",
+    "sha256",
+    "pixels_sha256",
+    "truncated_tokens",
+    "nsfw_flagged",
+    "concept_scores",
+    "queue_wait_ms",
+    "text_encode_ms",
+    "denoise_ms",
+    "num_unet_calls",
+    "decode_ms",
+    "safety_ms",
+    "encode_ms",
+    "save_ms",
+)
+
+
+def register_engine(connection: Connection, record: EngineRecord) -> int:
+    """Store a started engine and give the id that its images refer to."""
+    values = {name: getattr(record, name) for name in EngineRecord.__dataclass_fields__}
+    statement = insert(engines).values(**values, started_at=now_utc())
+    return int(connection.execute(statement.returning(engines.c.id)).scalar_one())
+
+
+def note_attempts(
+    connection: Connection,
+    recipe_id: int,
+    seeds: Sequence[int],
+    *,
+    engine_id: int,
+    slice_id: int | None,
+) -> dict[int, int]:
+    """Count an attempt at each image that is not settled yet, and give those with their attempts, this one included."""
+    if not seeds:
+        return {}
+    statement = _upsert(connection, images)
+    statement = statement.on_conflict_do_update(
+        index_elements=["recipe_id", "seed"],
+        set_={
+            "attempts": images.c.attempts + 1,
+            "engine_id": statement.excluded.engine_id,
+            "slice_id": statement.excluded.slice_id,
+        },
+        where=images.c.status == _DRAWING,
+    ).returning(images.c.seed, images.c.attempts)
+    rows = [
+        {
+            "recipe_id": recipe_id,
+            "seed": seed,
+            "status": _DRAWING,
+            "attempts": 1,
+            "slice_id": slice_id,
+            "engine_id": engine_id,
+        }
+        for seed in sorted(set(seeds))
+    ]
+    return {row.seed: row.attempts for row in connection.execute(statement, rows)}
+
+
+def mark_started(connection: Connection, slice_id: int) -> None:
+    """Note when the first of a batch's images was tried."""
+    batch_id = select(slices.c.batch_id).where(slices.c.id == slice_id).scalar_subquery()
+    connection.execute(
+        update(batches)
+        .where(batches.c.id == batch_id, batches.c.started_at.is_(None))
+        .values(started_at=now_utc())
+    )
+
+
+def forgive_attempt(connection: Connection, recipe_id: int, seed: int) -> None:
+    """Take back an attempt that was not the image's fault: a full disk, a graceful stop."""
+    connection.execute(
+        update(images)
+        .where(
+            images.c.recipe_id == recipe_id,
+            images.c.seed == seed,
+            images.c.status == _DRAWING,
+            images.c.attempts > 0,
+        )
+        .values(attempts=images.c.attempts - 1)
+    )
+
+
+def record_images(connection: Connection, records: Iterable[ImageRecord]) -> int:
+    """Turn images into done; give how many were not done yet.
+
+    One that is done already stays as it is, so recording twice is harmless: the file of both is the same.
+    """
+    now = now_utc()
+    # Several workers may hold the same slice; one order of rows for all of them.
+    unique = {(record.recipe_id, record.seed): record for record in records}
+    ordered = [unique[key] for key in sorted(unique)]
+    if not ordered:
+        return 0
+    rows = [
+        {
+            "recipe_id": record.recipe_id,
+            "seed": record.seed,
+            "status": _DONE,
+            "attempts": 1,
+            "slice_id": record.slice_id,
+            "engine_id": record.engine_id,
+            "finished_at": now,
+            **{name: getattr(record, name) for name in _MEASURED},
+        }
+        for record in ordered
+    ]
+    statement = _upsert(connection, images)
+    replaced = ("status", "slice_id", "engine_id", "finished_at", *_MEASURED)
+    statement = statement.on_conflict_do_update(
+        index_elements=["recipe_id", "seed"],
+        set_={name: statement.excluded[name] for name in replaced},
+        where=images.c.status != _DONE,
+    ).returning(images.c.slice_id, images.c.recipe_id, images.c.error)
+    changed = connection.execute(statement, rows).all()
+    _count(connection, "done", Counter(slice_id for slice_id, _, _ in changed))
+    troubled = {recipe_id for _, recipe_id, error in changed if error is not None}
+    if troubled:
+        _clear_errors(connection, troubled)
+    return len(changed)
+
+
+def record_failure(
+    connection: Connection,
+    recipe_id: int,
+    seed: int,
+    *,
+    slice_id: int,
+    engine_id: int | None,
+    error: str,
+    final: bool,
+) -> None:
+    """Keep why an image was not drawn; final gives it up. An image that is done meanwhile stays done."""
+    statement = _upsert(connection, images).values(
+        recipe_id=recipe_id,
+        seed=seed,
+        status=_FAILED if final else _DRAWING,
+        attempts=1,
+        slice_id=slice_id,
+        engine_id=engine_id,
+        finished_at=now_utc() if final else None,
+        error=error,
+    )
+    replaced = ("status", "slice_id", "engine_id", "finished_at", "error")
+    statement = statement.on_conflict_do_update(
+        index_elements=["recipe_id", "seed"],
+        set_={name: statement.excluded[name] for name in replaced},
+        where=images.c.status == _DRAWING,
+    ).returning(images.c.id)
+    if connection.execute(statement).first() is not None and final:
+        _count(connection, "failed", Counter([slice_id]))
+
+
+def finish_slice(connection: Connection, slice_id: int) -> bool:
+    """Close a slice whose images are all settled, and move its counts into its batch; give whether it is closed."""
+    piece = connection.execute(select(slices).where(slices.c.id == slice_id)).first()
+    if piece is None:
+        return False
+    if piece.finished_at is not None:
+        return True
+    done, failed = _settled_counts(connection, piece)
+    if done + failed < piece.size:
+        return False
+    now = now_utc()
+    closed = connection.execute(
+        update(slices)
+        .where(slices.c.id == slice_id, slices.c.finished_at.is_(None))
+        .values(finished_at=now, done=done, failed=failed)
+    )
+    if closed.rowcount:  # not by another worker at the same moment
+        connection.execute(
+            update(batches)
+            .where(batches.c.id == piece.batch_id)
+            .values(
+                open_slices=batches.c.open_slices - 1,
+                images_done=batches.c.images_done + done,
+                images_failed=batches.c.images_failed + failed,
+                completed_at=case((batches.c.open_slices == 1, now), else_=None),
+            )
+        )
+    return True
+
+
+def retry_failed(connection: Connection, batch_id: int) -> int:
+    """Take a batch's given-up images up again with no attempts counted; give how many.
+
+    Their slices are open afterwards, also those of other batches that ask for the same images.
+    """
+    pieces = connection.execute(
+        select(slices).where(slices.c.batch_id == batch_id, slices.c.failed > 0)
+    ).all()
+    retried = 0
+    for recipe_id in sorted({piece.recipe_id for piece in pieces}):
+        wanted: set[int] = set()
+        for piece in pieces:
+            if piece.recipe_id == recipe_id:
+                wanted.update(parse_seeds(piece.seeds))
+        failed = connection.execute(
+            select(images.c.id, images.c.seed).where(
+                images.c.recipe_id == recipe_id, images.c.status == _FAILED
+            )
+        ).all()
+        ids = [image_id for image_id, seed in failed if seed in wanted]
+        connection.execute(
+            update(images)
+            .where(images.c.id.in_(ids))
+            .values(status=_DRAWING, attempts=0, finished_at=None)
+        )
+        retried += len(ids)
+        _recount(connection, recipe_id)
+    return retried
+
+
+def _recount(connection: Connection, recipe_id: int) -> None:
+    """Bring a recipe's slices with failures, and their batches, in line with the images."""
+    pieces = connection.execute(
+        select(slices)
+        .where(slices.c.recipe_id == recipe_id, slices.c.failed > 0)
+        .order_by(slices.c.id)
+    ).all()
+    for piece in pieces:
+        done, failed = _settled_counts(connection, piece)
+        finished = done + failed == piece.size
+        was_finished = piece.finished_at is not None
+        if not was_finished:
+            finished = False  # closing is `finish_slice`'s
+        connection.execute(
+            update(slices)
+            .where(slices.c.id == piece.id)
+            .values(done=done, failed=failed, finished_at=piece.finished_at if finished else None)
+        )
+        if not was_finished:
+            continue
+        change: dict[str, Any] = {
+            "images_done": batches.c.images_done + (done if finished else 0) - piece.done,
+            "images_failed": batches.c.images_failed + (failed if finished else 0) - piece.failed,
+        }
+        if not finished:
+            change.update(open_slices=batches.c.open_slices + 1, completed_at=None)
+        connection.execute(update(batches).where(batches.c.id == piece.batch_id).values(change))
+
+
+def _clear_errors(connection: Connection, recipe_ids: set[int]) -> None:
+    """Tidy up after images that failed and were drawn all the same, perhaps after somebody had given them up."""
+    connection.execute(
+        update(images)
+        .where(
+            images.c.recipe_id.in_(recipe_ids),
+            images.c.status == _DONE,
+            images.c.error.is_not(None),
+        )
+        .values(error=None)
+    )
+    for recipe_id in sorted(recipe_ids):
+        _recount(connection, recipe_id)
+
+
+def _settled_counts(connection: Connection, piece: Any) -> tuple[int, int]:
+    seeds = set(parse_seeds(piece.seeds))
+    rows = connection.execute(
+        select(images.c.seed, images.c.status).where(
+            images.c.recipe_id == piece.recipe_id,
+            images.c.seed.between(min(seeds), max(seeds)),
+        )
+    )
+    counts = Counter(status for seed, status in rows if seed in seeds)
+    return counts[_DONE], counts[_FAILED]
+
+
+def _count(connection: Connection, column: str, slice_counts: Counter[int]) -> None:
+    """Add to the counts of open slices; finished ones have theirs from the images themselves."""
+    for slice_id in sorted(slice_counts):
+        connection.execute(
+            update(slices)
+            .where(slices.c.id == slice_id, slices.c.finished_at.is_(None))
+            .values({column: slices.c[column] + slice_counts[slice_id]})
+        )
+
+
+def _upsert(connection: Connection, table: Table) -> Any:
+    """Give the database's own INSERT that knows ON CONFLICT."""
+    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)

@@ -1,0 +1,89 @@
+"""Walks through a batch's finished images in the order in which they were planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import select
+
+from db.connection import Database
+from db.recipe_rows import RECIPE_COLUMNS, recipe_of
+from db.tables import engines, images, recipes, slices, variants
+from db.values import DrawnImage, EngineRecord, ImageRecord, ImageStatus
+from sdq.recipes import Recipe
+from sdq.seeds import parse_seeds
+
+#: Slices read at once: some thousands of images, so that memory stays small however large the batch is.
+SLICES_AT_ONCE = 100
+
+_IMAGE_FIELDS = tuple(ImageRecord.__dataclass_fields__)
+_ENGINE_FIELDS = tuple(EngineRecord.__dataclass_fields__)
+
+
+def drawn_images(database: Database, batch_id: int) -> Iterator[DrawnImage]:
+    """Yield a batch's finished images by entry, slice and seed; each page is read when it is wanted.
+
+    No transaction stays open in between, so a slow reader holds nobody up; what is drawn meanwhile may appear.
+    """
+    known_engines: dict[int, EngineRecord] = {}
+    entry, slice_id = 0, 0
+    while True:
+        with database.reading() as connection:
+            pieces = connection.execute(
+                select(slices)
+                .where(
+                    slices.c.batch_id == batch_id,
+                    (slices.c.entry > entry)
+                    | ((slices.c.entry == entry) & (slices.c.id > slice_id)),
+                )
+                .order_by(slices.c.entry, slices.c.id)
+                .limit(SLICES_AT_ONCE)
+            ).all()
+            page = list(_of_slices(connection, pieces, known_engines))
+        yield from page
+        if len(pieces) < SLICES_AT_ONCE:
+            return
+        entry, slice_id = pieces[-1].entry, pieces[-1].id
+
+
+def _of_slices(
+    connection: Any, pieces: Any, known_engines: dict[int, EngineRecord]
+) -> Iterator[DrawnImage]:
+    recipe_ids = {piece.recipe_id for piece in pieces}
+    recipe_by_id: dict[int, Recipe] = {
+        row["id"]: recipe_of(row)
+        for row in connection.execute(
+            select(recipes.c.id, *RECIPE_COLUMNS)
+            .join_from(recipes, variants)
+            .where(recipes.c.id.in_(recipe_ids))
+        ).mappings()
+    }
+    drawn = {
+        (row["recipe_id"], row["seed"]): row
+        for row in connection.execute(
+            select(images).where(
+                images.c.recipe_id.in_(recipe_ids), images.c.status == str(ImageStatus.DONE)
+            )
+        ).mappings()
+    }
+    new_engines = {row["engine_id"] for row in drawn.values()} - known_engines.keys()
+    if new_engines:
+        for row in connection.execute(
+            select(engines).where(engines.c.id.in_(new_engines))
+        ).mappings():
+            known_engines[row["id"]] = EngineRecord(**{name: row[name] for name in _ENGINE_FIELDS})
+    for piece in pieces:
+        for seed in parse_seeds(piece.seeds):
+            row = drawn.get((piece.recipe_id, seed))
+            if row is not None:
+                yield DrawnImage(
+                    entry=piece.entry,
+                    fields=piece.fields,
+                    recipe=recipe_by_id[piece.recipe_id],
+                    seed=seed,
+                    image=ImageRecord(**{name: row[name] for name in _IMAGE_FIELDS}),
+                    engine=known_engines[row["engine_id"]],
+                    attempts=row["attempts"],
+                    finished_at=row["finished_at"],
+                )

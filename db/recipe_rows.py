@@ -1,0 +1,106 @@
+"""Recipes and variants as rows, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, insert, select
+
+from db.tables import recipes, variants
+from sdq.recipes import Recipe
+from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler, Variant
+
+#: Keys in one IN list; SQLite takes at most 32,766 parameters, and longer lists are no faster.
+KEYS_AT_ONCE = 1000
+
+#: All columns that `recipe_of` reads.
+RECIPE_COLUMNS = (
+    variants.c.model,
+    variants.c.revision,
+    variants.c.attention_implementation,
+    variants.c.compute_unit,
+    recipes.c.prompt,
+    recipes.c.negative_prompt,
+    recipes.c.num_inference_steps,
+    recipes.c.guidance_scale,
+    recipes.c.scheduler,
+    recipes.c.width,
+    recipes.c.height,
+    recipes.c.rng,
+)
+
+
+def variant_of(row: RowMapping) -> Variant:
+    """Make a variant of a row that has its four columns."""
+    return Variant(
+        model=row["model"],
+        revision=row["revision"],
+        attention_implementation=AttentionImplementation(row["attention_implementation"]),
+        compute_unit=ComputeUnit(row["compute_unit"]),
+    )
+
+
+def recipe_of(row: RowMapping) -> Recipe:
+    """Make a recipe of a row that has `RECIPE_COLUMNS`."""
+    return Recipe(
+        variant=variant_of(row),
+        prompt=row["prompt"],
+        negative_prompt=row["negative_prompt"],
+        num_inference_steps=row["num_inference_steps"],
+        guidance_scale=row["guidance_scale"],
+        scheduler=Scheduler(row["scheduler"]),
+        width=row["width"],
+        height=row["height"],
+        rng=row["rng"],
+    )
+
+
+def all_variants() -> Select[Any]:
+    """Select every variant: there are only ever a few."""
+    return select(variants)
+
+
+def add_variants(connection: Connection, wanted: Iterable[Variant]) -> dict[Variant, int]:
+    """Give the row ids of variants, inserting those that are new. The caller excludes other writers."""
+    by_key = {variant.key: variant for variant in wanted}
+    known = {row.key: row.id for row in connection.execute(all_variants()) if row.key in by_key}
+    for key in by_key.keys() - known.keys():
+        variant = by_key[key]
+        statement = insert(variants).values(
+            key=key,
+            model=variant.model,
+            revision=variant.revision,
+            attention_implementation=str(variant.attention_implementation),
+            compute_unit=str(variant.compute_unit),
+        )
+        known[key] = connection.execute(statement.returning(variants.c.id)).scalar_one()
+    return {variant: known[key] for key, variant in by_key.items()}
+
+
+def known_recipes(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
+    """Give the row ids of those content keys that the ledger has."""
+    found: dict[str, int] = {}
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        chunk = keys[start : start + KEYS_AT_ONCE]
+        rows = connection.execute(
+            select(recipes.c.content_key, recipes.c.id).where(recipes.c.content_key.in_(chunk))
+        )
+        found.update((key, id_) for key, id_ in rows)
+    return found
+
+
+def recipe_values(recipe: Recipe, variant_id: int) -> Mapping[str, Any]:
+    """Give a recipe's columns."""
+    return {
+        "content_key": recipe.content_key,
+        "variant_id": variant_id,
+        "prompt": recipe.prompt,
+        "negative_prompt": recipe.negative_prompt,
+        "num_inference_steps": recipe.num_inference_steps,
+        "guidance_scale": float(recipe.guidance_scale),
+        "scheduler": str(recipe.scheduler),
+        "width": recipe.width,
+        "height": recipe.height,
+        "rng": recipe.rng,
+    }

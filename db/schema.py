@@ -1,0 +1,96 @@
+"""Brings a database to the schema of this code, however many processes start at once.
+
+A new database is created from `db.tables` at one stroke; an older one is migrated by Alembic, which is imported only
+then (it costs more than all the rest of a command). `tests/ledger/test_schema.py` proves that both ways end in the
+same schema.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, insert, inspect, text
+
+from db.column_types import now_utc
+from db.connection import SCHEMA_LOCK, Database
+from db.tables import HEAD_REVISION, VERSION_TABLE, identity, metadata
+from sdq.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def bring_to_head(database: Database) -> None:
+    """Create or migrate the tables under a lock; raise ConfigurationError for a database of a newer sdq."""
+    with database.reading() as connection:
+        revision = stored_revision(connection)
+    if revision == HEAD_REVISION:
+        return
+    with database.writing(durable=True, lock=SCHEMA_LOCK) as connection:
+        revision = stored_revision(connection)  # another process may have done it meanwhile
+        if revision is None:
+            _create(connection)
+        elif revision != HEAD_REVISION:
+            _migrate(connection, revision, database.where)
+
+
+def stored_revision(connection: Connection) -> str | None:
+    """Give the database's revision, or None when it has no tables of ours."""
+    if connection.dialect.name == "sqlite":
+        exists = text("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :name")
+    else:
+        exists = text("SELECT 1 WHERE to_regclass(:name) IS NOT NULL")
+    if connection.execute(exists, {"name": VERSION_TABLE}).first() is None:
+        return None
+    row = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).first()
+    return None if row is None else str(row[0])
+
+
+def _create(connection: Connection) -> None:
+    foreign = set(inspect(connection).get_table_names()) & set(metadata.tables)
+    if foreign:
+        raise ConfigurationError(
+            f"The database already has tables named {', '.join(sorted(foreign))}, which sdq did not make. "
+            "Name another database in SDQ_DATABASE_URL."
+        )
+    metadata.create_all(connection, checkfirst=False)
+    connection.execute(
+        text(
+            f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL, "
+            f"CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY (version_num))"
+        )
+    )
+    connection.execute(
+        text(f"INSERT INTO {VERSION_TABLE} VALUES (:revision)"), {"revision": HEAD_REVISION}
+    )
+    connection.execute(
+        insert(identity).values(ledger_id=secrets.token_hex(6), created_at=now_utc())
+    )
+
+
+def _migrate(connection: Connection, revision: str, where: str) -> None:
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    config = alembic_config(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision not in known:
+        raise ConfigurationError(
+            f"The ledger {where} was written by a newer sdq (revision {revision}; this one knows "
+            f"{HEAD_REVISION}). Upgrade sdq here, or name another ledger in SDQ_DATABASE_URL."
+        )
+    command.upgrade(config, "head")
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Give Alembic what an alembic.ini would, bound to a connection whose transaction the caller ends."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

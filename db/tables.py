@@ -1,0 +1,185 @@
+"""The ledger's tables.
+
+An image is identified by (recipe, seed). Only images that somebody has tried have a row: the pending ones are what the
+slices name and `images` lacks, so a million images are 40,000 rows of `slices`.
+
+    variants ──< recipes ──< images >── engines
+                    └──────< slices >── batches
+
+Counts are kept so that nobody has to scan a million rows: a slice counts its own images while it is open, and when it
+is finished (``finished_at``) its counts move into its batch's. `tests/ledger/test_counts.py` holds both to the rows.
+
+These are Core tables and not mapped classes: importing ``sqlalchemy.orm`` would add a third to the start of every
+command, and nothing here needs an identity map.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    or_,
+)
+
+from db.column_types import HexDigest, Id, JsonObject, Milliseconds, UtcTime
+
+#: The newest migration; compared with the database's so that Alembic is imported only when there is work for it.
+HEAD_REVISION = "0001"
+
+#: Our own name, not Alembic's: a database shared with another program may have an ``alembic_version`` of its own.
+VERSION_TABLE = "sdq_revision"
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# One row: which ledger this is, for the names of its queues, however its URL is spelled.
+identity = Table(
+    "identity",
+    metadata,
+    Column("ledger_id", Text, primary_key=True),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+# A model at a revision, its attention implementation and compute unit; paused when it fails time after time.
+variants = Table(
+    "variants",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("model", Text, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("attention_implementation", Text, nullable=False),
+    Column("compute_unit", Text, nullable=False),
+    Column("paused_since", UtcTime),
+    Column("pause_reason", Text),
+)
+
+# Everything that determines an image's pixels except the seed.
+recipes = Table(
+    "recipes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("content_key", HexDigest, nullable=False, unique=True),
+    Column("variant_id", Id, ForeignKey("variants.id"), nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("negative_prompt", Text, nullable=False),
+    Column("num_inference_steps", Integer, nullable=False),
+    Column("guidance_scale", Float(53), nullable=False),
+    Column("scheduler", Text, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("rng", Text, nullable=False),
+)
+
+# A named collection that grows with each submission under its name; images_* are of its finished slices.
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    # Of the plan that was submitted last: the same one again has nothing to add.
+    Column("plan_key", Text, nullable=False),
+    Column("options", JsonObject),
+    Column("created_at", UtcTime, nullable=False),
+    Column("started_at", UtcTime),
+    Column("completed_at", UtcTime),
+    Column("entries", Integer, nullable=False),
+    Column("open_slices", Integer, nullable=False),
+    Column("images_total", BigInteger, nullable=False),
+    Column("images_done", BigInteger, nullable=False),
+    Column("images_failed", BigInteger, nullable=False),
+)
+
+# The unit of dispatch: a recipe and a run of seeds ("0-24", "1,5,9-12").
+slices = Table(
+    "slices",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("batch_id", Id, ForeignKey("batches.id"), nullable=False),
+    Column("entry", Integer, nullable=False),
+    Column("recipe_id", Id, ForeignKey("recipes.id"), nullable=False),
+    Column("seeds", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("fields", JsonObject),
+    Column("created_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("done", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    UniqueConstraint("batch_id", "recipe_id", "seeds"),
+)
+# What dispatch walks, and what status adds up: both stay small however much has been finished.
+Index("ix_slices_open", slices.c.id,
+      sqlite_where=slices.c.finished_at.is_(None), postgresql_where=slices.c.finished_at.is_(None))  # fmt: skip
+_begun = and_(slices.c.finished_at.is_(None), or_(slices.c.done > 0, slices.c.failed > 0))
+Index("ix_slices_begun", slices.c.batch_id, sqlite_where=_begun, postgresql_where=_begun)
+_with_failures = slices.c.failed > 0
+Index("ix_slices_failed", slices.c.batch_id,
+      sqlite_where=_with_failures, postgresql_where=_with_failures)  # fmt: skip
+
+# Where images were drawn: one row for each engine that was started.
+engines = Table(
+    "engines",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("worker", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("pipeline", Text, nullable=False),
+    Column("runtime", Text, nullable=False),
+    Column("compute_unit", Text, nullable=False),
+    Column("precision", Text, nullable=False),
+    Column("versions", JsonObject),
+    Column("os", Text, nullable=False),
+    Column("chip", Text, nullable=False),
+    Column("load_ms", Milliseconds, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+)
+
+# An image that was tried: being drawn, done, or given up after its last attempt. Ids rise with the first attempt.
+images = Table(
+    "images",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("recipe_id", Id, ForeignKey("recipes.id"), nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("slice_id", Id, ForeignKey("slices.id")),
+    Column("engine_id", Id, ForeignKey("engines.id")),
+    Column("finished_at", UtcTime),
+    Column("error", Text),
+    Column("path", Text),
+    Column("size_bytes", BigInteger),
+    Column("sha256", HexDigest),
+    Column("pixels_sha256", HexDigest),
+    Column("truncated_tokens", Integer),
+    Column("nsfw_flagged", Boolean),
+    Column("concept_scores", JsonObject),
+    Column("queue_wait_ms", Milliseconds),
+    Column("text_encode_ms", Milliseconds),
+    Column("denoise_ms", Milliseconds),
+    Column("num_unet_calls", Integer),
+    Column("decode_ms", Milliseconds),
+    Column("safety_ms", Milliseconds),
+    Column("encode_ms", Milliseconds),
+    Column("save_ms", Milliseconds),
+    UniqueConstraint("recipe_id", "seed"),
+)
