@@ -1,0 +1,155 @@
+"""`Program` -> `Graph`: every operation of a package said in ONNX, or one error that names all that cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sdq.errors import PackageError
+from worker.packages import compression, datatypes
+from worker.packages.program import Constant, Operation, Program, Tensor
+from worker.runtimes.onnx.call import Call, UnsupportedError
+from worker.runtimes.onnx.graph import FLOAT, Graph, Value, computed_dtype
+from worker.runtimes.onnx.ops import OPS
+from worker.runtimes.onnx.ops.elementwise import as_dtype
+from worker.runtimes.onnx.rewrites import REWRITES
+
+VERSION = 1
+"""Part of the key of every cached translation: raise it with any change that changes what is written."""
+
+
+def translate(program: Program) -> Graph:
+    """Say `program` in ONNX: same inputs and outputs by name, outputs as float32.
+
+    Raises PackageError that names every operation that has no translation, before anything is computed.
+    """
+    graph = _Translation(program).run()
+    for rewrite in REWRITES:
+        rewrite(graph)
+        graph.prune()
+    return graph
+
+
+class _Translation:
+    """The state of one translation: what each name of the package stands for by now."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._graph = Graph()
+        self._values: dict[str, Value] = {}
+        self._constants: dict[str, Constant] = dict(program.constants)
+        self._problems: list[str] = []
+
+    def run(self) -> Graph:
+        graph = self._graph
+        self._refuse_unknown()
+        for tensor in self._program.inputs:
+            value = _as_value(tensor)
+            graph.inputs.append(value)
+            self._values[tensor.name] = value
+        for operation in self._program.operations:
+            graph.scope = operation.name
+            if operation.type in compression.DECODERS:
+                self._decode(operation)
+            else:
+                self._translate(operation)
+        if self._problems:
+            raise self._unsupported(self._problems)
+        graph.scope = "outputs"
+        for name in self._program.outputs:
+            graph.output(name, as_dtype(graph, self._value(name), FLOAT))
+        graph.prune()
+        return graph
+
+    def _refuse_unknown(self) -> None:
+        types = {operation.type for operation in self._program.operations}
+        unknown = sorted(types - OPS.keys() - compression.DECODERS.keys())
+        if unknown:
+            raise self._unsupported(unknown)
+
+    def _translate(self, operation: Operation) -> None:
+        arguments = {
+            name: tuple(self._value(argument) for argument in group)
+            for name, group in operation.inputs.items()
+        }
+        try:
+            results = OPS[operation.type](Call(operation, arguments), self._graph)
+        except UnsupportedError as error:
+            self._problems.append(f"{operation.type} ({error}, at {operation.name!r})")
+            results = tuple(_as_value(tensor) for tensor in operation.outputs)
+        if isinstance(results, Value):
+            results = (results,)
+        for tensor, value in zip(operation.outputs, results, strict=True):
+            self._values[tensor.name] = replace(value, shape=tensor.shape)
+
+    def _decode(self, operation: Operation) -> None:
+        """Make the outputs of a `constexpr_*` constants that are decoded when they are written."""
+        inputs: dict[str, Constant] = {}
+        for name, group in operation.inputs.items():
+            argument = group[0] if len(group) == 1 else ""
+            constant = self._constants.get(argument) if isinstance(argument, str) else argument
+            if constant is None:
+                raise self._damaged(operation, f"{name} is not a constant")
+            inputs[name] = constant
+        for index, tensor in enumerate(operation.outputs):
+            shape = tuple(size for size in tensor.shape if size is not None)
+            self._constants[tensor.name] = Constant(
+                dtype=tensor.dtype,
+                shape=shape,
+                load=self._decoder(operation, inputs, index, shape),
+            )
+
+    def _decoder(
+        self,
+        operation: Operation,
+        inputs: Mapping[str, Constant],
+        index: int,
+        shape: tuple[int, ...],
+    ) -> Callable[[], NDArray[Any]]:
+        decode = compression.DECODERS[operation.type]
+
+        def load() -> NDArray[Any]:
+            arrays = {
+                name: constant.load()
+                for name, constant in inputs.items()
+                if constant.dtype is not datatypes.STRING
+            }
+            try:
+                array = decode(arrays)[index]
+            except (ValueError, KeyError, IndexError, TypeError) as error:
+                raise self._damaged(
+                    operation, f"its values do not fit together: {error}"
+                ) from error
+            if array.shape != shape:
+                raise self._damaged(operation, f"it gives {array.shape}, declared as {shape}")
+            return array
+
+        return load
+
+    def _value(self, argument: str | Constant) -> Value:
+        if isinstance(argument, Constant):
+            return self._graph.constant(argument.load())
+        if argument not in self._values:
+            self._values[argument] = self._graph.package_constant(
+                argument, self._constants[argument]
+            )
+        return self._values[argument]
+
+    def _unsupported(self, problems: list[str]) -> PackageError:
+        return PackageError(
+            f"{self._program.source} uses operations that the onnx runtime does not have: {'; '.join(problems)}. "
+            f"Run it on a Mac with the coreml runtime, or report the names."
+        )
+
+    def _damaged(self, operation: Operation, what: str) -> PackageError:
+        return PackageError(
+            f"{self._program.source} is damaged ({operation.type} {operation.name!r}: {what}); "
+            f"copy or download the package again."
+        )
+
+
+def _as_value(tensor: Tensor) -> Value:
+    return Value(name=tensor.name, dtype=computed_dtype(tensor.dtype), shape=tensor.shape)
