@@ -1,0 +1,288 @@
+"""Record what diffusers' schedulers give, for `tests/pipeline/test_schedulers_golden.py`.
+
+    pip install "torch==2.13.*" "diffusers==0.35.*" "transformers<5" scipy "numpy<2.4"
+    python tools/record_schedulers.py
+
+Each case walks a small latent through a scheduler as Apple's pipeline does: float16 latents from a NumPy seed, times
+`init_noise_sigma`, float32 predictions. The network is `toy_noise` below, which the test repeats. A scheduler's own
+noise is drawn from the latents' `RandomState`, one `randn` per step, in place of torch's generator.
+
+One file results, `tests/golden/schedulers.npz`: `cases`, JSON with a configuration, a scheduler and a step count each;
+`timesteps`, `samples` and `sigmas` (init_noise_sigma), the cases' numbers one after another.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+from diffusers import StableDiffusionPipeline
+from diffusers.schedulers import (
+    scheduling_dpmsolver_multistep,
+    scheduling_euler_ancestral_discrete,
+)
+
+SHAPE = (1, 4, 2, 2)
+STEPS = (1, 2, 5, 20, 50)
+SEED = 93
+TARGET = Path(__file__).parent.parent / "tests" / "golden" / "schedulers.npz"
+
+#: The files of Stable Diffusion 1.4/1.5 and 2.1, and others that differ from them in one respect.
+SD1 = {
+    "_class_name": "PNDMScheduler",
+    "_diffusers_version": "0.8.0",
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "num_train_timesteps": 1000,
+    "set_alpha_to_one": False,
+    "skip_prk_steps": True,
+    "steps_offset": 1,
+    "trained_betas": None,
+    "clip_sample": False,
+}
+SD2_V = {
+    **SD1,
+    "_class_name": "DDIMScheduler",
+    "prediction_type": "v_prediction",
+}
+EULER = {
+    "_class_name": "EulerDiscreteScheduler",
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "interpolation_type": "linear",
+    "num_train_timesteps": 1000,
+    "prediction_type": "epsilon",
+    "timestep_spacing": "leading",
+    "steps_offset": 1,
+    "use_karras_sigmas": False,
+}
+EVERY = (
+    "DDIM",
+    "DPMSolverMultistep",
+    "EulerAncestralDiscrete",
+    "EulerDiscrete",
+    "LMSDiscrete",
+    "PNDM",
+)
+SIGMA_BASED = ("EulerAncestralDiscrete", "EulerDiscrete", "LMSDiscrete")
+
+#: (name, configuration, the schedulers to use it for, whether StableDiffusionPipeline corrects it first)
+CONFIGS: list[tuple[str, dict[str, Any], tuple[str, ...], bool]] = [
+    ("Stable Diffusion 1", SD1, EVERY, True),
+    ("Stable Diffusion 2.1, v prediction", SD2_V, EVERY, True),
+    ("written for Euler, leading", EULER, EVERY, True),
+    ("nothing stated", {"_class_name": "DDIMScheduler"}, EVERY, False),
+    (
+        "outdated: offset 0 and clipping",
+        {**SD1, "steps_offset": 0, "clip_sample": True},
+        EVERY,
+        True,
+    ),
+    ("trailing", {**SD1, "timestep_spacing": "trailing"}, EVERY, True),
+    ("linspace", {**SD1, "timestep_spacing": "linspace"}, EVERY, True),
+    (
+        "cosine",
+        {**SD1, "beta_schedule": "squaredcos_cap_v2", "lambda_min_clipped": -5.1},
+        EVERY,
+        True,
+    ),
+    ("Karras", {**SD1, "use_karras_sigmas": True}, EVERY[1:5], True),
+    (
+        "Karras, cosine",
+        {**SD1, "use_karras_sigmas": True, "beta_schedule": "squaredcos_cap_v2"},
+        EVERY[1:5],
+        True,
+    ),
+    (
+        "Karras within bounds",
+        {**SD1, "use_karras_sigmas": True, "sigma_min": 0.05, "sigma_max": 12.0},
+        EVERY[1:5],
+        True,
+    ),
+    ("exponential", {**SD1, "use_exponential_sigmas": True}, EVERY[1:5], True),
+    (
+        "own betas",
+        {
+            **SD1,
+            "trained_betas": [0.001 + 0.0001 * i for i in range(200)],
+            "num_train_timesteps": 200,
+        },
+        EVERY,
+        True,
+    ),
+    (
+        "sample prediction",
+        {**SD1, "prediction_type": "sample"},
+        ("DDIM", "DPMSolverMultistep", "EulerDiscrete", "LMSDiscrete"),
+        True,
+    ),
+    ("clipping kept", {**SD1, "clip_sample": True, "clip_sample_range": 1.5}, ("DDIM",), False),
+    ("alpha to one", {**SD1, "set_alpha_to_one": True}, ("DDIM", "PNDM"), True),
+    ("Runge-Kutta", {**SD1, "skip_prk_steps": False}, ("PNDM",), True),
+    ("Runge-Kutta, v prediction", {**SD2_V, "skip_prk_steps": False}, ("PNDM",), True),
+    (
+        "zero terminal SNR",
+        {**SD2_V, "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"},
+        EVERY[:4],
+        True,
+    ),
+    ("log-linear", {**EULER, "interpolation_type": "log_linear"}, ("EulerDiscrete",), True),
+    (
+        "continuous v",
+        {**EULER, "timestep_type": "continuous", "prediction_type": "v_prediction"},
+        ("EulerDiscrete",),
+        True,
+    ),
+    (
+        "ends at sigma_min",
+        {**SD1, "final_sigmas_type": "sigma_min"},
+        ("EulerDiscrete", "DPMSolverMultistep"),
+        True,
+    ),
+    ("Lu's lambdas", {**SD1, "use_lu_lambdas": True}, ("DPMSolverMultistep",), True),
+    (
+        "Euler at the end",
+        {**SD1, "euler_at_final": True, "final_sigmas_type": "sigma_min"},
+        ("DPMSolverMultistep",),
+        True,
+    ),
+    (
+        "no lower order at the end",
+        {**SD1, "lower_order_final": False, "final_sigmas_type": "sigma_min"},
+        ("DPMSolverMultistep",),
+        True,
+    ),
+    (
+        "deis, read as DPM",
+        {
+            **SD1,
+            "algorithm_type": "deis",
+            "solver_type": "logrho",
+            "final_sigmas_type": "sigma_min",
+        },
+        ("DPMSolverMultistep",),
+        True,
+    ),
+    *[
+        (
+            f"{algorithm} order {order} {solver} {prediction}",
+            {
+                **SD1,
+                "algorithm_type": algorithm,
+                "solver_order": order,
+                "solver_type": solver,
+                "prediction_type": prediction,
+                "final_sigmas_type": "sigma_min",
+            },
+            ("DPMSolverMultistep",),
+            True,
+        )
+        for algorithm in ("dpmsolver++", "dpmsolver", "sde-dpmsolver++", "sde-dpmsolver")
+        for order in (1, 2, 3)
+        for solver in ("midpoint", "heun")
+        for prediction in ("epsilon", "v_prediction", "sample")
+        # One prediction type per solver is enough beyond order 2; sde-dpmsolver has no order 3 in diffusers.
+        if (order == 2 or (prediction == "epsilon" and solver == "midpoint"))
+        and not (order == 3 and algorithm == "sde-dpmsolver")
+    ],
+]
+
+
+def toy_noise(sample: np.ndarray, timestep: float) -> np.ndarray:
+    """Stand for the U-Net: smooth, bounded slope, float32, different at every timestep."""
+    sample = sample.astype(np.float32)
+    phase = np.float32(timestep / 100)
+    return np.float32(0.9) * sample + np.float32(0.3) * np.sin(np.float32(2) * sample + phase)
+
+
+def walk(name: str, config: dict[str, Any], corrected: bool, steps: int) -> tuple[Any, Any, Any]:
+    """Return timesteps, samples after each step, init_noise_sigma."""
+    loaded = getattr(diffusers, config["_class_name"]).from_config(dict(config))
+    if corrected:
+        pipe = StableDiffusionPipeline(
+            vae=None,
+            text_encoder=None,
+            tokenizer=None,
+            unet=None,
+            scheduler=loaded,
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+        loaded = pipe.scheduler
+    scheduler = getattr(diffusers, f"{name}Scheduler").from_config(loaded.config)
+    scheduler.set_timesteps(steps)
+
+    rng = np.random.RandomState(SEED)
+    latents = rng.randn(*SHAPE).astype(np.float16)
+
+    def randn_tensor(shape: Any, **_: Any) -> torch.Tensor:
+        return torch.from_numpy(rng.randn(*shape).astype(np.float32))
+
+    scheduling_dpmsolver_multistep.randn_tensor = randn_tensor
+    scheduling_euler_ancestral_discrete.randn_tensor = randn_tensor
+
+    sigma = scheduler.init_noise_sigma
+    latents = latents * (sigma.numpy() if isinstance(sigma, torch.Tensor) else sigma)
+    samples = []
+    for t in scheduler.timesteps:
+        model_input = scheduler.scale_model_input(torch.from_numpy(latents), t).numpy()
+        noise_pred = toy_noise(model_input, float(t))
+        latents = scheduler.step(
+            torch.from_numpy(noise_pred), t, torch.from_numpy(latents)
+        ).prev_sample.numpy()
+        samples.append(latents.astype(np.float32))
+    return scheduler.timesteps.numpy().astype(np.float32), samples, float(sigma)
+
+
+def kept(count: int) -> list[int]:
+    """Which of a walk's samples are recorded: all of a short one, the start, middle and end of a long one."""
+    return sorted({0, 1, 2, count // 2, count - 1} & set(range(count)))
+
+
+def main() -> None:
+    diffusers.utils.logging.set_verbosity_error()
+    cases, timesteps, samples, sigmas = [], [], [], []
+    for label, config, schedulers, corrected in CONFIGS:
+        for name in schedulers:
+            for steps in STEPS:
+                try:
+                    walked = walk(name, config, corrected, steps)
+                except Exception as error:  # what diffusers cannot do is worth a line, too
+                    print(f"left out: {label}, {name}, {steps} steps: {error}"[:150])
+                    continue
+                if not np.isfinite(walked[1]).all():
+                    print(f"left out: {label}, {name}, {steps} steps: not finite")
+                    continue
+                cases.append(
+                    {
+                        "label": label,
+                        "config": config,
+                        "scheduler": name,
+                        "corrected": corrected,
+                        "steps": steps,
+                        "timesteps": len(walked[0]),
+                    }
+                )
+                timesteps.append(walked[0])
+                samples += [walked[1][index].ravel() for index in kept(len(walked[1]))]
+                sigmas.append(walked[2])
+    np.savez_compressed(
+        TARGET,
+        cases=np.array(json.dumps(cases)),
+        timesteps=np.concatenate(timesteps),
+        samples=np.stack(samples),
+        sigmas=np.array(sigmas),
+        versions=np.array(f"diffusers {diffusers.__version__}, torch {torch.__version__}"),
+    )
+    print(f"{len(cases)} cases, {TARGET.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The six diffusion samplers of Apple's command line in NumPy, numerically those of diffusers 0.35.
+
+`tests/golden` holds what diffusers gives for many configurations, recorded by `tools/record_schedulers.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sdq.variants import Scheduler
+from worker.pipelines.schedulers.config import SchedulerConfig
+from worker.pipelines.schedulers.contract import ImageScheduler, Latents
+from worker.pipelines.schedulers.ddim import DDIMScheduler
+from worker.pipelines.schedulers.dpm_solver_multistep import DPMSolverMultistepScheduler
+from worker.pipelines.schedulers.euler_ancestral_discrete import EulerAncestralDiscreteScheduler
+from worker.pipelines.schedulers.euler_discrete import EulerDiscreteScheduler
+from worker.pipelines.schedulers.lms_discrete import LMSDiscreteScheduler
+from worker.pipelines.schedulers.pndm import PNDMScheduler
+
+__all__ = ["ImageScheduler", "Latents", "SchedulerConfig", "make_scheduler"]
+
+_CLASSES: dict[Scheduler, Callable[[SchedulerConfig, int], ImageScheduler]] = {
+    Scheduler.DDIM: DDIMScheduler,
+    Scheduler.DPM_SOLVER_MULTISTEP: DPMSolverMultistepScheduler,
+    Scheduler.EULER_ANCESTRAL_DISCRETE: EulerAncestralDiscreteScheduler,
+    Scheduler.EULER_DISCRETE: EulerDiscreteScheduler,
+    Scheduler.LMS_DISCRETE: LMSDiscreteScheduler,
+    Scheduler.PNDM: PNDMScheduler,
+}
+
+
+def make_scheduler(
+    scheduler: Scheduler, config: SchedulerConfig, num_inference_steps: int
+) -> ImageScheduler:
+    """Set up a scheduler for one image.
+
+    Raises PackageError when the configuration asks for what this scheduler does not do, or when it cannot take this
+    many steps.
+    """
+    config.refuse_unsupported()
+    return _CLASSES[scheduler](config, num_inference_steps)

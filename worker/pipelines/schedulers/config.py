@@ -1,0 +1,127 @@
+"""A model's `scheduler_config.json`, read as diffusers reads it.
+
+A configuration is written for one scheduler class and used for any: each class takes the settings that it knows and
+its own defaults for the rest (`Scheduler.from_config(pipe.scheduler.config)` in diffusers).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sdq.errors import PackageError
+
+#: Settings that change the image and that no scheduler here follows: better to refuse than to draw another image.
+UNSUPPORTED = (
+    "thresholding",
+    "use_beta_sigmas",
+    "use_flow_sigmas",
+    "use_dynamic_shifting",
+    "variance_type",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchedulerConfig:
+    """The settings of a scheduler by diffusers' names; what is absent or null takes the reading class's default.
+
+    origin: where they come from, for messages.
+    """
+
+    values: Mapping[str, Any]
+    origin: str
+
+    @classmethod
+    def from_file(cls, path: Path) -> SchedulerConfig:
+        """Read `scheduler_config.json`; raise PackageError when it is missing or not a JSON object."""
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise PackageError(
+                f"{path} cannot be read as a scheduler's configuration: {error}. "
+                "Put the model's scheduler_config.json there."
+            ) from error
+        if not isinstance(values, dict):
+            raise PackageError(f"{path} is not a JSON object. Put the model's file there.")
+        return cls(values=values, origin=str(path)).for_stable_diffusion()
+
+    def for_stable_diffusion(self) -> SchedulerConfig:
+        """Correct two settings as diffusers' StableDiffusionPipeline does when it loads an outdated file.
+
+        ``steps_offset`` becomes 1, and ``clip_sample``, which would clip latents to [-1, 1], becomes false. Only
+        settings that the file states: `from_config` drops corrections of those that it leaves to a default.
+        """
+        values = dict(self.values)
+        if "steps_offset" in values:
+            values["steps_offset"] = 1
+        if values.get("clip_sample"):
+            values["clip_sample"] = False
+        return SchedulerConfig(values=values, origin=self.origin)
+
+    def refuse_unsupported(self) -> None:
+        """Raise PackageError for a setting that this code does not follow."""
+        for key in UNSUPPORTED:
+            if self.values.get(key):
+                raise PackageError(
+                    f"{self.origin} sets {key!r}, which sdq's schedulers do not support. "
+                    "Remove it, or draw with Apple's pipeline on a Mac."
+                )
+
+    def number(self, key: str, default: float) -> float:
+        """Return a setting as float."""
+        value = self.values.get(key)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+            raise self._wrong(key, value, "a number")
+        return float(value)
+
+    def optional_number(self, key: str) -> float | None:
+        """Return a setting as float, None where it is absent."""
+        return None if self.values.get(key) is None else self.number(key, 0.0)
+
+    def integer(self, key: str, default: int) -> int:
+        """Return a setting as int."""
+        value = self.number(key, default)
+        if value != int(value):
+            raise self._wrong(key, value, "a whole number")
+        return int(value)
+
+    def flag(self, key: str, default: bool) -> bool:
+        """Return a setting as bool."""
+        value = self.values.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self._wrong(key, value, "true or false")
+        return value
+
+    def word(self, key: str, default: str, allowed: tuple[str, ...]) -> str:
+        """Return a setting that is one of a few words."""
+        value = self.values.get(key)
+        if value is None:
+            return default
+        if value not in allowed:
+            raise self._wrong(key, value, f"one of {', '.join(allowed)}")
+        return str(value)
+
+    def numbers(self, key: str) -> list[float] | None:
+        """Return a setting that is a list of numbers, None where it is absent."""
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not value:
+            raise self._wrong(key, value, "a list of numbers")
+        for number in value:
+            if isinstance(number, bool) or not isinstance(number, (int, float)):
+                raise self._wrong(key, number, "a list of numbers")
+        return [float(number) for number in value]
+
+    def _wrong(self, key: str, value: object, wanted: str) -> PackageError:
+        return PackageError(
+            f"{self.origin}: {key!r} is {value!r}, but must be {wanted}. Use the model's own file."
+        )
