@@ -1,0 +1,55 @@
+"""Where an image lies below the output root: ``{batch}/{entry:05d}/{entry:05d}-{seed}.png``.
+
+Invariant: two different (batch name, entry, seed) never share a path, also on file systems that fold case or Unicode
+forms, and no batch name leads outside the root. The path does not depend on the prompt's text, so an attempt that died
+is overwritten by the next one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+#: What ext4 and APFS take for one component; a batch folder stays below it with room for its hash.
+MAX_COMPONENT_BYTES = 255
+_MAX_NAME_BYTES = 200
+
+_UNSAFE = re.compile(r"[^\w\-.+,=@() ]+")
+_LOOKS_HASHED = re.compile(r"-[0-9a-f]{10}$")
+#: Names that Windows keeps for devices, whatever their ending; output folders are often shared.
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
+
+def image_path(batch_name: str, entry: int, seed: int, suffix: str = ".png") -> str:
+    """Give an image's path relative to the output root, with forward slashes.
+
+    entry: counts the batch's recipes from 1. suffix: the file's ending with its dot.
+    """
+    if entry < 0 or seed < 0:
+        raise ValueError(f"entry {entry} and seed {seed} must not be negative")
+    return f"{batch_folder(batch_name)}/{entry:05d}/{entry:05d}-{seed}{suffix}"
+
+
+def batch_folder(batch_name: str) -> str:
+    """Give a batch's folder name: its own name where every file system keeps that apart from all others.
+
+    Otherwise (capitals, separators, control characters, an over-long or reserved name) what is left of it and ten
+    digits of the sha256 of the whole.
+    """
+    name = unicodedata.normalize("NFC", batch_name)
+    safe = _UNSAFE.sub("_", name)
+    safe = _cut(safe, _MAX_NAME_BYTES).strip(" .").lstrip("-")
+    if _RESERVED.fullmatch(safe):
+        safe = f"_{safe}"
+    folded = unicodedata.normalize("NFC", safe.casefold())
+    if safe and safe == batch_name == folded and not _LOOKS_HASHED.search(safe):
+        return safe
+    # surrogatepass: a name from a command line may hold bytes that were no text.
+    digest = hashlib.sha256(batch_name.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    return f"{safe}-{digest}" if safe else f"batch-{digest}"
+
+
+def _cut(text: str, limit_bytes: int) -> str:
+    encoded = text.encode()
+    return text if len(encoded) <= limit_bytes else encoded[:limit_bytes].decode(errors="ignore")
