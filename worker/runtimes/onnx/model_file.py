@@ -63,7 +63,7 @@ def write_model(graph: Graph, folder: Path) -> None:
 
 
 def _tensor(name: str, held: Initializer, weights: BinaryIO) -> Any:
-    array = np.ascontiguousarray(held.load(), dtype=held.dtype)
+    array = np.asarray(held.load(), dtype=held.dtype, order="C")
     if array.shape != held.shape:
         raise PackageError(
             f"Constant {name} has shape {array.shape}, declared as {held.shape}: the package is damaged; "

@@ -86,7 +86,7 @@ class OnnxModel:
             )
         rounded = np.asarray(array).astype(expected.dtype, copy=False)
         computed = np.float32 if expected.dtype.kind == "f" else np.int64
-        return np.ascontiguousarray(rounded, dtype=computed)
+        return np.asarray(rounded, dtype=computed, order="C")
 
 
 def versions() -> dict[str, str]:
