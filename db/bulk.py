@@ -1,22 +1,42 @@
-"""Many rows in few statements, each database in its own fastest way."""
+"""Very many rows at once, past what SQLAlchemy does for each of them.
+
+A dict a row and a processor call a value made up two thirds of a submission of 40,000 slices. So rows come as tuples,
+values are converted a column at a time, and each database takes them in its own fastest way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Column, Connection
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows that all have the same columns.
-
-    SQLite runs one prepared statement again and again. PostgreSQL would pay a message for each row, so there RETURNING
-    makes SQLAlchemy send a thousand rows a statement ("insertmanyvalues").
-    """
+def insert_rows(
+    connection: Connection, columns: Sequence[Column[Any]], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows of one table, each a tuple of the values of `columns`."""
     if not rows:
         return
+    by_column = [
+        _stored(column, values, connection)
+        for column, values in zip(columns, zip(*rows, strict=True), strict=True)
+    ]
+    table = columns[0].table
+    names = ", ".join(f'"{column.name}"' for column in columns)
+    into = f'INSERT INTO "{table.name}" ({names}) '
     if connection.dialect.name == "sqlite":
-        connection.execute(insert(table), rows)
-    else:
-        connection.execute(insert(table).returning(table.c.id), rows).close()
+        marks = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f"{into}VALUES ({marks})", list(zip(*by_column, strict=True)))
+        return
+    # A message for each row would be the greatest part of the time; an array for each column is one for all.
+    arrays = ", ".join(f"%s::{column.type.compile(connection.dialect)}[]" for column in columns)
+    connection.exec_driver_sql(
+        f"{into}SELECT * FROM unnest({arrays})", tuple(list(values) for values in by_column)
+    )
+
+
+def _stored(column: Column[Any], values: Sequence[Any], connection: Connection) -> Iterable[Any]:
+    """Convert a column's values as its type does; most columns are stored as they come."""
+    convert = column.type.bind_processor(connection.dialect)
+    return values if convert is None else [convert(value) for value in values]

@@ -9,10 +9,11 @@ A batch and its slices are always locked in this order: image, slice, batch. Wit
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, case, insert, select, update
+from sqlalchemy import Connection, Row, case, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db.column_types import now_utc
@@ -23,6 +24,9 @@ from sdq.seeds import parse_seeds
 _DRAWING = str(ImageStatus.DRAWING)
 _DONE = str(ImageStatus.DONE)
 _FAILED = str(ImageStatus.FAILED)
+
+#: Each database's own INSERT that knows ON CONFLICT.
+_INSERT: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 _MEASURED = (
     "path",
@@ -61,16 +65,6 @@ def note_attempts(
     """Count an attempt at each image that is not settled yet, and give those with their attempts, this one included."""
     if not seeds:
         return {}
-    statement = _upsert(connection, images)
-    statement = statement.on_conflict_do_update(
-        index_elements=["recipe_id", "seed"],
-        set_={
-            "attempts": images.c.attempts + 1,
-            "engine_id": statement.excluded.engine_id,
-            "slice_id": statement.excluded.slice_id,
-        },
-        where=images.c.status == _DRAWING,
-    ).returning(images.c.seed, images.c.attempts)
     rows = [
         {
             "recipe_id": recipe_id,
@@ -82,7 +76,8 @@ def note_attempts(
         }
         for seed in sorted(set(seeds))
     ]
-    return {row.seed: row.attempts for row in connection.execute(statement, rows)}
+    noted = _execute(connection, _note_statement(connection.dialect.name), rows)
+    return {row.seed: row.attempts for row in noted}
 
 
 def mark_started(connection: Connection, slice_id: int) -> None:
@@ -133,16 +128,9 @@ def record_images(connection: Connection, records: Iterable[ImageRecord]) -> int
         }
         for record in ordered
     ]
-    statement = _upsert(connection, images)
-    replaced = ("status", "slice_id", "engine_id", "finished_at", *_MEASURED)
-    statement = statement.on_conflict_do_update(
-        index_elements=["recipe_id", "seed"],
-        set_={name: statement.excluded[name] for name in replaced},
-        where=images.c.status != _DONE,
-    ).returning(images.c.slice_id, images.c.recipe_id, images.c.error)
-    changed = connection.execute(statement, rows).all()
-    _count(connection, "done", Counter(slice_id for slice_id, _, _ in changed))
-    troubled = {recipe_id for _, recipe_id, error in changed if error is not None}
+    changed = _execute(connection, _record_statement(connection.dialect.name), rows)
+    _count(connection, "done", Counter(row.slice_id for row in changed))
+    troubled = {row.recipe_id for row in changed if row.error is not None}
     if troubled:
         _clear_errors(connection, troubled)
     return len(changed)
@@ -159,23 +147,18 @@ def record_failure(
     final: bool,
 ) -> None:
     """Keep why an image was not drawn; final gives it up. An image that is done meanwhile stays done."""
-    statement = _upsert(connection, images).values(
-        recipe_id=recipe_id,
-        seed=seed,
-        status=_FAILED if final else _DRAWING,
-        attempts=1,
-        slice_id=slice_id,
-        engine_id=engine_id,
-        finished_at=now_utc() if final else None,
-        error=error,
-    )
-    replaced = ("status", "slice_id", "engine_id", "finished_at", "error")
-    statement = statement.on_conflict_do_update(
-        index_elements=["recipe_id", "seed"],
-        set_={name: statement.excluded[name] for name in replaced},
-        where=images.c.status == _DRAWING,
-    ).returning(images.c.id)
-    if connection.execute(statement).first() is not None and final:
+    row = {
+        "recipe_id": recipe_id,
+        "seed": seed,
+        "status": _FAILED if final else _DRAWING,
+        "attempts": 1,
+        "slice_id": slice_id,
+        "engine_id": engine_id,
+        "finished_at": now_utc() if final else None,
+        "error": error,
+    }
+    changed = _execute(connection, _failure_statement(connection.dialect.name), [row])
+    if changed and final:
         _count(connection, "failed", Counter([slice_id]))
 
 
@@ -305,6 +288,47 @@ def _count(connection: Connection, column: str, slice_counts: Counter[int]) -> N
         )
 
 
-def _upsert(connection: Connection, table: Table) -> Any:
-    """Give the database's own INSERT that knows ON CONFLICT."""
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+def _execute(
+    connection: Connection, statement: Any, rows: Sequence[Mapping[str, Any]]
+) -> Sequence[Row[Any]]:
+    """Run a statement for each row and give what all return; a single row spares the machinery for many."""
+    return connection.execute(statement, rows[0] if len(rows) == 1 else rows).all()
+
+
+# Building these takes longer than running them, so each is built once.
+
+
+@cache
+def _note_statement(dialect: str) -> Any:
+    statement = _INSERT[dialect](images)
+    return statement.on_conflict_do_update(
+        index_elements=["recipe_id", "seed"],
+        set_={
+            "attempts": images.c.attempts + 1,
+            "engine_id": statement.excluded.engine_id,
+            "slice_id": statement.excluded.slice_id,
+        },
+        where=images.c.status == _DRAWING,
+    ).returning(images.c.seed, images.c.attempts)
+
+
+@cache
+def _record_statement(dialect: str) -> Any:
+    statement = _INSERT[dialect](images)
+    replaced = ("status", "slice_id", "engine_id", "finished_at", *_MEASURED)
+    return statement.on_conflict_do_update(
+        index_elements=["recipe_id", "seed"],
+        set_={name: statement.excluded[name] for name in replaced},
+        where=images.c.status != _DONE,
+    ).returning(images.c.slice_id, images.c.recipe_id, images.c.error)
+
+
+@cache
+def _failure_statement(dialect: str) -> Any:
+    statement = _INSERT[dialect](images)
+    replaced = ("status", "slice_id", "engine_id", "finished_at", "error")
+    return statement.on_conflict_do_update(
+        index_elements=["recipe_id", "seed"],
+        set_={name: statement.excluded[name] for name in replaced},
+        where=images.c.status == _DRAWING,
+    ).returning(images.c.id)

@@ -16,12 +16,8 @@ class SeedRun:
     """The seeds of one slice, and the text that stores them."""
 
     seeds: Sequence[int]
+    size: int
     text: str
-
-    @property
-    def size(self) -> int:
-        """How many images."""
-        return len(self.seeds)
 
 
 class SeedCutter:
@@ -57,4 +53,4 @@ class SeedCutter:
         if known or not isinstance(seeds, range):
             seeds = tuple(seed for seed in dict.fromkeys(seeds) if seed not in known)
         pieces = (seeds[i : i + self._slice_size] for i in range(0, len(seeds), self._slice_size))
-        return tuple(SeedRun(piece, format_seeds(piece)) for piece in pieces)
+        return tuple(SeedRun(piece, len(piece), format_seeds(piece)) for piece in pieces)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, insert, select
@@ -20,6 +20,21 @@ RECIPE_COLUMNS = (
     variants.c.revision,
     variants.c.attention_implementation,
     variants.c.compute_unit,
+    recipes.c.prompt,
+    recipes.c.negative_prompt,
+    recipes.c.num_inference_steps,
+    recipes.c.guidance_scale,
+    recipes.c.scheduler,
+    recipes.c.width,
+    recipes.c.height,
+    recipes.c.rng,
+)
+
+#: All columns that `recipe_values` writes.
+STORED_COLUMNS = (
+    recipes.c.id,
+    recipes.c.content_key,
+    recipes.c.variant_id,
     recipes.c.prompt,
     recipes.c.negative_prompt,
     recipes.c.num_inference_steps,
@@ -86,21 +101,22 @@ def known_recipes(connection: Connection, keys: Sequence[str]) -> dict[str, int]
         rows = connection.execute(
             select(recipes.c.content_key, recipes.c.id).where(recipes.c.content_key.in_(chunk))
         )
-        found.update((key, id_) for key, id_ in rows)
+        found.update((row.content_key, row.id) for row in rows)
     return found
 
 
-def recipe_values(recipe: Recipe, variant_id: int) -> Mapping[str, Any]:
-    """Give a recipe's columns."""
-    return {
-        "content_key": recipe.content_key,
-        "variant_id": variant_id,
-        "prompt": recipe.prompt,
-        "negative_prompt": recipe.negative_prompt,
-        "num_inference_steps": recipe.num_inference_steps,
-        "guidance_scale": float(recipe.guidance_scale),
-        "scheduler": str(recipe.scheduler),
-        "width": recipe.width,
-        "height": recipe.height,
-        "rng": recipe.rng,
-    }
+def recipe_values(recipe: Recipe, row_id: int, variant_id: int) -> tuple[Any, ...]:
+    """Give the values of `STORED_COLUMNS`."""
+    return (
+        row_id,
+        recipe.content_key,
+        variant_id,
+        recipe.prompt,
+        recipe.negative_prompt,
+        recipe.num_inference_steps,
+        float(recipe.guidance_scale),
+        str(recipe.scheduler),
+        recipe.width,
+        recipe.height,
+        recipe.rng,
+    )

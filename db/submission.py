@@ -14,30 +14,62 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, func, insert, select, update
 
 from db.bulk import insert_rows
 from db.column_types import now_utc
-from db.dispatch import open_slices
+from db.dispatch import open_slices, paused_variants
 from db.planning import SeedCutter, SeedRun
-from db.recipe_rows import KEYS_AT_ONCE, add_variants, known_recipes, recipe_values
+from db.recipe_rows import (
+    KEYS_AT_ONCE,
+    STORED_COLUMNS,
+    add_variants,
+    known_recipes,
+    recipe_values,
+)
 from db.tables import batches, images, recipes, slices
 from db.values import BatchPlan, BatchState, ImageStatus, PlannedEntry, SliceRef, Submission
+from sdq.variants import Variant
 
 
 @dataclass(kw_only=True)
 class _Growth:
-    """What a plan adds to its batch. done and failed are of finished slices only."""
+    """What a plan adds to its batch; counts are of images, and finished_* of those in finished slices."""
 
     entries: int
     known: int = 0
     new: int = 0
     drawn: int = 0
     failed: int = 0
-    open_slices: int = 0
-    finished_done: int = 0
+    finished_drawn: int = 0
     finished_failed: int = 0
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    open: list[tuple[int, Variant]] = field(default_factory=list)
+
+    def count(self, size: int, done: int, failed: int, *, finished: bool) -> None:
+        """Count a slice that was taken to be known."""
+        self.known -= size
+        self.new += size - done - failed
+        self.drawn += done
+        self.failed += failed
+        if finished:
+            self.finished_drawn += done
+            self.finished_failed += failed
+
+
+_SLICE_COLUMNS = (
+    slices.c.id,
+    slices.c.batch_id,
+    slices.c.entry,
+    slices.c.recipe_id,
+    slices.c.seeds,
+    slices.c.size,
+    slices.c.fields,
+    slices.c.created_at,
+    slices.c.finished_at,
+    slices.c.done,
+    slices.c.failed,
+)
 
 
 def submit(connection: Connection, plan: BatchPlan) -> Submission:
@@ -47,11 +79,9 @@ def submit(connection: Connection, plan: BatchPlan) -> Submission:
     unchanged = batch is not None and batch.plan_key == plan.key
     if batch is None:
         batch = _create_batch(connection, plan, name, now)
-    last_id = connection.execute(select(func.max(slices.c.id))).scalar() or 0
     if unchanged:
-        growth = _Growth(
-            entries=batch.entries, known=sum(len(entry.seeds) for entry in plan.entries)
-        )
+        known = sum(len(entry.seeds) for entry in plan.entries)
+        growth = _Growth(entries=batch.entries, known=known)
     else:
         growth = _grow(connection, plan, batch, now)
     refs: Sequence[SliceRef] = ()
@@ -60,8 +90,13 @@ def submit(connection: Connection, plan: BatchPlan) -> Submission:
             update(batches).where(batches.c.id == batch.id).values(state=str(BatchState.ACTIVE))
         )
         refs = open_slices(connection, batch_id=batch.id)
-    elif growth.open_slices:
-        refs = open_slices(connection, batch_id=batch.id, after_id=last_id)
+    elif batch.state == BatchState.ACTIVE:
+        paused = {paused.variant for paused in paused_variants(connection)}
+        refs = [
+            SliceRef(id=slice_id, variant=variant)
+            for slice_id, variant in growth.open
+            if not paused or variant not in paused
+        ]
     return Submission(
         batch_id=batch.id,
         batch_name=name,
@@ -70,7 +105,7 @@ def submit(connection: Connection, plan: BatchPlan) -> Submission:
         images_drawn=growth.drawn,
         images_failed=growth.failed,
         slices=refs,
-        slices_new=growth.open_slices,
+        slices_new=len(growth.open),
     )
 
 
@@ -115,6 +150,7 @@ def _grow(connection: Connection, plan: BatchPlan, batch: Row[Any], now: datetim
     planned, ordinals = _planned(connection, batch.id)
     growth = _Growth(entries=batch.entries)
     cutter = SeedCutter(plan.slice_size)
+    slice_id = _next_id(connection, slices)
     for start in range(0, len(plan.entries), KEYS_AT_ONCE):
         wanted: list[tuple[int, PlannedEntry, tuple[SeedRun, ...]]] = []
         for entry in plan.entries[start : start + KEYS_AT_ONCE]:
@@ -132,51 +168,41 @@ def _grow(connection: Connection, plan: BatchPlan, batch: Row[Any], now: datetim
             if ordinal is None:
                 growth.entries += 1
                 ordinal = ordinals[recipe_id] = growth.entries
-            shared = {
-                "batch_id": batch.id,
-                "entry": ordinal,
-                "recipe_id": recipe_id,
-                "fields": entry.fields,
-                "created_at": now,
-            }
+            states = settled.get(recipe_id)
             for run in runs:
-                _add_run(growth, run, shared, settled.get(recipe_id, {}), now)
-    insert_rows(connection, slices, growth.rows)
+                done, failed = _settled_in(run, states) if states else (0, 0)
+                finished = done + failed == run.size
+                growth.count(run.size, done, failed, finished=finished)
+                if not finished:
+                    growth.open.append((slice_id, entry.recipe.variant))
+                growth.rows.append(
+                    (
+                        slice_id,
+                        batch.id,
+                        ordinal,
+                        recipe_id,
+                        run.text,
+                        run.size,
+                        entry.fields,
+                        now,
+                        now if finished else None,
+                        done,
+                        failed,
+                    )
+                )
+                slice_id += 1
+    insert_rows(connection, _SLICE_COLUMNS, growth.rows)
     _count_growth(connection, plan, batch, growth, now)
     return growth
 
 
-def _add_run(
-    growth: _Growth,
-    run: SeedRun,
-    shared: Mapping[str, Any],
-    settled: Mapping[int, str],
-    now: datetime,
-) -> None:
-    done = failed = 0
-    if settled:
-        found = [settled.get(seed) for seed in run.seeds]
-        done, failed = found.count(ImageStatus.DONE), found.count(ImageStatus.FAILED)
-    finished = done + failed == run.size
-    growth.known -= run.size
-    growth.drawn += done
-    growth.failed += failed
-    growth.new += run.size - done - failed
-    if finished:
-        growth.finished_done += done
-        growth.finished_failed += failed
-    else:
-        growth.open_slices += 1
-    growth.rows.append(
-        {
-            **shared,
-            "seeds": run.text,
-            "size": run.size,
-            "finished_at": now if finished else None,
-            "done": done,
-            "failed": failed,
-        }
-    )
+def _settled_in(run: SeedRun, states: Mapping[int, str]) -> tuple[int, int]:
+    found = [states.get(seed) for seed in run.seeds]
+    return found.count(str(ImageStatus.DONE)), found.count(str(ImageStatus.FAILED))
+
+
+def _next_id(connection: Connection, table: Table) -> int:
+    return int(connection.execute(select(func.max(table.c.id))).scalar() or 0) + 1
 
 
 def _recipe_ids(connection: Connection, plan: BatchPlan) -> tuple[dict[str, int], set[int]]:
@@ -187,9 +213,12 @@ def _recipe_ids(connection: Connection, plan: BatchPlan) -> tuple[dict[str, int]
     new = [recipe for key, recipe in wanted.items() if key not in ids]
     if new:
         variant_ids = add_variants(connection, {recipe.variant for recipe in new})
-        rows = [recipe_values(recipe, variant_ids[recipe.variant]) for recipe in new]
-        insert_rows(connection, recipes, rows)
-        ids.update(known_recipes(connection, [recipe.content_key for recipe in new]))
+        rows = [
+            recipe_values(recipe, row_id, variant_ids[recipe.variant])
+            for row_id, recipe in enumerate(new, _next_id(connection, recipes))
+        ]
+        insert_rows(connection, STORED_COLUMNS, rows)
+        ids.update((recipe.content_key, row[0]) for recipe, row in zip(new, rows, strict=True))
     return ids, old
 
 
@@ -227,16 +256,16 @@ def _settled(connection: Connection, recipe_ids: Sequence[int]) -> dict[int, dic
 def _count_growth(
     connection: Connection, plan: BatchPlan, batch: Row[Any], growth: _Growth, now: datetime
 ) -> None:
+    # A worker may be finishing the batch's last slice just now: change what is there, not what was read.
     change: dict[str, Any] = {
         "plan_key": plan.key,
         "entries": growth.entries,
-        "images_total": batch.images_total + growth.new + growth.drawn + growth.failed,
-        "images_done": batches.c.images_done + growth.finished_done,
+        "open_slices": batches.c.open_slices + len(growth.open),
+        "images_total": batches.c.images_total + growth.new + growth.drawn + growth.failed,
+        "images_done": batches.c.images_done + growth.finished_drawn,
         "images_failed": batches.c.images_failed + growth.finished_failed,
     }
-    # A worker may be finishing the batch's last slice just now, so what it changes is changed relative to its value.
-    change["open_slices"] = batches.c.open_slices + growth.open_slices
-    if growth.open_slices:
+    if growth.open:
         change["completed_at"] = None
     elif growth.rows and batch.open_slices == 0:  # all that is new was drawn before
         change["completed_at"] = now

@@ -9,6 +9,9 @@ slices name and `images` lacks, so a million images are 40,000 rows of `slices`.
 Counts are kept so that nobody has to scan a million rows: a slice counts its own images while it is open, and when it
 is finished (``finished_at``) its counts move into its batch's. `tests/ledger/test_counts.py` holds both to the rows.
 
+Recipes and slices are numbered by `db.submission` and not by the database: under the submission lock nobody else adds
+any, and a submission of 40,000 slices need not ask for their ids.
+
 These are Core tables and not mapped classes: importing ``sqlalchemy.orm`` would add a third to the start of every
 command, and nothing here needs an identity map.
 """
@@ -74,7 +77,7 @@ variants = Table(
 recipes = Table(
     "recipes",
     metadata,
-    Column("id", Id, primary_key=True),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("content_key", HexDigest, nullable=False, unique=True),
     Column("variant_id", Id, ForeignKey("variants.id"), nullable=False),
     Column("prompt", Text, nullable=False),
@@ -112,7 +115,7 @@ batches = Table(
 slices = Table(
     "slices",
     metadata,
-    Column("id", Id, primary_key=True),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("batch_id", Id, ForeignKey("batches.id"), nullable=False),
     Column("entry", Integer, nullable=False),
     Column("recipe_id", Id, ForeignKey("recipes.id"), nullable=False),

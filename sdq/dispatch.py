@@ -1,8 +1,8 @@
 """Between the ledger and the queues: what is planned gets queued, and stays queued until it is drawn.
 
-The ledger is the truth. `reconcile` compares its unfinished slices with what Redis holds in every place where a job can
-be, and queues what is missing; so a crash between "committed" and "queued", a lost Redis, and a killed worker all heal by
-the same code. A slice that is queued twice is drawn once: the worker skips images that have their row.
+The ledger is the truth. `reconcile` compares its unfinished slices with what Redis holds in every place where a job
+can be, and queues what is missing; so a crash between "committed" and "queued", a lost Redis, and a killed worker all
+heal by the same code. A slice that is queued twice is drawn once: the worker skips images that have their row.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Reconciled:
     resumed: int
 
 
-def dispatch(queues: Queues, slices: Iterable[SliceRef]) -> int:
+def dispatch(queues: Queues, slices: Iterable[SliceRef], *, at_front: bool = False) -> int:
     """Queue a new submission's slices, all of a variant in one queue; return how many."""
     count = 0
     with redis_errors(), queues.dispatch_lock(wait_s=_LOCK_WAIT_S):
         for variant_key, group in _by_variant(slices):
-            count += queues.enqueue(variant_key, (piece.id for piece in group))
+            count += queues.enqueue(variant_key, (piece.id for piece in group), at_front=at_front)
     return count
 
 
@@ -51,8 +51,7 @@ def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> Reconci
         missing = [piece for piece in unfinished if piece.id not in holdings.in_hand]
         resumed = [piece for piece in missing if piece.id in holdings.abandoned]
         if holdings.abandoned:
-            queues.forget_popped(holdings.abandoned)
-            queues.forget_dead(before=looked_at)
+            queues.forget(holdings.abandoned, before=looked_at)
         for variant_key, group in _by_variant(missing):
             pieces = list(group)
             begun = [piece.id for piece in pieces if piece.id in holdings.abandoned]

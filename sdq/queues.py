@@ -22,6 +22,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import Queue
 from rq.defaults import RQ_KEY_PREFIX
+from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
 
@@ -195,24 +196,19 @@ class Queues:
             abandoned=frozenset((abandoned | popped.keys()) - running - claimed_lately),
         )
 
-    def forget_dead(self, *, before: float) -> None:
-        """Remove the started entries that expired before a time (seconds since the epoch)."""
-        with self.connection.pipeline() as pipeline:
-            for key in self._variant_keys():
-                pipeline.zremrangebyscore(
-                    self.queue(key).started_job_registry.key, "-inf", f"({before}"
-                )
-            pipeline.execute()
-
-    def forget_popped(self, slice_ids: Iterable[int]) -> None:
-        """Remove slices from the intermediate lists, where a killed worker left them."""
+    def forget(self, slice_ids: Iterable[int], *, before: float) -> None:
+        """Remove what a dead worker left of these slices: started entries that expired before a time (seconds since
+        the epoch), popped but unclaimed ids, and their jobs.
+        """
         with self.connection.pipeline() as pipeline:
             for key in self._variant_keys():
                 queue = self.queue(key)
+                pipeline.zremrangebyscore(queue.started_job_registry.key, "-inf", f"({before}")
                 for slice_id in slice_ids:
                     job_id = self.job_id(slice_id)
                     pipeline.lrem(queue.intermediate_queue_key, 0, job_id)
                     pipeline.delete(queue.intermediate_queue.get_first_seen_key(job_id))
+                    pipeline.delete(Job.key_for(job_id))
             pipeline.execute()
 
     @contextlib.contextmanager

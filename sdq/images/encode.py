@@ -10,7 +10,13 @@ from PIL.PngImagePlugin import PngInfo
 from sdq.images.infotext import write_infotext
 from sdq.images.metadata import RECORD_KEY, XMP, ImageMetadata
 
-COMPRESS_LEVEL = 6
+#: zlib's level, chosen by measuring: six photographs of 512x512 pixels, best of five runs each on one core of an AMD
+#: EPYC with other work beside it, gave on average
+#:     level    1      2      3      4      5      6      9
+#:     ms      28     30     38     52     65     95    195
+#:     KiB    430    426    420    393    392    391    388
+#: Level 4 is the last that pays: half the time of Pillow's 6 for half a percent more bytes.
+COMPRESS_LEVEL = 4
 
 
 def image_from_rgb(pixels: bytes | bytearray | memoryview, width: int, height: int) -> Image.Image:

@@ -72,7 +72,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "recipes",
-        sa.Column("id", Id, nullable=False),
+        sa.Column("id", Id, autoincrement=False, nullable=False),
         sa.Column("content_key", sa.LargeBinary(), nullable=False),
         sa.Column("variant_id", Id, nullable=False),
         sa.Column("prompt", sa.Text(), nullable=False),
@@ -89,7 +89,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "slices",
-        sa.Column("id", Id, nullable=False),
+        sa.Column("id", Id, autoincrement=False, nullable=False),
         sa.Column("batch_id", Id, nullable=False),
         sa.Column("entry", sa.Integer(), nullable=False),
         sa.Column("recipe_id", Id, nullable=False),

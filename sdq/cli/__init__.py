@@ -1,0 +1,71 @@
+"""The command line: reads options and settings, calls one function, prints what came of it.
+
+Commands import their library inside, so that `sdq --help` stays instant. Data goes to standard output, progress and
+messages to standard error. Every error of ours becomes one sentence and its exit code; `SDQ_DEBUG=1` shows tracebacks.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+import click
+
+from sdq.cli.group import LazyGroup
+from sdq.errors import EXIT_FAILURE, EXIT_SIGINT, SdqError
+
+_COMMANDS = {
+    "submit": "Queue the images of prompt files; return at once.",
+    "worker": "Draw what is queued, until told to stop.",
+    "run": "Submit, draw and show progress, in one command.",
+    "status": "Show batches and how far they are.",
+    "sheet": "Put a batch's images on one contact sheet.",
+    "resume": "Go on with a paused batch or variant.",
+    "models": "List the models that can be drawn with.",
+    "services": "Show, start or stop the embedded Redis.",
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_help=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with: sdq run --prompt 'a red balloon over the sea at sunset' --seed-range 0-3",
+)
+@click.version_option(package_name="sdq", prog_name="sdq")
+def cli() -> None:
+    """Draw large numbers of Stable Diffusion images unattended."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its code."""
+    try:
+        result = cli.main(prog_name="sdq", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(EXIT_SIGINT)
+    except SdqError as error:
+        if os.environ.get("SDQ_DEBUG") == "1":
+            traceback.print_exc()
+        click.echo(f"sdq: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough (`sdq ls | head`): no message, and none from the interpreter's flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILURE)
+    except (
+        Exception
+    ) as error:  # a defect of ours: one line for the user, the traceback for whoever mends it
+        if os.environ.get("SDQ_DEBUG") == "1":
+            traceback.print_exc()
+        click.echo(
+            f"sdq: unexpected {type(error).__name__}: {error}. This is a defect of sdq; run again with SDQ_DEBUG=1 and "
+            "report what it prints. Nothing that was queued is lost.",
+            err=True,
+        )
+        sys.exit(EXIT_FAILURE)
+    sys.exit(result if isinstance(result, int) else 0)

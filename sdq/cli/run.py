@@ -1,0 +1,74 @@
+"""`sdq run`: submit, draw and show progress."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import click
+
+from sdq.cli.options import log_to_stderr, open_ledger, settings_options, submission_options
+from sdq.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, EXIT_SOME_IMAGES_FAILED, SdqError
+from sdq.settings import Settings
+
+
+@click.command("run")
+@submission_options
+@click.option(
+    "--threads", type=click.IntRange(1), help="Threads of the portable runtime [one per core]."
+)
+@click.option(
+    "--metadata/--no-metadata", default=True, help="Write prompt and settings into the files."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@settings_options
+def command(
+    settings: Settings, threads: int | None, metadata: bool, quiet: bool, **options: Any
+) -> int:
+    """Submit, draw and show progress until the batch is done, in one command.
+
+    Ctrl-C stops after the image in hand; the same command again goes on where it stopped.
+    """
+    from sdq.cli.submission import describe_submission, plan_from_options, submit_plan
+    from sdq.views.progress import BatchProgress
+    from worker.loop import StopNow
+    from worker.service import WorkerOptions, run_worker
+
+    log_to_stderr(quiet=True)
+    plan = plan_from_options(settings, options)
+    with open_ledger(settings) as ledger:
+        submission, queues = submit_plan(settings, ledger, plan, at_front=True)
+        if not quiet:
+            click.echo(describe_submission(submission), err=True)
+        unusable: dict[str, SdqError] = {}
+
+        def finished() -> bool:
+            status = ledger.batch(submission.batch_id)
+            return bool(unusable) or status is None or status.completed_at is not None
+
+        with BatchProgress(ledger, submission.batch_id, quiet=quiet) as progress:
+            try:
+                run_worker(
+                    settings,
+                    ledger,
+                    queues,
+                    WorkerOptions(threads=threads, with_metadata=metadata),
+                    finished=finished,
+                    on_settled=progress.on_settled,
+                    unusable=unusable,
+                )
+            except StopNow as stop:
+                return EXIT_SIGINT if stop.signum == signal.SIGINT else EXIT_SIGTERM
+        if unusable:
+            raise next(iter(unusable.values()))
+        status = ledger.batch(submission.batch_id)
+        done = status.completed if status else 0
+        failed = status.failed if status else 0
+        open_images = status.total - done - failed if status else 0
+        click.echo(
+            f"{done:,} images in {settings.outputs / submission.batch_name}"
+            + (f", {failed:,} failed (sdq status {submission.batch_name})" if failed else "")
+            + (f", {open_images:,} still queued" if open_images else "")
+            + "."
+        )
+        return EXIT_SOME_IMAGES_FAILED if failed else EXIT_OK

@@ -1,0 +1,32 @@
+"""`sdq services`: the embedded Redis."""
+
+from __future__ import annotations
+
+import click
+
+from sdq.cli.options import settings_options
+from sdq.errors import EXIT_OK, EXIT_UNAVAILABLE
+from sdq.settings import Settings
+
+
+@click.command("services")
+@click.argument("action", type=click.Choice(["status", "start", "stop"]), default="status")
+@settings_options
+def command(settings: Settings, action: str) -> int:
+    """Show, start or stop the embedded Redis of the data folder.
+
+    Any command that needs it starts it, so this is for tidying up.
+    """
+    from sdq.redis_server import RedisServer
+
+    if settings.redis_url is not None:
+        click.echo(f"Redis is {settings.origins['redis_url']}, not the embedded one.")
+        return EXIT_OK
+    server = RedisServer(settings.redis_folder)
+    if action == "start":
+        server.ensure_running()
+    elif action == "stop":
+        server.stop()
+    running = server.is_running()
+    click.echo(f"running, process {server.pid()}, {server.url}" if running else "not running")
+    return EXIT_OK if running or action == "stop" else EXIT_UNAVAILABLE

@@ -1,0 +1,54 @@
+"""`sdq sheet`: a batch's images on one contact sheet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sdq.cli.options import open_ledger, settings_options
+from sdq.errors import InputMissingError
+from sdq.settings import Settings
+
+
+@click.command("sheet")
+@click.argument("batch")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--thumb",
+    type=click.IntRange(16, 2048),
+    default=128,
+    show_default=True,
+    help="Pixels per image.",
+)
+@click.option(
+    "--columns",
+    type=click.IntRange(1, 100),
+    default=8,
+    show_default=True,
+    help="At most so many seeds.",
+)
+@click.option(
+    "--rows",
+    type=click.IntRange(1, 1000),
+    default=40,
+    show_default=True,
+    help="At most so many prompts.",
+)
+@settings_options
+def command(settings: Settings, batch: str, out: Path, thumb: int, columns: int, rows: int) -> None:
+    """Put a batch's finished images on one picture: prompts down, seeds across."""
+    from sdq.images.sheet import contact_sheet
+
+    lines: dict[int, tuple[str, list[Path]]] = {}
+    with open_ledger(settings) as ledger:
+        for image in ledger.images(batch):
+            if image.entry not in lines and len(lines) == rows:
+                break
+            _, paths = lines.setdefault(image.entry, (image.recipe.prompt, []))
+            if len(paths) < columns:
+                paths.append(settings.outputs / image.path)
+    if not lines:
+        raise InputMissingError(f"Batch {batch!r} has no finished image yet: start `sdq worker`.")
+    contact_sheet(list(lines.values()), out, thumb)
+    click.echo(str(out))

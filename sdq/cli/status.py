@@ -1,0 +1,52 @@
+"""`sdq status`: batches and how far they are."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+
+from sdq.cli.options import open_ledger, settings_options
+from sdq.errors import InputMissingError
+from sdq.settings import Settings
+
+_WATCH_EVERY_S = 1.0
+
+
+@click.command("status")
+@click.argument("batch", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per batch in a list.")
+@click.option("--watch", is_flag=True, help="Keep showing until everything is done.")
+@settings_options
+def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -> None:
+    """Show every batch, or one with its failed images: how much is done, how fast, how long still."""
+    from sdq.views.status import show_table, status_as_dict
+
+    with open_ledger(settings) as ledger:
+        while True:
+            if batch is None:
+                found = ledger.batches()
+            else:
+                one = ledger.batch(batch)
+                if one is None:
+                    names = ", ".join(status.name for status in ledger.batches(5)) or "none yet"
+                    raise InputMissingError(f"There is no batch {batch!r}. The newest: {names}.")
+                found = [one]
+            failures = ledger.failed_images(found[0].id, 20) if batch and found[0].failed else []
+            paused = ledger.paused_variants()
+            if as_json:
+                shown = [status_as_dict(status) for status in found]
+                if batch:
+                    shown[0]["errors"] = [
+                        {"entry": f.entry, "seed": f.seed, "attempts": f.attempts, "error": f.error}
+                        for f in failures
+                    ]
+                click.echo(json.dumps(shown[0] if batch else shown, indent=2))
+            else:
+                if watch:
+                    click.clear()
+                show_table(found, failures, paused)
+            if not watch or all(status.completed_at for status in found):
+                return
+            time.sleep(_WATCH_EVERY_S)

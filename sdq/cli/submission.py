@@ -1,0 +1,89 @@
+"""From the options of `sdq submit` and `sdq run` to a plan, and from the plan to ledger and queues."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from db.ledger import Ledger
+from db.values import BatchPlan, Submission
+from producer import Defaults, PromptFormat, describe_source, plan_batch, read_prompts
+from producer.words import parse_compute_unit, parse_scheduler, parse_variants
+from sdq.dispatch import dispatch
+from sdq.errors import UsageError
+from sdq.models import DEMO, ModelStore
+from sdq.queues import Queues, connect
+from sdq.recipes import DEFAULT_GUIDANCE_SCALE, DEFAULT_NUM_INFERENCE_STEPS, DEFAULT_SCHEDULER
+from sdq.seeds import parse_seeds
+from sdq.settings import Settings
+from sdq.variants import AttentionImplementation, ComputeUnit
+
+
+def plan_from_options(settings: Settings, options: dict[str, Any]) -> BatchPlan:
+    """Read and check everything that was asked for; nothing is stored or queued yet."""
+    if options["seeds"] and options["random_seeds"]:
+        raise UsageError("--seed-range and --random-seeds exclude each other: use one of them.")
+    model = options["model"] or DEMO
+    if model != DEMO and "/" in model:
+        model = str(Path(model).expanduser().absolute())
+    lines = read_prompts(
+        options["files"],
+        options["prompts"],
+        format=PromptFormat(options["prompt_format"]) if options["prompt_format"] else None,
+        literal=options["literal"],
+        stdin=sys.stdin.buffer,
+    )
+
+    def said(name: str, default: Any) -> Any:
+        return default if options[name] is None else options[name]
+
+    defaults = Defaults(
+        model=model,
+        variants=parse_variants(said("variant", AttentionImplementation.ORIGINAL)),
+        compute_unit=parse_compute_unit(said("compute_unit", ComputeUnit.ALL)),
+        num_inference_steps=said("num_inference_steps", DEFAULT_NUM_INFERENCE_STEPS),
+        guidance_scale=said("guidance_scale", DEFAULT_GUIDANCE_SCALE),
+        scheduler=parse_scheduler(said("scheduler", DEFAULT_SCHEDULER)),
+        negative_prompt=said("negative_prompt", ""),
+        seeds=parse_seeds(options["seeds"]) if options["seeds"] else range(1),
+        random_seeds=options["random_seeds"],
+        batch_name=options["batch"],
+    )
+    source = describe_source(options["files"], options["prompts"])
+    return plan_batch(
+        lines,
+        defaults,
+        ModelStore(settings.models).find,
+        source_name=source.name,
+        source=source.text,
+    )
+
+
+def submit_plan(
+    settings: Settings, ledger: Ledger, plan: BatchPlan, *, at_front: bool = False
+) -> tuple[Submission, Queues]:
+    """Commit the plan, then queue it; a crash in between heals at the next submit or worker start."""
+    connection = connect(
+        settings
+    )  # before anything is stored: a submission without queues helps nobody
+    queues = Queues(connection, ledger.id)
+    submission = ledger.add_batch(plan)
+    dispatch(queues, submission.slices, at_front=at_front)
+    return submission, queues
+
+
+def describe_submission(submission: Submission) -> str:
+    """Say in one sentence what a submission added."""
+    name = submission.batch_name
+    new, known, drawn = submission.images_new, submission.images_known, submission.images_drawn
+    if not new and not drawn and not submission.images_failed:
+        return f"Batch {name}: nothing new; all {known:,} images were submitted before."
+    parts = [f"{new:,} {'image' if new == 1 else 'images'} to draw"]
+    if known:
+        parts.append(f"{known:,} submitted before")
+    if drawn:
+        parts.append(f"{drawn:,} drawn already")
+    if submission.images_failed:
+        parts.append(f"{submission.images_failed:,} given up before")
+    return f"Batch {name}: {', '.join(parts)}."

@@ -1,0 +1,61 @@
+"""`sdq submit`: queue the images of prompt files and return at once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from sdq.cli.options import open_ledger, settings_options, submission_options
+from sdq.settings import Settings
+
+
+@click.command("submit")
+@submission_options
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be queued, how long and how large; do nothing."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing when all went well.")
+@settings_options
+def command(settings: Settings, dry_run: bool, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Queue every prompt of the files with every seed, and return at once.
+
+    Submitting the same again adds nothing; a file that has grown adds what is new. Files are txt (a prompt a line),
+    csv, tsv or jsonl; - is standard input. Lines may carry options of their own, such as
+    'a red boat --seed 7 --steps 30'.
+
+    \b
+    Examples:
+      sdq submit prompts.txt --seed-range 0-99
+      sdq submit prompts.csv --variant original,split_einsum --batch compare
+      echo 'a lighthouse in the snow' | sdq submit - --random-seeds 4
+    """
+    from sdq.cli.submission import describe_submission, plan_from_options, submit_plan
+
+    plan = plan_from_options(settings, options)
+    with open_ledger(settings) as ledger:
+        if dry_run:
+            from sdq.views.forecast import forecast
+
+            expected = forecast(ledger, plan)
+            click.echo(json.dumps(asdict(expected)) if as_json else expected.describe())
+            return
+        submission, _ = submit_plan(settings, ledger, plan)
+        if as_json:
+            click.echo(
+                json.dumps(
+                    {
+                        "id": submission.batch_id,
+                        "name": submission.batch_name,
+                        "images_new": submission.images_new,
+                        "images_known": submission.images_known,
+                        "images_drawn": submission.images_drawn,
+                        "slices": len(submission.slices),
+                    }
+                )
+            )
+        elif not quiet:
+            click.echo(describe_submission(submission))

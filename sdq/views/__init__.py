@@ -1,0 +1,1 @@
+"""Read-side views: what users see of the ledger."""

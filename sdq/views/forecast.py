@@ -1,0 +1,67 @@
+"""What a submission would cost, before it is made: images, time from this ledger's own timings, disk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from db.ledger import Ledger
+from db.values import BatchPlan
+from sdq.variants import Variant
+from sdq.views.words import duration, size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Expected cost; None where this ledger has drawn nothing like it yet. disk in bytes."""
+
+    batch: str
+    images_new: int
+    images_known: int
+    images_drawn: int
+    slices: int
+    drawing_s: float | None
+    disk_bytes: float | None
+
+    def describe(self) -> str:
+        """Say it for people."""
+        time = (
+            "unknown (nothing like it was drawn here yet)"
+            if self.drawing_s is None
+            else f"about {duration(self.drawing_s)} with one worker"
+        )
+        disk = "unknown" if self.disk_bytes is None else f"about {size(self.disk_bytes)}"
+        return (
+            f"Batch {self.batch}: {self.images_new:,} images to draw in {self.slices:,} slices"
+            f" ({self.images_known:,} submitted before, {self.images_drawn:,} drawn already).\n"
+            f"Time: {time}. Disk: {disk}.\nNothing was stored or queued."
+        )
+
+
+def forecast(ledger: Ledger, plan: BatchPlan) -> Forecast:
+    """Try the plan on the ledger without keeping it, and estimate time and disk for what is new."""
+    preview = ledger.preview(plan)
+    planned = sum(len(entry.seeds) for entry in plan.entries)
+    share_new = preview.images_new / planned if planned else 0.0
+    images_of: Counter[tuple[Variant, int]] = Counter()
+    pixels: Counter[tuple[int, int]] = Counter()
+    for entry in plan.entries:
+        recipe = entry.recipe
+        images_of[recipe.variant, recipe.num_inference_steps] += len(entry.seeds)
+        pixels[recipe.width, recipe.height] += len(entry.seeds)
+    times = [(ledger.image_ms(variant, steps), n) for (variant, steps), n in images_of.items()]
+    sizes = [(ledger.image_bytes(width, height), n) for (width, height), n in pixels.items()]
+    return Forecast(
+        batch=preview.batch_name,
+        images_new=preview.images_new,
+        images_known=preview.images_known,
+        images_drawn=preview.images_drawn,
+        slices=preview.slices_new,
+        drawing_s=_total([(None if ms is None else ms / 1000, n) for ms, n in times], share_new),
+        disk_bytes=_total(sizes, share_new),
+    )
+
+
+def _total(costs: list[tuple[float | None, int]], share: float) -> float | None:
+    known = [cost * count for cost, count in costs if cost is not None]
+    return sum(known) * share if len(known) == len(costs) else None

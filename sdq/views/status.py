@@ -1,0 +1,99 @@
+"""Batches as a table for people and as JSON for programs (the shape of OpenAI's batch objects)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from db.values import BatchState, BatchStatus, FailedImage, PausedVariant
+from sdq.views.words import duration
+
+
+def status_word(status: BatchStatus) -> str:
+    """Name what a batch is doing, in OpenAI's words where they fit."""
+    if status.completed_at:
+        return "completed"
+    if status.state is not BatchState.ACTIVE:
+        return str(status.state)
+    return "in_progress" if status.started_at else "queued"
+
+
+def status_as_dict(status: BatchStatus) -> dict[str, Any]:
+    """Give a batch's status for JSON; times are RFC 3339 in UTC."""
+    return {
+        "id": status.id,
+        "name": status.name,
+        "status": status_word(status),
+        "created_at": _rfc3339(status.created_at),
+        "in_progress_at": _rfc3339(status.started_at),
+        "completed_at": _rfc3339(status.completed_at),
+        "request_counts": {
+            "total": status.total,
+            "completed": status.completed,
+            "failed": status.failed,
+            "cancelled": status.total - status.completed - status.failed
+            if status.state is BatchState.CANCELLED
+            else 0,
+        },
+        "eta_seconds": None if status.eta_s is None else round(status.eta_s),
+        "throughput": None if status.images_per_hour is None else round(status.images_per_hour, 1),
+    }
+
+
+def show_table(
+    statuses: Sequence[BatchStatus],
+    failures: Sequence[FailedImage],
+    paused: Sequence[PausedVariant],
+) -> None:
+    """Print batches, the failed images of one of them, and the variants that are held back."""
+    console = Console(highlight=False)
+    if not statuses:
+        console.print("No batches yet. Begin with: sdq submit prompts.txt --seed-range 0-99")
+    else:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for title in ("batch", "status"):
+            table.add_column(title, overflow="fold")
+        for title in ("done", "of", "%", "failed", "images/h", "left"):
+            table.add_column(title, justify="right", no_wrap=True)
+        for status in statuses:
+            table.add_row(Text(status.name), status_word(status), *_numbers(status))
+        console.print(table)
+    for failure in failures:
+        console.print(
+            Text(
+                f"failed: prompt {failure.entry} seed {failure.seed} after {failure.attempts} attempt(s): {failure.error}"
+            )
+        )
+    for held in paused:
+        console.print(
+            Text(
+                f"paused: {held.variant}: {held.reason}\n"
+                f"  go on with: sdq resume --variant {held.variant.key}"
+            )
+        )
+
+
+def _numbers(status: BatchStatus) -> tuple[str, ...]:
+    percent = 100 * (status.completed + status.failed) / status.total if status.total else 100.0
+    left = "" if status.completed_at or status.eta_s is None else duration(status.eta_s)
+    rate = status.images_per_hour
+    return (
+        f"{status.completed:,}",
+        f"{status.total:,}",
+        # 100 % is only what is wholly done.
+        f"{percent:.0f}" if percent in {0, 100} else f"{min(percent, 99.9):.1f}",
+        f"{status.failed:,}" if status.failed else "",
+        "" if rate is None else f"{rate:,.0f}",
+        left,
+    )
+
+
+def _rfc3339(moment: datetime | None) -> str | None:
+    if moment is None:
+        return None
+    return moment.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")

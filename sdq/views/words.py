@@ -1,0 +1,24 @@
+"""Numbers in words: durations and sizes as people say them."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float) -> str:
+    """Say a duration: `42 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 and seconds != whole else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def size(count: float) -> str:
+    """Say a size in bytes: `830 bytes`, `41.2 kB`, `3.1 GB`."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

@@ -1,0 +1,441 @@
+"""Train the demo model from nothing, in stages that each resume from their last checkpoint.
+
+    python train.py data   --run RUN       # draw the pictures (shards of uint8)
+    python train.py vae    --run RUN       # pictures <-> latents
+    python train.py text   --run RUN       # text encoder, on attribute labels
+    python train.py latents --run RUN      # encode all pictures once
+    python train.py unet   --run RUN       # the denoiser, on latents and text features
+
+Everything is written below RUN, never into the repository. Stop a stage at any time; the same command goes on from
+the last checkpoint. Giving `unet` a larger --steps later extends its cosine schedule.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import scenes
+import torch
+import torch.nn.functional as F
+from networks import TEXT_WIDTH, Denoiser, alphas_cumprod, build_text_encoder, build_vae, parameter_count
+from numpy.typing import NDArray
+from tokenizer import LENGTH, load_tokenizer
+from torch import Tensor, nn
+
+SHARD = 4096
+SHARDS = 12
+
+
+def log(run: Path, line: str) -> None:
+    """Print a line and keep it in the run's log."""
+    stamped = f"{time.strftime('%H:%M:%S')} {line}"
+    print(stamped, flush=True)
+    with (run / "log.txt").open("a") as file:
+        file.write(stamped + "\n")
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint in one step: an interrupted write must not destroy the last good one."""
+    torch.save(state, path.with_suffix(".part"))
+    os.replace(path.with_suffix(".part"), path)
+
+
+def load(path: Path, device: torch.device) -> dict[str, Any] | None:
+    """Read a checkpoint, or None where there is none."""
+    return torch.load(path, map_location=device) if path.exists() else None
+
+
+class Average:
+    """An exponential moving average of a module's weights, with the usual ramp while there are few steps."""
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.module, self.decay = copy.deepcopy(module).eval().requires_grad_(False), decay
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        ours = [p for p in self.module.parameters()]
+        torch._foreach_lerp_(ours, [p.detach() for p in module.parameters()], 1 - decay)
+
+
+def cosine(step: int, steps: int, peak: float, warmup: int, floor: float = 0.02) -> float:
+    """Learning rate: linear warm-up, then a cosine down to `floor` of the peak."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    share = min(1.0, (step - warmup) / max(1, steps - warmup))
+    return peak * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+# --- data -----------------------------------------------------------------------------------------------------------
+
+
+def draw_data(run: Path, shards: int) -> None:
+    """Draw `shards` files of pictures [4096,128,128,3] uint8 with labels [4096,9]."""
+    for index in range(shards):
+        target = run / f"pictures-{index:02d}.npz"
+        if target.exists():
+            continue
+        rng = Random(index)
+        drawn = [scenes.sample_scene(rng) for _ in range(SHARD)]
+        pictures = np.stack([scenes.draw(rng, scene) for scene in drawn])
+        rows = np.array([scenes.labels(scene) for scene in drawn], dtype=np.int8)
+        part = target.with_suffix(".part.npz")
+        np.savez(part, pictures=pictures, labels=rows)
+        os.replace(part, target)
+        log(run, f"data shard {index + 1}/{shards}")
+
+
+def read_shard(run: Path, index: int) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+    """Read one file of pictures and labels."""
+    with np.load(run / f"pictures-{index:02d}.npz") as file:
+        return file["pictures"], file["labels"]
+
+
+def shard_count(run: Path) -> int:
+    """Count the picture files that are there."""
+    return len(list(run.glob("pictures-??.npz")))
+
+
+def to_tensor(pictures: NDArray[np.uint8]) -> Tensor:
+    """[B,H,W,3] uint8 to [B,3,H,W] in [-1,1]."""
+    return torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+# --- VAE ------------------------------------------------------------------------------------------------------------
+
+
+def _gradient_loss(ours: Tensor, theirs: Tensor) -> Tensor:
+    dx = (ours[..., 1:] - ours[..., :-1]) - (theirs[..., 1:] - theirs[..., :-1])
+    dy = (ours[..., 1:, :] - ours[..., :-1, :]) - (theirs[..., 1:, :] - theirs[..., :-1, :])
+    return dx.abs().mean() + dy.abs().mean()
+
+
+def picture_psnr(vae: nn.Module, pictures: Tensor) -> float:
+    """Round-trip PSNR in dB on pictures in [-1,1], as the mean over pictures."""
+    with torch.no_grad():
+        back = vae.decode(vae.encode(pictures).latent_dist.mean).sample.clamp(-1, 1)  # type: ignore[operator]
+    mse = (((back - pictures) / 2) ** 2).mean(dim=(1, 2, 3))
+    return float((-10 * torch.log10(mse)).mean())
+
+
+def train_vae(run: Path, steps: int, full_share: float, device: torch.device) -> None:
+    """Train on 64x64 crops first (cheap), on whole pictures for the last `full_share` of the steps."""
+    vae = build_vae().to(device).train()
+    average = Average(vae, 0.998)
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=2e-3, betas=(0.9, 0.99), weight_decay=1e-4)
+    path, step = run / "vae.pt", 0
+    if state := load(path, device):
+        vae.load_state_dict(state["model"])
+        average.module.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        step = state["step"]
+    held = Random(10_001)
+    check = to_tensor(np.stack([scenes.draw(held, scenes.sample_scene(held, held_out=None)) for _ in range(32)]))
+    check = check.to(device)
+    log(run, f"vae: {parameter_count(vae) / 1e6:.2f} M parameters, from step {step} to {steps}")
+    rng = np.random.default_rng(step)
+    pictures, began = None, time.monotonic()
+    while step < steps:
+        if pictures is None or step % 250 == 0:
+            pictures, _ = read_shard(run, int(rng.integers(shard_count(run))))
+        whole = step >= steps * (1 - full_share)
+        chosen = rng.integers(len(pictures), size=4 if whole else 8)
+        if whole:
+            batch = pictures[chosen]
+        else:
+            ys, xs = rng.integers(65, size=(2, 8))
+            batch = np.stack([pictures[i, y : y + 64, x : x + 64] for i, y, x in zip(chosen, ys, xs)])
+        x = to_tensor(batch).to(device)
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, steps, 2e-3, 100)
+        posterior = vae.encode(x).latent_dist
+        y = vae.decode(posterior.sample()).sample
+        loss = (
+            F.l1_loss(y, x)
+            + 2 * F.mse_loss(y, x)
+            + 0.5 * _gradient_loss(y, x)
+            + 2e-4 * posterior.kl().mean() / (x.shape[-1] ** 2 / 64)
+        )
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        average.update(vae, step)
+        if step % 250 == 0 or step == steps:
+            save(path, {"model": vae.state_dict(), "average": average.module.state_dict(),
+                        "optimizer": optimizer.state_dict(), "step": step})  # fmt: skip
+            log(run, f"vae {step}/{steps} loss {loss.item():.4f} held-out {picture_psnr(average.module, check):.2f} dB "
+                     f"{time.monotonic() - began:.0f} s")  # fmt: skip
+
+
+def load_vae(run: Path, device: torch.device) -> nn.Module:
+    """The averaged VAE of a run."""
+    vae = build_vae().to(device)
+    state = load(run / "vae.pt", device)
+    if state is None:
+        raise SystemExit(f"{run / 'vae.pt'} is missing: run the vae stage first")
+    vae.load_state_dict(state["average"])
+    return vae.eval().requires_grad_(False)
+
+
+def encode_latents(run: Path, device: torch.device) -> None:
+    """Encode every picture once: latents float16 [N,4,16,16], and their mean and deviation per channel."""
+    vae, latents, rows = load_vae(run, device), [], []
+    for index in range(shard_count(run)):
+        pictures, labels = read_shard(run, index)
+        with torch.no_grad():
+            for at in range(0, len(pictures), 64):
+                z = vae.encode(to_tensor(pictures[at : at + 64]).to(device)).latent_dist.mean  # type: ignore[operator]
+                latents.append(z.half().cpu().numpy())
+        rows.append(labels)
+        log(run, f"latents shard {index + 1}/{shard_count(run)}")
+    z = np.concatenate(latents)
+    sample = z[:8192].astype(np.float64)
+    mean, std = sample.mean(axis=(0, 2, 3)), sample.std(axis=(0, 2, 3))
+    np.savez(run / "latents.npz", latents=z, labels=np.concatenate(rows), mean=mean, std=std)
+    log(run, f"latents {z.shape} mean {mean.round(3)} std {std.round(3)}")
+
+
+# --- text encoder ---------------------------------------------------------------------------------------------------
+
+
+class Reader(nn.Module):
+    """Reads the attributes off text features with one linear layer each, from the last token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(nn.Linear(TEXT_WIDTH, size) for size in scenes.LABEL_SIZES)
+
+    def forward(self, feature: Tensor) -> list[Tensor]:
+        return [head(feature) for head in self.heads]
+
+
+class Captioner:
+    """Draws captions for scenes and turns them into token ids."""
+
+    def __init__(self, run: Path, seed: int) -> None:
+        self.tokenizer, self.rng = load_tokenizer(run / "tokenizer"), Random(seed)
+        self.words: dict[str, list[int]] = {}
+
+    def ids(self, texts: list[str]) -> Tensor:
+        """Token ids [B,77], padded with the end token. Words are tokenized once each: this runs in every step."""
+        start, end = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
+        rows = np.full((len(texts), LENGTH), end, dtype=np.int64)
+        for row, text in zip(rows, texts):
+            ids = [start]
+            for word in text.replace(",", " ,").split():
+                if word not in self.words:
+                    self.words[word] = self.tokenizer(word, add_special_tokens=False).input_ids
+                ids += self.words[word]
+            ids = ids[: LENGTH - 1]
+            row[: len(ids)] = ids
+        return torch.from_numpy(rows)
+
+    def pair(self, scene: scenes.Scene, empty: float) -> tuple[str, list[int]]:
+        """A caption and the labels of what it says; with probability `empty` it says nothing."""
+        if self.rng.random() < empty:
+            return "", [0] * len(scenes.LABEL_SIZES)
+        said = scenes.leave_unsaid(self.rng, scene, 0.08)
+        return scenes.caption(self.rng, said), scenes.labels(said)
+
+
+def train_text(run: Path, steps: int, device: torch.device) -> None:
+    """Teach the text encoder to say what a caption says: the denoiser cannot learn it from pictures alone in hours."""
+    captions = Captioner(run, seed=1)
+    encoder = build_text_encoder(len(captions.tokenizer)).to(device)
+    reader = Reader().to(device)
+    parameters = [*encoder.parameters(), *reader.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    path, step = run / "text.pt", 0
+    if state := load(path, device):
+        encoder.load_state_dict(state["model"])
+        reader.load_state_dict(state["reader"])
+        optimizer.load_state_dict(state["optimizer"])
+        step = state["step"]
+        captions.rng.seed(1 + step)
+    log(run, f"text: {parameter_count(encoder) / 1e6:.2f} M parameters, from step {step} to {steps}")
+    began = time.monotonic()
+    while step < steps:
+        pairs = [captions.pair(scenes.sample_scene(captions.rng), 0.03) for _ in range(64)]
+        ids = captions.ids([text for text, _ in pairs]).to(device)
+        target = torch.tensor([row for _, row in pairs], device=device)
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, steps, 1e-3, 100)
+        output = encoder(ids)
+        loss = torch.zeros((), device=device)
+        for feature in (output.last_hidden_state[:, -1], output.pooler_output):
+            for logits, column in zip(reader(feature), target.T):
+                loss = loss + F.cross_entropy(logits, column)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        step += 1
+        if step % 100 == 0 or step == steps:
+            save(path, {"model": encoder.state_dict(), "reader": reader.state_dict(),
+                        "optimizer": optimizer.state_dict(), "step": step})  # fmt: skip
+            seen, new = (text_accuracy(captions, encoder, reader, side, device) for side in (False, True))
+            log(run, f"text {step}/{steps} loss {loss.item():.4f} all nine right: seen {seen:.3f} held out {new:.3f} "
+                     f"{time.monotonic() - began:.0f} s")  # fmt: skip
+
+
+@torch.no_grad()
+def text_accuracy(captions: Captioner, encoder: nn.Module, reader: Reader, held_out: bool, device: torch.device) -> float:
+    """Share of 256 captions of which the reader gets every label right."""
+    pairs = [captions.pair(scenes.sample_scene(captions.rng, held_out=held_out), 0.0) for _ in range(256)]
+    feature = encoder(captions.ids([text for text, _ in pairs]).to(device)).last_hidden_state[:, -1]
+    guess = torch.stack([logits.argmax(dim=1) for logits in reader(feature)], dim=1).cpu()
+    return float((guess == torch.tensor([row for _, row in pairs])).all(dim=1).float().mean())
+
+
+def load_text(run: Path, device: torch.device) -> tuple[nn.Module, Captioner]:
+    """The text encoder of a run, frozen, and a captioner."""
+    captions = Captioner(run, seed=2)
+    encoder = build_text_encoder(len(captions.tokenizer)).to(device)
+    state = load(run / "text.pt", device)
+    if state is None:
+        raise SystemExit(f"{run / 'text.pt'} is missing: run the text stage first")
+    encoder.load_state_dict(state["model"])
+    return encoder.eval().requires_grad_(False), captions
+
+
+# --- U-Net ----------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def sample_latents(
+    denoiser: Denoiser, context: Tensor, empty: Tensor, seeds: list[int], guidance: float = 4.0, steps: int = 20
+) -> Tensor:
+    """DDIM (Song et al., 2021) with classifier-free guidance: latents [B,4,16,16] of unit deviation."""
+    device = context.device
+    noise = [np.random.RandomState(seed).randn(1, 4, 16, 16) for seed in seeds]
+    x = torch.from_numpy(np.concatenate(noise)).float().to(device)
+    a_all = alphas_cumprod().float().to(device)
+    times = torch.arange(steps - 1, -1, -1) * (1000 // steps) + 1
+    both = torch.cat([empty.expand(len(x), -1, -1), context])
+    for t in times.tolist():
+        v_empty, v_text = denoiser(torch.cat([x, x]), torch.full((2 * len(x),), t, device=device), both).chunk(2)
+        v = v_empty + guidance * (v_text - v_empty)
+        a = a_all[t]
+        before = a_all[t - 1000 // steps] if t >= 1000 // steps else a_all[0]
+        clean, eps = a.sqrt() * x - (1 - a).sqrt() * v, a.sqrt() * v + (1 - a).sqrt() * x
+        x = before.sqrt() * clean + (1 - before).sqrt() * eps
+    return x
+
+
+def decode(vae: nn.Module, latents: Tensor, mean: Tensor, std: Tensor) -> NDArray[np.uint8]:
+    """Unit-deviation latents to pictures [B,128,128,3] uint8."""
+    with torch.no_grad():
+        pictures = vae.decode(latents * std.view(1, 4, 1, 1) + mean.view(1, 4, 1, 1)).sample  # type: ignore[operator]
+    rounded: NDArray[np.uint8] = ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return rounded
+
+
+def train_unet(run: Path, steps: int, batch: int, rate: float, device: torch.device) -> None:
+    """Train the denoiser on velocities, 10 % of the captions empty, with an average of its weights."""
+    encoder, captions = load_text(run, device)
+    vae = load_vae(run, device)
+    with np.load(run / "latents.npz") as file:
+        latents, labels = file["latents"], file["labels"]
+        mean, std = (torch.from_numpy(file[name]).float().to(device) for name in ("mean", "std"))
+    denoiser = Denoiser().to(device).train()
+    average = Average(denoiser, 0.9995)
+    optimizer = torch.optim.AdamW(denoiser.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    path, step = run / "unet.pt", 0
+    if state := load(path, device):
+        denoiser.load_state_dict(state["model"])
+        average.module.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        step = state["step"]
+    captions.rng.seed(1000 + step)
+    rng = np.random.default_rng(step)
+    a_all = alphas_cumprod().float().to(device)
+    torch.manual_seed(step)
+    log(run, f"unet: {parameter_count(denoiser) / 1e6:.2f} M parameters, {len(latents)} latents, step {step} to {steps}")
+    order: Iterator[int] = iter(())
+    losses: list[float] = []
+    began = time.monotonic()
+    while step < steps:
+        chosen = []
+        while len(chosen) < batch:
+            if (index := next(order, None)) is None:
+                order = iter(rng.permutation(len(latents)).tolist())
+            else:
+                chosen.append(index)
+        texts = [captions.pair(scenes.scene_of(labels[i].tolist()), 0.1)[0] for i in chosen]
+        with torch.no_grad():
+            context = encoder(captions.ids(texts).to(device)).last_hidden_state
+        x = (torch.from_numpy(latents[chosen]).float().to(device) - mean.view(1, 4, 1, 1)) / std.view(1, 4, 1, 1)
+        # one timestep in each of `batch` equal ranges: less noise in the gradient than independent ones
+        t = ((torch.arange(batch) + torch.rand(batch)) * (1000 / batch)).long().clamp(max=999).to(device)
+        noise = torch.randn_like(x)
+        a = a_all[t].view(-1, 1, 1, 1)
+        target = a.sqrt() * noise - (1 - a).sqrt() * x
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, steps, rate, 300)
+        loss = F.mse_loss(denoiser(a.sqrt() * x + (1 - a).sqrt() * noise, t, context), target)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+        step += 1
+        average.update(denoiser, step)
+        if step % 100 == 0:
+            log(run, f"unet {step}/{steps} loss {np.mean(losses[-100:]):.4f} {time.monotonic() - began:.0f} s")
+        if step % 250 == 0 or step == steps:
+            save(path, {"model": denoiser.state_dict(), "average": average.module.state_dict(),
+                        "optimizer": optimizer.state_dict(), "step": step})  # fmt: skip
+        if step % 1000 == 0 or step == steps:
+            _sample_sheet(run, step, encoder, captions, average.module, vae, mean, std, device)
+
+
+def _sample_sheet(run: Path, step: int, encoder: nn.Module, captions: Captioner, denoiser: nn.Module, vae: nn.Module,
+                  mean: Tensor, std: Tensor, device: torch.device) -> None:  # fmt: skip
+    rng = Random(7)
+    texts = [scenes.plain_caption(scenes.sample_scene(rng, held_out=i >= 12)) for i in range(16)]
+    context = encoder(captions.ids([*texts, ""]).to(device)).last_hidden_state
+    latents = sample_latents(denoiser, context[:-1], context[-1:], list(range(16)))  # type: ignore[arg-type]
+    scenes.contact_sheet(list(decode(vae, latents, mean, std)), 4).save(run / f"samples-{step:06d}.png")
+
+
+def main() -> None:
+    """Run one stage."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=("data", "vae", "text", "latents", "unet"))
+    parser.add_argument("--run", type=Path, required=True, help="folder for data, checkpoints and logs")
+    parser.add_argument("--steps", type=int, help="total steps of the stage (vae 6000, text 1500, unet 16000)")
+    parser.add_argument("--batch", type=int, default=16, help="batch of the unet stage")
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate of the unet stage")
+    parser.add_argument("--shards", type=int, default=SHARDS, help="files of 4096 pictures to draw")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    device, run = torch.device(options.device), options.run
+    run.mkdir(parents=True, exist_ok=True)
+    if options.stage == "data":
+        draw_data(run, options.shards)
+    elif options.stage == "vae":
+        train_vae(run, options.steps or 6000, 0.3, device)
+    elif options.stage == "text":
+        train_text(run, options.steps or 1500, device)
+    elif options.stage == "latents":
+        encode_latents(run, device)
+    else:
+        train_unet(run, options.steps or 16000, options.batch, options.rate, device)
+
+
+if __name__ == "__main__":
+    main()

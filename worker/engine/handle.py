@@ -1,0 +1,142 @@
+"""The worker's side of the pipe: start, feed, watch and end one engine."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from sdq.errors import EngineDiedError, EngineHungError
+from worker.engine.messages import (
+    Draw,
+    Drawn,
+    Event,
+    Failed,
+    Launch,
+    Order,
+    Ready,
+    Withdraw,
+    Withdrawn,
+)
+from worker.engine.pipe import Pipe
+from worker.pipelines.contract import ImageRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deadlines:
+    """How long an engine may be silent. load_s is long: Core ML's first compile for the Neural Engine takes minutes."""
+
+    load_s: float = 1800.0
+    step_s: float = 300.0
+
+
+class Engine:
+    """One engine process. Not thread-safe; the worker's only thread owns it."""
+
+    def __init__(self, launch: Launch, deadlines: Deadlines) -> None:
+        self.ready: Ready | None = None
+        self._deadlines = deadlines
+        self._outstanding = 0
+        self._heard_at = time.monotonic()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "worker.engine.main", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+        self._pipe = Pipe(ours)
+        self._send(launch)
+
+    @property
+    def pid(self) -> int:
+        """The engine's process id."""
+        return self._process.pid
+
+    def request(self, number: int, request: ImageRequest) -> None:
+        """Put one image into the engine's pipe; it draws them in order."""
+        if self._outstanding == 0:
+            self._heard_at = time.monotonic()
+        self._outstanding += 1
+        self._send(Draw(number=number, request=request))
+
+    def withdraw(self) -> None:
+        """Ask the engine to forget what it has not begun; a Withdrawn event says what that was."""
+        self._send(Withdraw())
+
+    def poll(self, timeout_s: float) -> Event | None:
+        """Wait for the next event, at most timeout_s seconds.
+
+        Raises EngineDiedError when the process is gone, EngineHungError when it was silent for longer than its
+        deadline; it is killed then.
+        """
+        try:
+            event: Event | None = self._pipe.receive(timeout_s)
+        except (EOFError, OSError) as error:
+            raise self._died() from error
+        if event is None:
+            self._check_deadline()
+        else:
+            self._note(event)
+        return event
+
+    def close(self) -> None:
+        """End the engine; it may finish its step. Its memory is free when this returns."""
+        with contextlib.suppress(OSError):
+            self._pipe.close()
+        try:
+            self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def kill(self) -> None:
+        """End the engine at once."""
+        self._process.kill()
+        self.close()
+
+    def _send(self, message: Launch | Order) -> None:
+        try:
+            self._pipe.send(message)
+        except OSError as error:
+            raise self._died() from error
+
+    def _note(self, event: Event) -> None:
+        self._heard_at = time.monotonic()
+        match event:
+            case Ready():
+                self.ready = event
+            case Drawn() | Failed():
+                self._outstanding -= 1
+            case Withdrawn(numbers=numbers):
+                self._outstanding -= len(numbers)
+
+    def _check_deadline(self) -> None:
+        silent_s = time.monotonic() - self._heard_at
+        if self.ready is None:
+            what, deadline_s = "loading its model", self._deadlines.load_s
+        elif self._outstanding:
+            what, deadline_s = "a step", self._deadlines.step_s
+        else:
+            return
+        if silent_s > deadline_s:
+            self.kill()
+            raise EngineHungError(
+                f"The engine was silent for {silent_s:.0f} s over {what}, longer than {deadline_s:.0f} s, and was ended."
+            )
+
+    def _died(self) -> EngineDiedError:
+        try:
+            code = self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:  # its pipe is closed, so it is of no use any more
+            self._process.kill()
+            code = self._process.wait()
+        with contextlib.suppress(OSError):
+            self._pipe.close()
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        return EngineDiedError(f"The engine's process {self.pid} ended {how}.")

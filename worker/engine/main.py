@@ -1,0 +1,105 @@
+"""The engine's side of the pipe: ``python -m worker.engine.main FD``.
+
+Loads one pipeline, then draws what it is told, in order, until the pipe closes. It ends with its worker: a pipe whose
+other end is gone raises at the next step's report.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import time
+from collections import deque
+
+from sdq.errors import SdqError
+from worker.engine.messages import (
+    Draw,
+    Drawn,
+    Failed,
+    Launch,
+    LoadFailed,
+    Ready,
+    Stepped,
+    Withdraw,
+    Withdrawn,
+)
+from worker.engine.pipe import Pipe
+from worker.pipelines.contract import Pipeline
+from worker.runtimes.choice import choose_runtime
+
+
+def main() -> None:
+    """Serve the worker that started this process."""
+    # A Ctrl-C reaches the whole process group; the worker decides what becomes of the image in hand.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    pipe = Pipe(socket.socket(fileno=int(sys.argv[1])))
+    try:
+        launch: Launch = pipe.receive()
+        pipeline = _load(pipe, launch)
+        if pipeline is not None:
+            _serve(pipe, pipeline)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _load(pipe: Pipe, launch: Launch) -> Pipeline | None:
+    from worker.pipelines.builtin import BuiltinPipeline
+
+    started = time.perf_counter()
+    try:
+        runtime = choose_runtime(cache=launch.cache, threads=launch.threads)
+        pipeline = BuiltinPipeline.load(launch.folder, runtime, launch.compute_unit)
+    except (SdqError, MemoryError, OSError) as error:
+        pipe.send(LoadFailed(error=type(error).__name__, message=str(error)))
+        return None
+    pipe.send(
+        Ready(
+            pipeline=pipeline.name,
+            runtime=runtime.name,
+            versions=dict(runtime.versions),
+            load_ms=(time.perf_counter() - started) * 1000,
+        )
+    )
+    return pipeline
+
+
+def _serve(pipe: Pipe, pipeline: Pipeline) -> None:
+    waiting: deque[Draw] = deque()
+    while True:
+        # Read all that has come before beginning: a withdrawal may lie behind the next request.
+        while order := pipe.receive(timeout_s=0 if waiting else None):
+            if isinstance(order, Withdraw):
+                pipe.send(Withdrawn(numbers=tuple(draw.number for draw in waiting)))
+                waiting.clear()
+            else:
+                waiting.append(order)
+        _draw(pipe, pipeline, waiting.popleft())
+
+
+def _draw(pipe: Pipe, pipeline: Pipeline, order: Draw) -> None:
+    def on_step(done: int, total: int) -> None:
+        pipe.send(Stepped(number=order.number, done=done, total=total))
+
+    try:
+        image = pipeline.draw(order.request, on_step)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise
+    except (
+        Exception
+    ) as error:  # whatever a model or runtime raises is this image's failure, not the night's
+        pipe.send(
+            Failed(
+                number=order.number,
+                error=type(error).__name__,
+                message=str(error),
+                retryable=error.retryable if isinstance(error, SdqError) else True,
+            )
+        )
+        return
+    pipe.send(Drawn(number=order.number, image=image))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What worker and engine say to each other. The pipe is private to the two, so pickles are safe on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdq.models import VariantFolder
+from sdq.variants import ComputeUnit
+from worker.pipelines.contract import DrawnImage, ImageRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """Worker to engine, once: what to load. threads: of the runtime, None for its own choice."""
+
+    folder: VariantFolder
+    compute_unit: ComputeUnit
+    cache: Path
+    threads: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """Worker to engine: draw this next; number names it in the answers."""
+
+    number: int
+    request: ImageRequest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withdraw:
+    """Worker to engine: forget every request that has not begun."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """Engine to worker: the pipeline is in memory. precision: of the U-Net's weights; load_ms: all parts."""
+
+    pipeline: str
+    runtime: str
+    precision: str
+    versions: Mapping[str, str]
+    load_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadFailed:
+    """Engine to worker: the variant cannot be loaded; the engine ends. error: name of an SdqError class."""
+
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stepped:
+    """Engine to worker: a sign of life after each U-Net evaluation."""
+
+    number: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """Engine to worker: an image."""
+
+    number: int
+    image: DrawnImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """Engine to worker: this image failed, the engine lives. error: name of the exception's class."""
+
+    number: int
+    error: str
+    message: str
+    retryable: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Withdrawn:
+    """Engine to worker: these requests were forgotten before they began."""
+
+    numbers: tuple[int, ...]
+
+
+Event = Ready | LoadFailed | Stepped | Drawn | Failed | Withdrawn
+Order = Draw | Withdraw

@@ -1,0 +1,284 @@
+"""The worker: an RQ worker that takes slices from one queue at a time and draws them itself.
+
+To RQ's tools it looks like any worker (`rq info`, rq-dashboard). It differs where RQ would lose work or run strangers':
+it takes from one queue at a time with LMOVE (a stock worker on several queues pops with BLPOP and loses jobs to a kill),
+sends heartbeats during a job, survives a Redis that goes away, never forks, and never calls what a job names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from types import FrameType
+
+from rq import Queue
+from rq.exceptions import DeserializationError
+from rq.executions import Execution
+from rq.job import Job, JobStatus
+from rq.serializers import JSONSerializer
+from rq.utils import now
+from rq.worker import SimpleWorker
+from rq.worker.base import WorkerStatus
+
+from db.ledger import Ledger
+from db.values import BatchState
+from sdq.dispatch import reconcile
+from sdq.errors import SdqError, ServiceUnavailableError, TryAgainError
+from sdq.queues import DRAW_SLICE, HEARTBEAT_TTL_S, Queues, redis_errors
+from worker.drawing import Outcome, SliceDrawing, Studio, VariantUnusable
+from worker.patience import GaveUp, Patience
+
+log = logging.getLogger(__name__)
+
+_HEARTBEAT_EVERY_S = 5.0
+_IDLE_S = 0.25
+_RECONCILE_IDLE_S = 5.0
+_RECONCILE_BUSY_S = 60.0
+
+#: How long a variant that is not in memory may wait while the one that is has work.
+_PATIENCE_WITH_OTHERS_S = 300.0
+
+
+class StopNow(BaseException):
+    """The second signal: leave at once."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
+class SliceWorker(SimpleWorker):
+    """Drains the queues of one ledger."""
+
+    def __init__(
+        self,
+        *,
+        queues: Queues,
+        ledger: Ledger,
+        reach_redis: Callable[[], object],
+        make_studio: Callable[[str, Patience, Callable[[], None], Callable[[], bool]], Studio],
+        unusable: dict[str, SdqError],
+    ) -> None:
+        """Take part in a ledger's work.
+
+        reach_redis: make Redis answer again if it can be made to (the embedded one is started), or raise
+        ServiceUnavailableError. make_studio: from the worker's name, its patience, heartbeat and stop flag. unusable: gets the variant keys that cannot be
+        drawn here, with the reason.
+        """
+        host = socket.gethostname().split(".")[0]
+        super().__init__(
+            [],
+            name=f"{host}-{os.getpid()}-{secrets.token_hex(3)}",
+            connection=queues.connection,
+            serializer=JSONSerializer,
+            worker_ttl=HEARTBEAT_TTL_S,
+            job_monitoring_interval=int(_HEARTBEAT_EVERY_S),
+        )
+        self.sdq_queues = queues
+        self._ledger = ledger
+        self._reach_redis = reach_redis
+        self._stop_signal: int | None = None
+        self._claim: tuple[Job, Execution] | None = None
+        self._next_beat = 0.0
+        self._next_reconcile = 0.0
+        self._deaf = False
+        self._last_variant_key: str | None = None
+        self._waiting_since: dict[str, float] = {}
+        self._unusable = unusable
+        self._patience = Patience(stopping=self.stopping, beat=self.beat)
+        self._studio = make_studio(self.name, self._patience, self.beat, self.stopping)
+
+    def stopping(self) -> bool:
+        """Say whether the worker was told to end."""
+        return self._stop_signal is not None
+
+    def work_until(self, finished: Callable[[], bool]) -> None:
+        """Draw until told to stop, or until nothing is waiting and `finished` says so.
+
+        The first SIGINT or SIGTERM lets the image in hand be finished and saved; the second raises StopNow.
+        """
+        with self._signals():
+            try:
+                self._patience.until_done(self._begin)
+                while not self.stopping():
+                    if not self._patience.until_done(self._work_once) and finished():
+                        return
+            except GaveUp:
+                return
+            finally:
+                self._studio.pool.close()
+                with contextlib.suppress(ServiceUnavailableError), redis_errors():
+                    self.register_death()
+
+    def beat(self) -> None:
+        """Keep the claim alive, every few seconds; a Redis that is away is no reason to stop drawing."""
+        if time.monotonic() < self._next_beat:
+            return
+        self._next_beat = time.monotonic() + _HEARTBEAT_EVERY_S
+        try:
+            with redis_errors():
+                if self._claim:
+                    self.maintain_heartbeats(*self._claim)
+                else:
+                    self.heartbeat(HEARTBEAT_TTL_S)
+        except ServiceUnavailableError as error:
+            if not self._deaf:
+                log.warning("%s Drawing goes on.", error)
+            self._deaf = True
+            with contextlib.suppress(SdqError):
+                self._reach_redis()
+        else:
+            self._deaf = False
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002
+        """Let a claim end soon after its worker did."""
+        return HEARTBEAT_TTL_S
+
+    def _begin(self) -> None:
+        self._reach_redis()
+        with redis_errors():
+            self.register_birth()
+            self.set_state(WorkerStatus.STARTED)
+
+    def _work_once(self) -> bool:
+        """Take and draw one slice; return False when there was none."""
+        self.beat()
+        if time.monotonic() >= self._next_reconcile:
+            self._reconcile()
+        with redis_errors():
+            taken = self._take()
+        if taken is None:
+            self._idle()
+            return False
+        job, queue = taken
+        with redis_errors():
+            slice_id = self._slice_id(job)
+            if slice_id is None:
+                self._refuse(job, queue)
+                return True
+            execution = self.prepare_execution(job)
+            self.prepare_job_execution(job, remove_from_intermediate_queue=True)
+        self._draw(job, queue, execution, slice_id)
+        return True
+
+    def _idle(self) -> None:
+        if self.get_state() != WorkerStatus.IDLE:
+            with redis_errors():
+                self.set_state(WorkerStatus.IDLE)
+        self._next_reconcile = min(self._next_reconcile, time.monotonic() + _RECONCILE_IDLE_S)
+        self._patience.pause(_IDLE_S)
+
+    def _reconcile(self) -> None:
+        self._next_reconcile = time.monotonic() + _RECONCILE_BUSY_S
+        with contextlib.suppress(TryAgainError):
+            found = reconcile(self._ledger, self.sdq_queues)
+            if found.resumed:
+                log.warning("Took over %d slice(s) of a worker that died.", found.resumed)
+
+    def _take(self) -> tuple[Job, Queue] | None:
+        key = self._next_variant_key(self.sdq_queues.waiting())
+        if key is None:
+            return None
+        queue = self.sdq_queues.queue(key)
+        taken: tuple[Job, Queue] | None = self.queue_class.dequeue_any(
+            [queue], None, connection=self.connection, serializer=JSONSerializer
+        )
+        if taken:
+            self._last_variant_key = key
+            self._waiting_since.pop(key, None)
+        return taken
+
+    def _next_variant_key(self, waiting: dict[str, int]) -> str | None:
+        """Prefer the variant in memory; leave it when its queue is empty or another has waited too long."""
+        usable = [key for key in waiting if key not in self._unusable]
+        moment = time.monotonic()
+        self._waiting_since = {key: self._waiting_since.get(key, moment) for key in usable}
+        if not usable:
+            return None
+        longest = min(usable, key=lambda key: self._waiting_since[key])
+        if moment - self._waiting_since[longest] > _PATIENCE_WITH_OTHERS_S:
+            return longest
+        if self._last_variant_key in usable:
+            return self._last_variant_key
+        pinned = [key for key in usable if self._studio.pool.holds(key)]
+        return pinned[0] if pinned else longest
+
+    def _slice_id(self, job: Job) -> int | None:
+        """Give the slice that a job means, None unless it is exactly what `sdq.queues` writes."""
+        try:
+            genuine = job.func_name == DRAW_SLICE and list(job.args) == [
+                self.sdq_queues.slice_id(job.id)
+            ]
+        except (DeserializationError, ValueError, TypeError, AttributeError):
+            return None
+        return self.sdq_queues.slice_id(job.id) if genuine else None
+
+    def _refuse(self, job: Job, queue: Queue) -> None:
+        log.error("Refused job %s in queue %s: it is not one of sdq's.", job.id, queue.name)
+        self.connection.lrem(queue.intermediate_queue_key, 0, job.id)
+        job.set_status(JobStatus.FAILED)
+        queue.failed_job_registry.add(job, ttl=7 * 24 * 3600, exc_string="refused: not sdq's")
+        self.failed_job_count += 1
+
+    def _draw(self, job: Job, queue: Queue, execution: Execution, slice_id: int) -> None:
+        self._claim = (job, execution)
+        outcome = Outcome.HANDED_BACK
+        try:
+            piece = self._ledger.load_slice(slice_id)
+            if piece is None or piece.batch_state != BatchState.ACTIVE:
+                outcome = Outcome.UNWANTED
+            else:
+                since = max(piece.created_at, job.enqueued_at or piece.created_at)
+                waited = datetime.now(timezone.utc) - since
+                outcome = SliceDrawing(
+                    self._studio, piece, queue_wait_ms=max(0.0, waited.total_seconds() * 1000)
+                ).run()
+            if outcome is Outcome.FINISHED:
+                self._patience.until_done(lambda: self._ledger.finish_slice(slice_id))
+        except VariantUnusable as unusable:
+            log.error("%s cannot be drawn here: %s", unusable.variant, unusable.cause)
+            self._unusable[queue.name.rsplit("-", 1)[-1]] = unusable.cause
+        finally:
+            self._claim = None
+            with contextlib.suppress(ServiceUnavailableError), redis_errors():
+                self._release(job, queue, execution, outcome)
+
+    def _release(self, job: Job, queue: Queue, execution: Execution, outcome: Outcome) -> None:
+        """End the claim in one transaction; what is not reached is healed by reconciling."""
+        job.ended_at = now()
+        with self.connection.pipeline() as pipeline:
+            self.cleanup_execution(job, pipeline=pipeline, execution=execution)
+            if outcome is Outcome.HANDED_BACK:
+                job.set_status(JobStatus.QUEUED, pipeline=pipeline)
+                queue.push_job_id(job.id, pipeline=pipeline, at_front=True)
+            else:
+                pipeline.delete(job.key)
+                self.increment_successful_job_count(pipeline)
+            pipeline.execute()
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        before = {
+            number: signal.signal(number, self._on_signal)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
+        if self._stop_signal is not None:
+            raise StopNow(signum)
+        self._stop_signal = signum
+        log.warning(
+            "Stopping when the image in hand is saved; the rest stays queued. Once more to stop at once."
+        )

@@ -1,0 +1,189 @@
+"""CLIP's tokenizer: a prompt to the 77 token ids that the text encoder takes.
+
+Ids equal those of transformers' CLIPTokenizer (the slow one, without ftfy, which is what Apple's command line uses):
+its clean-up of the text in Python, the byte-pair encoding in the `tokenizers` library. Nothing in a prompt is an
+error: what the vocabulary lacks becomes the unknown token, what is too long is cut off and counted.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tokenizers
+from numpy.typing import NDArray
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
+
+from sdq.errors import PackageError
+
+#: What CLIP reads as one word; the text is lower case by then (OpenAI's simple_tokenizer.py).
+WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+#: merges.txt holds more than CLIP was trained with: transformers reads these many lines after the first.
+MOST_MERGES = 49152 - 256 - 2
+#: Blocks of Chinese characters, each of which is a word of its own.
+IDEOGRAPHS = (
+    (0x4E00, 0x9FFF),
+    (0x3400, 0x4DBF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B820, 0x2CEAF),
+    (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizedPrompt:
+    """input_ids: int64 [1, 77], start, prompt, end, padding. truncated_tokens: how many did not fit."""
+
+    input_ids: NDArray[np.int64]
+    truncated_tokens: int
+
+
+class ClipTokenizer:
+    """A vocabulary and its merges, ready to use; holds no state between prompts."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read `vocab.json` and `merges.txt`, and where they are there the two files with the special tokens.
+
+        Raises PackageError for missing or damaged files.
+        """
+        vocab = _read_json(folder / "vocab.json")
+        special = _special_tokens(folder)
+        absent = sorted({token for token in special.values() if token not in vocab})
+        if absent:
+            raise PackageError(
+                f"{folder / 'vocab.json'} lacks the special token {absent[0]!r}. "
+                "Put the tokenizer folder of the model's own repository there."
+            )
+        self._bos, self._eos, self._pad = (
+            int(vocab[special[key]]) for key in ("bos_token", "eos_token", "pad_token")
+        )
+        self.max_length = _max_length(folder)
+        try:
+            self._tokenizer = _byte_pair_encoding(vocab, _merges(folder), special)
+        except (
+            Exception
+        ) as error:  # the library raises bare Exception for what its Rust side refuses
+            raise PackageError(
+                f"The tokenizer in {folder} cannot be used: {error}. "
+                "Put the vocab.json and merges.txt of the model's own repository there."
+            ) from error
+
+    def __call__(self, prompt: str) -> TokenizedPrompt:
+        """Encode one prompt; the empty one is a prompt, too."""
+        ids = self._tokenizer.encode(_clean(prompt), add_special_tokens=False).ids
+        room = self.max_length - 2
+        row = [self._bos, *ids[:room], self._eos]
+        row += [self._pad] * (self.max_length - len(row))
+        return TokenizedPrompt(
+            input_ids=np.array([row], np.int64), truncated_tokens=max(len(ids) - room, 0)
+        )
+
+
+def _byte_pair_encoding(
+    vocab: dict[str, int], merges: list[tuple[str, str]], special: dict[str, str]
+) -> tokenizers.Tokenizer:
+    model = BPE(
+        vocab=vocab,
+        merges=merges,
+        unk_token=special["unk_token"],
+        continuing_subword_prefix="",
+        end_of_word_suffix="</w>",
+        fuse_unk=False,
+    )
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.pre_tokenizer = Sequence(
+        [
+            Split(tokenizers.Regex(WORDS), behavior="removed", invert=True),
+            ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    # Stable Diffusion 2 pads with "!", which makes every "!" of a prompt the padding token: transformers does so, too.
+    tokenizer.add_special_tokens(sorted(set(special.values())))
+    return tokenizer
+
+
+def _clean(text: str) -> str:
+    """Tidy a prompt as transformers' BasicTokenizer does: words of lower case, one space between them."""
+    kept = []
+    for character in text:
+        # Whitespace first: tab and newline are control characters as well.
+        if character in " \t\n\r" or unicodedata.category(character) == "Zs":
+            kept.append(" ")
+        elif character == "\ufffd" or unicodedata.category(character).startswith("C"):
+            continue
+        elif any(first <= ord(character) <= last for first, last in IDEOGRAPHS):
+            kept.append(f" {character} ")
+        else:
+            kept.append(character)
+    normal = unicodedata.normalize("NFC", "".join(kept))
+    # Word by word, because lower case depends on where a word ends (the Greek final sigma).
+    return " ".join(word.lower() for word in normal.split())
+
+
+def _merges(folder: Path) -> list[tuple[str, str]]:
+    path = folder / "merges.txt"
+    try:
+        lines = path.read_text(encoding="utf-8").strip().split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PackageError(
+            f"{path} cannot be read: {error}. Put the model's own merges.txt there."
+        ) from error
+    pairs = [tuple(line.split()) for line in lines[1 : MOST_MERGES + 1]]
+    if any(len(pair) != 2 for pair in pairs):
+        raise PackageError(
+            f"{path} has a line that is not two tokens. Put the model's own merges.txt there."
+        )
+    return [(left, right) for left, right in pairs]
+
+
+def _special_tokens(folder: Path) -> dict[str, str]:
+    """Return the four special tokens, found as transformers finds them.
+
+    `special_tokens_map.json` wins over `tokenizer_config.json` unless the latter was written by a transformers new
+    enough to list ``added_tokens_decoder``.
+    """
+    tokens = dict.fromkeys(("unk_token", "eos_token", "pad_token"), "<|endoftext|>")
+    tokens["bos_token"] = "<|startoftext|>"
+    config = _read_json(folder / "tokenizer_config.json", optional=True)
+    sources = [config]
+    if "added_tokens_decoder" not in config:
+        sources.append(_read_json(folder / "special_tokens_map.json", optional=True))
+    for source in sources:
+        for key in tokens:
+            value = source.get(key)
+            if isinstance(value, dict):
+                value = value.get("content")
+            if isinstance(value, str):
+                tokens[key] = value
+    return tokens
+
+
+def _max_length(folder: Path) -> int:
+    value = _read_json(folder / "tokenizer_config.json", optional=True).get("model_max_length")
+    # Some files say 1e30 for "no limit"; CLIP has 77 positions in every Stable Diffusion.
+    return int(value) if isinstance(value, int) and 2 < value <= 1024 else 77
+
+
+def _read_json(path: Path, *, optional: bool = False) -> dict[str, Any]:
+    if optional and not path.exists():
+        return {}
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PackageError(
+            f"{path} cannot be read: {error}. "
+            "Put the tokenizer folder of the model's own repository there."
+        ) from error
+    if not isinstance(value, dict):
+        raise PackageError(
+            f"{path} is not a JSON object. Put the tokenizer folder of the model's own repository there."
+        )
+    return value

@@ -1,0 +1,90 @@
+"""Putting a worker together: settings and options in, a drained queue out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from db.ledger import Ledger
+from db.values import Slice
+from sdq.errors import InputMissingError, SdqError
+from sdq.models import ModelStore
+from sdq.queues import Queues, connect
+from sdq.settings import Settings
+from sdq.variants import Variant
+from worker.drawing import DEFAULT_MAX_ATTEMPTS, Studio
+from worker.engine.handle import Deadlines, Engine
+from worker.engine.messages import Launch
+from worker.engine.pool import DEFAULT_MAX_PINNED, EnginePool
+from worker.loop import SliceWorker
+from worker.patience import Patience
+from worker.saving import Gallery
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerOptions:
+    """What `sdq worker` lets its user choose. threads: of the portable runtime, None for its own choice."""
+
+    max_pinned: int = DEFAULT_MAX_PINNED
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    deadlines: Deadlines = Deadlines()
+    threads: int | None = None
+    with_metadata: bool = True
+
+
+def run_worker(
+    settings: Settings,
+    ledger: Ledger,
+    queues: Queues,
+    options: WorkerOptions,
+    *,
+    finished: Callable[[], bool],
+    on_settled: Callable[[Slice, int, str | None], None],
+    unusable: dict[str, SdqError],
+) -> None:
+    """Draw until told to stop or until nothing waits and `finished` says so.
+
+    unusable gets the variant keys that cannot be drawn here, each with the reason, as they are found. Raises StopNow at
+    the second signal.
+    """
+    store = ModelStore(settings.models)
+
+    def start(variant: Variant) -> Engine:
+        folder = store.find(variant.model, variant.attention_implementation)
+        if folder.revision != variant.revision:
+            raise InputMissingError(
+                f"Model {variant.model!r} ({variant.attention_implementation}) has changed since these images were "
+                f"submitted (revision {variant.revision}, here {folder.revision}): submit them again, or bring the "
+                "former files back."
+            )
+        launch = Launch(
+            folder=folder,
+            compute_unit=variant.compute_unit,
+            cache=settings.cache,
+            threads=options.threads,
+        )
+        return Engine(launch, options.deadlines)
+
+    def make_studio(
+        worker: str, patience: Patience, beat: Callable[[], None], stopping: Callable[[], bool]
+    ) -> Studio:
+        return Studio(
+            worker=worker,
+            ledger=ledger,
+            pool=EnginePool(start, max_pinned=options.max_pinned),
+            gallery=Gallery(settings.outputs, with_metadata=options.with_metadata),
+            patience=patience,
+            beat=beat,
+            stopping=stopping,
+            on_settled=on_settled,
+            max_attempts=options.max_attempts,
+        )
+
+    worker = SliceWorker(
+        queues=queues,
+        ledger=ledger,
+        reach_redis=lambda: connect(settings),
+        make_studio=make_studio,
+        unusable=unusable,
+    )
+    worker.work_until(finished)
