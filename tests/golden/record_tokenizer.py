@@ -3,8 +3,8 @@
     pip install "transformers==4.57.*" torch          (without ftfy)
     python tests/golden/record_tokenizer.py
 
-Writes a small vocabulary to `tests/golden/tokenizer/` and the ids to `tests/golden/tokenizer.json`. The vocabulary lacks
-the byte 0xF0, with which the UTF-8 of most emoji begins, so that the unknown token is used as well.
+Writes a small vocabulary to `tests/golden/tokenizer/` and the ids to `tests/golden/tokenizer.json`. The vocabulary
+lacks the byte 0xF0, with which the UTF-8 of most emoji begins, so that the unknown token is used as well.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 from transformers import CLIPTokenizer
@@ -19,10 +20,10 @@ from transformers.models.clip.tokenization_clip import bytes_to_unicode
 
 HERE = Path(__file__).parent
 START, END = "<|startoftext|>", "<|endoftext|>"
-WORDS = (
+TEXT = (
     "a photo of an astronaut riding horse on mars high quality detailed painting the in style café "
     "dog's won't they're we've i'm she'll he'd 8 k , . ... !! straße σίσυφος 日 本 naïve"
-).split()
+)
 PROMPTS = [
     "",
     " ",
@@ -51,12 +52,10 @@ PROMPTS = [
 def write_vocabulary(folder: Path) -> None:
     """Write vocab.json and merges.txt: bytes, and merges learned until every word above is one token."""
     byte_names = bytes_to_unicode()
-    spelled = ["".join(byte_names[byte] for byte in word.encode()) for word in WORDS]
+    spelled = ["".join(byte_names[byte] for byte in word.encode()) for word in TEXT.split()]
     pieces = {word: [*word[:-1], word[-1] + "</w>"] for word in spelled}
     merges: list[tuple[str, str]] = []
-    while pairs := Counter(
-        p for parts in pieces.values() for p in zip(parts, parts[1:], strict=False)
-    ):
+    while pairs := Counter(p for parts in pieces.values() for p in pairwise(parts)):
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         merges.append(best)
         for word, parts in pieces.items():

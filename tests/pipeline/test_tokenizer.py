@@ -82,5 +82,5 @@ def test_a_folder_without_a_vocabulary_is_named(tmp_path):
 def test_a_damaged_file_is_named_with_what_to_do(tmp_path, name, content):
     folder = folder_with(tmp_path)
     (folder / name).write_text(content)
-    with pytest.raises(PackageError, match="of the model's own|model's own merges"):
+    with pytest.raises(PackageError, match=r"of the model's own|model's own merges"):
         ClipTokenizer(folder)

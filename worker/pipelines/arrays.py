@@ -1,0 +1,67 @@
+"""Arrays on their way into and out of the networks: dtypes, names and finiteness."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdq.errors import BrokenImageError, PackageError
+from worker.runtimes.contract import LoadedModel
+
+Array = NDArray[Any]
+
+
+def as_expected(model: LoadedModel, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """Return those of ``inputs`` that the network takes, each in the dtype of its package."""
+    expected = model.expected_inputs
+    # What float16 cannot hold becomes infinity, and the network's output is then found to be broken.
+    with np.errstate(over="ignore"):
+        return {
+            name: value.astype(expected[name]["dtype"])
+            for name, value in inputs.items()
+            if name in expected
+        }
+
+
+def require_inputs(model: LoadedModel, part: str, known: Collection[str]) -> None:
+    """Raise PackageError unless the network takes exactly the inputs that this pipeline knows."""
+    names = set(model.expected_inputs)
+    missing, unknown = sorted(set(known) - names), sorted(names - set(known))
+    if missing:
+        raise PackageError(
+            f"The {part} has no input {missing[0]!r}. "
+            "Convert it with Apple's torch2coreml, or download it again."
+        )
+    if unknown:
+        hint = (
+            "Stable Diffusion XL is not supported"
+            if unknown[0] in ("text_embeds", "time_ids")
+            else "ControlNet U-Nets are not supported"
+            if unknown[0].startswith("additional_residual")
+            else "This kind of model is not supported"
+        )
+        raise PackageError(
+            f"The {part} wants {unknown[0]!r}, too. {hint}: use a Stable Diffusion 1 or 2 model."
+        )
+
+
+def require_output(outputs: Mapping[str, Array], name: str, part: str) -> Array:
+    """Return one output; raise PackageError when the network does not give it."""
+    if name not in outputs:
+        raise PackageError(
+            f"The {part} gives {', '.join(sorted(outputs))} but not {name!r}. "
+            "Convert it with Apple's torch2coreml, or download it again."
+        )
+    return outputs[name]
+
+
+def require_finite(values: Array, what: str) -> None:
+    """Raise BrokenImageError for NaN or infinity; ``what`` begins the sentence."""
+    if not np.isfinite(values).all():
+        raise BrokenImageError(
+            f"{what} gave NaN or infinite values. "
+            "Try again; if it stays so, draw on another compute unit (CPU_ONLY is the safest)."
+        )

@@ -1,0 +1,56 @@
+"""Latents to pixels: the VAE's decoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdq.errors import BrokenImageError, PackageError
+from worker.pipelines.arrays import as_expected, require_finite, require_inputs, require_output
+from worker.pipelines.schedulers import Latents
+from worker.runtimes.contract import LoadedModel
+
+#: Standard deviation of the latents of Stable Diffusion 1 and 2, by which they were divided for training.
+SCALING_FACTOR = 0.18215
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """An image as the VAE gave it and as it is stored.
+
+    image: float32 [1, h, w, 3] in [0, 1]. pixels: uint8 [h, w, 3].
+    """
+
+    image: NDArray[np.float32]
+    pixels: NDArray[np.uint8]
+
+
+class VaeDecoder:
+    """The decoder's network."""
+
+    def __init__(self, model: LoadedModel, latents_shape: tuple[int, ...]) -> None:
+        """Raise PackageError when the network does not take the U-Net's latents."""
+        require_inputs(model, "VAE decoder", {"z"})
+        shape = tuple(model.expected_inputs["z"]["shape"])
+        if shape != latents_shape:
+            raise PackageError(
+                f"The VAE decoder takes latents of shape {shape}, but the U-Net gives "
+                f"{latents_shape}. Use packages that were converted together."
+            )
+        self._model = model
+
+    def decode(self, latents: Latents) -> Decoded:
+        """Decode [1, 4, h / 8, w / 8]; raise BrokenImageError for NaN, infinity or a single colour."""
+        outputs = self._model(**as_expected(self._model, {"z": 1 / SCALING_FACTOR * latents}))
+        raw = require_output(outputs, "image", "VAE decoder").astype(np.float32)
+        require_finite(raw, "The VAE decoder")
+        image = np.clip(raw / 2 + 0.5, 0, 1).transpose(0, 2, 3, 1)
+        pixels = (image[0] * 255).round().astype(np.uint8)
+        if (pixels == pixels[0, 0]).all():
+            raise BrokenImageError(
+                f"The image has one colour only, RGB {tuple(int(value) for value in pixels[0, 0])}. "
+                "Try again; if it stays so, draw on another compute unit (CPU_ONLY is the safest)."
+            )
+        return Decoded(image=image, pixels=pixels)

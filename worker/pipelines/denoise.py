@@ -1,0 +1,84 @@
+"""Noise to latents: the denoising loop with classifier-free guidance, as a generator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.pipelines.arrays import Array, require_finite
+from worker.pipelines.schedulers import ImageScheduler, Latents
+from worker.pipelines.text import Conditioning
+from worker.pipelines.unet import UNet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Where denoising is after one evaluation of the U-Net.
+
+    done, total: evaluations. latents: [1, 4, h, w], the final ones once done equals total.
+    """
+
+    done: int
+    total: int
+    latents: Latents
+
+
+def first_latents(rng: np.random.RandomState, shape: tuple[int, ...], sigma: float) -> Latents:
+    """Draw the noise that an image begins with, as Apple's command line does.
+
+    Float16 normal noise, times the scheduler's ``init_noise_sigma``: unchanged where that is 1, otherwise float32.
+    """
+    noise = rng.randn(*shape).astype(np.float16)
+    return noise if sigma == 1.0 else noise.astype(np.float32) * np.float32(sigma)
+
+
+def denoise(
+    *,
+    unet: UNet,
+    scheduler: ImageScheduler,
+    latents: Latents,
+    conditioning: Conditioning,
+    guidance_scale: float,
+    rng: np.random.RandomState,
+) -> Iterator[Evaluation]:
+    """Walk ``latents`` down the scheduler's timesteps; yield after every evaluation of the U-Net.
+
+    conditioning: two branches for guidance, one without. A U-Net of batch 2 takes both at once, one of batch 1 is
+    evaluated for one after the other. Raises BrokenImageError when the U-Net gives NaN or infinity.
+    """
+    batches = _batches(conditioning.hidden_states, unet.batch)
+    total = len(scheduler.timesteps) * len(batches)
+    done = 0
+    for timestep in scheduler.timesteps:
+        seen = scheduler.scale_model_input(latents)
+        sample = np.concatenate([seen] * unet.batch)
+        predictions = []
+        for number, hidden_states in enumerate(batches, start=1):
+            predictions.append(unet(sample, float(timestep), hidden_states))
+            done += 1
+            require_finite(predictions[-1], f"Evaluation {done} of {total} of the U-Net")
+            if number < len(batches):
+                yield Evaluation(done=done, total=total, latents=latents)
+        noise_pred = guided(np.concatenate(predictions), guidance_scale)
+        latents = scheduler.step(noise_pred, latents, rng)
+        yield Evaluation(done=done, total=total, latents=latents)
+
+
+def guided(noise_pred: NDArray[np.float32], guidance_scale: float) -> NDArray[np.float32]:
+    """Combine the branches: [2, 4, h, w] (negative, prompt) or [1, 4, h, w] to [1, 4, h, w].
+
+    Classifier-free guidance (Ho & Salimans, arXiv:2207.12598) with w as in Imagen (arXiv:2205.11487, equation 2).
+    """
+    if len(noise_pred) == 1:
+        return noise_pred
+    negative, prompt = noise_pred[:1], noise_pred[1:]
+    return negative + guidance_scale * (prompt - negative)
+
+
+def _batches(branches: tuple[Array, ...], size: int) -> list[Array]:
+    return [
+        np.concatenate(branches[start : start + size]) for start in range(0, len(branches), size)
+    ]

@@ -1,0 +1,91 @@
+"""The U-Net, whole or in two chunks, of batch 1 or 2: latents and a timestep to the predicted noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdq.errors import PackageError
+from worker.pipelines.arrays import Array, as_expected, require_inputs, require_output
+from worker.runtimes.contract import LoadedModel
+
+INPUTS = frozenset({"sample", "timestep", "encoder_hidden_states"})
+LATENT_CHANNELS = 4
+#: Pixels per latent in each direction, the VAE's scale.
+PIXELS_PER_LATENT = 8
+
+
+class ChunkedModel:
+    """Two networks that run one after the other as if they were one.
+
+    Apple's tool cuts a U-Net that is too large for a phone; what the first chunk puts out the second takes by name,
+    along with those of the U-Net's own inputs that it needs again.
+    """
+
+    def __init__(self, first: LoadedModel, second: LoadedModel) -> None:
+        self._first = first
+        self._second = second
+
+    @property
+    def expected_inputs(self) -> Mapping[str, Mapping[str, Any]]:
+        """The whole U-Net's inputs, which the first chunk or the second declares."""
+        again = {
+            name: spec for name, spec in self._second.expected_inputs.items() if name in INPUTS
+        }
+        return {**again, **self._first.expected_inputs}
+
+    def __call__(self, **inputs: Array) -> dict[str, Array]:
+        """Run both chunks."""
+        passed = self._first(**as_expected(self._first, inputs))
+        return self._second(**as_expected(self._second, {**inputs, **passed}))
+
+
+class UNet:
+    """A noise predictor.
+
+    batch: 2 for a network that takes both branches of classifier-free guidance at once, 1 for one that takes either.
+    """
+
+    def __init__(self, model: LoadedModel) -> None:
+        """Raise PackageError for anything but a text-to-image U-Net of batch 1 or 2."""
+        require_inputs(model, "U-Net", INPUTS)
+        self._model = model
+        shape = tuple(model.expected_inputs["sample"]["shape"])
+        if len(shape) != 4 or shape[0] not in (1, 2) or shape[1] != LATENT_CHANNELS:
+            raise PackageError(
+                f"The U-Net takes samples of shape {shape}; sdq draws with (1 or 2, "
+                f"{LATENT_CHANNELS}, height / 8, width / 8). Use a text-to-image model."
+            )
+        self.batch = int(shape[0])
+        self.latents_shape = (1, *(int(size) for size in shape[1:]))
+
+    @property
+    def width(self) -> int:
+        """Pixels of the image."""
+        return self.latents_shape[3] * PIXELS_PER_LATENT
+
+    @property
+    def height(self) -> int:
+        """Pixels of the image."""
+        return self.latents_shape[2] * PIXELS_PER_LATENT
+
+    def __call__(self, sample: Array, timestep: float, hidden_states: Array) -> NDArray[np.float32]:
+        """Evaluate the network once.
+
+        sample: [batch, 4, h, w]. hidden_states: [batch, C, 1, 77]. Returns noise_pred float32 [batch, 4, h, w].
+        """
+        outputs = self._model(
+            **as_expected(
+                self._model,
+                {
+                    "sample": sample,
+                    "timestep": np.full((self.batch,), timestep, np.float32),
+                    "encoder_hidden_states": hidden_states,
+                },
+            )
+        )
+        noise_pred = require_output(outputs, "noise_pred", "U-Net")
+        return np.asarray(noise_pred, np.float32)
