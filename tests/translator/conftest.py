@@ -13,11 +13,13 @@ import pytest
 logging.getLogger("coremltools").setLevel(logging.CRITICAL)
 ct = pytest.importorskip("coremltools", reason="the portable runtime's extra is not installed")
 
-from coremltools.converters.mil import Builder as mb  # noqa: E402
+from coremltools.converters import mil  # noqa: E402
 
 from sdq.variants import ComputeUnit  # noqa: E402
 from worker.runtimes.onnx import OnnxRuntime  # noqa: E402
 
+mb = mil.Builder
+"""Builds MIL operations; the name is the one in coremltools' own documentation."""
 TARGETS = {"macOS13": ct.target.macOS13, "macOS15": ct.target.macOS15}
 Shapes = Mapping[str, tuple[int, ...]]
 

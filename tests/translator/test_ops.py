@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from coremltools.converters.mil import Builder as mb
 
 from worker.runtimes.onnx.ops import OPS
 
-from .conftest import TARGETS
+from .conftest import TARGETS, mb
 
 BOTH = tuple(TARGETS)
 X = (2, 3, 4, 5)
@@ -106,7 +105,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
     return e / e.sum(axis=axis, keepdims=True)
 
 
-def convolved(x: Any, w: Any, b: Any, stride: int, pads: Any, dilation: int, groups: int) -> Any:
+def convolved(x: Any, w: Any, b: Any, *, stride: int, pads: Any, dilation: int, groups: int) -> Any:
     """conv by its definition; pads: ((top, bottom), (left, right))."""
     x = np.pad(x, ((0, 0), (0, 0), *pads)).astype(np.float64)
     out_channels, in_group, kh, kw = w.shape
@@ -145,7 +144,9 @@ def conv_case(note: str, numpy: tuple[Any, ...], weight: Any = W3, **options: An
     return Case(
         "conv",
         lambda x: mb.conv(x=x, weight=weight, bias=B6, **options),
-        lambda x: convolved(x, weight, B6, *numpy),
+        lambda x: convolved(
+            x, weight, B6, **dict(zip(("stride", "pads", "dilation", "groups"), numpy, strict=True))
+        ),
         ((2, 3, 8, 8),),
         note=note,
     )
@@ -468,7 +469,12 @@ CASES = [
     *(scattered(mode) for mode in ("add", "update", "sub", "mul", "max", "min")),
     Case("non_zero", selected_rows, lambda x: np.argwhere(x > 0)),
     # rearranging
-    Case("concat", lambda x, y: mb.concat(values=(x, y), axis=-3), lambda x, y: np.concatenate((x, y), 1), (X, (2, 2, 4, 5))),
+    Case(
+        "concat",
+        lambda x, y: mb.concat(values=(x, y), axis=-3),
+        lambda x, y: np.concatenate((x, y), 1),
+        (X, (2, 2, 4, 5)),
+    ),
     Case(
         "concat",
         lambda x: mb.concat(
