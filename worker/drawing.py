@@ -1,7 +1,7 @@
 """Drawing one slice: the engine is always fed, every image is a file before it is a row, failures are counted.
 
-Order of one image: skip it if its row says done; note the attempt; draw; write the file; record the row. A crash anywhere
-leaves either nothing or a file that the next attempt overwrites.
+Order of one image: skip it if its row says done; note the attempt; draw; write the file; record the row. A crash
+anywhere leaves either nothing or a file that the next attempt overwrites.
 
 The engine has the next request in its pipe before the last image is saved, so saving costs no drawing time. All of this
 runs in the worker's one thread, between the engine's events; the heartbeat is called at least once a second.
@@ -178,7 +178,7 @@ class SliceDrawing:
                 event = engine.poll(_POLL_S)
                 if isinstance(event, LoadFailed):
                     cause: type[SdqError] = getattr(errors, event.error, ConfigurationError)
-                    raise cause(event.message)  # noqa: TRY301 - one place gives up the variant
+                    raise cause(event.message)
                 if isinstance(event, Ready):
                     log.info("%s is in memory after %.1f s.", self._variant, event.load_ms / 1000)
                 if self._studio.stopping() and engine.ready is None:

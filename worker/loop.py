@@ -1,8 +1,8 @@
 """The worker: an RQ worker that takes slices from one queue at a time and draws them itself.
 
 To RQ's tools it looks like any worker (`rq info`, rq-dashboard). It differs where RQ would lose work or run strangers':
-it takes from one queue at a time with LMOVE (a stock worker on several queues pops with BLPOP and loses jobs to a kill),
-sends heartbeats during a job, survives a Redis that goes away, never forks, and never calls what a job names.
+it takes from one queue at a time with LMOVE (a stock worker on several queues pops with BLPOP and loses jobs to a
+kill), sends heartbeats during a job, survives a Redis that goes away, never forks, and never calls what a job names.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class SliceWorker(SimpleWorker):
         """Take part in a ledger's work.
 
         reach_redis: make Redis answer again if it can be made to (the embedded one is started), or raise
-        ServiceUnavailableError. make_studio: from the worker's name, its patience, heartbeat and stop flag. unusable: gets the variant keys that cannot be
-        drawn here, with the reason.
+        ServiceUnavailableError. make_studio: from the worker's name, its patience, heartbeat and stop flag. unusable:
+        gets the variant keys that cannot be drawn here, with the reason.
         """
         host = socket.gethostname().split(".")[0]
         super().__init__(
@@ -115,7 +115,7 @@ class SliceWorker(SimpleWorker):
             finally:
                 self._studio.pool.close()
                 with contextlib.suppress(ServiceUnavailableError), redis_errors():
-                    self.register_death()
+                    self.register_death()  # type: ignore[no-untyped-call]
 
     def beat(self) -> None:
         """Keep the claim alive, every few seconds; a Redis that is away is no reason to stop drawing."""
@@ -144,7 +144,7 @@ class SliceWorker(SimpleWorker):
     def _begin(self) -> None:
         self._reach_redis()
         with redis_errors():
-            self.register_birth()
+            self.register_birth()  # type: ignore[no-untyped-call]
             self.set_state(WorkerStatus.STARTED)
 
     def _work_once(self) -> bool:
@@ -243,7 +243,7 @@ class SliceWorker(SimpleWorker):
             if outcome is Outcome.FINISHED:
                 self._patience.until_done(lambda: self._ledger.finish_slice(slice_id))
         except VariantUnusable as unusable:
-            log.error("%s cannot be drawn here: %s", unusable.variant, unusable.cause)
+            log.error("%s cannot be drawn here: %s", unusable.variant, unusable.cause)  # noqa: TRY400
             self._unusable[queue.name.rsplit("-", 1)[-1]] = unusable.cause
         finally:
             self._claim = None

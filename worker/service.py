@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from db.ledger import Ledger
 from db.values import Slice
@@ -27,7 +27,7 @@ class WorkerOptions:
 
     max_pinned: int = DEFAULT_MAX_PINNED
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
-    deadlines: Deadlines = Deadlines()
+    deadlines: Deadlines = field(default_factory=Deadlines)
     threads: int | None = None
     with_metadata: bool = True
 

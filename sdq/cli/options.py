@@ -73,7 +73,7 @@ def submission_options(command: Command) -> Command:
             click.option("--variant", metavar="NAMES",
                          help="original, split_einsum, split_einsum_v2; several with commas: each [original]."),
             click.option("--compute-unit", metavar="UNIT", help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY [ALL]."),
-            click.option("--batch", metavar="NAME", help="The batch's name; one that is there grows [the file's name]."),
+            click.option("--batch", metavar="NAME", help="The batch's name; one that exists grows [the file's name]."),
             click.option("--format", "prompt_format", type=click.Choice(["txt", "csv", "tsv", "jsonl"]),
                          help="How the files are written [by their ending]."),
             click.option("--literal", is_flag=True, help="Take --options in a txt file as part of the prompt."),

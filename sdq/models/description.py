@@ -22,6 +22,13 @@ MODEL_FILE = Path("Data/com.apple.CoreML/model.mlmodel")
 
 _MAX_FEATURES = 4096
 
+_COMPRESSIONS = {
+    b"constexpr_lut_to_dense": "palettized",
+    b"constexpr_affine_dequantize": "quantized",
+    b"constexpr_blockwise_shift_scale": "quantized",
+    b"constexpr_sparse_to_dense": "sparse",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class TensorDescription:
@@ -47,6 +54,21 @@ def describe(package: Path) -> TensorDescription:
         raise PackageError(
             f"{path} is damaged ({error}); fetch or convert the package again."
         ) from None
+
+
+def weight_compression(package: Path) -> str:
+    """Name how a package keeps its weights: `palettized`, `quantized`, `sparse` or `dense`.
+
+    Told by the operations that expand them, whose names stand in the file as text.
+    """
+    with (
+        (package / MODEL_FILE).open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        for operation, word in _COMPRESSIONS.items():
+            if data.find(operation) >= 0:
+                return word
+    return "dense"
 
 
 def _read_model(data: bytes | mmap.mmap) -> TensorDescription:

@@ -66,7 +66,8 @@ def show_table(
     for failure in failures:
         console.print(
             Text(
-                f"failed: prompt {failure.entry} seed {failure.seed} after {failure.attempts} attempt(s): {failure.error}"
+                f"failed: prompt {failure.entry} seed {failure.seed} after {failure.attempts} "
+                f"attempt(s): {failure.error}"
             )
         )
     for held in paused:

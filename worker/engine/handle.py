@@ -127,7 +127,7 @@ class Engine:
         if silent_s > deadline_s:
             self.kill()
             raise EngineHungError(
-                f"The engine was silent for {silent_s:.0f} s over {what}, longer than {deadline_s:.0f} s, and was ended."
+                f"The engine was silent for {silent_s:.0f} s over {what}, more than {deadline_s:.0f} s, and was ended."
             )
 
     def _died(self) -> EngineDiedError:

@@ -13,6 +13,7 @@ import time
 from collections import deque
 
 from sdq.errors import SdqError
+from sdq.models import weight_compression
 from worker.engine.messages import (
     Draw,
     Drawn,
@@ -54,10 +55,12 @@ def _load(pipe: Pipe, launch: Launch) -> Pipeline | None:
     except (SdqError, MemoryError, OSError) as error:
         pipe.send(LoadFailed(error=type(error).__name__, message=str(error)))
         return None
+    unet = launch.folder.parts.get("unet") or launch.folder.parts["unet_chunk1"]
     pipe.send(
         Ready(
             pipeline=pipeline.name,
             runtime=runtime.name,
+            precision=weight_compression(unet),
             versions=dict(runtime.versions),
             load_ms=(time.perf_counter() - started) * 1000,
         )

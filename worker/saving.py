@@ -1,0 +1,64 @@
+"""Saving one image: pixels to a PNG that says how it was made, on disk before anybody hears of it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from importlib import metadata
+from pathlib import Path
+
+from db.values import ImageRecord, Slice
+from sdq.images.encode import encode_png, image_from_rgb
+from sdq.images.metadata import ImageMetadata
+from sdq.images.path import image_path
+from sdq.images.store import store_file
+from worker.pipelines.contract import DrawnImage
+
+
+class Gallery:
+    """The output folder."""
+
+    def __init__(self, root: Path, *, with_metadata: bool) -> None:
+        self._root = root
+        self._with_metadata = with_metadata
+        self._version = metadata.version("sdq")
+
+    def save(
+        self, piece: Slice, seed: int, drawn: DrawnImage, *, engine_id: int, queue_wait_ms: float
+    ) -> ImageRecord:
+        """Write the file and give the row that may be recorded now.
+
+        Raises StorageError when the disk is full or does not answer, OutputError when the folder cannot be written.
+        """
+        pixels = drawn.pixels.tobytes()
+        height, width, _ = drawn.pixels.shape
+        about = ImageMetadata(recipe=piece.recipe, seed=seed, version=self._version)
+        started = time.perf_counter()
+        data = encode_png(
+            image_from_rgb(pixels, width, height), about if self._with_metadata else None
+        )
+        encoded = time.perf_counter()
+        path = image_path(piece.batch_name, piece.entry, seed)
+        stored = store_file(data, self._root / path)
+        saved = time.perf_counter()
+        return ImageRecord(
+            recipe_id=piece.recipe_id,
+            seed=seed,
+            slice_id=piece.id,
+            engine_id=engine_id,
+            path=path,
+            size_bytes=stored.size_bytes,
+            sha256=stored.sha256,
+            pixels_sha256=hashlib.sha256(pixels).hexdigest(),
+            truncated_tokens=drawn.truncated_tokens,
+            nsfw_flagged=drawn.nsfw_flagged,
+            concept_scores=dict(drawn.concept_scores),
+            queue_wait_ms=queue_wait_ms,
+            text_encode_ms=drawn.text_encode_ms,
+            denoise_ms=drawn.denoise_ms,
+            num_unet_calls=drawn.num_unet_calls,
+            decode_ms=drawn.decode_ms,
+            safety_ms=drawn.safety_ms,
+            encode_ms=(encoded - started) * 1000,
+            save_ms=(saved - encoded) * 1000,
+        )
