@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, insert, select, update
+from sqlalchemy import Connection, Row, case, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from db.column_types import now_utc
+from db.column_types import UtcTime, now_utc
 from db.tables import batches, engines, images, slices
 from db.values import EngineRecord, ImageRecord, ImageStatus
 from sdq.seeds import parse_seeds
@@ -186,7 +186,9 @@ def finish_slice(connection: Connection, slice_id: int) -> bool:
                 open_slices=batches.c.open_slices - 1,
                 images_done=batches.c.images_done + done,
                 images_failed=batches.c.images_failed + failed,
-                completed_at=case((batches.c.open_slices == 1, now), else_=None),
+                completed_at=case(
+                    (batches.c.open_slices == 1, literal(now, UtcTime())), else_=None
+                ),
             )
         )
     return True
