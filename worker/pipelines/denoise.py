@@ -47,7 +47,7 @@ def denoise(
     """Walk ``latents`` down the scheduler's timesteps; yield after every evaluation of the U-Net.
 
     conditioning: two branches for guidance, one without. A U-Net of batch 2 takes both at once, one of batch 1 is
-    evaluated for one after the other. Raises BrokenImageError when the U-Net gives NaN or infinity.
+    evaluated for one after the other. Raises BrokenImageError when the U-Net or the scheduler gives NaN or infinity.
     """
     batches = _batches(conditioning.hidden_states, unet.batch)
     total = len(scheduler.timesteps) * len(batches)
@@ -62,8 +62,13 @@ def denoise(
             require_finite(predictions[-1], f"Evaluation {done} of {total} of the U-Net")
             if number < len(batches):
                 yield Evaluation(done=done, total=total, latents=latents)
-        noise_pred = guided(np.concatenate(predictions), guidance_scale)
-        latents = scheduler.step(noise_pred, latents, rng)
+        # NumPy would warn on standard error of what is found and reported just below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            noise_pred = guided(np.concatenate(predictions), guidance_scale)
+            latents = scheduler.step(noise_pred, latents, rng)
+        require_finite(
+            latents, f"The {type(scheduler).__name__} after evaluation {done} of {total}"
+        )
         yield Evaluation(done=done, total=total, latents=latents)
 
 

@@ -1,0 +1,109 @@
+"""The demo model, as shipped, drawn by the built-in pipeline through ONNX Runtime: real packages from end to end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sdq.errors import PackageError
+from sdq.models import ModelStore
+from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler
+from worker.pipelines.builtin import BuiltinPipeline
+from worker.pipelines.contract import ImageRequest
+from worker.runtimes.onnx import OnnxRuntime
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("translations")
+
+
+def load(cache, attention):
+    folder = ModelStore(cache / "no-models").find("demo", attention)
+    runtime = OnnxRuntime(cache_dir=cache, threads=1)
+    return folder, BuiltinPipeline.load(folder, runtime, ComputeUnit.ALL)
+
+
+@pytest.fixture(scope="module")
+def folder_and_pipeline(cache):
+    return load(cache, AttentionImplementation.ORIGINAL)
+
+
+@pytest.fixture(scope="module")
+def pipeline(folder_and_pipeline):
+    return folder_and_pipeline[1]
+
+
+def draw(pipeline, **changes):
+    values = {
+        "prompt": "a small red circle on a blue background",
+        "negative_prompt": "",
+        "seed": 93,
+        "num_inference_steps": 3,
+        "guidance_scale": 5.0,
+        "scheduler": Scheduler.DDIM,
+        **changes,
+    }
+    return pipeline.draw(ImageRequest(**values), lambda done, total: None)
+
+
+def test_the_pipeline_has_the_folders_size(folder_and_pipeline):
+    folder, pipeline = folder_and_pipeline
+    assert (pipeline.width, pipeline.height) == (folder.width, folder.height)
+    assert draw(pipeline).pixels.shape == (folder.height, folder.width, 3)
+
+
+@pytest.mark.parametrize("scheduler", list(Scheduler))
+def test_every_scheduler_draws_the_same_bytes_for_a_seed_and_others_for_another(
+    pipeline, scheduler
+):
+    first = draw(pipeline, scheduler=scheduler)
+    assert draw(pipeline, scheduler=scheduler).pixels.tobytes() == first.pixels.tobytes()
+    assert draw(pipeline, scheduler=scheduler, seed=94).pixels.tobytes() != first.pixels.tobytes()
+    assert first.num_unet_calls == (4 if scheduler == Scheduler.PNDM else 3)
+
+
+def test_each_word_of_the_recipe_changes_the_picture(pipeline):
+    changes = [
+        {},
+        {"prompt": "a large green square"},
+        {"negative_prompt": "blue"},
+        {"guidance_scale": 9.0},
+        {"num_inference_steps": 4},
+        {"scheduler": Scheduler.EULER_DISCRETE},
+    ]
+    drawn = {draw(pipeline, **change).pixels.tobytes() for change in changes}
+    assert len(drawn) == len(changes)
+
+
+def test_a_long_prompt_is_cut_and_counted(pipeline):
+    assert draw(pipeline).truncated_tokens == 0
+    assert draw(pipeline, prompt="red circle, " * 60).truncated_tokens > 0
+
+
+def test_any_text_draws(pipeline):
+    assert draw(pipeline, prompt="Ünïcödé 😀 日本 \x00 don't").pixels.std() > 0
+
+
+def test_the_safety_checker_reports(folder_and_pipeline):
+    folder, pipeline = folder_and_pipeline
+    if "safety_checker" not in folder.parts:
+        pytest.skip("this demo model has no safety checker")
+    drawn = draw(pipeline)
+    assert drawn.nsfw_flagged is any(score > 0 for score in drawn.concept_scores.values())
+    assert drawn.concept_scores
+
+
+def test_guidance_that_does_not_fit_the_u_net_is_refused(folder_and_pipeline):
+    folder, pipeline = folder_and_pipeline
+    if folder.unet_batch == 1:
+        assert draw(pipeline, guidance_scale=1.0).num_unet_calls == 3
+    else:
+        with pytest.raises(PackageError, match="Guidance scale 1"):
+            draw(pipeline, guidance_scale=1.0)
+
+
+def test_split_einsum_draws_nearly_the_same_picture(cache, pipeline):
+    _, split = load(cache, AttentionImplementation.SPLIT_EINSUM)
+    difference = draw(pipeline).pixels.astype(int) - draw(split).pixels
+    assert np.abs(difference).mean() < 2
