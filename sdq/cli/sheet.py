@@ -47,7 +47,7 @@ def command(settings: Settings, batch: str, out: Path, thumb: int, columns: int,
                 break
             _, paths = lines.setdefault(image.entry, (image.recipe.prompt, []))
             if len(paths) < columns:
-                paths.append(settings.outputs / image.path)
+                paths.append(settings.outputs / image.image.path)
     if not lines:
         raise InputMissingError(f"Batch {batch!r} has no finished image yet: start `sdq worker`.")
     contact_sheet(list(lines.values()), out, thumb)

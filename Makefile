@@ -1,0 +1,44 @@
+# Everything is installed into .venv by the target that needs it; no root, no Docker, no manual step.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first interpreter that can make an environment: `make PYTHON=...` to choose another.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.10 python3; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
+	>/dev/null 2>&1 && echo $$python && break; done)
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check docs clean
+
+demo: $(VENV)/.drawing ## Draw examples/prompts.txt with seeds 0-3 into demo-out/
+	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq run examples/prompts.txt --seed-range 0-3 --batch demo
+	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq sheet demo demo-out/sheet.png
+	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq status
+	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq services stop
+
+test: $(VENV)/.developing ## Run all tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.developing ## Lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.developing ## Write docs/cli.md from the commands' own help
+	$(BIN)/python tools/write_cli_reference.py
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) demo-out
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "sdq needs Python 3.10 to 3.13 with the venv module; install one and run make again."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.drawing: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[onnx]'
+	@touch $@
+
+$(VENV)/.developing: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.drawing
