@@ -1,0 +1,111 @@
+"""The installed `sdq` as a user has it: processes, signals, a data folder of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psutil
+
+from db.ledger import Ledger
+from db.values import DrawnImage
+from sdq.redis_server import RedisServer
+
+SDQ = Path(sys.executable).with_name("sdq")
+
+
+class Program:
+    """One data folder and the processes that work on it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.redis = RedisServer(home / "redis")
+        self._processes: list[subprocess.Popen[str]] = []
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SDQ_", "RQ_", "REDIS_", "DATABASE_"))
+        }
+        return kept | {"SDQ_HOME": str(self.home), "NO_COLOR": "1"}
+
+    def run(
+        self, *arguments: str, code: int = 0, timeout_s: float = 90, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end and check its exit code."""
+        result = subprocess.run(
+            [SDQ, *arguments],
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        assert result.returncode == code, (result.returncode, result.stdout, result.stderr)
+        return result
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command that stays."""
+        process = subprocess.Popen(
+            [SDQ, *arguments], env=self.environment, stderr=subprocess.PIPE, text=True
+        )
+        self._processes.append(process)
+        return process
+
+    def ledger(self) -> Ledger:
+        return Ledger.open(f"sqlite:///{self.home / 'sdq.db'}")
+
+    def drawn(self, batch: str) -> list[DrawnImage]:
+        with self.ledger() as ledger:
+            return list(ledger.images(batch))
+
+    def wait_until(self, condition: Callable[[], bool], *, timeout_s: float = 60) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(0.05)
+
+    def wait_for_images(self, batch: str, count: int) -> None:
+        self.wait_until(lambda: len(self.drawn(batch)) >= count)
+
+    def close(self) -> None:
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+        self.redis.stop()
+
+
+def engines_of(worker: subprocess.Popen[str]) -> list[psutil.Process]:
+    return [
+        child
+        for child in psutil.Process(worker.pid).children()
+        if "worker.engine.main" in child.cmdline()
+    ]
+
+
+def stop(process: subprocess.Popen[str], signum: int = signal.SIGTERM, timeout_s: float = 30) -> int:
+    process.send_signal(signum)
+    process.communicate(timeout=timeout_s)
+    return process.returncode
+
+
+def assert_whole(home: Path, images: Sequence[DrawnImage], expected: int) -> None:
+    """Every requested image is there exactly once, each file is what its row says, and nothing else lies about."""
+    assert len(images) == expected
+    assert len({(image.recipe.content_key, image.seed) for image in images}) == expected
+    outputs = home / "outputs"
+    for image in images:
+        data = (outputs / image.image.path).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == image.image.sha256
+    assert {path for path in outputs.rglob("*") if path.is_file()} == {
+        outputs / image.image.path for image in images
+    }
