@@ -24,9 +24,10 @@ MAX_PIXELS = 200_000_000
 _BACKGROUND = (250, 250, 248)
 _EMPTY_TILE = (232, 232, 228)
 _INK = (38, 38, 36)
-_PALE_INK = (150, 150, 146)
 _CAPTION_LINES = 3
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+#: What Pillow raises for files that are missing, damaged, foreign or absurdly large.
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -75,11 +76,11 @@ def contact_sheet(
         across=min(max_across, max(len(pictures) for _, pictures in rows)),
         margin=max(12, thumb // 6),
         gap=max(4, thumb // 24),
-        font_size=max(11, min(22, thumb // 12)),
+        font_size=max(11, min(16, thumb // 12)),
     )
     font = ImageFont.load_default(measures.font_size)
-    captions = [_wrapped(caption, font, measures) for caption, _ in rows]
-    sheet = _drawn(rows, captions, font, measures)
+    laid_out = [_row(caption, pictures, font, measures) for caption, pictures in rows if pictures]
+    sheet = _drawn(laid_out, font, measures)
     buffer = io.BytesIO()
     if file_format == "JPEG":
         sheet.save(buffer, file_format, quality=90)
@@ -88,18 +89,43 @@ def contact_sheet(
     return store_file(buffer.getvalue(), out)
 
 
-def _drawn(
-    rows: Sequence[tuple[str, Sequence[Path]]],
-    captions: Sequence[Sequence[str]],
-    font: _Font,
-    measures: _Measures,
-) -> Image.Image:
-    row_gap = measures.gap * 3
-    heights = [
-        _row_height(len(pictures), len(lines), measures)
-        for (_, pictures), lines in zip(rows, captions, strict=True)
-    ]
-    size = (measures.width, 2 * measures.margin + sum(heights) + row_gap * (len(rows) - 1))
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """A caption's lines above lines of tiles, each tile with its picture's fitted size or None."""
+
+    caption: Sequence[str]
+    tiles: Sequence[Sequence[tuple[Path, tuple[int, int] | None]]]
+
+    def tile_heights(self, measures: _Measures) -> list[int]:
+        """Give the height of each line of tiles: that of its tallest picture."""
+        return [
+            max((size[1] for _, size in line if size), default=measures.thumb)
+            for line in self.tiles
+        ]
+
+    def caption_height(self, measures: _Measures) -> int:
+        return len(self.caption) * measures.line + (measures.gap if self.caption else 0)
+
+    def height(self, measures: _Measures) -> int:
+        heights = self.tile_heights(measures)
+        return (
+            self.caption_height(measures) + sum(heights) + max(0, len(heights) - 1) * measures.gap
+        )
+
+
+def _row(caption: str, pictures: Sequence[Path], font: _Font, measures: _Measures) -> _Row:
+    tiles = [(path, _fitted_size(path, measures.thumb)) for path in pictures]
+    across = measures.across
+    return _Row(
+        caption=_wrapped(caption, font, measures),
+        tiles=[tiles[i : i + across] for i in range(0, len(tiles), across)],
+    )
+
+
+def _drawn(rows: Sequence[_Row], font: _Font, measures: _Measures) -> Image.Image:
+    row_gap = measures.gap * 4
+    heights = sum(row.height(measures) for row in rows)
+    size = (measures.width, 2 * measures.margin + heights + row_gap * (len(rows) - 1))
     if max(size) > MAX_SIDE or size[0] * size[1] > MAX_PIXELS:
         raise InputError(
             f"the contact sheet would have {size[0]}x{size[1]} pixels; use smaller tiles or fewer images"
@@ -107,51 +133,44 @@ def _drawn(
     sheet = Image.new("RGB", size, _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     y = measures.margin
-    for (_, pictures), lines, height in zip(rows, captions, heights, strict=True):
-        caption_y = y
-        for text in lines:
-            draw.text((measures.margin, caption_y), text, fill=_INK, font=font)
-            caption_y += measures.line
-        tiles_y = caption_y + (measures.gap if lines else 0)
-        for number, path in enumerate(pictures):
-            down, across = divmod(number, measures.across)
-            step = measures.thumb + measures.gap
-            corner = (measures.margin + across * step, tiles_y + down * step)
-            _tile(sheet, draw, path, corner, font, measures.thumb)
-        y += height + row_gap
+    for row in rows:
+        for number, text in enumerate(row.caption):
+            draw.text((measures.margin, y + number * measures.line), text, fill=_INK, font=font)
+        tiles_y = y + row.caption_height(measures)
+        for line, height in zip(row.tiles, row.tile_heights(measures), strict=True):
+            for across, (path, fitted) in enumerate(line):
+                x = measures.margin + across * (measures.thumb + measures.gap)
+                picture = _picture(path, fitted) if fitted else None
+                if picture is None:
+                    tile = (x, tiles_y, x + measures.thumb - 1, tiles_y + height - 1)
+                    draw.rectangle(tile, fill=_EMPTY_TILE)
+                else:
+                    left = x + (measures.thumb - picture.width) // 2
+                    sheet.paste(picture, (left, tiles_y + (height - picture.height) // 2))
+            tiles_y += height + measures.gap
+        y += row.height(measures) + row_gap
     return sheet
 
 
-def _row_height(pictures: int, lines: int, measures: _Measures) -> int:
-    down = -(-pictures // measures.across)
-    caption = lines * measures.line + (measures.gap if lines else 0)
-    return caption + down * measures.thumb + max(0, down - 1) * measures.gap
-
-
-def _tile(
-    sheet: Image.Image,
-    draw: ImageDraw.ImageDraw,
-    path: Path,
-    corner: tuple[int, int],
-    font: _Font,
-    thumb: int,
-) -> None:
+def _fitted_size(path: Path, thumb: int) -> tuple[int, int] | None:
+    """Give a picture's size on the sheet from its header alone, None if it cannot be read."""
     try:
         with Image.open(path) as picture:
-            picture.draft("RGB", (thumb, thumb))  # JPEG: decodes no more than is shown
-            scaled = picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        scaled = None
-    x, y = corner
-    if scaled is None:
-        draw.rectangle((x, y, x + thumb - 1, y + thumb - 1), fill=_EMPTY_TILE)
-        draw.text((x + thumb / 2, y + thumb / 2), "–", fill=_PALE_INK, font=font, anchor="mm")
-        return
-    scale = thumb / max(scaled.size)
-    size = (max(1, round(scaled.width * scale)), max(1, round(scaled.height * scale)))
-    if size != scaled.size:
-        scaled = scaled.resize(size, Image.Resampling.LANCZOS)
-    sheet.paste(scaled, (x + (thumb - size[0]) // 2, y + (thumb - size[1]) // 2))
+            width, height = picture.size
+    except _UNREADABLE:
+        return None
+    scale = thumb / max(width, height, 1)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _picture(path: Path, size: tuple[int, int]) -> Image.Image | None:
+    try:
+        with Image.open(path) as picture:
+            picture.draft("RGB", size)  # JPEG: decodes no more than is shown
+            whole: Image.Image = picture.convert("RGB")
+    except _UNREADABLE:
+        return None
+    return whole if whole.size == size else whole.resize(size, Image.Resampling.LANCZOS)
 
 
 def _wrapped(caption: str, font: _Font, measures: _Measures) -> list[str]:
