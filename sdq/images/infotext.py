@@ -83,6 +83,8 @@ def _one_prompt(text: str) -> str:
     joined: list[str] = []
     for line in text.strip().split("\n"):
         if joined and line.strip().startswith(_NEGATIVE):
+            while not joined[-1].strip():  # behind a blank line it would stand first again
+                joined.pop()
             joined[-1] = f"{joined[-1].rstrip()} {line.strip()}"
         else:
             joined.append(line)

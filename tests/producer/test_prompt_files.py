@@ -246,3 +246,10 @@ def test_ten_thousand_prompts_are_read_quickly(tmp_path: Path) -> None:
     started = time.process_time()
     assert len(read_prompts([path])) == 10_000
     assert time.process_time() - started < 2  # 0.3 s alone on a slow machine; room for a busy one
+
+
+@pytest.mark.parametrize(("ending", "count"), [("txt", 8), ("csv", 3), ("jsonl", 3)])
+def test_the_examples_are_read(ending: str, count: int) -> None:
+    assert (
+        len(read_prompts([Path(__file__).parents[2] / "examples" / f"prompts.{ending}"])) == count
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producer import PromptLine, read_prompts
@@ -150,6 +150,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="a-'\" =\\#5sn", max_size=40))
 def test_any_line_is_split_or_refused(line: str) -> None:
     try:

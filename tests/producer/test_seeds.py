@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdq.errors import InputError
@@ -91,11 +91,13 @@ def test_seeds_are_written_briefly(seeds: list[int], text: str) -> None:
     assert format_seeds(seeds) == text
 
 
+@settings(deadline=None)
 @given(st.lists(SEED | st.integers(0, 12), min_size=1, unique=True))
 def test_what_is_written_is_read_back_in_order(seeds: list[int]) -> None:
     assert list(parse_seeds(format_seeds(seeds))) == seeds
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 20)))
 def test_compact_seeds_keep_order_and_lose_duplicates(seeds: list[int]) -> None:
     compact = compact_seeds(seeds)
@@ -103,6 +105,7 @@ def test_compact_seeds_keep_order_and_lose_duplicates(seeds: list[int]) -> None:
     assert format_seeds(compact) == format_seeds(list(compact))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789-,()[]+ ", max_size=30))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
