@@ -143,6 +143,11 @@ class Graph:
         initializer = Initializer(dtype=array.dtype, shape=array.shape, load=lambda: array)
         return self.held(self._name("constant"), initializer)
 
+    def shared_ones(self, size: int) -> Value:
+        """Return a vector of ones, held once per size however often it is asked for."""
+        ones = Initializer(dtype=FLOAT, shape=(size,), load=lambda: np.ones(size, FLOAT))
+        return self.held(f"ones/{size}", ones)
+
     def held(self, name: str, initializer: Initializer) -> Value:
         """Return a value that holds what `initializer` loads."""
         return Value(

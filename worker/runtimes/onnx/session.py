@@ -40,7 +40,9 @@ class OnnxModel:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.intra_op_num_threads = threads or 0
         options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # errors come as exceptions; printed too, they would tear the display
+        options.log_severity_level = (
+            4  # errors come as exceptions; printed too, they would tear the display
+        )
         # Denormal numbers, common behind softmax, cost a hundred cycles each and change no pixel.
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
         try:

@@ -15,10 +15,13 @@ from worker.runtimes.onnx.call import Call, UnsupportedError
 from worker.runtimes.onnx.graph import FLOAT, Graph, Value, computed_dtype
 from worker.runtimes.onnx.ops import OPS
 from worker.runtimes.onnx.ops.elementwise import as_dtype
+from worker.runtimes.onnx.ops.fused import FUSED
 from worker.runtimes.onnx.rewrites import REWRITES
 
-VERSION = 1
+VERSION = 3
 """Part of the key of every cached translation: raise it with any change that changes what is written."""
+
+_TRANSLATIONS = {**OPS, **FUSED}
 
 
 def translate(program: Program) -> Graph:
@@ -26,11 +29,10 @@ def translate(program: Program) -> Graph:
 
     Raises PackageError that names every operation that has no translation, before anything is computed.
     """
-    graph = _Translation(program).run()
+    _refuse_unknown(program)
     for rewrite in REWRITES:
-        rewrite(graph)
-        graph.prune()
-    return graph
+        program = rewrite(program)
+    return _Translation(program).run()
 
 
 class _Translation:
@@ -45,7 +47,6 @@ class _Translation:
 
     def run(self) -> Graph:
         graph = self._graph
-        self._refuse_unknown()
         for tensor in self._program.inputs:
             value = _as_value(tensor)
             graph.inputs.append(value)
@@ -57,18 +58,12 @@ class _Translation:
             else:
                 self._translate(operation)
         if self._problems:
-            raise self._unsupported(self._problems)
+            raise _unsupported(self._program, self._problems)
         graph.scope = "outputs"
         for name in self._program.outputs:
             graph.output(name, as_dtype(graph, self._value(name), FLOAT))
         graph.prune()
         return graph
-
-    def _refuse_unknown(self) -> None:
-        types = {operation.type for operation in self._program.operations}
-        unknown = sorted(types - OPS.keys() - compression.DECODERS.keys())
-        if unknown:
-            raise self._unsupported(unknown)
 
     def _translate(self, operation: Operation) -> None:
         arguments = {
@@ -76,7 +71,7 @@ class _Translation:
             for name, group in operation.inputs.items()
         }
         try:
-            results = OPS[operation.type](Call(operation, arguments), self._graph)
+            results = _TRANSLATIONS[operation.type](Call(operation, arguments), self._graph)
         except UnsupportedError as error:
             self._problems.append(f"{operation.type} ({error}, at {operation.name!r})")
             results = tuple(_as_value(tensor) for tensor in operation.outputs)
@@ -138,17 +133,25 @@ class _Translation:
             )
         return self._values[argument]
 
-    def _unsupported(self, problems: list[str]) -> PackageError:
-        return PackageError(
-            f"{self._program.source} uses operations that the onnx runtime does not have: {'; '.join(problems)}. "
-            f"Run it on a Mac with the coreml runtime, or report the names."
-        )
-
     def _damaged(self, operation: Operation, what: str) -> PackageError:
         return PackageError(
             f"{self._program.source} is damaged ({operation.type} {operation.name!r}: {what}); "
             f"copy or download the package again."
         )
+
+
+def _refuse_unknown(program: Program) -> None:
+    types = {operation.type for operation in program.operations}
+    unknown = sorted(types - OPS.keys() - compression.DECODERS.keys())
+    if unknown:
+        raise _unsupported(program, unknown)
+
+
+def _unsupported(program: Program, problems: list[str]) -> PackageError:
+    return PackageError(
+        f"{program.source} uses operations that the onnx runtime does not have: {'; '.join(problems)}. "
+        f"Run it on a Mac with the coreml runtime, or report the names."
+    )
 
 
 def _as_value(tensor: Tensor) -> Value:

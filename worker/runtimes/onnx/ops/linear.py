@@ -42,10 +42,10 @@ def einsum(call: Call, graph: Graph) -> Value:
     """
     values = call.values("values")
     equation = str(call.required("equation")).replace(" ", "")
-    terms, _, result = equation.partition("->")
+    terms, arrow, result = equation.partition("->")
     labels = terms.split(",")
     shape = call.output.shape
-    if not result or "." in equation or len(labels) != len(values):
+    if not arrow or "." in equation or len(labels) != len(values):
         raise UnsupportedError(f"equation {equation}")
     if len(values) == 2:
         product = _as_matmul(graph, (labels[0], labels[1]), result, (values[0], values[1]), shape)

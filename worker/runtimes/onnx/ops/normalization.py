@@ -48,24 +48,24 @@ def layer_norm(call: Call, graph: Graph) -> Value:
     axes = sorted(axis % x.rank for axis in call.const("axes", list(range(x.rank))))
     gamma, beta = call.optional("gamma"), call.optional("beta")
     epsilon = float(call.const("epsilon", 1e-5))
-    if axes == list(range(axes[0], x.rank)) and gamma is not None:
-        inputs = (x, gamma) if beta is None else (x, gamma, beta)
-        return graph.add(
-            "LayerNormalization", *inputs, shape=x.shape, axis=axes[0], epsilon=epsilon
-        )
-    over = graph.constant(axes)
-    centred = graph.add("Sub", x, graph.add("ReduceMean", x, over, keepdims=1))
-    variance = graph.add("ReduceMean", graph.add("Mul", centred, centred), over, keepdims=1)
-    deviation = graph.add("Sqrt", graph.add("Add", variance, graph.constant(epsilon)))
-    result = graph.add("Div", centred, deviation, shape=x.shape)
-    if (shape := x.static_shape) is None:
+    if (shape := x.static_shape) is None and gamma is None:
         raise UnsupportedError("a shape known only while running")
-    along = graph.constant([shape[axis] if axis in axes else 1 for axis in range(x.rank)])
-    if gamma is not None:
-        result = graph.add("Mul", result, graph.add("Reshape", gamma, along), shape=x.shape)
-    if beta is not None:
-        result = graph.add("Add", result, graph.add("Reshape", beta, along), shape=x.shape)
-    return result
+    if gamma is None and shape is not None:
+        gamma = graph.constant(np.ones([shape[axis] for axis in axes], FLOAT))
+    # ONNX normalises trailing dimensions only; Apple's networks also normalise channels, the second of four.
+    perm = [axis for axis in range(x.rank) if axis not in axes] + axes
+    trailing = perm == list(range(x.rank))
+    if not trailing:
+        x = graph.add("Transpose", x, perm=perm)
+    inputs = (x, gamma) if beta is None else (x, gamma, beta)
+    first = len(perm) - len(axes)
+    result = graph.add(
+        "LayerNormalization", *inputs, shape=call.output.shape, axis=first, epsilon=epsilon
+    )
+    if trailing:
+        return result
+    back = [perm.index(axis) for axis in range(len(perm))]
+    return graph.add("Transpose", result, shape=call.output.shape, perm=back)
 
 
 OPS: Mapping[str, Translate] = {
