@@ -105,12 +105,18 @@ class ModelStore:
             "preprocessor_config.json",
             required=False,
         )
-        files = [
+        settings = [
             tokenizer / "vocab.json",
             tokenizer / "merges.txt",
+            tokenizer / "tokenizer_config.json",
+            tokenizer / "special_tokens_map.json",
             scheduler_config,
-            *sorted(file for part in parts.values() for file in part.rglob("*") if file.is_file()),
+            feature_extractor,
         ]
+        files = [file for file in settings if file.is_file()]
+        files += sorted(
+            file for part in parts.values() for file in part.rglob("*") if file.is_file()
+        )
         return VariantFolder(
             model=model,
             attention_implementation=attention_implementation,

@@ -45,7 +45,7 @@ def test_a_batch_survives_stops_and_kills_of_everything(program: Program, prompt
 
 
 def test_the_second_signal_stops_at_once_and_loses_nothing(program: Program, prompts: Path) -> None:
-    program.run("submit", str(prompts), "--seed-range", "0-3", "--steps", "100")
+    program.run("submit", str(prompts), "--seed-range", "0-3", "--steps", "40")
     worker = program.start("worker")
     program.wait_until(lambda: bool(engines_of(worker)))
     program.wait_for_images("prompts", 1)
