@@ -19,7 +19,7 @@ from functools import partial
 from typing import TypeVar
 
 from db.ledger import Ledger
-from db.values import BatchState, Slice
+from db.values import BatchState, EngineRecord, Slice
 from sdq import errors
 from sdq.errors import (
     BrokenImageError,
@@ -71,11 +71,19 @@ class VariantUnusable(Exception):  # noqa: N818 - a turn of events, not an error
 
 
 @dataclass(frozen=True, kw_only=True)
+class KnownEngine:
+    """An engine with its row's id."""
+
+    id: int
+    record: EngineRecord
+
+
+@dataclass(frozen=True, kw_only=True)
 class Studio:
     """What a worker draws with, the same for all its slices.
 
     beat keeps the claim on the slice alive; stopping says that the worker was told to end; on_settled hears of each
-    image that is done (error None) or given up.
+    image that is done (error None) or given up. engines: those of this worker by process id.
     """
 
     worker: str
@@ -87,7 +95,7 @@ class Studio:
     stopping: Callable[[], bool]
     on_settled: Callable[[Slice, int, str | None], None]
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
-    engine_ids: dict[int, int] = field(default_factory=dict)
+    engines: dict[int, KnownEngine] = field(default_factory=dict)
     failures_in_a_row: Counter[str] = field(default_factory=Counter)
 
 
@@ -187,16 +195,15 @@ class SliceDrawing:
         except SdqError as error:
             self._studio.pool.discard(self._variant)
             raise VariantUnusable(self._variant, error) from error
-        if engine.pid not in self._studio.engine_ids:
+        if engine.pid not in self._studio.engines:
             record = engine_record(
                 worker=self._studio.worker,
                 pid=engine.pid,
                 variant=self._variant,
                 ready=engine.ready,
             )
-            self._studio.engine_ids[engine.pid] = self._lasting(
-                lambda: self._ledger.register_engine(record)
-            )
+            engine_id = self._lasting(lambda: self._ledger.register_engine(record))
+            self._studio.engines[engine.pid] = KnownEngine(id=engine_id, record=record)
         return engine
 
     def _feed(self, engine: Engine) -> None:
@@ -208,7 +215,7 @@ class SliceDrawing:
                     self._ledger.note_attempts,
                     self._slice.recipe_id,
                     [seed],
-                    engine_id=self._studio.engine_ids[engine.pid],
+                    engine_id=self._studio.engines[engine.pid].id,
                     slice_id=self._slice.id,
                 )
             )
@@ -236,7 +243,8 @@ class SliceDrawing:
                 self._slice,
                 seed,
                 image,
-                engine_id=self._studio.engine_ids[engine.pid],
+                engine_id=self._studio.engines[engine.pid].id,
+                engine=self._studio.engines[engine.pid].record,
                 queue_wait_ms=self._queue_wait_ms,
             )
         )

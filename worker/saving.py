@@ -7,7 +7,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from db.values import ImageRecord, Slice
+from db.values import EngineRecord, ImageRecord, Slice
 from sdq.images.encode import encode_png, image_from_rgb
 from sdq.images.metadata import ImageMetadata
 from sdq.images.path import image_path
@@ -24,7 +24,14 @@ class Gallery:
         self._version = metadata.version("sdq")
 
     def save(
-        self, piece: Slice, seed: int, drawn: DrawnImage, *, engine_id: int, queue_wait_ms: float
+        self,
+        piece: Slice,
+        seed: int,
+        drawn: DrawnImage,
+        *,
+        engine_id: int,
+        engine: EngineRecord,
+        queue_wait_ms: float,
     ) -> ImageRecord:
         """Write the file and give the row that may be recorded now.
 
@@ -32,7 +39,20 @@ class Gallery:
         """
         pixels = drawn.pixels.tobytes()
         height, width, _ = drawn.pixels.shape
-        about = ImageMetadata(recipe=piece.recipe, seed=seed, version=self._version)
+        about = ImageMetadata(
+            recipe=piece.recipe,
+            seed=seed,
+            version=self._version,
+            # What explains a difference between two machines; nothing that differs from run to run on one.
+            provenance={
+                "pipeline": engine.pipeline,
+                "runtime": engine.runtime,
+                "precision": engine.precision,
+                "versions": dict(engine.versions),
+                "os": engine.os,
+                "chip": engine.chip,
+            },
+        )
         started = time.perf_counter()
         data = encode_png(
             image_from_rgb(pixels, width, height), about if self._with_metadata else None

@@ -50,5 +50,5 @@ def command(settings: Settings, batch: str, out: Path, thumb: int, columns: int,
                 paths.append(settings.outputs / image.image.path)
     if not lines:
         raise InputMissingError(f"Batch {batch!r} has no finished image yet: start `sdq worker`.")
-    contact_sheet(list(lines.values()), out, thumb)
+    contact_sheet(list(lines.values()), out, thumb, max_across=columns)
     click.echo(str(out))
