@@ -92,7 +92,9 @@ def engines_of(worker: subprocess.Popen[str]) -> list[psutil.Process]:
     ]
 
 
-def stop(process: subprocess.Popen[str], signum: int = signal.SIGTERM, timeout_s: float = 30) -> int:
+def stop(
+    process: subprocess.Popen[str], signum: int = signal.SIGTERM, timeout_s: float = 30
+) -> int:
     process.send_signal(signum)
     process.communicate(timeout=timeout_s)
     return process.returncode

@@ -56,7 +56,9 @@ def test_rows_tell_how_every_image_was_made(program: Program, prompts: Path) -> 
 
 
 def test_prompts_come_from_standard_input_and_options(program: Program) -> None:
-    result = program.run("submit", "--prompt", "a tree", "--prompt", "a house", "--dry-run", "--json")
+    result = program.run(
+        "submit", "--prompt", "a tree", "--prompt", "a house", "--dry-run", "--json"
+    )
     assert json.loads(result.stdout)["images_new"] == 2
     assert program.run("status").stdout.startswith("No batches yet")
 
@@ -127,7 +129,9 @@ def _part(folder: Path, name: str) -> Path:
 
 
 def test_a_model_folder_of_the_users_draws(program: Program, own_model: Path) -> None:
-    program.run("run", "--prompt", "the sea", "--model", "my-model", "--steps", "2", "--batch", "own")
+    program.run(
+        "run", "--prompt", "the sea", "--model", "my-model", "--steps", "2", "--batch", "own"
+    )
     assert_whole(program.home, program.drawn("own"), 1)
     by_path = program.run("submit", "--prompt", "the sea", "--model", str(own_model), "--dry-run")
     assert "1 images to draw" in by_path.stdout
