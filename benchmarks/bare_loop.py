@@ -1,0 +1,52 @@
+"""The floor: the same pipeline in one process without queue, ledger or files. Prints milliseconds, one a line.
+
+`python -m benchmarks.bare_loop CACHE PROMPTS SEEDS STEPS [each]`; with `each` the text is encoded for every image, as
+Apple's pipeline does. The first image is drawn twice and its first time left out (warm-up).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.bench import PROMPTS
+from sdq.models import DEMO, ModelStore
+from sdq.recipes import DEFAULT_GUIDANCE_SCALE, DEFAULT_SCHEDULER
+from sdq.variants import AttentionImplementation, ComputeUnit
+from worker.pipelines.builtin import BuiltinPipeline
+from worker.pipelines.contract import ImageRequest
+from worker.runtimes.choice import choose_runtime
+
+
+def main() -> None:
+    """Draw and print."""
+    cache, prompts, seeds, steps = Path(sys.argv[1]), *(int(word) for word in sys.argv[2:5])
+    folder = ModelStore(cache).find(DEMO, AttentionImplementation.ORIGINAL)
+    runtime = choose_runtime(cache=cache, threads=None)
+
+    def load() -> BuiltinPipeline:
+        return BuiltinPipeline.load(folder, runtime, ComputeUnit.ALL)
+
+    pipeline = load()
+    negative = 0
+    for index, seed in [(0, 0), *((p, s) for p in range(prompts) for s in range(seeds))]:
+        if "each" in sys.argv:
+            negative += 1  # another negative prompt is another text: nothing can be reused
+        request = ImageRequest(
+            prompt=PROMPTS[index % len(PROMPTS)]
+            + f" {index}"
+            + (f" {negative}" if negative else ""),
+            negative_prompt="fog" + (f" {negative}" if negative else ""),
+            seed=seed,
+            num_inference_steps=steps,
+            guidance_scale=DEFAULT_GUIDANCE_SCALE,
+            scheduler=DEFAULT_SCHEDULER,
+        )
+        started = time.perf_counter()
+        pipeline.draw(request, lambda _done, _total: None)
+        print((time.perf_counter() - started) * 1000, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Submitting a million images (10,000 prompts x 100 seeds), and looking at them, as whole processes.
+
+python -m benchmarks.submit [--prompts 10000] [--seeds 100]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from statistics import median
+
+import redis
+
+from benchmarks.bench import data_folder, sdq, show
+from db.ledger import Ledger
+from sdq.dispatch import reconcile
+from sdq.queues import Queues
+from sdq.redis_server import RedisServer
+
+
+def used_memory(home: Path) -> int:
+    """Give the embedded Redis's memory, bytes."""
+    with redis.Redis.from_url(RedisServer(home / "redis").url) as client:
+        return int(client.info("memory")["used_memory"])
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prompts", type=int, default=10_000)
+    parser.add_argument("--seeds", type=int, default=100)
+    options = parser.parse_args()
+    with data_folder() as home:
+        file = home / "many.txt"
+        file.write_text(
+            "".join(
+                f"a detailed picture of number {i}, a house by the sea at sunset, clear weather\n"
+                for i in range(options.prompts)
+            )
+        )
+        seeds = f"0-{options.seeds - 1}"
+        RedisServer(home / "redis").ensure_running()
+        before = used_memory(home)
+        first = sdq(home, "submit", str(file), "--seed-range", seeds)
+        memory = used_memory(home) - before
+        ledger_bytes = sum(path.stat().st_size for path in home.glob("sdq.db*"))
+        again = sdq(home, "submit", str(file), "--seed-range", seeds)
+        status = median(sdq(home, "status") for _ in range(5))
+        as_json = median(sdq(home, "status", "--json") for _ in range(5))
+        helped = median(sdq(home, "--help") for _ in range(5))
+        with (
+            Ledger.open(f"sqlite:///{home / 'sdq.db'}") as ledger,
+            redis.Redis.from_url(RedisServer(home / "redis").url) as client,
+        ):
+            started = time.perf_counter()
+            reconcile(ledger, Queues(client, ledger.id))
+            reconciled = time.perf_counter() - started
+    show(
+        f"submit: {options.prompts:,} prompts x {options.seeds} seeds",
+        ("", "figure"),
+        [
+            ("submit, whole process", f"{first:.2f} s"),
+            ("Redis memory", f"{memory / 1e6:.1f} MB"),
+            ("ledger file", f"{ledger_bytes / 1e6:.1f} MB"),
+            ("the same again, nothing new", f"{again:.2f} s"),
+            ("status / status --json", f"{status:.2f} s / {as_json:.2f} s"),
+            ("reconcile, all queued", f"{reconciled:.2f} s"),
+            ("sdq --help", f"{helped:.3f} s"),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
