@@ -48,7 +48,8 @@ def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> Reconci
         unfinished = _all_open_slices(ledger)
         looked_at = time.time()
         holdings = queues.holdings()
-        missing = [piece for piece in unfinished if piece.id not in holdings.in_hand]
+        in_hand = holdings.in_hand()
+        missing = [piece for piece in unfinished if piece.id not in in_hand]
         resumed = [piece for piece in missing if piece.id in holdings.abandoned]
         if holdings.abandoned:
             queues.forget(holdings.abandoned, before=looked_at)

@@ -99,9 +99,8 @@ class Holdings:
     claimed_lately: frozenset[int]
     abandoned: frozenset[int]
 
-    @property
     def in_hand(self) -> frozenset[int]:
-        """All that will be drawn without anybody's help."""
+        """Join all that will be drawn without anybody's help."""
         return self.waiting | self.running | self.claimed_lately
 
 
