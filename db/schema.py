@@ -43,7 +43,10 @@ def stored_revision(connection: Connection) -> str | None:
     if connection.dialect.name == "sqlite":
         exists = text("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :name")
     else:
-        exists = text("SELECT 1 WHERE to_regclass(:name) IS NOT NULL")
+        # Not to_regclass: it may answer from a cache that is older than the lock that was just waited for.
+        exists = text(
+            "SELECT 1 FROM pg_catalog.pg_class WHERE relname = :name AND pg_catalog.pg_table_is_visible(oid)"
+        )
     if connection.execute(exists, {"name": VERSION_TABLE}).first() is None:
         return None
     row = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).first()

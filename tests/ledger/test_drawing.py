@@ -1,0 +1,110 @@
+"""Attempts, images, failures and finished slices; on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import pytest
+
+from db.ledger import Ledger
+from db.values import ImageStatus, Slice
+from sdq.errors import ConfigurationError, InputMissingError, ServiceUnavailableError
+from tests.ledger.plans import ENGINE, VARIANT, plan, record
+
+
+@pytest.fixture
+def piece(ledger: Ledger) -> Slice:
+    """An open slice of three images."""
+    submission = ledger.add_batch(plan(["a"], range(3)))
+    piece = ledger.load_slice(submission.slices[0].id)
+    assert piece is not None
+    return piece
+
+
+@pytest.fixture
+def engine_id(ledger: Ledger) -> int:
+    """A registered engine."""
+    return ledger.register_engine(ENGINE)
+
+
+def test_attempts_are_counted_and_forgiven(ledger: Ledger, piece: Slice, engine_id: int) -> None:
+    for expected in (1, 2):
+        assert ledger.note_attempts(piece.recipe_id, [0], engine_id=engine_id) == {0: expected}
+    ledger.forgive_attempt(piece.recipe_id, 0)
+    assert ledger.attempts(piece) == {0: 1}
+    assert ledger.settled_images(piece) == {}
+
+
+def test_a_done_image_stays_done(ledger: Ledger, piece: Slice, engine_id: int) -> None:
+    ledger.note_attempts(piece.recipe_id, [0], engine_id=engine_id)
+    assert ledger.record_image(record(piece, 0, engine_id)) is True
+    assert ledger.record_image(record(piece, 0, engine_id)) is False
+    ledger.record_failure(
+        piece.recipe_id, 0, slice_id=piece.id, engine_id=engine_id, error="late", final=True
+    )
+    assert ledger.settled_images(piece) == {0: ImageStatus.DONE}
+    assert ledger.note_attempts(piece.recipe_id, [0], engine_id=engine_id) == {}
+
+
+def test_a_slice_is_finished_when_all_is_settled(
+    ledger: Ledger, ledger_url: str, piece: Slice, engine_id: int
+) -> None:
+    for seed in (0, 1):
+        ledger.note_attempts(piece.recipe_id, [seed], engine_id=engine_id, slice_id=piece.id)
+        ledger.record_image(record(piece, seed, engine_id))
+    assert ledger.finish_slice(piece.id) is False
+    ledger.note_attempts(piece.recipe_id, [2], engine_id=engine_id, slice_id=piece.id)
+    ledger.record_failure(
+        piece.recipe_id, 2, slice_id=piece.id, engine_id=engine_id, error="NaN", final=True
+    )
+    assert ledger.finish_slice(piece.id) is True
+    assert ledger.open_slices() == []
+    with Ledger.open(ledger_url) as reopened:
+        assert reopened.id == ledger.id
+        status = reopened.batch("prompts")
+        assert status is not None
+        assert (status.completed, status.failed, status.total) == (2, 1, 3)
+        assert status.completed_at is not None
+        assert status.completed_at.tzinfo is not None
+        (failure,) = reopened.failed_images("prompts")
+        assert (failure.seed, failure.error, failure.attempts) == (2, "NaN", 1)
+        image = next(iter(reopened.images("prompts")))
+        assert image.image == record(piece, 0, engine_id)
+        assert image.engine == ENGINE
+        assert reopened.image_ms(VARIANT, 20) == pytest.approx(105.5, abs=5)
+
+
+def test_a_paused_variant_is_not_dispatched(ledger: Ledger, piece: Slice) -> None:
+    ledger.pause_variant(VARIANT.key, "ten failures")
+    assert ledger.open_slices() == []
+    (paused,) = ledger.paused_variants()
+    assert (paused.variant, paused.reason) == (VARIANT, "ten failures")
+    assert ledger.resume_variant(VARIANT.key) is True
+    assert [ref.id for ref in ledger.open_slices()] == [piece.id]
+
+
+def test_failed_images_can_be_taken_up_again(ledger: Ledger, piece: Slice, engine_id: int) -> None:
+    for seed in piece.seeds:
+        ledger.note_attempts(piece.recipe_id, [seed], engine_id=engine_id)
+        ledger.record_failure(
+            piece.recipe_id, seed, slice_id=piece.id, engine_id=engine_id, error="x", final=True
+        )
+    ledger.finish_slice(piece.id)
+    assert ledger.retry_failed("prompts") == 3
+    assert ledger.attempts(piece) == {} or set(ledger.attempts(piece).values()) == {0}
+    assert len(ledger.open_slices()) == 1
+
+
+def test_unknown_names_and_places_are_said(ledger: Ledger) -> None:
+    assert ledger.batch("none") is None
+    with pytest.raises(InputMissingError, match="none"):
+        ledger.failed_images("none")
+    with pytest.raises(ServiceUnavailableError) as caught:
+        Ledger.open("postgresql://me:secret@localhost:1/x")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "notes.db"
+    path.write_text("these are notes, " * 1000)
+    with pytest.raises(ConfigurationError, match=r"notes\.db"):
+        Ledger.open(f"sqlite:///{path}")
+    assert path.read_text().startswith("these are notes")
