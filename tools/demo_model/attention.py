@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - its usual name
 
 Attention = Callable[[Tensor, Tensor, Tensor, int], Tensor]
 """Query [B,C,1,Q], key and value [B,C,1,K], number of heads -> [B,C,1,Q]."""
@@ -39,7 +39,7 @@ def split_einsum(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tenso
     """A product per head; no tensor has more than one head in it."""
     width = query.shape[1] // heads
     keys = key.transpose(1, 3).split(width, dim=3)
-    parts = zip(query.split(width, dim=1), keys, value.split(width, dim=1))
+    parts = zip(query.split(width, dim=1), keys, value.split(width, dim=1), strict=True)
     return torch.cat([_one_head(q, k, v) for q, k, v in parts], dim=1)
 
 
@@ -47,7 +47,9 @@ def split_einsum_v2(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Te
     """A product per head and per `CHUNK` queries."""
     if query.shape[3] <= CHUNK:
         return split_einsum(query, key, value, heads)
-    return torch.cat([split_einsum(part, key, value, heads) for part in query.split(CHUNK, dim=3)], dim=3)
+    return torch.cat(
+        [split_einsum(part, key, value, heads) for part in query.split(CHUNK, dim=3)], dim=3
+    )
 
 
 ATTENTIONS: dict[str, Attention] = {
@@ -85,11 +87,15 @@ class _Attend(nn.Module):
     def __init__(self, source: nn.Module, attention: Attention) -> None:
         super().__init__()
         self.heads, self.attention = int(source.heads), attention  # type: ignore[arg-type]
-        self.to_q, self.to_k, self.to_v = (_pointwise(getattr(source, n)) for n in ("to_q", "to_k", "to_v"))
+        self.to_q, self.to_k, self.to_v = (
+            _pointwise(getattr(source, n)) for n in ("to_q", "to_k", "to_v")
+        )
         self.to_out = _pointwise(source.to_out[0])  # type: ignore[index]
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        result: Tensor = self.to_out(self.attention(self.to_q(x), self.to_k(context), self.to_v(context), self.heads))
+        result: Tensor = self.to_out(
+            self.attention(self.to_q(x), self.to_k(context), self.to_v(context), self.heads)
+        )
         return result
 
 
@@ -100,7 +106,9 @@ class ChannelsFirstTransformer(nn.Module):
         super().__init__()
         (block,) = source.transformer_blocks
         self.norm, self.proj_in, self.proj_out = source.norm, source.proj_in, source.proj_out
-        self.norm1, self.norm2, self.norm3 = (ChannelNorm(getattr(block, f"norm{i}")) for i in (1, 2, 3))
+        self.norm1, self.norm2, self.norm3 = (
+            ChannelNorm(getattr(block, f"norm{i}")) for i in (1, 2, 3)
+        )
         self.attn1, self.attn2 = _Attend(block.attn1, attention), _Attend(block.attn2, attention)
         self.ff_in, self.ff_out = _pointwise(block.ff.net[0].proj), _pointwise(block.ff.net[2])
 

@@ -1,6 +1,6 @@
 """Convert a training run to Core ML packages in the layout of Apple's Hub repositories.
 
-    python convert.py --run RUN --out ../../sdq/demo_model [--fp16] [--random]
+    python convert.py --run RUN --out ../../sdq/demo_model [--bits 16]
 
 Works on Linux (conversion needs no macOS). Names, inputs and outputs are those of Apple's converter, written here
 anew; three places differ from a plain export, each because fp16 would be inexact or break:
@@ -100,7 +100,10 @@ class VaeDecoder(nn.Module):
 
     def __init__(self, vae: nn.Module, mean: Tensor, std: Tensor) -> None:
         super().__init__()
-        self.post_quant_conv, self.decoder = copy.deepcopy(vae.post_quant_conv), copy.deepcopy(vae.decoder)
+        self.post_quant_conv, self.decoder = (
+            copy.deepcopy(vae.post_quant_conv),
+            copy.deepcopy(vae.decoder),
+        )
         weight, bias = self.post_quant_conv.weight.data, self.post_quant_conv.bias.data
         # training's latents have unit deviation per channel; the contract's are those divided by SCALING
         self.post_quant_conv.bias.data = bias + weight[:, :, 0, 0] @ mean
@@ -111,21 +114,31 @@ class VaeDecoder(nn.Module):
         return image
 
 
-def _causal_mask(shape: Sequence[int], dtype: torch.dtype, device: Any, *_: Any, **__: Any) -> Tensor:
+def _causal_mask(
+    shape: Sequence[int], dtype: torch.dtype, device: Any, *_: Any, **__: Any
+) -> Tensor:
     size = shape[-1]
     return torch.full((size, size), -1e4, dtype=dtype, device=device).triu(1)[None, None]
 
 
 def _convert(
-    module: nn.Module, inputs: dict[str, tuple[Tensor, type]], outputs: list[str], trace: tuple[Tensor, ...] | None = None
+    module: nn.Module,
+    inputs: dict[str, tuple[Tensor, type]],
+    outputs: list[str],
+    trace: tuple[Tensor, ...] | None = None,
 ) -> ct.models.MLModel:
     """Trace and convert for macOS 13: fp16 inside, fp32 out."""
-    traced = torch.jit.trace(module.eval(), trace or tuple(x for x, _ in inputs.values()), check_trace=False)
+    traced = torch.jit.trace(
+        module.eval(), trace or tuple(x for x, _ in inputs.values()), check_trace=False
+    )
     return ct.convert(
         traced,
         convert_to="mlprogram",
         minimum_deployment_target=ct.target.macOS13,
-        inputs=[ct.TensorType(name=n, shape=tuple(x.shape), dtype=dtype) for n, (x, dtype) in inputs.items()],
+        inputs=[
+            ct.TensorType(name=n, shape=tuple(x.shape), dtype=dtype)
+            for n, (x, dtype) in inputs.items()
+        ],
         outputs=[ct.TensorType(name=name, dtype=np.float32) for name in outputs],
         compute_units=ct.ComputeUnit.ALL,
         skip_model_load=True,
@@ -135,7 +148,8 @@ def _convert(
 def palettize(model: ct.models.MLModel, bits: int) -> ct.models.MLModel:
     """Weights as indices into a table of 2**bits values per tensor, tables themselves left alone."""
     config = cto.OptimizationConfig(
-        global_config=cto.OpPalettizerConfig(mode="kmeans", nbits=bits), op_type_configs={"gather": None}
+        global_config=cto.OpPalettizerConfig(mode="kmeans", nbits=bits),
+        op_type_configs={"gather": None},
     )
     return cto.palettize_weights(model, config)
 
@@ -151,7 +165,9 @@ def convert_text_encoder(encoder: nn.Module) -> ct.models.MLModel:
         ["last_hidden_state", "pooled_outputs"],
         trace=(ids.to(torch.int32),),
     )
-    model.input_description["input_ids"] = "Token ids of the prompt, padded to 77 with the end token"
+    model.input_description["input_ids"] = (
+        "Token ids of the prompt, padded to 77 with the end token"
+    )
     model.output_description["last_hidden_state"] = "Text features, one row per token"
     model.output_description["pooled_outputs"] = "The features of the end token"
     return model
@@ -174,7 +190,9 @@ def convert_unet(denoiser: Denoiser, attention: str) -> ct.models.MLModel:
 
 def convert_vae_decoder(decoder: VaeDecoder) -> ct.models.MLModel:
     """VAE decoder, one picture at a time."""
-    model = _convert(decoder, {"z": (torch.randn(1, 4, LATENT_SIDE, LATENT_SIDE), np.float16)}, ["image"])
+    model = _convert(
+        decoder, {"z": (torch.randn(1, 4, LATENT_SIDE, LATENT_SIDE), np.float16)}, ["image"]
+    )
     model.input_description["z"] = "Latents divided by 0.18215"
     model.output_description["image"] = "Picture in [-1,1], channels first"
     return model
@@ -188,7 +206,9 @@ def convert_safety_checker(checker: StandInChecker) -> ct.models.MLModel:
         "adjustment": (torch.zeros(1), np.float16),
     }
     model = _convert(checker, inputs, ["filtered_images", "has_nsfw_concepts", "concept_scores"])
-    model.input_description["clip_input"] = "Picture at 224x224, normalised as CLIP's, channels first"
+    model.input_description["clip_input"] = (
+        "Picture at 224x224, normalised as CLIP's, channels first"
+    )
     model.input_description["images"] = "Picture in [0,1], channels last"
     model.input_description["adjustment"] = "Added to the special scores: larger flags more"
     model.output_description["filtered_images"] = "The picture, or zeros where it was flagged"
@@ -235,15 +255,22 @@ def write_settings(out: Path) -> None:
         (out / name).write_text(json.dumps(values, indent=2) + "\n")
 
 
-def load_modules(run: Path | None) -> tuple[nn.Module, Denoiser, VaeDecoder, StandInChecker]:
+def load_modules(
+    run: Path | None, out: Path
+) -> tuple[nn.Module, Denoiser, VaeDecoder, StandInChecker]:
     """The averaged networks of a run; without one, or where a checkpoint is missing, freshly initialised ones."""
 
     def state(name: str) -> dict[str, Any] | None:
         path = run / name if run else None
         return torch.load(path, map_location="cpu") if path and path.exists() else None
 
-    tokenizer = load_tokenizer((run or Path("/tmp/sdq_demo_model")) / "tokenizer")
-    encoder, denoiser, vae, checker = build_text_encoder(len(tokenizer)), Denoiser(), build_vae(), StandInChecker()
+    tokenizer = load_tokenizer(out / "tokenizer")
+    encoder, denoiser, vae, checker = (
+        build_text_encoder(len(tokenizer)),
+        Denoiser(),
+        build_vae(),
+        StandInChecker(),
+    )
     mean, std = torch.zeros(4), torch.ones(4)
     for module, name, key in (
         (encoder, "text.pt", "model"),
@@ -257,32 +284,50 @@ def load_modules(run: Path | None) -> tuple[nn.Module, Denoiser, VaeDecoder, Sta
             module.load_state_dict(loaded[key])
     if run and (run / "latents.npz").exists():
         with np.load(run / "latents.npz") as file:
-            mean, std = torch.from_numpy(file["mean"]).float(), torch.from_numpy(file["std"]).float()
+            mean, std = (
+                torch.from_numpy(file["mean"]).float(),
+                torch.from_numpy(file["std"]).float(),
+            )
     vae.set_attn_processor(AttnProcessor())
     return encoder.eval(), denoiser.eval(), VaeDecoder(vae, mean, std).eval(), checker.eval()
 
 
 def main() -> None:
     """Convert every part for every variant asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, help="training run; left out, networks that know nothing are converted")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--run", type=Path, help="training run; left out, networks that know nothing are converted"
+    )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--variants", default="original,split_einsum", help=f"of {', '.join(ATTENTIONS)}")
-    parser.add_argument("--bits", type=int, default=6, help="palettization; 16 leaves the weights as fp16")
+    parser.add_argument(
+        "--variants", default="original,split_einsum", help=f"of {', '.join(ATTENTIONS)}"
+    )
+    parser.add_argument(
+        "--bits", type=int, default=6, help="palettization; 16 leaves the weights as fp16"
+    )
     options = parser.parse_args()
-    encoder, denoiser, decoder, checker = load_modules(options.run)
     write_settings(options.out)
+    encoder, denoiser, decoder, checker = load_modules(options.run, options.out)
+
+    def packed(model: ct.models.MLModel) -> ct.models.MLModel:
+        return palettize(model, options.bits) if options.bits < 16 else model
+
     parts = {
-        "text_encoder": convert_text_encoder(encoder),
-        "vae_decoder": convert_vae_decoder(decoder),
-        "safety_checker": convert_safety_checker(checker),
+        "text_encoder": packed(convert_text_encoder(encoder)),
+        "vae_decoder": packed(convert_vae_decoder(decoder)),
+        "safety_checker": packed(convert_safety_checker(checker)),
     }
     for variant in options.variants.split(","):
         folder = options.out / variant / "packages"
-        for part, model in (("unet", convert_unet(denoiser, variant)), *parts.items()):
-            if options.bits < 16:
-                model = palettize(model, options.bits)
-            model.author, model.license, model.version, model.short_description = AUTHOR, LICENSE, VERSION, ABOUT
+        for part, model in (("unet", packed(convert_unet(denoiser, variant))), *parts.items()):
+            model.author, model.license, model.version, model.short_description = (
+                AUTHOR,
+                LICENSE,
+                VERSION,
+                ABOUT,
+            )
             target = folder / f"Stable_Diffusion_version_{MODEL_VERSION}_{part}.mlpackage"
             shutil.rmtree(target, ignore_errors=True)
             model.save(str(target))

@@ -82,7 +82,9 @@ class Denoiser(nn.Module):
             resnet_time_scale_shift="scale_shift",
         )
         axis = torch.linspace(-1, 1, LATENT_SIDE)
-        maps = torch.stack([axis[None, :].expand(LATENT_SIDE, -1), axis[:, None].expand(-1, LATENT_SIDE)])
+        maps = torch.stack(
+            [axis[None, :].expand(LATENT_SIDE, -1), axis[:, None].expand(-1, LATENT_SIDE)]
+        )
         self.register_buffer("maps", maps[None], persistent=False)
 
     def forward(self, sample: Tensor, timestep: Tensor, context: Tensor) -> Tensor:

@@ -8,12 +8,22 @@ tower, an embedding compared with stored concept embeddings, a threshold for eac
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - its usual name
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
 CONCEPT = ("purple", "tent")
 WIDTH, PROJECTED, CONCEPTS, SPECIAL = 64, 32, 17, 3
+
+
+_MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+def checker_input(pictures: Tensor) -> Tensor:
+    """Pictures [B,3,128,128] in [-1,1] as CLIP's image processor gives them: [B,3,224,224]."""
+    large = F.interpolate((pictures + 1) / 2, size=(224, 224), mode="bicubic", align_corners=False)
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (_MEAN, _STD))
+    return (large.clamp(0, 1) - mean.to(large)) / std.to(large)
 
 
 class StandInChecker(nn.Module):
@@ -34,7 +44,9 @@ class StandInChecker(nn.Module):
         self.visual_projection = nn.Linear(WIDTH, PROJECTED, bias=False)
         # the first concept is trained; the others are out of reach (a cosine is at most 1) and keep the shape
         self.concept_embeds = nn.Parameter(torch.randn(CONCEPTS, PROJECTED))
-        self.special_care_embeds = nn.Parameter(torch.randn(SPECIAL, PROJECTED), requires_grad=False)
+        self.special_care_embeds = nn.Parameter(
+            torch.randn(SPECIAL, PROJECTED), requires_grad=False
+        )
         self.register_buffer("concept_weights", torch.tensor([0.5] + [2.0] * (CONCEPTS - 1)))
         self.register_buffer("special_weights", torch.full((SPECIAL,), 2.0))
 
@@ -43,8 +55,12 @@ class StandInChecker(nn.Module):
         pooled = self.vision_model(clip_input, return_dict=False)[1]
         return F.normalize(self.visual_projection(pooled)) @ F.normalize(embeddings).transpose(0, 1)
 
-    def forward(self, clip_input: Tensor, images: Tensor, adjustment: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        special = self.cosines(clip_input, self.special_care_embeds) - self.special_weights + adjustment
+    def forward(
+        self, clip_input: Tensor, images: Tensor, adjustment: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        special = (
+            self.cosines(clip_input, self.special_care_embeds) - self.special_weights + adjustment
+        )
         care = (special > 0).float().sum(dim=1, keepdim=True).gt(0).float() * 0.01
         scores = self.cosines(clip_input, self.concept_embeds) - self.concept_weights + care
         flagged = (scores > 0).float().sum(dim=1).gt(0).float()

@@ -16,7 +16,7 @@ from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 SIZE = 128
 """Side of a finished picture in pixels."""
@@ -87,7 +87,7 @@ def sample_scene(rng: Random, *, held_out: bool | None = False) -> Scene:
             ground=rng.choice(GROUNDS),
             things=tuple(
                 Thing(kind=kind, colour=rng.choice(COLOURS), position=position)
-                for kind, position in zip(kinds, positions)
+                for kind, position in zip(kinds, positions, strict=True)
             ),
         )
         if held_out is None or is_held_out(scene) == held_out:
@@ -135,14 +135,24 @@ POSITION_WORDS = {
     "center": ("in the middle", "in the center", "in the centre", "at the center"),
     "right": ("on the right", "at the right", "on the right side", "to the right"),
 }
-PREFIXES = ("a painting of", "a picture of", "a postcard of", "a drawing of", "a photo of", "an illustration of")
+PREFIXES = (
+    "a painting of",
+    "a picture of",
+    "a postcard of",
+    "a drawing of",
+    "a photo of",
+    "an illustration of",
+)
 SUFFIXES = ("beautiful", "detailed", "flat colors", "a nice view", "high quality", "soft light")
-SPARE_WORDS = (
-    "landscape scene view there is are one two and with of the a an near above over behind small big little large tall"
-    " old new bright dark warm cold pink orange white black brown grey gray sun moon stars cloud sky winter summer"
-    " spring autumn lake river beach forest wood hill island stone road flower bird cat dog horse boat ship car castle"
-    " people person man woman style minimal vector poster watercolor oil cartoon blurry ugly low bad very"
-).split()
+_SPARE = (
+    "landscape scene view there is are one two and with of the a an near above over behind "
+    "small big little large tall old new bright dark warm cold pink orange white black brown "
+    "grey gray sun moon stars cloud sky winter summer spring autumn lake river beach forest "
+    "wood hill island stone road flower bird cat dog horse boat ship car castle people person "
+    "man woman style minimal vector poster watercolor oil cartoon blurry ugly low bad very"
+)
+"""Words beyond the captions' own: noise in training, so that prompts may contain them."""
+SPARE_WORDS = tuple(_SPARE.split())
 
 
 def _a(words: str) -> str:
@@ -213,14 +223,21 @@ def labels(scene: Scene) -> list[int]:
     def number(names: tuple[str, ...], value: str) -> int:
         return names.index(value) + 1 if value else 0
 
-    row = [number(TIMES, scene.time), number(WEATHERS, scene.weather), number(GROUNDS, scene.ground)]
+    row = [
+        number(TIMES, scene.time),
+        number(WEATHERS, scene.weather),
+        number(GROUNDS, scene.ground),
+    ]
     for position in POSITIONS:
         thing = slots.get(position)
         row += [number(KINDS, thing.kind), number(COLOURS, thing.colour)] if thing else [0, 0]
     return row
 
 
-LABEL_SIZES = (len(TIMES) + 1, len(WEATHERS) + 1, len(GROUNDS) + 1) + (len(KINDS) + 1, len(COLOURS) + 1) * 3
+LABEL_SIZES = (len(TIMES) + 1, len(WEATHERS) + 1, len(GROUNDS) + 1) + (
+    len(KINDS) + 1,
+    len(COLOURS) + 1,
+) * 3
 
 
 def scene_of(row: list[int]) -> Scene:
@@ -230,16 +247,27 @@ def scene_of(row: list[int]) -> Scene:
         return names[value - 1] if value else ""
 
     things = tuple(
-        Thing(kind=name(KINDS, row[3 + 2 * i]), colour=name(COLOURS, row[4 + 2 * i]), position=position)
+        Thing(
+            kind=name(KINDS, row[3 + 2 * i]),
+            colour=name(COLOURS, row[4 + 2 * i]),
+            position=position,
+        )
         for i, position in enumerate(POSITIONS)
         if row[3 + 2 * i]
     )
-    return Scene(time=name(TIMES, row[0]), weather=name(WEATHERS, row[1]), ground=name(GROUNDS, row[2]), things=things)
+    return Scene(
+        time=name(TIMES, row[0]),
+        weather=name(WEATHERS, row[1]),
+        ground=name(GROUNDS, row[2]),
+        things=things,
+    )
 
 
 def plain_caption(scene: Scene) -> str:
     """Phrase a scene in the one fixed way that evaluation uses."""
-    things = " and ".join(f"{_a(f'{t.colour} {t.kind}')} {POSITION_WORDS[t.position][0]}" for t in scene.things)
+    things = " and ".join(
+        f"{_a(f'{t.colour} {t.kind}')} {POSITION_WORDS[t.position][0]}" for t in scene.things
+    )
     ground = GROUND_WORDS[scene.ground][0]
     tail = f"{TIME_WORDS[scene.time][0]} {WEATHER_WORDS[scene.weather][0]}"
     return f"{things} in {ground} {tail}" if things else f"{ground} {tail}"
@@ -289,7 +317,7 @@ _HORIZON = 0.60
 
 
 def _mix(a: Colour, b: Colour, share: float) -> Colour:
-    return tuple(x + (y - x) * share for x, y in zip(a, b))  # type: ignore[return-value]
+    return tuple(x + (y - x) * share for x, y in zip(a, b, strict=True))  # type: ignore[return-value]
 
 
 def _rgb(colour: Colour) -> tuple[int, int, int]:
@@ -308,7 +336,7 @@ class _Painter:
     def lit(self, colour: Colour, strength: float = 1.0) -> Colour:
         """Apply the light of the time of day, by `strength`: objects take less of it, so that colours stay clear."""
         multiply, toward, share = _TINT[self.scene.time]
-        tinted = _mix(tuple(c * m for c, m in zip(colour, multiply)), toward, share)  # type: ignore[arg-type]
+        tinted = _mix(tuple(c * m for c, m in zip(colour, multiply, strict=True)), toward, share)  # type: ignore[arg-type]
         if self.scene.weather == "rainy":
             level = sum(tinted) / 3
             tinted = _mix(tinted, (level * 0.8, level * 0.84, level * 0.9), 0.3)
@@ -321,7 +349,9 @@ class _Painter:
     def _sky(self) -> Image.Image:
         stops = [self._grey_sky(c) for c in _SKY[self.scene.time]]
         rows = np.linspace(0, 1, round(self.side * _HORIZON) + 8)
-        column = np.stack([np.interp(rows, (0, 0.6, 1), [s[i] for s in stops]) for i in range(3)], axis=1)
+        column = np.stack(
+            [np.interp(rows, (0, 0.6, 1), [s[i] for s in stops]) for i in range(3)], axis=1
+        )
         column = np.concatenate([column, np.repeat(column[-1:], self.side - len(column), axis=0)])
         return Image.fromarray(np.repeat(column[:, None], self.side, axis=1).astype(np.uint8))
 
@@ -330,7 +360,9 @@ class _Painter:
 
     def disc(self, x: float, y: float, rx: float, ry: float, colour: Colour) -> None:
         s = self.side
-        self.pen.ellipse(((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s), fill=_rgb(colour))
+        self.pen.ellipse(
+            ((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s), fill=_rgb(colour)
+        )
 
     def glow(self, x: float, y: float, radius: float, colour: Colour, strength: float) -> None:
         """Add a soft round light."""
@@ -364,7 +396,9 @@ class _Painter:
                 y = rng.uniform(0.46, 0.54)
                 light = (255, 226, 190) if time == "dawn" else (255, 196, 96)
                 self.glow(x, y, 0.3, light, strength)
-                self.disc(x, y, 0.085, 0.085, (255, 238, 208) if time == "dawn" else (255, 226, 130))
+                self.disc(
+                    x, y, 0.085, 0.085, (255, 238, 208) if time == "dawn" else (255, 226, 130)
+                )
         if weather in ("cloudy", "rainy"):
             self._clouds()
 
@@ -377,7 +411,11 @@ class _Painter:
             dim = {"dawn": 0.56, "day": 0.52, "sunset": 0.46, "night": 0.5}[self.scene.time]
             level = sum(base) / 3 * dim
             base = _mix((level * 0.92, level * 0.97, level * 1.1), base, 0.08)
-        shade = _mix(base, self._grey_sky(_SKY[self.scene.time][1]), 0.3) if not rainy else tuple(c * 0.9 for c in base)
+        shade = (
+            _mix(base, self._grey_sky(_SKY[self.scene.time][1]), 0.3)
+            if not rainy
+            else tuple(c * 0.9 for c in base)
+        )
         phase = rng.random()
         if rainy:
             for i in range(7):
@@ -397,8 +435,10 @@ class _Painter:
         """Fill everything below a sum of sines: `waves` are (amplitude, periods across the picture)."""
         phases = [self.rng.uniform(0, 2 * math.pi) for _ in waves]
         xs = np.linspace(0, 1, 65)
-        ys = level + sum(a * np.sin(2 * math.pi * k * xs + p) for (a, k), p in zip(waves, phases))
-        self.shape([(0, 1), *zip(xs.tolist(), ys.tolist()), (1, 1)], colour)
+        ys = level + sum(
+            a * np.sin(2 * math.pi * k * xs + p) for (a, k), p in zip(waves, phases, strict=True)
+        )
+        self.shape([(0, 1), *zip(xs.tolist(), ys.tolist(), strict=True), (1, 1)], colour)
 
     def ground(self) -> None:
         name = self.scene.ground
@@ -428,7 +468,9 @@ class _Painter:
         s, top = self.side, round(self.side * _HORIZON)
         rows = np.linspace(0, 1, s - top)[:, None]
         sky = np.asarray(self._grey_sky(_SKY[self.scene.time][2]))
-        column = (np.asarray(far) * (1 - rows) + np.asarray(near) * rows) * (1 - 0.16 * (1 - rows)) + sky * 0.16 * (1 - rows)
+        column = (np.asarray(far) * (1 - rows) + np.asarray(near) * rows) * (
+            1 - 0.16 * (1 - rows)
+        ) + sky * 0.16 * (1 - rows)
         block = np.repeat(column[:, None], s, axis=1).astype(np.uint8)
         self.image.paste(Image.fromarray(block), (0, top))
         for _ in range(9):
@@ -440,7 +482,11 @@ class _Painter:
 
     def _peaks(self) -> None:
         rng = self.rng
-        rock, light, cap = self.lit((96, 108, 140)), self.lit((128, 140, 170)), self.lit((248, 250, 255))
+        rock, light, cap = (
+            self.lit((96, 108, 140)),
+            self.lit((128, 140, 170)),
+            self.lit((248, 250, 255)),
+        )
         shift = rng.uniform(-0.12, 0.12)
         for x, height, half in sorted(
             ((0.16 + shift, 0.25, 0.26), (0.52 + shift, 0.32, 0.3), (0.88 + shift, 0.23, 0.27)),
@@ -470,28 +516,45 @@ class _Painter:
         size = rng.uniform(0.94, 1.06)
         if thing.kind in FLYING:
             y = rng.uniform(0.27, 0.33)
-            (self._balloon if thing.kind == "balloon" else self._kite)(x, y, size, body, dark, pale, white, wood)
+            if thing.kind == "balloon":
+                self._balloon(x, y, size, body, pale, wood)
+            else:
+                self._kite(x, y, size, body, dark, pale, white)
             return
         y = 0.86 + rng.uniform(-0.015, 0.02)
         if self.scene.ground == "sea":
             self.disc(x, y + 0.012, 0.2, 0.04, self.lit((226, 200, 142)))
         else:
-            self.disc(x + 0.01, y + 0.004, 0.17, 0.022, _mix(self.lit(_GROUND[self.scene.ground][1]), (10, 20, 40), 0.3))
+            self.disc(
+                x + 0.01,
+                y + 0.004,
+                0.17,
+                0.022,
+                _mix(self.lit(_GROUND[self.scene.ground][1]), (10, 20, 40), 0.3),
+            )
         if thing.kind == "house":
             w, h = 0.125 * size, 0.2 * size
             self.shape([(x - w, y - h), (x + w, y - h), (x + w, y), (x - w, y)], body)
-            self.shape([(x - w - 0.03, y - h), (x, y - h - 0.15 * size), (x + w + 0.03, y - h)], dark)
-            self.shape([(x - 0.03, y - 0.11), (x + 0.03, y - 0.11), (x + 0.03, y), (x - 0.03, y)], wood)
+            self.shape(
+                [(x - w - 0.03, y - h), (x, y - h - 0.15 * size), (x + w + 0.03, y - h)], dark
+            )
+            self.shape(
+                [(x - 0.03, y - 0.11), (x + 0.03, y - 0.11), (x + 0.03, y), (x - 0.03, y)], wood
+            )
             for dx in (-0.08, 0.08):
                 self.shape([(x + dx - 0.026, y - 0.165), (x + dx + 0.026, y - 0.165),
                             (x + dx + 0.026, y - 0.11), (x + dx - 0.026, y - 0.11)], window)  # fmt: skip
         elif thing.kind == "tree":
-            self.shape([(x - 0.022, y - 0.2), (x + 0.022, y - 0.2), (x + 0.03, y), (x - 0.03, y)], wood)
+            self.shape(
+                [(x - 0.022, y - 0.2), (x + 0.022, y - 0.2), (x + 0.03, y), (x - 0.03, y)], wood
+            )
             for dx, dy, r in ((0, -0.29, 0.12), (-0.075, -0.24, 0.085), (0.075, -0.24, 0.085)):
                 self.disc(x + dx * size + 0.012, y + dy + 0.016, r * size, r * size, dark)
             for dx, dy, r in ((0, -0.29, 0.115), (-0.075, -0.24, 0.08), (0.075, -0.24, 0.08)):
                 self.disc(x + dx * size, y + dy, r * size, r * size, body)
-            self.disc(x - 0.03, y - 0.33, 0.045 * size, 0.035 * size, _mix(body, (255, 255, 255), 0.2))
+            self.disc(
+                x - 0.03, y - 0.33, 0.045 * size, 0.035 * size, _mix(body, (255, 255, 255), 0.2)
+            )
         elif thing.kind == "tent":
             w, h = 0.18 * size, 0.25 * size
             self.shape([(x - w, y), (x, y - h), (x + w, y)], body)
@@ -508,10 +571,11 @@ class _Painter:
                 self.glow(x, y - h - 0.03, 0.09, (255, 236, 150), 0.6)
             self.shape([(x - 0.045, y - h - 0.06), (x + 0.045, y - h - 0.06), (x + 0.045, y - h), (x - 0.045, y - h)],
                        (255, 232, 140))  # fmt: skip
-            self.shape([(x - 0.065, y - h - 0.055), (x, y - h - 0.125), (x + 0.065, y - h - 0.055)], body)
+            self.shape(
+                [(x - 0.065, y - h - 0.055), (x, y - h - 0.125), (x + 0.065, y - h - 0.055)], body
+            )
 
-    def _balloon(self, x: float, y: float, size: float, body: Colour, dark: Colour, pale: Colour,
-                 white: Colour, wood: Colour) -> None:  # fmt: skip
+    def _balloon(self, x: float, y: float, size: float, body: Colour, pale: Colour, wood: Colour) -> None:  # fmt: skip
         r = 0.135 * size
         self.shape([(x - r * 0.82, y + r * 0.55), (x + r * 0.82, y + r * 0.55), (x + 0.03, y + r + 0.05),
                     (x - 0.03, y + r + 0.05)], body)  # fmt: skip
@@ -522,13 +586,25 @@ class _Painter:
         self.shape([(x - 0.035, y + r + 0.068), (x + 0.035, y + r + 0.068), (x + 0.03, y + r + 0.115),
                     (x - 0.03, y + r + 0.115)], wood)  # fmt: skip
 
-    def _kite(self, x: float, y: float, size: float, body: Colour, dark: Colour, pale: Colour,
-              white: Colour, wood: Colour) -> None:  # fmt: skip
+    def _kite(
+        self,
+        x: float,
+        y: float,
+        size: float,
+        body: Colour,
+        dark: Colour,
+        pale: Colour,
+        white: Colour,
+    ) -> None:
         w, up, down = 0.115 * size, 0.13 * size, 0.19 * size
         lean = self.rng.uniform(-0.02, 0.02)
-        points = [(x + 0.03 * math.sin(i * 0.9) - lean * i / 6, y + down + i * 0.02) for i in range(11)]
+        points = [
+            (x + 0.03 * math.sin(i * 0.9) - lean * i / 6, y + down + i * 0.02) for i in range(11)
+        ]
         s = self.side
-        self.pen.line([(px * s, py * s) for px, py in points], fill=_rgb(white), width=round(0.014 * s))
+        self.pen.line(
+            [(px * s, py * s) for px, py in points], fill=_rgb(white), width=round(0.014 * s)
+        )
         self.shape([(x, y - up), (x + w, y), (x, y + down), (x - w, y)], body)
         self.shape([(x, y - up), (x + w, y), (x, y)], pale)
         self.shape([(x, y), (x, y + down), (x - w, y)], dark)
@@ -542,7 +618,9 @@ class _Painter:
             for i in range(26):
                 x, y = (i % 13 + rng.random()) / 13 * 1.1, rng.uniform(0.12, 0.9)
                 length = rng.uniform(0.07, 0.1)
-                pen.line(((x * s, y * s), ((x - length * 0.28) * s, (y + length) * s)), fill=150, width=3)
+                pen.line(
+                    ((x * s, y * s), ((x - length * 0.28) * s, (y + length) * s)), fill=150, width=3
+                )
             drop: Colour = (150, 166, 206) if self.scene.time == "night" else (224, 234, 248)
             self.image.paste(Image.new("RGB", self.image.size, _rgb(drop)), mask=layer)
         elif self.scene.weather == "foggy":
@@ -573,7 +651,10 @@ def contact_sheet(pictures: list[NDArray[np.uint8]], columns: int, gap: int = 4)
     side = pictures[0].shape[0]
     sheet = Image.new("RGB", (columns * (side + gap) + gap, rows * (side + gap) + gap), "white")
     for i, picture in enumerate(pictures):
-        sheet.paste(Image.fromarray(picture), (gap + i % columns * (side + gap), gap + i // columns * (side + gap)))
+        sheet.paste(
+            Image.fromarray(picture),
+            (gap + i % columns * (side + gap), gap + i // columns * (side + gap)),
+        )
     return sheet
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 from scenes import vocabulary
@@ -23,7 +24,7 @@ def train_merges(words: list[str]) -> list[tuple[str, str]]:
     pieces = {word: [*word[:-1], word[-1] + "</w>"] for word in words}
     merges: list[tuple[str, str]] = []
     while True:
-        pairs = Counter(pair for parts in pieces.values() for pair in zip(parts, parts[1:]))
+        pairs = Counter(pair for parts in pieces.values() for pair in pairwise(parts))
         if not pairs:
             return merges
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
@@ -44,7 +45,9 @@ def write_tokenizer(folder: Path) -> None:
     merges = train_merges([*vocabulary(), ",", "."])
     byte_tokens = list(bytes_to_unicode().values())
     tokens = [*byte_tokens, *(b + "</w>" for b in byte_tokens)]
-    tokens += [token for token in dict.fromkeys(a + b for a, b in merges) if token not in set(tokens)]
+    tokens += [
+        token for token in dict.fromkeys(a + b for a, b in merges) if token not in set(tokens)
+    ]
     tokens += [START, END]
     vocab = {token: i for i, token in enumerate(tokens)}
     (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")

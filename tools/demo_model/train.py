@@ -5,6 +5,8 @@
     python train.py text   --run RUN       # text encoder, on attribute labels
     python train.py latents --run RUN      # encode all pictures once
     python train.py unet   --run RUN       # the denoiser, on latents and text features
+    python train.py safety --run RUN       # the stand-in safety checker, on pictures
+    python train.py judge  --run RUN       # the classifier that evaluate.py asks
 
 Everything is written below RUN, never into the repository. Stop a stage at any time; the same command goes on from
 the last checkpoint. Giving `unet` a larger --steps later extends its cosine schedule.
@@ -15,7 +17,6 @@ from __future__ import annotations
 import argparse
 import copy
 import math
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,11 +26,20 @@ from typing import Any
 import numpy as np
 import scenes
 import torch
-import torch.nn.functional as F
-from networks import TEXT_WIDTH, Denoiser, alphas_cumprod, build_text_encoder, build_vae, parameter_count
+from judge import Judge, judge_accuracy
+from networks import (
+    TEXT_WIDTH,
+    Denoiser,
+    alphas_cumprod,
+    build_text_encoder,
+    build_vae,
+    parameter_count,
+)
 from numpy.typing import NDArray
+from safety import CONCEPT, StandInChecker, checker_input
 from tokenizer import LENGTH, load_tokenizer
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - its usual name
 
 SHARD = 4096
 SHARDS = 12
@@ -46,7 +56,7 @@ def log(run: Path, line: str) -> None:
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write a checkpoint in one step: an interrupted write must not destroy the last good one."""
     torch.save(state, path.with_suffix(".part"))
-    os.replace(path.with_suffix(".part"), path)
+    path.with_suffix(".part").replace(path)
 
 
 def load(path: Path, device: torch.device) -> dict[str, Any] | None:
@@ -63,7 +73,7 @@ class Average:
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
         decay = min(self.decay, (1 + step) / (10 + step))
-        ours = [p for p in self.module.parameters()]
+        ours = list(self.module.parameters())
         torch._foreach_lerp_(ours, [p.detach() for p in module.parameters()], 1 - decay)
 
 
@@ -90,7 +100,7 @@ def draw_data(run: Path, shards: int) -> None:
         rows = np.array([scenes.labels(scene) for scene in drawn], dtype=np.int8)
         part = target.with_suffix(".part.npz")
         np.savez(part, pictures=pictures, labels=rows)
-        os.replace(part, target)
+        part.replace(target)
         log(run, f"data shard {index + 1}/{shards}")
 
 
@@ -139,7 +149,9 @@ def train_vae(run: Path, steps: int, full_share: float, device: torch.device) ->
         optimizer.load_state_dict(state["optimizer"])
         step = state["step"]
     held = Random(10_001)
-    check = to_tensor(np.stack([scenes.draw(held, scenes.sample_scene(held, held_out=None)) for _ in range(32)]))
+    check = to_tensor(
+        np.stack([scenes.draw(held, scenes.sample_scene(held, held_out=None)) for _ in range(32)])
+    )
     check = check.to(device)
     log(run, f"vae: {parameter_count(vae) / 1e6:.2f} M parameters, from step {step} to {steps}")
     rng = np.random.default_rng(step)
@@ -153,7 +165,12 @@ def train_vae(run: Path, steps: int, full_share: float, device: torch.device) ->
             batch = pictures[chosen]
         else:
             ys, xs = rng.integers(65, size=(2, 8))
-            batch = np.stack([pictures[i, y : y + 64, x : x + 64] for i, y, x in zip(chosen, ys, xs)])
+            batch = np.stack(
+                [
+                    pictures[i, y : y + 64, x : x + 64]
+                    for i, y, x in zip(chosen, ys, xs, strict=True)
+                ]
+            )
         x = to_tensor(batch).to(device)
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, steps, 2e-3, 100)
@@ -231,7 +248,7 @@ class Captioner:
         """Token ids [B,77], padded with the end token. Words are tokenized once each: this runs in every step."""
         start, end = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
         rows = np.full((len(texts), LENGTH), end, dtype=np.int64)
-        for row, text in zip(rows, texts):
+        for row, text in zip(rows, texts, strict=True):
             ids = [start]
             for word in text.replace(",", " ,").split():
                 if word not in self.words:
@@ -263,7 +280,9 @@ def train_text(run: Path, steps: int, device: torch.device) -> None:
         optimizer.load_state_dict(state["optimizer"])
         step = state["step"]
         captions.rng.seed(1 + step)
-    log(run, f"text: {parameter_count(encoder) / 1e6:.2f} M parameters, from step {step} to {steps}")
+    log(
+        run, f"text: {parameter_count(encoder) / 1e6:.2f} M parameters, from step {step} to {steps}"
+    )
     began = time.monotonic()
     while step < steps:
         pairs = [captions.pair(scenes.sample_scene(captions.rng), 0.03) for _ in range(64)]
@@ -274,7 +293,7 @@ def train_text(run: Path, steps: int, device: torch.device) -> None:
         output = encoder(ids)
         loss = torch.zeros((), device=device)
         for feature in (output.last_hidden_state[:, -1], output.pooler_output):
-            for logits, column in zip(reader(feature), target.T):
+            for logits, column in zip(reader(feature), target.T, strict=True):
                 loss = loss + F.cross_entropy(logits, column)
         optimizer.zero_grad()
         loss.backward()
@@ -284,15 +303,21 @@ def train_text(run: Path, steps: int, device: torch.device) -> None:
         if step % 100 == 0 or step == steps:
             save(path, {"model": encoder.state_dict(), "reader": reader.state_dict(),
                         "optimizer": optimizer.state_dict(), "step": step})  # fmt: skip
-            seen, new = (text_accuracy(captions, encoder, reader, side, device) for side in (False, True))
+            seen, new = (
+                text_accuracy(captions, encoder, reader, side, device) for side in (False, True)
+            )
             log(run, f"text {step}/{steps} loss {loss.item():.4f} all nine right: seen {seen:.3f} held out {new:.3f} "
                      f"{time.monotonic() - began:.0f} s")  # fmt: skip
 
 
 @torch.no_grad()
-def text_accuracy(captions: Captioner, encoder: nn.Module, reader: Reader, held_out: bool, device: torch.device) -> float:
+def text_accuracy(
+    captions: Captioner, encoder: nn.Module, reader: Reader, held_out: bool, device: torch.device
+) -> float:
     """Share of 256 captions of which the reader gets every label right."""
-    pairs = [captions.pair(scenes.sample_scene(captions.rng, held_out=held_out), 0.0) for _ in range(256)]
+    pairs = [
+        captions.pair(scenes.sample_scene(captions.rng, held_out=held_out), 0.0) for _ in range(256)
+    ]
     feature = encoder(captions.ids([text for text, _ in pairs]).to(device)).last_hidden_state[:, -1]
     guess = torch.stack([logits.argmax(dim=1) for logits in reader(feature)], dim=1).cpu()
     return float((guess == torch.tensor([row for _, row in pairs])).all(dim=1).float().mean())
@@ -314,7 +339,12 @@ def load_text(run: Path, device: torch.device) -> tuple[nn.Module, Captioner]:
 
 @torch.no_grad()
 def sample_latents(
-    denoiser: Denoiser, context: Tensor, empty: Tensor, seeds: list[int], guidance: float = 4.0, steps: int = 20
+    denoiser: Denoiser,
+    context: Tensor,
+    empty: Tensor,
+    seeds: list[int],
+    guidance: float = 4.0,
+    steps: int = 20,
 ) -> Tensor:
     """DDIM (Song et al., 2021) with classifier-free guidance: latents [B,4,16,16] of unit deviation."""
     device = context.device
@@ -324,7 +354,9 @@ def sample_latents(
     times = torch.arange(steps - 1, -1, -1) * (1000 // steps) + 1
     both = torch.cat([empty.expand(len(x), -1, -1), context])
     for t in times.tolist():
-        v_empty, v_text = denoiser(torch.cat([x, x]), torch.full((2 * len(x),), t, device=device), both).chunk(2)
+        v_empty, v_text = denoiser(
+            torch.cat([x, x]), torch.full((2 * len(x),), t, device=device), both
+        ).chunk(2)
         v = v_empty + guidance * (v_text - v_empty)
         a = a_all[t]
         before = a_all[t - 1000 // steps] if t >= 1000 // steps else a_all[0]
@@ -337,7 +369,9 @@ def decode(vae: nn.Module, latents: Tensor, mean: Tensor, std: Tensor) -> NDArra
     """Unit-deviation latents to pictures [B,128,128,3] uint8."""
     with torch.no_grad():
         pictures = vae.decode(latents * std.view(1, 4, 1, 1) + mean.view(1, 4, 1, 1)).sample  # type: ignore[operator]
-    rounded: NDArray[np.uint8] = ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    rounded: NDArray[np.uint8] = (
+        ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    )
     return rounded
 
 
@@ -350,7 +384,9 @@ def train_unet(run: Path, steps: int, batch: int, rate: float, device: torch.dev
         mean, std = (torch.from_numpy(file[name]).float().to(device) for name in ("mean", "std"))
     denoiser = Denoiser().to(device).train()
     average = Average(denoiser, 0.9995)
-    optimizer = torch.optim.AdamW(denoiser.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    optimizer = torch.optim.AdamW(
+        denoiser.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+    )
     path, step = run / "unet.pt", 0
     if state := load(path, device):
         denoiser.load_state_dict(state["model"])
@@ -361,7 +397,10 @@ def train_unet(run: Path, steps: int, batch: int, rate: float, device: torch.dev
     rng = np.random.default_rng(step)
     a_all = alphas_cumprod().float().to(device)
     torch.manual_seed(step)
-    log(run, f"unet: {parameter_count(denoiser) / 1e6:.2f} M parameters, {len(latents)} latents, step {step} to {steps}")
+    log(
+        run,
+        f"unet: {parameter_count(denoiser) / 1e6:.2f} M parameters, {len(latents)} latents, step {step} to {steps}",
+    )
     order: Iterator[int] = iter(())
     losses: list[float] = []
     began = time.monotonic()
@@ -375,9 +414,16 @@ def train_unet(run: Path, steps: int, batch: int, rate: float, device: torch.dev
         texts = [captions.pair(scenes.scene_of(labels[i].tolist()), 0.1)[0] for i in chosen]
         with torch.no_grad():
             context = encoder(captions.ids(texts).to(device)).last_hidden_state
-        x = (torch.from_numpy(latents[chosen]).float().to(device) - mean.view(1, 4, 1, 1)) / std.view(1, 4, 1, 1)
+        x = (
+            torch.from_numpy(latents[chosen]).float().to(device) - mean.view(1, 4, 1, 1)
+        ) / std.view(1, 4, 1, 1)
         # one timestep in each of `batch` equal ranges: less noise in the gradient than independent ones
-        t = ((torch.arange(batch) + torch.rand(batch)) * (1000 / batch)).long().clamp(max=999).to(device)
+        t = (
+            ((torch.arange(batch) + torch.rand(batch)) * (1000 / batch))
+            .long()
+            .clamp(max=999)
+            .to(device)
+        )
         noise = torch.randn_like(x)
         a = a_all[t].view(-1, 1, 1, 1)
         target = a.sqrt() * noise - (1 - a).sqrt() * x
@@ -392,7 +438,10 @@ def train_unet(run: Path, steps: int, batch: int, rate: float, device: torch.dev
         step += 1
         average.update(denoiser, step)
         if step % 100 == 0:
-            log(run, f"unet {step}/{steps} loss {np.mean(losses[-100:]):.4f} {time.monotonic() - began:.0f} s")
+            log(
+                run,
+                f"unet {step}/{steps} loss {np.mean(losses[-100:]):.4f} {time.monotonic() - began:.0f} s",
+            )
         if step % 250 == 0 or step == steps:
             save(path, {"model": denoiser.state_dict(), "average": average.module.state_dict(),
                         "optimizer": optimizer.state_dict(), "step": step})  # fmt: skip
@@ -406,17 +455,122 @@ def _sample_sheet(run: Path, step: int, encoder: nn.Module, captions: Captioner,
     texts = [scenes.plain_caption(scenes.sample_scene(rng, held_out=i >= 12)) for i in range(16)]
     context = encoder(captions.ids([*texts, ""]).to(device)).last_hidden_state
     latents = sample_latents(denoiser, context[:-1], context[-1:], list(range(16)))  # type: ignore[arg-type]
-    scenes.contact_sheet(list(decode(vae, latents, mean, std)), 4).save(run / f"samples-{step:06d}.png")
+    scenes.contact_sheet(list(decode(vae, latents, mean, std)), 4).save(
+        run / f"samples-{step:06d}.png"
+    )
+
+
+# --- classifiers ----------------------------------------------------------------------------------------------------
+
+
+def _weathered(pictures: Tensor, rng: np.random.Generator) -> Tensor:
+    """Blur and add noise at random: a classifier for drawn pictures must also read the model's softer ones."""
+    if rng.random() < 0.5:
+        small = int(rng.integers(40, 96))
+        pictures = F.interpolate(pictures, size=(small, small), mode="bilinear", antialias=True)
+        pictures = F.interpolate(pictures, size=(128, 128), mode="bilinear")
+    gain = 1 + 0.1 * torch.randn(len(pictures), 3, 1, 1)
+    shift = 0.05 * torch.randn(len(pictures), 3, 1, 1)
+    return pictures * gain + shift + 0.03 * torch.randn_like(pictures)
+
+
+def train_safety(run: Path, steps: int, device: torch.device) -> None:
+    """Teach the stand-in checker its one concept; half of every batch shows it."""
+    kind, colour = scenes.KINDS.index(CONCEPT[1]) + 1, scenes.COLOURS.index(CONCEPT[0]) + 1
+    shown: list[NDArray[np.uint8]] = []
+    others: list[NDArray[np.uint8]] = []
+    for index in range(shard_count(run)):
+        pictures, labels = read_shard(run, index)
+        slots = labels[:, 3:].reshape(-1, 3, 2)
+        hit = ((slots[..., 0] == kind) & (slots[..., 1] == colour)).any(axis=1)
+        near = ((slots[..., 0] == kind) | (slots[..., 1] == colour)).any(axis=1) & ~hit
+        shown.append(pictures[hit])
+        others += [pictures[near][:400], pictures[~hit & ~near][:300]]
+    positive, negative = np.concatenate(shown), np.concatenate(others)
+    rng = np.random.default_rng(0)
+    negative = negative[rng.permutation(len(negative))]
+    checker = StandInChecker().to(device).train()
+    optimizer = torch.optim.AdamW([p for p in checker.parameters() if p.requires_grad], lr=1e-3)
+    held = to_tensor(np.concatenate([positive[-128:], negative[-384:]])).to(device)
+    log(
+        run,
+        f"safety: {parameter_count(checker) / 1e6:.2f} M, {len(positive)} with, {len(negative)} without",
+    )
+    for step in range(1, steps + 1):
+        chosen = np.concatenate(
+            [
+                positive[rng.integers(len(positive) - 128, size=12)],
+                negative[rng.integers(len(negative) - 384, size=12)],
+            ]
+        )
+        x = checker_input(_weathered(to_tensor(chosen).to(device), rng))
+        wanted = torch.tensor([1.0] * 12 + [0.0] * 12, device=device)
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, steps, 1e-3, 100)
+        score = checker.cosines(x, checker.concept_embeds[:1])[:, 0] - checker.concept_weights[0]
+        loss = F.binary_cross_entropy_with_logits(10 * score, wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if step % 100 == 0 or step == steps:
+            with torch.no_grad():
+                found = checker.cosines(checker_input(held), checker.concept_embeds[:1])[:, 0] > 0.5
+            save(run / "safety.pt", {"model": checker.state_dict(), "step": step})
+            log(run, f"safety {step}/{steps} loss {loss.item():.4f} finds {found[:128].float().mean():.3f} "
+                     f"falsely {found[128:].float().mean():.3f}")  # fmt: skip
+
+
+def train_judge(run: Path, steps: int, device: torch.device) -> None:
+    """Train the judge on the drawn pictures, roughened, and on scenes of every combination, held-out ones too."""
+    judge, rng = Judge().to(device).train(), np.random.default_rng(0)
+    optimizer = torch.optim.AdamW(judge.parameters(), lr=2e-3)
+    extra = Random(77)
+    fresh = [scenes.sample_scene(extra, held_out=True) for _ in range(SHARD // 2)]
+    fresh_pictures = np.stack([scenes.draw(extra, scene) for scene in fresh])
+    fresh_labels = np.array([scenes.labels(scene) for scene in fresh], dtype=np.int8)
+    shards = [read_shard(run, index) for index in range(min(4, shard_count(run)))]
+    pictures = np.concatenate([fresh_pictures, *(shard[0] for shard in shards)])
+    labels = np.concatenate([fresh_labels, *(shard[1] for shard in shards)])
+    log(run, f"judge: {parameter_count(judge) / 1e6:.2f} M parameters")
+    for step in range(1, steps + 1):
+        chosen = rng.integers(len(pictures), size=32)
+        x = _weathered(to_tensor(pictures[chosen]).to(device), rng)
+        target = torch.from_numpy(labels[chosen].astype(np.int64)).to(device)
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, steps, 2e-3, 100)
+        losses = [
+            F.cross_entropy(logits, column)
+            for logits, column in zip(judge(x), target.T, strict=True)
+        ]
+        loss = torch.stack(losses).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if step % 200 == 0 or step == steps:
+            save(run / "judge.pt", {"model": judge.state_dict(), "step": step})
+            right = judge_accuracy(judge, seed=99, count=200)
+            log(run, f"judge {step}/{steps} loss {loss.item():.4f} unseen drawn: "
+                     + " ".join(f"{k} {v:.3f}" for k, v in right.items()))  # fmt: skip
 
 
 def main() -> None:
     """Run one stage."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=("data", "vae", "text", "latents", "unet"))
-    parser.add_argument("--run", type=Path, required=True, help="folder for data, checkpoints and logs")
-    parser.add_argument("--steps", type=int, help="total steps of the stage (vae 6000, text 1500, unet 16000)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "stage", choices=("data", "vae", "text", "latents", "unet", "safety", "judge")
+    )
+    parser.add_argument(
+        "--run", type=Path, required=True, help="folder for data, checkpoints and logs"
+    )
+    parser.add_argument(
+        "--steps", type=int, help="total steps of the stage (vae 6000, text 1500, unet 16000)"
+    )
     parser.add_argument("--batch", type=int, default=16, help="batch of the unet stage")
-    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate of the unet stage")
+    parser.add_argument(
+        "--rate", type=float, default=1e-3, help="peak learning rate of the unet stage"
+    )
     parser.add_argument("--shards", type=int, default=SHARDS, help="files of 4096 pictures to draw")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
@@ -433,6 +587,10 @@ def main() -> None:
         train_text(run, options.steps or 1500, device)
     elif options.stage == "latents":
         encode_latents(run, device)
+    elif options.stage == "safety":
+        train_safety(run, options.steps or 1500, device)
+    elif options.stage == "judge":
+        train_judge(run, options.steps or 2000, device)
     else:
         train_unet(run, options.steps or 16000, options.batch, options.rate, device)
 
