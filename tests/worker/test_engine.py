@@ -1,0 +1,159 @@
+"""An engine's life: loaded, fed, withdrawn, killed, frozen, closed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from sdq.errors import EngineDiedError, EngineHungError
+from sdq.models import DEMO, ModelStore
+from sdq.recipes import DEFAULT_SCHEDULER
+from sdq.variants import AttentionImplementation, ComputeUnit, Variant
+from worker.engine.handle import Deadlines, Engine
+from worker.engine.messages import Drawn, Event, Launch, LoadFailed, Ready, Withdrawn
+from worker.engine.pipe import Pipe
+from worker.engine.pool import EnginePool
+from worker.pipelines.contract import ImageRequest
+
+ORIGINAL = AttentionImplementation.ORIGINAL
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Translations, shared by this module's engines."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def launch(cache: Path, attention: AttentionImplementation = ORIGINAL) -> Launch:
+    folder = ModelStore(cache / "models").find(DEMO, attention)
+    return Launch(folder=folder, compute_unit=ComputeUnit.ALL, cache=cache, threads=1)
+
+
+@pytest.fixture
+def engine(cache: Path) -> Iterator[Engine]:
+    """A loaded engine with a short deadline for a step."""
+    engine = Engine(launch(cache), Deadlines(load_s=60, step_s=2))
+    assert isinstance(wait_for(engine, Ready), Ready)
+    yield engine
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(engine.pid, signal.SIGCONT)
+    engine.kill()
+
+
+def wait_for(engine: Engine, *kinds: type[Event]) -> Event:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        event = engine.poll(0.5)
+        if isinstance(event, kinds):
+            return event
+    raise AssertionError("no such event in time")
+
+
+def request(seed: int, steps: int = 2) -> ImageRequest:
+    return ImageRequest(
+        prompt="the sea at night",
+        negative_prompt="",
+        seed=seed,
+        num_inference_steps=steps,
+        guidance_scale=7.5,
+        scheduler=DEFAULT_SCHEDULER,
+    )
+
+
+def test_it_draws_in_order_and_the_same_for_a_seed(engine: Engine) -> None:
+    for number, seed in enumerate((5, 6, 5)):
+        engine.request(number, request(seed))
+    images = [wait_for(engine, Drawn) for _ in range(3)]
+    assert [image.number for image in images] == [0, 1, 2]  # type: ignore[union-attr]
+    first, second, third = (image.image.pixels for image in images)  # type: ignore[union-attr]
+    assert first.shape == (128, 128, 3)
+    assert np.array_equal(first, third)
+    assert not np.array_equal(first, second)
+
+
+def test_requests_that_have_not_begun_can_be_withdrawn(engine: Engine) -> None:
+    for number in range(3):
+        engine.request(number, request(number, steps=20))
+    time.sleep(0.05)
+    engine.withdraw()
+    drawn = wait_for(engine, Drawn)
+    withdrawn = wait_for(engine, Withdrawn)
+    assert drawn.number == 0  # type: ignore[union-attr]
+    assert withdrawn.numbers == (1, 2)  # type: ignore[union-attr]
+
+
+def test_a_killed_engine_is_noticed_at_once(engine: Engine) -> None:
+    engine.request(0, request(0, steps=50))
+    os.kill(engine.pid, signal.SIGKILL)
+    started = time.monotonic()
+    with pytest.raises(EngineDiedError, match="SIGKILL"):
+        wait_for(engine, Drawn)
+    assert time.monotonic() - started < 10
+
+
+def test_a_frozen_engine_is_ended_at_its_deadline(engine: Engine) -> None:
+    engine.request(0, request(0, steps=1000))
+    os.kill(engine.pid, signal.SIGSTOP)
+    with pytest.raises(EngineHungError, match="silent"):
+        wait_for(engine, Drawn)
+    assert not psutil.pid_exists(engine.pid)
+
+
+def test_a_damaged_package_fails_to_load_with_its_reason(cache: Path, tmp_path: Path) -> None:
+    demo = ModelStore(tmp_path).find(DEMO, ORIGINAL)
+    folder = tmp_path / "broken_original_packages"
+    shutil.copytree(demo.parts["unet"].parent, folder)
+    shutil.copytree(demo.tokenizer, folder / "tokenizer")
+    shutil.copytree(demo.scheduler_config.parent, folder / "scheduler")
+    broken = ModelStore(tmp_path).find("broken", ORIGINAL)
+    (broken.parts["unet"] / "Data/com.apple.CoreML/weights/weight.bin").write_bytes(b"\0" * 100)
+    order = Launch(folder=broken, compute_unit=ComputeUnit.ALL, cache=cache, threads=1)
+    engine = Engine(order, Deadlines())
+    failed = wait_for(engine, LoadFailed)
+    assert isinstance(failed, LoadFailed)
+    assert failed.error == "PackageError"
+    assert "weight.bin" in failed.message
+    engine.close()
+
+
+def test_the_pool_ends_the_least_recently_used_before_it_starts_another(cache: Path) -> None:
+    def start(variant: Variant) -> Engine:
+        return Engine(launch(cache, variant.attention_implementation), Deadlines())
+
+    variants = [
+        Variant(
+            model=DEMO, revision="", attention_implementation=word, compute_unit=ComputeUnit.ALL
+        )
+        for word in (ORIGINAL, AttentionImplementation.SPLIT_EINSUM)
+    ]
+    pool = EnginePool(start, max_pinned=1)
+    first = pool.get(variants[0])
+    assert pool.get(variants[0]) is first
+    pool.get(variants[1])
+    assert not psutil.pid_exists(first.pid)
+    assert not pool.holds(variants[0].key)
+    pool.close()
+    assert not pool.holds(variants[1].key)
+
+
+def test_half_a_message_does_not_block_beyond_the_timeout() -> None:
+    ours, theirs = socket.socketpair()
+    pipe, other = Pipe(ours), Pipe(theirs)
+    other.send("whole")
+    assert pipe.receive(1) == "whole"
+    theirs.sendall(b"\0\0\0\0\0\0\1\0half")
+    assert pipe.receive(0.1) is None
+    other.close()
+    with pytest.raises(EOFError):
+        pipe.receive(1)
+    pipe.close()
