@@ -130,7 +130,7 @@ class SliceWorker(SimpleWorker):
                     self.heartbeat(HEARTBEAT_TTL_S)
         except ServiceUnavailableError as error:
             if not self._deaf:
-                log.warning("%s Drawing goes on.", error)
+                log.warning("%s. Drawing goes on.", str(error).rstrip("."))
             self._deaf = True
             with contextlib.suppress(SdqError):
                 self._reach_redis()

@@ -43,7 +43,7 @@ class Patience:
                 if not error.retryable:
                     raise
                 if not told:
-                    log.warning("%s Waiting until that is over.", error)
+                    log.warning("%s. Waiting until that is over.", str(error).rstrip("."))
                     told = True
             else:
                 if told:
