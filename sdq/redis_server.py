@@ -54,6 +54,8 @@ class RedisServer:
         Raises ConfigurationError without a redis-server program, OutputError when the folder cannot be written,
         ServiceUnavailableError when the server does not come up.
         """
+        if self.socket.parent != self.folder and self.socket.parent.exists():
+            _refuse_foreign(self.socket.parent)  # before asking: the server there may be another user's
         if self.is_running():
             return
         with self._lock():
