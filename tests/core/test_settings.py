@@ -7,27 +7,125 @@ from pathlib import Path
 import pytest
 
 from sdq.errors import ConfigurationError
-from sdq.settings import read_settings
+from sdq.settings import Settings, read_settings
+
+FILE = """
+redis_url = "redis://file"
+database_url = "sqlite:////file.db"
+outputs = "/file"
+"""
+ENVIRONMENT = {
+    "SDQ_REDIS_URL": "redis://environment",
+    "SDQ_DATABASE_URL": "sqlite:////environment.db",
+    "SDQ_OUTPUTS": "/environment",
+}
+OPTIONS = {
+    "redis_url": "redis://option",
+    "database_url": "sqlite:////option.db",
+    "outputs": "/option",
+}
 
 
-def test_the_nearest_word_wins_and_says_where_it_came_from(tmp_path: Path) -> None:
-    environment = {"SDQ_HOME": str(tmp_path)}
-    assert read_settings(environment).redis_url is None
-    (tmp_path / "sdq.toml").write_text('redis_url = "redis://file"\noutputs = "/pictures"\n')
-    assert read_settings(environment).redis_url == "redis://file"
-    environment |= {"REDIS_URL": "redis://plain", "RQ_REDIS_URL": "redis://rq"}
-    settings = read_settings(environment)
-    assert settings.redis_url == "redis://rq"
-    assert settings.origins["redis_url"] == "environment RQ_REDIS_URL"
-    assert settings.outputs == Path("/pictures")
-    settings = read_settings(environment, {"redis_url": "redis://option"})
-    assert settings.redis_url == "redis://option"
-    assert settings.origins["redis_url"] == "option --redis-url"
+def places(settings: Settings) -> tuple[str | None, str, str]:
+    return settings.redis_url, settings.database_url, str(settings.outputs)
+
+
+def test_without_a_word_everything_lies_in_the_data_folder(tmp_path: Path) -> None:
+    settings = read_settings({"SDQ_HOME": str(tmp_path)})
+    assert settings.redis_url is None
     assert settings.database_url == f"sqlite:///{tmp_path}/sdq.db"
+    assert settings.outputs == tmp_path / "outputs"
+    assert settings.origins == {
+        "home": "environment SDQ_HOME",
+        "redis_url": "default: embedded",
+        "database_url": "default",
+        "outputs": "default",
+    }
 
 
-@pytest.mark.parametrize("content", ["redis_url = ", "colour = 'red'", "redis_url = 6379"])
-def test_a_bad_file_is_named(tmp_path: Path, content: str) -> None:
-    (tmp_path / "sdq.toml").write_text(content)
-    with pytest.raises(ConfigurationError, match=r"sdq\.toml"):
+def test_the_data_folder_is_in_the_users_home_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = read_settings({})
+    assert settings.home == tmp_path / ".sdq"
+    assert settings.origins["home"] == "default"
+
+
+def test_each_layer_wins_over_the_one_below(tmp_path: Path) -> None:
+    home = {"SDQ_HOME": str(tmp_path)}
+    (tmp_path / "sdq.toml").write_text(FILE)
+    settings = read_settings(home)
+    assert places(settings) == ("redis://file", "sqlite:////file.db", "/file")
+    assert settings.origins["outputs"] == str(tmp_path / "sdq.toml")
+
+    settings = read_settings(home | ENVIRONMENT)
+    assert places(settings) == ("redis://environment", "sqlite:////environment.db", "/environment")
+    assert settings.origins["database_url"] == "environment SDQ_DATABASE_URL"
+
+    settings = read_settings(home | ENVIRONMENT, OPTIONS)
+    assert places(settings) == ("redis://option", "sqlite:////option.db", "/option")
+    assert settings.origins["redis_url"] == "option --redis-url"
+
+
+def test_the_layers_are_taken_setting_by_setting(tmp_path: Path) -> None:
+    (tmp_path / "sdq.toml").write_text(FILE)
+    settings = read_settings(
+        {"SDQ_HOME": str(tmp_path), "SDQ_OUTPUTS": "/environment"},
+        {"redis_url": "redis://option", "outputs": None},
+    )
+    assert places(settings) == ("redis://option", "sqlite:////file.db", "/environment")
+
+
+def test_the_home_option_decides_which_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "sdq.toml").write_text(FILE)
+    settings = read_settings({"SDQ_HOME": "/elsewhere"}, {"home": str(tmp_path)})
+    assert settings.home == tmp_path
+    assert settings.redis_url == "redis://file"
+
+
+def test_the_more_particular_variable_wins(tmp_path: Path) -> None:
+    environment = {"SDQ_HOME": str(tmp_path), "REDIS_URL": "redis://plain"}
+    assert read_settings(environment).redis_url == "redis://plain"
+    environment["RQ_REDIS_URL"] = "redis://rq"
+    assert read_settings(environment).redis_url == "redis://rq"
+    environment["SDQ_REDIS_URL"] = "redis://sdq"
+    settings = read_settings(environment)
+    assert settings.redis_url == "redis://sdq"
+    assert settings.origins["redis_url"] == "environment SDQ_REDIS_URL"
+
+
+def test_an_empty_variable_says_nothing(tmp_path: Path) -> None:
+    settings = read_settings({"SDQ_HOME": str(tmp_path), "SDQ_REDIS_URL": "", "REDIS_URL": ""})
+    assert settings.redis_url is None
+    assert settings.origins["redis_url"] == "default: embedded"
+
+
+def test_embedded_can_be_asked_for_where_another_redis_is_set(tmp_path: Path) -> None:
+    environment = {"SDQ_HOME": str(tmp_path), "REDIS_URL": "redis://of-another-program"}
+    assert read_settings(environment, {"redis_url": "embedded"}).redis_url is None
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"redis_url = ", "cannot be read"),
+        (b"redis_url = 'a'\nredis_url = 'b'", "cannot be read"),
+        (b"outputs = '\xff'", "cannot be read"),
+        (b"colour = 'red'", "sets 'colour'; it can set database_url, outputs, redis_url"),
+        (b"home = '/elsewhere'", "sets 'home'"),
+        (b"redis_url = 6379", "each to a text"),
+        (b"[outputs]\npath = '/x'", "each to a text"),
+    ],
+)
+def test_a_bad_file_is_named_with_what_is_wrong(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "sdq.toml").write_bytes(content)
+    with pytest.raises(ConfigurationError, match=says) as raised:
+        read_settings({"SDQ_HOME": str(tmp_path)})
+    assert str(tmp_path / "sdq.toml") in str(raised.value)
+
+
+def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sdq.toml").mkdir()
+    with pytest.raises(ConfigurationError, match=r"sdq\.toml cannot be read"):
         read_settings({"SDQ_HOME": str(tmp_path)})
