@@ -55,7 +55,7 @@ class RedisServer:
         ServiceUnavailableError when the server does not come up.
         """
         if self.socket.parent != self.folder and self.socket.parent.exists():
-            _refuse_foreign(self.socket.parent)  # before asking: the server there may be another user's
+            _refuse_foreign(self.socket.parent)  # a server that is there may be another user's
         if self.is_running():
             return
         with self._lock():
