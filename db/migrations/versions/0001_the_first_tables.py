@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+import time
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -159,6 +162,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["slice_id"], ["slices.id"], name="fk_images_slice_id"),
         sa.PrimaryKeyConstraint("id", name="pk_images"),
         sa.UniqueConstraint("recipe_id", "seed", name="uq_images_recipe_id_seed"),
+    )
+    # Which ledger this is; see `db.tables.identity`.
+    identity = sa.table("identity", sa.column("ledger_id"), sa.column("created_at"))
+    op.bulk_insert(
+        identity, [{"ledger_id": secrets.token_hex(6), "created_at": time.time_ns() // 1_000_000}]
     )
 
 
