@@ -132,7 +132,7 @@ class Queues:
     def enqueue(self, variant_key: str, slice_ids: Iterable[int], *, at_front: bool = False) -> int:
         """Queue slices of one variant; return how many."""
         queue = self.queue(variant_key)
-        remaining = iter(slice_ids)
+        remaining = iter(list(slice_ids)[::-1] if at_front else slice_ids)
         count = 0
         while chunk := list(islice(remaining, _ENQUEUE_CHUNK)):
             queue.enqueue_many(
@@ -147,7 +147,7 @@ class Queues:
                         result_ttl=60,
                         failure_ttl=7 * 24 * 3600,
                     )
-                    for slice_id in (reversed(chunk) if at_front else chunk)
+                    for slice_id in chunk
                 ]
             )
             count += len(chunk)
