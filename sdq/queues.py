@@ -76,14 +76,14 @@ def connect(settings: Settings) -> redis.Redis:
 
 
 @contextlib.contextmanager
-def redis_errors(url: str = "Redis") -> Iterator[None]:
+def redis_errors(url: str = "") -> Iterator[None]:
     """Translate what redis-py raises; the one place where its exceptions end."""
     try:
         yield
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
-        place = url.rsplit("@", 1)[-1]
+        place = f" at {url.rsplit('@', 1)[-1]}" if url else ""
         raise ServiceUnavailableError(
-            f"Redis at {place} does not answer ({error}). Start it or correct SDQ_REDIS_URL, then repeat the command; "
+            f"Redis{place} does not answer ({error}). Start it or correct SDQ_REDIS_URL, then repeat the command; "
             "nothing is lost."
         ) from error
     except redis.exceptions.ResponseError as error:
