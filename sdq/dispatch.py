@@ -51,8 +51,7 @@ def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> Reconci
         in_hand = holdings.in_hand()
         missing = [piece for piece in unfinished if piece.id not in in_hand]
         resumed = [piece for piece in missing if piece.id in holdings.abandoned]
-        if holdings.abandoned:
-            queues.forget(holdings.abandoned, before=looked_at)
+        queues.forget(holdings.abandoned, before=looked_at)
         for variant_key, group in _by_variant(missing):
             pieces = list(group)
             begun = [piece.id for piece in pieces if piece.id in holdings.abandoned]

@@ -192,7 +192,7 @@ class Queues:
             waiting=frozenset(waiting),
             running=frozenset(running),
             claimed_lately=frozenset(claimed_lately),
-            abandoned=frozenset((abandoned | popped.keys()) - running - claimed_lately),
+            abandoned=frozenset((abandoned | popped.keys()) - running - claimed_lately - waiting),
         )
 
     def forget(self, slice_ids: Iterable[int], *, before: float) -> None:

@@ -2,118 +2,274 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
-from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from db.ledger import Ledger
-from sdq.dispatch import dispatch, reconcile
-from sdq.errors import TryAgainError
-from sdq.queues import DRAW_SLICE, Queues
+from db.values import BatchState
+from sdq.dispatch import Reconciled, dispatch, reconcile
+from sdq.errors import ServiceUnavailableError, TryAgainError
+from sdq.queues import Queues
 from sdq.redis_server import RedisServer
-from tests.ledger.plans import VARIANT, plan
+from tests.core.small_ledger import finish, loaded, open_ids, small_plan, submit
+
+NOTHING = Reconciled(requeued=0, resumed=0)
+
+SUBMIT_AND_DIE = """
+import os, signal, sys
+from db.ledger import Ledger
+from tests.core.small_ledger import submit
+submit(Ledger.open(sys.argv[1]), "the sea", "a tent")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
-@pytest.fixture
-def connection(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    """A client of an empty Redis."""
-    with redis.Redis.from_url(redis_server.url) as client:
-        yield client
+def variant_key(ledger: Ledger) -> str:
+    return ledger.open_slices()[0].variant.key
 
 
-@pytest.fixture
-def own_ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """A ledger with one batch of four slices, none of them queued."""
-    with Ledger.open(f"sqlite:///{tmp_path / 'sdq.db'}") as opened:
-        opened.add_batch(plan(["a", "b"], range(50)))
-        yield opened
+def job_ids(queues: Queues, slice_ids: list[int]) -> list[str]:
+    return [queues.job_id(slice_id) for slice_id in slice_ids]
 
 
-@pytest.fixture
-def queues(connection: redis.Redis, own_ledger: Ledger) -> Queues:
-    return Queues(connection, own_ledger.id)
-
-
-def slice_ids(ledger: Ledger) -> list[int]:
-    return [piece.id for piece in ledger.open_slices()]
-
-
-def test_a_submission_that_was_not_queued_heals(own_ledger: Ledger, queues: Queues) -> None:
-    assert reconcile(own_ledger, queues).requeued == 4
-    assert reconcile(own_ledger, queues).requeued == 0
-    assert queues.waiting() == {VARIANT.key: 4}
-    assert sorted(queues.holdings().waiting) == slice_ids(own_ledger)
-
-
-def test_a_redis_that_lost_everything_heals(
-    own_ledger: Ledger, queues: Queues, connection: redis.Redis
-) -> None:
-    dispatch(queues, own_ledger.open_slices())
-    connection.flushall()
-    assert reconcile(own_ledger, queues).requeued == 4
-
-
-def test_the_slice_of_a_dead_worker_is_resumed_first(
-    own_ledger: Ledger, queues: Queues, connection: redis.Redis
-) -> None:
-    dispatch(queues, own_ledger.open_slices())
-    queue = queues.queue(VARIANT.key)
+def start_first(queues: Queues, key: str, *, for_s: float) -> int:
+    """Take a slice as a worker does whose claim ends so many seconds from now, and give its id."""
+    queue = queues.queue(key)
     job_id = queue.pop_job_id()
     assert job_id is not None
-    registry = queue.started_job_registry.key
-    connection.zadd(registry, {f"{job_id}:execution": time.time() + 20})
-    assert reconcile(own_ledger, queues).requeued == 0
-    connection.zadd(registry, {f"{job_id}:execution": time.time() - 1})
-    found = reconcile(own_ledger, queues)
-    assert (found.requeued, found.resumed) == (1, 1)
-    assert queue.job_ids[0] == job_id
-    assert connection.zcard(registry) == 0
+    claim(queues, key, job_id, for_s=for_s)
+    slice_id = queues.slice_id(job_id)
+    assert slice_id is not None
+    return slice_id
+
+
+def claim(queues: Queues, key: str, job_id: str, *, for_s: float) -> None:
+    registry = queues.queue(key).started_job_registry.key
+    queues.connection.zadd(registry, {f"{job_id}:execution": time.time() + for_s})
+
+
+def test_slices_are_queued_once_in_their_order(own_ledger: Ledger, queues: Queues) -> None:
+    submission = submit(own_ledger, "the sea", "a tent")
+    assert dispatch(queues, submission.slices) == 4
+    key = variant_key(own_ledger)
+    assert queues.queue(key).job_ids == job_ids(queues, open_ids(own_ledger))
+    assert reconcile(own_ledger, queues) == NOTHING
+    assert reconcile(own_ledger, queues) == NOTHING
+    assert queues.waiting() == {key: 4}
+
+
+def test_the_same_submission_again_queues_nothing(own_ledger: Ledger, queues: Queues) -> None:
+    dispatch(queues, submit(own_ledger, "the sea").slices)
+    assert dispatch(queues, submit(own_ledger, "the sea").slices) == 0
+    assert sum(queues.waiting().values()) == 2
+
+
+def test_each_variant_has_a_queue_of_its_own(own_ledger: Ledger, queues: Queues) -> None:
+    submission = submit(own_ledger, "the sea", "a tent", variants=2)
+    assert dispatch(queues, submission.slices) == 8
+    keys = {piece.variant.key for piece in own_ledger.open_slices()}
+    assert queues.waiting() == dict.fromkeys(keys, 4)
+    for piece in own_ledger.open_slices():
+        assert queues.job_id(piece.id) in queues.queue(piece.variant.key).job_ids
+
+
+def test_an_urgent_batch_comes_before_what_waits(own_ledger: Ledger, queues: Queues) -> None:
+    first, urgent = submit(own_ledger, "the sea"), submit(own_ledger, "a tent")
+    dispatch(queues, first.slices)
+    dispatch(queues, urgent.slices, at_front=True)
+    expected = [piece.id for piece in (*urgent.slices, *first.slices)]
+    assert queues.queue(variant_key(own_ledger)).job_ids == job_ids(queues, expected)
+
+
+def test_a_crash_between_storing_and_queueing_heals(
+    own_ledger: Ledger, queues: Queues, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path / 'sdq.db'}"
+    died = subprocess.run([sys.executable, "-c", SUBMIT_AND_DIE, url], timeout=60, check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert queues.waiting() == {}
+    assert reconcile(own_ledger, queues) == Reconciled(requeued=4, resumed=0)
+    key = variant_key(own_ledger)
+    assert queues.queue(key).job_ids == job_ids(queues, open_ids(own_ledger))
+
+
+def test_a_redis_that_lost_everything_heals(own_ledger: Ledger, queues: Queues) -> None:
+    dispatch(queues, submit(own_ledger, "the sea", "a tent", variants=2).slices)
+    queues.connection.flushall()
+    assert reconcile(own_ledger, queues).requeued == 8
+    assert sorted(queues.holdings().waiting) == open_ids(own_ledger)
+
+
+def test_a_redis_that_lost_a_part_gets_just_that(own_ledger: Ledger, queues: Queues) -> None:
+    dispatch(queues, submit(own_ledger, "the sea", "a tent").slices)
+    queue = queues.queue(variant_key(own_ledger))
+    queues.connection.lrem(queue.key, 0, queue.job_ids[1])
+    assert reconcile(own_ledger, queues) == Reconciled(requeued=1, resumed=0)
+    assert sorted(queue.job_ids) == sorted(job_ids(queues, open_ids(own_ledger)))
+
+
+def test_a_killed_and_restarted_redis_needs_no_healing(
+    own_ledger: Ledger, queues: Queues, redis_server: RedisServer
+) -> None:
+    dispatch(queues, submit(own_ledger, "the sea").slices)
+    pid = redis_server.pid()
+    assert pid is not None
+    process = psutil.Process(pid)
+    process.kill()
+    process.wait(10)
+    with pytest.raises(ServiceUnavailableError):
+        reconcile(own_ledger, queues)
+    redis_server.ensure_running()
+    with redis.Redis.from_url(redis_server.url) as client:
+        assert reconcile(own_ledger, Queues(client, own_ledger.id)) == NOTHING
+
+
+def test_a_running_slice_is_left_to_its_worker(own_ledger: Ledger, queues: Queues) -> None:
+    dispatch(queues, submit(own_ledger, "the sea").slices)
+    key = variant_key(own_ledger)
+    running = start_first(queues, key, for_s=20)
+    assert reconcile(own_ledger, queues) == NOTHING
+    assert queues.holdings().running == {running}
+    assert queues.waiting() == {key: 1}
+
+
+def test_the_slices_of_dead_workers_are_resumed_first(own_ledger: Ledger, queues: Queues) -> None:
+    dispatch(queues, submit(own_ledger, "the sea", "a tent").slices)
+    key = variant_key(own_ledger)
+    dead = [start_first(queues, key, for_s=-1) for _ in range(2)]
+    alive = start_first(queues, key, for_s=20)
+    assert reconcile(own_ledger, queues) == Reconciled(requeued=2, resumed=2)
+    queue = queues.queue(key)
+    assert queue.job_ids[:2] == job_ids(queues, dead)
+    entries = queues.connection.zrange(queue.started_job_registry.key, 0, -1)
+    assert entries == [f"{queues.job_id(alive)}:execution".encode()]
+    assert reconcile(own_ledger, queues) == NOTHING
+
+
+def test_what_was_begun_comes_before_what_was_lost(own_ledger: Ledger, queues: Queues) -> None:
+    submission = submit(own_ledger, "the sea", "a tent")
+    dispatch(queues, submission.slices[:2])  # the rest was never queued
+    key = variant_key(own_ledger)
+    begun = start_first(queues, key, for_s=-1)
+    assert reconcile(own_ledger, queues) == Reconciled(requeued=3, resumed=1)
+    ids = queues.queue(key).job_ids
+    assert ids[0] == queues.job_id(begun)
+    assert len(ids) == len(set(ids)) == 4
+
+
+def test_a_waiting_slice_keeps_its_job_when_an_old_claim_on_it_ends(
+    own_ledger: Ledger, queues: Queues
+) -> None:
+    dispatch(queues, submit(own_ledger, "the sea").slices)
+    key = variant_key(own_ledger)
+    waiting = queues.queue(key).job_ids[0]
+    claim(queues, key, waiting, for_s=-1)  # left by a worker that was killed as it handed it back
+    assert reconcile(own_ledger, queues) == NOTHING
+    job = Job.fetch(waiting, connection=queues.connection, serializer=JSONSerializer)
+    assert queues.slice_id(job.id) == job.args[0]
 
 
 def test_a_popped_job_that_nobody_claimed_heals_after_its_grace(
-    own_ledger: Ledger, queues: Queues, connection: redis.Redis
-) -> None:
-    dispatch(queues, own_ledger.open_slices())
-    queue = queues.queue(VARIANT.key)
-    job_id = connection.lmove(queue.key, queue.intermediate_queue_key).decode()
-    assert reconcile(own_ledger, queues).requeued == 0
-    connection.set(queue.intermediate_queue.get_first_seen_key(job_id), time.time() - 60)
-    assert reconcile(own_ledger, queues).requeued == 1
-    assert connection.llen(queue.intermediate_queue_key) == 0
-
-
-def test_jobs_are_what_rq_reads(own_ledger: Ledger, queues: Queues) -> None:
-    dispatch(queues, own_ledger.open_slices())
-    queue = queues.queue(VARIANT.key)
-    job = Job.fetch(queue.job_ids[0], connection=queues.connection, serializer=JSONSerializer)
-    assert job.func_name == DRAW_SLICE
-    assert list(job.args) == [queues.slice_id(job.id)]
-    assert job.timeout == -1
-    assert job.description.startswith("slice")
-    assert len(Queue(queue.name, connection=queues.connection)) == 4
-
-
-def test_two_ledgers_share_a_redis(
-    own_ledger: Ledger, queues: Queues, connection: redis.Redis
-) -> None:
-    other = Queues(connection, "ffffffffffff")
-    dispatch(queues, own_ledger.open_slices())
-    assert other.waiting() == {}
-    assert other.slice_id(queues.job_id(1)) is None
-
-
-def test_one_reconciles_at_a_time_and_the_lock_dies_with_its_owner(
     own_ledger: Ledger, queues: Queues
 ) -> None:
+    dispatch(queues, submit(own_ledger, "the sea").slices)
+    queue = queues.queue(variant_key(own_ledger))
+    job_id = queues.connection.lmove(queue.key, queue.intermediate_queue_key).decode()
+    assert reconcile(own_ledger, queues) == NOTHING
+    assert queues.holdings().claimed_lately == {queues.slice_id(job_id)}
+    # What the first look noted, a minute ago.
+    first_seen = queue.intermediate_queue.get_first_seen_key(job_id)
+    assert queues.connection.exists(first_seen)
+    queues.connection.set(first_seen, time.time() - 60)
+    assert reconcile(own_ledger, queues) == Reconciled(requeued=1, resumed=1)
+    assert queues.connection.llen(queue.intermediate_queue_key) == 0
+    assert not queues.connection.exists(first_seen)
+    assert queue.job_ids[0] == job_id
+    assert Job.exists(job_id, connection=queues.connection)
+
+
+def test_finished_slices_are_not_queued(own_ledger: Ledger, queues: Queues) -> None:
+    submission = submit(own_ledger, "the sea", "a tent")
+    finish(own_ledger, submission.slices[0].id)
+    assert reconcile(own_ledger, queues).requeued == 3
+    assert submission.slices[0].id not in queues.holdings().waiting
+
+
+def test_what_a_worker_left_of_a_finished_slice_is_swept_up(
+    own_ledger: Ledger, queues: Queues
+) -> None:
+    dispatch(queues, submit(own_ledger, "the sea").slices)
+    key = variant_key(own_ledger)
+    drawn = start_first(queues, key, for_s=-1)  # killed after its last image
+    finish(own_ledger, drawn)
+    assert reconcile(own_ledger, queues) == NOTHING
+    assert not queues.holdings().abandoned
+    assert not Job.exists(queues.job_id(drawn), connection=queues.connection)
+
+
+def test_paused_and_cancelled_batches_are_not_queued(own_ledger: Ledger, queues: Queues) -> None:
+    paused = own_ledger.add_batch(small_plan("the sea", name="paused"))
+    own_ledger.set_batch_state("paused", BatchState.PAUSED)
+    own_ledger.add_batch(small_plan("a tent", name="cancelled"))
+    own_ledger.set_batch_state("cancelled", BatchState.CANCELLED)
+    assert reconcile(own_ledger, queues) == NOTHING
+    own_ledger.set_batch_state("paused", BatchState.ACTIVE)
+    assert reconcile(own_ledger, queues).requeued == len(paused.slices)
+
+
+def test_paused_variants_are_not_queued(own_ledger: Ledger, queues: Queues) -> None:
+    submit(own_ledger, "the sea", variants=2)
+    key = variant_key(own_ledger)
+    own_ledger.pause_variant(key, "for a reason")
+    assert reconcile(own_ledger, queues).requeued == 2
+    assert key not in queues.waiting()
+    own_ledger.resume_variant(key)
+    assert reconcile(own_ledger, queues).requeued == 2
+
+
+def test_two_ledgers_share_a_redis_and_heal_apart(
+    own_ledger: Ledger, queues: Queues, tmp_path: Path
+) -> None:
+    with Ledger.open(f"sqlite:///{tmp_path / 'other.db'}") as other_ledger:
+        other = Queues(queues.connection, other_ledger.id)
+        submit(own_ledger, "the sea")
+        submit(other_ledger, "the sea", "a tent")
+        assert reconcile(own_ledger, queues).requeued == 2
+        assert reconcile(other_ledger, other).requeued == 4
+        dead = start_first(other, variant_key(other_ledger), for_s=-1)
+        assert reconcile(own_ledger, queues) == NOTHING
+        assert other.holdings().abandoned == {dead}
+        assert reconcile(other_ledger, other).resumed == 1
+        assert sum(queues.waiting().values()) == 2
+
+
+def test_one_reconciles_at_a_time(own_ledger: Ledger, queues: Queues) -> None:
     with queues.dispatch_lock(), pytest.raises(TryAgainError):
         reconcile(own_ledger, queues)
-    reconcile(own_ledger, queues)
-    lock = queues.dispatch_lock(ttl_s=0.3)
-    lock.__enter__()  # an owner that is killed never leaves
-    reconcile(own_ledger, queues, wait_s=5)
+    assert reconcile(own_ledger, queues) == NOTHING
+
+
+def test_a_lock_whose_owner_was_killed_is_outlived(own_ledger: Ledger, queues: Queues) -> None:
+    submission = submit(own_ledger, "the sea")
+    queues.dispatch_lock(ttl_s=0.3).__enter__()  # an owner that is killed never leaves
+    assert dispatch(queues, submission.slices) == 2
+    assert reconcile(own_ledger, queues, wait_s=5) == NOTHING
+
+
+def test_a_slice_says_where_it_belongs(own_ledger: Ledger, queues: Queues) -> None:
+    """What a worker finds by a job's id is what was planned."""
+    dispatch(queues, submit(own_ledger, "the sea", images=3).slices)
+    job_id = queues.queue(variant_key(own_ledger)).job_ids[1]
+    slice_id = queues.slice_id(job_id)
+    assert slice_id is not None
+    piece = loaded(own_ledger, slice_id)
+    assert (piece.recipe.prompt, piece.seeds) == ("the sea", (2,))

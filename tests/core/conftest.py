@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from db.ledger import Ledger
+from sdq.queues import Queues
+from sdq.redis_server import RedisServer
+
+
+@pytest.fixture
+def connection(redis_server: RedisServer) -> Iterator[redis.Redis]:
+    """A client of an empty Redis."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        yield client
+
+
+@pytest.fixture
+def own_ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty ledger of its own, on SQLite."""
+    with Ledger.open(f"sqlite:///{tmp_path / 'sdq.db'}") as opened:
+        yield opened
+
+
+@pytest.fixture
+def queues(connection: redis.Redis, own_ledger: Ledger) -> Queues:
+    """The ledger's queues."""
+    return Queues(connection, own_ledger.id)

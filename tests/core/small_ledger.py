@@ -1,0 +1,57 @@
+"""A small ledger beside an embedded Redis, planned as `sdq submit` plans it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from db.ledger import Ledger
+from db.values import BatchPlan, Slice, Submission
+from producer.plan import Defaults, plan_batch
+from producer.prompts import PromptLine
+from sdq.models import DEMO, ModelStore
+from sdq.variants import AttentionImplementation, ComputeUnit
+from tests.ledger.plans import ENGINE, record
+
+VARIANTS = (AttentionImplementation.ORIGINAL, AttentionImplementation.SPLIT_EINSUM)
+
+
+def small_plan(
+    *prompts: str, images: int = 4, slice_size: int = 2, variants: int = 1, name: str | None = None
+) -> BatchPlan:
+    """Each prompt with so many seeds, in slices of two, for the first so many variants of the demo model."""
+    return plan_batch(
+        [PromptLine(prompt=prompt, source="prompts.txt:1") for prompt in prompts],
+        Defaults(
+            model=DEMO,
+            variants=VARIANTS[:variants],
+            compute_unit=ComputeUnit.ALL,
+            num_inference_steps=2,
+            seeds=range(images),
+            slice_size=slice_size,
+            batch_name=name,
+        ),
+        ModelStore(Path("nowhere")).find,
+    )
+
+
+def submit(ledger: Ledger, *prompts: str, images: int = 4, variants: int = 1) -> Submission:
+    return ledger.add_batch(small_plan(*prompts, images=images, variants=variants))
+
+
+def open_ids(ledger: Ledger) -> list[int]:
+    return [piece.id for piece in ledger.open_slices()]
+
+
+def loaded(ledger: Ledger, slice_id: int) -> Slice:
+    piece = ledger.load_slice(slice_id)
+    assert piece is not None
+    return piece
+
+
+def finish(ledger: Ledger, slice_id: int) -> None:
+    """Write all that a worker writes for a slice that it drew."""
+    piece = loaded(ledger, slice_id)
+    engine_id = ledger.register_engine(ENGINE)
+    ledger.note_attempts(piece.recipe_id, piece.seeds, engine_id=engine_id, slice_id=slice_id)
+    ledger.record_images(record(piece, seed, engine_id) for seed in piece.seeds)
+    assert ledger.finish_slice(slice_id)

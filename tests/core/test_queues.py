@@ -1,0 +1,229 @@
+"""One ledger's queues in a Redis that others use too."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+
+import pytest
+import redis
+from rq import Queue, SimpleWorker
+from rq.exceptions import DeserializationError
+from rq.job import Job
+from rq.serializers import DefaultSerializer, JSONSerializer
+
+from sdq.errors import ConfigurationError, ServiceUnavailableError, TryAgainError
+from sdq.queues import DRAW_SLICE, Queues, connect, redis_errors
+from sdq.redis_server import RedisServer
+from sdq.settings import read_settings
+
+KEY = "0123456789ab"
+
+#: What two jobs made at different times in different queues cannot have in common.
+OWN_FIELDS = {b"created_at", b"enqueued_at", b"origin"}
+
+HOLD_LOCK = """
+import sys, time
+import redis
+from sdq.queues import Queues
+with Queues(redis.Redis.from_url(sys.argv[1]), sys.argv[2]).dispatch_lock(ttl_s=float(sys.argv[3])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def queues(connection: redis.Redis) -> Queues:
+    """The queues of a ledger that is not needed here."""
+    return Queues(connection, "aaaaaaaaaaaa")
+
+
+def test_a_job_is_what_rq_itself_enqueues(queues: Queues, connection: redis.Redis) -> None:
+    assert queues.enqueue(KEY, [7]) == 1
+    ours = connection.hgetall(Job.key_for(queues.job_id(7)))
+    theirs = Queue("theirs", connection=connection, serializer=JSONSerializer).enqueue(
+        DRAW_SLICE,
+        7,
+        job_id="theirs",
+        description="slice 7",
+        job_timeout=-1,
+        result_ttl=60,
+        failure_ttl=7 * 24 * 3600,
+    )
+    expected = connection.hgetall(theirs.key)
+    assert ours.keys() == expected.keys()
+    for name in expected.keys() - OWN_FIELDS:
+        if name == b"data":
+            continue
+        assert ours[name] == expected[name], name
+    job = Job.fetch(queues.job_id(7), connection=connection, serializer=JSONSerializer)
+    assert (job.func_name, list(job.args), job.kwargs) == (DRAW_SLICE, [7], {})
+    assert job.func_name == theirs.func_name
+    assert job.origin == queues.queue(KEY).name
+    assert job.get_status() == theirs.get_status()
+
+
+def test_payloads_are_json_and_nothing_that_runs_code(
+    queues: Queues, connection: redis.Redis
+) -> None:
+    queues.enqueue(KEY, [7])
+    job_id = queues.job_id(7)
+    data = zlib.decompress(connection.hget(Job.key_for(job_id), "data"))
+    assert json.loads(data) == [DRAW_SLICE, None, [7], {}]
+    pickled = Job.fetch(job_id, connection=connection, serializer=DefaultSerializer)
+    with pytest.raises(DeserializationError):
+        _ = pickled.args
+
+
+def test_rqs_own_worker_does_not_draw_and_says_who_does(
+    queues: Queues, connection: redis.Redis
+) -> None:
+    queues.enqueue(KEY, [7])
+    queue = queues.queue(KEY)
+    SimpleWorker([queue], connection=connection, serializer=JSONSerializer).work(burst=True)
+    assert queue.failed_job_registry.get_job_ids() == [queues.job_id(7)]
+    result = queue.fetch_job(queues.job_id(7)).latest_result()
+    assert "is drawn by `sdq worker`" in result.exc_string
+
+
+def test_slices_wait_in_their_order_and_at_the_front_in_theirs(queues: Queues) -> None:
+    queues.enqueue(KEY, [1, 2, 3])
+    queues.enqueue(KEY, [4, 5, 6], at_front=True)
+    assert queues.queue(KEY).job_ids == [queues.job_id(number) for number in (4, 5, 6, 1, 2, 3)]
+
+
+def test_more_than_rq_takes_at_once_keep_their_order_too(queues: Queues) -> None:
+    queues.enqueue(KEY, range(1, 2501))
+    assert queues.queue(KEY).job_ids == [queues.job_id(number) for number in range(1, 2501)]
+
+
+def test_more_than_rq_takes_at_once_keep_their_order_at_the_front(queues: Queues) -> None:
+    queues.enqueue(KEY, range(1, 2501), at_front=True)
+    assert queues.queue(KEY).job_ids == [queues.job_id(number) for number in range(1, 2501)]
+
+
+def test_variants_wait_apart_and_empty_ones_are_not_counted(queues: Queues) -> None:
+    queues.enqueue("one", [1, 2])
+    queues.enqueue("two", [3])
+    assert queues.waiting() == {"one": 2, "two": 1}
+    queues.queue("two").pop_job_id()
+    assert queues.waiting() == {"one": 2}
+    assert queues.enqueue("three", []) == 0
+
+
+def test_two_ledgers_share_a_redis_and_do_not_meet(queues: Queues, connection: redis.Redis) -> None:
+    other = Queues(connection, "bbbbbbbbbbbb")
+    queues.enqueue(KEY, [1, 2])
+    other.enqueue(KEY, [1])
+    assert queues.waiting() == {KEY: 2}
+    assert other.waiting() == {KEY: 1}
+    assert other.slice_id(queues.job_id(1)) is None
+    other.forget([1], before=time.time() + 60)
+    assert Job.exists(queues.job_id(1), connection=connection)
+
+
+@pytest.mark.parametrize("name", ["", "1", "sdq-bbbbbbbbbbbb-1", "sdq-aaaaaaaaaaaa-", "x"])
+def test_foreign_names_are_no_slices(queues: Queues, name: str) -> None:
+    assert queues.slice_id(name) is None
+
+
+def test_strange_names_in_the_lists_are_passed_over(
+    queues: Queues, connection: redis.Redis
+) -> None:
+    queues.enqueue(KEY, [1])
+    queue = queues.queue(KEY)
+    connection.rpush(queue.key, b"\xff\xfe", "stranger", queues.job_id(1) + "x")
+    connection.rpush(queue.intermediate_queue_key, b"\xff\xfe")
+    connection.zadd(queue.started_job_registry.key, {"stranger:1": 0})
+    holdings = queues.holdings()
+    assert holdings.waiting == {1}
+    assert holdings.in_hand() == {1}
+    assert not holdings.abandoned
+
+
+def test_the_lock_excludes_a_second(queues: Queues) -> None:
+    with queues.dispatch_lock(), pytest.raises(TryAgainError), queues.dispatch_lock():
+        pass
+    with queues.dispatch_lock():
+        pass
+
+
+def test_the_lock_of_another_ledger_is_another(queues: Queues, connection: redis.Redis) -> None:
+    with queues.dispatch_lock(), Queues(connection, "bbbbbbbbbbbb").dispatch_lock():
+        pass
+
+
+def test_waiting_for_the_lock_is_told(queues: Queues) -> None:
+    told: list[int] = []
+    with (
+        queues.dispatch_lock(),
+        pytest.raises(TryAgainError),
+        queues.dispatch_lock(wait_s=0.2, on_wait=lambda: told.append(1)),
+    ):
+        pass
+    assert told
+
+
+def test_the_lock_dies_with_its_owner(queues: Queues, redis_server: RedisServer) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD_LOCK, redis_server.url, "aaaaaaaaaaaa", "1.5"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "held\n"
+        with pytest.raises(TryAgainError), queues.dispatch_lock():
+            pass
+        owner.kill()
+    with queues.dispatch_lock(wait_s=5):
+        pass
+
+
+def test_a_lock_that_was_lost_is_not_taken_from_its_new_owner(queues: Queues) -> None:
+    with queues.dispatch_lock(ttl_s=0.05):
+        late = queues.dispatch_lock(wait_s=5)
+        late.__enter__()
+    with pytest.raises(TryAgainError), queues.dispatch_lock():
+        pass
+    late.__exit__(None, None, None)
+
+
+def test_a_redis_that_is_away_is_named_without_its_password() -> None:
+    settings = read_settings({"SDQ_REDIS_URL": "redis://:secret@127.0.0.1:1/0"})
+    with pytest.raises(ServiceUnavailableError, match=r"Redis at 127\.0\.0\.1:1/0 ") as raised:
+        connect(settings)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_redis_without_a_place_is_just_called_redis(redis_server: RedisServer) -> None:
+    with redis.Redis.from_url(redis_server.url) as client:
+        redis_server.stop()
+        with (
+            pytest.raises(ServiceUnavailableError, match=r"^Redis does not answer"),
+            redis_errors(),
+        ):
+            client.ping()
+
+
+def test_what_is_no_redis_url_is_a_matter_of_configuration() -> None:
+    with pytest.raises(ConfigurationError, match="no Redis URL"):
+        connect(read_settings({"SDQ_REDIS_URL": "http://here"}))
+
+
+def test_connecting_starts_the_embedded_redis(tmp_path: Path) -> None:
+    settings = read_settings({"SDQ_HOME": str(tmp_path)})
+    try:
+        with connect(settings) as client:
+            assert client.ping()
+    finally:
+        RedisServer(settings.redis_folder).stop()
+
+
+def test_what_redis_refuses_is_translated(connection: redis.Redis) -> None:
+    connection.set("text", "x")
+    with pytest.raises(ServiceUnavailableError, match="Redis refuses: WRONGTYPE"), redis_errors():
+        connection.lpush("text", "y")
