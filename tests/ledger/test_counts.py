@@ -1,0 +1,153 @@
+"""Whatever happens in whatever order, the counts that are kept agree with the images; on both databases."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from db.connection import Database
+from db.ledger import Ledger
+from db.tables import images, recipes
+from db.values import BatchState, BatchStatus, ImageStatus, Slice
+from tests.ledger.plans import ENGINE, plan, record
+
+_stories = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Submit:
+    """Submit the two prompts with a range of seeds to one of two batches."""
+
+    batch: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Take one of the open slices, and bring some of its images to an end: D(one), F(ailed for good), f(ailed once)."""
+
+    which: int
+    endings: str
+    finish: bool
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Take a batch's failed images up again."""
+
+    batch: int
+
+
+submits = st.builds(Submit, st.integers(0, 1), st.integers(0, 12), st.integers(1, 12))
+draws = st.builds(Draw, st.integers(0, 9), st.text("DDFf-", min_size=1, max_size=5), st.booleans())
+actions = st.lists(submits | draws | draws | st.builds(Retry, st.integers(0, 1)), max_size=14)
+
+
+def _draw(ledger: Ledger, piece: Slice, endings: str, engine_id: int) -> None:
+    for seed, ending in zip(piece.seeds, endings, strict=False):
+        if not ledger.note_attempts(
+            piece.recipe_id, [seed], engine_id=engine_id, slice_id=piece.id
+        ):
+            continue
+        if ending == "D":
+            ledger.record_image(record(piece, seed, engine_id))
+        elif ending in "Ff":
+            ledger.record_failure(
+                piece.recipe_id,
+                seed,
+                slice_id=piece.id,
+                engine_id=engine_id,
+                error="NaN",
+                final=ending == "F",
+            )
+
+
+def _open_slices(ledger: Ledger, batches: list[str]) -> Iterator[Slice]:
+    for ref in ledger.open_slices():
+        piece = ledger.load_slice(ref.id)
+        assert piece is not None
+        if piece.batch_name in batches:
+            yield piece
+
+
+def _status(ledger: Ledger, batch: str) -> BatchStatus:
+    found = ledger.batch(batch)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def database(ledger_url: str) -> Iterator[Database]:
+    """A second look at the ledger's tables."""
+    opened = Database(ledger_url)
+    yield opened
+    opened.close()
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(story=actions)
+def test_counts_agree_with_the_images(
+    ledger: Ledger, database: Database, story: list[Submit | Draw | Retry]
+) -> None:
+    number = next(_stories)  # its own batches and recipes, in the one ledger of this test
+    names = [f"{number}-a", f"{number}-b"]
+    prompts = [f"cat {number}", f"dog {number}"]
+    planned: dict[str, set[tuple[str, int]]] = {}
+    engine_id = ledger.register_engine(ENGINE)
+    for action in [Submit(0, 3, 7), *story]:
+        if isinstance(action, Submit):
+            seeds = range(action.first, action.first + action.count)
+            name = names[action.batch]
+            before = planned.setdefault(name, set())
+            wanted = {(prompt, seed) for prompt in prompts for seed in seeds}
+            added = ledger.add_batch(plan(prompts, seeds, name=name, slice_size=5))
+            assert added.images_known == len(wanted & before)
+            new = added.images_new + added.images_drawn + added.images_failed
+            assert new == len(wanted - before)
+            before |= wanted
+        elif isinstance(action, Retry):
+            if names[action.batch] in planned:
+                ledger.retry_failed(names[action.batch])
+        elif pieces := list(_open_slices(ledger, names)):
+            piece = pieces[action.which % len(pieces)]
+            _draw(ledger, piece, action.endings, engine_id)
+            if action.finish:
+                settled = len(ledger.settled_images(piece)) == len(piece.seeds)
+                assert ledger.finish_slice(piece.id) == settled
+
+    for piece in list(_open_slices(ledger, names)):
+        ledger.finish_slice(piece.id)
+    states = _images(database, prompts)
+    for name, wanted in planned.items():
+        status = _status(ledger, name)
+        ended = [states.get(image) for image in wanted]
+        assert status.total == len(wanted)
+        done, failed = ended.count(ImageStatus.DONE), ended.count(ImageStatus.FAILED)
+        assert (status.completed_at is not None) == (done + failed == len(wanted))
+        if status.completed_at:
+            assert (status.completed, status.failed) == (done, failed)
+            assert len(ledger.failed_images(name)) == failed
+        else:  # what was drawn for the other batch is counted when its own slice is finished
+            assert status.completed <= done
+            assert status.failed <= failed
+        assert len(list(ledger.images(name))) == done
+        ledger.set_batch_state(name, BatchState.CANCELLED)  # the next story's look is short
+
+
+def _images(database: Database, prompts: list[str]) -> dict[tuple[str, int], str]:
+    with database.reading() as connection:
+        rows = connection.execute(
+            select(recipes.c.prompt, images.c.seed, images.c.status)
+            .join_from(images, recipes)
+            .where(recipes.c.prompt.in_(prompts))
+        )
+        return {(row.prompt, row.seed): row.status for row in rows}

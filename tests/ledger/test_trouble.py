@@ -1,0 +1,192 @@
+"""Whatever is wrong with a database is said in sdq's own errors, with its name and what to do."""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import os
+import sqlite3
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, make_url, text
+
+from db.connection import Database
+from db.ledger import Ledger
+from sdq.errors import (
+    ConfigurationError,
+    OutputError,
+    SdqError,
+    ServiceUnavailableError,
+    StorageError,
+)
+from tests.ledger.plans import plan
+
+NOBODY = 65534
+
+
+def test_a_locked_ledger_is_waited_for_and_then_said_to_be_locked(tmp_path: Path) -> None:
+    path = tmp_path / "sdq.db"
+    with Ledger.open(f"sqlite:///{path}", busy_timeout_s=0.2) as ledger:
+        holder = sqlite3.connect(path, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ServiceUnavailableError, match=r"sdq\.db is locked") as caught:
+            ledger.add_batch(plan(["a"], [1]))
+        assert caught.value.retryable
+        assert ledger.batches() == []  # readers are not held up
+        holder.execute("ROLLBACK")
+        holder.close()
+        assert ledger.add_batch(plan(["a"], [1])).images_new == 1
+
+
+def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None:
+    with Ledger.open(f"sqlite:///{tmp_path / 'sdq.db'}") as ledger:
+        ledger.add_batch(plan(["a"], [1], name="before"))
+    database = Database(f"sqlite:///{tmp_path / 'sdq.db'}")
+    event.listen(
+        database.engine,
+        "connect",
+        lambda connection, _: connection.execute("PRAGMA max_page_count=40"),
+    )
+    ledger = Ledger(database)
+    with pytest.raises(StorageError, match=r"sdq\.db is full") as caught:
+        ledger.add_batch(plan([f"prompt {i}" for i in range(5000)], range(50), name="big"))
+    assert caught.value.retryable
+    assert [batch.name for batch in ledger.batches()] == ["before"]
+    ledger.add_batch(plan(["b"], [1], name="after"))
+    ledger.close()
+
+
+def _open_as_nobody(url: str, answers: Any) -> None:
+    os.setgroups([])
+    os.setuid(NOBODY)
+    try:
+        with Ledger.open(url) as ledger:
+            ledger.add_batch(plan(["b"], [1]))
+        answers.put(("fine", ""))
+    except SdqError as error:
+        answers.put((type(error).__name__, str(error)))
+
+
+def _open_unprivileged(url: str) -> tuple[str, str]:
+    """Open and write as a user whom permissions hold back; root is not."""
+    if os.geteuid() != 0:
+        try:
+            with Ledger.open(url) as ledger:
+                ledger.add_batch(plan(["b"], [1]))
+        except SdqError as error:
+            return type(error).__name__, str(error)
+        return "fine", ""
+    fork = multiprocessing.get_context(
+        "fork"
+    )  # the child needs no more imports, which it may not read
+    answers = fork.Queue()
+    child = fork.Process(target=_open_as_nobody, args=(url, answers))
+    child.start()
+    answer: tuple[str, str] = answers.get(timeout=20)
+    child.join()
+    return answer
+
+
+@pytest.fixture
+def open_folder(tmp_path: Path) -> Path:
+    """A folder that other users may walk into."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.geteuid() and folder.name.startswith(("pytest-", "test_")):
+            folder.chmod(folder.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH | stat.S_IRGRP | stat.S_IROTH)  # fmt: skip
+    return tmp_path
+
+
+def test_a_folder_that_cannot_be_written(open_folder: Path) -> None:
+    folder = open_folder / "locked"
+    folder.mkdir(mode=0o555)
+    kind, message = _open_unprivileged(f"sqlite:///{folder / 'sdq.db'}")
+    assert (kind, str(folder) in message) == ("OutputError", True), message
+    kind, message = _open_unprivileged(f"sqlite:///{folder / 'deeper' / 'sdq.db'}")
+    assert (kind, str(folder) in message) == ("OutputError", True), message
+
+
+def test_a_file_that_cannot_be_written(open_folder: Path) -> None:
+    folder = open_folder / "shared"
+    folder.mkdir()
+    with Ledger.open(f"sqlite:///{folder / 'sdq.db'}") as ledger:
+        ledger.add_batch(plan(["a"], [1]))
+    (folder / "sdq.db").chmod(0o444)
+    folder.chmod(0o555)
+    kind, message = _open_unprivileged(f"sqlite:///{folder / 'sdq.db'}")
+    folder.chmod(0o755)
+    assert (kind, "sdq.db" in message) == ("OutputError", True), message
+
+
+def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="file"):
+        Ledger.open(f"sqlite:///{tmp_path / 'file' / 'sdq.db'}")
+    with pytest.raises(OutputError, match="cannot be opened"):
+        Ledger.open(f"sqlite:///{tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("sqlite://", "needs a file"),
+        ("sqlite:///:memory:", "needs a file"),
+        ("mysql://me:secret@host/x", "not supported"),
+        ("not a url", "not a database URL"),
+        ("", "not a database URL"),
+    ],
+)
+def test_urls_that_cannot_work(url: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        Ledger.open(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_missing_driver_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'sdq\[postgres\]'"):
+        Ledger.open("postgres://me@host/x")
+
+
+def test_tables_of_another_program_are_left_alone(ledger_url: str) -> None:
+    database = Database(ledger_url)
+    with database.writing() as connection:
+        connection.execute(text("CREATE TABLE images (x INTEGER)"))
+    with pytest.raises(ConfigurationError, match="images"):
+        Ledger.open(ledger_url)
+    with database.reading() as connection:
+        assert connection.execute(text("SELECT count(*) FROM images")).scalar() == 0
+    database.close()
+
+
+def test_a_database_that_does_not_exist(postgres: Any) -> None:
+    url = postgres.get_uri(database="nowhere")
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        Ledger.open(url)
+
+
+def test_a_user_who_may_not(postgres: Any) -> None:
+    url = str(make_url(postgres.get_uri()).set(username="nobody_we_know"))
+    with pytest.raises(ConfigurationError, match="refused"):
+        Ledger.open(url)
+
+
+def test_a_server_that_dropped_its_connections_is_connected_to_again(postgres: Any) -> None:
+    postgres.psql("CREATE DATABASE dropped;")
+    with Ledger.open(postgres.get_uri(database="dropped")) as ledger:
+        ledger.add_batch(plan(["a"], [1]))
+        drop = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'dropped';"
+        postgres.psql(drop)
+        assert len(ledger.batches()) == 1
+
+        def lose_the_connection() -> None:
+            with ledger._database.writing() as connection:
+                postgres.psql(drop)
+                connection.execute(text("SELECT 1"))
+
+        with pytest.raises(ServiceUnavailableError) as caught:
+            lose_the_connection()
+        assert caught.value.retryable
+        assert len(ledger.batches()) == 1
