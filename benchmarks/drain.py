@@ -5,7 +5,7 @@ per image is taken between the first and the last image's commit, so that neithe
 the bare loop's is its whole loop over its number of images, warm. The bare loop is measured twice: with the embeddings
 of a prompt kept for its seeds, as sdq's pipeline does, and with the text encoded for every image, as Apple's does.
 
-    python -m benchmarks.drain [--prompts 25] [--seeds 4] [--steps 20] [--rounds 3]
+    python -m benchmarks.drain [--prompts 4] [--seeds 25] [--steps 20] [--rounds 3]
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def bare(home: Path, prompts: int, seeds: int, steps: int, *how: str) -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--prompts", type=int, default=25)
-    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--prompts", type=int, default=4)
+    parser.add_argument("--seeds", type=int, default=25)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()

@@ -29,6 +29,9 @@ from worker.engine.pipe import Pipe
 from worker.pipelines.contract import Pipeline
 from worker.runtimes.choice import choose_runtime
 
+#: A fast model's steps need not each wake the worker.
+_REPORT_EVERY_S = 0.25
+
 
 def main() -> None:
     """Serve the worker that started this process."""
@@ -82,8 +85,13 @@ def _serve(pipe: Pipe, pipeline: Pipeline) -> None:
 
 
 def _draw(pipe: Pipe, pipeline: Pipeline, order: Draw) -> None:
+    next_report = 0.0
+
     def on_step(done: int, total: int) -> None:
-        pipe.send(Stepped(number=order.number, done=done, total=total))
+        nonlocal next_report
+        if time.monotonic() >= next_report:
+            next_report = time.monotonic() + _REPORT_EVERY_S
+            pipe.send(Stepped(number=order.number, done=done, total=total))
 
     try:
         image = pipeline.draw(order.request, on_step)

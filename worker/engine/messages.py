@@ -55,7 +55,7 @@ class LoadFailed:
 
 @dataclass(frozen=True, kw_only=True)
 class Stepped:
-    """Engine to worker: a sign of life after each U-Net evaluation."""
+    """Engine to worker: a sign of life after a U-Net evaluation, a few times a second at most."""
 
     number: int
     done: int
