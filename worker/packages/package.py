@@ -12,6 +12,7 @@ elsewhere and link to them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,8 @@ from pathlib import Path, PurePosixPath
 from sdq.errors import InputMissingError, PackageError
 
 _MODEL_PATH_PREFIX = "@model_path/"
+_SAMPLES = 64
+_SAMPLE_BYTES = 1 << 16
 _AGAIN = "copy or download the package again"
 
 
@@ -66,6 +69,27 @@ class Package:
         folder = self.model.parent / "weights"
         weights = sorted(file for file in folder.glob("**/*") if file.is_file())
         return [self.model, *weights]
+
+    def content_key(self, version: str) -> str:
+        """Name the contents in 20 hexadecimal digits: the description in full, weights by size, time and samples.
+
+        Reading gigabytes of weights at every start would take longer than loading them; weights replaced in place
+        change their time, and another network's differ in every sample. version: of whatever is made from
+        the package and kept under this key.
+        """
+        digest = hashlib.sha256(version.encode())
+        for file in self.content_files():
+            stat = file.stat()
+            digest.update(f"\0{file.relative_to(self.path)}\0{stat.st_size}\0".encode())
+            with file.open("rb") as stream:
+                if file == self.model:
+                    digest.update(stream.read())
+                    continue
+                digest.update(str(stat.st_mtime_ns).encode())
+                for sample in range(_SAMPLES):
+                    stream.seek(stat.st_size * sample // _SAMPLES)
+                    digest.update(stream.read(_SAMPLE_BYTES))
+        return digest.hexdigest()[:20]
 
 
 def _model_path(manifest: Path) -> str:

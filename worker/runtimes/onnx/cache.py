@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import shutil
 import tempfile
@@ -33,8 +32,6 @@ WEIGHTS = "weights.data"
 _ENTRY = "entry.json"
 _TEMPORARY = ".partial-"
 _STALE_S = 24 * 3600
-_SAMPLES = 64
-_SAMPLE_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +73,7 @@ class TranslationCache:
         version: of what writes. anew: replace even an entry that looks whole. Raises OutputError or StorageError when
         the folder cannot be written, and whatever `write` raises.
         """
-        final = self._folder / f"{package.path.stem}-{_key(package, version)}"
+        final = self._folder / f"{package.path.stem}-{package.content_key(version)}"
         if not anew and (entry := _read(final)) is not None:
             return entry
         with _disk_errors(self._folder):
@@ -142,27 +139,6 @@ def _read(folder: Path) -> Entry | None:
         return Entry(folder=folder, inputs=inputs, outputs=tuple(document["outputs"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _key(package: Package, version: str) -> str:
-    """Name the contents of `package`: the description in full, weights by size, time and samples.
-
-    Reading gigabytes of weights at every start would take longer than loading them; weights replaced in place change
-    their time, and another network's differ in every sample.
-    """
-    digest = hashlib.sha256(version.encode())
-    for file in package.content_files():
-        stat = file.stat()
-        digest.update(f"\0{file.relative_to(package.path)}\0{stat.st_size}\0".encode())
-        with file.open("rb") as stream:
-            if file == package.model:
-                digest.update(stream.read())
-                continue
-            digest.update(str(stat.st_mtime_ns).encode())
-            for sample in range(_SAMPLES):
-                stream.seek(stat.st_size * sample // _SAMPLES)
-                digest.update(stream.read(_SAMPLE_BYTES))
-    return digest.hexdigest()[:20]
 
 
 @contextlib.contextmanager
