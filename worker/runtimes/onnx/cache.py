@@ -17,30 +17,22 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from sdq.errors import OutputError, StorageError
+from sdq.errors import StorageError
 from worker.packages.package import Package
+from worker.runtimes.disk import disk_errors
+from worker.runtimes.inputs import Input
 
 MODEL = "model.onnx"
 WEIGHTS = "weights.data"
 _ENTRY = "entry.json"
 _TEMPORARY = ".partial-"
 _STALE_S = 24 * 3600
-
-
-@dataclass(frozen=True, kw_only=True)
-class Input:
-    """An input of a network: its fixed shape, and the type to which the package rounds it."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +68,7 @@ class TranslationCache:
         final = self._folder / f"{package.path.stem}-{package.content_key(version)}"
         if not anew and (entry := _read(final)) is not None:
             return entry
-        with _disk_errors(self._folder):
+        with disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             self._drop_stale()
             temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self._folder))
@@ -139,17 +131,3 @@ def _read(folder: Path) -> Entry | None:
         return Entry(folder=folder, inputs=inputs, outputs=tuple(document["outputs"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-@contextlib.contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            raise StorageError(
-                f"{folder} cannot hold the translated model ({error.strerror}); free some space and try again."
-            ) from error
-        raise OutputError(
-            f"{folder} cannot be written ({error.strerror}); choose another cache folder."
-        ) from error

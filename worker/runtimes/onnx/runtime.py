@@ -8,8 +8,9 @@ from pathlib import Path
 from sdq.errors import PackageError
 from sdq.variants import ComputeUnit
 from worker.packages.package import Package
+from worker.runtimes.inputs import Input
 from worker.runtimes.onnx import session, translate
-from worker.runtimes.onnx.cache import Entry, Input, TranslationCache
+from worker.runtimes.onnx.cache import Entry, TranslationCache
 from worker.runtimes.onnx.session import OnnxModel, SessionError
 
 

@@ -11,9 +11,9 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from sdq.errors import DrawError, PackageError
+from sdq.errors import DrawError
+from worker.runtimes.inputs import as_apple_reads, rounded
 from worker.runtimes.onnx.cache import Entry
-from worker.runtimes.onnx.graph import sizes
 
 _ORT_ERRORS = tuple(
     error
@@ -58,40 +58,22 @@ class OnnxModel:
     @property
     def expected_inputs(self) -> Mapping[str, Mapping[str, Any]]:
         """Input name -> {"shape": tuple of int, "dtype": NumPy dtype of the package}."""
-        return {i.name: {"shape": i.shape, "dtype": i.dtype} for i in self._inputs.values()}
+        return as_apple_reads(self._inputs)
 
     def __call__(self, **inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Run the network once; see `worker.runtimes.contract.LoadedModel`.
 
         Inputs are rounded to the package's type, as Core ML does, and computed with in float32.
         """
-        unknown = sorted(inputs.keys() - self._inputs.keys())
-        missing = sorted(self._inputs.keys() - inputs.keys())
-        if unknown or missing:
-            wrong = [f"{name} is unknown" for name in unknown] + [
-                f"{name} is missing" for name in missing
-            ]
-            raise PackageError(
-                f"{self._package} takes {', '.join(self._inputs)}: {', '.join(wrong)}; "
-                f"use packages that belong together."
-            )
-        feed = {name: self._fed(name, array) for name, array in inputs.items()}
+        feed = {
+            name: np.asarray(array, np.float32 if array.dtype.kind == "f" else np.int64, order="C")
+            for name, array in rounded(self._package, self._inputs, inputs).items()
+        }
         try:
             results = self._session.run(self._outputs, feed)
         except _ORT_ERRORS as error:
             raise DrawError(f"{self._package} failed while it ran: {error}") from error
         return dict(zip(self._outputs, results, strict=True))
-
-    def _fed(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
-        expected = self._inputs[name]
-        if np.shape(array) != expected.shape:
-            raise PackageError(
-                f"{self._package} takes {name} as {sizes(expected.shape)}, not as {sizes(np.shape(array))}; "
-                f"use packages that belong together, or another size."
-            )
-        rounded = np.asarray(array).astype(expected.dtype, copy=False)
-        computed = np.float32 if expected.dtype.kind == "f" else np.int64
-        return np.asarray(rounded, dtype=computed, order="C")
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,52 @@
+"""What a network takes, and holding a caller to it: the same in every runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdq.errors import PackageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """An input of a network: its fixed shape, and the type to which the package rounds it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def as_apple_reads(inputs: Mapping[str, Input]) -> dict[str, dict[str, Any]]:
+    """Return the inputs in the form of `LoadedModel.expected_inputs`."""
+    return {i.name: {"shape": i.shape, "dtype": i.dtype} for i in inputs.values()}
+
+
+def rounded(
+    package: Path, expected: Mapping[str, Input], given: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a call in the package's types; those that have it already are not copied.
+
+    Raises PackageError when an input is missing, unknown or of another shape.
+    """
+    wrong = [f"{name} is unknown" for name in sorted(given.keys() - expected.keys())]
+    wrong += [f"{name} is missing" for name in sorted(expected.keys() - given.keys())]
+    if wrong:
+        raise PackageError(
+            f"{package} takes {', '.join(expected)}: {', '.join(wrong)}; use packages that belong together."
+        )
+    for name, array in given.items():
+        if np.shape(array) != expected[name].shape:
+            raise PackageError(
+                f"{package} takes {name} as {list(expected[name].shape)}, not as {list(np.shape(array))}; "
+                f"use packages that belong together, or another size."
+            )
+    return {
+        name: np.asarray(array).astype(expected[name].dtype, copy=False)
+        for name, array in given.items()
+    }
