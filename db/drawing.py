@@ -1,6 +1,6 @@
 """One image's life: tried, then done or given up; and the slice and batch that count it.
 
-    (no row) ──note──> drawing ──record──> done          done is for ever: no function turns it into anything else
+    (no row) ──note──> drawing ──record──> done          done is for ever, but for a lost file (`db.audit`)
                           │  └──give up──> failed        failed becomes drawing again only by `retry_failed`
 
 A batch and its slices are always locked in this order: image, slice, batch. With one order there is no deadlock.
@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, case, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db.column_types import UtcTime, now_utc
+from db.recipe_rows import KEYS_AT_ONCE
 from db.tables import batches, engines, images, slices
 from db.values import EngineRecord, ImageRecord, ImageStatus
 from sdq.seeds import parse_seeds
@@ -220,17 +221,22 @@ def retry_failed(connection: Connection, batch_id: int) -> int:
             .values(status=_DRAWING, attempts=0, finished_at=None)
         )
         retried += len(ids)
-        _recount(connection, recipe_id)
+    recount(connection, {piece.recipe_id for piece in pieces})
     return retried
 
 
-def _recount(connection: Connection, recipe_id: int) -> None:
-    """Bring a recipe's slices with failures, and their batches, in line with the images."""
-    pieces = connection.execute(
-        select(slices)
-        .where(slices.c.recipe_id == recipe_id, slices.c.failed > 0)
-        .order_by(slices.c.id)
-    ).all()
+def recount(connection: Connection, recipe_ids: Iterable[int]) -> None:
+    """Bring recipes' slices, and their batches, in line with the images; finished ones may be open afterwards."""
+    ordered = sorted(recipe_ids)
+    for start in range(0, len(ordered), KEYS_AT_ONCE):  # no index on recipes: one walk for many
+        some = ordered[start : start + KEYS_AT_ONCE]
+        pieces = connection.execute(
+            select(slices).where(slices.c.recipe_id.in_(some)).order_by(slices.c.id)
+        ).all()
+        _recount(connection, pieces)
+
+
+def _recount(connection: Connection, pieces: Sequence[Row[Any]]) -> None:
     for piece in pieces:
         done, failed = _settled_counts(connection, piece)
         finished = done + failed == piece.size
@@ -264,8 +270,7 @@ def _clear_errors(connection: Connection, recipe_ids: set[int]) -> None:
         )
         .values(error=None)
     )
-    for recipe_id in sorted(recipe_ids):
-        _recount(connection, recipe_id)
+    recount(connection, recipe_ids)
 
 
 def _settled_counts(connection: Connection, piece: Any) -> tuple[int, int]:

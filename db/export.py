@@ -1,11 +1,11 @@
-"""Walks through a batch's finished images in the order in which they were planned."""
+"""Walks through a batch's slices and finished images in the order in which they were planned."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Row, select
 
 from db.connection import Database
 from db.recipe_rows import RECIPE_COLUMNS, recipe_of
@@ -13,6 +13,8 @@ from db.tables import engines, images, recipes, slices, variants
 from db.values import DrawnImage, EngineRecord, ImageRecord, ImageStatus
 from sdq.recipes import Recipe
 from sdq.seeds import parse_seeds
+
+Found = TypeVar("Found")
 
 #: Slices read at once: some thousands of images, so that memory stays small however large the batch is.
 SLICES_AT_ONCE = 100
@@ -22,15 +24,26 @@ _ENGINE_FIELDS = tuple(EngineRecord.__dataclass_fields__)
 
 
 def drawn_images(database: Database, batch_id: int) -> Iterator[DrawnImage]:
-    """Yield a batch's finished images by entry, slice and seed; each page is read when it is wanted.
+    """Yield a batch's finished images by entry, slice and seed; each page is read when it is wanted."""
+    known_engines: dict[int, EngineRecord] = {}
+    return walk_slices(
+        database, batch_id, lambda connection, page: _of_slices(connection, page, known_engines)
+    )
+
+
+def walk_slices(
+    database: Database,
+    batch_id: int,
+    look: Callable[[Connection, Sequence[Row[Any]]], Iterable[Found]],
+) -> Iterator[Found]:
+    """Yield what `look` finds for each page of a batch's slices, by entry and slice.
 
     No transaction stays open in between, so a slow reader holds nobody up; what is drawn meanwhile may appear.
     """
-    known_engines: dict[int, EngineRecord] = {}
     entry, slice_id = 0, 0
     while True:
         with database.reading() as connection:
-            pieces = connection.execute(
+            page = connection.execute(
                 select(slices)
                 .where(
                     slices.c.batch_id == batch_id,
@@ -40,15 +53,15 @@ def drawn_images(database: Database, batch_id: int) -> Iterator[DrawnImage]:
                 .order_by(slices.c.entry, slices.c.id)
                 .limit(SLICES_AT_ONCE)
             ).all()
-            page = list(_of_slices(connection, pieces, known_engines))
-        yield from page
-        if len(pieces) < SLICES_AT_ONCE:
+            found = list(look(connection, page))
+        yield from found
+        if len(page) < SLICES_AT_ONCE:
             return
-        entry, slice_id = pieces[-1].entry, pieces[-1].id
+        entry, slice_id = page[-1].entry, page[-1].id
 
 
 def _of_slices(
-    connection: Any, pieces: Any, known_engines: dict[int, EngineRecord]
+    connection: Connection, pieces: Sequence[Row[Any]], known_engines: dict[int, EngineRecord]
 ) -> Iterator[DrawnImage]:
     recipe_ids = {piece.recipe_id for piece in pieces}
     recipe_by_id: dict[int, Recipe] = {
@@ -75,15 +88,15 @@ def _of_slices(
             known_engines[row["id"]] = EngineRecord(**{name: row[name] for name in _ENGINE_FIELDS})
     for piece in pieces:
         for seed in parse_seeds(piece.seeds):
-            row = drawn.get((piece.recipe_id, seed))
-            if row is not None:
+            found = drawn.get((piece.recipe_id, seed))
+            if found is not None:
                 yield DrawnImage(
                     entry=piece.entry,
                     fields=piece.fields,
                     recipe=recipe_by_id[piece.recipe_id],
                     seed=seed,
-                    image=ImageRecord(**{name: row[name] for name in _IMAGE_FIELDS}),
-                    engine=known_engines[row["engine_id"]],
-                    attempts=row["attempts"],
-                    finished_at=row["finished_at"],
+                    image=ImageRecord(**{name: found[name] for name in _IMAGE_FIELDS}),
+                    engine=known_engines[found["engine_id"]],
+                    attempts=found["attempts"],
+                    finished_at=found["finished_at"],
                 )

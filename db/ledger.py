@@ -14,7 +14,7 @@ from types import TracebackType
 
 from sqlalchemy import select
 
-from db import dispatch, drawing, estimates, export, report
+from db import audit, dispatch, drawing, estimates, export, report
 from db.connection import BUSY_TIMEOUT_S, SUBMISSION_LOCK, Database
 from db.schema import bring_to_head
 from db.submission import submit
@@ -30,6 +30,7 @@ from db.values import (
     ImageStatus,
     PausedVariant,
     Slice,
+    SliceAudit,
     SliceRef,
     Submission,
 )
@@ -214,6 +215,16 @@ class Ledger:
         with self._database.writing(durable=True) as connection:
             return drawing.retry_failed(connection, report.batch_id_of(connection, batch))
 
+    def take_back(self, keys: Iterable[tuple[int, int]]) -> int:
+        """Make done images (recipe id, seed) whose files are lost undone, and give how many; their slices are open."""
+        with self._database.writing(durable=True) as connection:
+            return audit.take_back(connection, keys)
+
+    def recount(self, batch: str | int) -> None:
+        """Count a batch anew from its images; raise InputMissingError when there is no such batch."""
+        with self._database.writing(durable=True) as connection:
+            audit.recount_batch(connection, report.batch_id_of(connection, batch))
+
     # Looking -----------------------------------------------------------------------------------------------------
 
     def batches(self, limit: int | None = None) -> list[BatchStatus]:
@@ -239,6 +250,17 @@ class Ledger:
         with self._database.reading() as connection:
             batch_id = report.batch_id_of(connection, batch)
         return export.drawn_images(self._database, batch_id)
+
+    def audited_slices(self, batch: str | int) -> Iterator[SliceAudit]:
+        """Yield a batch's slices with what is left of each; raise InputMissingError when there is no such batch."""
+        with self._database.reading() as connection:
+            batch_id = report.batch_id_of(connection, batch)
+        return audit.audited_slices(self._database, batch_id)
+
+    def counts_agree(self, batch: str | int) -> bool:
+        """Say whether a batch's counts are the sums of its slices'."""
+        with self._database.reading() as connection:
+            return audit.counts_agree(connection, report.batch_id_of(connection, batch))
 
     def image_ms(self, variant: Variant, num_inference_steps: int) -> float | None:
         """Estimate what an image takes its engine, ms, from recent ones; None when the variant drew none."""

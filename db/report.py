@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, or_, select
 
 from db.column_types import now_utc
-from db.tables import batches, images, recipes, slices
+from db.recipe_rows import RECIPE_COLUMNS, recipe_of
+from db.tables import batches, images, recipes, slices, variants
 from db.values import BatchState, BatchStatus, FailedImage, ImageStatus
 from sdq.errors import InputMissingError
 from sdq.seeds import parse_seeds
@@ -121,35 +122,40 @@ def failed_images(connection: Connection, batch_id: int, limit: int | None) -> l
     """List a batch's given-up images in the order of its slices."""
     rows = connection.execute(
         select(
-            batches.c.name,
+            batches.c.name.label("batch_name"),
             slices.c.entry,
+            slices.c.fields,
             slices.c.recipe_id,
             slices.c.seeds,
-            recipes.c.prompt,
+            *RECIPE_COLUMNS,
         )
         .join_from(slices, batches)
         .join(recipes, recipes.c.id == slices.c.recipe_id)
+        .join(variants, variants.c.id == recipes.c.variant_id)
         .where(slices.c.batch_id == batch_id, slices.c.failed > 0)
         .order_by(slices.c.entry, slices.c.id)
-    )
+    ).mappings()
     found: list[FailedImage] = []
-    for name, entry, recipe_id, seeds, prompt in rows:
+    for row in rows:
+        recipe = recipe_of(row)
         failed = connection.execute(
             select(images.c.seed, images.c.attempts, images.c.error).where(
-                images.c.recipe_id == recipe_id, images.c.status == str(ImageStatus.FAILED)
+                images.c.recipe_id == row["recipe_id"],
+                images.c.status == str(ImageStatus.FAILED),
             )
         )
         by_seed = {seed: (attempts, error) for seed, attempts, error in failed}
         found += [
             FailedImage(
-                batch_name=name,
-                entry=entry,
-                prompt=prompt,
+                batch_name=row["batch_name"],
+                entry=row["entry"],
+                fields=row["fields"],
+                recipe=recipe,
                 seed=seed,
                 attempts=by_seed[seed][0],
                 error=by_seed[seed][1] or "",
             )
-            for seed in parse_seeds(seeds)
+            for seed in parse_seeds(row["seeds"])
             if seed in by_seed
         ]
         if limit is not None and len(found) >= limit:

@@ -163,6 +163,16 @@ class DrawnImage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SliceAudit:
+    """A slice with those of its seeds that are neither done nor given up; a finished one should have none."""
+
+    id: int
+    entry: int
+    finished: bool
+    unsettled: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PausedVariant:
     """A variant that is not drawn until somebody resumes it."""
 
@@ -173,11 +183,12 @@ class PausedVariant:
 
 @dataclass(frozen=True, kw_only=True)
 class FailedImage:
-    """An image that is given up, for reports."""
+    """An image that is given up; entry and fields are those of the batch that was asked about."""
 
     batch_name: str
     entry: int
-    prompt: str
+    fields: Mapping[str, JSON]
+    recipe: Recipe
     seed: int
     attempts: int
     error: str

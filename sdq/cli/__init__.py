@@ -22,7 +22,11 @@ _COMMANDS = {
     "run": "Submit, draw and show progress, in one command.",
     "status": "Show batches and how far they are.",
     "sheet": "Put a batch's images on one contact sheet.",
+    "retry": "Queue a batch's failed images again.",
+    "cancel": "Draw no more of a batch.",
+    "pause": "Leave a batch or a variant for later.",
     "resume": "Go on with a paused batch or variant.",
+    "verify": "Compare ledger, files and queues; repair.",
     "models": "List the models that can be drawn with.",
     "services": "Show, start or stop the embedded Redis.",
 }

@@ -19,8 +19,6 @@ from pathlib import Path
 
 from sdq.errors import OutputError, SdqError, StorageError
 
-TEMPORARY_GLOB = ".sdq-*.tmp"
-
 #: The place is wrong, and waiting does not help; every other failure is the disk's.
 _WRONG_PLACE = frozenset(
     {
@@ -83,6 +81,11 @@ def storage_problem(error: OSError | ValueError, target: Path) -> SdqError:
     return StorageError(f"cannot write {target}: {reason}; check the disk and try again")
 
 
+def is_temporary(path: Path) -> bool:
+    """Say whether a file is one that `store_file` did not get to finish, or is just writing."""
+    return path.name.startswith(".sdq-") and path.name.endswith(".tmp")
+
+
 def sweep_temporary_files(root: Path, *, older_than_s: float = 3600.0) -> int:
     """Remove what killed processes left below `root`; give how many files that were.
 
@@ -99,9 +102,7 @@ def sweep_temporary_files(root: Path, *, older_than_s: float = 3600.0) -> int:
 
 def _temporary_files(root: Path) -> Iterator[Path]:
     for folder, _, names in os.walk(root):
-        for name in names:
-            if name.startswith(".sdq-") and name.endswith(".tmp"):
-                yield Path(folder, name)
+        yield from filter(is_temporary, (Path(folder, name) for name in names))
 
 
 def _write(data: bytes, path: Path) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from sdq.errors import InputError, OutputError, StorageError, UsageError
 from sdq.images.sheet import contact_sheet
-from sdq.images.store import TEMPORARY_GLOB, store_file, sweep_temporary_files
+from sdq.images.store import is_temporary, store_file, sweep_temporary_files
 
 
 def names(folder: Path) -> list[str]:
@@ -134,7 +134,7 @@ def test_a_process_killed_while_storing_leaves_whole_files(tmp_path: Path) -> No
         data = path.read_bytes()
         assert len(data) == 300_000
         assert len(set(data)) == 1
-    left = list(tmp_path.glob(TEMPORARY_GLOB))
+    left = list(filter(is_temporary, tmp_path.iterdir()))
     assert sweep_temporary_files(tmp_path) == 0
     assert sweep_temporary_files(tmp_path, older_than_s=-1) == len(left)
     assert len(names(tmp_path)) == 5

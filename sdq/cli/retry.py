@@ -1,0 +1,60 @@
+"""`sdq retry`: take up failed images again."""
+
+from __future__ import annotations
+
+import click
+
+from sdq.cli.options import open_ledger, settings_options
+from sdq.settings import Settings
+
+
+@click.command("retry")
+@click.argument("batch")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Draw them differently, as the batch BATCH-retry: steps=40; may be repeated.",
+)
+@settings_options
+def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
+    """Queue a batch's failed images again, with no attempts counted.
+
+    With --set, other images of the same prompts and seeds are asked for: they become a batch of their own, because what
+    was asked for before is still what it was.
+    """
+    from producer import plan_batch
+    from producer.again import lines_again
+    from producer.plan import Defaults
+    from sdq.cli.submission import describe_submission, submit_plan
+    from sdq.dispatch import reconcile
+    from sdq.models import DEMO, ModelStore
+    from sdq.queues import Queues, connect
+    from sdq.variants import AttentionImplementation, ComputeUnit
+
+    with open_ledger(settings) as ledger:
+        failed = ledger.failed_images(batch)
+        if not failed:
+            click.echo(f"No image of batch {batch} has failed.")
+            return
+        if not changes:
+            queues = Queues(connect(settings), ledger.id)
+            retried = ledger.retry_failed(batch)
+            reconcile(ledger, queues, wait_s=60)
+            click.echo(f"{retried:,} images of batch {batch} are queued again.")
+            return
+        defaults = Defaults(
+            model=DEMO,  # every line says its own
+            variants=(AttentionImplementation.ORIGINAL,),
+            compute_unit=ComputeUnit.ALL,
+            batch_name=f"{failed[0].batch_name}-retry",
+        )
+        plan = plan_batch(
+            lines_again(failed, changes),
+            defaults,
+            ModelStore(settings.models).find,
+            source=f"sdq retry {batch}",
+        )
+        submission, _ = submit_plan(settings, ledger, plan)
+        click.echo(describe_submission(submission))

@@ -1,0 +1,76 @@
+"""`sdq verify`: is everything there that should be?"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from sdq.cli.options import open_ledger, settings_options
+from sdq.errors import EXIT_FAILURE, EXIT_OK
+from sdq.settings import Settings
+
+_SHOWN = 20
+
+
+@click.command("verify")
+@click.argument("batch", required=False)
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Draw lost and damaged files again, queue what no queue holds, correct counts.",
+)
+@click.option("--quick", is_flag=True, help="Compare sizes only, instead of reading every file.")
+@settings_options
+def command(settings: Settings, batch: str | None, repair: bool, quick: bool) -> int:
+    """Compare ledger, files and queues, of one batch or of all.
+
+    Every row must have its file with its sha256, every file its row, every unfinished slice its place in a queue. The
+    exit code is 0 when all is well or was repaired, 1 otherwise. Files that nobody asked for are listed and never
+    removed.
+    """
+    from rich.progress import Progress
+
+    from sdq import verify as checks
+    from sdq.queues import Queues, connect
+
+    with open_ledger(settings) as ledger:
+        queues = Queues(connect(settings), ledger.id)
+        statuses = ledger.batches() if batch is None else [ledger.batch(batch)]
+        total = sum(status.completed for status in statuses if status)
+        with Progress(transient=True, disable=not sys.stderr.isatty()) as bar:
+            task = bar.add_task("Reading files", total=total)
+            findings = checks.verify(
+                ledger,
+                queues,
+                settings.outputs,
+                batch=batch,
+                read_files=not quick,
+                on_image=lambda: bar.advance(task),
+            )
+        _list("missing", [found.image.path for found in findings.missing])
+        _list("damaged", [found.image.path for found in findings.damaged])
+        _list("not in the ledger", findings.strays)
+        _list("left by a killed process", findings.temporary)
+        _list("in no queue", [f"slice {slice_id}" for slice_id in findings.unqueued])
+        _list("closed too early", [f"slice {slice_id}" for slice_id in findings.unfit])
+        _list("counted wrongly", [f"batch {name}" for name in findings.miscounted])
+        if findings.clean:
+            click.echo(f"All is well: {findings.images:,} images have their files.")
+            return EXIT_OK
+        if not repair:
+            click.echo("Mend it with: sdq verify --repair" + (f" {batch}" if batch else ""))
+            return EXIT_FAILURE
+        again = checks.repair(ledger, queues, settings.outputs, findings)
+        click.echo(f"Repaired; {again:,} images will be drawn again.")
+        if findings.strays:
+            click.echo("Files that are not in the ledger were left alone; move them elsewhere.")
+            return EXIT_FAILURE
+        return EXIT_OK
+
+
+def _list(what: str, found: list[str]) -> None:
+    for name in found[:_SHOWN]:
+        click.echo(f"{what}: {name}")
+    if len(found) > _SHOWN:
+        click.echo(f"{what}: {len(found) - _SHOWN:,} more")

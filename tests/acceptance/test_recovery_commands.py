@@ -1,0 +1,149 @@
+"""verify, retry, cancel, pause and resume, as their users type them on the morning after."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.acceptance.program import Program, assert_whole
+
+
+def counts(program: Program, batch: str) -> dict[str, int]:
+    status = json.loads(program.run("status", batch, "--json").stdout)
+    found = status["request_counts"]
+    assert isinstance(found, dict)
+    return found
+
+
+def fail_all(program: Program, error: str) -> int:
+    """Give up every open image, as a worker does after the last attempt."""
+    count = 0
+    with program.ledger() as ledger:
+        for ref in ledger.open_slices():
+            piece = ledger.load_slice(ref.id)
+            assert piece is not None
+            for seed in piece.seeds:
+                ledger.record_failure(
+                    piece.recipe_id,
+                    seed,
+                    slice_id=piece.id,
+                    engine_id=None,
+                    error=error,
+                    final=True,
+                )
+                count += 1
+            assert ledger.finish_slice(piece.id)
+    return count
+
+
+def test_verify_finds_what_is_lost_and_repair_brings_it_back(
+    program: Program, prompts: Path
+) -> None:
+    program.run("run", str(prompts), "--seed-range", "0-1", "--steps", "2")
+    assert "All is well: 8 images" in program.run("verify").stdout
+    images = program.drawn("prompts")
+    outputs = program.home / "outputs"
+    lost, torn, changed = (outputs / image.image.path for image in images[:3])
+    before = {path: path.read_bytes() for path in (lost, torn, changed)}
+    lost.unlink()
+    torn.write_bytes(before[torn][:100])
+    changed.write_bytes(before[changed][:-1] + b"x")
+    (outputs / "prompts" / "mine.txt").write_text("a user's own")
+
+    quick = program.run("verify", "prompts", "--quick", code=1).stdout
+    assert f"missing: {lost.relative_to(outputs)}" in quick
+    assert f"damaged: {torn.relative_to(outputs)}" in quick
+    assert str(changed.relative_to(outputs)) not in quick
+    found = program.run("verify", code=1).stdout
+    assert f"damaged: {changed.relative_to(outputs)}" in found
+    assert "not in the ledger: prompts/mine.txt" in found
+    assert "sdq verify --repair" in found
+
+    repaired = program.run("verify", "--repair", code=1).stdout
+    assert "3 images will be drawn again" in repaired
+    assert (outputs / "prompts" / "mine.txt").read_text() == "a user's own"
+    (outputs / "prompts" / "mine.txt").unlink()
+    program.run("worker", "--burst")
+    assert "All is well: 8 images" in program.run("verify").stdout
+    assert {path: path.read_bytes() for path in before} == before  # the same images to the byte
+    assert_whole(program.home, program.drawn("prompts"), 8)
+
+
+def test_verify_queues_what_no_queue_holds(program: Program, prompts: Path) -> None:
+    program.run("submit", str(prompts), "--steps", "2")
+    program.redis.stop()
+    for file in (program.home / "redis").rglob("*.aof"):
+        file.unlink()
+    for file in (program.home / "redis").rglob("*.rdb"):
+        file.unlink()
+    found = program.run("verify", code=1).stdout
+    assert found.count("in no queue: slice") == 4
+    program.run("verify", "--repair")
+    assert "All is well: 0 images" in program.run("verify").stdout
+
+
+def test_cancel_pause_and_resume_can_each_be_repeated(program: Program, prompts: Path) -> None:
+    program.run("submit", str(prompts), "--steps", "2")
+    for _ in range(2):
+        assert "is paused" in program.run("pause", "prompts").stdout
+    program.run("worker", "--burst")
+    assert counts(program, "prompts")["completed"] == 0
+    assert "4 slices queued" in program.run("resume", "prompts").stdout
+    assert "0 slices queued" in program.run("resume", "prompts").stdout
+    for _ in range(2):
+        assert "0 images drawn, 4 not" in program.run("cancel", "prompts").stdout
+    program.run("worker", "--burst")
+    assert counts(program, "prompts")["cancelled"] == 4
+    program.run("submit", str(prompts), "--steps", "2")  # the same again takes it up
+    program.run("worker", "--burst")
+    assert_whole(program.home, program.drawn("prompts"), 4)
+    assert "no batch 'nothing'" in program.run("cancel", "nothing", code=66).stderr
+    assert "Name a batch" in program.run("pause", code=2).stderr
+
+
+def test_a_paused_variant_waits_and_is_said_to(program: Program, prompts: Path) -> None:
+    program.run("submit", str(prompts), "--steps", "2")
+    with program.ledger() as ledger:
+        key = ledger.open_slices()[0].variant.key
+    program.run("pause", "--variant", key)
+    program.run("worker", "--burst")
+    status = program.run("status").stdout
+    assert "by hand" in status
+    assert f"sdq resume --variant {key}" in status
+    program.run("resume", "--variant", key)
+    program.run("worker", "--burst")
+    assert_whole(program.home, program.drawn("prompts"), 4)
+
+
+def test_failed_images_are_retried_as_they_were_or_changed(program: Program, prompts: Path) -> None:
+    program.run("submit", str(prompts), "--steps", "2", "--seed-range", "0-1")
+    assert "No image of batch prompts has failed" in program.run("retry", "prompts").stdout
+    assert fail_all(program, "NaN") == 8
+    assert counts(program, "prompts")["failed"] == 8
+
+    changed = program.run("retry", "prompts", "--set", "steps=3", "--set", "scheduler=DDIM")
+    assert changed.stdout == "Batch prompts-retry: 8 images to draw.\n"
+    again = program.run("retry", "prompts", "--set", "steps=3", "--set", "scheduler=DDIM")
+    assert "nothing new" in again.stdout
+    assert "8 images of batch prompts are queued again" in program.run("retry", "prompts").stdout
+    assert "No image" in program.run("retry", "prompts").stdout
+    program.run("worker", "--burst")
+    assert counts(program, "prompts")["completed"] == 8
+    drawn = program.drawn("prompts-retry")
+    assert len(drawn) == 8
+    assert {(i.recipe.num_inference_steps, str(i.recipe.scheduler)) for i in drawn} == {(3, "DDIM")}
+
+
+def test_retry_refuses_what_it_cannot_set(program: Program, prompts: Path) -> None:
+    program.run("submit", str(prompts), "--steps", "2")
+    fail_all(program, "NaN")
+    for setting, code, said in (
+        ("steps", 2, "NAME=VALUE"),
+        ("stepz=3", 2, "did you mean"),
+        ("seed=3", 2, "cannot change seed"),
+        ("steps=0", 65, "use 1 to"),
+        ("scheduler=Eulr", 65, "did you mean"),
+        ("model=nothing", 65, "no model 'nothing'"),
+    ):
+        assert said in program.run("retry", "prompts", "--set", setting, code=code).stderr
+    assert counts(program, "prompts")["failed"] == 4

@@ -1,0 +1,71 @@
+"""Counts are held to the images, and an image whose file is lost can be taken back; on both databases."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from db.ledger import Ledger
+from sdq.errors import InputMissingError
+from tests.ledger.plans import ENGINE, plan, record
+
+
+def _draw_all(ledger: Ledger) -> None:
+    engine_id = ledger.register_engine(ENGINE)
+    for ref in ledger.open_slices():
+        piece = ledger.load_slice(ref.id)
+        assert piece is not None
+        ledger.note_attempts(piece.recipe_id, piece.seeds, engine_id=engine_id, slice_id=piece.id)
+        ledger.record_images(record(piece, seed, engine_id) for seed in piece.seeds)
+        ledger.finish_slice(piece.id)
+
+
+def test_a_batch_that_is_drawn_has_nothing_left(ledger: Ledger) -> None:
+    ledger.add_batch(plan(["a", "b"], range(30), name="one"))
+    left = [len(piece.unsettled) for piece in ledger.audited_slices("one")]
+    assert left == [25, 5, 25, 5]
+    _draw_all(ledger)
+    assert [len(piece.unsettled) for piece in ledger.audited_slices("one")] == [0, 0, 0, 0]
+    assert all(piece.finished for piece in ledger.audited_slices("one"))
+    assert ledger.counts_agree("one")
+
+
+def test_an_image_taken_back_is_open_in_every_batch_that_wants_it(ledger: Ledger) -> None:
+    ledger.add_batch(plan(["a", "b"], range(30), name="one"))
+    ledger.add_batch(plan(["a"], range(10), name="two"))
+    _draw_all(ledger)
+    lost = [(image.image.recipe_id, image.seed) for image in ledger.images("two")][:2]
+    assert ledger.take_back(lost) == 2
+    assert ledger.take_back(lost) == 0
+    for name, total in (("one", 60), ("two", 10)):
+        status = ledger.batch(name)
+        assert status is not None
+        assert (status.completed, status.total, status.completed_at) == (total - 2, total, None)
+        assert ledger.counts_agree(name)
+    assert len(ledger.open_slices()) == 2
+    _draw_all(ledger)
+    for name in ("one", "two"):
+        status = ledger.batch(name)
+        assert status is not None
+        assert status.completed == status.total
+        assert status.completed_at is not None
+
+
+def test_wrong_counts_are_found_and_mended(ledger: Ledger) -> None:
+    ledger.add_batch(plan(["a"], range(30), name="one"))
+    _draw_all(ledger)
+    with ledger._database.writing() as connection:
+        connection.execute(text("UPDATE batches SET images_done = 7, open_slices = 3"))
+    assert not ledger.counts_agree("one")
+    ledger.recount("one")
+    assert ledger.counts_agree("one")
+    status = ledger.batch("one")
+    assert status is not None
+    assert (status.completed, status.total) == (30, 30)
+    assert status.completed_at is not None
+
+
+def test_an_unknown_batch_is_refused(ledger: Ledger) -> None:
+    for look in (ledger.audited_slices, ledger.counts_agree, ledger.recount):
+        with pytest.raises(InputMissingError, match="no batch 'x'"):
+            look("x")
