@@ -14,7 +14,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import redis
@@ -27,6 +26,7 @@ from rq.serializers import JSONSerializer
 from rq.utils import as_text
 
 from sdq.errors import ConfigurationError, ServiceUnavailableError, TryAgainError
+from sdq.job_hashes import SliceJobs
 from sdq.redis_server import RedisServer
 from sdq.settings import Settings
 
@@ -38,8 +38,6 @@ HEARTBEAT_TTL_S = 20
 
 #: How long a job may lie popped but unclaimed; normally milliseconds.
 _CLAIM_GRACE_S = 10
-
-_ENQUEUE_CHUNK = 1000
 
 _RELEASE = """
 if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end
@@ -87,6 +85,10 @@ def redis_errors(url: str = "") -> Iterator[None]:
             "nothing is lost."
         ) from error
     except redis.exceptions.ResponseError as error:
+        if "unknown" in str(error).lower() and "command" in str(error).lower():  # LMOVE or COPY
+            raise ConfigurationError(
+                f"This Redis is too old, sdq needs 6.2 or newer ({error}). Update it, or let SDQ_REDIS_URL name another."
+            ) from error
         raise ServiceUnavailableError(f"Redis refuses: {error}.") from error
 
 
@@ -110,6 +112,12 @@ class Queues:
     def __init__(self, connection: redis.Redis, ledger_id: str) -> None:
         self.connection = connection
         self._prefix = f"sdq-{ledger_id}-"
+        self.jobs = SliceJobs(
+            function=DRAW_SLICE,
+            id_prefix=self._prefix,
+            result_ttl_s=60,
+            failure_ttl_s=7 * 24 * 3600,
+        )
 
     def queue(self, variant_key: str) -> Queue:
         """Give a variant's RQ queue."""
@@ -131,27 +139,9 @@ class Queues:
 
     def enqueue(self, variant_key: str, slice_ids: Iterable[int], *, at_front: bool = False) -> int:
         """Queue slices of one variant; return how many."""
-        queue = self.queue(variant_key)
-        remaining = iter(list(slice_ids)[::-1] if at_front else slice_ids)
-        count = 0
-        while chunk := list(islice(remaining, _ENQUEUE_CHUNK)):
-            queue.enqueue_many(
-                [
-                    Queue.prepare_data(
-                        DRAW_SLICE,
-                        args=(slice_id,),
-                        job_id=self.job_id(slice_id),
-                        description=f"slice {slice_id}",
-                        at_front=at_front,
-                        timeout=-1,
-                        result_ttl=60,
-                        failure_ttl=7 * 24 * 3600,
-                    )
-                    for slice_id in chunk
-                ]
-            )
-            count += len(chunk)
-        return count
+        # Each push at the front goes before the last one.
+        ids = list(slice_ids)[::-1] if at_front else slice_ids
+        return self.jobs.enqueue(self.queue(variant_key), ids, at_front=at_front)
 
     def waiting(self) -> dict[str, int]:
         """Count the waiting slices of each variant key that has any."""
