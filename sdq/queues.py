@@ -87,7 +87,7 @@ def redis_errors(url: str = "") -> Iterator[None]:
     except redis.exceptions.ResponseError as error:
         if "unknown" in str(error).lower() and "command" in str(error).lower():  # LMOVE or COPY
             raise ConfigurationError(
-                f"This Redis is too old, sdq needs 6.2 or newer ({error}). Update it, or let SDQ_REDIS_URL name another."
+                f"This Redis is too old, sdq needs 6.2 or newer ({error}). Update it, or name another."
             ) from error
         raise ServiceUnavailableError(f"Redis refuses: {error}.") from error
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import utcparse
 
-from sdq.queues import Queues
+from sdq.errors import ConfigurationError
+from sdq.queues import Queues, redis_errors
+from sdq.redis_server import find_redis_server
 
 KEY = "0123456789ab"
 
@@ -111,3 +117,37 @@ def test_jobs_take_no_more_memory_than_rqs(queues: Queues) -> None:
 
     # What the allocator rounds up differs a little between a hash that grew and one that was copied.
     assert used(by_us) < 1.1 * used(by_rq)
+
+
+@pytest.fixture
+def old_redis(tmp_path: Path) -> Iterator[redis.Redis]:
+    """A Redis that lacks the command which version 6.2 brought."""
+    socket = tmp_path / "old.sock"
+    program = subprocess.Popen(
+        [
+            find_redis_server(),
+            "--port",
+            "0",
+            "--unixsocket",
+            socket,
+            "--rename-command",
+            "COPY",
+            "",
+        ],
+        stdout=subprocess.DEVNULL,
+        cwd=tmp_path,
+    )
+    try:
+        with redis.Redis(
+            unix_socket_path=str(socket), retry=Retry(ConstantBackoff(0.1), 100)
+        ) as client:
+            client.ping()
+            yield client
+    finally:
+        program.kill()
+        program.wait()
+
+
+def test_a_redis_that_is_too_old_is_called_so(old_redis: redis.Redis) -> None:
+    with pytest.raises(ConfigurationError, match=r"too old, sdq needs 6\.2"), redis_errors():
+        Queues(old_redis, "aaaaaaaaaaaa").enqueue(KEY, [1, 2])
