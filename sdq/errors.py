@@ -17,6 +17,7 @@ translated where they enter, so that nothing above has to know redis-py, SQLAlch
     └── DrawError                     one image failed in its engine
         ├── EngineDiedError           the engine's process ended (retryable)
         ├── EngineHungError           no step within its deadline (retryable)
+        ├── ComputeError              the runtime failed in the middle of a network (retryable)
         └── BrokenImageError          NaN or constant pixels (retryable)
 """
 
@@ -126,6 +127,12 @@ class EngineDiedError(DrawError):
 
 class EngineHungError(DrawError):
     """The engine did not report a step within its deadline and was ended."""
+
+    retryable = True
+
+
+class ComputeError(DrawError):
+    """The runtime failed while it ran a network; seen under memory pressure, and gone with a fresh engine."""
 
     retryable = True
 

@@ -23,6 +23,7 @@ from db.values import BatchState, EngineRecord, Slice
 from sdq import errors
 from sdq.errors import (
     BrokenImageError,
+    ComputeError,
     ConfigurationError,
     EngineDiedError,
     EngineHungError,
@@ -167,8 +168,8 @@ class SliceDrawing:
                     self._image_failed(
                         seed, f"{event.error}: {event.message}", hopeless=not event.retryable
                     )
-                    if event.error == BrokenImageError.__name__:
-                        # NaN may be the process's own state (seen under memory pressure): a fresh one decides.
+                    if event.error in (BrokenImageError.__name__, ComputeError.__name__):
+                        # Either may be the process's own state (seen under memory pressure): a fresh one decides.
                         self._take_back(list(self._in_pipe))
                         self._studio.pool.discard(self._variant)
                         engine = self._loaded_engine()

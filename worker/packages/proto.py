@@ -35,13 +35,7 @@ def read_program(package: Package) -> Program:
     Raises PackageError when it is damaged, is no ML program, or has inputs that sdq has no use for (images, states,
     sizes that may vary).
     """
-    try:
-        data = package.model.read_bytes()
-    except OSError as error:
-        raise PackageError(
-            f"{package.model} cannot be read ({error.strerror}); {_AGAIN}."
-        ) from error
-    spec = _parse(package, data)
+    spec = _parse(package, _bytes(package))
     kind = spec.WhichOneof("Type")
     if kind != "mlProgram":
         raise PackageError(
@@ -49,6 +43,23 @@ def read_program(package: Package) -> Program:
             f"with coremltools 6 or later and convert_to='mlprogram'."
         )
     return _ProgramReader(package).read(spec)
+
+
+def read_description(package: Package) -> Any:
+    """Return the protobuf message `ModelDescription` of `package`: its inputs and outputs as it declares them.
+
+    Raises PackageError when it is damaged.
+    """
+    return _parse(package, _bytes(package)).description
+
+
+def _bytes(package: Package) -> bytes:
+    try:
+        return package.model.read_bytes()
+    except OSError as error:
+        raise PackageError(
+            f"{package.model} cannot be read ({error.strerror}); {_AGAIN}."
+        ) from error
 
 
 def _parse(package: Package, data: bytes) -> Any:

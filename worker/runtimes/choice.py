@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from sdq.errors import ConfigurationError
@@ -9,11 +10,21 @@ from worker.runtimes.contract import Runtime
 
 
 def choose_runtime(*, cache: Path, threads: int | None) -> Runtime:
-    """Give the runtime of this machine; raise ConfigurationError when its libraries are not installed."""
+    """Give the runtime of this machine: Core ML on a Mac that has coremltools, else the portable one.
+
+    Raises ConfigurationError when the libraries of neither runtime are installed.
+    """
+    if sys.platform == "darwin":
+        from worker.provenance import operating_system
+        from worker.runtimes.coreml import CoreMLRuntime, library
+
+        if library.is_usable():
+            return CoreMLRuntime(cache_dir=cache / "coreml", system=operating_system())
     try:
         from worker.runtimes.onnx import OnnxRuntime
     except ImportError as error:
+        extra = "coreml" if sys.platform == "darwin" else "onnx"
         raise ConfigurationError(
-            f"Drawing needs {error.name}, which is not installed: `pip install 'sdq[onnx]'`."
+            f"Drawing needs {error.name}, which is not installed: `pip install 'sdq[{extra}]'`."
         ) from error
     return OnnxRuntime(cache_dir=cache, threads=threads)

@@ -1,0 +1,81 @@
+"""Compiled models on disk, shared by every process on the machine.
+
+    <folder>/<package's name>-<key>.mlmodelc
+
+Core ML keeps what it prepared for the Neural Engine by the full path of the compiled model, so the path must be the
+same at every load: `MLModel(package)` compiles into a new temporary folder each time and never meets its own cache.
+
+Invariant: a folder under its final name is whole, because it is compiled under another name and renamed. A lock lets
+the second of two processes wait for the first instead of compiling for minutes what is thrown away. The key holds the
+package's contents and the system's build: an update of macOS compiles anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from worker.packages.package import Package
+from worker.runtimes.disk import disk_errors
+
+_TEMPORARY = ".partial-"
+_STALE_S = 24 * 3600
+
+Compile = Callable[[Path, Path], None]
+"""Compiles the package at the first path to the second, which does not exist and ends in ``.mlmodelc``."""
+
+
+class CompiledModels:
+    """The compiled models under one folder.
+
+    system: the operating system and its build.
+    """
+
+    def __init__(self, folder: Path, system: str) -> None:
+        self._folder = folder
+        self._system = system
+
+    def get(self, package: Package, compile_package: Compile, *, anew: bool = False) -> Path:
+        """Return the compiled model of `package`, compiled first unless it is there.
+
+        anew: replace one that is there. Raises OutputError or StorageError when the folder cannot be written, and
+        whatever `compile_package` raises.
+        """
+        final = self._folder / f"{package.path.stem}-{package.content_key(self._system)}.mlmodelc"
+        if final.is_dir() and not anew:
+            return final
+        with disk_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._drop_stale()
+            with _alone(final.with_suffix(".lock")):
+                if final.is_dir() and not anew:  # compiled by another process meanwhile
+                    return final
+                work = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self._folder))
+                try:
+                    compile_package(package.path, work / final.name)
+                    if final.is_dir():
+                        final.rename(work / "former")
+                    (work / final.name).rename(final)
+                finally:
+                    shutil.rmtree(work, ignore_errors=True)
+        return final
+
+    def _drop_stale(self) -> None:
+        """Remove what crashed compilations left; a running one is never a day old."""
+        for folder in self._folder.glob(f"{_TEMPORARY}*"):
+            with contextlib.suppress(OSError):
+                if time.time() - folder.stat().st_mtime > _STALE_S:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Hold `lock` for the block; the system lets go of it when its process ends, however it does."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

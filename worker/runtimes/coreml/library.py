@@ -1,0 +1,108 @@
+"""coremltools' way into Core ML: compile, load, predict. The only file that knows it.
+
+Source, read at coremltools 9.0: `models/_compiled_model.py`, `models/utils.py` (`compile_model`), `models/model.py`.
+Everything native is behind one class, `_MLModelProxy`, which exists only in the wheels for macOS.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import logging
+import platform
+import warnings
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sdq.errors import ComputeError, PackageError
+from sdq.variants import ComputeUnit
+
+#: Optimization hints came with macOS 15; on an older one coremltools refuses them.
+_HINTS_SINCE = 15
+
+
+def is_usable() -> bool:
+    """Say whether coremltools is here with its native part, which only its macOS wheels have."""
+    try:
+        _coremltools()
+        importlib.import_module("coremltools.libcoremlpython")
+    except ImportError:
+        return False
+    return True
+
+
+def versions() -> dict[str, str]:
+    """Return the version of coremltools; Core ML's own is the macOS build, which is recorded with every image."""
+    return {"coremltools": importlib.metadata.version("coremltools")}
+
+
+def compile_package(package: Path, destination: Path) -> None:
+    """Compile an ``.mlpackage`` to `destination`, which ends in ``.mlmodelc`` and does not exist.
+
+    Raises PackageError when Core ML refuses the package, OSError when the disk does.
+    """
+    _coremltools()
+    from coremltools.models.utils import compile_model
+
+    try:
+        compile_model(str(package), str(destination))
+    except OSError:
+        raise
+    except Exception as error:  # coremltools raises bare Exception and RuntimeError for all else
+        raise PackageError(
+            f"Core ML cannot compile {package}: {_one_line(error)}. Download or convert it again; if it stays so, it "
+            "may need a newer macOS."
+        ) from error
+
+
+def load(compiled: Path, compute_unit: ComputeUnit, *, fast_prediction: bool) -> Any:
+    """Load an ``.mlmodelc``; raise RuntimeError at once when Core ML cannot.
+
+    fast_prediction: let Core ML take longer now to be faster later, where this macOS knows that hint.
+    """
+    ct = _coremltools()
+    hints = None
+    if fast_prediction and macos_version() >= (_HINTS_SINCE,):
+        hints = {"specializationStrategy": ct.SpecializationStrategy.FastPrediction}
+    with warnings.catch_warnings():
+        # Some of coremltools' loaders only warn of a failed load, and the first predict then fails instead.
+        warnings.simplefilter("error", RuntimeWarning)
+        try:
+            return ct.models.CompiledMLModel(
+                str(compiled), compute_units=ct.ComputeUnit[compute_unit], optimization_hints=hints
+            )
+        except RuntimeWarning as warning:
+            raise RuntimeError(str(warning)) from warning
+
+
+def predict(model: Any, compiled: Path, inputs: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """Run a loaded model; raise ComputeError when Core ML fails in the middle.
+
+    inputs: a dict of the caller's to spare; coremltools replaces its float16 arrays by float32 ones.
+    """
+    try:
+        outputs: dict[str, Any] = model.predict(inputs)
+    except RuntimeError as error:
+        raise ComputeError(
+            f"Core ML failed while it ran {compiled.name}: {_one_line(error)}. Under memory pressure this passes; if "
+            "it stays so, draw on another compute unit (CPU_ONLY is the safest)."
+        ) from error
+    return outputs
+
+
+def macos_version() -> tuple[int, ...]:
+    """Return macOS' version, such as (15, 1); empty elsewhere."""
+    version = platform.mac_ver()[0]
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
+
+
+def _coremltools() -> Any:
+    # Off macOS it warns at import that it cannot predict; on it, that some PyTorch was not tested with it.
+    logging.getLogger("coremltools").setLevel(logging.ERROR)
+    return importlib.import_module("coremltools")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

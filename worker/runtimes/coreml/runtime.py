@@ -1,0 +1,82 @@
+"""The Mac's own runtime: packages and compiled models, on the compute unit that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sdq.errors import InputMissingError, PackageError
+from sdq.variants import ComputeUnit
+from worker.packages.package import Package
+from worker.runtimes.coreml import library
+from worker.runtimes.coreml.cache import CompiledModels
+from worker.runtimes.coreml.features import inputs_of_compiled, inputs_of_package
+from worker.runtimes.coreml.model import CoreMLModel
+from worker.runtimes.inputs import Input
+
+
+class CoreMLRuntime:
+    """Loads models into Core ML; satisfies `worker.runtimes.contract.Runtime`.
+
+    cache_dir: where compiled models are kept; made when it is needed, any number of processes may share it, but it
+    must stay where it is (see `cache`). system: the operating system with its build.
+    """
+
+    def __init__(self, cache_dir: Path, system: str) -> None:
+        self._compiled = CompiledModels(cache_dir, system)
+
+    @property
+    def name(self) -> str:
+        """The name that is recorded with every image."""
+        return "coreml"
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """The version of coremltools; Core ML itself has that of the system."""
+        return library.versions()
+
+    def load(self, package: Path, compute_unit: ComputeUnit) -> CoreMLModel:
+        """Load an ``.mlpackage``, compiling it the first time, or an ``.mlmodelc`` as it is.
+
+        The first load for the Neural Engine takes minutes. Raises InputMissingError when there is nothing at
+        `package`, PackageError when it is damaged or Core ML refuses it, OutputError or StorageError when the compiled
+        model cannot be kept.
+        """
+        if package.suffix == ".mlmodelc":
+            if not package.is_dir():
+                raise InputMissingError(f"{package} does not exist; check the model's folder.")
+            inputs = inputs_of_compiled(package)
+            try:
+                return _loaded(package, package, inputs, compute_unit)
+            except RuntimeError as error:
+                raise _refused(package, compute_unit, error) from error
+        opened = Package.open(package)
+        inputs = inputs_of_package(opened)
+        compiled = self._compiled.get(opened, library.compile_package)
+        try:
+            return _loaded(package, compiled, inputs, compute_unit)
+        except RuntimeError:
+            # What was compiled may be damaged although the package is not: once more, from the package.
+            compiled = self._compiled.get(opened, library.compile_package, anew=True)
+        try:
+            return _loaded(package, compiled, inputs, compute_unit)
+        except RuntimeError as error:
+            raise _refused(package, compute_unit, error) from error
+
+
+def _loaded(
+    source: Path, compiled: Path, inputs: dict[str, Input], compute_unit: ComputeUnit
+) -> CoreMLModel:
+    # The U-Net runs tens of times per image, the others once: only it is worth the longer preparation. Its chunks
+    # have this input, too, and no other part has.
+    is_unet = "encoder_hidden_states" in inputs
+    native = library.load(compiled, compute_unit, fast_prediction=is_unet)
+    return CoreMLModel(source, compiled, inputs, native)
+
+
+def _refused(package: Path, compute_unit: ComputeUnit, error: RuntimeError) -> PackageError:
+    reason = " ".join(str(error).split()).rstrip(".") or "no reason given"
+    return PackageError(
+        f"Core ML does not load {package} on {compute_unit}: {reason}. Try another compute unit (CPU_ONLY is the "
+        "safest), or download the model again."
+    )
