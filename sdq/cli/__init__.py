@@ -15,6 +15,7 @@ import click
 
 from sdq.cli.group import LazyGroup
 from sdq.errors import EXIT_FAILURE, EXIT_SIGINT, SdqError
+from sdq.printable import printable
 
 _COMMANDS = {
     "submit": "Queue the images of prompt files; return at once.",
@@ -48,6 +49,7 @@ def main() -> NoReturn:
     try:
         result = cli.main(prog_name="sdq", standalone_mode=False)
     except click.ClickException as error:
+        error.message = printable(error.message)
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -55,7 +57,7 @@ def main() -> NoReturn:
     except SdqError as error:
         if os.environ.get("SDQ_DEBUG") == "1":
             traceback.print_exc()
-        click.echo(f"sdq: {error}", err=True)
+        click.echo(f"sdq: {printable(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of a pipe has seen enough (`sdq ls | head`): no message, and none from the interpreter's flush.
@@ -67,8 +69,8 @@ def main() -> NoReturn:
         if os.environ.get("SDQ_DEBUG") == "1":
             traceback.print_exc()
         click.echo(
-            f"sdq: unexpected {type(error).__name__}: {error}. This is a defect of sdq; run again with SDQ_DEBUG=1 and "
-            "report what it prints. Nothing that was queued is lost.",
+            f"sdq: unexpected {type(error).__name__}: {printable(str(error))}. This is a defect of sdq; run again "
+            "with SDQ_DEBUG=1 and report what it prints. Nothing that was queued is lost.",
             err=True,
         )
         sys.exit(EXIT_FAILURE)
