@@ -6,6 +6,7 @@ messages to standard error. Every error of ours becomes one sentence and its exi
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -49,8 +50,9 @@ def main() -> NoReturn:
     try:
         result = cli.main(prog_name="sdq", standalone_mode=False)
     except click.ClickException as error:
-        error.message = printable(error.message)
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        click.echo(printable(said.getvalue()), err=True, nl=False)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_SIGINT)
