@@ -26,6 +26,8 @@ MAX_GUIDANCE_SCALE = 100.0
 MAX_SIDE = 16_384
 MAX_TAGS = 1000
 MAX_META_DEPTH = 32
+MAX_META_VALUES = 10_000
+MAX_MODEL_CHARS = 1000
 
 # NUL ends C strings, escapes drive terminals, lone surrogates cannot be stored: none belongs in a text.
 _BAD_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -126,6 +128,8 @@ def _model(field: str, value: Any) -> dict[str, Any]:
     made = _text(field, value)
     if not made[field]:
         raise InputError("the model has no name")
+    if len(made[field]) > MAX_MODEL_CHARS:
+        raise InputError(f"the model's name has more than {MAX_MODEL_CHARS:,} characters")
     return made
 
 
@@ -194,8 +198,24 @@ def _tags(field: str, value: Any) -> dict[str, Any]:
 def _meta(field: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError("meta must be an object")
+    if count_values(value) > MAX_META_VALUES:
+        raise InputError(f"meta holds more than {MAX_META_VALUES:,} values")
     _check_meta(value, depth=0)
     return {field: value}
+
+
+def count_values(value: JSON) -> int:
+    """Count the texts, numbers, lists and objects of a JSON value, which in memory are far larger than as text."""
+    count = 0
+    waiting = [value]
+    while waiting:
+        inner = waiting.pop()
+        count += 1
+        if isinstance(inner, dict):
+            waiting.extend(inner.values())
+        elif isinstance(inner, list):
+            waiting.extend(inner)
+    return count
 
 
 def _check_meta(value: JSON, *, depth: int) -> None:

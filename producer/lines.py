@@ -1,7 +1,7 @@
 """Lines of UTF-8 text from a file or standard input, one pass, in bounded memory.
 
 Owns everything that can be wrong with bytes. A line that cannot be used is reported and comes out empty, so that line
-numbers stay right and the rest of the file is checked in the same pass.
+numbers stay right and the rest of the file is checked in the same pass, up to `MAX_PROBLEMS`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from sdq.errors import InputError, InputMissingError, PromptFileError, StorageEr
 MAX_LINE_BYTES = 2**20
 #: Ends reading from an endless device; a million prompts take about a tenth of it.
 MAX_FILE_BYTES = 2**30
+
+#: Enough to see what is wrong; a file in which every line is wrong is another kind of file.
+MAX_PROBLEMS = 1000
 
 #: What stands for standard input among the paths.
 STANDARD_INPUT = "-"
@@ -58,6 +61,9 @@ def _decoded(stream: BinaryIO, name: str, problems: list[str]) -> Iterator[tuple
     number = 0
     while raw := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
+        if len(problems) >= MAX_PROBLEMS:
+            problems.append(f"{name}:{number}: reading ended here, after {MAX_PROBLEMS:,} problems")
+            raise PromptFileError(problems)
         offset = 0
         if number == 1:
             for mark, encoding in _OTHER_ENCODINGS:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from db.values import JSON, BatchPlan, PlannedEntry
 from producer.entries import Entries
 from producer.fields import check_guidance_scale, check_steps, check_text
+from producer.lines import MAX_PROBLEMS
 from producer.prompts import PromptLine
 from sdq.errors import InputError, InputMissingError, PromptFileError
 from sdq.models import VariantFolder
@@ -25,6 +26,9 @@ from sdq.recipes import (
 )
 from sdq.seeds import check_seed, format_seeds, random_seeds
 from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler, Variant
+
+#: The most images of one submission: 400,000 slices, and months of drawing.
+MAX_IMAGES = 10_000_000
 
 #: Finds a model's variant on this disk; raises InputMissingError or PackageError.
 Resolve = Callable[[str, AttentionImplementation], VariantFolder]
@@ -103,10 +107,19 @@ def plan_batch(
     resolved = _Resolved(resolve, defaults)
     entries = Entries()
     problems: list[str] = []
+    images = 0
     for line in lines:
+        variants = line.variants or defaults.variants
+        images += _how_many(line, defaults) * len(variants)
+        if images > MAX_IMAGES:
+            problems.append(
+                f"{line.source}: more than {MAX_IMAGES:,} images up to here; ask for fewer seeds, or submit in parts"
+            )
+        if images > MAX_IMAGES or len(problems) >= MAX_PROBLEMS:
+            break
         try:
             seeds = _seeds(line, defaults)
-            for variant in line.variants or defaults.variants:
+            for variant in variants:
                 folder = resolved(line, variant)
                 entries.add(_recipe(line, defaults, folder), seeds, _fields(line))
         except InputError as error:
@@ -183,6 +196,13 @@ def _recipe(line: PromptLine, defaults: Defaults, folder: VariantFolder) -> Reci
         width=folder.width,
         height=folder.height,
     )
+
+
+def _how_many(line: PromptLine, defaults: Defaults) -> int:
+    """Count a line's seeds without making them."""
+    if line.seeds is not None:
+        return len(line.seeds)
+    return line.random_seeds or line.image_count or defaults.random_seeds or len(defaults.seeds)
 
 
 def _seeds(line: PromptLine, defaults: Defaults) -> Sequence[int]:

@@ -10,17 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from producer.fields import build_line
+from producer.fields import build_line, count_values
 from producer.jsonl import read_jsonl
 from producer.lines import STANDARD_INPUT, display_name, read_lines
 from producer.prompts import PromptLine
 from producer.table import read_table
 from producer.txt import read_txt
-from sdq.errors import InputError, PromptFileError, UsageError
+from producer.words import quote
+from sdq.errors import PromptFileError, UsageError
+from sdq.printable import printable
 from sdq.variants import Word
 
 #: The most prompts of one submission: bounds memory, about 1 GB at a million.
 MAX_PROMPTS = 1_000_000
+#: The most values in all lists and objects of one submission (seeds one by one, tags, meta), for the same reason.
+MAX_VALUES = 10_000_000
 
 
 class PromptFormat(Word):
@@ -69,14 +73,19 @@ def read_prompts(
         raise UsageError("standard input (-) can be read only once")
     problems: list[str] = []
     lines: list[PromptLine] = []
+    values = 0
     for path, file_format in zip(files, formats, strict=True):
         found = len(lines) + len(problems)
         for line in _read_file(path, file_format, literal, problems, stdin):
             lines.append(line)
-            if len(lines) > MAX_PROMPTS:
-                raise InputError(
-                    f"{line.source}: more than {MAX_PROMPTS:,} prompts; submit them in parts"
+            values += _values_of(line)
+            if len(lines) > MAX_PROMPTS or values > MAX_VALUES:
+                what = (
+                    f"{MAX_PROMPTS:,} prompts"
+                    if len(lines) > MAX_PROMPTS
+                    else f"{MAX_VALUES:,} seeds, tags and values of meta"
                 )
+                raise PromptFileError([f"{line.source}: more than {what}; submit them in parts"])
         if len(lines) + len(problems) == found:
             problems.append(f"{display_name(path)}:1: there is no prompt in this file")
     for number, text in enumerate(texts, 1):
@@ -102,7 +111,17 @@ def describe_source(paths: Sequence[str | Path] = (), texts: Sequence[str] = ())
         shown.append("--prompt")
     first = shown[0] if shown else "--prompt"
     names = {STANDARD_INPUT: "stdin", "--prompt": "prompt"}
-    return PromptSource(name=names.get(first) or Path(first).stem, text="\n".join(shown))
+    # A file's name may hold what no text may: line ends, escape sequences, bytes that are no UTF-8.
+    name = names.get(first) or printable(Path(first).stem)
+    return PromptSource(
+        name=name.replace("\n", "_"),
+        text="\n".join(printable(path).replace("\n", "\\n") for path in shown),
+    )
+
+
+def _values_of(line: PromptLine) -> int:
+    seeds = 0 if line.seeds is None or isinstance(line.seeds, range) else len(line.seeds)
+    return seeds + len(line.tags) + (count_values(dict(line.meta)) if line.meta else 0)
 
 
 def _read_file(
@@ -144,7 +163,7 @@ def _check_custom_ids(lines: Sequence[PromptLine]) -> None:
         earlier = first.setdefault(line.custom_id, line.source)
         if earlier is not line.source:
             problems.append(
-                f"{line.source}: custom_id {line.custom_id!r} is taken by {earlier} already"
+                f"{line.source}: custom_id {quote(line.custom_id)} is taken by {earlier} already"
             )
     if problems:
         raise PromptFileError(problems)

@@ -14,6 +14,8 @@ from producer.prompts import PromptLine
 from producer.words import quote
 
 MAX_COLUMNS = 500
+#: A quoted cell goes on over line ends, so cells with a quote at each line end would gather a file in one row.
+MAX_ROW_CHARS = 2**20
 _META = "meta."
 
 
@@ -24,14 +26,21 @@ def read_table(
 
     A header that is wrong ends reading: every row would only repeat its problem.
     """
-    reader = csv.reader((f"{text}\n" for _, text in lines), delimiter=delimiter, strict=True)
+    feed = _Feed(lines)
+    reader = csv.reader(feed, delimiter=delimiter, strict=True)
     columns: list[str] | None = None
     first_line = 1
     while True:
+        feed.row_chars = 0
         try:
             row = next(reader, None)
         except csv.Error as error:
             problems.append(f"{name}:{first_line}: not a table from here on: {error}")
+            return
+        except _RowTooLongError:
+            problems.append(
+                f"{name}:{first_line}: the row is longer than {MAX_ROW_CHARS:,} characters; close its quotes"
+            )
             return
         if row is None:
             return
@@ -53,6 +62,28 @@ def read_table(
         line = build_line(_values(columns, row), source=source, problems=problems)
         if line is not None:
             yield line
+
+
+class _RowTooLongError(Exception):
+    pass
+
+
+class _Feed:
+    """Hands lines to the csv module, no more than a row may have."""
+
+    def __init__(self, lines: Iterable[tuple[int, str]]) -> None:
+        self._lines = iter(lines)
+        self.row_chars = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        _, text = next(self._lines)
+        self.row_chars += len(text) + 1
+        if self.row_chars > MAX_ROW_CHARS + 1:  # a line may have as many
+            raise _RowTooLongError
+        return f"{text}\n"
 
 
 def _values(columns: list[str], row: list[str]) -> dict[str, object]:

@@ -25,6 +25,8 @@ _OPTION_START = re.compile(r"(?:^|(?<=\s))--(?=[A-Za-z])")
 _OPTION_NAME = re.compile(r"--([^\s=]+)(?:=|\s+|$)")
 _DOUBLE_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _SINGLE_QUOTED = re.compile(r"'([^']*)'(?=\s*$|\s+--[A-Za-z])")
+#: Of one line's options; what follows is the same mistake again, or no options at all.
+_MOST_WRONG = 5
 _ESCAPE = re.compile(r'\\(["\\])')
 
 
@@ -63,7 +65,7 @@ def split_options(line: str) -> dict[str, str]:
         values["prompt"] = prompt
     wrong: list[str] = []
     position = start.start()
-    while position < len(line):
+    while position < len(line) and len(wrong) < _MOST_WRONG:
         name, value, position = _option(line, position)
         field = field_named(name, short=True)
         if field is None:
@@ -72,9 +74,9 @@ def split_options(line: str) -> dict[str, str]:
                 + " (or use --literal if it belongs to the prompt)"
             )
         elif field in values:
-            wrong.append(f"--{name} is given twice")
+            wrong.append(f"{_shown(name)} is given twice")
         elif not value and field != "negative_prompt":
-            wrong.append(f"--{name} has no value")
+            wrong.append(f"{_shown(name)} has no value")
         else:
             values[field] = value
     if wrong:
@@ -91,11 +93,11 @@ def _option(line: str, position: int) -> tuple[str, str, int]:
     if line.startswith('"', begin):
         quoted = _DOUBLE_QUOTED.match(line, begin)
         if quoted is None:
-            raise InputError(f"the quote after --{name[:40]} is not closed")
+            raise InputError(f"the quote after {_shown(name)} is not closed")
         following = re.compile(r"\s*(?=--[A-Za-z]|$)").match(line, quoted.end())
         if following is None:
             rest = line[quoted.end() :].strip()
-            raise InputError(f"after the value of --{name[:40]} stands {quote(rest)}")
+            raise InputError(f"after the value of {_shown(name)} stands {quote(rest)}")
         return name, _ESCAPE.sub(r"\1", quoted[1]), following.end()
     single = _SINGLE_QUOTED.match(line, begin)
     if single is not None:
@@ -104,3 +106,8 @@ def _option(line: str, position: int) -> tuple[str, str, int]:
     next_option = _OPTION_START.search(line, begin)
     end = next_option.start() if next_option else len(line)
     return name, line[begin:end].strip(), end
+
+
+def _shown(name: str) -> str:
+    """Show an option of a file in a message: as it is where it is a plain word, else escaped and shortened."""
+    return f"--{name}" if re.fullmatch(r"[\w-]{1,40}", name) else quote(f"--{name}")

@@ -131,7 +131,7 @@ class ModelStore:
         )
 
     def _packages(self, model: str, attention: AttentionImplementation) -> Path | None:
-        roots = [_DEMO_ROOT] if model == DEMO else [self._models / model, Path(model).expanduser()]
+        roots = [_DEMO_ROOT] if model == DEMO else [self._models / model, _expanded(model)]
         for root in roots:
             if _holds_packages(folder := root / attention / "packages"):
                 return folder
@@ -172,6 +172,13 @@ def fingerprint(files: list[Path]) -> str:
                 stream.seek((size - _SAMPLE_BYTES) * sample // (_SAMPLES - 1))
                 digest.update(stream.read(_SAMPLE_BYTES))
     return digest.hexdigest()[:16]
+
+
+def _expanded(model: str) -> Path:
+    try:
+        return Path(model).expanduser()
+    except RuntimeError:  # ~somebody who is not a user here
+        return Path(model)
 
 
 def _holds_packages(folder: Path) -> bool:
