@@ -1,0 +1,77 @@
+"""The runtimes under one suite: the portable one; Core ML on a Mac; elsewhere coremltools over `native`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+logging.getLogger("coremltools").setLevel(logging.CRITICAL)
+pytest.importorskip("coremltools", reason="no runtime's extra is installed")
+
+import sdq  # noqa: E402
+from worker.runtimes.coreml import CoreMLRuntime  # noqa: E402
+from worker.runtimes.onnx import OnnxRuntime  # noqa: E402
+
+from . import native  # noqa: E402
+
+DEMO = Path(sdq.__file__).parent / "demo_model" / "original" / "packages"
+ON_A_MAC = sys.platform == "darwin"
+SYSTEM = "macOS 15.1 (24B83)"
+
+
+def demo_package(part: str) -> Path:
+    return next(DEMO.glob(f"*_{part}.mlpackage"))
+
+
+def inputs_for(model) -> dict[str, np.ndarray]:
+    random = np.random.RandomState(0)
+    inputs = {}
+    for name, wanted in model.expected_inputs.items():
+        array = random.randn(*wanted["shape"])
+        if name == "input_ids":
+            array = random.randint(0, 500, wanted["shape"])
+        elif name == "timestep":
+            array = np.full(wanted["shape"], 501)
+        elif name == "images":
+            array = random.rand(*wanted["shape"])
+        inputs[name] = array.astype(wanted["dtype"])
+    return inputs
+
+
+@pytest.fixture(scope="session")
+def translations(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Translations for all tests: made once, they keep the suite short."""
+    return tmp_path_factory.mktemp("translations")
+
+
+@pytest.fixture
+def coreml(tmp_path: Path, translations: Path, monkeypatch: pytest.MonkeyPatch) -> CoreMLRuntime:
+    """Core ML, its native part replaced off macOS."""
+    if not ON_A_MAC:
+        native.install(monkeypatch, translations)
+    return CoreMLRuntime(cache_dir=tmp_path / "compiled", system=SYSTEM)
+
+
+@pytest.fixture(
+    params=[
+        "onnx",
+        pytest.param(
+            "coreml", marks=pytest.mark.skipif(ON_A_MAC, reason="a Mac has the native part")
+        ),
+        pytest.param(
+            "coreml-native",
+            marks=[
+                pytest.mark.coreml,
+                pytest.mark.skipif(not ON_A_MAC, reason="needs macOS with Core ML"),
+            ],
+        ),
+    ]
+)
+def runtime(request: pytest.FixtureRequest, translations: Path):
+    if request.param == "onnx":
+        return OnnxRuntime(translations, threads=1)
+    return request.getfixturevalue("coreml")
