@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.10 python3; do \
 	>/dev/null 2>&1 && echo $$python && break; done)
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check chaos docs clean
 
 demo: $(VENV)/.drawing ## Draw examples/prompts.txt with seeds 0-3 into demo-out/
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq run examples/prompts.txt --seed-range 0-3 --batch demo
@@ -18,6 +18,9 @@ demo: $(VENV)/.drawing ## Draw examples/prompts.txt with seeds 0-3 into demo-out
 
 test: $(VENV)/.developing ## Run all tests
 	$(BIN)/python -m pytest
+
+chaos: $(VENV)/.developing ## Kill everything at random for SECONDS [600]; SEED repeats a storm
+	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/.developing ## Lint, format, types, layers
 	$(BIN)/ruff check .

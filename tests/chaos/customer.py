@@ -1,0 +1,124 @@
+"""The customer: submits batches, grown batches and the same batches again while the storm rages, and knows what was
+asked for without looking into the ledger.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from dataclasses import dataclass, field
+
+from tests.chaos.place import Place
+
+#: What makes an image one of its own: prompt, steps, seed.
+Wish = tuple[str, int, int]
+
+_SUBJECTS = ("a red house", "a tent in the snow", "the sea at night", "a lighthouse", "a blue kite")
+_MOST_SEEDS = 40
+_RETRY_AFTER_S = 0.5
+
+
+@dataclass(kw_only=True)
+class Order:
+    """A batch as it was asked for last; it only grows."""
+
+    name: str
+    steps: int
+    prompts: list[str] = field(default_factory=list)
+    seeds: int = 0
+
+    def wishes(self) -> set[Wish]:
+        """Every image that the batch asks for."""
+        return {(prompt, self.steps, seed) for prompt in self.prompts for seed in range(self.seeds)}
+
+
+class Customer:
+    """Keeps a backlog of images, so that there is always something to recover."""
+
+    def __init__(self, place: Place, dice: random.Random, *, backlog: int) -> None:
+        self.orders: list[Order] = []
+        self.submissions = 0
+        self.refusals: dict[int, int] = {}
+        self._place = place
+        self._dice = dice
+        self._backlog = backlog
+        self._process: subprocess.Popen[bytes] | None = None
+        self._submitting: Order | None = None
+        self._not_before = 0.0
+
+    def wishes(self) -> set[Wish]:
+        """Every image that was ever asked for."""
+        return {wish for order in self.orders for wish in order.wishes()}
+
+    def tend(self) -> None:
+        """Submit when there is reason to; repeat what did not get through, as cron would."""
+        if self._process is not None:
+            code = self._process.poll()
+            if code is None:
+                return
+            self._process = None
+            if code != 0:
+                self.refusals[code] = self.refusals.get(code, 0) + 1
+                self._not_before = time.monotonic() + _RETRY_AFTER_S
+            else:
+                self.submissions += 1
+                self._submitting = None
+                self._not_before = time.monotonic() + self._dice.uniform(2, 8)
+        if time.monotonic() < self._not_before:
+            return
+        if self._submitting is None:
+            if len(self.wishes()) - self._place.done() < self._backlog:
+                self._submitting = self._wish_more()
+            else:
+                self._submitting = self._dice.choice(self.orders)  # the same again
+        self._submit(self._submitting)
+
+    def settle(self) -> bool:
+        """Bring what is still open through, then say that nothing is; to be called until it does."""
+        if self._submitting is None and self._process is None:
+            return True
+        self.tend()
+        return False
+
+    def kill(self) -> bool:
+        """Kill -9 the submission that runs just now; give whether there was one."""
+        if self._process is None or self._process.poll() is not None:
+            return False
+        self._process.kill()
+        return True
+
+    def close(self) -> None:
+        """Leave no process behind."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def _wish_more(self) -> Order:
+        growing = [order for order in self.orders if order.seeds < _MOST_SEEDS]
+        if not growing or self._dice.random() < 0.4:
+            # Steps in common let two batches ask for the same image.
+            order = Order(name=f"storm-{len(self.orders)}", steps=self._dice.choice((1, 2, 4)))
+            self.orders.append(order)
+            for _ in range(self._dice.randint(2, 4)):
+                self._add_prompt(order)
+        else:
+            order = self._dice.choice(growing)
+            if self._dice.random() < 0.5:
+                self._add_prompt(order)
+        order.seeds += self._dice.randint(3, 9)
+        return order
+
+    def _add_prompt(self, order: Order) -> None:
+        prompt = f"{self._dice.choice(_SUBJECTS)} number {self._dice.randint(1, 12)}"
+        if prompt not in order.prompts:
+            order.prompts.append(prompt)
+
+    def _submit(self, order: Order) -> None:
+        file = self._place.logs / f"{order.name}.txt"
+        file.write_text("".join(f"{prompt}\n" for prompt in order.prompts))
+        seeds = f"0-{order.seeds - 1}"
+        self._process = self._place.start(
+            "submit", str(file), "--seed-range", seeds, "--steps", str(order.steps),
+            "--batch", order.name, "--quiet", log="submit.log",
+        )  # fmt: skip

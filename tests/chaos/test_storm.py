@@ -1,0 +1,20 @@
+"""The short form of the storm; the long one is ``make chaos SECONDS=600``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.report import describe, violations
+from tests.chaos.storm import Weather, rage
+
+
+@pytest.mark.timeout(240)
+def test_a_short_storm_loses_nothing_and_draws_nothing_twice(tmp_path: Path) -> None:
+    weather = Weather(seconds=25, seed=11, workers=2, every_s=1.5, longest_s=3, backlog=60, kills=8)
+    outcome = rage(tmp_path, weather)
+    assert violations(outcome) == [], describe(outcome)
+    assert outcome.kills >= 3
+    assert outcome.reckoning is not None
+    assert outcome.reckoning.rows > 20
