@@ -48,6 +48,10 @@ _IN_PIPE = 2
 
 _POLL_S = 1.0
 
+#: An engine that dies while it loads is started again, so often in all.
+_LOADS = 3
+_RELOAD_AFTER_S = 1.0
+
 DEFAULT_MAX_ATTEMPTS = 3
 
 #: So many failed images in a row are the variant's fault, not the prompts': it is paused, not burnt through.
@@ -180,23 +184,17 @@ class SliceDrawing:
 
     def _loaded_engine(self) -> Engine:
         """Give the variant's engine when it is ready, with a row of its own in the ledger."""
-        try:
-            engine = self._studio.pool.get(self._variant)
-            while engine.ready is None:
-                self._studio.beat()
-                event = engine.poll(_POLL_S)
-                if isinstance(event, LoadFailed):
-                    cause: type[SdqError] = getattr(errors, event.error, ConfigurationError)
-                    raise cause(event.message)
-                if isinstance(event, Ready):
-                    log.info("%s is in memory after %.1f s.", self._variant, event.load_ms / 1000)
-                if self._studio.stopping() and engine.ready is None:
-                    self._withdrawing = True
-                    return engine
-        except SdqError as error:
-            self._studio.pool.discard(self._variant)
-            raise VariantUnusable(self._variant, error) from error
-        if engine.pid not in self._studio.engines:
+        for loads_left in reversed(range(_LOADS)):
+            try:
+                engine = self._wait_for_engine()
+                break
+            except SdqError as error:
+                self._studio.pool.discard(self._variant)
+                if not (error.retryable and loads_left):
+                    raise VariantUnusable(self._variant, error) from error
+                log.warning("%s", error)  # killed while it loaded, for want of memory perhaps
+                self._studio.patience.pause(_RELOAD_AFTER_S)
+        if engine.ready is not None and engine.pid not in self._studio.engines:
             record = engine_record(
                 worker=self._studio.worker,
                 pid=engine.pid,
@@ -205,6 +203,22 @@ class SliceDrawing:
             )
             engine_id = self._lasting(lambda: self._ledger.register_engine(record))
             self._studio.engines[engine.pid] = KnownEngine(id=engine_id, record=record)
+        return engine
+
+    def _wait_for_engine(self) -> Engine:
+        """Give the variant's engine, loaded unless the worker was told to stop meanwhile."""
+        engine = self._studio.pool.get(self._variant)
+        while engine.ready is None:
+            self._studio.beat()
+            event = engine.poll(_POLL_S)
+            if isinstance(event, LoadFailed):
+                cause: type[SdqError] = getattr(errors, event.error, ConfigurationError)
+                raise cause(event.message)
+            if isinstance(event, Ready):
+                log.info("%s is in memory after %.1f s.", self._variant, event.load_ms / 1000)
+            if self._studio.stopping() and engine.ready is None:
+                self._withdrawing = True
+                break
         return engine
 
     def _feed(self, engine: Engine) -> None:

@@ -46,6 +46,10 @@ _RECONCILE_BUSY_S = 60.0
 _PATIENCE_WITH_OTHERS_S = 300.0
 
 
+#: When a variant whose engine died at every load is tried again; one whose model is broken never is.
+_UNUSABLE_FOR_S = 60.0
+
+
 class StopNow(BaseException):
     """The second signal: leave at once."""
 
@@ -92,6 +96,7 @@ class SliceWorker(SimpleWorker):
         self._last_variant_key: str | None = None
         self._waiting_since: dict[str, float] = {}
         self._unusable = unusable
+        self._usable_again: dict[str, float] = {}
         self._patience = Patience(stopping=self.stopping, beat=self.beat)
         self._studio = make_studio(self.name, self._patience, self.beat, self.stopping)
 
@@ -144,7 +149,9 @@ class SliceWorker(SimpleWorker):
     def _begin(self) -> None:
         self._reach_redis()
         with redis_errors():
-            self.register_birth()  # type: ignore[no-untyped-call]
+            # Begun again after Redis went away in the middle, the name is there already; nobody else has it.
+            if not self.connection.exists(self.key):
+                self.register_birth()  # type: ignore[no-untyped-call]
             self.set_state(WorkerStatus.STARTED)
 
     def _work_once(self) -> bool:
@@ -197,8 +204,10 @@ class SliceWorker(SimpleWorker):
 
     def _next_variant_key(self, waiting: dict[str, int]) -> str | None:
         """Prefer the variant in memory; leave it when its queue is empty or another has waited too long."""
-        usable = [key for key in waiting if key not in self._unusable]
         moment = time.monotonic()
+        for key in [key for key, at in self._usable_again.items() if at <= moment]:
+            del self._usable_again[key], self._unusable[key]
+        usable = [key for key in waiting if key not in self._unusable]
         self._waiting_since = {key: self._waiting_since.get(key, moment) for key in usable}
         if not usable:
             return None
@@ -244,7 +253,10 @@ class SliceWorker(SimpleWorker):
                 self._patience.until_done(lambda: self._ledger.finish_slice(slice_id))
         except VariantUnusable as unusable:
             log.error("%s cannot be drawn here: %s", unusable.variant, unusable.cause)  # noqa: TRY400
-            self._unusable[queue.name.rsplit("-", 1)[-1]] = unusable.cause
+            key = queue.name.rsplit("-", 1)[-1]
+            self._unusable[key] = unusable.cause
+            if unusable.cause.retryable:
+                self._usable_again[key] = time.monotonic() + _UNUSABLE_FOR_S
         finally:
             self._claim = None
             with contextlib.suppress(ServiceUnavailableError), redis_errors():

@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from db.values import EngineRecord, ImageRecord, Slice
+from sdq.errors import OutputError, StorageError
 from sdq.images.encode import encode_png, image_from_rgb
 from sdq.images.metadata import ImageMetadata
 from sdq.images.path import image_path
@@ -22,6 +23,7 @@ class Gallery:
         self._root = root
         self._with_metadata = with_metadata
         self._version = metadata.version("sdq")
+        self._has_saved = False
 
     def save(
         self,
@@ -35,7 +37,8 @@ class Gallery:
     ) -> ImageRecord:
         """Write the file and give the row that may be recorded now.
 
-        Raises StorageError when the disk is full or does not answer, OutputError when the folder cannot be written.
+        Raises StorageError when the disk is full or does not answer, or when the folder cannot be written any more;
+        OutputError when it never could.
         """
         pixels = drawn.pixels.tobytes()
         height, width, _ = drawn.pixels.shape
@@ -59,7 +62,14 @@ class Gallery:
         )
         encoded = time.perf_counter()
         path = image_path(piece.batch_name, piece.entry, seed)
-        stored = store_file(data, self._root / path)
+        try:
+            stored = store_file(data, self._root / path)
+        except OutputError as error:
+            if not self._has_saved:
+                raise
+            # It took files before: rights that somebody mends, a disk that comes back. Worth waiting for in the night.
+            raise StorageError(str(error)) from error
+        self._has_saved = True
         saved = time.perf_counter()
         return ImageRecord(
             recipe_id=piece.recipe_id,

@@ -12,9 +12,14 @@ from dataclasses import dataclass, field
 
 import psutil
 
+from sdq.errors import EXIT_CANNOT_CREATE, EXIT_IO_ERROR, EXIT_UNAVAILABLE
 from tests.chaos.place import Place
 
 _RESTART_AFTER_S = 0.5
+
+#: A worker that cannot begin says so and ends, and launchd starts it again; one that has begun must wait.
+_NOT_USABLE = {EXIT_UNAVAILABLE, EXIT_CANNOT_CREATE, EXIT_IO_ERROR}
+_START_S = 45.0
 
 
 @dataclass(kw_only=True)
@@ -23,29 +28,38 @@ class Berth:
 
     number: int
     process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
     ended_at: float = 0.0
     killed: bool = False
 
 
 @dataclass(kw_only=True)
 class Fleet:
-    """deserters: exit codes of workers that ended though nobody killed them; there should be none."""
+    """deserters: exit codes of workers that ended though nobody killed them; there should be none.
+
+    refusals: those of workers that said at their start that Redis, disk or folder were not usable.
+    """
 
     place: Place
     options: Sequence[str]
     berths: list[Berth]
     deserters: list[int] = field(default_factory=list)
+    refusals: list[int] = field(default_factory=list)
 
     def tend(self) -> None:
         """Start what is missing."""
         for berth in self.berths:
             if berth.process is not None and berth.process.poll() is not None:
                 if not berth.killed:
-                    self.deserters.append(berth.process.returncode)
+                    code = berth.process.returncode
+                    young = time.monotonic() - berth.started_at < _START_S
+                    refused = young and code in _NOT_USABLE
+                    (self.refusals if refused else self.deserters).append(code)
                 berth.process, berth.killed, berth.ended_at = None, False, time.monotonic()
             if berth.process is None and time.monotonic() - berth.ended_at > _RESTART_AFTER_S:
                 log = f"worker-{berth.number}.log"
                 berth.process = self.place.start("worker", *self.options, log=log)
+                berth.started_at = time.monotonic()
 
     def kill_worker(self, dice: random.Random) -> int | None:
         """Kill -9 one of the workers; give its process id."""

@@ -55,6 +55,7 @@ def describe(outcome: Outcome) -> str:
         f"{found.saved_twice} images were drawn to the end twice.",
         f"{found.swept} temporary files were swept; "
         f"{found.spare_copies} spare copies of images that two batches share.",
+        f"{len(outcome.refused_starts)} workers could not begin, said why, and were started again.",
         *(f"Skipped: {reason}." for reason in outcome.skipped),
         "",
     ]

@@ -54,6 +54,7 @@ class Outcome:
     submissions: int = 0
     refusals: dict[int, int] = field(default_factory=dict)
     deserters: list[int] = field(default_factory=list)
+    refused_starts: list[int] = field(default_factory=list)
     exit_codes: list[int] = field(default_factory=list)
     stormed_s: float = 0.0
     drained_s: float | None = None
@@ -172,3 +173,4 @@ def _calm(
     outcome.refusals = customer.refusals
     outcome.exit_codes = fleet.stop()
     outcome.deserters = fleet.deserters
+    outcome.refused_starts = fleet.refusals
