@@ -18,10 +18,13 @@ command, and nothing here needs an identity map.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Float,
     ForeignKey,
     Index,
@@ -31,6 +34,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    event,
     or_,
 )
 
@@ -129,13 +133,22 @@ slices = Table(
     UniqueConstraint("batch_id", "recipe_id", "seeds"),
 )
 # What dispatch walks, and what status adds up: both stay small however much has been finished.
-Index("ix_slices_open", slices.c.id,
-      sqlite_where=slices.c.finished_at.is_(None), postgresql_where=slices.c.finished_at.is_(None))  # fmt: skip
-_begun = and_(slices.c.finished_at.is_(None), or_(slices.c.done > 0, slices.c.failed > 0))
-Index("ix_slices_begun", slices.c.batch_id, sqlite_where=_begun, postgresql_where=_begun)
-_with_failures = slices.c.failed > 0
-Index("ix_slices_failed", slices.c.batch_id,
-      sqlite_where=_with_failures, postgresql_where=_with_failures)  # fmt: skip
+_OPEN = slices.c.finished_at.is_(None)
+_INDEXED_ONLY = {
+    Index("ix_slices_open", slices.c.id): _OPEN,
+    Index("ix_slices_begun", slices.c.batch_id): and_(
+        _OPEN, or_(slices.c.done > 0, slices.c.failed > 0)
+    ),
+    Index("ix_slices_failed", slices.c.batch_id): slices.c.failed > 0,
+}
+
+
+@event.listens_for(metadata, "before_create")
+def _index_partly(_metadata: MetaData, connection: Connection, **_options: Any) -> None:
+    """Say it in the one database's own words; both at once import both, and PostgreSQL's take 20 ms of every start."""
+    for index, condition in _INDEXED_ONLY.items():
+        index.dialect_kwargs[f"{connection.dialect.name}_where"] = condition
+
 
 # Where images were drawn: one row for each engine that was started.
 engines = Table(

@@ -21,7 +21,7 @@ _WATCH_EVERY_S = 1.0
 @settings_options
 def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -> None:
     """Show every batch, or one with its failed images: how much is done, how fast, how long still."""
-    from sdq.views.status import show_table, status_as_dict
+    from sdq.views.status import status_as_dict, status_lines
 
     with open_ledger(settings) as ledger:
         while True:
@@ -46,7 +46,10 @@ def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -
             else:
                 if watch:
                     click.clear()
-                show_table(found, failures, paused)
+                lines = status_lines(found, failures, paused)
+                if found:
+                    lines[0] = click.style(lines[0], bold=True)
+                click.echo("\n".join(lines))
             if not watch or all(status.completed_at for status in found):
                 return
             time.sleep(_WATCH_EVERY_S)
