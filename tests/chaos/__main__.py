@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -31,6 +32,7 @@ def main() -> int:
         longest_s=options.longest,
     )
     folder = options.folder or Path(tempfile.mkdtemp(prefix="sdq-storm-"))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # nothing is left mounted or running
     print(f"Seed {weather.seed}, in {folder}.", flush=True)
     outcome = rage(folder, weather, say=lambda text: print(text, flush=True))
     print(f"\n{describe(outcome)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import time
@@ -9,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import psutil
 import redis
 
 from sdq.images.path import image_path
@@ -42,6 +44,7 @@ class Reckoning:
     saved_twice: int = 0
     swept: int = 0
     spare_copies: int = 0
+    audit: str = ""
     finished_at: dict[tuple[int, int], float] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
 
@@ -52,6 +55,9 @@ def look_at_everything(place: Place, customer: Customer, fleet: Fleet) -> Reckon
     paths = _look_at_the_ledger(place, customer, found)
     _look_at_the_files(place, customer, paths, found)
     _look_at_redis(place, found)
+    _ask_for_an_audit(place, found)
+    if (servers := _redis_servers(place)) > 1:
+        found.violations.append(f"{servers} Redis servers share one folder")
     if left := _wait_for_engines(fleet):
         found.violations.append(f"{left} engine processes outlived their workers")
     saved = sum(len(_SETTLED.findall(log.read_text())) for log in place.logs.glob("worker-*.log"))
@@ -126,6 +132,28 @@ def _look_at_redis(place: Place, found: Reckoning) -> None:
         # RQ's note of an execution that died ends by itself within minutes.
         kept = sorted(name for name in names if client.ttl(name) == -1)
     _complain(found, "keys are left in Redis", kept)
+
+
+def _redis_servers(place: Place) -> int:
+    """Count the servers of the folder, those that nobody can reach any more included."""
+    socket = str(place.redis.socket)
+    count = 0
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            count += any(socket in word for word in process.cmdline())
+    return count
+
+
+def _ask_for_an_audit(place: Place, found: Reckoning) -> None:
+    """Let the product check itself; spare copies are the one thing that it may list."""
+    audit = place.start("verify", log="verify.log")
+    audit.wait(timeout=120)
+    said = (place.logs / "verify.log").read_text().splitlines()
+    found.audit = said[-1] if said else "nothing"
+    if audit.returncode != 0:
+        kinds = ("not in the ledger:", "Mend it with:")
+        if not found.spare_copies or any(not line.startswith(kinds) for line in said):
+            _complain(found, "lines of `sdq verify`", said)
 
 
 def _wait_for_engines(fleet: Fleet, deadline_s: float = 15.0) -> int:

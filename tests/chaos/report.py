@@ -56,6 +56,7 @@ def describe(outcome: Outcome) -> str:
         f"{found.swept} temporary files were swept; "
         f"{found.spare_copies} spare copies of images that two batches share.",
         f"{len(outcome.refused_starts)} workers could not begin, said why, and were started again.",
+        f"sdq verify: {found.audit}",
         *(f"Skipped: {reason}." for reason in outcome.skipped),
         "",
     ]

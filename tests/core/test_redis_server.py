@@ -173,6 +173,21 @@ def test_a_frozen_server_is_waited_for_no_longer_than_needed(server: RedisServer
     assert server.is_running()
 
 
+def test_a_frozen_server_gets_no_second_one_beside_it(server: RedisServer) -> None:
+    server.ensure_running()
+    pid = server.pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(ServiceUnavailableError, match=f"does not answer: process {pid}"):
+            server.ensure_running()
+        assert [process.pid for process in processes_of(server)] == [pid]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    server.ensure_running()
+    assert server.pid() == pid
+
+
 def test_a_long_path_gets_a_short_private_socket(tmp_path: Path, short_sockets: Path) -> None:
     server = RedisServer(long_folder(tmp_path))
     assert len(os.fsencode(server.socket)) <= 103
