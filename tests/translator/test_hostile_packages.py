@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import struct
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from coremltools.proto import Model_pb2
+from coremltools.proto import MIL_pb2, Model_pb2
 
 from sdq.errors import InputMissingError, PackageError
 from sdq.variants import ComputeUnit
@@ -70,7 +71,7 @@ def weight_value(block: Any) -> Any:
     (value,) = (
         op.attributes["val"]
         for op in block.operations
-        if len(op.attributes["val"].type.tensorType.dimensions) == 2
+        if "val" in op.attributes and len(op.attributes["val"].type.tensorType.dimensions) == 2
     )
     return value
 
@@ -130,6 +131,68 @@ def another_kind(spec: Any, _: Any) -> None:
     spec.neuralNetwork.SetInParent()
 
 
+def zero_hides_a_giant(_: Any, block: Any) -> None:
+    dimensions = weight_value(block).type.tensorType.dimensions
+    dimensions[0].constant.size, dimensions[1].constant.size = 0, 2**63
+
+
+def very_many_dimensions(_: Any, block: Any) -> None:
+    dimensions = weight_value(block).type.tensorType.dimensions
+    dimensions.extend([dimensions[0]] * 10_000)
+
+
+def name_of_escapes(_: Any, block: Any) -> None:
+    block.outputs[0] = "\x1b[2J" + "x" * 5000
+
+
+def nested_blocks(_: Any, block: Any) -> None:
+    inner = block.operations[0].blocks.add()
+    for _level in range(40):  # protobuf itself ends at a hundred messages
+        inner = inner.operations.add(type="cond").blocks.add()
+
+
+def far_too_deep(package: Path) -> None:
+    """A thousand blocks in each other's operations, where the block of `main` belongs."""
+    into_operation, into_block = (
+        _number(MIL_pb2.Operation, "blocks"),
+        _number(MIL_pb2.Block, "operations"),
+    )
+    data = b""
+    for number in (into_operation, into_block) * 1000:
+        data = _length_delimited(number, data)
+    entry = _length_delimited(1, b"CoreML5") + _length_delimited(2, data)
+    function = _length_delimited(_number(MIL_pb2.Function, "block_specializations"), entry)
+    entry = _length_delimited(1, b"main") + _length_delimited(2, function)
+    program = _length_delimited(_number(MIL_pb2.Program, "functions"), entry)
+    (package / MODEL).write_bytes(b"\x08\x06" + _length_delimited(502, program))
+
+
+def _number(message: Any, field: str) -> int:
+    return int(message.DESCRIPTOR.fields_by_name[field].number)
+
+
+def _length_delimited(number: int, data: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(data)) + data
+
+
+def _varint(value: int) -> bytes:
+    low, rest = value & 0x7F, value >> 7
+    return bytes([low]) if not rest else bytes([low | 0x80]) + _varint(rest)
+
+
+def in_place_of(file: str, make: Callable[[Path], Any]) -> Callable[[Path], None]:
+    def change(package: Path) -> None:
+        (package / file).unlink()
+        make(package / file)
+
+    return change
+
+
+def grown(file: str, size: int) -> Callable[[Path], None]:
+    """A file with a hole: no disk is used, however large it says it is."""
+    return lambda package: os.truncate(package / file, size)
+
+
 def no_function(spec: Any, _: Any) -> None:
     del spec.mlProgram.functions["main"]
 
@@ -170,10 +233,37 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "weights absolute": (in_model(set_blob_file("/etc/passwd")), "outside"),
     "undefined name": (in_model(forget_first_operation), "nothing before it gives"),
     "name given twice": (in_model(give_twice), "two operations give"),
-    "undefined output": (in_model(nothing_out), "computes its output nowhere"),
+    "undefined output": (in_model(nothing_out), "computes its output 'nowhere'"),
     "any size": (in_model(flexible), "one fixed size"),
     "another kind of model": (in_model(another_kind), "not an ML program"),
     "no function": (in_model(no_function), "no function 'main'"),
+    "zero hides a giant": (in_model(zero_hides_a_giant), "impossible shape"),
+    "very many dimensions": (in_model(very_many_dimensions), "10,002 dimensions"),
+    "a name of escapes": (in_model(name_of_escapes), r"'\x1b[2Jxxx"),
+    "nested blocks": (in_model(nested_blocks), "holds blocks of its own"),
+    "nested too deep": (far_too_deep, "truncated or damaged"),
+    "manifest of gigabytes": (grown("Manifest.json", 2**34), "where the model is"),
+    "manifest nested too deep": (
+        lambda p: (p / "Manifest.json").write_text("[" * 500_000),
+        "where the model is",
+    ),
+    "manifest with a name too long": (point_model_at("a" * 5000), "is not there"),
+    "weights with a name too long": (in_model(set_blob_file("a" * 5000)), "is not there"),
+    "model of gigabytes": (grown(MODEL, 2**34), "17,179,869,184 bytes"),
+    "manifest is a pipe": (in_place_of("Manifest.json", os.mkfifo), "no Manifest.json"),
+    "model is a pipe": (in_place_of(MODEL, os.mkfifo), "not there"),
+    "weights are a pipe": (in_place_of(WEIGHTS, os.mkfifo), "not there"),
+    "model is a folder": (in_place_of(MODEL, Path.mkdir), "not there"),
+    "weights are a folder": (in_place_of(WEIGHTS, Path.mkdir), "not there"),
+    "model links to itself": (in_place_of(MODEL, lambda p: p.symlink_to(p)), "not there"),
+    "weights link to a device": (
+        in_place_of(WEIGHTS, lambda p: p.symlink_to("/dev/zero")),
+        "not there",
+    ),
+    "model links out to what is no model": (
+        in_place_of(MODEL, lambda p: p.symlink_to("/etc/passwd")),
+        "damaged",
+    ),
 }
 
 
@@ -226,6 +316,24 @@ def test_every_unknown_use_is_named_at_once(tmp_path: Path, runtime: OnnxRuntime
 
     package = save_package(tmp_path / "odd.mlpackage", build, {"x": (2, 3)})
     with pytest.raises(PackageError, match=r"concat \(interleave.*scatter_nd \(mode div"):
+        runtime.load(package, ComputeUnit.ALL)
+
+
+def test_operations_that_contradict_themselves_are_damage(
+    tmp_path: Path, runtime: OnnxRuntime
+) -> None:
+    package = save_package(
+        tmp_path / "odd.mlpackage",
+        lambda x: mb.transpose(x=mb.concat(values=(x, x), axis=1), perm=[1, 0]),
+        {"x": (2, 3)},
+    )
+
+    def join_nothing(_: Any, block: Any) -> None:
+        (concat,) = (op for op in block.operations if op.type == "concat")
+        del concat.inputs["values"].arguments[:]
+
+    change_model(package, join_nothing)
+    with pytest.raises(PackageError, match=r"odd\.mlpackage.* is damaged \(concat 'concat_0': "):
         runtime.load(package, ComputeUnit.ALL)
 
 

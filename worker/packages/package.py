@@ -23,6 +23,10 @@ _MODEL_PATH_PREFIX = "@model_path/"
 _SAMPLES = 64
 _SAMPLE_BYTES = 1 << 16
 _AGAIN = "copy or download the package again"
+#: A manifest has about a kilobyte, Stable Diffusion's largest description some ten megabytes; reading one takes several
+#: times as much memory.
+_MAX_MANIFEST_BYTES = 2**20
+_MAX_MODEL_BYTES = 2**28
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +53,15 @@ class Package:
                 f"(on Apple's Hub pages it is under packages/, not compiled/)."
             )
         manifest = path / "Manifest.json"
-        if not manifest.is_file():
+        if not _is_file(manifest):
             raise PackageError(f"{path} is not a whole .mlpackage (no Manifest.json); {_AGAIN}.")
         model = path / "Data" / _inside(_model_path(manifest), manifest)
         _must_be_whole(model, manifest)
+        if (size := model.stat().st_size) > _MAX_MODEL_BYTES:
+            raise PackageError(
+                f"{model} has {size:,} bytes, and no network's description has more than "
+                f"{_MAX_MODEL_BYTES:,}; {_AGAIN}."
+            )
         return cls(path=path, model=model)
 
     def blob_file(self, name: str) -> Path:
@@ -94,7 +103,8 @@ class Package:
 
 def _model_path(manifest: Path) -> str:
     try:
-        document = json.loads(manifest.read_bytes())
+        with manifest.open("rb") as stream:
+            document = json.loads(stream.read(_MAX_MANIFEST_BYTES))
         entry = document["itemInfoEntries"][document["rootModelIdentifier"]]
         path = entry["path"]
     except OSError as error:
@@ -111,17 +121,29 @@ def _inside(path: str, said_by: Path) -> PurePosixPath:
     relative = PurePosixPath(path)
     if relative.is_absolute() or ".." in relative.parts or "\0" in path or not relative.parts:
         raise PackageError(
-            f"{said_by} names {path!r}, which is outside its package; do not use this package."
+            f"{said_by} names {path[:200]!r}, which is outside its package; do not use this package."
         )
     return relative
 
 
 def _must_be_whole(file: Path, named_by: Path) -> None:
-    if not file.is_file():
-        raise PackageError(f"{file}, named by {named_by.name}, is not there; {_AGAIN}.")
-    with file.open("rb") as stream:
-        start = stream.read(64)
+    if not _is_file(file):
+        shown = file if len(file.name) <= 255 else f"{file.parent}/{file.name[:20]}..."
+        raise PackageError(f"{shown}, named by {named_by.name}, is not there; {_AGAIN}.")
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(64)
+    except OSError as error:
+        raise PackageError(f"{file} cannot be read ({error.strerror}); {_AGAIN}.") from error
     if not start:
         raise PackageError(f"{file} is empty; {_AGAIN}.")
     if start.startswith(b"version https://git-lfs"):
         raise PackageError(f"{file} is only a Git LFS pointer; run `git lfs pull` in its folder.")
+
+
+def _is_file(path: Path) -> bool:
+    """Say whether it is a regular file, or a link to one: opening a FIFO would wait for ever."""
+    try:
+        return path.is_file()
+    except OSError:  # a name too long, a folder that may not be entered
+        return False

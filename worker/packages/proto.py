@@ -25,6 +25,8 @@ from worker.packages.weights import WeightFile
 
 MOST_ELEMENTS = 2**34
 """No tensor of a real network comes near (64 GiB as fp32); more is damage or malice, and would be allocated."""
+MOST_DIMENSIONS = 32
+"""What NumPy 1 can hold; MIL's own operations stop at five."""
 
 _AGAIN = "copy or download the package again"
 
@@ -92,11 +94,11 @@ class _ProgramReader:
         functions = spec.mlProgram.functions
         name = description.defaultFunctionName or "main"
         if name not in functions:
-            raise self._damaged(f"it has no function {name!r}")
+            raise self._damaged(f"it has no function {_shown(name)}")
         function = functions[name]
         block = function.block_specializations.get(function.opset)
         if block is None:
-            raise self._damaged(f"it has no block for its opset {function.opset!r}")
+            raise self._damaged(f"it has no block for its opset {_shown(function.opset)}")
         self._refuse_images(
             [*description.input, *(f for d in description.functions for f in d.input)]
         )
@@ -105,7 +107,7 @@ class _ProgramReader:
         for tensor in inputs:
             if None in tensor.shape:
                 raise PackageError(
-                    f"{self._package.model}: input {tensor.name} may have several shapes; "
+                    f"{self._package.model}: input {_shown(tensor.name)} may have several shapes; "
                     f"convert the model again for one fixed size."
                 )
         known = {tensor.name for tensor in inputs}
@@ -117,14 +119,16 @@ class _ProgramReader:
             if operation.type == "const":
                 value = operation.inputs.get("val", ())
                 if len(value) != 1 or isinstance(value[0], str) or len(operation.outputs) != 1:
-                    raise self._damaged(f"constant {operation.name!r} has no value")
+                    raise self._damaged(f"constant {_shown(operation.name)} has no value")
                 constants[operation.outputs[0].name] = value[0]
             else:
                 operations.append(operation)
         outputs = tuple(block.outputs)
         missing = [output for output in outputs if output not in known]
         if missing or not outputs:
-            raise self._damaged(f"nothing computes its output {', '.join(missing) or ''}")
+            raise self._damaged(
+                f"nothing computes its output {', '.join(map(_shown, missing[:5]))}"
+            )
         return Program(
             source=self._package.model,
             opset=function.opset,
@@ -139,18 +143,18 @@ class _ProgramReader:
             for argument in arguments:
                 if isinstance(argument, str) and argument not in known:
                     raise self._damaged(
-                        f"operation {operation.name!r} takes {argument!r}, which nothing before it gives"
+                        f"operation {_shown(operation.name)} takes {_shown(argument)}, which nothing before it gives"
                     )
         for output in operation.outputs:
             if output.name in known:
-                raise self._damaged(f"two operations give {output.name!r}")
+                raise self._damaged(f"two operations give {_shown(output.name)}")
             known.add(output.name)
 
     def _operation(self, message: Any) -> Operation:
         if message.blocks:
             raise PackageError(
-                f"{self._package.model}: operation {message.type} holds blocks of its own, which sdq does not run; "
-                f"convert the model again without loops or branches."
+                f"{self._package.model}: operation {_shown(message.type)} holds blocks of its own, which sdq does not "
+                f"run; convert the model again without loops or branches."
             )
         inputs: dict[str, tuple[Argument, ...]] = {
             key: (self._constant(value),)
@@ -176,21 +180,26 @@ class _ProgramReader:
         kind = message.WhichOneof("type")
         if kind != "tensorType":
             raise PackageError(
-                f"{self._package.model}: {name!r} is a {kind or 'value without a type'}, and sdq runs networks of "
-                f"tensors only; use a package without states or lists."
+                f"{self._package.model}: {_shown(name)} is a {kind or 'value without a type'}, and sdq runs networks "
+                f"of tensors only; use a package without states or lists."
             )
         tensor = message.tensorType
         dtype = datatypes.BY_MIL_NUMBER.get(tensor.dataType)
         if dtype is None:
             raise PackageError(
-                f"{self._package.model}: {name!r} has data type {tensor.dataType}, which this version does not read."
+                f"{self._package.model}: {_shown(name)} has data type {tensor.dataType}, which this version "
+                "does not read."
             )
+        if len(tensor.dimensions) > MOST_DIMENSIONS:
+            raise self._damaged(f"{_shown(name)} has {len(tensor.dimensions):,} dimensions")
         shape = tuple(
             d.constant.size if d.WhichOneof("dimension") == "constant" else None
             for d in tensor.dimensions
         )
-        if math.prod(size for size in shape if size is not None) > MOST_ELEMENTS:
-            raise self._damaged(f"{name!r} has the impossible shape {shape}")
+        # Each size by itself too: a product of zero hides the others from the next line, but not from NumPy.
+        sizes = [size for size in shape if size is not None]
+        if max(sizes, default=0) > MOST_ELEMENTS or math.prod(sizes) > MOST_ELEMENTS:
+            raise self._damaged(f"{_shown(name)} has the impossible shape {shape}")
         return dtype, shape
 
     def _constant(self, message: Any) -> Constant:
@@ -219,11 +228,11 @@ class _ProgramReader:
             if dtype.bits == 0 or packed.size != dtype.packed_bytes(elements):
                 raise self._damaged(f"a constant of shape {shape} holds {packed.size} bytes")
             return datatypes.unpack(packed, dtype, elements).reshape(shape)
-        values = list(getattr(message, field).values) if field else []
-        if len(values) != elements:
-            raise self._damaged(f"a constant of shape {shape} holds {len(values)} values")
+        stored = getattr(message, field).values if field else ()
+        if len(stored) != elements:
+            raise self._damaged(f"a constant of shape {shape} holds {len(stored)} values")
         try:
-            return np.array(values, dtype=dtype.numpy).reshape(shape)
+            return np.array(list(stored), dtype=dtype.numpy).reshape(shape)
         except (ValueError, TypeError, OverflowError) as error:
             raise self._damaged(f"a constant is no {dtype}: {error}") from error
 
@@ -231,6 +240,8 @@ class _ProgramReader:
         """Read a list of scalars, such as class names, as a one-dimensional constant."""
         values = [self._constant(value) for value in message.immediateValue.list.values]
         dtype = values[0].dtype if values else datatypes.STRING
+        if any(value.dtype is not dtype or value.shape not in ((), (1,)) for value in values):
+            raise self._damaged("a list holds other things than scalars of one type")
         array = np.array([value.load().item() for value in values], dtype=dtype.numpy)
         return Constant(dtype=dtype, shape=(len(values),), load=lambda: array)
 
@@ -243,8 +254,14 @@ class _ProgramReader:
         for feature in features:
             if feature.type.WhichOneof("Type") == "imageType":
                 raise PackageError(
-                    f"{self._package.model}: input {feature.name} is an image; convert the model again with tensors."
+                    f"{self._package.model}: input {_shown(feature.name)} is an image; convert the model again "
+                    "with tensors."
                 )
 
     def _damaged(self, what: str) -> PackageError:
         return PackageError(f"{self._package.model} is damaged ({what}); {_AGAIN}.")
+
+
+def _shown(name: str) -> str:
+    """Show a name that a file gives in a message: escaped, and never longer than a line."""
+    return repr(name if len(name) <= 60 else f"{name[:57]}...")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +22,8 @@ from worker.runtimes.onnx.rewrites import REWRITES
 VERSION = 3
 """Part of the key of every cached translation: raise it with any change that changes what is written."""
 
+_MOST_NAMED = 50
+
 _TRANSLATIONS = {**OPS, **FUSED}
 
 
@@ -31,7 +34,8 @@ def translate(program: Program) -> Graph:
     """
     _refuse_unknown(program)
     for rewrite in REWRITES:
-        program = rewrite(program)
+        with refusing_damage(program, rewrite.__name__):
+            program = rewrite(program)
     return _Translation(program).run()
 
 
@@ -53,10 +57,11 @@ class _Translation:
             self._values[tensor.name] = value
         for operation in self._program.operations:
             graph.scope = operation.name
-            if operation.type in compression.DECODERS:
-                self._decode(operation)
-            else:
-                self._translate(operation)
+            with refusing_damage(self._program, f"{operation.type} {operation.name[:60]!r}"):
+                if operation.type in compression.DECODERS:
+                    self._decode(operation)
+                else:
+                    self._translate(operation)
         if self._problems:
             raise _unsupported(self._program, self._problems)
         graph.scope = "outputs"
@@ -73,7 +78,7 @@ class _Translation:
         try:
             results = _TRANSLATIONS[operation.type](Call(operation, arguments), self._graph)
         except UnsupportedError as error:
-            self._problems.append(f"{operation.type} ({error}, at {operation.name!r})")
+            self._problems.append(f"{operation.type} ({error}, at {operation.name[:60]!r})")
             results = tuple(_as_value(tensor) for tensor in operation.outputs)
         if isinstance(results, Value):
             results = (results,)
@@ -135,21 +140,49 @@ class _Translation:
 
     def _damaged(self, operation: Operation, what: str) -> PackageError:
         return PackageError(
-            f"{self._program.source} is damaged ({operation.type} {operation.name!r}: {what}); "
+            f"{self._program.source} is damaged ({operation.type} {operation.name[:60]!r}: {what}); "
             f"copy or download the package again."
         )
 
 
+@contextlib.contextmanager
+def refusing_damage(program: Program, what: str) -> Iterator[None]:
+    """Refuse a package whose operations contradict themselves: an axis that is a text, an input that is missing.
+
+    Each translation takes what the format promises for granted; a file that breaks the promise ends up here, as one
+    sentence instead of a traceback.
+    """
+    try:
+        yield
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        StopIteration,
+        TypeError,
+        ValueError,
+    ) as error:
+        reason = str(error).replace("\n", " ")[:200] or type(error).__name__
+        raise PackageError(
+            f"{program.source} is damaged ({what}: {reason}); copy or download the package again."
+        ) from error
+    except MemoryError as error:
+        raise PackageError(f"{program.source} needs more memory than there is ({what}).") from error
+
+
 def _refuse_unknown(program: Program) -> None:
     types = {operation.type for operation in program.operations}
-    unknown = sorted(types - OPS.keys() - compression.DECODERS.keys())
+    unknown = sorted(
+        name if name.isprintable() and len(name) <= 60 else repr(name[:60])
+        for name in types - OPS.keys() - compression.DECODERS.keys()
+    )
     if unknown:
         raise _unsupported(program, unknown)
 
 
 def _unsupported(program: Program, problems: list[str]) -> PackageError:
     return PackageError(
-        f"{program.source} uses operations that the onnx runtime does not have: {'; '.join(problems)}. "
+        f"{program.source} uses operations that the onnx runtime does not have: {'; '.join(problems[:_MOST_NAMED])}. "
         f"Run it on a Mac with the coreml runtime, or report the names."
     )
 
