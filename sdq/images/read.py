@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import re
+import stat
 import struct
 import zlib
 from dataclasses import dataclass
@@ -23,7 +26,12 @@ MAX_RECORD_BYTES = 2**20
 #: A picture has tens of chunks; writers that split pixels finely have thousands.
 MAX_CHUNKS = 100_000
 MAX_SIDE = 16_384
+MAX_TEXT_CHARS = 20_000
+MAX_STEPS = 1000
+MAX_GUIDANCE_SCALE = 100.0
 
+# What no prompt may hold, as in prompt files: it is shown, stored in databases and hashed as UTF-8.
+_BAD_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RECIPE_TYPES: dict[str, tuple[type, ...]] = {
     "model": (str,),
@@ -58,7 +66,10 @@ def read_record(path: Path) -> FileRecord:
     record, or has one that cannot be used.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:  # noqa: PTH123
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise InputError(f"{path} is a pipe or a device, not a PNG")
             text = _record_text(file, path)
     except (FileNotFoundError, NotADirectoryError):
         raise InputMissingError(f"{path} does not exist") from None
@@ -66,7 +77,13 @@ def read_record(path: Path) -> FileRecord:
         raise InputError(f"{path} is a folder, not a PNG") from None
     except OSError as error:
         raise InputMissingError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:  # a zero byte
+        raise InputMissingError(f"no file can have the name {str(path)!r}") from None
     return _parsed(text, path)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe that nobody writes to would wait for ever
 
 
 def _record_text(file: BinaryIO, path: Path) -> bytes:
@@ -108,7 +125,7 @@ def _parsed(text: bytes, path: Path) -> FileRecord:
         return InputError(f"{path}: its sdq record cannot be used: {what}")
 
     try:
-        record = json.loads(text, parse_int=_integer, parse_constant=_constant)
+        record = json.loads(text, parse_int=_integer, parse_float=_real, parse_constant=_constant)
     except (ValueError, RecursionError):
         raise bad("it is not JSON") from None
     if not isinstance(record, dict):
@@ -124,16 +141,25 @@ def _parsed(text: bytes, path: Path) -> FileRecord:
     for name, types in _RECIPE_TYPES.items():
         if type(fields.get(name)) not in types:
             raise bad(f"its recipe's {name} is missing or of the wrong kind")
+        if isinstance(text := fields[name], str) and (
+            len(text) > MAX_TEXT_CHARS or _BAD_CHARACTER.search(text)
+        ):
+            raise bad(f"its recipe's {name} is too long or holds characters that are no text")
     try:
         check_seed(seed)
         recipe = Recipe.from_dict(fields)
     except (ValueError, OverflowError, InputError) as error:
         raise bad(str(error)[:200]) from None
     sizes = 1 <= recipe.width <= MAX_SIDE and 1 <= recipe.height <= MAX_SIDE
-    if not (sizes and recipe.num_inference_steps >= 1 and math.isfinite(recipe.guidance_scale)):
+    steps = 1 <= recipe.num_inference_steps <= MAX_STEPS
+    if not (sizes and steps and 0 <= recipe.guidance_scale <= MAX_GUIDANCE_SCALE):
         raise bad("its recipe's numbers make no sense")
+    software = record.get("software")
     return FileRecord(
-        recipe=recipe, seed=seed, software=str(record.get("software", "")), provenance=provenance
+        recipe=recipe,
+        seed=seed,
+        software=software if isinstance(software, str) and len(software) <= 200 else "",
+        provenance=provenance,
     )
 
 
@@ -141,6 +167,13 @@ def _integer(digits: str) -> int:
     if len(digits) > 30:  # the time of int() grows with the square of the digits
         raise ValueError("too many digits")
     return int(digits)
+
+
+def _real(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):  # nothing that writes strict JSON could write it again
+        raise ValueError("too large")
+    return number
 
 
 def _constant(text: str) -> float:

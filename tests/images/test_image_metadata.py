@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import struct
 import time
@@ -166,6 +167,11 @@ PNG = b"\x89PNG\r\n\x1a\n"
 END = chunk(b"IEND", b"")
 
 
+def bomb(kind: bytes, head: bytes) -> bytes:
+    """A chunk of 20 kB whose text is 20 MB."""
+    return chunk(kind, head + zlib.compress(bytes(20_000_000), 9))
+
+
 def record_with(**changes: object) -> bytes:
     record = {**json.loads(metadata().to_json()), **changes}
     return PNG + chunk(b"tEXt", b"sdq\0" + json.dumps(record).encode()) + END
@@ -205,7 +211,32 @@ RECIPE = json.loads(metadata().to_json())["recipe"]
         (record_with(recipe={**RECIPE, "width": "64"}), "width is missing or of the wrong kind"),
         (record_with(recipe={**RECIPE, "width": 0}), "make no sense"),
         (record_with(recipe={**RECIPE, "scheduler": "x"}), "not a valid Scheduler"),
-        (record_with(recipe={**RECIPE, "guidance_scale": 10**29}), None),
+        (record_with(recipe={**RECIPE, "guidance_scale": 10**29}), "make no sense"),
+        (record_with(recipe={**RECIPE, "guidance_scale": -1}), "make no sense"),
+        (record_with(recipe={**RECIPE, "num_inference_steps": 10**9}), "make no sense"),
+        (record_with(recipe={**RECIPE, "height": 2**20}), "make no sense"),
+        (
+            record_with(recipe={**RECIPE, "prompt": "half \ud83d pair"}),
+            "prompt is too long or holds",
+        ),
+        (record_with(recipe={**RECIPE, "prompt": "\x1b[2J"}), "prompt is too long or holds"),
+        (record_with(recipe={**RECIPE, "model": "a\0b"}), "model is too long or holds"),
+        (record_with(recipe={**RECIPE, "prompt": "x" * 20_001}), "prompt is too long or holds"),
+        (
+            PNG + chunk(b"tEXt", b'sdq\0{"version": 1, "provenance": {"ms": 1e999}}'),
+            "not JSON",
+        ),
+        (record_with(software={"x" * 100_000: 1}, provenance={}), None),
+        (PNG + bomb(b"zTXt", b"sdq\0\0") + END, "has no sdq record"),
+        (PNG + bomb(b"iTXt", b"sdq\0\1\0\0\0") + END, "has no sdq record"),
+        (PNG + bomb(b"iCCP", b"x\0\0") + bomb(b"IDAT", b"") + END, "has no sdq record"),
+        (
+            PNG
+            + chunk(b"IHDR", struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 16, 6, 0, 0, 1))
+            + END,
+            "no sdq record",
+        ),
+        (PNG + chunk(b"tEXt", b"Comment\0" + b"x" * 8_000_000) + record_with()[8:], None),
     ],
 )
 def test_hostile_files_are_refused_quickly(
@@ -229,3 +260,13 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         read_record(tmp_path / "gone.png")
     with pytest.raises(InputError, match="is a folder"):
         read_record(tmp_path)
+    with pytest.raises(InputMissingError, match="no file can have the name"):
+        read_record(tmp_path / "a\0b.png")
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", Path("/dev/zero")):
+        with pytest.raises(InputError, match="a pipe or a device"):
+            read_record(path)
