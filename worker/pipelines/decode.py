@@ -39,18 +39,23 @@ class VaeDecoder:
                 f"The VAE decoder takes latents of shape {shape}, but the U-Net gives "
                 f"{latents_shape}. Use packages that were converted together."
             )
-        self._model = model
+        self.model = model
 
     def decode(self, latents: Latents) -> Decoded:
         """Decode [1, 4, h / 8, w / 8]; raise BrokenImageError for NaN, infinity or a single colour."""
-        outputs = self._model(**as_expected(self._model, {"z": 1 / SCALING_FACTOR * latents}))
+        outputs = self.model(**as_expected(self.model, {"z": 1 / SCALING_FACTOR * latents}))
         raw = require_output(outputs, "image", "VAE decoder").astype(np.float32)
         require_finite(raw, "The VAE decoder")
         image = np.clip(raw / 2 + 0.5, 0, 1).transpose(0, 2, 3, 1)
         pixels = (image[0] * 255).round().astype(np.uint8)
-        if (pixels == pixels[0, 0]).all():
-            raise BrokenImageError(
-                f"The image has one colour only, RGB {tuple(int(value) for value in pixels[0, 0])}. "
-                "Try again; if it stays so, draw on another compute unit (CPU_ONLY is the safest)."
-            )
+        refuse_one_colour(pixels)
         return Decoded(image=image, pixels=pixels)
+
+
+def refuse_one_colour(pixels: NDArray[np.uint8]) -> None:
+    """Raise BrokenImageError when every pixel is the same."""
+    if (pixels == pixels[0, 0]).all():
+        raise BrokenImageError(
+            f"The image has one colour only, RGB {tuple(int(value) for value in pixels[0, 0])}. "
+            "Try again; if it stays so, draw on another compute unit (CPU_ONLY is the safest)."
+        )

@@ -52,7 +52,7 @@ class UNet:
     def __init__(self, model: LoadedModel) -> None:
         """Raise PackageError for anything but a text-to-image U-Net of batch 1 or 2."""
         require_inputs(model, "U-Net", INPUTS)
-        self._model = model
+        self.model = model
         shape = tuple(model.expected_inputs["sample"]["shape"])
         if len(shape) != 4 or shape[0] not in (1, 2) or shape[1] != LATENT_CHANNELS:
             raise PackageError(
@@ -72,14 +72,23 @@ class UNet:
         """Pixels of the image."""
         return self.latents_shape[2] * PIXELS_PER_LATENT
 
+    def refuse_guidance(self, guidance_scale: float) -> None:
+        """Raise PackageError for a guidance scale that this network cannot be used with."""
+        if self.batch == 2 and guidance_scale <= 1.0:
+            raise PackageError(
+                f"Guidance scale {guidance_scale:g} needs a U-Net of batch 1, and this one was "
+                "converted for batch 2. Ask for a guidance scale above 1, or convert the model "
+                "with --unet-batch-one."
+            )
+
     def __call__(self, sample: Array, timestep: float, hidden_states: Array) -> NDArray[np.float32]:
         """Evaluate the network once.
 
         sample: [batch, 4, h, w]. hidden_states: [batch, C, 1, 77]. Returns noise_pred float32 [batch, 4, h, w].
         """
-        outputs = self._model(
+        outputs = self.model(
             **as_expected(
-                self._model,
+                self.model,
                 {
                     "sample": sample,
                     "timestep": np.full((self.batch,), timestep, np.float32),

@@ -1,0 +1,201 @@
+"""Apple's own pipeline, `CoreMLStableDiffusionPipeline`, over any runtime: unmodified, and kept from its traps.
+
+It asks for models with `expected_inputs` and a call, a tokenizer and a scheduler; it is given ours around the runtime's
+networks, transformers' tokenizer and diffusers' scheduler. What it would do wrong (read at e12202c) and what is done
+about it:
+
+- it crashes on prompts that fill the text encoder's 77 tokens: `apple_parts.PromptTokenizer` hides the rest and counts;
+- with several defaults it draws another image than its command line: they are all given here;
+- its seeds are NumPy's and torch's global ones: both are set for each image, the latents are drawn here;
+- it evaluates chunked and batch-one U-Nets only when told to: they are looked at and it is told;
+- it paints flagged images black and drops the scores: it gets no safety checker, `safety.SafetyChecker` runs after it;
+- it has no notion of a broken image: every network's output is checked;
+- importing it sets up logging, and it shows a progress bar: both are undone.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import numpy as np
+
+from sdq.errors import ConfigurationError
+from sdq.models import VariantFolder
+from sdq.variants import ComputeUnit
+from worker.pipelines.apple_parts import PromptTokenizer, Watched, make_diffusers_scheduler
+from worker.pipelines.arrays import require_finite, require_inputs
+from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
+from worker.pipelines.decode import Decoded, refuse_one_colour
+from worker.pipelines.denoise import first_latents
+from worker.pipelines.networks import Networks
+from worker.pipelines.safety import SafetyReport
+from worker.pipelines.schedulers import SchedulerConfig
+from worker.pipelines.text import KEPT_TEXTS
+from worker.runtimes.contract import Runtime
+
+PACKAGE = "python_coreml_stable_diffusion"
+
+
+class ApplePipeline:
+    """A model variant in memory; satisfies `worker.pipelines.contract.Pipeline`."""
+
+    name = "apple"
+
+    def __init__(
+        self, networks: Networks, tokenizer: PromptTokenizer, scheduler_config: SchedulerConfig
+    ) -> None:
+        """Build Apple's pipeline around loaded networks; raise ConfigurationError where it is not installed."""
+        apple = import_apple()
+        require_inputs(networks.text_encoder, "text encoder", {"input_ids"})
+        self._networks = networks
+        self._tokenizer = tokenizer
+        self._scheduler_config = scheduler_config
+        self._text_encoder = Watched(
+            networks.text_encoder, "The text encoder", "last_hidden_state", keep=KEPT_TEXTS
+        )
+        self._unet = Watched(networks.unet.model, "The U-Net", "noise_pred")
+        self._vae_decoder = Watched(networks.vae_decoder.model, "The VAE decoder", "image")
+        self._pipe: Any = apple.CoreMLStableDiffusionPipeline(
+            text_encoder=self._text_encoder,
+            unet=self._unet,
+            vae_decoder=self._vae_decoder,
+            scheduler=None,
+            tokenizer=None,
+            controlnet=None,
+            xl=False,
+            force_zeros_for_empty_prompt=False,
+            feature_extractor=None,
+            safety_checker=None,
+        )
+        # Plain attributes: registering them, as models of a repository that could be saved, is for diffusers' own.
+        self._pipe.tokenizer = self._tokenizer
+        self._pipe.set_progress_bar_config(disable=True)
+
+    @classmethod
+    def load(
+        cls, folder: VariantFolder, runtime: Runtime, compute_unit: ComputeUnit
+    ) -> ApplePipeline:
+        """Load every part of a model variant.
+
+        Raises ConfigurationError when Apple's package is not installed, PackageError when a part is missing, damaged
+        or does not fit the others.
+        """
+        # The small things first: a missing one should not cost the minutes that a U-Net may take.
+        import_apple()
+        tokenizer = PromptTokenizer(folder.tokenizer)
+        scheduler_config = SchedulerConfig.from_file(folder.scheduler_config)
+        return cls(Networks.load(folder, runtime, compute_unit), tokenizer, scheduler_config)
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        return self._networks.unet.width
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        return self._networks.unet.height
+
+    def draw(self, request: ImageRequest, on_step: StepReport) -> DrawnImage:
+        """Draw one image; see `contract.Pipeline.draw`."""
+        import torch
+
+        unet = self._networks.unet
+        unet.refuse_guidance(request.guidance_scale)
+        guidance = request.guidance_scale > 1.0
+        batch_one = guidance and unet.batch == 1
+
+        rng = np.random.RandomState(request.seed)
+        latents = first_latents(rng, unet.latents_shape, sigma=1.0)
+        scheduler = make_diffusers_scheduler(request.scheduler, self._scheduler_config, rng)
+        if scheduler.init_noise_sigma != 1.0:
+            # What Apple's pipeline multiplies them by is float32, which only NumPy 2 lets decide the result.
+            latents = latents.astype(np.float32)
+        self._pipe.scheduler = scheduler
+        torch.manual_seed(request.seed)
+        for part in (self._text_encoder, self._unet, self._vae_decoder):
+            part.begin()
+        self._tokenizer.begin()
+
+        def after_unet(calls: int) -> None:
+            on_step(calls, len(scheduler.timesteps) * (2 if batch_one else 1))
+
+        def after_step(index: int, _: Any, latents: Any) -> None:
+            require_finite(latents, f"The {request.scheduler} scheduler after step {index + 1}")
+
+        self._unet.on_call = after_unet
+        started = time.perf_counter()
+        # NumPy would warn on standard error of what is found and reported.
+        with np.errstate(over="ignore", invalid="ignore"):
+            image, _ = self._pipe(
+                request.prompt,
+                height=self.height,
+                width=self.width,
+                num_inference_steps=request.num_inference_steps,
+                guidance_scale=request.guidance_scale,
+                negative_prompt=request.negative_prompt if guidance else None,
+                latents=latents,
+                unet_batch_one=batch_one,
+                output_type="np",
+                return_dict=False,
+                callback=after_step,
+                callback_steps=1,
+            )
+        finished = time.perf_counter()
+        # As diffusers' numpy_to_pil does.
+        decoded = Decoded(image=image, pixels=(image[0] * 255).round().astype(np.uint8))
+        refuse_one_colour(decoded.pixels)
+        report = SafetyReport(flagged=False, concept_scores={})
+        checker = self._networks.safety_checker
+        if checker is not None:
+            report = checker.check(decoded)
+        checked = time.perf_counter()
+
+        encoding_s, decoding_s = self._text_encoder.spent_s, self._vae_decoder.spent_s
+        return DrawnImage(
+            pixels=decoded.pixels,
+            truncated_tokens=self._tokenizer.truncated_tokens,
+            nsfw_flagged=None if checker is None else report.flagged,
+            concept_scores=report.concept_scores,
+            text_encode_ms=encoding_s * 1000,
+            denoise_ms=(finished - started - encoding_s - decoding_s) * 1000,
+            num_unet_calls=self._unet.calls,
+            decode_ms=decoding_s * 1000,
+            safety_ms=0.0 if checker is None else (checked - finished) * 1000,
+        )
+
+
+def is_installed() -> bool:
+    """Say whether Apple's package and what it needs can be found, without importing them."""
+    from importlib.util import find_spec
+
+    return all(find_spec(name) for name in (PACKAGE, "diffusers", "torch", "transformers"))
+
+
+def import_apple() -> Any:
+    """Import the module with Apple's pipeline; raise ConfigurationError where that is not possible.
+
+    Importing it configures Python's root logger, which is the command line's to configure.
+    """
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    logging.getLogger("coremltools").setLevel(logging.ERROR)
+    try:
+        from python_coreml_stable_diffusion import pipeline
+    except Exception as error:  # libraries that do not fit each other raise anything at import
+        raise ConfigurationError(
+            f"Apple's pipeline cannot be used ({' '.join(str(error).split())}): install it as docs/mac.md says, or "
+            "draw with --pipeline builtin."
+        ) from error
+    finally:
+        root.handlers[:], root.level = handlers, level
+    from diffusers.utils import logging as diffusers_logging
+
+    diffusers_logging.set_verbosity_error()
+    # It says what it loads, and warns at length of a missing safety checker: ours runs after it.
+    logging.getLogger(PACKAGE).setLevel(logging.ERROR)
+    for module in ("pipeline", "coreml_model"):
+        logging.getLogger(f"{PACKAGE}.{module}").setLevel(logging.ERROR)
+    return pipeline

@@ -1,0 +1,75 @@
+"""The networks of a model variant, loaded and found to belong together: what every pipeline begins with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdq.errors import PackageError
+from sdq.models import VariantFolder
+from sdq.variants import ComputeUnit
+from worker.pipelines.decode import VaeDecoder
+from worker.pipelines.safety import FeatureExtractor, SafetyChecker
+from worker.pipelines.unet import ChunkedModel, UNet
+from worker.runtimes.contract import LoadedModel, Runtime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """A model variant's networks in memory. safety_checker: where both it and its feature extractor are there."""
+
+    text_encoder: LoadedModel
+    unet: UNet
+    vae_decoder: VaeDecoder
+    safety_checker: SafetyChecker | None
+
+    @classmethod
+    def load(cls, folder: VariantFolder, runtime: Runtime, compute_unit: ComputeUnit) -> Networks:
+        """Load every part that text to image needs; the whole U-Net is preferred to its chunks.
+
+        Raises PackageError when a part is missing, damaged or does not fit the others.
+        """
+        extractor = None
+        if "safety_checker" in folder.parts and folder.feature_extractor is not None:
+            extractor = FeatureExtractor(folder.feature_extractor)
+        packages = {
+            name: _part(folder, name) for name in ("text_encoder", "vae_decoder", *_unet(folder))
+        }
+
+        def load(name: str) -> LoadedModel:
+            return runtime.load(packages[name], compute_unit)
+
+        text_encoder = load("text_encoder")
+        if "unet" in packages:
+            unet = UNet(load("unet"))
+        else:
+            unet = UNet(ChunkedModel(load("unet_chunk1"), load("unet_chunk2")))
+        vae_decoder = VaeDecoder(load("vae_decoder"), unet.latents_shape)
+        safety_checker = None
+        if extractor is not None:
+            checker = runtime.load(folder.parts["safety_checker"], compute_unit)
+            safety_checker = SafetyChecker(extractor, checker)
+        return cls(
+            text_encoder=text_encoder,
+            unet=unet,
+            vae_decoder=vae_decoder,
+            safety_checker=safety_checker,
+        )
+
+
+def _unet(folder: VariantFolder) -> tuple[str, ...]:
+    """Return the part or parts that the U-Net is in."""
+    if "unet" in folder.parts:
+        return ("unet",)
+    if "unet_chunk1" in folder.parts or "unet_chunk2" in folder.parts:
+        return ("unet_chunk1", "unet_chunk2")
+    return ("unet",)
+
+
+def _part(folder: VariantFolder, name: str) -> Path:
+    if name not in folder.parts:
+        raise PackageError(
+            f"Model {folder.model} ({folder.attention_implementation}) has no {name} package. "
+            f"It has {', '.join(sorted(folder.parts)) or 'none'}: download or convert the rest."
+        )
+    return folder.parts[name]
