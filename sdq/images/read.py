@@ -66,7 +66,7 @@ def read_record(path: Path) -> FileRecord:
     record, or has one that cannot be used.
     """
     try:
-        with open(path, "rb", opener=_open_at_once) as file:  # noqa: PTH123
+        with open(path, "rb", opener=_open_at_once) as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
                 raise InputError(f"{path} is a pipe or a device, not a PNG")
