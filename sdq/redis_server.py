@@ -123,19 +123,29 @@ class RedisServer:
         A server that is stopped or stuck on its disk does not answer, and a second one beside it would write into the
         same file.
         """
-        with (self.folder / "server.lock").open("w") as file:
+        with (self.folder / "server.lock").open("a+") as file:
             deadline = time.monotonic() + _SILENCE_S
+            ended = False
             while True:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
-                    if time.monotonic() > deadline:
+                    file.seek(0)
+                    holder = file.read().strip()
+                    left_s = deadline - time.monotonic()
+                    if left_s < _SILENCE_S / 2 and not self.socket.exists() and not ended:
+                        # Its socket was tidied away, as systems do in /tmp: nobody can ever reach it again.
+                        ended = True
+                        with contextlib.suppress(ValueError, ProcessLookupError):
+                            os.kill(int(holder), signal.SIGTERM)
+                    if left_s < 0:
                         raise ServiceUnavailableError(
-                            f"The embedded Redis is there and does not answer: process {self.pid()}. "
+                            f"The embedded Redis is there and does not answer: process {holder}. "
                             "If it stays so, end that process."
                         ) from None
                     time.sleep(0.05)
+            file.truncate(0)
             yield file.fileno()
 
     def _start(self, held: int) -> None:
@@ -167,6 +177,7 @@ class RedisServer:
             pass_fds=[held],
             start_new_session=True,  # a Ctrl-C in this terminal is not meant for it
         )
+        os.write(held, str(process.pid).encode())  # the file belongs to that process from now on
         deadline = time.monotonic() + _START_DEADLINE_S
         while not self.is_running():
             if process.poll() is not None or time.monotonic() > deadline:

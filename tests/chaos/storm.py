@@ -138,11 +138,14 @@ def _strike(
 ) -> None:
     under_way = {trouble.name for _, trouble, _ in lasting}
     possible = [kind for kind in kinds if not (kind.alone and kind.name in under_way)]
-    trouble = dice.choices(possible, weights=[kind.rate for kind in possible])[0]
-    at = time.time()
-    struck = trouble.strike()
-    if struck is None:
-        return
+    struck = None
+    while struck is None:  # it may have chosen a submission when none runs
+        if not possible:
+            return
+        trouble = dice.choices(possible, weights=[kind.rate for kind in possible])[0]
+        possible.remove(trouble)
+        at = time.time()
+        struck = trouble.strike()
     outcome.strikes.append(
         Strike(name=trouble.name, is_kill=trouble.is_kill, at=at, in_hand=struck.in_hand)
     )

@@ -188,6 +188,19 @@ def test_a_frozen_server_gets_no_second_one_beside_it(server: RedisServer) -> No
     assert server.pid() == pid
 
 
+def test_a_server_whose_socket_was_tidied_away_is_replaced(server: RedisServer) -> None:
+    server.ensure_running()
+    with redis.Redis.from_url(server.url) as client:
+        client.set("kept", "yes")
+    first = server.pid()
+    server.socket.unlink()
+    server.ensure_running()
+    assert server.pid() != first
+    assert len(processes_of(server)) == 1
+    with redis.Redis.from_url(server.url) as client:
+        assert client.get("kept") == b"yes"
+
+
 def test_a_long_path_gets_a_short_private_socket(tmp_path: Path, short_sockets: Path) -> None:
     server = RedisServer(long_folder(tmp_path))
     assert len(os.fsencode(server.socket)) <= 103
