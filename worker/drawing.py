@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from sdq.errors import (
 )
 from sdq.variants import Variant
 from worker.engine.handle import Engine
-from worker.engine.messages import Drawn, Failed, LoadFailed, Ready, Withdrawn
+from worker.engine.messages import Drawn, Failed, LoadFailed, Loading, Ready, Withdrawn
 from worker.engine.pool import EnginePool
 from worker.patience import Patience
 from worker.pipelines.contract import DrawnImage, ImageRequest
@@ -47,6 +48,10 @@ Result = TypeVar("Result")
 _IN_PIPE = 2
 
 _POLL_S = 1.0
+
+#: Loading takes a moment once a model has been made ready, and is worth a word beyond that.
+_SAY_LOADING_AFTER_S = 10.0
+_SAY_LOADING_EVERY_S = 60.0
 
 #: An engine that dies while it loads is started again, so often in all.
 _LOADS = 3
@@ -208,9 +213,23 @@ class SliceDrawing:
     def _wait_for_engine(self) -> Engine:
         """Give the variant's engine, loaded unless the worker was told to stop meanwhile."""
         engine = self._studio.pool.get(self._variant)
+        package, since = "", time.monotonic()
+        say_at = since + _SAY_LOADING_AFTER_S
         while engine.ready is None:
             self._studio.beat()
             event = engine.poll(_POLL_S)
+            if isinstance(event, Loading):
+                package, since = event.package, time.monotonic()
+                say_at = since + _SAY_LOADING_AFTER_S
+            elif (now := time.monotonic()) >= say_at:
+                say_at = now + _SAY_LOADING_EVERY_S
+                log.warning(
+                    "Still loading %s of %s after %.0f s. The first time a model is made ready for this machine, which "
+                    "may take minutes.",
+                    package or "the libraries",
+                    self._variant,
+                    now - since,
+                )
             if isinstance(event, LoadFailed):
                 cause: type[SdqError] = getattr(errors, event.error, ConfigurationError)
                 raise cause(event.message)

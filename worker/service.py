@@ -18,6 +18,7 @@ from worker.engine.messages import Launch
 from worker.engine.pool import DEFAULT_MAX_PINNED, EnginePool
 from worker.loop import SliceWorker
 from worker.patience import Patience
+from worker.pipelines.choice import PipelineChoice
 from worker.saving import Gallery
 
 
@@ -30,6 +31,7 @@ class WorkerOptions:
     deadlines: Deadlines = field(default_factory=Deadlines)
     threads: int | None = None
     with_metadata: bool = True
+    pipeline: PipelineChoice = PipelineChoice.AUTO
 
 
 def run_worker(
@@ -62,6 +64,7 @@ def run_worker(
             compute_unit=variant.compute_unit,
             cache=settings.cache,
             threads=options.threads,
+            pipeline=options.pipeline,
         )
         return Engine(launch, options.deadlines)
 

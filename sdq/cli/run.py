@@ -15,6 +15,13 @@ from sdq.settings import Settings
 @click.command("run")
 @submission_options
 @click.option(
+    "--pipeline",
+    type=click.Choice(["auto", "builtin", "apple"]),
+    default="auto",
+    show_default=True,
+    help="What draws; auto is Apple's own pipeline on a Mac where it is installed.",
+)
+@click.option(
     "--threads", type=click.IntRange(1), help="Threads of the portable runtime [one per core]."
 )
 @click.option(
@@ -23,7 +30,12 @@ from sdq.settings import Settings
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @settings_options
 def command(
-    settings: Settings, threads: int | None, metadata: bool, quiet: bool, **options: Any
+    settings: Settings,
+    pipeline: str,
+    threads: int | None,
+    metadata: bool,
+    quiet: bool,
+    **options: Any,
 ) -> int:
     """Submit, draw and show progress until the batch is done, in one command.
 
@@ -32,6 +44,7 @@ def command(
     from sdq.cli.submission import describe_submission, plan_from_options, submit_plan
     from sdq.views.progress import BatchProgress
     from worker.loop import StopNow
+    from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, run_worker
 
     log_to_stderr(quiet=True)
@@ -52,7 +65,11 @@ def command(
                     settings,
                     ledger,
                     queues,
-                    WorkerOptions(threads=threads, with_metadata=metadata),
+                    WorkerOptions(
+                        threads=threads,
+                        with_metadata=metadata,
+                        pipeline=PipelineChoice(pipeline),
+                    ),
                     finished=finished,
                     on_settled=progress.on_settled,
                     unusable=unusable,

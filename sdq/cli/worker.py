@@ -31,6 +31,13 @@ log = logging.getLogger(__name__)
     help="How often an image is tried before it is given up.",
 )
 @click.option(
+    "--pipeline",
+    type=click.Choice(["auto", "builtin", "apple"]),
+    default="auto",
+    show_default=True,
+    help="What draws; auto is Apple's own pipeline on a Mac where it is installed.",
+)
+@click.option(
     "--threads", type=click.IntRange(1), help="Threads of the portable runtime [one per core]."
 )
 @click.option(
@@ -54,7 +61,7 @@ log = logging.getLogger(__name__)
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say only what goes wrong.")
 @settings_options
-def command(settings: Settings, burst: bool, max_pinned: int, max_attempts: int, threads: int | None,
+def command(settings: Settings, burst: bool, max_pinned: int, max_attempts: int, pipeline: str, threads: int | None,
             load_deadline: float, step_deadline: float, metadata: bool, quiet: bool) -> int:  # fmt: skip
     """Draw what is queued, one image after the other, with the models pinned in memory.
 
@@ -68,6 +75,7 @@ def command(settings: Settings, burst: bool, max_pinned: int, max_attempts: int,
     from sdq.queues import Queues, connect
     from worker.engine.handle import Deadlines
     from worker.loop import StopNow
+    from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, run_worker
 
     log_to_stderr(quiet=quiet)
@@ -92,6 +100,7 @@ def command(settings: Settings, burst: bool, max_pinned: int, max_attempts: int,
             max_pinned=max_pinned,
             max_attempts=max_attempts,
             threads=threads,
+            pipeline=PipelineChoice(pipeline),
             deadlines=Deadlines(load_s=load_deadline, step_s=step_deadline),
             with_metadata=metadata,
         )

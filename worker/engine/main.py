@@ -11,23 +11,28 @@ import socket
 import sys
 import time
 from collections import deque
+from pathlib import Path
 
 from sdq.errors import SdqError
 from sdq.models import weight_compression
+from sdq.variants import ComputeUnit
 from worker.engine.messages import (
     Draw,
     Drawn,
     Failed,
     Launch,
     LoadFailed,
+    Loading,
     Ready,
     Stepped,
     Withdraw,
     Withdrawn,
 )
 from worker.engine.pipe import Pipe
+from worker.pipelines.choice import library_versions, load_pipeline
 from worker.pipelines.contract import Pipeline
 from worker.runtimes.choice import choose_runtime
+from worker.runtimes.contract import LoadedModel, Runtime
 
 #: A fast model's steps need not each wake the worker.
 _REPORT_EVERY_S = 0.25
@@ -49,12 +54,12 @@ def main() -> None:
 
 
 def _load(pipe: Pipe, launch: Launch) -> Pipeline | None:
-    from worker.pipelines.builtin import BuiltinPipeline
-
     started = time.perf_counter()
     try:
         runtime = choose_runtime(cache=launch.cache, threads=launch.threads)
-        pipeline = BuiltinPipeline.load(launch.folder, runtime, launch.compute_unit)
+        pipeline = load_pipeline(
+            launch.pipeline, launch.folder, _Reporting(runtime, pipe), launch.compute_unit
+        )
     except (SdqError, MemoryError, OSError) as error:
         pipe.send(LoadFailed(error=type(error).__name__, message=str(error)))
         return None
@@ -64,11 +69,28 @@ def _load(pipe: Pipe, launch: Launch) -> Pipeline | None:
             pipeline=pipeline.name,
             runtime=runtime.name,
             precision=weight_compression(unet),
-            versions=dict(runtime.versions),
+            versions={**library_versions(pipeline.name), **runtime.versions},
             load_ms=(time.perf_counter() - started) * 1000,
         )
     )
     return pipeline
+
+
+class _Reporting:
+    """A runtime that tells the worker of each network before it loads it.
+
+    The load deadline then holds for one network at a time: Core ML's first compile of a U-Net takes minutes.
+    """
+
+    def __init__(self, runtime: Runtime, pipe: Pipe) -> None:
+        self.name, self.versions = runtime.name, runtime.versions
+        self._runtime = runtime
+        self._pipe = pipe
+
+    def load(self, package: Path, compute_unit: ComputeUnit) -> LoadedModel:
+        """Load one package; see `worker.runtimes.contract.Runtime`."""
+        self._pipe.send(Loading(package=package.name))
+        return self._runtime.load(package, compute_unit)
 
 
 def _serve(pipe: Pipe, pipeline: Pipeline) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sdq.models import VariantFolder
 from sdq.variants import ComputeUnit
+from worker.pipelines.choice import PipelineChoice
 from worker.pipelines.contract import DrawnImage, ImageRequest
 
 
@@ -19,6 +20,7 @@ class Launch:
     compute_unit: ComputeUnit
     cache: Path
     threads: int | None
+    pipeline: PipelineChoice = PipelineChoice.AUTO
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +34,13 @@ class Draw:
 @dataclass(frozen=True, kw_only=True)
 class Withdraw:
     """Worker to engine: forget every request that has not begun."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """Engine to worker: a sign of life before each network; package: the name of its file."""
+
+    package: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,5 +96,5 @@ class Withdrawn:
     numbers: tuple[int, ...]
 
 
-Event = Ready | LoadFailed | Stepped | Drawn | Failed | Withdrawn
+Event = Loading | Ready | LoadFailed | Stepped | Drawn | Failed | Withdrawn
 Order = Draw | Withdraw

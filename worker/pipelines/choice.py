@@ -1,0 +1,73 @@
+"""Which pipeline draws: Apple's on a Mac where it is installed, else the built-in one, unless the user says."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import sys
+
+from sdq.errors import ConfigurationError
+from sdq.models import VariantFolder
+from sdq.variants import ComputeUnit, Word
+from worker.pipelines.contract import Pipeline
+from worker.runtimes.contract import Runtime
+
+log = logging.getLogger(__name__)
+
+#: What decides an image beside the runtime, by distribution name.
+_LIBRARIES = {
+    "builtin": ("numpy", "tokenizers"),
+    "apple": ("python_coreml_stable_diffusion", "diffusers", "transformers", "torch", "numpy"),
+}
+
+
+class PipelineChoice(Word):
+    """What `--pipeline` takes."""
+
+    AUTO = "auto"
+    BUILTIN = "builtin"
+    APPLE = "apple"
+
+
+def load_pipeline(
+    choice: PipelineChoice, folder: VariantFolder, runtime: Runtime, compute_unit: ComputeUnit
+) -> Pipeline:
+    """Load a model variant into the chosen pipeline.
+
+    Apple's runs on any system when it is asked for by name. Raises ConfigurationError when it is and cannot be
+    imported; chosen automatically, it then makes way for the built-in one, with a warning.
+    """
+    from worker.pipelines.builtin import BuiltinPipeline
+
+    if choice is PipelineChoice.BUILTIN or (
+        choice is PipelineChoice.AUTO and not _is_apples_natural_choice()
+    ):
+        return BuiltinPipeline.load(folder, runtime, compute_unit)
+
+    from worker.pipelines.apple import ApplePipeline, import_apple
+
+    try:
+        import_apple()
+    except ConfigurationError as error:
+        if choice is PipelineChoice.APPLE:
+            raise
+        log.warning("%s Drawing with the built-in pipeline.", error)
+        return BuiltinPipeline.load(folder, runtime, compute_unit)
+    return ApplePipeline.load(folder, runtime, compute_unit)
+
+
+def library_versions(pipeline: str) -> dict[str, str]:
+    """Return the versions of the libraries that a pipeline, by its name, computes with."""
+    found = {}
+    for name in _LIBRARIES.get(pipeline, ()):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # put on the path, not installed
+            found[name] = "unknown"
+    return found
+
+
+def _is_apples_natural_choice() -> bool:
+    from worker.pipelines.apple import is_installed
+
+    return sys.platform == "darwin" and is_installed()
