@@ -11,6 +11,7 @@ no worker of ours ever imports: a hostile Redis can waste time, not run code.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ from rq import Queue
 from rq.defaults import RQ_KEY_PREFIX
 from rq.job import Job
 from rq.serializers import JSONSerializer
-from rq.utils import as_text
 
 from sdq.errors import ConfigurationError, ServiceUnavailableError, TryAgainError
 from sdq.job_hashes import SliceJobs
@@ -135,7 +135,9 @@ class Queues:
     def slice_id(self, job_id: str) -> int | None:
         """Give back the slice that a job id names, None for a foreign one."""
         number = job_id.removeprefix(self._prefix)
-        return int(number) if job_id.startswith(self._prefix) and number.isdecimal() else None
+        # No more digits than a database's integer has: what is longer is not ours, and int() of very many never ends.
+        named = job_id.startswith(self._prefix) and re.fullmatch("[1-9][0-9]{0,17}", number)
+        return int(number) if named else None
 
     def enqueue(self, variant_key: str, slice_ids: Iterable[int], *, at_front: bool = False) -> int:
         """Queue slices of one variant; return how many."""
@@ -225,7 +227,8 @@ class Queues:
 
     def _variant_keys(self) -> list[str]:
         prefix = f"{RQ_KEY_PREFIX}:queue:{self._prefix}"
-        names = map(as_text, self.connection.smembers(Queue.redis_queues_keys))
+        members: Iterable[Any] = self.connection.smembers(Queue.redis_queues_keys)
+        names = (name.decode(errors="replace") for name in members)  # others' may be any bytes
         return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
     def _slice_ids(self, job_ids: Iterable[bytes]) -> list[int]:

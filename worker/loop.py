@@ -19,7 +19,6 @@ from datetime import datetime, timezone
 from types import FrameType
 
 from rq import Queue
-from rq.exceptions import DeserializationError
 from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
@@ -31,7 +30,8 @@ from db.ledger import Ledger
 from db.values import BatchState
 from sdq.dispatch import reconcile
 from sdq.errors import SdqError, ServiceUnavailableError, TryAgainError
-from sdq.queues import DRAW_SLICE, HEARTBEAT_TTL_S, Queues, redis_errors
+from sdq.queues import HEARTBEAT_TTL_S, Queues, redis_errors
+from worker.arrivals import Arrival, pop, refuse
 from worker.drawing import Outcome, SliceDrawing, Studio, VariantUnusable
 from worker.patience import GaveUp, Patience
 
@@ -164,12 +164,12 @@ class SliceWorker(SimpleWorker):
         if taken is None:
             self._idle()
             return False
-        job, queue = taken
+        arrival, queue = taken
+        job, slice_id = arrival.job, arrival.slice_id
+        if job is None or slice_id is None:
+            self._refuse(arrival, queue)
+            return True
         with redis_errors():
-            slice_id = self._slice_id(job)
-            if slice_id is None:
-                self._refuse(job, queue)
-                return True
             execution = self.prepare_execution(job)
             self.prepare_job_execution(job, remove_from_intermediate_queue=True)
         self._draw(job, queue, execution, slice_id)
@@ -189,18 +189,17 @@ class SliceWorker(SimpleWorker):
             if found.resumed:
                 log.warning("Took over %d slice(s) of a worker that died.", found.resumed)
 
-    def _take(self) -> tuple[Job, Queue] | None:
+    def _take(self) -> tuple[Arrival, Queue] | None:
         key = self._next_variant_key(self.sdq_queues.waiting())
         if key is None:
             return None
         queue = self.sdq_queues.queue(key)
-        taken: tuple[Job, Queue] | None = self.queue_class.dequeue_any(
-            [queue], None, connection=self.connection, serializer=JSONSerializer
-        )
-        if taken:
-            self._last_variant_key = key
-            self._waiting_since.pop(key, None)
-        return taken
+        arrival = pop(self.sdq_queues, queue)
+        if arrival is None:
+            return None
+        self._last_variant_key = key
+        self._waiting_since.pop(key, None)
+        return arrival, queue
 
     def _next_variant_key(self, waiting: dict[str, int]) -> str | None:
         """Prefer the variant in memory; leave it when its queue is empty or another has waited too long."""
@@ -219,21 +218,10 @@ class SliceWorker(SimpleWorker):
         pinned = [key for key in usable if self._studio.pool.holds(key)]
         return pinned[0] if pinned else longest
 
-    def _slice_id(self, job: Job) -> int | None:
-        """Give the slice that a job means, None unless it is exactly what `sdq.queues` writes."""
-        try:
-            genuine = job.func_name == DRAW_SLICE and list(job.args) == [
-                self.sdq_queues.slice_id(job.id)
-            ]
-        except (DeserializationError, ValueError, TypeError, AttributeError):
-            return None
-        return self.sdq_queues.slice_id(job.id) if genuine else None
-
-    def _refuse(self, job: Job, queue: Queue) -> None:
-        log.error("Refused job %s in queue %s: it is not one of sdq's.", job.id, queue.name)
-        self.connection.lrem(queue.intermediate_queue_key, 0, job.id)
-        job.set_status(JobStatus.FAILED)
-        queue.failed_job_registry.add(job, ttl=7 * 24 * 3600, exc_string="refused: not sdq's")
+    def _refuse(self, arrival: Arrival, queue: Queue) -> None:
+        log.error("Refused job %s in queue %s: it is not one of sdq's.", arrival, queue.name)
+        with redis_errors():
+            refuse(self.sdq_queues, queue, arrival)
         self.failed_job_count += 1
 
     def _draw(self, job: Job, queue: Queue, execution: Execution, slice_id: int) -> None:
