@@ -22,6 +22,10 @@ def reference() -> str:
         assert command is not None
         context = click.Context(command, info_name=name, parent=group)
         parts.append(_section(f"sdq {name}", command.get_help(context)))
+        if isinstance(command, click.Group):
+            for inner_name, inner in command.commands.items():
+                inner_context = click.Context(inner, info_name=inner_name, parent=context)
+                parts.append(_section(f"sdq {name} {inner_name}", inner.get_help(inner_context)))
     return "\n".join(parts)
 
 

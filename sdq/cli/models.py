@@ -1,28 +1,265 @@
-"""`sdq models`: what can be drawn with."""
+"""`sdq models`: what can be drawn with; fetching, checking and removing models."""
 
 from __future__ import annotations
+
+import json
+from dataclasses import asdict
 
 import click
 
 from sdq.cli.options import settings_options
-from sdq.errors import SdqError
+from sdq.errors import InputError, InputMissingError, StorageError
 from sdq.settings import Settings
+from sdq.variants import AttentionImplementation
 
 
-@click.command("models")
+class _ListByDefault(click.Group):
+    """`sdq models --json` is `sdq models list --json`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in {"-h", "--help"}):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("models", cls=_ListByDefault)
+def command() -> None:
+    """List, fetch, check and remove models. Without a command: list."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
 @settings_options
-def command(settings: Settings) -> None:
-    """List the models here, with their variants and picture sizes."""
-    from sdq.models import ModelStore
+def list_command(settings: Settings, as_json: bool) -> None:
+    """List the models here: what each is, as its own files say."""
+    from sdq.models.folder import ModelStore
+    from sdq.models.inventory import inventory
+
+    models = list(inventory(ModelStore(settings.models)))
+    if as_json:
+        click.echo(json.dumps([asdict(model) for model in models], indent=2, default=str))
+        return
+    rows = [("MODEL", "VARIANT", "KIND", "SIZE", "PICTURE", "WEIGHTS", "UNET", "BATCH", "SOURCE")]
+    for model in models:
+        size = f"{model.size_bytes / 1e6:,.1f} MB"
+        start = (model.name, str(model.attention_implementation), model.kind, size)
+        if model.problem:
+            rows.append((*start, f"unusable: {model.problem}", "", "", "", ""))
+            continue
+        rows.append(
+            (
+                *start,
+                f"{model.width}x{model.height}",
+                str(model.precision),
+                str(model.unet),
+                str(model.unet_batch),
+                model.source or "",
+            )
+        )
+    # A sentence about an unusable model must not widen its column for all others.
+    widths = [
+        max(len(cell) for cell in column if len(cell) < 60) for column in zip(*rows, strict=True)
+    ]
+    for row in rows:
+        click.echo("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
+    for model in models:
+        said = str(model.attention_implementation)
+        if model.attention_found and not said.startswith(model.attention_found):
+            click.echo(
+                f"{model.folder} is named {said}, but its U-Net is {model.attention_found}.",
+                err=True,
+            )
+
+
+@command.command("pull")
+@click.argument("repository", metavar="OWNER/NAME")
+@click.option(
+    "--variant",
+    metavar="NAMES",
+    help="original, split_einsum, split_einsum_v2; several with commas [original, else what there is].",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["packages", "compiled"]),
+    default="packages",
+    show_default=True,
+    help="Compiled models run on Macs only.",
+)
+@click.option("--revision", metavar="REV", help="Branch, tag or commit [main].")
+@click.option(
+    "--base", metavar="OWNER/NAME", help="Where tokenizer and scheduler are [known for Apple's]."
+)
+@click.option("--name", metavar="NAME", help="The model's name here [the repository's].")
+@click.option(
+    "--all-parts",
+    is_flag=True,
+    help="Also VAE encoder and U-Net chunks, which drawing does not need.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@settings_options
+def pull_command(
+    settings: Settings,
+    repository: str,
+    variant: str | None,
+    kind: str,
+    revision: str | None,
+    base: str | None,
+    name: str | None,
+    all_parts: bool,
+    quiet: bool,
+) -> None:
+    """Fetch a model's packages from the Hugging Face Hub.
+
+    Goes on where an interrupted pull ended, checks every file's hash, and fetches nothing that drawing does not need.
+    Tokens, mirrors and offline mode are huggingface_hub's own: `hf auth login`, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.
+    """
+    from sdq.models import hub
+    from sdq.models.pull import Request, pull
+
+    if name is not None and (not name or name.startswith(".") or "/" in name):
+        raise InputError(f"--name {name!r} is no folder's name.")
+    if quiet:
+        hub.hide_progress()
+    request = Request(
+        repository=repository,
+        variants=_variants(variant),
+        kind=kind,
+        revision=revision,
+        base=base,
+        name=name,
+        all_parts=all_parts,
+    )
+    say = (lambda _: None) if quiet else (lambda text: click.echo(text, err=True))
+    for pulled in pull(request, settings.models, say):
+        state = "pulled" if pulled.fresh else "already here, every file checked"
+        click.echo(
+            f"{pulled.name} {pulled.attention_implementation}: {state}, "
+            f"{pulled.size_bytes / 1e6:,.1f} MB in {pulled.folder}"
+        )
+
+
+@command.command("verify")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@settings_options
+def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
+    """Read every file of pulled models and compare it with the hash from the Hub."""
+    from sdq.models.folder import ModelStore
+    from sdq.models.record import differences, read_record
 
     store = ModelStore(settings.models)
-    for name in store.names():
-        for attention in store.attention_implementations(name):
-            try:
-                folder = store.find(name, attention)
-            except SdqError as error:
-                click.echo(f"{name}\t{attention}\tunusable: {error}")
-            else:
+    broken = []
+    for name in names or store.names():
+        variants = store.attention_implementations(name)
+        if not variants:
+            raise InputMissingError(f"There is no model {name!r} here: `sdq models list`.")
+        for attention in variants:
+            folder = store.folder_of(name, attention)
+            record = read_record(folder) if folder else None
+            if folder is None or record is None:
+                store.find(name, attention)
                 click.echo(
-                    f"{name}\t{attention}\t{folder.width}x{folder.height}\t{folder.revision}"
+                    f"{name} {attention}: complete; not pulled, so there are no hashes to compare with"
                 )
+                continue
+            problems = list(differences(folder, record))
+            for problem in problems:
+                click.echo(f"{name} {attention}: {problem}")
+            if problems:
+                broken.append(
+                    f"sdq models pull {record.repository} --variant {attention} --name {name}"
+                )
+            else:
+                click.echo(f"{name} {attention}: {len(record.files)} files as on the Hub")
+    if broken:
+        raise StorageError(f"Files are damaged. To mend: {'; '.join(broken)}")
+
+
+@command.command("remove")
+@click.argument("name")
+@click.option("--variant", metavar="NAMES", help="Only these [all].")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@settings_options
+def remove_command(settings: Settings, name: str, variant: str | None, yes: bool) -> None:
+    """Delete a model from the models folder. Images and their records stay; of a linked model only the links go."""
+    from sdq.models.keep import own_folders, remove_folder
+
+    folders = own_folders(settings.models, name, _variants(variant))
+    for folder in folders:
+        click.echo(f"remove {folder}", err=True)
+    if not yes:
+        click.confirm("Delete?", abort=True, err=True)
+    for folder in folders:
+        remove_folder(folder)
+        click.echo(f"removed {folder}")
+
+
+@command.command("add")
+@click.argument("path", type=click.Path())
+@click.option("--name", metavar="NAME", help="The model's name here [from the folder].")
+@click.option("--variant", metavar="NAME", help="Its attention [read from the U-Net].")
+@click.option(
+    "--base",
+    metavar="OWNER/NAME",
+    help="Where to fetch tokenizer and scheduler, if they are not beside it.",
+)
+@click.option("--copy", is_flag=True, help="Copy the packages instead of linking to them.")
+@settings_options
+def add_command(
+    settings: Settings,
+    path: str,
+    name: str | None,
+    variant: str | None,
+    base: str | None,
+    copy: bool,
+) -> None:
+    """Make packages that are already on this disk a model of their own, by links to where they lie."""
+    from pathlib import Path
+
+    from sdq.models.keep import add
+
+    variants = _variants(variant)
+    for folder in add(
+        Path(path).expanduser().absolute(),
+        settings.models,
+        name=name,
+        attention=variants[0] if variants else None,
+        base=base,
+        copy=copy,
+    ):
+        click.echo(f"added {folder}")
+
+
+@command.command("convert")
+@click.argument("model", metavar="OWNER/NAME|DIR")
+@click.option(
+    "--variant",
+    metavar="NAME",
+    default="original",
+    show_default=True,
+    help="Attention of the U-Net.",
+)
+@click.option(
+    "--bits", type=click.Choice(["2", "4", "6", "8"]), help="Palettize the weights to so many bits."
+)
+@click.option("--name", metavar="NAME", help="The model's name here [from MODEL].")
+@settings_options
+def convert_command(
+    settings: Settings, model: str, variant: str, bits: str | None, name: str | None
+) -> None:
+    """Convert a diffusers model by Apple's torch2coreml, where python_coreml_stable_diffusion is installed."""
+    from sdq.models.convert import convert
+
+    attention = _variants(variant)[0]
+    for folder in convert(model, settings.models, attention=attention, bits=bits, name=name):
+        click.echo(f"converted {folder}")
+
+
+def _variants(text: str | None) -> tuple[AttentionImplementation, ...]:
+    words = [
+        word.strip().lower().partition("/")[0] for word in (text or "").split(",") if word.strip()
+    ]
+    try:
+        return tuple(AttentionImplementation(word) for word in words)
+    except ValueError:
+        known = ", ".join(AttentionImplementation)
+        raise InputError(f"--variant {text}: known are {known}.") from None

@@ -5,22 +5,29 @@ NumPy. So this walks the few fields that matter of protobuf's wire format in `mo
 502, megabytes) is skipped by its length.
 
 Field numbers: https://apple.github.io/coremltools/mlmodel/Format/Model.html
-Wire format: https://protobuf.dev/programming-guides/encoding/
 """
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sdq.errors import PackageError
+from sdq.models.compiled import is_compiled, read_metadata, tensors
+from sdq.models.wire import fields, varint
 
 #: Where every tool that writes packages puts the network; the manifest only repeats it.
 MODEL_FILE = Path("Data/com.apple.CoreML/model.mlmodel")
 
-_MAX_FEATURES = 4096
+#: Stable Diffusion's networks have some twenty features of a few fields each; these bound the time and memory that a
+#: damaged file can cost.
+_MAX_FEATURES = 512
+_MAX_PARTS = 32
+_MAX_DIMENSIONS = 16
+_MAX_SIZE = 2**31 - 1
+_MAX_NAME_BYTES = 1000
 
 _COMPRESSIONS = {
     b"constexpr_lut_to_dense": "palettized",
@@ -40,8 +47,15 @@ class TensorDescription:
 
 def describe(package: Path) -> TensorDescription:
     """Read what a package declares; raise PackageError when it is not there or not readable."""
+    if is_compiled(package):
+        return TensorDescription(
+            inputs=dict(tensors(package, "inputSchema")),
+            outputs=dict(tensors(package, "outputSchema")),
+        )
     path = package / MODEL_FILE
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise PackageError(f"{path} is no file; fetch or convert the package again.")
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _read_model(memoryview(data).tobytes() if len(data) < 1 << 16 else data)
     except FileNotFoundError:
@@ -61,6 +75,9 @@ def weight_compression(package: Path) -> str:
 
     Told by the operations that expand them, whose names stand in the file as text.
     """
+    if is_compiled(package):
+        stated = str(read_metadata(package).get("storagePrecision", "")).lower()
+        return "palettized" if "palettized" in stated else "dense"
     with (
         (package / MODEL_FILE).open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
@@ -72,23 +89,27 @@ def weight_compression(package: Path) -> str:
 
 
 def _read_model(data: bytes | mmap.mmap) -> TensorDescription:
-    for number, value in _fields(data, 0, len(data)):
+    for number, value in fields(data, (0, len(data)), limit=_MAX_FEATURES):
         if number == 2 and isinstance(value, tuple):
             return _read_description(data, value)
     raise ValueError("it describes no inputs")
 
 
-def _read_description(data: bytes | mmap.mmap, span: tuple[int, int]) -> TensorDescription:
+def _read_description(
+    data: bytes | mmap.mmap, span: tuple[int, int], *, of_function: bool = False
+) -> TensorDescription:
     inputs: dict[str, tuple[int, ...]] = {}
     outputs: dict[str, tuple[int, ...]] = {}
-    for number, value in _fields(data, *span):
+    for number, value in fields(data, span, limit=_MAX_FEATURES):
         if isinstance(value, tuple):
             if number == 1:
                 inputs.update([_read_feature(data, value)])
             elif number == 10:
                 outputs.update([_read_feature(data, value)])
-            elif number == 20 and not inputs:  # several functions: the first one's features
-                function = _read_description(data, value)
+            elif (
+                number == 20 and not inputs and not of_function
+            ):  # several: the first one's features
+                function = _read_description(data, value, of_function=True)
                 inputs.update(function.inputs)
                 outputs.update(function.outputs)
     return TensorDescription(inputs=inputs, outputs=outputs)
@@ -97,9 +118,11 @@ def _read_description(data: bytes | mmap.mmap, span: tuple[int, int]) -> TensorD
 def _read_feature(data: bytes | mmap.mmap, span: tuple[int, int]) -> tuple[str, tuple[int, ...]]:
     name: str = ""
     shape: tuple[int, ...] = ()
-    for number, value in _fields(data, *span):
+    for number, value in fields(data, span, limit=_MAX_PARTS):
         if isinstance(value, tuple):
             if number == 1:
+                if value[1] - value[0] > _MAX_NAME_BYTES:
+                    raise ValueError("a name is too long")
                 name = bytes(data[value[0] : value[1]]).decode("utf-8")
             elif number == 3:
                 shape = _read_shape(data, value)
@@ -108,55 +131,19 @@ def _read_feature(data: bytes | mmap.mmap, span: tuple[int, int]) -> tuple[str, 
 
 def _read_shape(data: bytes | mmap.mmap, feature_type: tuple[int, int]) -> tuple[int, ...]:
     shape: list[int] = []
-    for number, array in _fields(data, *feature_type):
+    for number, array in fields(data, feature_type, limit=_MAX_PARTS):
         if number != 5 or not isinstance(array, tuple):
             continue
-        for field, value in _fields(data, *array):
+        for field, value in fields(data, array, limit=_MAX_PARTS):
             if field != 1:
                 continue
             if isinstance(value, int):
                 shape.append(value)
             else:  # packed
                 position, end = value
-                while position < end:
-                    dimension, position = _varint(data, position, end)
+                while position < end and len(shape) <= _MAX_DIMENSIONS:
+                    dimension, position = varint(data, position, end)
                     shape.append(dimension)
+    if len(shape) > _MAX_DIMENSIONS or max(shape, default=0) > _MAX_SIZE:
+        raise ValueError("it has an impossible shape")
     return tuple(shape)
-
-
-def _fields(
-    data: bytes | mmap.mmap, position: int, end: int
-) -> Iterator[tuple[int, int | tuple[int, int]]]:
-    """Yield (field number, value): an int for varints, (start, end) for length-delimited fields."""
-    for _ in range(_MAX_FEATURES):
-        if position >= end:
-            return
-        key, position = _varint(data, position, end)
-        number, wire_type = key >> 3, key & 7
-        if wire_type == 0:
-            value, position = _varint(data, position, end)
-            yield number, value
-        elif wire_type == 2:
-            length, position = _varint(data, position, end)
-            if length > end - position:
-                raise ValueError("a field reaches beyond its end")
-            yield number, (position, position + length)
-            position += length
-        elif wire_type in {1, 5}:
-            position += 8 if wire_type == 1 else 4
-        else:
-            raise ValueError(f"it has wire type {wire_type}")
-    raise ValueError("it has too many fields")
-
-
-def _varint(data: bytes | mmap.mmap, position: int, end: int) -> tuple[int, int]:
-    result = 0
-    for shift in range(0, 70, 7):
-        if position >= end:
-            raise ValueError("it ends too early")
-        byte = data[position]
-        position += 1
-        result |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return result, position
-    raise ValueError("a number is too long")

@@ -3,9 +3,11 @@
 A model is found in any of the layouts in which people have it:
 
     <root>/{original,split_einsum,split_einsum_v2}/packages/*.mlpackage     Apple's Hub repositories
-    <models>/<name>_<attention>_packages/*.mlpackage                        the blog post's downloads
+    <models>/<name>_<attention>_packages/*.mlpackage                        the blog post's downloads, `sdq models pull`
+    <models>/<name>_<attention>_packages/<attention>/packages/*.mlpackage   the same by newer instructions
     <root>/*.mlpackage                                                      converted by hand
 
+and the same with `compiled` and `.mlmodelc`, which only Core ML runs, where no packages are;
 with `tokenizer/`, `scheduler/` and `feature_extractor/` beside the packages or up to two folders above. Parts are
 matched by exact suffix, because a full U-Net and its chunks can lie side by side.
 """
@@ -16,9 +18,11 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from sdq.errors import InputMissingError, PackageError
+from sdq.models.compiled import COMPILED_PARTS
 from sdq.models.description import describe
 from sdq.variants import AttentionImplementation
 
@@ -31,8 +35,16 @@ _PART = re.compile(
     r"vae_encoder|safety_checker)\.mlpackage$"
 )
 
+#: How a folder's parts are stored -> their ending.
+KINDS: Mapping[str, str] = {"packages": ".mlpackage", "compiled": ".mlmodelc"}
+
 #: Latents are an eighth of the picture on each side in every Stable Diffusion VAE.
 VAE_SCALE_FACTOR = 8
+
+#: Latents of 16,384 pixels; what a file claims beyond it, no machine could hold.
+_MAX_SAMPLE = 2048
+#: A package has three files and a compiled model some ten; more is a link to somewhere else.
+_MAX_FILES = 1000
 
 _SAMPLE_BYTES = 1 << 16
 _SAMPLES = 16
@@ -43,9 +55,10 @@ class VariantFolder:
     """One attention implementation of one model, as found on disk.
 
     parts: part name (`text_encoder`, `unet`, `unet_chunk1`, `unet_chunk2`, `control-unet`, `vae_decoder`,
-    `vae_encoder`, `safety_checker`) -> its ``.mlpackage``. tokenizer: the folder of `vocab.json` and `merges.txt`.
-    scheduler_config: the file `scheduler_config.json`. feature_extractor: the folder of `preprocessor_config.json`.
-    revision: fingerprint of all these files. width, height: pixels. unet_batch: 2 for classifier-free guidance, else 1.
+    `vae_encoder`, `safety_checker`) -> its ``.mlpackage`` or ``.mlmodelc``. tokenizer: the folder of `vocab.json` and
+    `merges.txt`. scheduler_config: the file `scheduler_config.json`. feature_extractor: the folder of
+    `preprocessor_config.json`. revision: fingerprint of all these files.
+    width, height: pixels. unet_batch: 2 for classifier-free guidance, else 1.
     """
 
     model: str
@@ -72,7 +85,7 @@ class ModelStore:
         if self._models.is_dir():
             for folder in sorted(self._models.iterdir()):
                 if folder.is_dir() and not folder.name.startswith("."):
-                    found.setdefault(_split_download(folder.name)[0], None)
+                    found.setdefault(split_download(folder.name)[0], None)
         return list(found)
 
     def attention_implementations(self, model: str) -> list[AttentionImplementation]:
@@ -91,9 +104,9 @@ class ModelStore:
         _require_parts(packages, parts)
         unet = parts.get("unet") or parts["unet_chunk1"]
         sample = describe(unet).inputs.get("sample", ())
-        if len(sample) != 4:
+        if len(sample) != 4 or not all(1 <= size <= _MAX_SAMPLE for size in sample):
             raise PackageError(
-                f"{unet} has no input `sample` of four dimensions: it is not a Stable Diffusion U-Net."
+                f"{unet} has no input `sample` of four dimensions of sensible size: it is not a Stable Diffusion U-Net."
             )
         tokenizer = _beside(packages, "tokenizer/vocab.json", "vocab.json").parent
         scheduler_config = _beside(
@@ -114,9 +127,7 @@ class ModelStore:
             feature_extractor,
         ]
         files = [file for file in settings if file.is_file()]
-        files += sorted(
-            file for part in parts.values() for file in part.rglob("*") if file.is_file()
-        )
+        files += sorted(file for part in parts.values() for file in _files_in(part))
         return VariantFolder(
             model=model,
             attention_implementation=attention_implementation,
@@ -130,15 +141,24 @@ class ModelStore:
             unet_batch=sample[0],
         )
 
+    def folder_of(
+        self, model: str, attention_implementation: AttentionImplementation
+    ) -> Path | None:
+        """Give the folder in which a variant's parts lie, complete or not."""
+        return self._packages(model, attention_implementation)
+
     def _packages(self, model: str, attention: AttentionImplementation) -> Path | None:
         roots = [_DEMO_ROOT] if model == DEMO else [self._models / model, _expanded(model)]
-        for root in roots:
-            if _holds_packages(folder := root / attention / "packages"):
-                return folder
-            if _holds_packages(folder := root.parent / f"{root.name}_{attention}_packages"):
-                return folder
-            if _holds_packages(root) and _split_download(root.name)[1] in {None, attention}:
-                return root
+        # Packages run anywhere, compiled models on Macs only.
+        for kind in KINDS:
+            for root in roots:
+                download = root.parent / f"{root.name}_{attention}_{kind}"
+                inner = Path(attention) / kind
+                for folder in (root / inner, download, download / inner):
+                    if holds_model(folder, kind):
+                        return folder
+                if holds_model(root, kind) and split_download(root.name)[1] in {None, attention}:
+                    return root
         return None
 
     def _not_here(self, model: str, attention: AttentionImplementation) -> InputMissingError:
@@ -166,7 +186,7 @@ def fingerprint(files: list[Path]) -> str:
         digest.update(f"{file.parent.name}/{file.name}\0{size}\0".encode())
         with file.open("rb") as stream:
             if size <= _SAMPLE_BYTES * _SAMPLES:
-                digest.update(stream.read())
+                digest.update(stream.read(size))
                 continue
             for sample in range(_SAMPLES):
                 stream.seek((size - _SAMPLE_BYTES) * sample // (_SAMPLES - 1))
@@ -181,30 +201,42 @@ def _expanded(model: str) -> Path:
         return Path(model)
 
 
-def _holds_packages(folder: Path) -> bool:
+def part_of(name: str) -> str | None:
+    """Say which part a package's or compiled model's name stands for."""
+    if match := _PART.search(name):
+        return match[1]
+    return COMPILED_PARTS.get(name)
+
+
+def holds_model(folder: Path, kind: str) -> bool:
+    """Whether parts of that kind (of `KINDS`) lie directly in a folder."""
     try:
-        return any(_PART.search(entry.name) for entry in folder.iterdir())
+        return any(
+            entry.name.endswith(KINDS[kind]) and part_of(entry.name) for entry in folder.iterdir()
+        )
     except OSError:
         return False
 
 
-def _split_download(name: str) -> tuple[str, AttentionImplementation | None]:
+def split_download(name: str) -> tuple[str, AttentionImplementation | None]:
     """Split `coreml-stable-diffusion-v1-4_original_packages` into model and attention."""
-    for attention in sorted(AttentionImplementation, key=len, reverse=True):
-        suffix = f"_{attention}_packages"
-        if name.endswith(suffix) and len(name) > len(suffix):
-            return name[: -len(suffix)], attention
+    for kind in KINDS:
+        for attention in sorted(AttentionImplementation, key=len, reverse=True):
+            suffix = f"_{attention}_{kind}"
+            if name.endswith(suffix) and len(name) > len(suffix):
+                return name[: -len(suffix)], attention
     return name, None
 
 
 def _parts(packages: Path) -> dict[str, Path]:
     parts: dict[str, Path] = {}
+    ending = next(ending for kind, ending in KINDS.items() if holds_model(packages, kind))
     for entry in sorted(packages.iterdir()):
-        if match := _PART.search(entry.name):
-            other = parts.setdefault(match[1], entry)
+        if (part := part_of(entry.name)) and entry.suffix == ending:
+            other = parts.setdefault(part, entry)
             if other != entry:
                 raise PackageError(
-                    f"{packages} holds two packages for the {match[1]}: {other.name} and {entry.name}; "
+                    f"{packages} holds two packages for the {part}: {other.name} and {entry.name}; "
                     "keep one model per folder."
                 )
     return parts
@@ -232,3 +264,13 @@ def _beside(packages: Path, *names: str, required: bool = True) -> Path:
         f"{packages} has no {names[0]}: copy the folder {names[0].split('/', 1)[0]}/ of the model's original "
         "repository beside the packages."
     )
+
+
+def _files_in(package: Path) -> list[Path]:
+    """List the files of one package; its folder may be a link to anywhere, such as to all of a disk."""
+    found = list(islice(package.rglob("*"), _MAX_FILES + 1))
+    if len(found) > _MAX_FILES:
+        raise PackageError(
+            f"{package} holds more than {_MAX_FILES:,} files, so it is no package; fetch or convert it again."
+        )
+    return [file for file in found if file.is_file()]

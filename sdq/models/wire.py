@@ -1,0 +1,69 @@
+"""Protobuf's wire format, as far as reading a few fields of a large file needs it.
+
+A message is walked field by field; what nobody asks for is skipped by its length, so a memory-mapped file of megabytes
+costs only its few pages that matter. Sizes are bounded, so a damaged file ends in ValueError, never in a long loop.
+
+https://protobuf.dev/programming-guides/encoding/
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+
+Buffer = bytes | mmap.mmap
+Span = tuple[int, int]
+
+_MAX_FIELDS = 1 << 20
+
+
+def fields(
+    data: Buffer, span: Span, *, limit: int = _MAX_FIELDS
+) -> Iterator[tuple[int, int | Span]]:
+    """Yield (field number, value): an int for varints, (start, end) for length-delimited fields."""
+    position, end = span
+    for _ in range(limit):
+        if position >= end:
+            return
+        key, position = varint(data, position, end)
+        number, wire_type = key >> 3, key & 7
+        if wire_type == 0:
+            value, position = varint(data, position, end)
+            yield number, value
+        elif wire_type == 2:
+            length, position = varint(data, position, end)
+            if length > end - position:
+                raise ValueError("a field reaches beyond its end")
+            yield number, (position, position + length)
+            position += length
+        elif wire_type in {1, 5}:
+            position += 8 if wire_type == 1 else 4
+        else:
+            raise ValueError(f"it has wire type {wire_type}")
+    raise ValueError("it has too many fields")
+
+
+def messages(data: Buffer, span: Span, number: int) -> Iterator[Span]:
+    """Yield the spans of one length-delimited field."""
+    for found, value in fields(data, span):
+        if found == number and isinstance(value, tuple):
+            yield value
+
+
+def text(data: Buffer, span: Span) -> str:
+    """Decode a string field; raise ValueError when it is no UTF-8."""
+    return bytes(data[span[0] : span[1]]).decode("utf-8")
+
+
+def varint(data: Buffer, position: int, end: int) -> tuple[int, int]:
+    """Read a number of 7 bits a byte; return it and the position after it."""
+    result = 0
+    for shift in range(0, 70, 7):
+        if position >= end:
+            raise ValueError("it ends too early")
+        byte = data[position]
+        position += 1
+        result |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return result, position
+    raise ValueError("a number is too long")
