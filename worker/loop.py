@@ -16,6 +16,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
+from functools import partial
 from types import FrameType
 
 from rq import Queue
@@ -90,6 +91,7 @@ class SliceWorker(SimpleWorker):
         self._reach_redis = reach_redis
         self._stop_signal: int | None = None
         self._claim: tuple[Job, Execution] | None = None
+        self._to_release: list[Callable[[], None]] = []
         self._next_beat = 0.0
         self._next_reconcile = 0.0
         self._deaf = False
@@ -120,6 +122,7 @@ class SliceWorker(SimpleWorker):
             finally:
                 self._studio.pool.close()
                 with contextlib.suppress(ServiceUnavailableError), redis_errors():
+                    self._release_late()
                     self.register_death()  # type: ignore[no-untyped-call]
 
     def beat(self) -> None:
@@ -157,6 +160,7 @@ class SliceWorker(SimpleWorker):
     def _work_once(self) -> bool:
         """Take and draw one slice; return False when there was none."""
         self.beat()
+        self._release_late()
         if time.monotonic() >= self._next_reconcile:
             self._reconcile()
         with redis_errors():
@@ -247,8 +251,14 @@ class SliceWorker(SimpleWorker):
                 self._usable_again[key] = time.monotonic() + _UNUSABLE_FOR_S
         finally:
             self._claim = None
-            with contextlib.suppress(ServiceUnavailableError), redis_errors():
-                self._release(job, queue, execution, outcome)
+            release = partial(self._release, job, queue, execution, outcome)
+            try:
+                with redis_errors():
+                    release()
+            except ServiceUnavailableError:
+                # What is to be drawn again comes back by reconciling; what is done must not lie about until then.
+                if outcome is not Outcome.HANDED_BACK:
+                    self._to_release.append(release)
 
     def _release(self, job: Job, queue: Queue, execution: Execution, outcome: Outcome) -> None:
         """End the claim in one transaction; what is not reached is healed by reconciling."""
@@ -262,6 +272,13 @@ class SliceWorker(SimpleWorker):
                 pipeline.delete(job.key)
                 self.increment_successful_job_count(pipeline)
             pipeline.execute()
+
+    def _release_late(self) -> None:
+        """End the claims that Redis did not hear of when it was away."""
+        while self._to_release:
+            with redis_errors():
+                self._to_release[-1]()
+            self._to_release.pop()
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:

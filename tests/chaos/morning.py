@@ -122,16 +122,20 @@ def _look_at_the_files(
 
 
 def _look_at_redis(place: Place, found: Reckoning) -> None:
+    place.redis.ensure_running()
+    _complain(found, "keys are left in Redis", left_in_redis(place))
+
+
+def left_in_redis(place: Place) -> list[str]:
+    """List what Redis holds of the ledger's queues and jobs."""
     with place.looking() as ledger:
         (ledger_id,) = ledger.execute("SELECT ledger_id FROM identity").fetchone()
-    place.redis.ensure_running()
     with redis.Redis(unix_socket_path=str(place.redis.socket)) as client:
         names = {
             bytes(key).decode() for key in client.scan_iter(match=f"*{ledger_id}*", count=1000)
         }
         # RQ's note of an execution that died ends by itself within minutes.
-        kept = sorted(name for name in names if client.ttl(name) == -1)
-    _complain(found, "keys are left in Redis", kept)
+        return sorted(name for name in names if client.ttl(name) == -1)
 
 
 def _redis_servers(place: Place) -> int:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import redis
+
 from tests.chaos.customer import Customer
 from tests.chaos.fleet import Fleet, make_fleet
-from tests.chaos.morning import Reckoning, look_at_everything
+from tests.chaos.morning import Reckoning, left_in_redis, look_at_everything
 from tests.chaos.place import Place, small_disk
 from tests.chaos.troubles import Heal, Trouble, Troubles
 
 _TICK_S = 0.05
+
+#: How long the first image may be in coming: models are translated, and the machine may be busy.
+_FIRST_IMAGE_S = 120.0
+
+_WORD_EVERY_S = 30.0
+
+_CLAIMS_END_S = 45.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +108,13 @@ def _storm(
 ) -> None:
     kinds = Troubles(place, fleet, customer, dice, longest_s=weather.longest_s).kinds()
     lasting: list[tuple[float, Trouble, Heal]] = []
-    started = time.monotonic()
+    arrived = started = time.monotonic()
     next_trouble: float | None = None
-    next_word = started + 30
+    next_word = started + _WORD_EVERY_S
     try:
         while (moment := time.monotonic()) < started + weather.seconds:
+            if next_trouble is None and moment < arrived + _FIRST_IMAGE_S:
+                started = moment  # a storm needs something to blow at
             if weather.kills is not None and outcome.kills >= weather.kills:
                 break
             fleet.tend()
@@ -110,13 +122,13 @@ def _storm(
             for entry in [entry for entry in lasting if entry[0] <= moment]:
                 lasting.remove(entry)
                 entry[2]()
-            if next_trouble is None:  # a storm needs something to blow at
+            if next_trouble is None:
                 next_trouble = moment if place.done() else None
             elif moment >= next_trouble:
                 next_trouble = moment + dice.expovariate(1 / weather.every_s)
                 _strike(dice, kinds, lasting, outcome)
             if moment >= next_word:
-                next_word += 30
+                next_word = moment + _WORD_EVERY_S
                 say(
                     f"{moment - started:5.0f} s: {outcome.kills} kills, "
                     f"{len(outcome.strikes)} troubles, "
@@ -153,6 +165,17 @@ def _strike(
         lasting.append((time.monotonic() + struck.lasts_s, trouble, struck.heal))
 
 
+def _wait_for_redis(place: Place, fleet: Fleet) -> None:
+    """Let the idle workers notice claims of the dead: a claim lives 20 s, and they look every five."""
+    end = time.monotonic() + _CLAIMS_END_S
+    while time.monotonic() < end:
+        fleet.tend()
+        with contextlib.suppress(redis.exceptions.RedisError):
+            if not left_in_redis(place):
+                return
+        time.sleep(4 * _TICK_S)
+
+
 def _calm(
     place: Place,
     fleet: Fleet,
@@ -169,6 +192,7 @@ def _calm(
         settled = settled or customer.settle()
         if settled and place.done() >= len(customer.wishes()) and not place.open_slices():
             outcome.drained_s = time.monotonic() - started
+            _wait_for_redis(place, fleet)
             break
         time.sleep(4 * _TICK_S)
     say(f"calm: {place.done()} of {len(customer.wishes())} images")
