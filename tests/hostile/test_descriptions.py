@@ -1,0 +1,160 @@
+"""Declared shapes and model folders that are damaged or made to do harm."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import sdq
+from sdq.errors import PackageError
+from sdq.models import ModelStore
+from sdq.models.description import MODEL_FILE, TensorDescription, describe
+from sdq.variants import AttentionImplementation
+
+DEMO = Path(sdq.__file__).parent / "demo_model"
+
+
+def varint(value: int) -> bytes:
+    low, rest = value & 0x7F, value >> 7
+    return bytes([low]) if not rest else bytes([low | 0x80]) + varint(rest)
+
+
+def field(number: int, data: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def model(description: bytes) -> bytes:
+    return b"\x08\x06" + field(2, description)
+
+
+def feature(name: bytes, *sizes: int) -> bytes:
+    array = field(1, b"".join(varint(size) for size in sizes))
+    return field(1, field(1, name) + field(3, field(5, array)))
+
+
+def nested(levels: int) -> bytes:
+    data = b""
+    for _ in range(levels):
+        data = field(20, data)
+    return data
+
+
+def described(data: bytes, folder: Path) -> TensorDescription:
+    path = folder / MODEL_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return describe(folder)
+
+
+WHOLE = model(feature(b"sample", 2, 4, 8, 8) + feature(b"timestep", 2))
+
+
+def test_what_is_written_here_is_read(tmp_path: Path) -> None:
+    assert described(WHOLE, tmp_path).inputs == {"sample": (2, 4, 8, 8), "timestep": (2,)}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x12",
+        model(feature(b"sample", *[1] * 17)),
+        model(feature(b"sample", *[1] * 1_000_000)),
+        model(feature(b"sample", 2, 4, 2**63, 8)),
+        model(feature(b"n" * 1_000_000, 2)),
+        model(feature(b"\xff", 2)),
+        model(feature(b"a", 1) * 1000),
+        model(field(1, field(7, b"") * 1000)),
+        varint(2 << 3 | 2) + varint(2**40) + b"x",
+        b"\xff" * 1000,
+        WHOLE[:-1],
+    ],
+)
+def test_is_refused_at_once(data: bytes, tmp_path: Path) -> None:
+    started = time.process_time()
+    with pytest.raises(PackageError) as caught:
+        described(data, tmp_path)
+    assert time.process_time() - started < 1
+    assert len(str(caught.value)) < 400 + len(str(tmp_path))
+
+
+def test_functions_in_functions_are_not_followed(tmp_path: Path) -> None:
+    assert described(model(nested(5000)), tmp_path).inputs == {}
+    inside = model(field(20, feature(b"x", 1)))
+    assert described(inside, tmp_path).inputs == {"x": (1,)}
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+@example(None)
+def test_any_bytes_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject | None
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "described"
+    damaged = WHOLE
+    if data is not None:
+        noise = st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=6)
+        changed = bytearray(WHOLE)
+        for place, value in data.draw(noise):
+            changed[place] = value
+        damaged = data.draw(st.binary(max_size=200) | st.just(bytes(changed)))
+    try:
+        found = described(damaged, folder)
+    except PackageError:
+        return
+    assert all(0 <= size < 2**31 for shape in found.inputs.values() for size in shape)
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Path:
+    """A copy of the demo model's smaller files; its weights are links, as download caches make them."""
+    return Path(shutil.copytree(DEMO, tmp_path / "models" / "copy", copy_function=os.symlink))
+
+
+def packages(demo: Path) -> dict[str, Path]:
+    folder = demo / "original" / "packages"
+    return {path.stem.split("_demo_")[-1]: path for path in folder.iterdir()}
+
+
+def find(demo: Path) -> None:
+    ModelStore(demo.parent).find(demo.name, AttentionImplementation.ORIGINAL)
+
+
+def test_linked_files_make_a_whole_model(demo: Path) -> None:
+    find(demo)
+
+
+def test_a_part_that_links_to_a_whole_disk_is_refused(demo: Path, tmp_path: Path) -> None:
+    part = packages(demo)["text_encoder"]
+    shutil.rmtree(part)
+    everything = tmp_path / "everything"
+    everything.mkdir()
+    for number in range(1500):
+        (everything / str(number)).touch()
+    part.symlink_to(everything)
+    with pytest.raises(PackageError, match="more than 1,000 files"):
+        find(demo)
+
+
+@pytest.mark.timeout(30)
+def test_a_pipe_is_not_waited_for(demo: Path) -> None:
+    path = packages(demo)["unet"] / MODEL_FILE
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(PackageError, match="is no file"):
+        find(demo)
+
+
+@pytest.mark.parametrize("sizes", [(2, 4, 2**30, 8), (0, 4, 8, 8), (2, 4, 8, 8, 1)])
+def test_a_picture_of_impossible_size_is_refused(demo: Path, sizes: tuple[int, ...]) -> None:
+    path = packages(demo)["unet"] / MODEL_FILE
+    path.unlink()
+    path.write_bytes(model(feature(b"sample", *sizes)))
+    with pytest.raises(PackageError, match="of sensible size"):
+        find(demo)
