@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, insert, literal, select, update
+from sqlalchemy import Connection, Row, bindparam, case, insert, literal, select, update
 
 from db.column_types import UtcTime, now_utc
 from db.recipe_rows import KEYS_AT_ONCE
 from db.tables import batches, engines, images, slices
-from db.values import EngineRecord, ImageRecord, ImageStatus
+from db.values import BatchState, EngineRecord, ImageRecord, ImageStatus, Recorded
 from sdq.seeds import parse_seeds
 
 _DRAWING = str(ImageStatus.DRAWING)
@@ -106,12 +106,39 @@ def record_images(connection: Connection, records: Iterable[ImageRecord]) -> int
 
     One that is done already stays as it is, so recording twice is harmless: the file of both is the same.
     """
-    now = now_utc()
     # Several workers may hold the same slice; one order of rows for all of them.
     unique = {(record.recipe_id, record.seed): record for record in records}
-    ordered = [unique[key] for key in sorted(unique)]
-    if not ordered:
-        return 0
+    changed = _write_done(connection, [unique[key] for key in sorted(unique)])
+    _count_done(connection, changed)
+    return len(changed)
+
+
+def record_and_go_on(connection: Connection, record: ImageRecord, upcoming: int | None) -> Recorded:
+    """Turn an image into done, and note an attempt at another seed of its slice unless the batch is held back."""
+    wanted = connection.execute(_wanted_statement(), {"slice_id": record.slice_id}).scalar()
+    changed: Sequence[Row[Any]] = ()
+    noted: dict[int, int] = {}
+    # By seed, as all who lock several images do, and the slice's count after both.
+    for seed in sorted({record.seed} if upcoming is None else {record.seed, upcoming}):
+        if seed == record.seed:
+            changed = _write_done(connection, [record])
+        elif wanted:
+            noted = note_attempts(
+                connection,
+                record.recipe_id,
+                [seed],
+                engine_id=record.engine_id,
+                slice_id=record.slice_id,
+            )
+    _count_done(connection, changed)
+    return Recorded(new=bool(changed), wanted=bool(wanted), noted=noted)
+
+
+def _write_done(connection: Connection, records: Sequence[ImageRecord]) -> Sequence[Row[Any]]:
+    """Write the images' rows and give those that were not done yet."""
+    if not records:
+        return ()
+    now = now_utc()
     rows = [
         {
             "recipe_id": record.recipe_id,
@@ -123,14 +150,16 @@ def record_images(connection: Connection, records: Iterable[ImageRecord]) -> int
             "finished_at": now,
             **{name: getattr(record, name) for name in _MEASURED},
         }
-        for record in ordered
+        for record in records
     ]
-    changed = _execute(connection, _record_statement(connection.dialect.name), rows)
+    return _execute(connection, _record_statement(connection.dialect.name), rows)
+
+
+def _count_done(connection: Connection, changed: Sequence[Row[Any]]) -> None:
     _count(connection, "done", Counter(row.slice_id for row in changed))
     troubled = {row.recipe_id for row in changed if row.error is not None}
     if troubled:
         _clear_errors(connection, troubled)
-    return len(changed)
 
 
 def record_failure(
@@ -285,9 +314,7 @@ def _count(connection: Connection, column: str, slice_counts: Counter[int]) -> N
     """Add to the counts of open slices; finished ones have theirs from the images themselves."""
     for slice_id in sorted(slice_counts):
         connection.execute(
-            update(slices)
-            .where(slices.c.id == slice_id, slices.c.finished_at.is_(None))
-            .values({column: slices.c[column] + slice_counts[slice_id]})
+            _count_statement(column), {"of": slice_id, "more": slice_counts[slice_id]}
         )
 
 
@@ -313,6 +340,24 @@ def _insert(dialect: str) -> Any:
     from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 
     return insert_postgresql(images)
+
+
+@cache
+def _wanted_statement() -> Any:
+    return (
+        select(batches.c.state == str(BatchState.ACTIVE))
+        .join_from(slices, batches)
+        .where(slices.c.id == bindparam("slice_id"))
+    )
+
+
+@cache
+def _count_statement(column: str) -> Any:
+    return (
+        update(slices)
+        .where(slices.c.id == bindparam("of"), slices.c.finished_at.is_(None))
+        .values({column: slices.c[column] + bindparam("more")})
+    )
 
 
 @cache

@@ -29,6 +29,7 @@ from db.values import (
     ImageRecord,
     ImageStatus,
     PausedVariant,
+    Recorded,
     Slice,
     SliceAudit,
     SliceRef,
@@ -174,6 +175,15 @@ class Ledger:
     def record_image(self, record: ImageRecord) -> bool:
         """Turn an image into done, its file being in place; give False when it was done already, and stays."""
         return self.record_images([record]) == 1
+
+    def record_and_go_on(self, record: ImageRecord, upcoming: int | None) -> Recorded:
+        """Turn an image into done, its file being in place, and count an attempt at another seed of its slice.
+
+        One commit for what a worker does after each image: record, note, and ask whether its batch is still wanted. An
+        upcoming image that is done or given up, or whose batch was paused or cancelled, is not noted: do not draw it.
+        """
+        with self._database.writing() as connection:
+            return drawing.record_and_go_on(connection, record, upcoming)
 
     def record_images(self, records: Iterable[ImageRecord]) -> int:
         """Turn images into done in one commit; give how many were not done yet."""

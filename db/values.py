@@ -145,6 +145,19 @@ class ImageRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """What a worker learns when it records an image.
+
+    new: it was not done before. wanted: its batch is still active. noted: the attempts at the image that was announced
+    next, this one included; empty where it is not to be drawn.
+    """
+
+    new: bool
+    wanted: bool
+    noted: Mapping[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DrawnImage:
     """A finished image with all that is known of it, for exports and checks.
 

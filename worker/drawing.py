@@ -13,14 +13,14 @@ import contextlib
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
 from typing import TypeVar
 
 from db.ledger import Ledger
-from db.values import BatchState, EngineRecord, Slice
+from db.values import EngineRecord, Slice
 from sdq import errors
 from sdq.errors import (
     BrokenImageError,
@@ -168,9 +168,6 @@ class SliceDrawing:
                 continue
             match event:
                 case Drawn(number=seed, image=image):
-                    self._in_pipe.remove(seed)
-                    # The engine is at the next image already; it gets another one before this one is saved.
-                    self._feed(engine)
                     self._keep(seed, engine, image)
                 case Failed(number=seed):
                     self._in_pipe.remove(seed)
@@ -241,9 +238,9 @@ class SliceDrawing:
         return engine
 
     def _feed(self, engine: Engine) -> None:
-        recipe = self._slice.recipe
+        """Fill the engine's pipe; while images come out of it, `_keep` does."""
         while self._pending and len(self._in_pipe) < _IN_PIPE and not self._withdrawing:
-            seed = self._pending.popleft()
+            seed = self._pending[0]
             noted = self._lasting(
                 partial(
                     self._ledger.note_attempts,
@@ -253,40 +250,57 @@ class SliceDrawing:
                     slice_id=self._slice.id,
                 )
             )
-            if seed not in noted:  # settled meanwhile, by another worker or for another batch
-                continue
-            self._attempts.update(noted)
-            self._in_pipe.append(seed)
-            engine.request(
-                seed,
-                ImageRequest(
-                    prompt=recipe.prompt,
-                    negative_prompt=recipe.negative_prompt,
-                    seed=seed,
-                    num_inference_steps=recipe.num_inference_steps,
-                    guidance_scale=recipe.guidance_scale,
-                    scheduler=recipe.scheduler,
-                ),
-            )
+            self._pending.remove(seed)
+            self._request(engine, seed, noted)
+
+    def _request(self, engine: Engine, seed: int, noted: Mapping[int, int]) -> None:
+        """Ask for an image whose attempt is noted in the ledger."""
+        if seed not in noted:  # settled meanwhile, by another worker or for another batch
+            return
+        recipe = self._slice.recipe
+        self._attempts.update(noted)
+        self._in_pipe.append(seed)
+        engine.request(
+            seed,
+            ImageRequest(
+                prompt=recipe.prompt,
+                negative_prompt=recipe.negative_prompt,
+                seed=seed,
+                num_inference_steps=recipe.num_inference_steps,
+                guidance_scale=recipe.guidance_scale,
+                scheduler=recipe.scheduler,
+            ),
+        )
 
     def _keep(self, seed: int, engine: Engine, image: DrawnImage) -> None:
-        """Write the file, then the row; a full disk or a locked ledger is waited for with the image in hand."""
-        self._in_pipe.appendleft(seed)  # until it is recorded, it is not drawn
+        """Write the file, then the row; a full disk or a locked ledger is waited for with the image in hand.
+
+        The engine is at the next image already. The one after that is noted in the commit that records this one.
+        """
+        known = self._studio.engines[engine.pid]
         record = self._lasting(
             lambda: self._studio.gallery.save(
                 self._slice,
                 seed,
                 image,
-                engine_id=self._studio.engines[engine.pid].id,
-                engine=self._studio.engines[engine.pid].record,
+                engine_id=known.id,
+                engine=known.record,
                 queue_wait_ms=self._queue_wait_ms,
             )
         )
-        self._lasting(lambda: self._ledger.record_image(record))
-        self._in_pipe.remove(seed)
+        stopping = self._withdrawing or self._studio.stopping()
+        upcoming = self._pending[0] if self._pending and not stopping else None
+        recorded = self._lasting(lambda: self._ledger.record_and_go_on(record, upcoming))
+        self._in_pipe.remove(seed)  # until it is recorded, it is not drawn
+        self._unwanted = not recorded.wanted
         self._studio.failures_in_a_row.pop(self._variant.key, None)
         self._studio.on_settled(self._slice, seed, None)
-        self._unwanted = self._is_unwanted()
+        if upcoming is not None and recorded.wanted:
+            self._pending.remove(upcoming)
+            with contextlib.suppress(
+                EngineDiedError
+            ):  # `poll` says it again, where it is dealt with
+                self._request(engine, upcoming, recorded.noted)
 
     def _image_failed(self, seed: int, error: str, *, hopeless: bool = False) -> None:
         """Count a failed attempt; the image goes to the end of the slice, or is given up."""
@@ -358,10 +372,6 @@ class SliceDrawing:
     def _forgive(self, seeds: Iterable[int]) -> None:
         for seed in seeds:
             self._ledger.forgive_attempt(self._slice.recipe_id, seed)
-
-    def _is_unwanted(self) -> bool:
-        current = self._lasting(lambda: self._ledger.load_slice(self._slice.id))
-        return current is None or current.batch_state != BatchState.ACTIVE
 
     def _lasting(self, action: Callable[[], Result]) -> Result:
         """Do what touches disk or ledger; trouble there is waited for, not counted against the image."""

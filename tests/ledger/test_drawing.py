@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from threading import Thread
+
 import pytest
 
 from db.ledger import Ledger
-from db.values import ImageStatus, Slice
+from db.values import BatchState, ImageStatus, Recorded, Slice
 from sdq.errors import ConfigurationError, InputMissingError, ServiceUnavailableError
 from tests.ledger.plans import ENGINE, VARIANT, plan, record
 
@@ -42,6 +45,71 @@ def test_a_done_image_stays_done(ledger: Ledger, piece: Slice, engine_id: int) -
     )
     assert ledger.settled_images(piece) == {0: ImageStatus.DONE}
     assert ledger.note_attempts(piece.recipe_id, [0], engine_id=engine_id) == {}
+
+
+@pytest.mark.parametrize("upcoming", [0, 2])
+def test_one_commit_records_an_image_and_notes_the_next(
+    ledger: Ledger, piece: Slice, engine_id: int, upcoming: int
+) -> None:
+    ledger.note_attempts(piece.recipe_id, [1], engine_id=engine_id, slice_id=piece.id)
+    image = record(piece, 1, engine_id)
+    first = ledger.record_and_go_on(image, upcoming)
+    assert first == Recorded(new=True, wanted=True, noted={upcoming: 1})
+    assert ledger.settled_images(piece) == {1: ImageStatus.DONE}
+    assert ledger.attempts(piece) == {1: 1, upcoming: 1}
+    status = ledger.batch("prompts")
+    assert status is not None
+    assert status.completed == 1
+    again = ledger.record_and_go_on(image, upcoming)
+    assert again == Recorded(new=False, wanted=True, noted={upcoming: 2})
+    assert ledger.record_and_go_on(image, None) == Recorded(new=False, wanted=True, noted={})
+
+
+def test_the_next_image_is_not_noted_where_it_is_settled(
+    ledger: Ledger, piece: Slice, engine_id: int
+) -> None:
+    ledger.record_image(record(piece, 2, engine_id))
+    recorded = ledger.record_and_go_on(record(piece, 1, engine_id), 2)
+    assert recorded == Recorded(new=True, wanted=True, noted={})
+
+
+@pytest.mark.parametrize("state", [BatchState.PAUSED, BatchState.CANCELLED])
+def test_the_image_in_hand_is_the_last_of_a_batch_that_is_held_back(
+    ledger: Ledger, piece: Slice, engine_id: int, state: BatchState
+) -> None:
+    ledger.set_batch_state("prompts", state)
+    recorded = ledger.record_and_go_on(record(piece, 1, engine_id), 2)
+    assert recorded == Recorded(new=True, wanted=False, noted={})
+    assert ledger.attempts(piece) == {1: 1}
+
+
+def test_workers_at_the_same_slice_do_not_block_each_other(
+    ledger: Ledger, ledger_url: str, engine_id: int
+) -> None:
+    """Two that record and note each other's images, in both orders, for as long as a deadlock would need to show."""
+    submission = ledger.add_batch(plan(["b"], range(200), slice_size=200, name="both"))
+    piece = ledger.load_slice(submission.slices[0].id)
+    assert piece is not None
+    seeds = list(piece.seeds)
+    failures: list[Exception] = []
+
+    def draw(order: list[int]) -> None:
+        with Ledger.open(ledger_url) as own:
+            for seed, upcoming in pairwise(order):
+                try:
+                    own.record_and_go_on(record(piece, seed, engine_id), upcoming)
+                except Exception as error:
+                    failures.append(error)
+
+    threads = [Thread(target=draw, args=(order,)) for order in (seeds, seeds[::-1], seeds)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    status = ledger.batch("both")
+    assert status is not None
+    assert status.completed == 200
 
 
 def test_a_slice_is_finished_when_all_is_settled(

@@ -1,0 +1,144 @@
+"""What recording an image costs the worker beyond encoding the PNG: attempt noted, file and folder forced to disk, row.
+
+The worker's own code draws slices with an engine that answers at once with a picture of the demo model's size, so that
+what is left of its time is its own. Time spent in encoding is taken off; the file system is that of the temporary
+folder, and a bare write of the same bytes to the same folder is measured beside it.
+
+    python -m benchmarks.record [--slices 40]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any, cast
+
+import numpy as np
+
+from benchmarks.bench import data_folder, show
+from db.ledger import Ledger
+from sdq.images.store import store_file
+from sdq.variants import Variant
+from tests.ledger.plans import plan
+from worker.drawing import SliceDrawing, Studio
+from worker.engine.handle import Engine
+from worker.engine.messages import Drawn, Ready
+from worker.engine.pool import EnginePool
+from worker.patience import Patience
+from worker.pipelines.contract import DrawnImage, ImageRequest
+from worker.saving import Gallery
+
+SIZE = 128
+
+
+class InstantEngine:
+    """Answers each request with noise that is there already."""
+
+    pid = os.getpid()
+    ready = Ready(pipeline="none", runtime="none", precision="none", versions={}, load_ms=0.0)
+
+    def __init__(self) -> None:
+        pixels = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+        self._image = DrawnImage(
+            pixels=pixels, truncated_tokens=0, nsfw_flagged=None, concept_scores={},
+            text_encode_ms=1.0, denoise_ms=1.0, num_unet_calls=20, decode_ms=1.0, safety_ms=1.0,
+        )  # fmt: skip
+        self._asked: deque[int] = deque()
+
+    def request(self, number: int, _request: ImageRequest) -> None:
+        self._asked.append(number)
+
+    def poll(self, _timeout_s: float) -> Drawn:
+        return Drawn(number=self._asked.popleft(), image=self._image)
+
+    def withdraw(self) -> None:
+        raise AssertionError("nobody stops here")
+
+    close = kill = withdraw
+
+
+def studio(ledger: Ledger, outputs: Path, settled: Callable[..., None]) -> Studio:
+    """Give what a worker draws with, but for the engine."""
+
+    def start(_variant: Variant) -> Engine:
+        return cast(Any, InstantEngine())
+
+    return Studio(
+        worker="benchmark",
+        ledger=ledger,
+        pool=EnginePool(start, max_pinned=1),
+        gallery=Gallery(outputs, with_metadata=True),
+        patience=Patience(stopping=lambda: False, beat=lambda: None),
+        beat=lambda: None,
+        stopping=lambda: False,
+        on_settled=settled,
+    )
+
+
+def bare_writes(data: bytes, folder: Path) -> float:
+    """Give the median ms of storing the same file: nothing that is safe can take less."""
+    times = []
+    for number in range(200):
+        started = time.perf_counter()
+        store_file(data, folder / f"{number}.png")
+        times.append((time.perf_counter() - started) * 1000)
+    return median(times)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--slices", type=int, default=40)
+    options = parser.parse_args()
+    moments: list[float] = []
+    own: list[float] = []
+    cpu_moments: list[float] = []
+    cpu: list[float] = []
+    with data_folder() as home, Ledger.open(f"sqlite:///{home / 'sdq.db'}") as ledger:
+        prompts = [f"number {number}" for number in range(options.slices)]
+        submission = ledger.add_batch(plan(prompts, range(25)))
+        outputs = home / "outputs"
+
+        def settled(*_: object) -> None:
+            moments.append(time.perf_counter())
+            cpu_moments.append(time.process_time())
+
+        drawing = studio(ledger, outputs, settled)
+        for ref in submission.slices:
+            piece = ledger.load_slice(ref.id)
+            assert piece is not None
+            moments.clear()
+            cpu_moments.clear()
+            SliceDrawing(drawing, piece, queue_wait_ms=0.0).run()
+            own += [(later - earlier) * 1000 for earlier, later in pairwise(moments)]
+            cpu += [(later - earlier) * 1000 for earlier, later in pairwise(cpu_moments)]
+            assert ledger.finish_slice(ref.id)
+        rows = [row.image for row in ledger.images("prompts")]
+        assert len(rows) == 25 * options.slices
+        encode_ms = median(row.encode_ms for row in rows)
+        save_ms = median(row.save_ms for row in rows)
+        bare_ms = bare_writes((outputs / rows[0].path).read_bytes(), home)
+    beyond_ms = median(own) - encode_ms
+    show(
+        f"recording: {options.slices} slices of 25 images, {rows[0].size_bytes:,} bytes each, medians",
+        ("", "ms per image"),
+        [
+            ("worker's own time, from one image to the next", f"{median(own):.2f}"),
+            ("  of it encoding the PNG", f"{encode_ms:.2f}"),
+            ("  all beyond that", f"{beyond_ms:.2f}"),
+            ("    of it file and folder on disk, hash of the file", f"{save_ms:.2f}"),
+            ("    of it ledger, pixels' hash and the rest", f"{beyond_ms - save_ms:.2f}"),
+            ("worker's processor time in all", f"{median(cpu):.2f}"),
+            ("the same file stored by itself", f"{bare_ms:.2f}"),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
