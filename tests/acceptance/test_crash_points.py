@@ -1,0 +1,108 @@
+"""Killed at each step between "planned" and "finished", nothing is lost, nothing is drawn twice, nothing lies about."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import redis
+
+from sdq.images.store import is_temporary
+from tests.acceptance.program import Program, assert_whole
+
+IMAGES = 6
+
+
+def die(program: Program, when: str, place: str, nth: int, *arguments: str) -> None:
+    """Run `sdq` with these arguments until it is killed at the given call."""
+    command = [sys.executable, "-m", "tests.acceptance.die_at", when, place, str(nth), *arguments]
+    result = subprocess.run(
+        command, env=program.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == -signal.SIGKILL, (result.returncode, result.stderr)
+
+
+def let_claims_end(program: Program) -> None:
+    """Do what 20 seconds without heartbeats do: the dead worker's claims are over."""
+    with redis.Redis(unix_socket_path=str(program.redis.socket)) as client:
+        for key in client.scan_iter(match="rq:wip:*"):
+            for member in client.zrange(key, 0, -1):
+                client.zadd(key, {member: time.time() - 1}, xx=True)
+        for key in client.scan_iter(match="rq:intermediate*first_seen*"):
+            client.set(key, time.time() - 3600)
+
+
+@pytest.fixture
+def two_prompts(tmp_path: Path) -> Path:
+    path = tmp_path / "two.txt"
+    path.write_text("the sea at night\na red kite on the left\n")
+    return path
+
+
+def submit(program: Program, prompts: Path) -> list[str]:
+    return ["submit", str(prompts), "--seed-range", "0-2", "--steps", "1"]
+
+
+@pytest.mark.parametrize(
+    ("when", "place", "nth"),
+    [
+        ("after", "db.ledger:Ledger.load_slice", 1),
+        ("after", "db.ledger:Ledger.note_attempts", 1),
+        ("after", "worker.engine.handle:Engine.request", 2),
+        ("before", "worker.saving:Gallery.save", 2),
+        ("after", "sdq.images.store:_write", 2),
+        ("before", "sdq.images.store:_sync_folder", 4),
+        ("after", "worker.saving:Gallery.save", 2),
+        ("after", "db.ledger:Ledger.record_and_go_on", 2),
+        ("before", "db.ledger:Ledger.finish_slice", 1),
+        ("after", "db.ledger:Ledger.finish_slice", 1),
+        ("after", "worker.loop:SliceWorker._release", 1),
+    ],
+)
+def test_a_worker_killed_at_this_point_loses_nothing(
+    program: Program, two_prompts: Path, when: str, place: str, nth: int
+) -> None:
+    program.run(*submit(program, two_prompts))
+    die(program, when, place, nth, "worker", "--burst")
+    done = {(image.recipe.prompt, image.seed): image for image in program.drawn("two")}
+    let_claims_end(program)
+    program.run("worker", "--burst")
+    images = program.drawn("two")
+    for path in filter(is_temporary, (program.home / "outputs").rglob("*")):
+        path.unlink()  # `sdq verify --repair` does; a minute later
+    assert_whole(program.home, images, IMAGES)
+    for image in images:
+        before = done.get((image.recipe.prompt, image.seed))
+        if before is not None:  # what was done was not done again
+            assert image == before
+        assert image.attempts <= 2
+    assert "All is well: 6 images" in program.run("verify").stdout
+
+
+@pytest.mark.parametrize(
+    ("when", "place"),
+    [
+        ("before", "db.ledger:Ledger.add_batch"),
+        ("after", "db.ledger:Ledger.add_batch"),
+        ("before", "sdq.queues:Queues.enqueue"),
+        ("after", "sdq.queues:Queues.enqueue"),
+    ],
+)
+def test_a_submission_killed_at_this_point_is_all_there_or_not_at_all(
+    program: Program, two_prompts: Path, when: str, place: str
+) -> None:
+    arguments = submit(program, two_prompts)
+    die(program, when, place, 1, *arguments)
+    stored = place.endswith("enqueue") or when == "after"
+    with program.ledger() as ledger:
+        assert len(ledger.open_slices()) == (2 if stored else 0)
+    if stored:  # a worker finds it even if nobody submits again
+        program.run("worker", "--burst")
+    else:
+        program.run(*arguments)
+        program.run("worker", "--burst")
+    assert_whole(program.home, program.drawn("two"), IMAGES)
