@@ -152,12 +152,12 @@ class SliceDrawing:
         engine = self._loaded_engine()
         while self._pending or self._in_pipe:
             self._studio.beat()
-            if (self._studio.stopping() or self._unwanted) and not self._withdrawing:
-                self._withdrawing = True
-                engine.withdraw()
-            if self._withdrawing and not self._in_pipe:
-                return
             try:
+                if (self._studio.stopping() or self._unwanted) and not self._withdrawing:
+                    self._withdrawing = True
+                    engine.withdraw()
+                if self._withdrawing and not self._in_pipe:
+                    return
                 self._feed(engine)
                 event = engine.poll(_POLL_S)
             except (EngineDiedError, EngineHungError) as error:

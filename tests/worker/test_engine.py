@@ -101,6 +101,17 @@ def test_a_killed_engine_is_noticed_at_once(engine: Engine) -> None:
     assert time.monotonic() - started < 10
 
 
+def test_an_engine_found_dead_by_a_request_is_dead_for_the_next_poll_too(engine: Engine) -> None:
+    os.kill(engine.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while psutil.Process(engine.pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+    with pytest.raises(EngineDiedError):
+        engine.request(0, request(0))
+    with pytest.raises(EngineDiedError, match="SIGKILL"):
+        engine.poll(1)
+
+
 def test_a_frozen_engine_is_ended_at_its_deadline(engine: Engine) -> None:
     engine.request(0, request(0, steps=1000))
     os.kill(engine.pid, signal.SIGSTOP)

@@ -77,7 +77,11 @@ class Engine:
         """
         try:
             event: Event | None = self._pipe.receive(timeout_s)
-        except (EOFError, OSError) as error:
+        except (
+            EOFError,
+            OSError,
+            ValueError,
+        ) as error:  # ValueError: closed when a request found it dead
             raise self._died() from error
         if event is None:
             self._check_deadline()
