@@ -6,7 +6,11 @@ python -m benchmarks.submit [--prompts 10000] [--seeds 100]
 from __future__ import annotations
 
 import argparse
+import sqlite3
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
@@ -17,12 +21,49 @@ from db.ledger import Ledger
 from sdq.dispatch import reconcile
 from sdq.queues import Queues
 from sdq.redis_server import RedisServer
+from sdq.seeds import parse_seeds
 
 
 def used_memory(home: Path) -> int:
     """Give the embedded Redis's memory, bytes."""
     with redis.Redis.from_url(RedisServer(home / "redis").url) as client:
         return int(client.info("memory")["used_memory"])
+
+
+def python(program: str) -> float:
+    """Give the seconds of a Python that runs one line."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", program], check=True)
+    return time.perf_counter() - started
+
+
+def finish_everything(home: Path) -> None:
+    """Write the rows that drawing all of it would have left."""
+    now = time.time_ns() // 1_000_000
+    with sqlite3.connect(home / "sdq.db") as ledger:
+        engine = ledger.execute(
+            "INSERT INTO engines (worker, host, pid, pipeline, runtime, compute_unit, precision, os, chip, load_ms, "
+            "started_at) VALUES ('w', 'h', 1, 'builtin', 'onnx', 'ALL', 'float16', 'o', 'c', 1, 1)"
+        ).lastrowid
+
+        def rows() -> Iterator[tuple[object, ...]]:
+            found = ledger.execute("SELECT id, recipe_id, entry, seeds FROM slices").fetchall()
+            for slice_id, recipe_id, entry, seeds in found:
+                for seed in parse_seeds(seeds):
+                    path = f"many/{entry:05d}/{seed}.png"
+                    yield recipe_id, seed, slice_id, engine, now, path, bytes(32), bytes(32)
+
+        ledger.executemany(
+            "INSERT INTO images (recipe_id, seed, status, attempts, slice_id, engine_id, finished_at, path, "
+            "size_bytes, sha256, pixels_sha256, num_unet_calls, denoise_ms) "
+            "VALUES (?, ?, 'done', 1, ?, ?, ?, ?, 20000, ?, ?, 20, 200000)",
+            rows(),
+        )
+        ledger.execute("UPDATE slices SET done = size, finished_at = ?", (now,))
+        ledger.execute(
+            "UPDATE batches SET open_slices = 0, images_done = images_total, started_at = ?, completed_at = ?",
+            (now, now),
+        )
 
 
 def main() -> None:
@@ -46,8 +87,6 @@ def main() -> None:
         memory = used_memory(home) - before
         ledger_bytes = sum(path.stat().st_size for path in home.glob("sdq.db*"))
         again = sdq(home, "submit", str(file), "--seed-range", seeds)
-        status = median(sdq(home, "status") for _ in range(5))
-        as_json = median(sdq(home, "status", "--json") for _ in range(5))
         helped = median(sdq(home, "--help") for _ in range(5))
         with (
             Ledger.open(f"sqlite:///{home / 'sdq.db'}") as ledger,
@@ -56,6 +95,10 @@ def main() -> None:
             started = time.perf_counter()
             reconcile(ledger, Queues(client, ledger.id))
             reconciled = time.perf_counter() - started
+        finish_everything(home)
+        status = median(sdq(home, "status") for _ in range(9))
+        as_json = median(sdq(home, "status", "--json") for _ in range(9))
+        imported = median(python("import sqlalchemy") for _ in range(9))
     show(
         f"submit: {options.prompts:,} prompts x {options.seeds} seeds",
         ("", "figure"),
@@ -64,7 +107,8 @@ def main() -> None:
             ("Redis memory", f"{memory / 1e6:.1f} MB"),
             ("ledger file", f"{ledger_bytes / 1e6:.1f} MB"),
             ("the same again, nothing new", f"{again:.2f} s"),
-            ("status / status --json", f"{status:.2f} s / {as_json:.2f} s"),
+            ("status / --json, all finished", f"{status:.2f} s / {as_json:.2f} s"),
+            ("importing SQLAlchemy alone", f"{imported:.2f} s"),
             ("reconcile, all queued", f"{reconciled:.2f} s"),
             ("sdq --help", f"{helped:.3f} s"),
         ],
