@@ -1,0 +1,71 @@
+"""Compiled models as the Hub's `compiled` folders hold them: described by `metadata.json`, run by Core ML only."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sdq.errors import PackageError
+from sdq.models import ModelStore, weight_compression
+from sdq.models.inventory import inventory
+from sdq.models.network import read_network
+from sdq.variants import AttentionImplementation
+from tests.hub.conftest import DEMO
+
+SPLIT = AttentionImplementation.SPLIT_EINSUM
+PARTS = ("TextEncoder", "Unet", "VAEDecoder")
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    folder = tmp_path / "mine_split_einsum_compiled"
+    for part in PARTS:
+        model = folder / f"{part}.mlmodelc"
+        model.mkdir(parents=True)
+        metadata = {
+            "storagePrecision": "Mixed (Float16, Palettized (6 bits))",
+            "mlProgramOperationTypeHistogram": {"Ios16.einsum": 112, "Ios16.conv": 120},
+            "inputSchema": [{"name": "sample", "shape": "[2, 4, 64, 96]", "dataType": "Float16"}],
+            "outputSchema": [],
+        }
+        (model / "metadata.json").write_text(json.dumps([metadata]))
+    shutil.copytree(DEMO / "scheduler", folder / "scheduler")
+    for name in ("vocab.json", "merges.txt"):
+        shutil.copy(DEMO / "tokenizer" / name, folder)
+    return tmp_path
+
+
+def test_a_compiled_model_is_found_and_described(models: Path) -> None:
+    folder = ModelStore(models).find("mine", SPLIT)
+    assert (folder.width, folder.height, folder.unet_batch) == (768, 512, 2)
+    assert read_network(folder.parts["unet"]).splits_heads
+    assert weight_compression(folder.parts["unet"]) == "palettized"
+    (facts,) = [facts for facts in inventory(ModelStore(models)) if facts.name == "mine"]
+    assert (facts.kind, facts.precision, facts.problem) == ("compiled", "6-bit", None)
+
+
+def test_packages_are_preferred(models: Path) -> None:
+    packages = models / "mine_split_einsum_packages"
+    shutil.copytree(DEMO / "split_einsum" / "packages", packages)
+    for name in ("tokenizer", "scheduler"):
+        shutil.copytree(DEMO / name, packages / name)
+    assert ModelStore(models).find("mine", SPLIT).parts["unet"].suffix == ".mlpackage"
+
+
+def test_the_nested_layout_of_newer_instructions_is_found(models: Path) -> None:
+    nested = models / "other_original_packages"
+    shutil.copytree(DEMO / "original" / "packages", nested / "original" / "packages")
+    for name in ("tokenizer", "scheduler"):
+        shutil.copytree(DEMO / name, nested / name)
+    assert ModelStore(models).find("other", AttentionImplementation.ORIGINAL).width == 128
+
+
+@pytest.mark.parametrize("content", ["", "[", "[1]", '"text"', "[" * 100_000, "__import__('os')"])
+def test_damaged_metadata_is_refused_and_never_evaluated(models: Path, content: str) -> None:
+    metadata = models / "mine_split_einsum_compiled" / "Unet.mlmodelc" / "metadata.json"
+    metadata.write_text(content)
+    with pytest.raises(PackageError):
+        ModelStore(models).find("mine", SPLIT)
