@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, select, update
 
 from db.column_types import now_utc
 from db.recipe_rows import RECIPE_COLUMNS, all_variants, recipe_of, variant_of
@@ -10,6 +10,9 @@ from db.tables import batches, images, recipes, slices, variants
 from db.values import BatchState, ImageStatus, PausedVariant, Slice, SliceRef
 from sdq.errors import InputMissingError
 from sdq.seeds import parse_seeds
+
+#: Of a slice joined with its batch, recipe and variant: somebody wants it drawn now.
+WANTED = and_(batches.c.state == str(BatchState.ACTIVE), variants.c.paused_since.is_(None))
 
 
 def open_slices(
@@ -47,13 +50,13 @@ def open_slices(
 
 
 def load_slice(connection: Connection, slice_id: int) -> Slice | None:
-    """Give a slice with its recipe and the state of its batch, or None when there is none."""
+    """Give a slice with its recipe, or None when there is none."""
     query = (
         select(
             slices.c.id,
             slices.c.batch_id,
             batches.c.name.label("batch_name"),
-            batches.c.state.label("batch_state"),
+            WANTED.label("wanted"),
             slices.c.entry,
             slices.c.recipe_id,
             slices.c.seeds,
@@ -74,7 +77,7 @@ def load_slice(connection: Connection, slice_id: int) -> Slice | None:
         id=row["id"],
         batch_id=row["batch_id"],
         batch_name=row["batch_name"],
-        batch_state=BatchState(row["batch_state"]),
+        wanted=bool(row["wanted"]),
         entry=row["entry"],
         recipe_id=row["recipe_id"],
         recipe=recipe_of(row),

@@ -16,9 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, case, insert, literal, select, update
 
 from db.column_types import UtcTime, now_utc
+from db.dispatch import WANTED
 from db.recipe_rows import KEYS_AT_ONCE
-from db.tables import batches, engines, images, slices
-from db.values import BatchState, EngineRecord, ImageRecord, ImageStatus, Recorded
+from db.tables import batches, engines, images, recipes, slices, variants
+from db.values import EngineRecord, ImageRecord, ImageStatus, Recorded
 from sdq.seeds import parse_seeds
 
 _DRAWING = str(ImageStatus.DRAWING)
@@ -345,8 +346,10 @@ def _insert(dialect: str) -> Any:
 @cache
 def _wanted_statement() -> Any:
     return (
-        select(batches.c.state == str(BatchState.ACTIVE))
+        select(WANTED)
         .join_from(slices, batches)
+        .join(recipes, recipes.c.id == slices.c.recipe_id)
+        .join(variants, variants.c.id == recipes.c.variant_id)
         .where(slices.c.id == bindparam("slice_id"))
     )
 

@@ -105,7 +105,7 @@ class Ledger:
             return dispatch.open_slices(connection, after_id=after_id, limit=limit)
 
     def load_slice(self, slice_id: int) -> Slice | None:
-        """Give a slice with its recipe and its batch's state, or None when there is none."""
+        """Give a slice with its recipe, and whether it is wanted now, or None when there is none."""
         with self._database.reading() as connection:
             return dispatch.load_slice(connection, slice_id)
 

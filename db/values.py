@@ -87,12 +87,15 @@ class Submission:
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """The unit of dispatch: a recipe and at most `slice_size` seeds. `entry` counts a batch's recipes from 1."""
+    """The unit of dispatch: a recipe and at most `slice_size` seeds.
+
+    entry: counts a batch's recipes from 1. wanted: its batch is active and its variant is not paused.
+    """
 
     id: int
     batch_id: int
     batch_name: str
-    batch_state: BatchState
+    wanted: bool
     entry: int
     recipe_id: int
     recipe: Recipe
@@ -148,8 +151,8 @@ class ImageRecord:
 class Recorded:
     """What a worker learns when it records an image.
 
-    new: it was not done before. wanted: its batch is still active. noted: the attempts at the image that was announced
-    next, this one included; empty where it is not to be drawn.
+    new: it was not done before. wanted: its batch is still active, its variant not paused. noted: the attempts at the
+    image that was announced next, this one included; empty where it is not to be drawn.
     """
 
     new: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 
 class Word(str, Enum):
@@ -57,7 +58,7 @@ class Variant:
     def __str__(self) -> str:
         return f"{self.model} {self.attention_implementation} on {self.compute_unit}"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A short name for queues and job ids: 16 hexadecimal digits."""
         text = "\0".join(

@@ -28,7 +28,6 @@ from rq.worker import SimpleWorker
 from rq.worker.base import WorkerStatus
 
 from db.ledger import Ledger
-from db.values import BatchState
 from sdq.dispatch import reconcile
 from sdq.errors import SdqError, ServiceUnavailableError, TryAgainError
 from sdq.queues import HEARTBEAT_TTL_S, Queues, redis_errors
@@ -233,7 +232,7 @@ class SliceWorker(SimpleWorker):
         outcome = Outcome.HANDED_BACK
         try:
             piece = self._ledger.load_slice(slice_id)
-            if piece is None or piece.batch_state != BatchState.ACTIVE:
+            if piece is None or not piece.wanted:
                 outcome = Outcome.UNWANTED
             else:
                 since = max(piece.created_at, job.enqueued_at or piece.created_at)

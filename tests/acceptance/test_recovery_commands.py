@@ -107,6 +107,7 @@ def test_a_paused_variant_waits_and_is_said_to(program: Program, prompts: Path) 
         key = ledger.open_slices()[0].variant.key
     program.run("pause", "--variant", key)
     program.run("worker", "--burst")
+    assert counts(program, "prompts")["completed"] == 0
     status = program.run("status").stdout
     assert "by hand" in status
     assert f"sdq resume --variant {key}" in status
