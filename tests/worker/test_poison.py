@@ -1,0 +1,98 @@
+"""An image that kills its engine, a model that fails every time, a picture that is none: each is contained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.program import Program, assert_whole
+
+#: Read by every Python process that starts; only engines are changed, and only for prompts that ask for it.
+POISON = """
+import os, signal, sys
+from pathlib import Path
+
+if "worker.engine.main" in sys.orig_argv:
+    from sdq.errors import BrokenImageError
+    from worker.pipelines import builtin
+
+    draw = builtin.BuiltinPipeline.draw
+
+    def poisoned(self, request, on_step):
+        if "kills its engine" in request.prompt:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if "raises" in request.prompt:
+            raise RuntimeError("the runtime gave up")
+        once = Path(os.environ["SDQ_HOME"], "broken-once")
+        if "breaks once" in request.prompt and not once.exists():
+            once.touch()
+            raise BrokenImageError("the U-Net gave NaN")
+        return draw(self, request, on_step)
+
+    builtin.BuiltinPipeline.draw = poisoned
+"""
+
+
+class PoisonedProgram(Program):
+    """An `sdq` whose engines fail when a prompt says so."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return super().environment | {"PYTHONPATH": str(self.home.parent / "poison")}
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    (tmp_path / "poison").mkdir()
+    (tmp_path / "poison" / "sitecustomize.py").write_text(POISON)
+    program = PoisonedProgram(tmp_path / "home")
+    yield program
+    program.close()
+
+
+def submit(program: Program, *prompts: str) -> None:
+    arguments = [word for prompt in prompts for word in ("--prompt", prompt)]
+    program.run("submit", *arguments, "--batch", "b", "--steps", "1")
+
+
+def test_an_image_that_kills_its_engine_is_given_up_and_the_batch_goes_on(program: Program) -> None:
+    submit(program, "the sea", "this kills its engine", "a tent", "a tree")
+    program.run("worker", "--burst", code=3)
+    assert_whole(program.home, program.drawn("b"), 3)
+    status = json.loads(program.run("status", "b", "--json").stdout)
+    assert status["request_counts"]["failed"] == 1
+    (error,) = status["errors"]
+    assert error["attempts"] == 3
+    assert "SIGKILL" in error["error"]
+    assert all(image.attempts == 1 for image in program.drawn("b"))
+
+
+def test_a_variant_that_fails_ten_times_in_a_row_is_paused_and_says_so(program: Program) -> None:
+    submit(program, *(f"this raises, number {number}" for number in range(12)), "the sea")
+    stopped = program.run("worker", "--burst", "--max-attempts", "1", code=78)
+    assert stopped.stderr.count("is paused: 10 images in a row failed") == 1
+    status = program.run("status", "b").stdout
+    assert "the runtime gave up" in status
+    hint = next(line for line in status.splitlines() if "sdq resume --variant" in line)
+    key = hint.split()[-1]
+    counts = json.loads(program.run("status", "b", "--json").stdout)["request_counts"]
+    assert counts == {"total": 13, "completed": 0, "failed": 10, "cancelled": 0}
+    program.run("worker", "--burst")  # leaves it alone
+    # the three that nobody tried, and the one in which the pause began
+    assert "4 slices queued" in program.run("resume", "--variant", key).stdout
+    program.run("worker", "--burst", "--max-attempts", "1", code=3)
+    assert_whole(program.home, program.drawn("b"), 1)
+
+
+def test_a_broken_picture_is_tried_again_on_a_fresh_engine(program: Program) -> None:
+    submit(program, "the sea", "this breaks once", "a tent")
+    program.run("worker", "--burst")
+    images = program.drawn("b")
+    assert_whole(program.home, images, 3)
+    attempts = {image.recipe.prompt: image.attempts for image in images}
+    assert attempts == {"the sea": 1, "this breaks once": 2, "a tent": 1}
+    engines = {image.engine.pid for image in images}
+    assert len(engines) == 2
