@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.10 python3; do \
 	>/dev/null 2>&1 && echo $$python && break; done)
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check chaos docs clean
+.PHONY: demo test check chaos fuzz docs clean
 
 demo: $(VENV)/.drawing ## Draw examples/prompts.txt with seeds 0-3 into demo-out/
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq run examples/prompts.txt --seed-range 0-3 --batch demo
@@ -21,6 +21,10 @@ test: $(VENV)/.developing ## Run all tests
 
 chaos: $(VENV)/.developing ## Kill everything at random for SECONDS [600]; SEED repeats a storm
 	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(VENV)/.developing ## Look for packages that break the reader for SECONDS [60]; SEED repeats a search
+	-@$(INSTALL) atheris 2>/dev/null || echo "No atheris for this Python: searching at random."
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/.developing ## Lint, format, types, layers
 	$(BIN)/ruff check .

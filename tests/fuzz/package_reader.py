@@ -1,0 +1,66 @@
+"""One entry point for everything that reads a package: bytes in, nothing but `PackageError` out.
+
+The bytes are a `model.mlmodel`, then eight bytes ``|WEIGHTS``, then a `weight.bin`; without the mark there are no
+weights. Read are the declared shapes (what submitting does), then the program, all its constants and its translation
+(what an engine does before it hands anything to ONNX Runtime).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+from sdq.errors import PackageError
+from sdq.models.description import MODEL_FILE, describe, weight_compression
+from worker.packages.package import Package
+from worker.packages.program import Constant
+from worker.packages.proto import read_program
+from worker.runtimes.onnx.translate import refusing_damage, translate
+
+MARK = b"|WEIGHTS"
+_WEIGHTS = MODEL_FILE.parent / "weights" / "weight.bin"
+_MANIFEST = {
+    "fileFormatVersion": "1.0.0",
+    "itemInfoEntries": {"m": {"path": "com.apple.CoreML/model.mlmodel"}},
+    "rootModelIdentifier": "m",
+}
+
+
+def join(model: bytes, weights: bytes = b"") -> bytes:
+    """Make an input of the entry point."""
+    return model + (MARK + weights if weights else b"")
+
+
+def read_everything(data: bytes, folder: Path) -> bool:
+    """Read the package that `data` is, in `folder`; return whether it is whole, raise what is a defect."""
+    model, _, weights = data.partition(MARK)
+    package = folder / "fuzzed.mlpackage"
+    (package / _WEIGHTS).parent.mkdir(parents=True, exist_ok=True)
+    (package / "Manifest.json").write_text(json.dumps(_MANIFEST))
+    (package / MODEL_FILE).write_bytes(model)
+    (package / _WEIGHTS).write_bytes(weights)
+    with contextlib.suppress(PackageError):
+        describe(package)
+        weight_compression(package)
+    try:
+        program = read_program(Package.open(package))
+        written_in_place = (
+            argument
+            for operation in program.operations
+            for group in operation.inputs.values()
+            for argument in group
+            if isinstance(argument, Constant)
+        )
+        for constant in (*program.constants.values(), *written_in_place):
+            constant.load()
+        graph = translate(program)
+        with refusing_damage(program, "its constants"):
+            for initializer in graph.initializers.values():
+                initializer.load()
+    except PackageError as error:
+        message = str(error)
+        assert "\n" not in message, message
+        assert len(message) < 3000, message[:500]
+        return False
+    return True
