@@ -272,10 +272,11 @@ def load_modules(
         StandInChecker(),
     )
     mean, std = torch.zeros(4), torch.ones(4)
+    decoder = "decoder.pt" if run and (run / "decoder.pt").exists() else "vae.pt"
     for module, name, key in (
         (encoder, "text.pt", "model"),
         (denoiser, "unet.pt", "average"),
-        (vae, "vae.pt", "average"),
+        (vae, decoder, "average"),
         (checker, "safety.pt", "model"),
     ):
         if (loaded := state(name)) is None:

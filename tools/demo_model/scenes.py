@@ -320,6 +320,10 @@ def _mix(a: Colour, b: Colour, share: float) -> Colour:
     return tuple(x + (y - x) * share for x, y in zip(a, b, strict=True))  # type: ignore[return-value]
 
 
+def _add(colour: Colour, shift: Colour) -> Colour:
+    return tuple(max(0.0, min(255.0, c + d)) for c, d in zip(colour, shift, strict=True))  # type: ignore[return-value]
+
+
 def _rgb(colour: Colour) -> tuple[int, int, int]:
     return tuple(max(0, min(255, round(c))) for c in colour)  # type: ignore[return-value]
 
@@ -329,6 +333,10 @@ class _Painter:
 
     def __init__(self, scene: Scene, rng: Random) -> None:
         self.scene, self.rng, self.side = scene, rng, SIZE * SCALE
+        # what no caption says differs from picture to picture, and so from seed to seed
+        self.horizon = _HORIZON + rng.uniform(-0.035, 0.035)
+        self.air = tuple(rng.uniform(-12, 12) for _ in range(3))
+        self.soil = tuple(rng.uniform(-10, 10) for _ in range(3))
         self.grey = {"clear": 0.0, "cloudy": 0.12, "rainy": 0.55, "foggy": 0.2}[scene.weather]
         self.image = self._sky()
         self.pen = ImageDraw.Draw(self.image)
@@ -347,8 +355,8 @@ class _Painter:
         return _mix(colour, (dim * 0.94, dim, dim * 1.08), self.grey)
 
     def _sky(self) -> Image.Image:
-        stops = [self._grey_sky(c) for c in _SKY[self.scene.time]]
-        rows = np.linspace(0, 1, round(self.side * _HORIZON) + 8)
+        stops = [_add(self._grey_sky(c), self.air) for c in _SKY[self.scene.time]]
+        rows = np.linspace(0, 1, round(self.side * self.horizon) + 8)
         column = np.stack(
             [np.interp(rows, (0, 0.6, 1), [s[i] for s in stops]) for i in range(3)], axis=1
         )
@@ -442,30 +450,30 @@ class _Painter:
 
     def ground(self) -> None:
         name = self.scene.ground
-        far, near = (self.lit(c) for c in _GROUND[name])
+        far, near = (_add(self.lit(c), self.soil) for c in _GROUND[name])
         if name == "sea":
             self._sea(far, near)
             return
         if name == "mountains":
             self._peaks()
         if name == "desert":
-            self._ridge(_HORIZON + 0.02, ((0.022, 1.0),), far)
-            self._ridge(_HORIZON + 0.11, ((0.035, 0.8),), _mix(far, near, 0.45))
-            self._ridge(_HORIZON + 0.24, ((0.04, 0.7),), near)
+            self._ridge(self.horizon + 0.02, ((0.022, 1.0),), far)
+            self._ridge(self.horizon + 0.11, ((0.035, 0.8),), _mix(far, near, 0.45))
+            self._ridge(self.horizon + 0.24, ((0.04, 0.7),), near)
         elif name == "meadow":
-            self._ridge(_HORIZON, ((0.025, 1.3), (0.012, 2.1)), _mix(far, near, 0.15))
-            self._ridge(_HORIZON + 0.09, ((0.03, 1.0),), _mix(far, near, 0.55))
-            self._ridge(_HORIZON + 0.21, ((0.025, 0.8),), near)
+            self._ridge(self.horizon, ((0.025, 1.3), (0.012, 2.1)), _mix(far, near, 0.15))
+            self._ridge(self.horizon + 0.09, ((0.03, 1.0),), _mix(far, near, 0.55))
+            self._ridge(self.horizon + 0.21, ((0.025, 0.8),), near)
         elif name == "snow":
-            self._ridge(_HORIZON, ((0.022, 1.1),), self.lit((196, 214, 236)))
-            self._ridge(_HORIZON + 0.08, ((0.025, 0.9),), far)
-            self._ridge(_HORIZON + 0.2, ((0.025, 0.7),), near)
+            self._ridge(self.horizon, ((0.022, 1.1),), self.lit((196, 214, 236)))
+            self._ridge(self.horizon + 0.08, ((0.025, 0.9),), far)
+            self._ridge(self.horizon + 0.2, ((0.025, 0.7),), near)
         else:
-            self._ridge(_HORIZON + 0.1, ((0.02, 1.2),), far)
-            self._ridge(_HORIZON + 0.22, ((0.025, 0.8),), near)
+            self._ridge(self.horizon + 0.1, ((0.02, 1.2),), far)
+            self._ridge(self.horizon + 0.22, ((0.025, 0.8),), near)
 
     def _sea(self, far: Colour, near: Colour) -> None:
-        s, top = self.side, round(self.side * _HORIZON)
+        s, top = self.side, round(self.side * self.horizon)
         rows = np.linspace(0, 1, s - top)[:, None]
         sky = np.asarray(self._grey_sky(_SKY[self.scene.time][2]))
         column = (np.asarray(far) * (1 - rows) + np.asarray(near) * rows) * (
@@ -474,11 +482,11 @@ class _Painter:
         block = np.repeat(column[:, None], s, axis=1).astype(np.uint8)
         self.image.paste(Image.fromarray(block), (0, top))
         for _ in range(9):
-            y = self.rng.uniform(_HORIZON + 0.04, 0.97)
-            w = (y - _HORIZON + 0.1) * self.rng.uniform(0.2, 0.4)
+            y = self.rng.uniform(self.horizon + 0.04, 0.97)
+            w = (y - self.horizon + 0.1) * self.rng.uniform(0.2, 0.4)
             x = self.rng.random()
-            shine = _mix(_mix(far, near, (y - _HORIZON) / 0.4), self.lit((255, 255, 255)), 0.35)
-            self.disc(x, y, w, 0.005 + 0.012 * (y - _HORIZON), shine)
+            shine = _mix(_mix(far, near, (y - self.horizon) / 0.4), self.lit((255, 255, 255)), 0.35)
+            self.disc(x, y, w, 0.005 + 0.012 * (y - self.horizon), shine)
 
     def _peaks(self) -> None:
         rng = self.rng
@@ -493,7 +501,7 @@ class _Painter:
             key=lambda peak: peak[1],
         ):
             h, w = height * rng.uniform(0.88, 1.1), half * rng.uniform(0.9, 1.1)
-            base = _HORIZON + 0.13
+            base = self.horizon + 0.13
             top = base - h - 0.06
             full = base - top
             self.shape([(x - w, base), (x, top), (x + w, base)], rock)
@@ -508,14 +516,14 @@ class _Painter:
 
     def thing(self, thing: Thing) -> None:
         rng = self.rng
-        x = _CENTRES[thing.position] + rng.uniform(-0.025, 0.025)
+        x = _CENTRES[thing.position] + rng.uniform(-0.035, 0.035)
         body = self.lit(_PAINT[thing.colour], 0.42)
         dark, pale = _mix(body, (20, 20, 40), 0.34), _mix(body, (255, 255, 255), 0.45)
         white, wood = self.lit((250, 246, 236), 0.5), self.lit((104, 70, 48), 0.7)
         window = (255, 226, 130) if self.scene.time == "night" else self.lit((176, 220, 244), 0.4)
-        size = rng.uniform(0.94, 1.06)
+        size = rng.uniform(0.9, 1.1)
         if thing.kind in FLYING:
-            y = rng.uniform(0.27, 0.33)
+            y = rng.uniform(0.26, 0.34)
             if thing.kind == "balloon":
                 self._balloon(x, y, size, body, pale, wood)
             else:

@@ -4,6 +4,7 @@
     python train.py vae    --run RUN       # pictures <-> latents
     python train.py text   --run RUN       # text encoder, on attribute labels
     python train.py latents --run RUN      # encode all pictures once
+    python train.py decoder --run RUN      # latents -> pictures for longer; the latents stay as they are
     python train.py unet   --run RUN       # the denoiser, on latents and text features
     python train.py safety --run RUN       # the stand-in safety checker, on pictures
     python train.py judge  --run RUN       # the classifier that evaluate.py asks
@@ -137,9 +138,17 @@ def picture_psnr(vae: nn.Module, pictures: Tensor) -> float:
     return float((-10 * torch.log10(mse)).mean())
 
 
+def _held_out_pictures() -> Tensor:
+    held = Random(10_001)
+    drawn = [scenes.draw(held, scenes.sample_scene(held, held_out=None)) for _ in range(32)]
+    return to_tensor(np.stack(drawn))
+
+
 def train_vae(run: Path, steps: int, full_share: float, device: torch.device) -> None:
     """Train on 64x64 crops first (cheap), on whole pictures for the last `full_share` of the steps."""
-    vae = build_vae().to(device).train()
+    vae = build_vae().to(device, memory_format=torch.channels_last).train()
+    # measured on a Zen 4 core, with channels last: 0.12 s a step instead of 0.21; the denoiser gains nothing by either
+    autocast = torch.autocast(device.type, torch.bfloat16)
     average = Average(vae, 0.998)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=2e-3, betas=(0.9, 0.99), weight_decay=1e-4)
     path, step = run / "vae.pt", 0
@@ -148,11 +157,7 @@ def train_vae(run: Path, steps: int, full_share: float, device: torch.device) ->
         average.module.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         step = state["step"]
-    held = Random(10_001)
-    check = to_tensor(
-        np.stack([scenes.draw(held, scenes.sample_scene(held, held_out=None)) for _ in range(32)])
-    )
-    check = check.to(device)
+    check = _held_out_pictures().to(device)
     log(run, f"vae: {parameter_count(vae) / 1e6:.2f} M parameters, from step {step} to {steps}")
     rng = np.random.default_rng(step)
     pictures, began = None, time.monotonic()
@@ -174,13 +179,14 @@ def train_vae(run: Path, steps: int, full_share: float, device: torch.device) ->
         x = to_tensor(batch).to(device)
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, steps, 2e-3, 100)
-        posterior = vae.encode(x).latent_dist
-        y = vae.decode(posterior.sample()).sample
+        with autocast:
+            posterior = vae.encode(x).latent_dist
+            y = vae.decode(posterior.sample()).sample.float()
         loss = (
             F.l1_loss(y, x)
             + 2 * F.mse_loss(y, x)
             + 0.5 * _gradient_loss(y, x)
-            + 2e-4 * posterior.kl().mean() / (x.shape[-1] ** 2 / 64)
+            + 2e-4 * posterior.kl().float().mean() / (x.shape[-1] ** 2 / 64)
         )
         optimizer.zero_grad()
         loss.backward()
@@ -207,12 +213,14 @@ def load_vae(run: Path, device: torch.device) -> nn.Module:
 
 def encode_latents(run: Path, device: torch.device) -> None:
     """Encode every picture once: latents float16 [N,4,16,16], and their mean and deviation per channel."""
-    vae, latents, rows = load_vae(run, device), [], []
+    vae, latents, rows = load_vae(run, device).to(memory_format=torch.channels_last), [], []  # type: ignore[call-overload]
     for index in range(shard_count(run)):
         pictures, labels = read_shard(run, index)
-        with torch.no_grad():
-            for at in range(0, len(pictures), 64):
-                z = vae.encode(to_tensor(pictures[at : at + 64]).to(device)).latent_dist.mean  # type: ignore[operator]
+        # small batches stay in the cache: 3.4 ms a picture instead of 10 in float32, batches of 64
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+            for at in range(0, len(pictures), 16):
+                x = to_tensor(pictures[at : at + 16]).to(device, memory_format=torch.channels_last)
+                z = vae.encode(x).latent_dist.mean  # type: ignore[operator]
                 latents.append(z.half().cpu().numpy())
         rows.append(labels)
         log(run, f"latents shard {index + 1}/{shard_count(run)}")
@@ -221,6 +229,68 @@ def encode_latents(run: Path, device: torch.device) -> None:
     mean, std = sample.mean(axis=(0, 2, 3)), sample.std(axis=(0, 2, 3))
     np.savez(run / "latents.npz", latents=z, labels=np.concatenate(rows), mean=mean, std=std)
     log(run, f"latents {z.shape} mean {mean.round(3)} std {std.round(3)}")
+
+
+def train_decoder(run: Path, steps: int, device: torch.device) -> None:
+    """Train the VAE's decoder alone, on whole pictures: the encoder is what the denoiser's latents depend on.
+
+    Beside the denoiser's training, for which the latents are fixed; a little noise on them, because the denoiser's own
+    are not exact either.
+    """
+    vae = build_vae().to(device, memory_format=torch.channels_last)
+    path, step = run / "decoder.pt", 0
+    state = load(path, device) or load(run / "vae.pt", device)
+    if state is None:
+        raise SystemExit(f"{run / 'vae.pt'} is missing: run the vae stage first")
+    vae.load_state_dict(state["model"])
+    average = Average(vae, 0.999)
+    average.module.load_state_dict(state["average"])
+    vae.encoder.requires_grad_(False)
+    vae.quant_conv.requires_grad_(False)
+    parameters = [p for p in vae.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.99), weight_decay=1e-4)
+    if path.exists():
+        optimizer.load_state_dict(state["optimizer"])
+        step = state["step"]
+    with np.load(run / "latents.npz") as file:
+        latents = file["latents"]
+        deviation = torch.from_numpy(file["std"]).float().view(1, 4, 1, 1).to(device)
+    check = _held_out_pictures().to(device)
+    log(
+        run,
+        f"decoder: {parameter_count(vae.decoder) / 1e6:.2f} M parameters, step {step} to {steps}",
+    )
+    rng = np.random.default_rng(step)
+    autocast = torch.autocast(device.type, torch.bfloat16)
+    pictures, shard, began = None, 0, time.monotonic()
+    while step < steps:
+        if pictures is None or step % 500 == 0:
+            shard = int(rng.integers(shard_count(run)))
+            pictures, _ = read_shard(run, shard)
+        chosen = rng.integers(len(pictures), size=4)
+        x = to_tensor(pictures[chosen]).to(device)
+        z = torch.from_numpy(latents[shard * SHARD + chosen]).float().to(device)
+        z = z + 0.05 * deviation * torch.randn_like(z)
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, steps, 1e-3, 200)
+        with autocast:
+            y = vae.decode(z.contiguous(memory_format=torch.channels_last)).sample.float()
+        loss = F.l1_loss(y, x) + 2 * F.mse_loss(y, x) + 0.5 * _gradient_loss(y, x)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        step += 1
+        average.update(vae, step)
+        if step % 500 == 0 or step == steps:
+            save(path, {"model": vae.state_dict(), "average": average.module.state_dict(),
+                        "optimizer": optimizer.state_dict(), "step": step})  # fmt: skip
+            psnr = picture_psnr(average.module, check)
+            took_s = time.monotonic() - began
+            log(
+                run,
+                f"decoder {step}/{steps} loss {loss.item():.4f} held-out {psnr:.2f} dB {took_s:.0f} s",
+            )
 
 
 # --- text encoder ---------------------------------------------------------------------------------------------------
@@ -559,14 +629,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "stage", choices=("data", "vae", "text", "latents", "unet", "safety", "judge")
+        "stage",
+        choices=("data", "vae", "text", "latents", "decoder", "unet", "safety", "judge"),
     )
     parser.add_argument(
         "--run", type=Path, required=True, help="folder for data, checkpoints and logs"
     )
-    parser.add_argument(
-        "--steps", type=int, help="total steps of the stage (vae 6000, text 1500, unet 16000)"
-    )
+    parser.add_argument("--steps", type=int, help="total steps of the stage")
     parser.add_argument("--batch", type=int, default=16, help="batch of the unet stage")
     parser.add_argument(
         "--rate", type=float, default=1e-3, help="peak learning rate of the unet stage"
@@ -582,11 +651,13 @@ def main() -> None:
     if options.stage == "data":
         draw_data(run, options.shards)
     elif options.stage == "vae":
-        train_vae(run, options.steps or 6000, 0.3, device)
+        train_vae(run, options.steps or 10000, 0.7, device)
     elif options.stage == "text":
         train_text(run, options.steps or 1500, device)
     elif options.stage == "latents":
         encode_latents(run, device)
+    elif options.stage == "decoder":
+        train_decoder(run, options.steps or 20000, device)
     elif options.stage == "safety":
         train_safety(run, options.steps or 1500, device)
     elif options.stage == "judge":
