@@ -84,6 +84,18 @@ def submission_options(command: Command) -> Command:
     return command
 
 
+def safety_option(command: Command) -> Command:
+    """Add what becomes of the pictures that the safety checker flags; see `worker.flagged`."""
+    return click.option(
+        "--safety",
+        type=click.Choice(["off", "flag", "blur", "black"]),
+        default="flag",
+        show_default=True,
+        help="The model's safety checker: do not run it; record flag and scores and leave the picture alone; or also "
+        "write flagged pictures blurred or black.",
+    )(command)
+
+
 class _PrintableFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))
