@@ -107,5 +107,5 @@ def test_a_blur_tells_nothing_but_the_mean_colours_of_sixteen_tiles():
         np.asarray(hidden(Image.fromarray(array), Safety.BLUR)).astype(int)
         for array in (pixels, mixed)
     )
-    assert np.abs(ours - theirs).max() <= 1, "Pillow averages rows, rounds, and averages columns"
+    assert np.abs(ours - theirs).max() <= 2, "rounded between rows and columns"
     assert ours.max() > ours.min()
