@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from sdq.doctor.machine import version_of
 from sdq.doctor.privacy import TOKEN_VARIABLES, masked_url
 from sdq.doctor.report import Fact, Section
-from sdq.settings import VARIABLES, Settings
+from sdq.settings import EMBEDDED, VARIABLES, Settings
 
 
 def configuration(settings: Settings, environment: Mapping[str, str]) -> Section:
     """Show each setting, where it came from, and the names (never the values) of variables that are set."""
     values = {
         "home": str(settings.home),
-        "redis_url": "embedded" if settings.redis_url is None else masked_url(settings.redis_url),
+        "redis_url": EMBEDDED if settings.redis_url is None else masked_url(settings.redis_url),
         "database_url": masked_url(settings.database_url),
         "outputs": str(settings.outputs),
     }

@@ -23,13 +23,13 @@ import importlib.util
 import math
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sdq.doctor.proof import Proof, prove
 from sdq.doctor.references import Reference, references
 from sdq.doctor.report import Fact, Section
-from sdq.errors import DrawError, SdqError
+from sdq.errors import DrawError, PackageError, SdqError
 from sdq.models import DEMO, ModelStore, VariantFolder
 from sdq.settings import Settings
 from sdq.variants import AttentionImplementation, ComputeUnit
@@ -51,38 +51,44 @@ def drawing(settings: Settings, say: Callable[[str], None]) -> Section:
     needs = _missing()
     if needs is not None:
         return needs
+    try:
+        wanted = references()
+    except SdqError as error:
+        return Section(title="Drawing", problems=[_whole(error)])
+    try:
+        cache = tempfile.TemporaryDirectory(prefix="sdq-doctor-", ignore_cleanup_errors=True)
+    except OSError as error:
+        reason = f"There is no temporary folder to draw in ({error.strerror})"
+        return Section(title="Drawing", problems=[f"{reason}: make room, or set TMPDIR."])
     facts: list[Fact] = []
     problems: list[str] = []
-    not_tried: list[str] = []
     runtimes: set[str] = set()
     store = ModelStore(settings.models)
-    try:
-        with tempfile.TemporaryDirectory(prefix="sdq-doctor-") as cache:
-            for attention in store.attention_implementations(DEMO):
+    with cache:
+        for attention in AttentionImplementation:
+            if attention not in wanted and store.folder_of(DEMO, attention) is None:
+                continue
+            try:
+                folder = _demo(store, attention, wanted.get(attention, ()))
+            except SdqError as error:
+                problems.append(f"The demo model ({attention}): {_whole(error)}")
+                continue
+            for unit in _units(runtimes):
+                say(f"Drawing the demo model, {attention} on {unit} ...")
                 try:
-                    folder, wanted = _expected(store, attention)
+                    proof = prove(folder, wanted[attention], unit, Path(cache.name))
                 except SdqError as error:
-                    problems.append(f"The demo model ({attention}): {_whole(error)}")
+                    problems.append(f"The demo model, {attention} on {unit}: {_whole(error)}")
                     continue
-                for unit in _units(runtimes):
-                    say(f"Drawing the demo model, {attention} on {unit} ...")
-                    try:
-                        proof = prove(folder, wanted, unit, Path(cache))
-                    except SdqError as error:
-                        problems.append(f"The demo model, {attention} on {unit}: {_whole(error)}")
-                        continue
-                    runtimes.add(proof.runtime)
-                    facts.append(_fact(attention, unit, proof))
-                    if proof.likeness_db < ALIKE_DB:
-                        problems.append(_unlike(attention, unit, proof))
-    except OSError as error:
-        problems.append(
-            f"No temporary folder can be used ({error.strerror}): make room or set TMPDIR."
-        )
-    if not facts and not problems:
-        problems.append("The demo model is not there: install sdq again.")
-    if runtimes == {"onnx"}:
-        not_tried.append("Core ML's compute units: the portable runtime computes on the CPU.")
+                runtimes.add(proof.runtime)
+                facts.append(_fact(attention, unit, proof))
+                if proof.likeness_db < ALIKE_DB:
+                    problems.append(_unlike(attention, unit, proof))
+    not_tried = (
+        ["Core ML's compute units: the portable runtime computes on the CPU."]
+        if runtimes == {"onnx"}
+        else []
+    )
     return Section(title="Drawing", facts=facts, problems=problems, not_tried=not_tried)
 
 
@@ -112,24 +118,22 @@ def _missing() -> Section | None:
     )
 
 
-def _expected(
-    store: ModelStore, attention: AttentionImplementation
-) -> tuple[VariantFolder, list[Reference]]:
-    """Give a variant of the demo model with its pictures, which must be of the very files that are here."""
-    folder = store.find(DEMO, attention)
-    wanted = list(references(attention))
-    for reference in wanted:
-        if reference.recipe.variant.revision != folder.revision:
-            raise _NotThatModelError(
-                f"Its files are not those that its pictures were drawn with (revision {folder.revision}, not "
-                f"{reference.recipe.variant.revision}), so one is damaged: install sdq again, or after changing the "
-                "model run tools/record_doctor_references.py"
-            )
-    return folder, wanted
-
-
-class _NotThatModelError(SdqError):
-    pass
+def _demo(
+    store: ModelStore, attention: AttentionImplementation, wanted: Sequence[Reference]
+) -> VariantFolder:
+    """Find a variant of the demo model, which must be of the very files that its pictures were drawn with."""
+    try:
+        folder = store.find(DEMO, attention)
+    except SdqError as error:
+        raise PackageError(f"{str(error).rstrip('.')}. Or install sdq again") from error
+    revisions = {reference.recipe.variant.revision for reference in wanted}
+    if revisions != {folder.revision}:
+        raise PackageError(
+            f"The files are not those that its pictures were drawn with (revision {folder.revision}, not "
+            f"{' or '.join(sorted(revisions)) or 'known'}), so one is damaged. Install sdq again; after a change of "
+            "the model run tools/record_doctor_references.py"
+        )
+    return folder
 
 
 def _units(runtimes: set[str]) -> Iterator[ComputeUnit]:

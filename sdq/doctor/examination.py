@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from sdq.doctor import configuration, drawing, machine, places, services
 from sdq.doctor.privacy import Privacy
 from sdq.doctor.report import Report, Section
-from sdq.settings import VARIABLES, Settings
+from sdq.settings import EMBEDDED, VARIABLES, Settings
 
 
 def examine(
@@ -18,14 +18,11 @@ def examine(
     say: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Look at everything; draw: also draw the demo model, which takes longest. say hears what is going on."""
-    urls = [
-        environment[name]
-        for names in VARIABLES.values()
-        for name in names
-        if name.endswith("URL") and environment.get(name)
+    named = [
+        environment.get(name) for name in (*VARIABLES["redis_url"], *VARIABLES["database_url"])
     ]
-    urls += [url for url in (settings.redis_url, settings.database_url) if url]
-    privacy = Privacy(urls, environment)
+    urls = {url for url in (*named, settings.redis_url, settings.database_url) if url}
+    privacy = Privacy(urls - {EMBEDDED}, environment)
 
     def look() -> list[Section]:
         found = [

@@ -60,7 +60,9 @@ class Privacy:
         """urls: any that settings or environment hold; environment: where tokens may be."""
         self._replacements: dict[str, str] = {}
         for url in urls:
-            self._replacements[url] = masked_url(url)
+            if len(url) >= _SHORTEST_SECRET:
+                for spelling in _spellings(url):
+                    self._replacements[spelling] = masked_url(url)
             for secret in _secrets(url):
                 self._hide(secret)
         for name in TOKEN_VARIABLES:
@@ -92,7 +94,8 @@ class Privacy:
 
     def _hide(self, secret: str) -> None:
         if len(secret) >= _SHORTEST_SECRET:
-            self._replacements.setdefault(secret, _MASK)
+            for spelling in _spellings(secret):
+                self._replacements.setdefault(spelling, _MASK)
 
     def _short(self, text: str) -> str:
         return self._home.sub("~", text) if self._home else text
@@ -103,6 +106,11 @@ class Privacy:
         if isinstance(value, Mapping):
             return {name: self._value(entry) for name, entry in value.items()}
         return value
+
+
+def _spellings(text: str) -> tuple[str, str]:
+    """Give a text as it is and as Python quotes it in messages."""
+    return text, repr(text)[1:-1]
 
 
 def _secrets(url: str) -> Iterable[str]:

@@ -6,13 +6,13 @@ the demo model. `tools/record_doctor_references.py` writes them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-from sdq.errors import InputError, InputMissingError
+from sdq.errors import InputError, InputMissingError, SdqError
 from sdq.images.read import read_record
 from sdq.recipes import Recipe
 from sdq.variants import AttentionImplementation
@@ -30,25 +30,24 @@ class Reference:
     picture: Image.Image
 
 
-def references(attention_implementation: AttentionImplementation) -> Sequence[Reference]:
-    """Read the pictures of one variant of the demo model.
+def references() -> Mapping[AttentionImplementation, Sequence[Reference]]:
+    """Read the pictures, by the variant of the demo model that drew them.
 
     Raises InputMissingError when there are none, InputError for one that is damaged.
     """
-    found = []
+    found: dict[AttentionImplementation, list[Reference]] = {}
     for path in sorted(FOLDER.glob("*.png")):
-        record = read_record(path)
-        if record.recipe.variant.attention_implementation is not attention_implementation:
-            continue
         try:
+            record = read_record(path)
             with Image.open(path) as picture:
                 pixels: Image.Image = picture.convert("RGB")
-        except (OSError, ValueError, SyntaxError) as error:
-            raise InputError(f"{path} is damaged ({error}); install sdq again") from error
-        found.append(Reference(path=path, recipe=record.recipe, seed=record.seed, picture=pixels))
+        except (SdqError, OSError, ValueError, SyntaxError) as error:
+            raise InputError(f"{path} is damaged ({error}): install sdq again.") from error
+        found.setdefault(record.recipe.variant.attention_implementation, []).append(
+            Reference(path=path, recipe=record.recipe, seed=record.seed, picture=pixels)
+        )
     if not found:
         raise InputMissingError(
-            f"There is no picture of the demo model ({attention_implementation}) to compare with in {FOLDER}; install "
-            "sdq again"
+            f"The pictures to compare with are not in {FOLDER}: install sdq again."
         )
     return found
