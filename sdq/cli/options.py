@@ -91,8 +91,8 @@ def safety_option(command: Command) -> Command:
         type=click.Choice(["off", "flag", "blur", "black"]),
         default="flag",
         show_default=True,
-        help="The model's safety checker: do not run it; record flag and scores and leave the picture alone; or also "
-        "write flagged pictures blurred or black.",
+        help="What becomes of pictures that the model's safety checker flags: recorded with their scores and left as "
+        "they are (flag), or also hidden in their files (blur, black). off does not run it.",
     )(command)
 
 

@@ -33,12 +33,20 @@ from tests.acceptance.program import Program
 SOURCES = Path(sdq.__file__).resolve().parents[1]
 
 
-def examined(program: Program, *arguments: str, code: int = 0, **environment: str) -> Any:
+def examined(
+    program: Program, *arguments: str, code: int = 0, timeout_s: float = 90, **environment: str
+) -> Any:
     """Run it and give its report; nothing may be left in the temporary folder."""
     temporary = program.home.parent / "temporary"
     temporary.mkdir(exist_ok=True)
     result = program.run(
-        "doctor", "--json", *arguments, code=code, TMPDIR=str(temporary), **environment
+        "doctor",
+        "--json",
+        *arguments,
+        code=code,
+        timeout_s=timeout_s,
+        TMPDIR=str(temporary),
+        **environment,
     )
     assert list(temporary.glob("*sdq*")) == []  # ONNX Runtime leaves a file of its own there
     assert "Traceback" not in result.stderr
@@ -252,6 +260,65 @@ def test_an_engine_that_dies_is_a_finding_and_not_the_end(program: Program, tmp_
     assert len(report["problems"]) == len(references())
     for problem in report["problems"]:
         assert "ended by SIGKILL. Run this again" in problem
+
+
+#: Engines draw with the Core ML runtime over `tests/runtimes/native.py`, whose GPU computes wrongly and whose Neural
+#: Engine loads nothing.
+MAC = """
+import sys
+
+if "worker.engine.main" in sys.orig_argv:
+    from pathlib import Path
+    import pytest
+    from tests.runtimes import native
+    from worker.runtimes import choice
+    from worker.runtimes.coreml import CoreMLRuntime
+
+    native.install(pytest.MonkeyPatch(), Path(sys.modules[__name__].__file__).parent / "cache")
+    load, predict = native.NativeModel.__init__, native.NativeModel.predict
+
+    def loaded(self, path, compute_units, *rest):
+        if compute_units == "CPU_AND_NE":
+            raise RuntimeError("Error: ANECompilerService is stuck")
+        self.unit = compute_units
+        load(self, path, compute_units, *rest)
+
+    def predicted(self, data, state):
+        outputs = predict(self, data, state)
+        if self.unit == "CPU_AND_GPU" and "noise_pred" in outputs:
+            outputs["noise_pred"] = outputs["noise_pred"] * 0.8
+        return outputs
+
+    native.NativeModel.__init__, native.NativeModel.predict = loaded, predicted
+    choice.choose_runtime = lambda *, cache, threads: CoreMLRuntime(cache / "coreml", "macOS 15.1")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)  # eight engines, one after the other
+@pytest.mark.skipif(sys.platform == "darwin", reason="a Mac has its own compute units")
+def test_with_core_ml_every_compute_unit_is_tried_for_every_variant(
+    program: Program, tmp_path: Path
+) -> None:
+    mac = tmp_path / "mac"
+    mac.mkdir()
+    (mac / "sitecustomize.py").write_text(MAC)
+    report = examined(program, code=1, timeout_s=270, PYTHONPATH=f"{mac}:{SOURCES}")
+    drawn = facts(report, "drawing")
+    for attention in references():
+        for unit in ("ALL", "CPU_ONLY"):
+            proof = drawn[f"{attention} on {unit}"]
+            assert proof["runtime"] == "coreml"
+            assert proof["identical"] or proof["psnr_db"] >= ALIKE_DB
+        assert drawn[f"{attention} on CPU_AND_GPU"]["psnr_db"] < ALIKE_DB
+        gpu, neural = (
+            next(problem for problem in report["problems"] if f"{attention} on {unit}" in problem)
+            for unit in ("CPU_AND_GPU", "CPU_AND_NE")
+        )
+        assert "Leave this compute unit alone" in gpu
+        assert "ANECompilerService is stuck. Try another compute unit" in neural
+    assert len(report["problems"]) == 2 * len(references())
+    assert report["sections"]["drawing"]["not_tried"] == []
 
 
 def test_the_recorded_pictures_tell_one_another_apart() -> None:
