@@ -6,19 +6,28 @@ import contextlib
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from sdq.doctor.privacy import masked_url
 from sdq.doctor.report import Fact, Section
 from sdq.errors import SdqError
-from sdq.queues import connect, redis_errors
+from sdq.queues import redis_errors
 from sdq.redis_server import RedisServer, find_redis_server
 from sdq.settings import Settings
 
 #: Older ones lack LMOVE.
 _OLDEST_REDIS = (6, 2)
 _VERSION_TIMEOUT_S = 10
+#: No retries, and an end to waiting: a server that hangs is a finding.
+_PATIENCE: dict[str, Any] = {
+    "socket_connect_timeout": 5,
+    "socket_timeout": 5,
+    "retry": Retry(NoBackoff(), 0),
+}
 
 
 def queues(settings: Settings) -> Section:
@@ -31,7 +40,7 @@ def queues(settings: Settings) -> Section:
         )
     ]
     try:
-        redis.Redis.from_url(settings.redis_url).close()
+        connection = redis.Redis.from_url(settings.redis_url, **_PATIENCE)
     except ValueError:
         return Section(
             title="Redis",
@@ -41,37 +50,20 @@ def queues(settings: Settings) -> Section:
                 "write redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH."
             ],
         )
-    try:
-        with (
-            contextlib.closing(connect(settings)) as connection,
-            redis_errors(masked_url(settings.redis_url)),
-        ):
-            version = _answered(connection)
-    except SdqError as error:
-        return Section(title="Redis", facts=facts, problems=[str(error)])
-    return Section(
-        title="Redis",
-        facts=[*facts, Fact(name="state", said="answers"), Fact(name="version", said=version)],
-        problems=_too_old(version),
-    )
+    return _asked(connection, masked_url(settings.redis_url), facts, "answers")
 
 
 def _embedded(server: RedisServer) -> Section:
     facts = [Fact(name="which", said="embedded: a redis-server of the data folder, on its socket")]
     if server.is_running():
-        try:
-            with (
-                contextlib.closing(redis.Redis(unix_socket_path=str(server.socket))) as connection,
-                redis_errors(server.url),
-            ):
-                version = _answered(connection)
-        except SdqError as error:
-            return Section(title="Redis", facts=facts, problems=[str(error)])
-        facts += [
-            Fact(name="state", said=f"runs as process {server.pid()}"),
-            Fact(name="version", said=version),
-        ]
-        return Section(title="Redis", facts=facts, problems=_too_old(version))
+        connection = redis.Redis(unix_socket_path=str(server.socket), **_PATIENCE)
+        return _asked(connection, server.url, facts, f"runs as process {server.pid()}")
+    if server.is_silent():
+        problem = (
+            f"The embedded Redis is there and does not answer: process {server.pid()}. Look again in a moment; if it "
+            "stays so, end that process."
+        )
+        return Section(title="Redis", facts=facts, problems=[problem])
     try:
         program = find_redis_server()
     except SdqError as error:
@@ -121,9 +113,18 @@ def ledger(settings: Settings) -> Section:
     )
 
 
-def _answered(connection: redis.Redis) -> str:
-    version = connection.info("server")["redis_version"]
-    return str(version)
+def _asked(connection: redis.Redis, place: str, facts: list[Fact], state: str) -> Section:
+    """Ask a server for its version, and give the section that comes of it."""
+    try:
+        with contextlib.closing(connection), redis_errors(place):
+            version = str(connection.info("server")["redis_version"])
+    except SdqError as error:
+        return Section(title="Redis", facts=facts, problems=[str(error)])
+    return Section(
+        title="Redis",
+        facts=[*facts, Fact(name="state", said=state), Fact(name="version", said=version)],
+        problems=_too_old(version),
+    )
 
 
 def _version_of(program: Path) -> str:

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -108,6 +109,38 @@ def test_a_used_installation_is_looked_at_and_left_as_it_is(program: Program) ->
     assert files_below(program.home).keys() == before.keys()
     with program.ledger() as ledger:
         assert ledger.batches()[0].total == 1
+
+
+def test_an_embedded_redis_that_hangs_is_named(program: Program) -> None:
+    program.run("services", "start")
+    pid = program.redis.pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        (problem,) = examined(program, "--no-draw", code=1)["problems"]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert f"does not answer: process {pid}" in problem
+    assert examined(program, "--no-draw")["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("exit 1", "bin/redis-server cannot be run"),
+        ("echo Redis server v=6.0.16 sha=0", "Redis 6.0.16 is too old, sdq needs 6.2"),
+    ],
+)
+def test_a_redis_server_that_is_of_no_use_is_named(
+    program: Program, tmp_path: Path, script: str, says: str
+) -> None:
+    found = tmp_path / "bin" / "redis-server"
+    found.parent.mkdir()
+    found.write_text(f"#!/bin/sh\n{script}\n")
+    found.chmod(0o755)
+    path = f"{found.parent}:{os.environ['PATH']}"
+    (problem,) = examined(program, "--no-draw", code=1, PATH=path)["problems"]
+    assert says in problem
 
 
 def test_every_setting_says_where_it_came_from(program: Program, tmp_path: Path) -> None:
