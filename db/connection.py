@@ -40,7 +40,7 @@ class Database:
     """Connections to one database. Threads may share it; processes must each open their own."""
 
     def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
-        self.url = _parsed(url)
+        self.url = parsed_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.busy_timeout_s = busy_timeout_s
         if self.is_sqlite:
@@ -165,7 +165,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def _parsed(url: str) -> URL:
+def parsed_url(url: str) -> URL:
     """Read the spellings that hosting services and other tools use; raise ConfigurationError for the rest."""
     try:
         parsed = make_url(url)

@@ -53,13 +53,27 @@ def stored_revision(connection: Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _create(connection: Connection) -> None:
+def is_known(revision: str) -> bool:
+    """Say whether this sdq has the migration that made a revision."""
+    if revision == HEAD_REVISION:
+        return True
+    from alembic.script import ScriptDirectory
+
+    return revision in {script.revision for script in ScriptDirectory(MIGRATIONS).walk_revisions()}
+
+
+def refuse_foreign(connection: Connection) -> None:
+    """Raise ConfigurationError for a database without our revision whose tables have our tables' names."""
     foreign = set(inspect(connection).get_table_names()) & set(metadata.tables)
     if foreign:
         raise ConfigurationError(
             f"The database already has tables named {', '.join(sorted(foreign))}, which sdq did not make. "
             "Name another database in SDQ_DATABASE_URL."
         )
+
+
+def _create(connection: Connection) -> None:
+    refuse_foreign(connection)
     metadata.create_all(connection, checkfirst=False)
     connection.execute(
         text(
@@ -77,16 +91,13 @@ def _create(connection: Connection) -> None:
 
 def _migrate(connection: Connection, revision: str, where: str) -> None:
     from alembic import command
-    from alembic.script import ScriptDirectory
 
-    config = alembic_config(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if revision not in known:
+    if not is_known(revision):
         raise ConfigurationError(
             f"The ledger {where} was written by a newer sdq (revision {revision}; this one knows "
             f"{HEAD_REVISION}). Upgrade sdq here, or name another ledger in SDQ_DATABASE_URL."
         )
-    command.upgrade(config, "head")
+    command.upgrade(alembic_config(connection), "head")
 
 
 def alembic_config(connection: Connection) -> Config:

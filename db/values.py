@@ -107,7 +107,10 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineRecord:
-    """Where images were drawn: one row per started engine, referred to by its images."""
+    """Where images were drawn: one row per started engine, referred to by its images.
+
+    versions: of libraries, and under `safety` what its worker made of flagged pictures.
+    """
 
     worker: str
     host: str
@@ -124,7 +127,10 @@ class EngineRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageRecord:
-    """A finished image: its file (path relative to the output root) and how long everything took."""
+    """A finished image: its file (path relative to the output root) and how long everything took.
+
+    pixels_sha256: of what the file shows. nsfw_flagged: None where no safety checker ran.
+    """
 
     recipe_id: int
     seed: int

@@ -83,6 +83,19 @@ class RedisServer:
             return False
         return True
 
+    def is_silent(self) -> bool:
+        """Say whether a server is there that does not answer, or not yet: it holds its lock as long as it lives."""
+        if self.is_running():
+            return False
+        try:
+            with (self.folder / "server.lock").open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     def pid(self) -> int | None:
         """Give the running server's process id."""
         try:

@@ -20,6 +20,9 @@ else:
 
 CONFIGURATION_FILE = "sdq.toml"
 
+#: Instead of a Redis URL: the data folder's own.
+EMBEDDED = "embedded"
+
 #: Setting -> the environment variables that may give it, the first one that is set wins.
 VARIABLES: Mapping[str, tuple[str, ...]] = {
     "home": ("SDQ_HOME",),
@@ -80,12 +83,12 @@ def read_settings(
     file = home / CONFIGURATION_FILE
     for setting, entry in _read_file(file).items():
         take(str(file), setting, entry)
-    take("default: embedded", "redis_url", "embedded")
+    take("default: embedded", "redis_url", EMBEDDED)
     take("default", "database_url", f"sqlite:///{home / 'sdq.db'}")
     take("default", "outputs", str(home / "outputs"))
     return Settings(
         home=home,
-        redis_url=None if values["redis_url"] == "embedded" else values["redis_url"],
+        redis_url=None if values["redis_url"] == EMBEDDED else values["redis_url"],
         database_url=values["database_url"],
         outputs=Path(values["outputs"]).expanduser().absolute(),
         origins=origins,
@@ -96,7 +99,7 @@ def _read_file(path: Path) -> dict[str, str]:
     try:
         with path.open("rb") as file:
             table = tomllib.load(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}.") from None

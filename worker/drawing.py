@@ -202,6 +202,7 @@ class SliceDrawing:
                 pid=engine.pid,
                 variant=self._variant,
                 ready=engine.ready,
+                safety=self._studio.gallery.safety,
             )
             engine_id = self._lasting(lambda: self._ledger.register_engine(record))
             self._studio.engines[engine.pid] = KnownEngine(id=engine_id, record=record)

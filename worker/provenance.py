@@ -9,14 +9,27 @@ import sys
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from db.values import EngineRecord
 from sdq.variants import Variant
-from worker.engine.messages import Ready
+from worker.flagged import Safety
+
+if TYPE_CHECKING:  # needs NumPy, and `sdq doctor` asks for chip and system where there is none
+    from worker.engine.messages import Ready
+
+#: Where an engine's `versions` say what became of the pictures that it flagged.
+SAFETY_KEY = "safety"
 
 
-def engine_record(*, worker: str, pid: int, variant: Variant, ready: Ready) -> EngineRecord:
-    """Describe a loaded engine for the ledger."""
+def engine_record(
+    *, worker: str, pid: int, variant: Variant, ready: Ready, safety: Safety
+) -> EngineRecord:
+    """Describe a loaded engine for the ledger.
+
+    What its worker makes of flagged pictures stands among the versions, as `safety`: it is a worker's, and so one for
+    all images of an engine.
+    """
     return EngineRecord(
         worker=worker,
         host=socket.gethostname(),
@@ -26,7 +39,8 @@ def engine_record(*, worker: str, pid: int, variant: Variant, ready: Ready) -> E
         compute_unit=str(variant.compute_unit),
         precision=ready.precision,
         versions={"sdq": metadata.version("sdq"), "python": platform.python_version()}
-        | dict(ready.versions),
+        | dict(ready.versions)
+        | {SAFETY_KEY: str(safety)},
         os=operating_system(),
         chip=chip(),
         load_ms=ready.load_ms,

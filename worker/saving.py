@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from importlib import metadata
 from pathlib import Path
@@ -13,13 +14,21 @@ from sdq.images.encode import encode_png, image_from_rgb
 from sdq.images.metadata import ImageMetadata
 from sdq.images.path import image_path
 from sdq.images.store import store_file
+from worker.flagged import Safety, hidden
 from worker.pipelines.contract import DrawnImage
+from worker.provenance import SAFETY_KEY
+
+log = logging.getLogger(__name__)
+
+#: Decimals of a concept's score in a file; the row has all of them.
+_SCORE_DECIMALS = 6
 
 
 class Gallery:
-    """The output folder."""
+    """The output folder. safety: what the files of flagged pictures show."""
 
-    def __init__(self, root: Path, *, with_metadata: bool) -> None:
+    def __init__(self, root: Path, *, with_metadata: bool, safety: Safety = Safety.FLAG) -> None:
+        self.safety = safety
         self._root = root
         self._with_metadata = with_metadata
         self._version = metadata.version("sdq")
@@ -40,8 +49,11 @@ class Gallery:
         Raises StorageError when the disk is full or does not answer, or when the folder cannot be written any more;
         OutputError when it never could.
         """
-        pixels = drawn.pixels.tobytes()
+        started = time.perf_counter()
         height, width, _ = drawn.pixels.shape
+        picture = image_from_rgb(drawn.pixels.tobytes(), width, height)
+        if drawn.nsfw_flagged:
+            picture = hidden(picture, self.safety)
         about = ImageMetadata(
             recipe=piece.recipe,
             seed=seed,
@@ -51,15 +63,20 @@ class Gallery:
                 "pipeline": engine.pipeline,
                 "runtime": engine.runtime,
                 "precision": engine.precision,
-                "versions": dict(engine.versions),
+                "versions": {k: v for k, v in engine.versions.items() if k != SAFETY_KEY},
                 "os": engine.os,
                 "chip": engine.chip,
+                "safety": {
+                    "mode": str(self.safety),
+                    "flagged": drawn.nsfw_flagged,
+                    "concept_scores": {
+                        name: round(score, _SCORE_DECIMALS)
+                        for name, score in drawn.concept_scores.items()
+                    },
+                },
             },
         )
-        started = time.perf_counter()
-        data = encode_png(
-            image_from_rgb(pixels, width, height), about if self._with_metadata else None
-        )
+        data = encode_png(picture, about if self._with_metadata else None)
         encoded = time.perf_counter()
         path = image_path(piece.batch_name, piece.entry, seed)
         try:
@@ -71,6 +88,8 @@ class Gallery:
             raise StorageError(str(error)) from error
         self._has_saved = True
         saved = time.perf_counter()
+        if drawn.nsfw_flagged:
+            log.info("Flagged by the safety checker (--safety %s): %s", self.safety, path)
         return ImageRecord(
             recipe_id=piece.recipe_id,
             seed=seed,
@@ -79,7 +98,7 @@ class Gallery:
             path=path,
             size_bytes=stored.size_bytes,
             sha256=stored.sha256,
-            pixels_sha256=hashlib.sha256(pixels).hexdigest(),
+            pixels_sha256=hashlib.sha256(picture.tobytes()).hexdigest(),
             truncated_tokens=drawn.truncated_tokens,
             nsfw_flagged=drawn.nsfw_flagged,
             concept_scores=dict(drawn.concept_scores),

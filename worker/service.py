@@ -16,6 +16,7 @@ from worker.drawing import DEFAULT_MAX_ATTEMPTS, Studio
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Launch
 from worker.engine.pool import DEFAULT_MAX_PINNED, EnginePool
+from worker.flagged import Safety
 from worker.loop import SliceWorker
 from worker.patience import Patience
 from worker.pipelines.choice import PipelineChoice
@@ -32,6 +33,7 @@ class WorkerOptions:
     threads: int | None = None
     with_metadata: bool = True
     pipeline: PipelineChoice = PipelineChoice.AUTO
+    safety: Safety = Safety.FLAG
 
 
 def run_worker(
@@ -65,6 +67,7 @@ def run_worker(
             cache=settings.cache,
             threads=options.threads,
             pipeline=options.pipeline,
+            safety=options.safety,
         )
         return Engine(launch, options.deadlines)
 
@@ -75,7 +78,9 @@ def run_worker(
             worker=worker,
             ledger=ledger,
             pool=EnginePool(start, max_pinned=options.max_pinned),
-            gallery=Gallery(settings.outputs, with_metadata=options.with_metadata),
+            gallery=Gallery(
+                settings.outputs, with_metadata=options.with_metadata, safety=options.safety
+            ),
             patience=patience,
             beat=beat,
             stopping=stopping,

@@ -31,6 +31,7 @@ _COMMANDS = {
     "verify": "Compare ledger, files and queues; repair.",
     "prune": "Remove batches with their images, and what lies about.",
     "models": "List the models that can be drawn with.",
+    "doctor": "Examine this installation; draw a test.",
     "services": "Show, start or stop the embedded Redis.",
 }
 

@@ -84,6 +84,18 @@ def submission_options(command: Command) -> Command:
     return command
 
 
+def safety_option(command: Command) -> Command:
+    """Add what becomes of the pictures that the safety checker flags; see `worker.flagged`."""
+    return click.option(
+        "--safety",
+        type=click.Choice(["off", "flag", "blur", "black"]),
+        default="flag",
+        show_default=True,
+        help="What becomes of pictures that the model's safety checker flags: recorded with their scores and left as "
+        "they are (flag), or also hidden in their files (blur, black). off does not run it.",
+    )(command)
+
+
 class _PrintableFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))

@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from sdq.cli.options import log_to_stderr, open_ledger, settings_options, submission_options
+from sdq.cli.options import (
+    log_to_stderr,
+    open_ledger,
+    safety_option,
+    settings_options,
+    submission_options,
+)
 from sdq.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, EXIT_SOME_IMAGES_FAILED, SdqError
 from sdq.settings import Settings
 
@@ -24,6 +30,7 @@ from sdq.settings import Settings
 @click.option(
     "--threads", type=click.IntRange(1), help="Threads of the portable runtime [one per core]."
 )
+@safety_option
 @click.option(
     "--metadata/--no-metadata", default=True, help="Write prompt and settings into the files."
 )
@@ -33,6 +40,7 @@ def command(
     settings: Settings,
     pipeline: str,
     threads: int | None,
+    safety: str,
     metadata: bool,
     quiet: bool,
     **options: Any,
@@ -43,6 +51,7 @@ def command(
     """
     from sdq.cli.submission import describe_submission, plan_from_options, submit_plan
     from sdq.views.progress import BatchProgress
+    from worker.flagged import Safety
     from worker.loop import StopNow
     from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, run_worker
@@ -68,6 +77,7 @@ def command(
                     WorkerOptions(
                         threads=threads,
                         with_metadata=metadata,
+                        safety=Safety(safety),
                         pipeline=PipelineChoice(pipeline),
                     ),
                     finished=finished,

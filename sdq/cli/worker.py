@@ -7,7 +7,7 @@ import signal
 
 import click
 
-from sdq.cli.options import log_to_stderr, open_ledger, settings_options
+from sdq.cli.options import log_to_stderr, open_ledger, safety_option, settings_options
 from sdq.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, EXIT_SOME_IMAGES_FAILED, SdqError
 from sdq.settings import Settings
 
@@ -56,13 +56,14 @@ log = logging.getLogger(__name__)
     metavar="S",
     help="Seconds an engine may take for a step.",
 )
+@safety_option
 @click.option(
     "--metadata/--no-metadata", default=True, help="Write prompt and settings into the files."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say only what goes wrong.")
 @settings_options
 def command(settings: Settings, burst: bool, max_pinned: int, max_attempts: int, pipeline: str, threads: int | None,
-            load_deadline: float, step_deadline: float, metadata: bool, quiet: bool) -> int:  # fmt: skip
+            load_deadline: float, step_deadline: float, safety: str, metadata: bool, quiet: bool) -> int:  # fmt: skip
     """Draw what is queued, one image after the other, with the models pinned in memory.
 
     Ctrl-C or SIGTERM once: the image in hand is finished and saved, the rest stays queued. Twice: stop now. Nothing is
@@ -74,6 +75,7 @@ def command(settings: Settings, burst: bool, max_pinned: int, max_attempts: int,
     from db.values import Slice
     from sdq.queues import Queues, connect
     from worker.engine.handle import Deadlines
+    from worker.flagged import Safety
     from worker.loop import StopNow
     from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, run_worker
@@ -103,6 +105,7 @@ def command(settings: Settings, burst: bool, max_pinned: int, max_attempts: int,
             pipeline=PipelineChoice(pipeline),
             deadlines=Deadlines(load_s=load_deadline, step_s=step_deadline),
             with_metadata=metadata,
+            safety=Safety(safety),
         )
         try:
             run_worker(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.util
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -48,6 +49,15 @@ class Listing:
     repository: str
     commit: str
     files: Mapping[str, RemoteFile]
+
+
+def token_is_set() -> bool | None:
+    """Say whether huggingface_hub finds a token, by environment or login; None where it is not installed."""
+    if importlib.util.find_spec("huggingface_hub") is None:
+        return None
+    from huggingface_hub import get_token
+
+    return get_token() is not None
 
 
 def list_files(repository: str, revision: str | None) -> Listing:

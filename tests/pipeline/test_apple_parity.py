@@ -24,6 +24,7 @@ from toys import ToyRuntime, parts, safety_checker, variant_folder  # noqa: E402
 from sdq.errors import BrokenImageError, PackageError  # noqa: E402
 from sdq.models import DEMO, ModelStore, weight_compression  # noqa: E402
 from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler  # noqa: E402
+from worker.flagged import Safety  # noqa: E402
 from worker.pipelines.apple import ApplePipeline  # noqa: E402
 from worker.pipelines.builtin import BuiltinPipeline  # noqa: E402
 from worker.pipelines.contract import ImageRequest  # noqa: E402
@@ -260,6 +261,16 @@ def test_a_flagged_image_is_reported_and_left_as_it_is(tmp_path):
     assert drawn.nsfw_flagged is True
     assert len(drawn.concept_scores) == 17
     assert drawn.pixels.std() > 5
+
+
+def test_a_checker_that_is_off_is_not_run(tmp_path):
+    models = {**parts(), "safety_checker": safety_checker(threshold=-2)}
+    folder = variant_folder(tmp_path / "off", models)
+    pipeline = ApplePipeline.load(folder, ToyRuntime(models), ComputeUnit.ALL, Safety.OFF)
+    drawn = pipeline.draw(REQUEST, quiet)
+    assert drawn.nsfw_flagged is None
+    assert drawn.concept_scores == {}
+    assert models["safety_checker"].calls == 0
 
 
 def test_importing_it_leaves_logging_as_it_was():

@@ -24,6 +24,7 @@ from toys import (
 
 from sdq.errors import BrokenImageError, PackageError
 from sdq.variants import ComputeUnit, Scheduler
+from worker.flagged import Safety
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
 
@@ -217,6 +218,16 @@ def test_without_a_feature_extractor_the_safety_checker_stays_out(tmp_path):
     models = {**parts(), "safety_checker": safety_checker()}
     drawn = load(tmp_path, models, safety=False).draw(request(), quiet)
     assert drawn.nsfw_flagged is None
+    assert models["safety_checker"].calls == 0
+
+
+def test_a_checker_that_is_off_is_not_run(tmp_path):
+    models = {**parts(), "safety_checker": safety_checker(threshold=-2)}
+    folder = variant_folder(tmp_path / "off", models)
+    pipeline = BuiltinPipeline.load(folder, ToyRuntime(models), ComputeUnit.ALL, Safety.OFF)
+    drawn = pipeline.draw(request(), quiet)
+    assert drawn.nsfw_flagged is None
+    assert drawn.concept_scores == {}
     assert models["safety_checker"].calls == 0
 
 

@@ -58,7 +58,11 @@ def _load(pipe: Pipe, launch: Launch) -> Pipeline | None:
     try:
         runtime = choose_runtime(cache=launch.cache, threads=launch.threads)
         pipeline = load_pipeline(
-            launch.pipeline, launch.folder, _Reporting(runtime, pipe), launch.compute_unit
+            launch.pipeline,
+            launch.folder,
+            _Reporting(runtime, pipe),
+            launch.compute_unit,
+            launch.safety,
         )
     except (SdqError, MemoryError, OSError) as error:
         pipe.send(LoadFailed(error=type(error).__name__, message=str(error)))

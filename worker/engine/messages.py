@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sdq.models import VariantFolder
 from sdq.variants import ComputeUnit
+from worker.flagged import Safety
 from worker.pipelines.choice import PipelineChoice
 from worker.pipelines.contract import DrawnImage, ImageRequest
 
@@ -21,6 +22,7 @@ class Launch:
     cache: Path
     threads: int | None
     pipeline: PipelineChoice = PipelineChoice.AUTO
+    safety: Safety = Safety.FLAG
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ import numpy as np
 from sdq.errors import ConfigurationError
 from sdq.models import VariantFolder
 from sdq.variants import ComputeUnit
+from worker.flagged import Safety
 from worker.pipelines.apple_parts import PromptTokenizer, Watched, make_diffusers_scheduler
 from worker.pipelines.arrays import require_finite, require_inputs
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
@@ -75,18 +76,22 @@ class ApplePipeline:
 
     @classmethod
     def load(
-        cls, folder: VariantFolder, runtime: Runtime, compute_unit: ComputeUnit
+        cls,
+        folder: VariantFolder,
+        runtime: Runtime,
+        compute_unit: ComputeUnit,
+        safety: Safety = Safety.FLAG,
     ) -> ApplePipeline:
         """Load every part of a model variant.
 
-        Raises ConfigurationError when Apple's package is not installed, PackageError when a part is missing, damaged
-        or does not fit the others.
+        Raises ConfigurationError when Apple's package is not installed, PackageError as `Networks.load` does.
         """
         # The small things first: a missing one should not cost the minutes that a U-Net may take.
         import_apple()
         tokenizer = PromptTokenizer(folder.tokenizer)
         scheduler_config = SchedulerConfig.from_file(folder.scheduler_config)
-        return cls(Networks.load(folder, runtime, compute_unit), tokenizer, scheduler_config)
+        networks = Networks.load(folder, runtime, compute_unit, safety)
+        return cls(networks, tokenizer, scheduler_config)
 
     @property
     def width(self) -> int:

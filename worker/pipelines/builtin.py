@@ -13,6 +13,7 @@ import numpy as np
 
 from sdq.models import VariantFolder
 from sdq.variants import ComputeUnit
+from worker.flagged import Safety
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
 from worker.pipelines.denoise import denoise, first_latents
 from worker.pipelines.networks import Networks
@@ -42,13 +43,17 @@ class BuiltinPipeline:
 
     @classmethod
     def load(
-        cls, folder: VariantFolder, runtime: Runtime, compute_unit: ComputeUnit
+        cls,
+        folder: VariantFolder,
+        runtime: Runtime,
+        compute_unit: ComputeUnit,
+        safety: Safety = Safety.FLAG,
     ) -> BuiltinPipeline:
         """Load every part of a model variant; see `Networks.load`."""
         # The small files first: a missing one should not cost the minutes that a U-Net may take.
         tokenizer = ClipTokenizer(folder.tokenizer)
         scheduler_config = SchedulerConfig.from_file(folder.scheduler_config)
-        networks = Networks.load(folder, runtime, compute_unit)
+        networks = Networks.load(folder, runtime, compute_unit, safety)
         return cls(networks, TextEncoder(tokenizer, networks.text_encoder), scheduler_config)
 
     @property

@@ -9,6 +9,7 @@ import sys
 from sdq.errors import ConfigurationError
 from sdq.models import VariantFolder
 from sdq.variants import ComputeUnit, Word
+from worker.flagged import Safety
 from worker.pipelines.contract import Pipeline
 from worker.runtimes.contract import Runtime
 
@@ -30,7 +31,11 @@ class PipelineChoice(Word):
 
 
 def load_pipeline(
-    choice: PipelineChoice, folder: VariantFolder, runtime: Runtime, compute_unit: ComputeUnit
+    choice: PipelineChoice,
+    folder: VariantFolder,
+    runtime: Runtime,
+    compute_unit: ComputeUnit,
+    safety: Safety = Safety.FLAG,
 ) -> Pipeline:
     """Load a model variant into the chosen pipeline.
 
@@ -42,7 +47,7 @@ def load_pipeline(
     if choice is PipelineChoice.BUILTIN or (
         choice is PipelineChoice.AUTO and not _is_apples_natural_choice()
     ):
-        return BuiltinPipeline.load(folder, runtime, compute_unit)
+        return BuiltinPipeline.load(folder, runtime, compute_unit, safety)
 
     from worker.pipelines.apple import ApplePipeline, import_apple
 
@@ -52,8 +57,8 @@ def load_pipeline(
         if choice is PipelineChoice.APPLE:
             raise
         log.warning("%s Drawing with the built-in pipeline.", error)
-        return BuiltinPipeline.load(folder, runtime, compute_unit)
-    return ApplePipeline.load(folder, runtime, compute_unit)
+        return BuiltinPipeline.load(folder, runtime, compute_unit, safety)
+    return ApplePipeline.load(folder, runtime, compute_unit, safety)
 
 
 def library_versions(pipeline: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from sdq.errors import PackageError
 from sdq.models import VariantFolder
 from sdq.variants import ComputeUnit
+from worker.flagged import Safety
 from worker.pipelines.decode import VaeDecoder
 from worker.pipelines.safety import FeatureExtractor, SafetyChecker
 from worker.pipelines.unet import ChunkedModel, UNet
@@ -16,7 +17,10 @@ from worker.runtimes.contract import LoadedModel, Runtime
 
 @dataclass(frozen=True, kw_only=True)
 class Networks:
-    """A model variant's networks in memory. safety_checker: where both it and its feature extractor are there."""
+    """A model variant's networks in memory.
+
+    safety_checker: unless it is off, where both it and its feature extractor are there.
+    """
 
     text_encoder: LoadedModel
     unet: UNet
@@ -24,14 +28,19 @@ class Networks:
     safety_checker: SafetyChecker | None
 
     @classmethod
-    def load(cls, folder: VariantFolder, runtime: Runtime, compute_unit: ComputeUnit) -> Networks:
+    def load(
+        cls,
+        folder: VariantFolder,
+        runtime: Runtime,
+        compute_unit: ComputeUnit,
+        safety: Safety = Safety.FLAG,
+    ) -> Networks:
         """Load every part that text to image needs; the whole U-Net is preferred to its chunks.
 
-        Raises PackageError when a part is missing, damaged or does not fit the others.
+        Raises PackageError when a part is missing, damaged or does not fit the others, and for a model without safety
+        checker of which flagged pictures are to be hidden.
         """
-        extractor = None
-        if "safety_checker" in folder.parts and folder.feature_extractor is not None:
-            extractor = FeatureExtractor(folder.feature_extractor)
+        extractor = _feature_extractor(folder, safety)
         packages = {
             name: _part(folder, name) for name in ("text_encoder", "vae_decoder", *_unet(folder))
         }
@@ -55,6 +64,23 @@ class Networks:
             vae_decoder=vae_decoder,
             safety_checker=safety_checker,
         )
+
+
+def _feature_extractor(folder: VariantFolder, safety: Safety) -> FeatureExtractor | None:
+    """Read what the safety checker sees through; None where it is off or not there."""
+    if not safety.checks:
+        return None
+    if "safety_checker" in folder.parts and folder.feature_extractor is not None:
+        return FeatureExtractor(folder.feature_extractor)
+    if not safety.hides:
+        return None
+    lacks = (
+        "feature_extractor folder" if "safety_checker" in folder.parts else "safety_checker package"
+    )
+    raise PackageError(
+        f"Model {folder.model} ({folder.attention_implementation}) has no {lacks}, so --safety {safety} could hide "
+        "nothing: put it beside the model's other parts, or draw with --safety flag or --safety off."
+    )
 
 
 def _unet(folder: VariantFolder) -> tuple[str, ...]:

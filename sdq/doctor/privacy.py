@@ -1,0 +1,133 @@
+"""What of a user's settings may stand in a report that others read.
+
+Passwords, tokens and the name of the home folder may not. URLs are shown only as far as they can be taken apart, and
+sentences of other libraries are searched for what was masked; no value of an environment variable is ever shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from urllib.parse import unquote
+
+from sdq.doctor.report import JSON, Fact, Section
+
+_MASK = "***"
+
+#: Everything up to the last @ may be somebody's name and password; a host may end in a port and nothing else.
+_HOST = r"(?:[\w.\-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]+)?"
+_URL = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*://)(?:(?P<login>.*)@)?"
+    rf"(?P<place>{_HOST}(?:,{_HOST})*(?:/[^?]*)?)(?:\?(?P<query>.*))?",
+    re.DOTALL,
+)
+#: A URL within a sentence.
+_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s'\"()]+")
+#: A file and no server: nobody logs in, and an @ belongs to a folder's name.
+_SQLITE = re.compile(r"(?P<scheme>sqlite[a-z+]*://)(?P<place>[^?]*)(?:\?(?P<query>.*))?", re.DOTALL)
+#: Parameters of a URL that are no secrets; all others might be.
+_OPEN_PARAMETERS = frozenset(
+    {"db", "sslmode", "connect_timeout", "socket_timeout", "protocol", "mode"}
+)
+#: Shorter secrets are masked in URLs only: as pieces of a sentence they would be found everywhere.
+_SHORTEST_SECRET = 4
+
+#: Environment variables that hold a Hub token.
+TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+
+
+def masked_url(url: str) -> str:
+    """Give a URL without what may be secret in it; what cannot be taken apart is not shown at all."""
+    parts = _SQLITE.fullmatch(url) or _URL.fullmatch(url)
+    if parts is None:
+        return "(no URL; not shown)"
+    login = f"{_MASK}@" if "login" in parts.groupdict() and parts["login"] is not None else ""
+    query = ""
+    if parts["query"] is not None:
+        shown = []
+        for pair in parts["query"].split("&"):
+            name, _, value = pair.partition("=")
+            shown.append(f"{name}={value if name in _OPEN_PARAMETERS else _MASK}")
+        query = f"?{'&'.join(shown)}"
+    return f"{parts['scheme']}{login}{parts['place']}{query}"
+
+
+class Privacy:
+    """Takes secrets and the home folder out of what is reported."""
+
+    def __init__(self, urls: Iterable[str], environment: Mapping[str, str]) -> None:
+        """urls: any that settings or environment hold; environment: where tokens may be."""
+        self._replacements: dict[str, str] = {}
+        for url in urls:
+            if len(url) >= _SHORTEST_SECRET:
+                for spelling in _spellings(url):
+                    self._replacements[spelling] = masked_url(url)
+            for secret in _secrets(url):
+                self._hide(secret)
+        for name in TOKEN_VARIABLES:
+            self._hide(environment.get(name, ""))
+        home = str(Path.home())
+        # Not the `/root` of `/rooted`, nor a home that is everything.
+        self._home = re.compile(rf"{re.escape(home)}(?![\w.\-])") if home.count("/") else None
+        if home == "/":
+            self._home = None
+
+    def of(self, section: Section) -> Section:
+        """Give a section as it may be shown."""
+        return Section(
+            title=section.title,
+            facts=[
+                Fact(name=fact.name, said=self._short(fact.said), value=self._value(fact.value))
+                for fact in section.facts
+            ],
+            problems=[self.sentence(problem) for problem in section.problems],
+            not_tried=[self.sentence(sentence) for sentence in section.not_tried],
+        )
+
+    def sentence(self, text: str) -> str:
+        """Give a sentence, perhaps another library's, without secrets and in one line."""
+        for secret in sorted(self._replacements, key=len, reverse=True):
+            text = text.replace(secret, self._replacements[secret])
+        text = _IN_TEXT.sub(lambda found: masked_url(found[0]), text)
+        return self._short(" ".join(text.split()))
+
+    def _hide(self, secret: str) -> None:
+        if len(secret) >= _SHORTEST_SECRET:
+            for spelling in _spellings(secret):
+                self._replacements.setdefault(spelling, _MASK)
+
+    def _short(self, text: str) -> str:
+        return self._home.sub("~", text) if self._home else text
+
+    def _value(self, value: JSON) -> JSON:
+        if isinstance(value, str):
+            return self._short(value)
+        if isinstance(value, Mapping):
+            return {name: self._value(entry) for name, entry in value.items()}
+        return value
+
+
+def _spellings(text: str) -> tuple[str, str]:
+    """Give a text as it is and as Python quotes it in messages."""
+    return text, repr(text)[1:-1]
+
+
+def _secrets(url: str) -> Iterable[str]:
+    """Give the pieces of a URL that must not be repeated, as they stand there and decoded."""
+    if _SQLITE.fullmatch(url):
+        return
+    parts = _URL.fullmatch(url)
+    if parts is None:
+        yield url
+        return
+    found = []
+    if parts["login"] is not None:
+        found.append(parts["login"].partition(":")[2])
+    for pair in (parts["query"] or "").split("&"):
+        name, _, value = pair.partition("=")
+        if name not in _OPEN_PARAMETERS:
+            found.append(value)
+    for secret in found:
+        yield secret
+        yield unquote(secret)

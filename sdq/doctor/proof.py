@@ -1,0 +1,111 @@
+"""One variant of the demo model on one compute unit, drawn by an engine as `sdq worker` starts it.
+
+The engine is a process of its own: one that crashes or hangs is a finding, and not the end of the examination.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sdq import errors
+from sdq.doctor.references import Reference
+from sdq.errors import ConfigurationError, DrawError, SdqError
+from sdq.images.difference import psnr_db
+from sdq.images.encode import image_from_rgb
+from sdq.models import VariantFolder
+from sdq.variants import ComputeUnit
+
+if TYPE_CHECKING:  # need NumPy, which a machine that only submits has not
+    from worker.engine.handle import Engine
+    from worker.engine.messages import Ready
+    from worker.pipelines.contract import DrawnImage
+
+#: For one network: the demo model's are small, but the first load for the Neural Engine is slow for any.
+_LOAD_DEADLINE_S = 600.0
+_STEP_DEADLINE_S = 120.0
+_POLL_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What an engine gave.
+
+    likeness_db: PSNR of the picture that is least like its reference, infinite when all are equal. picture_s: the mean,
+    loading not counted.
+    """
+
+    pipeline: str
+    runtime: str
+    load_s: float
+    picture_s: float
+    pictures: int
+    likeness_db: float
+
+
+def prove(
+    folder: VariantFolder, wanted: Sequence[Reference], unit: ComputeUnit, cache: Path
+) -> Proof:
+    """Draw what the references say and compare; raise an SdqError when nothing can be drawn."""
+    from worker.engine.handle import Deadlines, Engine
+    from worker.engine.messages import Launch
+
+    launch = Launch(folder=folder, compute_unit=unit, cache=cache, threads=None)
+    engine = Engine(launch, Deadlines(load_s=_LOAD_DEADLINE_S, step_s=_STEP_DEADLINE_S))
+    try:
+        ready = _loaded(engine)
+        images = [_drawn(engine, reference) for reference in wanted]
+    finally:
+        engine.kill()
+    spent_ms = sum(image.text_encode_ms + image.denoise_ms + image.decode_ms for image in images)
+    return Proof(
+        pipeline=ready.pipeline,
+        runtime=ready.runtime,
+        load_s=ready.load_ms / 1000,
+        picture_s=spent_ms / 1000 / len(images),
+        pictures=len(images),
+        likeness_db=min(map(_likeness_db, images, wanted)),
+    )
+
+
+def _loaded(engine: Engine) -> Ready:
+    from worker.engine.messages import LoadFailed
+
+    while engine.ready is None:
+        event = engine.poll(_POLL_S)
+        if isinstance(event, LoadFailed):
+            cause: type[SdqError] = getattr(errors, event.error, ConfigurationError)
+            raise cause(event.message)
+    return engine.ready
+
+
+def _drawn(engine: Engine, reference: Reference) -> DrawnImage:
+    from worker.engine.messages import Drawn, Failed
+    from worker.pipelines.contract import ImageRequest
+
+    recipe = reference.recipe
+    request = ImageRequest(
+        prompt=recipe.prompt,
+        negative_prompt=recipe.negative_prompt,
+        seed=reference.seed,
+        num_inference_steps=recipe.num_inference_steps,
+        guidance_scale=recipe.guidance_scale,
+        scheduler=recipe.scheduler,
+    )
+    engine.request(0, request)
+    while True:
+        event = engine.poll(_POLL_S)
+        if isinstance(event, Failed):
+            raise DrawError(f"{event.error}: {event.message}")
+        if isinstance(event, Drawn):
+            return event.image
+
+
+def _likeness_db(image: DrawnImage, reference: Reference) -> float:
+    height, width, _ = image.pixels.shape
+    if (width, height) != reference.picture.size:
+        return -math.inf
+    return psnr_db(image_from_rgb(image.pixels.tobytes(), width, height), reference.picture)

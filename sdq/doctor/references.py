@@ -1,0 +1,53 @@
+"""The pictures that the demo model gives, recorded by the portable runtime.
+
+They are PNGs as sdq writes them: each says itself which recipe and seed it was drawn from, and with which revision of
+the demo model. `tools/record_doctor_references.py` writes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from sdq.errors import InputError, InputMissingError, SdqError
+from sdq.images.read import read_record
+from sdq.recipes import Recipe
+from sdq.variants import AttentionImplementation
+
+FOLDER = Path(__file__).resolve().parents[1] / "demo_model" / "reference"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """A picture and what it was drawn from."""
+
+    path: Path
+    recipe: Recipe
+    seed: int
+    picture: Image.Image
+
+
+def references() -> Mapping[AttentionImplementation, Sequence[Reference]]:
+    """Read the pictures, by the variant of the demo model that drew them.
+
+    Raises InputMissingError when there are none, InputError for one that is damaged.
+    """
+    found: dict[AttentionImplementation, list[Reference]] = {}
+    for path in sorted(FOLDER.glob("*.png")):
+        try:
+            record = read_record(path)
+            with Image.open(path) as picture:
+                pixels: Image.Image = picture.convert("RGB")
+        except (SdqError, OSError, ValueError, SyntaxError) as error:
+            raise InputError(f"{path} is damaged ({error}): install sdq again.") from error
+        found.setdefault(record.recipe.variant.attention_implementation, []).append(
+            Reference(path=path, recipe=record.recipe, seed=record.seed, picture=pixels)
+        )
+    if not found:
+        raise InputMissingError(
+            f"The pictures to compare with are not in {FOLDER}: install sdq again."
+        )
+    return found

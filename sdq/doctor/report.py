@@ -1,0 +1,78 @@
+"""What an examination found, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+#: What JSON can hold.
+JSON = Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """One line: a name and what is said of it. value: the same for programs, where that is more than the text."""
+
+    name: str
+    said: str
+    value: JSON = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One subject. problems: a sentence each, with its next step. not_tried: what was left alone, and why."""
+
+    title: str
+    facts: Sequence[Fact] = ()
+    problems: Sequence[str] = ()
+    not_tried: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything that was looked at."""
+
+    sections: Sequence[Section]
+
+    @property
+    def problems(self) -> list[str]:
+        """All that is wrong, in the order of the sections."""
+        return [problem for section in self.sections for problem in section.problems]
+
+    def lines(self) -> Iterator[str]:
+        """Give the report as text."""
+        for section in self.sections:
+            yield section.title
+            width = max((len(fact.name) for fact in section.facts), default=0)
+            for fact in section.facts:
+                yield f"  {fact.name.ljust(width)}  {fact.said}".rstrip()
+            for sentence in section.not_tried:
+                yield f"  (not tried) {sentence}"
+            for sentence in section.problems:
+                yield f"  (problem) {sentence}"
+            yield ""
+        count = len(self.problems)
+        if not count:
+            yield "All is well."
+            return
+        yield f"{count} {'problem' if count == 1 else 'problems'}:"
+        yield from (f"- {problem}" for problem in self.problems)
+
+    def to_dict(self) -> Mapping[str, JSON]:
+        """Give the report for programs: the sections by their names, and what is wrong."""
+        return {
+            "well": not self.problems,
+            "problems": self.problems,
+            "sections": {
+                section.title.lower().replace(" ", "_"): {
+                    "facts": {
+                        fact.name: fact.said if fact.value is None else fact.value
+                        for fact in section.facts
+                    },
+                    "problems": list(section.problems),
+                    "not_tried": list(section.not_tried),
+                }
+                for section in self.sections
+            },
+        }

@@ -1,0 +1,21 @@
+"""How much two pictures differ."""
+
+from __future__ import annotations
+
+import math
+
+from PIL import Image, ImageChops, ImageStat
+
+
+def psnr_db(one: Image.Image, other: Image.Image) -> float:
+    """Give the peak signal-to-noise ratio of two RGB pictures in dB, infinite for equal ones.
+
+    Raises ValueError when their sizes differ.
+    """
+    if one.size != other.size:
+        raise ValueError(f"{one.size} and {other.size} are not the same size")
+    squares = ImageStat.Stat(ImageChops.difference(one.convert("RGB"), other.convert("RGB"))).sum2
+    total = sum(squares)
+    if not total:
+        return math.inf
+    return 10 * math.log10(255**2 * 3 * one.width * one.height / total)

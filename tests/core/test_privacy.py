@@ -1,0 +1,68 @@
+"""Nothing secret gets into a report, however a URL is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sdq.doctor.privacy import Privacy, masked_url
+from sdq.doctor.report import Fact, Section
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://localhost:6379/0", "redis://localhost:6379/0"),
+        ("redis://:pa55word@localhost:6379/0", "redis://***@localhost:6379/0"),
+        ("rediss://ann:pa55word@[::1]:6379", "rediss://***@[::1]:6379"),
+        ("redis://pa55word@host", "redis://***@host"),
+        ("redis://host/0?password=pa55word&db=1", "redis://host/0?password=***&db=1"),
+        ("unix:///tmp/x.sock?db=1", "unix:///tmp/x.sock?db=1"),
+        ("postgresql://ann:pa55@word@a:5432,b/x?sslmode=require&user=ann",
+         "postgresql://***@a:5432,b/x?sslmode=require&user=***"),
+        ("sqlite:////home/ann@work/sdq.db", "sqlite:////home/ann@work/sdq.db"),
+        ("redis://localhost:pa55word", "(no URL; not shown)"),
+        ("pa55word", "(no URL; not shown)"),
+    ],
+)  # fmt: skip
+def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
+    assert masked_url(url) == shown
+
+
+PASSWORDS = st.text(alphabet="ab:/@?#&=%+ '\"\\[]{}ü😀\n", max_size=12).map("s3cr{}et".format)
+
+
+@given(password=PASSWORDS, quoted=st.booleans(), form=st.sampled_from(["login", "name", "query"]))
+def test_no_password_is_shown_whatever_it_is_made_of(
+    password: str, quoted: bool, form: str
+) -> None:
+    written = quote(password, safe="") if quoted else password
+    url = {
+        "login": f"redis://ann:{written}@host:6379/0",
+        "name": f"redis://{written}@host:6379/0",
+        "query": f"redis://host:6379/0?password={written}",
+    }[form]
+    assert "s3cr" not in masked_url(url)
+    said = Privacy([url], {}).sentence(f"{url!r} does not answer; neither does {url}: nothing.")
+    assert "s3cr" not in said
+
+
+def test_sentences_lose_passwords_tokens_and_the_name_of_the_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home = tmp_path / "ann"
+    monkeypatch.setenv("HOME", str(home))
+    privacy = Privacy(["redis://:pa55%20word@host"], {"HF_TOKEN": "hf_abcdef"})
+    assert privacy.sentence("'pa55 word' and 'pa55%20word' are wrong, as is hf_abcdef") == (
+        "'***' and '***' are wrong, as is ***"
+    )
+    assert privacy.sentence(f"{home}/sdq.db, {home}, {home}bel") == f"~/sdq.db, ~, {home}bel"
+    shown = privacy.of(
+        Section(title="x", facts=[Fact(name="a", said=f"{home}/b", value={"path": f"{home}/b"})])
+    )
+    assert shown.facts[0].said == "~/b"
+    assert shown.facts[0].value == {"path": "~/b"}
