@@ -1,35 +1,41 @@
 """What was measured of variants, and which of them is to be drawn with.
 
-For each machine the newest run of a model that came to something counts, and older ones are history: two runs were
-measured with other steps, or beside other programs.
+Of each variant on each machine the newest measurement counts, older ones are history.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from db.recipe_rows import variant_of
 from db.tables import benchmarks
-from db.values import LEAST_PSNR_DB, Benchmark
+from db.values import Benchmark
 from sdq.machine import Machine
+from sdq.variants import AttentionImplementation, ComputeUnit
 
-#: What is faster by less than this is not: the one that was measured first, the usual one, is kept.
+#: What is faster by less than this is noise: the usual variant stays.
 SAME_SPEED = 0.05
 
 
-def fastest(measured: Sequence[Benchmark]) -> Benchmark | None:
-    """Give the usable one with the shortest image time, None when none is usable.
+def fastest(
+    measured: Iterable[Benchmark], usual: tuple[AttentionImplementation, ComputeUnit]
+) -> Benchmark | None:
+    """Give the usable one that draws an image of the usual number of steps soonest, None when none is usable.
 
-    measured: of one run, in its order, which begins with what would be drawn with if nothing were known. Of several
-    that are as fast as each other (`SAME_SPEED`) the first one is given, so that a little noise changes nothing.
+    usual: what is drawn with when nothing is known; it is given where it is as fast (`SAME_SPEED`).
     """
-    usable = [(row.image_ms, row) for row in measured if row.usable and row.image_ms is not None]
-    if not usable:
+    usable = [(row.usual_image_ms, row) for row in measured if row.usable]
+    times = [(image_ms, row) for image_ms, row in usable if image_ms is not None]
+    if not times:
         return None
-    shortest_ms = min(image_ms for image_ms, _ in usable)
-    return next(row for image_ms, row in usable if image_ms * (1 - SAME_SPEED) <= shortest_ms)
+    shortest_ms, winner = min(times, key=lambda time: time[0])
+    for image_ms, row in times:
+        pair = row.variant.attention_implementation, row.variant.compute_unit
+        if pair == usual and image_ms * (1 - SAME_SPEED) <= shortest_ms:
+            return row
+    return winner
 
 
 def record(connection: Connection, measured: Sequence[Benchmark]) -> None:
@@ -39,33 +45,30 @@ def record(connection: Connection, measured: Sequence[Benchmark]) -> None:
 
 
 def newest(connection: Connection, model: str) -> list[Benchmark]:
-    """Give what the newest run of each machine measured of a model, in its order, by machine.
+    """Give the newest measurement of each of a model's variants on each machine, failed ones too, oldest first.
 
-    Runs of which nothing is usable are passed over.
+    What was measured only for comparison, and is not what drawing would load, is left out.
     """
-    runs = (
-        select(func.max(benchmarks.c.id).label("id"))
-        .where(
-            benchmarks.c.model == model,
-            benchmarks.c.drawn_with,
-            benchmarks.c.error.is_(None),
-            benchmarks.c.psnr_db >= LEAST_PSNR_DB,
+    ids = (
+        select(func.max(benchmarks.c.id))
+        .where(benchmarks.c.model == model, benchmarks.c.drawn_with)
+        .group_by(
+            benchmarks.c.host,
+            benchmarks.c.chip,
+            benchmarks.c.os,
+            benchmarks.c.revision,
+            benchmarks.c.attention_implementation,
+            benchmarks.c.compute_unit,
         )
-        .group_by(benchmarks.c.host, benchmarks.c.chip, benchmarks.c.os)
-        .subquery()
     )
-    newest_runs = select(benchmarks.c.run).where(benchmarks.c.id.in_(select(runs.c.id)))
     rows = connection.execute(
-        select(benchmarks)
-        .where(benchmarks.c.model == model, benchmarks.c.run.in_(newest_runs))
-        .order_by(benchmarks.c.id)
+        select(benchmarks).where(benchmarks.c.id.in_(ids)).order_by(benchmarks.c.id)
     ).mappings()
     return [_benchmark(row) for row in rows]
 
 
 def _values(row: Benchmark) -> dict[str, object]:
     return {
-        "run": row.run,
         "measured_at": row.measured_at,
         "host": row.machine.host,
         "chip": row.machine.chip,
@@ -94,7 +97,6 @@ def _values(row: Benchmark) -> dict[str, object]:
 
 def _benchmark(row: RowMapping) -> Benchmark:
     return Benchmark(
-        run=row["run"],
         machine=Machine(host=row["host"], chip=row["chip"], os=row["os"]),
         measured_at=row["measured_at"],
         variant=variant_of(row),

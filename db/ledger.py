@@ -250,12 +250,12 @@ class Ledger:
     # Measuring ---------------------------------------------------------------------------------------------------
 
     def record_benchmarks(self, measured: Sequence[Benchmark]) -> None:
-        """Keep what was measured of a model in one run, in its order."""
+        """Keep what was measured of a model."""
         with self._database.writing(durable=True) as connection:
             benchmarks.record(connection, measured)
 
     def benchmarks(self, model: str) -> list[Benchmark]:
-        """Give what each machine's newest run measured of a model, in its order; see `db.benchmarks`."""
+        """Give the newest measurement of each of a model's variants on each machine, oldest first."""
         with self._database.reading() as connection:
             return benchmarks.newest(connection, model)
 

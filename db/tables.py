@@ -200,12 +200,11 @@ images = Table(
     UniqueConstraint("recipe_id", "seed"),
 )
 
-# What `sdq bench` measured, a row for each variant on each machine and run; `--variant auto` chooses by it.
+# What `sdq bench` measured, a row each time; the newest of each variant on each machine is what auto chooses by.
 benchmarks = Table(
     "benchmarks",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("run", Text, nullable=False),
     Column("measured_at", UtcTime, nullable=False),
     Column("host", Text, nullable=False),
     Column("chip", Text, nullable=False),

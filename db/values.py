@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sdq.machine import Machine
-from sdq.recipes import Recipe
+from sdq.recipes import DEFAULT_NUM_INFERENCE_STEPS, Recipe
 from sdq.variants import Variant, Word
 
 #: What JSON can hold; a user's own per-line fields.
@@ -222,7 +222,7 @@ LEAST_PSNR_DB = 25.0
 class Benchmark:
     """What `sdq bench` measured of one variant on one machine, or why it could not (error).
 
-    run: the same for all that were measured together. unet: `whole` or `chunks`; drawn_with: whether drawing takes
+    unet: `whole` or `chunks`; drawn_with: whether drawing takes
     these parts, which it does not with chunks that lie beside a whole U-Net. precision: of the U-Net's weights.
     first_load_ms: with nothing compiled or translated yet; warm_load_ms: ever after. step_ms, image_ms: medians over
     the images, the prompt's text encoded before. peak_bytes: resident memory of the engine that drew. psnr_db: of its
@@ -230,7 +230,6 @@ class Benchmark:
     was none to compare with.
     """
 
-    run: str
     machine: Machine
     measured_at: datetime
     variant: Variant
@@ -254,6 +253,15 @@ class Benchmark:
     def images_per_hour(self) -> float | None:
         """What one engine draws in an hour at the steps that were measured."""
         return None if not self.image_ms else 3_600_000 / self.image_ms
+
+    @property
+    def usual_image_ms(self) -> float | None:
+        """What an image of the usual number of steps takes, reckoned from both times: it makes rows comparable."""
+        if self.image_ms is None or self.step_ms is None:
+            return None
+        return self.image_ms + self.step_ms * (
+            DEFAULT_NUM_INFERENCE_STEPS - self.num_inference_steps
+        )
 
     @property
     def usable(self) -> bool:

@@ -4,10 +4,10 @@ Decided once, when a batch first needs it, and kept with the batch: both determi
 submitted again after something faster was measured must not become a second copy of all its images. In this order:
 
 1. what the batch has: its first submission's own words, else what was chosen for it before;
-2. the fastest that was measured on a machine like this one (chip and system build), as long as its packages are here
-   and the same;
-3. nothing having been measured here (a machine that only submits, say): that with which the other machines of the
-   ledger, together, draw most images an hour;
+2. of what was measured on a machine like this one (chip and system build), the fastest whose packages are here and
+   unchanged (`db.benchmarks.fastest`);
+3. nothing of it having been measured here (a machine that only submits, say): that with which the other machines of
+   the ledger, together, draw most images an hour;
 4. `original` on ALL, or where a model is not here as `original`, the first that is.
 
 What was said holds: with only a variant or only a compute unit given, the choice is among what fits it.
@@ -42,8 +42,7 @@ class Because(Word):
 
     BATCH = "batch"
     MEASURED = "measured"
-    MEASURED_ELSEWHERE = "measured elsewhere"
-    WINNER_GONE = "winner gone"
+    MEASURED_ELSEWHERE = "measured_elsewhere"
     UNMEASURED = "unmeasured"
 
 
@@ -52,7 +51,7 @@ _MEASURED = (Because.MEASURED, Because.MEASURED_ELSEWHERE)
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """One decision. instead: what would have been chosen for a new batch, or the winner that is gone."""
+    """One decision. instead: what would be chosen for a new batch, where that was measured and is something else."""
 
     model: str
     pair: Pair
@@ -75,11 +74,6 @@ class Choice:
             return f"{what}, the fastest that was measured here."
         if self.because is Because.MEASURED_ELSEWHERE:
             return f"{what}, the fastest for the machines that were measured; this one was not."
-        if self.because is Because.WINNER_GONE and self.instead:
-            return (
-                f"{what}: {_words(self.instead)} was measured as the fastest here, but is not here any more as it "
-                "was. Measure again: sdq bench."
-            )
         if self.because is Because.BATCH and self.instead:
             attention, unit = self.instead
             return (
@@ -212,34 +206,20 @@ class AutoChoice:
         self, model: str, attention: AttentionImplementation | None, unit: ComputeUnit | None
     ) -> Choice:
         """Choose as for a new batch."""
-        if model not in self._benchmarks:
-            self._benchmarks[model] = self._measured(model)
-        fitting = [row for row in self._benchmarks[model] if _fits(_pair_of(row), attention, unit)]
-        machine = self._machine() if fitting else None
         usual = self._unmeasured(model, attention, unit)
-        if machine is None:
-            return Choice(model=model, pair=usual, because=Because.UNMEASURED)
-        here = [row for row in fitting if row.machine.is_like(machine)]
-        newest = max(here, key=lambda row: row.measured_at).run if here else None
-        if winner := fastest([row for row in here if row.run == newest]):
-            if self._is_here(winner):
-                return Choice(model=model, pair=_pair_of(winner), because=Because.MEASURED)
-            return Choice(
-                model=model, pair=usual, because=Because.WINNER_GONE, instead=_pair_of(winner)
-            )
-        others = [row for row in fitting if row.machine.host != machine.host]
-        if pair := self._best_for_all(others):
-            return Choice(model=model, pair=pair, because=Because.MEASURED_ELSEWHERE)
-        return Choice(model=model, pair=usual, because=Because.UNMEASURED)
-
-    def _best_for_all(self, rows: Sequence[Benchmark]) -> Pair | None:
-        """Give that with which the machines, each by its newest run, together draw most images an hour."""
-        newest = {row.machine.host: row.run for row in sorted(rows, key=lambda r: r.measured_at)}
-        hourly: dict[Pair, float] = defaultdict(float)
-        for row in rows:
-            if row.usable and row.run == newest[row.machine.host] and self._is_here(row):
-                hourly[_pair_of(row)] += row.images_per_hour or 0.0
-        return max(hourly, key=lambda pair: hourly[pair]) if hourly else None
+        if model not in self._benchmarks:
+            self._benchmarks[model] = [row for row in self._measured(model) if self._is_here(row)]
+        fitting = [row for row in self._benchmarks[model] if _fits(_pair_of(row), attention, unit)]
+        pair, because = usual, Because.UNMEASURED
+        if fitting:
+            machine = self._machine()
+            here = {_pair_of(row): row for row in fitting if row.machine.is_like(machine)}
+            others = [row for row in fitting if row.machine.host != machine.host]
+            if winner := fastest(here.values(), usual):
+                pair, because = _pair_of(winner), Because.MEASURED
+            elif best := _best_for_all(others):
+                pair, because = best, Because.MEASURED_ELSEWHERE
+        return Choice(model=model, pair=pair, because=because)
 
     def _unmeasured(
         self, model: str, attention: AttentionImplementation | None, unit: ComputeUnit | None
@@ -258,6 +238,16 @@ class AutoChoice:
         except (InputError, InputMissingError):
             return False
         return found.revision == variant.revision
+
+
+def _best_for_all(measured: Sequence[Benchmark]) -> Pair | None:
+    """Give that with which several machines, together, draw most images an hour."""
+    newest = {(row.machine.host, _pair_of(row)): row for row in measured}
+    hourly: dict[Pair, float] = defaultdict(float)
+    for (_, pair), row in newest.items():
+        if row.usable and row.usual_image_ms:
+            hourly[pair] += 3_600_000 / row.usual_image_ms
+    return max(hourly, key=lambda pair: hourly[pair]) if hourly else None
 
 
 def _asked(attention: AttentionImplementation | None, unit: ComputeUnit | None) -> str:

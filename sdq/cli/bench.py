@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from sdq.cli.options import log_to_stderr, open_ledger, settings_options
 from sdq.errors import EXIT_FAILURE, EXIT_OK
 from sdq.settings import Settings
+
+if TYPE_CHECKING:
+    from sdq.models import ModelStore
 
 
 @click.command("bench")
@@ -40,8 +44,8 @@ def command(
     new batches are drawn with it where neither --variant nor --compute-unit is said. Stop a worker before: it would be
     measured, too.
     """
-    from db.benchmarks import fastest
     from db.values import Benchmark
+    from producer.auto import AutoChoice, Because
     from sdq.cli.submission import model_name
     from sdq.machine import this_machine
     from sdq.models import ModelStore
@@ -78,7 +82,7 @@ def command(
         )
     found = []
     with open_ledger(settings) as ledger:
-        for name in [model_name(model)] if model else store.names():
+        for name in [model_name(model)] if model else _models_here(store):
             bench = bench_model(
                 store,
                 name,
@@ -90,7 +94,16 @@ def command(
                 on_row=show,
             )
             ledger.record_benchmarks(bench.measured)
-            winner = fastest(bench.measured)
+            auto = AutoChoice(
+                find=store.find,
+                here=store.attention_implementations,
+                measured=ledger.benchmarks,
+                machine=this_machine,
+                batch=None,
+            )
+            auto(name, None, None)
+            choice = auto.choices[0]
+            winner = choice.pair if choice.because is Because.MEASURED else None
             found.append((bench, winner))
             if not as_json:
                 lines = bench_lines(
@@ -117,4 +130,9 @@ def command(
             ],
         }
         click.echo(json.dumps(document, indent=2))
-    return EXIT_OK if any(winner for _, winner in found) else EXIT_FAILURE
+    drew = any(row.error is None for bench, _ in found for row in bench.measured)
+    return EXIT_OK if drew else EXIT_FAILURE
+
+
+def _models_here(store: ModelStore) -> list[str]:
+    return [name for name in store.names() if store.attention_implementations(name)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from db.values import LEAST_PSNR_DB, Benchmark
 from sdq.printable import printable
+from sdq.variants import AttentionImplementation, ComputeUnit
 from sdq.views.table import table_lines
 from sdq.views.words import duration, size
 
@@ -21,7 +22,7 @@ def bench_lines(
     *,
     reference: Benchmark | None,
     left_out: Sequence[str],
-    winner: Benchmark | None,
+    winner: tuple[AttentionImplementation, ComputeUnit] | None,
 ) -> list[str]:
     """Give a table of one model's measurements, its titles first; then what failed, what was left out, the winner."""
     good = [row for row in measured if row.error is None]
@@ -36,20 +37,12 @@ def bench_lines(
     ]
     if left_out:
         lines.append(f"left out, the budget being spent: {', '.join(left_out)}")
-    if winner is None:
-        lines.append("Nothing could be measured; what is drawn with does not change.")
-    else:
-        lines.append(_describe_winner(winner))
+    if winner is not None:
+        lines.append(
+            f"Fastest here with pictures like the reference's (at least {LEAST_PSNR_DB:g} dB): {winner[0]} on "
+            f"{winner[1]}. New batches are drawn with it where neither variant nor compute unit is said."
+        )
     return [printable(line) for line in lines]
-
-
-def _describe_winner(winner: Benchmark) -> str:
-    variant = winner.variant
-    return (
-        f"Fastest with pictures like the reference's (at least {LEAST_PSNR_DB:g} dB): "
-        f"{variant.attention_implementation} on {variant.compute_unit}. New batches of {variant.model} are drawn "
-        "with it where neither variant nor compute unit is said."
-    )
 
 
 def bench_as_dict(
@@ -58,13 +51,15 @@ def bench_as_dict(
     *,
     reference: Benchmark | None,
     left_out: Sequence[str],
-    winner: Benchmark | None,
+    winner: tuple[AttentionImplementation, ComputeUnit] | None,
 ) -> dict[str, Any]:
     """Give one model's measurements for JSON; psnr_db is null for the same pixels, which `same_pixels` says."""
     return {
         "model": model,
         "reference": _name(reference),
-        "winner": _name(winner),
+        "winner": None
+        if winner is None
+        else {"variant": str(winner[0]), "compute_unit": str(winner[1])},
         "left_out": list(left_out),
         "measured": [_row_as_dict(row) for row in measured],
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -62,7 +61,7 @@ def bench_model(
     here = store.attention_implementations(model)
     if not here:
         store.find(model, AttentionImplementation.ORIGINAL)  # says what there is instead
-    context = _Context(run=secrets.token_hex(8), machine=this_machine(), task=task)
+    context = _Context(machine=this_machine(), task=task)
     rows: list[Benchmark] = []
     pictures: dict[int, Measured] = {}
     folders: list[VariantFolder] = []
@@ -121,7 +120,6 @@ def _least_like(reference: Measured, other: Measured) -> float:
 class _Context:
     """What all rows of a run share."""
 
-    run: str
     machine: Machine
     task: Task
 
@@ -164,7 +162,6 @@ class _Context:
 
     def _bare(self, variant: Variant, *, unet: str = "whole", drawn_with: bool = True) -> Benchmark:
         return Benchmark(
-            run=self.run,
             machine=self.machine,
             measured_at=now_utc(),
             variant=variant,

@@ -18,7 +18,6 @@ def upgrade() -> None:
     op.create_table(
         "benchmarks",
         sa.Column("id", Id, nullable=False),
-        sa.Column("run", sa.Text(), nullable=False),
         sa.Column("measured_at", sa.BigInteger(), nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
         sa.Column("chip", sa.Text(), nullable=False),
