@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sdq.cli.options import log_to_stderr, open_ledger, settings_options
-from sdq.errors import EXIT_FAILURE, EXIT_OK
+from sdq.errors import EXIT_FAILURE, EXIT_OK, ConfigurationError
 from sdq.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,8 +52,15 @@ def command(
     from sdq.models import ModelStore
     from sdq.views.bench import bench_as_dict, bench_lines
     from sdq.views.words import duration
-    from worker.bench.run import QUICK, THOROUGH, bench_model
-    from worker.runtimes.choice import distinct_compute_units
+
+    try:
+        from worker.bench.run import QUICK, THOROUGH, bench_model
+        from worker.runtimes.choice import distinct_compute_units
+    except ImportError as error:
+        extra = "coreml" if sys.platform == "darwin" else "onnx"
+        raise ConfigurationError(
+            f"Measuring needs what draws, and that is not all here ({error}): pip install 'sdq[{extra}]'."
+        ) from error
 
     log_to_stderr(quiet=True)
     started = time.monotonic()
@@ -112,7 +120,9 @@ def command(
                     left_out=bench.left_out,
                     winner=winner,
                 )
-                click.echo("\n".join([f"\n{name}", *lines]))
+                if len(found) > 1:
+                    click.echo()
+                click.echo("\n".join([name, *lines]))
     if as_json:
         document = {
             "machine": asdict(machine),
