@@ -82,7 +82,7 @@ def command(
     def show(row: Benchmark) -> None:
         say("failed" if row.image_ms is None else f"{duration(row.image_ms / 1000)} an image")
 
-    say(f"{machine.chip}, {machine.os}: {task.images} x {task.num_inference_steps} steps each.")
+    say(f"{machine.chip}, {machine.os}.")
     if len(units) == 1:
         say(
             "The portable runtime computes on the CPU whatever the compute unit: each variant is measured once, "
@@ -122,7 +122,8 @@ def command(
                 )
                 if len(found) > 1:
                     click.echo()
-                click.echo("\n".join([name, *lines]))
+                heading = f"{name}, {task.images} x {task.num_inference_steps} steps"
+                click.echo("\n".join([heading, *lines]))
     if as_json:
         document = {
             "machine": asdict(machine),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from db.values import Benchmark
 from sdq.machine import this_machine
 from sdq.models import DEMO, ModelStore
 from sdq.variants import AttentionImplementation, ComputeUnit
-from tests.acceptance.program import Program, assert_whole
+from tests.acceptance.program import Program, assert_whole, engines_of, stop
 from tests.ledger.test_benchmarks import HERE
 from tests.producer.test_auto import row
 
@@ -46,6 +47,7 @@ def stored(program: Program, model: str = DEMO) -> Sequence[Benchmark]:
 def test_it_measures_shows_and_remembers(program: Program) -> None:
     shown = program.run("bench", "--quick")
     assert "each variant is measured once, as ALL" in shown.stderr
+    assert shown.stdout.startswith("demo, 1 x 4 steps\n")
     title, original, split = shown.stdout.splitlines()[1:4]
     assert title.split()[:2] == ["variant", "compute"]
     assert original.startswith("original      ALL           whole  6-bit")
@@ -86,6 +88,17 @@ def test_its_json_says_the_same_and_a_spent_budget_what_is_missing(program: Prog
     assert (only["psnr_db"], only["same_pixels"], only["usable"]) == (None, True, True)
     spoken = program.run("bench", "demo", "--quick", "--budget", "0.01").stdout
     assert "left out, the budget being spent: split_einsum on ALL" in spoken
+
+
+def test_ctrl_c_leaves_no_engine_and_nothing_on_disk(program: Program) -> None:
+    bench = program.start("bench", "demo")
+    program.wait_until(lambda: len(engines_of(bench)) == 1)
+    (engine,) = engines_of(bench)
+    program.wait_until(lambda: any((program.home / "cache").rglob("*.onnx")))
+    assert stop(bench, signal.SIGINT) == 130
+    assert not engine.is_running()
+    assert list((program.home / "cache").iterdir()) == []
+    assert stored(program) == []
 
 
 @pytest.mark.parametrize(

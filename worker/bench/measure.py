@@ -56,6 +56,7 @@ class Task:
 class Measured:
     """What a row's engines said. ready: the second one's. images: of the task, in the order of their seeds."""
 
+    task: Task
     first_load_ms: float
     ready: Ready
     images: Sequence[DrawnImage]
@@ -63,8 +64,8 @@ class Measured:
 
     @property
     def step_ms(self) -> float:
-        """An evaluation of the U-Net: the median over the images of each one's mean."""
-        return median(image.denoise_ms / image.num_unet_calls for image in self.images)
+        """A step, with both evaluations of a U-Net of batch 1: the median over the images of each one's mean."""
+        return median(image.denoise_ms for image in self.images) / self.task.num_inference_steps
 
     @property
     def image_ms(self) -> float:
@@ -92,7 +93,9 @@ def measure(candidate: Candidate, task: Task, *, cache: Path, deadlines: Deadlin
         with _engine(launch, deadlines) as engine:
             ready = _wait_until_ready(engine)
             images, peak_bytes = _draw(engine, task)
-    return Measured(first_load_ms=first.load_ms, ready=ready, images=images, peak_bytes=peak_bytes)
+    return Measured(
+        task=task, first_load_ms=first.load_ms, ready=ready, images=images, peak_bytes=peak_bytes
+    )
 
 
 @contextlib.contextmanager
