@@ -14,7 +14,7 @@ from types import TracebackType
 
 from sqlalchemy import select
 
-from db import audit, benchmarks, dispatch, drawing, estimates, export, report
+from db import audit, benchmarks, dispatch, drawing, estimates, export, prune, report
 from db.connection import BUSY_TIMEOUT_S, SUBMISSION_LOCK, Database
 from db.schema import bring_to_head
 from db.submission import options_of_batch, submit
@@ -31,6 +31,7 @@ from db.values import (
     ImageRecord,
     ImageStatus,
     PausedVariant,
+    PrunedPage,
     Recorded,
     Slice,
     SliceAudit,
@@ -246,6 +247,22 @@ class Ledger:
         """Count a batch anew from its images; raise InputMissingError when there is no such batch."""
         with self._database.writing(durable=True) as connection:
             audit.recount_batch(connection, report.batch_id_of(connection, batch))
+
+    def begin_pruning(self, batch: str | int) -> int:
+        """Cancel a batch that is to be forgotten, and give its id; raise InputMissingError when there is none."""
+        with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
+            batch_id = report.batch_id_of(connection, batch)
+            prune.begin(connection, batch_id)
+            return batch_id
+
+    def prune_page(self, batch_id: int) -> PrunedPage:
+        """Forget some of a batch's slices and images, or the batch when none are left; call it until it says so.
+
+        The files that it names are to be removed by the caller, after it returned. Raises TryAgainError when the batch
+        was submitted again since `begin_pruning`.
+        """
+        with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
+            return prune.prune_page(connection, batch_id)
 
     # Measuring ---------------------------------------------------------------------------------------------------
 

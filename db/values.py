@@ -193,6 +193,15 @@ class SliceAudit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PrunedPage:
+    """What forgetting a part of a batch removed: finished images, whose files nobody needs now. last: the batch too."""
+
+    images: int
+    paths: tuple[str, ...]
+    last: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class PausedVariant:
     """A variant that is not drawn until somebody resumes it."""
 

@@ -202,6 +202,17 @@ class Queues:
                     pipeline.delete(Job.key_for(job_id))
             pipeline.execute()
 
+    def withdraw(self, slice_ids: Iterable[int]) -> None:
+        """Take slices that nobody has begun out of their queues."""
+        with self.connection.pipeline(transaction=False) as pipeline:
+            for key in self._variant_keys():
+                queue = self.queue(key)
+                for slice_id in slice_ids:
+                    # from the front, where the oldest are: one that is there is found at once
+                    pipeline.lrem(queue.key, 1, self.job_id(slice_id))
+                    pipeline.delete(Job.key_for(self.job_id(slice_id)))
+            pipeline.execute()
+
     @contextlib.contextmanager
     def dispatch_lock(
         self, *, ttl_s: float = 10.0, wait_s: float = 0.0, on_wait: Callable[[], None] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -232,6 +233,10 @@ def test_a_folder_on_disk_is_added_and_survives_removal(
     assert len(list(own.glob("*.mlpackage"))) == 4
 
 
+@pytest.mark.skipif(
+    importlib.util.find_spec("python_coreml_stable_diffusion") is not None,
+    reason="Apple's package is installed",
+)
 def test_converting_needs_apples_package(station: Station) -> None:
     result = station.models("convert", BASE, code=78)
     assert "pip install git+https://github.com/apple/ml-stable-diffusion" in result.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,3 +25,9 @@ def disk_errors(folder: Path) -> Iterator[None]:
         raise OutputError(
             f"{folder} cannot be written ({error.strerror}); choose another cache folder."
         ) from error
+
+
+def note_use(entry: Path) -> None:
+    """Let a cache entry's modification time say when it was last loaded, which is what `sdq prune` goes by."""
+    with contextlib.suppress(OSError):  # a cache on a read-only disk serves as well
+        os.utime(entry)

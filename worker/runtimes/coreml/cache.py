@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from worker.packages.package import Package
-from worker.runtimes.disk import disk_errors
+from worker.runtimes.disk import disk_errors, note_use
 
 _TEMPORARY = ".partial-"
 _STALE_S = 24 * 3600
@@ -48,6 +48,7 @@ class CompiledModels:
         """
         final = self._folder / f"{package.path.stem}-{package.content_key(self._system)}.mlmodelc"
         if final.is_dir() and not anew:
+            note_use(final)
             return final
         with disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)

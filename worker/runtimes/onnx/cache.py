@@ -25,7 +25,7 @@ import numpy as np
 
 from sdq.errors import StorageError
 from worker.packages.package import Package
-from worker.runtimes.disk import disk_errors
+from worker.runtimes.disk import disk_errors, note_use
 from worker.runtimes.inputs import Input
 
 MODEL = "model.onnx"
@@ -67,6 +67,7 @@ class TranslationCache:
         """
         final = self._folder / f"{package.path.stem}-{package.content_key(version)}"
         if not anew and (entry := _read(final)) is not None:
+            note_use(final)
             return entry
         with disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,125 @@
+"""Forgetting a batch, a page of its slices at a time.
+
+An image that another batch asks for stays, with its file, wherever that lies. A page is one transaction; a batch that
+is forgotten in part is still there under its name, so whoever was interrupted calls again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Column, Connection, Row, Table, delete, select, update
+
+from db.recipe_rows import KEYS_AT_ONCE
+from db.tables import batches, images, recipes, slices
+from db.values import BatchState, ImageStatus, PrunedPage
+from sdq.errors import TryAgainError
+from sdq.seeds import parse_seeds
+
+#: There is no index from recipes to slices, so each page walks them all: a million images take twenty walks.
+SLICES_AT_ONCE = 2000
+
+
+def begin(connection: Connection, batch_id: int) -> None:
+    """Let nobody draw for a batch any more, and let the same submission find out what is missing of it."""
+    connection.execute(
+        update(batches)
+        .where(batches.c.id == batch_id)
+        .values(state=str(BatchState.CANCELLED), plan_key="")
+    )
+
+
+def prune_page(connection: Connection, batch_id: int) -> PrunedPage:
+    """Remove the next slices of a cancelled batch, and at last the batch; the caller holds the submission lock.
+
+    Raises TryAgainError when the batch was taken up again meanwhile.
+    """
+    state = connection.execute(select(batches.c.state).where(batches.c.id == batch_id)).scalar()
+    if state is None:
+        return PrunedPage(images=0, paths=(), last=True)
+    if state != BatchState.CANCELLED:
+        raise TryAgainError("The batch was submitted again meanwhile; what is left of it stays.")
+    pieces = connection.execute(
+        select(slices)
+        .where(slices.c.batch_id == batch_id)
+        .order_by(slices.c.id)
+        .limit(SLICES_AT_ONCE)
+    ).all()
+    if not pieces:
+        connection.execute(delete(batches).where(batches.c.id == batch_id))
+        return PrunedPage(images=0, paths=(), last=True)
+    recipe_ids = sorted({piece.recipe_id for piece in pieces})
+    wanted_by = _wanted_elsewhere(connection, recipe_ids, pieces)
+    unwanted: list[Any] = []
+    for image in _images_of(connection, recipe_ids, pieces):
+        other = wanted_by.get((image.recipe_id, image.seed))
+        if other is None:
+            unwanted.append(image)
+        else:
+            connection.execute(update(images).where(images.c.id == image.id).values(slice_id=other))
+    _delete(connection, images, images.c.id, (image.id for image in unwanted))
+    _delete(connection, slices, slices.c.id, (piece.id for piece in pieces))
+    _delete_unused_recipes(connection, recipe_ids)
+    done = [image.path for image in unwanted if image.status == ImageStatus.DONE]
+    return PrunedPage(images=len(done), paths=tuple(done), last=False)
+
+
+def _wanted_elsewhere(
+    connection: Connection, recipe_ids: Sequence[int], pieces: Sequence[Row[Any]]
+) -> dict[tuple[int, int], int]:
+    """Give the images (recipe id, seed) that other slices ask for, each with such a slice."""
+    going = {piece.id for piece in pieces}
+    wanted: dict[tuple[int, int], int] = {}
+    for some in _parts(recipe_ids):
+        for other in connection.execute(
+            select(slices.c.id, slices.c.recipe_id, slices.c.seeds).where(
+                slices.c.recipe_id.in_(some)
+            )
+        ):
+            if other.id not in going:
+                wanted.update(
+                    {(other.recipe_id, seed): other.id for seed in parse_seeds(other.seeds)}
+                )
+    return wanted
+
+
+def _images_of(
+    connection: Connection, recipe_ids: Sequence[int], pieces: Sequence[Row[Any]]
+) -> Iterator[Any]:
+    """Yield the images that the slices ask for or that were tried for them."""
+    going = {piece.id for piece in pieces}
+    seeds: dict[int, set[int]] = {recipe_id: set() for recipe_id in recipe_ids}
+    for piece in pieces:
+        seeds[piece.recipe_id].update(parse_seeds(piece.seeds))
+    for some in _parts(recipe_ids):
+        for row in connection.execute(
+            select(
+                images.c.id,
+                images.c.recipe_id,
+                images.c.seed,
+                images.c.slice_id,
+                images.c.status,
+                images.c.path,
+            ).where(images.c.recipe_id.in_(some))
+        ).all():
+            if row.seed in seeds[row.recipe_id] or row.slice_id in going:
+                yield row
+
+
+def _delete_unused_recipes(connection: Connection, recipe_ids: Sequence[int]) -> None:
+    for some in _parts(recipe_ids):
+        used = set(
+            connection.scalars(select(slices.c.recipe_id).where(slices.c.recipe_id.in_(some)))
+        ) | set(connection.scalars(select(images.c.recipe_id).where(images.c.recipe_id.in_(some))))
+        _delete(connection, recipes, recipes.c.id, (i for i in some if i not in used))
+
+
+def _delete(connection: Connection, table: Table, column: Column[Any], ids: Iterable[int]) -> None:
+    for some in _parts(list(ids)):
+        connection.execute(delete(table).where(column.in_(some)))
+
+
+def _parts(ids: Sequence[int]) -> Iterable[Sequence[int]]:
+    for start in range(0, len(ids), KEYS_AT_ONCE):
+        yield ids[start : start + KEYS_AT_ONCE]

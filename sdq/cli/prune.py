@@ -1,0 +1,96 @@
+"""`sdq prune`: give room back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sdq.cli.options import open_ledger, settings_options
+from sdq.errors import InputMissingError, UsageError
+from sdq.settings import Settings
+
+if TYPE_CHECKING:
+    from db.ledger import Ledger
+    from db.values import BatchStatus
+
+
+@click.command("prune")
+@click.argument("batches", nargs=-1, metavar="[BATCH]...")
+@click.option(
+    "--older-than",
+    type=click.FloatRange(min=0),
+    metavar="DAYS",
+    help="All batches that were finished so long ago.",
+)
+@click.option("--keep-files", is_flag=True, help="Forget the batches, and leave their files.")
+@click.option("-n", "--dry-run", is_flag=True, help="Say what would go; remove nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@settings_options
+def command(
+    settings: Settings,
+    batches: tuple[str, ...],
+    older_than: float | None,
+    keep_files: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Remove batches from the ledger, with the files of their images, and what lies about unused.
+
+    Only finished and cancelled batches go; images that another batch asks for stay, and so does every file that sdq
+    did not write. Always removed, and without a BATCH nothing else: temporary files of killed workers that are older
+    than an hour, and models made ready for this machine that nobody loaded for 30 days.
+    """
+    from sdq import prune
+    from sdq.images.store import sweep_temporary_files
+    from sdq.queues import Queues, connect
+    from sdq.views.words import size
+
+    unused = list(prune.unused_cache(settings.cache))
+    freed = 0
+    with open_ledger(settings) as ledger:
+        chosen = _chosen(ledger, batches, older_than)
+        for status in chosen:
+            prune.refuse_unfinished(status)
+            kept = "" if keep_files else ", and their files unless another batch asks for them"
+            click.echo(f"batch {status.name}: {status.completed:,} images{kept}", err=True)
+        for folder in unused:
+            click.echo(f"unused for 30 days: {folder}", err=True)
+        if dry_run:
+            return
+        if chosen and not yes:
+            click.confirm("Remove for good?", abort=True, err=True)
+        if chosen:
+            queues = Queues(connect(settings), ledger.id)
+        for status in chosen:
+            gone = prune.forget_batch(
+                ledger, queues, settings.outputs, status, keep_files=keep_files
+            )
+            freed += gone.size_bytes
+            click.echo(
+                f"Batch {status.name} is forgotten: {gone.images:,} images, {gone.files:,} files."
+            )
+    temporary = sweep_temporary_files(settings.outputs)
+    if temporary:
+        click.echo(f"{temporary:,} temporary files of killed workers removed.")
+    freed += sum(prune.remove_folder(folder) for folder in unused)
+    click.echo(f"{size(freed)} given back." if freed or temporary else "Nothing lies about.")
+
+
+def _chosen(
+    ledger: Ledger, batches: tuple[str, ...], older_than: float | None
+) -> list[BatchStatus]:
+    """Give the batches that are meant; raise InputMissingError for an unknown one."""
+    from datetime import datetime, timedelta, timezone
+
+    if batches and older_than is not None:
+        raise UsageError("Name batches, or say --older-than DAYS; not both.")
+    if older_than is not None:
+        before = datetime.now(timezone.utc) - timedelta(days=older_than)
+        return [s for s in ledger.batches() if s.completed_at and s.completed_at < before]
+    found = {}
+    for name in batches:
+        if (status := ledger.batch(name)) is None:
+            raise InputMissingError(f"There is no batch {name!r}. `sdq status` lists them.")
+        found[status.id] = status
+    return list(found.values())

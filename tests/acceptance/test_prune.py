@@ -1,0 +1,87 @@
+"""`sdq prune` as its users type it: nothing goes that somebody still wants."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from tests.acceptance.program import Program, assert_whole, stop
+
+
+def files(program: Program) -> set[str]:
+    outputs = program.home / "outputs"
+    return {str(path.relative_to(outputs)) for path in outputs.rglob("*") if path.is_file()}
+
+
+def test_a_finished_batch_goes_with_its_files_and_others_stay(
+    program: Program, prompts: Path, tmp_path: Path
+) -> None:
+    program.run("run", str(prompts), "--steps", "1")
+    more = tmp_path / "more.txt"
+    more.write_text(f"{prompts.read_text()}a lighthouse by the sea\n")
+    program.run("run", str(more), "--steps", "1")  # four of its five are the other batch's
+    mine = program.home / "outputs" / "prompts" / "notes.txt"
+    mine.write_text("mine")
+
+    assert "batch more: 5 images" in program.run("prune", "more", "--dry-run").stderr
+    assert "Nothing" not in program.run("prune", "more", "--yes").stdout
+    assert files(program) == {i.image.path for i in program.drawn("prompts")} | {
+        "prompts/notes.txt"
+    }
+    assert not (program.home / "outputs" / "more").exists()
+    said = program.run("prune", "prompts", "--yes").stdout
+    assert "Batch prompts is forgotten: 4 images, 4 files." in said
+    assert files(program) == {"prompts/notes.txt"}
+    assert "no batch 'prompts'" in program.run("prune", "prompts", "-y", code=66).stderr
+    assert "Nothing lies about." in program.run("prune").stdout
+
+
+def test_only_what_is_finished_or_cancelled_goes(program: Program, prompts: Path) -> None:
+    program.run("submit", str(prompts), "--steps", "400")
+    refused = program.run("prune", "prompts", "--yes", code=75).stderr
+    assert "4 images of batch prompts are still to be drawn" in refused
+    assert "sdq cancel prompts" in refused
+    worker = program.start("worker")
+    program.wait_until(lambda: bool(program.redis.is_running()) and _begun(program))
+    program.run("cancel", "prompts")
+    assert "try again in a moment" in program.run("prune", "prompts", "--yes", code=75).stderr
+    assert stop(worker) == 0
+    program.run("prune", "prompts", "--yes")
+    assert files(program) == set()
+    assert "All is well: 0 images" in program.run("verify").stdout
+    program.run("run", str(prompts), "--steps", "1")
+    assert_whole(program.home, program.drawn("prompts"), 4)
+
+
+def _begun(program: Program) -> bool:
+    with program.ledger() as ledger:
+        status = ledger.batch("prompts")
+        return status is not None and status.started_at is not None
+
+
+def test_old_batches_stale_files_and_unused_models_go(program: Program, prompts: Path) -> None:
+    program.run("run", str(prompts), "--steps", "1")
+    assert "Nothing lies about." in program.run("prune", "--older-than", "1").stdout
+    assert len(files(program)) == 4
+    stale = program.home / "outputs" / "prompts" / ".sdq-1-00.tmp"
+    young = program.home / "outputs" / "prompts" / ".sdq-1-01.tmp"
+    for path in (stale, young):
+        path.write_text("half")
+    entries = [entry.parent for entry in (program.home / "cache").glob("*/entry.json")]
+    assert len(entries) >= 3
+    long_ago = time.time() - 40 * 24 * 3600
+    for path in (stale, *entries):
+        os.utime(path, (long_ago, long_ago))
+    program.run("run", "--prompt", "the sea", "--steps", "1", "--batch", "sea")  # loads them
+    assert not [entry for entry in entries if entry.stat().st_mtime < time.time() - 3600]
+    os.utime(entries[0], (long_ago, long_ago))
+    said = program.run("prune", "--older-than", "0", "--keep-files", "--yes").stdout
+    assert "Batch prompts is forgotten: 4 images, 0 files." in said
+    assert "1 temporary files" in said
+    assert young.exists()
+    assert not stale.exists()
+    assert not entries[0].exists()
+    assert all(entry.exists() for entry in entries[1:])
+    assert len([name for name in files(program) if name.endswith(".png")]) == 5
+    assert "not both" in program.run("prune", "x", "--older-than", "1", code=2).stderr

@@ -1,0 +1,104 @@
+"""A batch is forgotten wholly, and takes with it only what no other batch asks for; on both databases."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+
+from db import prune
+from db.ledger import Ledger
+from db.tables import batches, images, recipes, slices
+from db.values import BatchState
+from sdq.errors import InputMissingError, TryAgainError
+from tests.ledger.plans import ENGINE, plan, record
+
+
+def draw_all(ledger: Ledger) -> None:
+    engine_id = ledger.register_engine(ENGINE)
+    for ref in ledger.open_slices():
+        piece = ledger.load_slice(ref.id)
+        assert piece is not None
+        ledger.note_attempts(piece.recipe_id, piece.seeds, engine_id=engine_id, slice_id=piece.id)
+        ledger.record_images(record(piece, seed, engine_id) for seed in piece.seeds)
+        ledger.finish_slice(piece.id)
+
+
+def forget(ledger: Ledger, name: str) -> list[str]:
+    batch_id = ledger.begin_pruning(name)
+    paths: list[str] = []
+    while not (page := ledger.prune_page(batch_id)).last:
+        paths += page.paths
+        assert page.images == len(page.paths)
+    return paths
+
+
+def rows(ledger: Ledger) -> dict[str, int]:
+    with ledger._database.reading() as connection:
+        return {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (batches, slices, recipes, images)
+        }
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prune, "SLICES_AT_ONCE", 2)
+
+
+def test_nothing_is_left_of_a_forgotten_batch(ledger: Ledger) -> None:
+    ledger.add_batch(plan(["a", "b"], range(60), name="one"))
+    draw_all(ledger)
+    paths = forget(ledger, "one")
+    assert len(set(paths)) == 120
+    assert rows(ledger) == {"batches": 0, "slices": 0, "recipes": 0, "images": 0}
+    with pytest.raises(InputMissingError):
+        ledger.begin_pruning("one")
+    # and the name is free: the same images are asked for anew
+    assert ledger.add_batch(plan(["a", "b"], range(60), name="one")).images_new == 120
+
+
+def test_what_another_batch_asks_for_stays_and_is_still_exported(ledger: Ledger) -> None:
+    ledger.add_batch(plan(["a", "b"], range(30), name="one"))
+    draw_all(ledger)
+    ledger.add_batch(plan(["b", "c"], range(10, 40), name="two"))
+    draw_all(ledger)
+    before = {(i.recipe.prompt, i.seed): i.image.path for i in ledger.images("two")}
+    paths = forget(ledger, "one")
+    assert len(paths) == 30 + 10
+    assert not set(paths) & set(before.values())
+    assert {(i.recipe.prompt, i.seed): i.image.path for i in ledger.images("two")} == before
+    assert ledger.counts_agree("two")
+    assert rows(ledger)["images"] == len(before) == 60
+    assert len(forget(ledger, "two")) == 60
+    assert rows(ledger) == {"batches": 0, "slices": 0, "recipes": 0, "images": 0}
+
+
+def test_a_cancelled_batch_goes_with_what_it_failed_and_began(ledger: Ledger) -> None:
+    ledger.add_batch(plan(["a"], range(50), name="one"))
+    engine_id = ledger.register_engine(ENGINE)
+    piece = ledger.load_slice(ledger.open_slices()[0].id)
+    assert piece is not None
+    ledger.note_attempts(piece.recipe_id, piece.seeds, engine_id=engine_id, slice_id=piece.id)
+    ledger.record_image(record(piece, 0, engine_id))
+    ledger.record_failure(
+        piece.recipe_id, 1, slice_id=piece.id, engine_id=engine_id, error="NaN", final=True
+    )
+    ledger.set_batch_state("one", BatchState.CANCELLED)
+    assert len(forget(ledger, "one")) == 1
+    assert rows(ledger) == {"batches": 0, "slices": 0, "recipes": 0, "images": 0}
+
+
+def test_an_interrupted_forgetting_goes_on_or_is_undone_by_submitting_again(ledger: Ledger) -> None:
+    ledger.add_batch(plan(["a", "b"], range(60), name="one"))
+    draw_all(ledger)
+    batch_id = ledger.begin_pruning("one")
+    assert ledger.prune_page(batch_id).images == 50
+    # killed here; somebody submits the same again, and what went is asked for anew
+    assert ledger.add_batch(plan(["a", "b"], range(60), name="one")).images_new == 50
+    with pytest.raises(TryAgainError, match="submitted again"):
+        ledger.prune_page(batch_id)
+    draw_all(ledger)
+    assert len(list(ledger.images("one"))) == 120
+    ledger.recount("one")
+    assert ledger.counts_agree("one")
+    assert len(forget(ledger, "one")) == 120
