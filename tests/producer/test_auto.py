@@ -13,6 +13,7 @@ import pytest
 
 from db.values import Benchmark
 from producer.auto import AutoChoice, Because
+from sdq.errors import InputMissingError
 from sdq.machine import Machine
 from sdq.models import DEMO, ModelStore
 from sdq.variants import AttentionImplementation, ComputeUnit
@@ -171,6 +172,17 @@ def test_a_batch_keeps_what_was_chosen_before_anything_was_measured(store: Model
     (choice,) = again.choices
     assert choice.because is Because.BATCH
     assert "--variant split_einsum --compute-unit CPU_AND_NE" in (choice.describe() or "")
+
+
+def test_a_batch_whose_variant_is_gone_is_not_drawn_with_another(
+    store: ModelStore, tmp_path: Path
+) -> None:
+    kept = {"chosen": {"own": {"auto auto": "split_einsum CPU_AND_NE"}}}
+    packages = store.find(DEMO, ORIGINAL).parts["unet"].parent
+    shutil.copytree(packages, tmp_path / "models" / "own_original_packages")
+    assert auto(store, batch=kept)("own", None, None) == [(SPLIT, NE)]
+    with pytest.raises(InputMissingError, match="use --variant original"):
+        store.find("own", SPLIT)  # which is what whoever submits is told
 
 
 def test_saying_what_the_batch_has_anyway_changes_nothing(store: ModelStore) -> None:

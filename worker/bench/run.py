@@ -69,6 +69,7 @@ def bench_model(
         try:
             folders.append(store.find(model, attention))
         except SdqError as error:
+            on_begin(str(attention))
             rows.append(context.unusable(model, attention, error))
             on_row(rows[-1])
     left_out: list[str] = []
