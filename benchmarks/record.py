@@ -55,7 +55,7 @@ class InstantEngine:
         self._asked.append(number)
 
     def poll(self, _timeout_s: float) -> Drawn:
-        return Drawn(number=self._asked.popleft(), image=self._image)
+        return Drawn(number=self._asked.popleft(), image=self._image, peak_bytes=0)
 
     def withdraw(self) -> None:
         raise AssertionError("nobody stops here")

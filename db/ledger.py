@@ -9,20 +9,22 @@ ConfigurationError (not our database), with the database's name and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 
 from sqlalchemy import select
 
-from db import audit, dispatch, drawing, estimates, export, prune, report
+from db import audit, benchmarks, dispatch, drawing, estimates, export, prune, report
 from db.connection import BUSY_TIMEOUT_S, SUBMISSION_LOCK, Database
 from db.schema import bring_to_head
-from db.submission import submit
+from db.submission import options_of_batch, submit
 from db.tables import identity
 from db.values import (
+    JSON,
     BatchPlan,
     BatchState,
     BatchStatus,
+    Benchmark,
     DrawnImage,
     EngineRecord,
     FailedImage,
@@ -99,6 +101,16 @@ class Ledger:
         """Say what `add_batch` would add, and store nothing. Ids in the answer mean nothing."""
         with self._database.trying(lock=SUBMISSION_LOCK) as connection:
             return submit(connection, plan)
+
+    def batch_options(
+        self, name: str | None, source_name: str, source: str
+    ) -> Mapping[str, JSON] | None:
+        """Give the options of the batch that a plan of that name and source would grow, None where it makes one.
+
+        They are those of its first submission, with all that was chosen for it since (`BatchPlan.chosen`).
+        """
+        with self._database.reading() as connection:
+            return options_of_batch(connection, name, source_name, source)
 
     def open_slices(self, *, after_id: int = 0, limit: int = 10000) -> list[SliceRef]:
         """List unfinished slices of active batches, without those of paused variants, by id from beyond after_id."""
@@ -251,6 +263,18 @@ class Ledger:
         """
         with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
             return prune.prune_page(connection, batch_id)
+
+    # Measuring ---------------------------------------------------------------------------------------------------
+
+    def record_benchmarks(self, measured: Sequence[Benchmark]) -> None:
+        """Keep what was measured of a model."""
+        with self._database.writing(durable=True) as connection:
+            benchmarks.record(connection, measured)
+
+    def benchmarks(self, model: str) -> list[Benchmark]:
+        """Give the newest measurement of each of a model's variants on each machine, oldest first."""
+        with self._database.reading() as connection:
+            return benchmarks.newest(connection, model)
 
     # Looking -----------------------------------------------------------------------------------------------------
 

@@ -28,7 +28,16 @@ from db.recipe_rows import (
     recipe_values,
 )
 from db.tables import batches, images, recipes, slices
-from db.values import BatchPlan, BatchState, ImageStatus, PlannedEntry, SliceRef, Submission
+from db.values import (
+    JSON,
+    BatchPlan,
+    BatchState,
+    ImageStatus,
+    PlannedEntry,
+    SliceRef,
+    Submission,
+)
+from sdq.errors import TryAgainError
 from sdq.variants import Variant
 
 
@@ -75,10 +84,12 @@ _SLICE_COLUMNS = (
 def submit(connection: Connection, plan: BatchPlan) -> Submission:
     """Store a plan and say what it added; the caller holds the submission lock, and commits."""
     now = now_utc()
-    batch, name = _find_batch(connection, plan)
+    batch, name = _find_batch(connection, plan.name, plan.source_name, plan.source)
     unchanged = batch is not None and batch.plan_key == plan.key
     if batch is None:
         batch = _create_batch(connection, plan, name, now)
+    else:
+        _keep_choices(connection, batch, plan)
     if unchanged:
         known = sum(len(entry.seeds) for entry in plan.entries)
         growth = _Growth(entries=batch.entries, known=known)
@@ -109,21 +120,30 @@ def submit(connection: Connection, plan: BatchPlan) -> Submission:
     )
 
 
-def _find_batch(connection: Connection, plan: BatchPlan) -> tuple[Row[Any] | None, str]:
+def options_of_batch(
+    connection: Connection, name: str | None, source_name: str, source: str
+) -> Mapping[str, JSON] | None:
+    """Give the options of the batch that a plan belongs to, or None where it makes a new one."""
+    batch, _ = _find_batch(connection, name, source_name, source)
+    return None if batch is None else {**batch.options}
+
+
+def _find_batch(
+    connection: Connection, given_name: str | None, source_name: str, source: str
+) -> tuple[Row[Any] | None, str]:
     """Give the batch that a plan belongs to, or None and the name for a new one.
 
     A name that the user gave means that batch, whatever its source. A name made from the source belongs to that source:
     another file of the same name gets the next free ``name-2``, ``name-3``.
     """
     names: Iterator[str]
-    if plan.name is not None:
-        names = iter((plan.name,))
+    if given_name is not None:
+        names = iter((given_name,))
     else:
-        base = plan.source_name
-        names = (base if number == 1 else f"{base}-{number}" for number in count(1))
+        names = (source_name if n == 1 else f"{source_name}-{n}" for n in count(1))
     for name in names:
         row = connection.execute(select(batches).where(batches.c.name == name)).first()
-        if row is None or plan.name is not None or row.source == plan.source:
+        if row is None or given_name is not None or row.source == source:
             return row, name
     raise AssertionError("unreachable: there is always a free name")
 
@@ -134,7 +154,7 @@ def _create_batch(connection: Connection, plan: BatchPlan, name: str, now: datet
         "state": str(BatchState.ACTIVE),
         "source": plan.source,
         "plan_key": "",
-        "options": plan.options,
+        "options": {**plan.options, **({"chosen": plan.chosen} if plan.chosen else {})},
         "created_at": now,
         "entries": 0,
         "open_slices": 0,
@@ -143,6 +163,31 @@ def _create_batch(connection: Connection, plan: BatchPlan, name: str, now: datet
         "images_failed": 0,
     }
     return connection.execute(insert(batches).values(values).returning(batches)).one()
+
+
+def _keep_choices(connection: Connection, batch: Row[Any], plan: BatchPlan) -> None:
+    """Add what a submission chose to what was chosen for the batch before.
+
+    Raise TryAgainError when another one chose otherwise after this one had looked: its images would be drawn twice.
+    """
+    options = dict(batch.options)
+    kept = {model: dict(choices) for model, choices in options.get("chosen", {}).items()}
+    merged = {
+        model: {**plan.chosen.get(model, {}), **kept.get(model, {})}
+        for model in {**kept, **plan.chosen}
+    }
+    if any(
+        merged[model][what] != choice
+        for model in plan.chosen
+        for what, choice in plan.chosen[model].items()
+    ):
+        raise TryAgainError(
+            f"Batch {batch.name} was submitted by somebody else at the same moment, to be drawn with another variant. "
+            "Submit it again: it then keeps what was chosen first."
+        )
+    if merged != kept:
+        options["chosen"] = merged
+        connection.execute(update(batches).where(batches.c.id == batch.id).values(options=options))
 
 
 def _grow(connection: Connection, plan: BatchPlan, batch: Row[Any], now: datetime) -> _Growth:

@@ -41,7 +41,7 @@ from sqlalchemy import (
 from db.column_types import HexDigest, Id, JsonObject, Milliseconds, UtcTime
 
 #: The newest migration; compared with the database's so that Alembic is imported only when there is work for it.
-HEAD_REVISION = "0001"
+HEAD_REVISION = "0002_benchmarks"
 
 #: Our own name, not Alembic's: a database shared with another program may have an ``alembic_version`` of its own.
 VERSION_TABLE = "sdq_revision"
@@ -198,4 +198,36 @@ images = Table(
     Column("encode_ms", Milliseconds),
     Column("save_ms", Milliseconds),
     UniqueConstraint("recipe_id", "seed"),
+)
+
+# What `sdq bench` measured, a row each time; the newest of each variant on each machine is what auto chooses by.
+benchmarks = Table(
+    "benchmarks",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("measured_at", UtcTime, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("chip", Text, nullable=False),
+    Column("os", Text, nullable=False),
+    # Not a reference to `variants`: most combinations that are measured are never drawn with.
+    Column("model", Text, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("attention_implementation", Text, nullable=False),
+    Column("compute_unit", Text, nullable=False),
+    Column("unet", Text, nullable=False),
+    Column("drawn_with", Boolean, nullable=False),
+    Column("num_inference_steps", Integer, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("precision", Text),
+    Column("pipeline", Text),
+    Column("runtime", Text),
+    Column("versions", JsonObject),
+    Column("first_load_ms", Milliseconds),
+    Column("warm_load_ms", Milliseconds),
+    Column("step_ms", Milliseconds),
+    Column("image_ms", Milliseconds),
+    Column("peak_bytes", BigInteger),
+    Column("psnr_db", Float(53)),
+    Column("error", Text),
+    Index(None, "model"),
 )

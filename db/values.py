@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sdq.recipes import Recipe
+from sdq.machine import Machine
+from sdq.recipes import DEFAULT_NUM_INFERENCE_STEPS, Recipe
 from sdq.variants import Variant, Word
 
 #: What JSON can hold; a user's own per-line fields.
@@ -46,7 +47,9 @@ class BatchPlan:
     name: the user's, or None to let the ledger find one from `source_name`. key: hash of the expanded plan, that is of
     every entry's recipe, seeds and fields in their order: a batch that saw this key last is not looked at again.
     source: the absolute path of the prompt file(s), ``-`` for standard input or ``--prompt``.
-    entries: where many share their seeds, let them share the sequence too; each is then cut only once.
+    entries: where many share their seeds, let them share the sequence too; each is then cut only once. chosen: what
+    was decided where nobody said it, kept with the batch so that it is decided only once (`producer.auto`): model -> to
+    words of that module.
     """
 
     name: str | None
@@ -55,6 +58,7 @@ class BatchPlan:
     key: str
     entries: Sequence[PlannedEntry]
     options: Mapping[str, JSON] = field(default_factory=dict)
+    chosen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     slice_size: int = 25
 
 
@@ -223,6 +227,67 @@ class FailedImage:
     seed: int
     attempts: int
     error: str
+
+
+#: Below it a picture is another picture (dB): what float16 and other arithmetic changes stays far above.
+LEAST_PSNR_DB = 25.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """What `sdq bench` measured of one variant on one machine, or why it could not (error).
+
+    unet: `whole` or `chunks`; drawn_with: whether drawing takes
+    these parts, which it does not with chunks that lie beside a whole U-Net. precision: of the U-Net's weights.
+    first_load_ms: with nothing compiled or translated yet; warm_load_ms: ever after. step_ms, image_ms: medians over
+    the images, the prompt's text encoded before. peak_bytes: resident memory of the engine that drew. psnr_db: of its
+    least similar image to the reference's; infinite for the same pixels, so for the reference itself; None when there
+    was none to compare with.
+    """
+
+    machine: Machine
+    measured_at: datetime
+    variant: Variant
+    unet: str
+    drawn_with: bool
+    num_inference_steps: int
+    images: int
+    precision: str | None = None
+    pipeline: str | None = None
+    runtime: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    first_load_ms: float | None = None
+    warm_load_ms: float | None = None
+    step_ms: float | None = None
+    image_ms: float | None = None
+    peak_bytes: int | None = None
+    psnr_db: float | None = None
+    error: str | None = None
+
+    @property
+    def images_per_hour(self) -> float | None:
+        """What one engine draws in an hour at the steps that were measured."""
+        return None if not self.image_ms else 3_600_000 / self.image_ms
+
+    @property
+    def usual_image_ms(self) -> float | None:
+        """What an image of the usual number of steps takes, reckoned from both times: it makes rows comparable."""
+        if self.image_ms is None or self.step_ms is None:
+            return None
+        return self.image_ms + self.step_ms * (
+            DEFAULT_NUM_INFERENCE_STEPS - self.num_inference_steps
+        )
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be chosen: measured wholly, with pictures that are like the reference's."""
+        return (
+            self.drawn_with
+            and self.error is None
+            and self.image_ms is not None
+            and self.psnr_db is not None
+            and self.psnr_db >= LEAST_PSNR_DB
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from db.values import JSON, BatchPlan, PlannedEntry
+from producer.auto import Choose, unmeasured
 from producer.entries import Entries
 from producer.fields import check_guidance_scale, check_steps, check_text
 from producer.lines import MAX_PROBLEMS
@@ -38,15 +39,16 @@ Resolve = Callable[[str, AttentionImplementation], VariantFolder]
 class Defaults:
     """What a submission says once for all of its lines; a line's own options win.
 
-    variants: each draws its own images. seeds: for lines without a seed; by default the one seed 0, so that submitting
+    variants: each draws its own images. None for variants or compute_unit: auto, see `producer.auto`.
+    seeds: for lines without a seed; by default the one seed 0, so that submitting
     again asks for the same image and draws nothing twice. random_seeds: how many to draw instead, anew for each line.
     width, height: pixels; only checked, for a Core ML model has one size. batch_name: None lets the ledger choose.
     slice_size: the most seeds in a unit of dispatch. Raise InputError for a value that no model can take.
     """
 
     model: str
-    variants: tuple[AttentionImplementation, ...]
-    compute_unit: ComputeUnit
+    variants: tuple[AttentionImplementation, ...] | None
+    compute_unit: ComputeUnit | None
     num_inference_steps: int = DEFAULT_NUM_INFERENCE_STEPS
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     scheduler: Scheduler = DEFAULT_SCHEDULER
@@ -68,7 +70,7 @@ class Defaults:
             object.__setattr__(self, "batch_name", check_text("batch name", self.batch_name))
             if not self.batch_name:
                 raise InputError("the batch name is empty")
-        if not self.variants:
+        if self.variants == ():
             raise InputError("there is no variant to draw with")
         if not self.seeds:
             raise InputError("there are no seeds to draw")
@@ -79,8 +81,8 @@ class Defaults:
         """Give the JSON-ready form that a batch keeps for its reader."""
         return {
             "model": self.model,
-            "variants": [str(variant) for variant in self.variants],
-            "compute_unit": str(self.compute_unit),
+            "variants": None if self.variants is None else [str(word) for word in self.variants],
+            "compute_unit": None if self.compute_unit is None else str(self.compute_unit),
             "num_inference_steps": self.num_inference_steps,
             "guidance_scale": float(self.guidance_scale),
             "scheduler": str(self.scheduler),
@@ -96,11 +98,13 @@ def plan_batch(
     defaults: Defaults,
     resolve: Resolve,
     *,
+    choose: Choose = unmeasured,
     source_name: str = "prompt",
     source: str = "--prompt",
 ) -> BatchPlan:
     """Expand lines into recipes with seeds, in the order of the lines, and check all of them.
 
+    choose: decides about each line's variants and compute unit, where one of them is auto.
     Raise PromptFileError with every line that cannot be drawn; and, where the submission's own model or variant is not
     there, what `resolve` raised.
     """
@@ -109,8 +113,12 @@ def plan_batch(
     problems: list[str] = []
     images = 0
     for line in lines:
-        variants = line.variants or defaults.variants
-        images += _how_many(line, defaults) * len(variants)
+        pairs = choose(
+            line.model or defaults.model,
+            line.variants or defaults.variants,
+            line.compute_unit or defaults.compute_unit,
+        )
+        images += _how_many(line, defaults) * len(pairs)
         if images > MAX_IMAGES:
             problems.append(
                 f"{line.source}: more than {MAX_IMAGES:,} images up to here; ask for fewer seeds, or submit in parts"
@@ -119,9 +127,9 @@ def plan_batch(
             break
         try:
             seeds = _seeds(line, defaults)
-            for variant in variants:
-                folder = resolved(line, variant)
-                entries.add(_recipe(line, defaults, folder), seeds, _fields(line))
+            for attention, compute_unit in pairs:
+                folder = resolved(line, attention)
+                entries.add(_recipe(line, defaults, folder, compute_unit), seeds, _fields(line))
         except InputError as error:
             problems.append(f"{line.source}: {error}")
     if problems:
@@ -153,7 +161,10 @@ class _Resolved:
             try:
                 self._found[key] = self._resolve(model, variant)
             except (InputError, InputMissingError) as error:
-                if model == self._defaults.model and variant in self._defaults.variants:
+                asked = self._defaults.variants
+                if model == self._defaults.model and (
+                    not line.variants if asked is None else variant in asked
+                ):
                     raise  # the command's fault rather than a line's
                 self._found[key] = InputError(str(error))
         found = self._found[key]
@@ -162,7 +173,9 @@ class _Resolved:
         return found
 
 
-def _recipe(line: PromptLine, defaults: Defaults, folder: VariantFolder) -> Recipe:
+def _recipe(
+    line: PromptLine, defaults: Defaults, folder: VariantFolder, compute_unit: ComputeUnit
+) -> Recipe:
     def said(own: int | None, default: int) -> int:
         return default if own is None else own
 
@@ -184,7 +197,7 @@ def _recipe(line: PromptLine, defaults: Defaults, folder: VariantFolder) -> Reci
             model=folder.model,
             revision=folder.revision,
             attention_implementation=folder.attention_implementation,
-            compute_unit=line.compute_unit or defaults.compute_unit,
+            compute_unit=compute_unit,
         ),
         prompt=line.prompt,
         negative_prompt=(

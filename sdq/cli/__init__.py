@@ -30,6 +30,7 @@ _COMMANDS = {
     "resume": "Go on with a paused batch or variant.",
     "verify": "Compare ledger, files and queues; repair.",
     "prune": "Remove batches with their images, and what lies about.",
+    "bench": "Measure what this machine draws fastest with.",
     "models": "List the models that can be drawn with.",
     "doctor": "Examine this installation; draw a test.",
     "services": "Show, start or stop the embedded Redis.",

@@ -72,8 +72,10 @@ def submission_options(command: Command) -> Command:
                               "[DPMSolverMultistep]."),
             click.option("--model", metavar="NAME|DIR", help="[demo]"),
             click.option("--variant", metavar="NAMES",
-                         help="original, split_einsum, split_einsum_v2; several with commas: each [original]."),
-            click.option("--compute-unit", metavar="UNIT", help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY [ALL]."),
+                         help="original, split_einsum, split_einsum_v2; several with commas: each. auto: the fastest "
+                              "that `sdq bench` measured, else original [auto]."),
+            click.option("--compute-unit", metavar="UNIT",
+                         help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY. auto: the fastest measured, else ALL [auto]."),
             click.option("--batch", metavar="NAME", help="The batch's name; one that exists grows [the file's name]."),
             click.option("--format", "prompt_format", type=click.Choice(["txt", "csv", "tsv", "jsonl"]),
                          help="How the files are written [by their ending]."),

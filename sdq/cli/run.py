@@ -57,11 +57,12 @@ def command(
     from worker.service import WorkerOptions, run_worker
 
     log_to_stderr(quiet=True)
-    plan = plan_from_options(settings, options)
     with open_ledger(settings) as ledger:
-        submission, queues = submit_plan(settings, ledger, plan, at_front=True)
+        planned = plan_from_options(settings, ledger, options)
+        submission, queues = submit_plan(settings, ledger, planned.plan, at_front=True)
         if not quiet:
-            click.echo(describe_submission(submission), err=True)
+            for sentence in (describe_submission(submission), *planned.describe_choices()):
+                click.echo(sentence, err=True)
         unusable: dict[str, SdqError] = {}
 
         def finished() -> bool:

@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from db.ledger import Ledger
 from db.values import BatchPlan, Submission
 from producer import Defaults, PromptFormat, describe_source, plan_batch, read_prompts
+from producer.auto import AUTO, AutoChoice, Choice
 from producer.words import parse_compute_unit, parse_scheduler, parse_variants
 from sdq.dispatch import dispatch
 from sdq.errors import UsageError
+from sdq.machine import this_machine
 from sdq.models import DEMO, ModelStore
 from sdq.queues import Queues, connect
 from sdq.recipes import DEFAULT_GUIDANCE_SCALE, DEFAULT_NUM_INFERENCE_STEPS, DEFAULT_SCHEDULER
 from sdq.seeds import parse_seeds
 from sdq.settings import Settings
-from sdq.variants import AttentionImplementation, ComputeUnit
 
 
-def plan_from_options(settings: Settings, options: dict[str, Any]) -> BatchPlan:
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A submission before anything is stored. choices: what was decided where variant or compute unit is auto."""
+
+    plan: BatchPlan
+    choices: list[Choice]
+
+    def describe_choices(self) -> list[str]:
+        """Say what a measurement decided."""
+        return [sentence for choice in self.choices if (sentence := choice.describe())]
+
+
+def model_name(given: str) -> str:
+    """Give a model's name, or its path as every folder understands it."""
+    return str(Path(given).expanduser().absolute()) if given != DEMO and "/" in given else given
+
+
+def plan_from_options(settings: Settings, ledger: Ledger, options: dict[str, Any]) -> Planned:
     """Read and check everything that was asked for; nothing is stored or queued yet."""
     if options["seeds"] and options["random_seeds"]:
         raise UsageError("--seed-range and --random-seeds exclude each other: use one of them.")
-    model = options["model"] or DEMO
-    if model != DEMO and "/" in model:
-        model = str(Path(model).expanduser().absolute())
     lines = read_prompts(
         options["files"],
         options["prompts"],
@@ -38,10 +55,15 @@ def plan_from_options(settings: Settings, options: dict[str, Any]) -> BatchPlan:
     def said(name: str, default: Any) -> Any:
         return default if options[name] is None else options[name]
 
+    def is_auto(name: str) -> bool:
+        return str(said(name, AUTO)).strip().lower() == AUTO
+
     defaults = Defaults(
-        model=model,
-        variants=parse_variants(said("variant", AttentionImplementation.ORIGINAL)),
-        compute_unit=parse_compute_unit(said("compute_unit", ComputeUnit.ALL)),
+        model=model_name(options["model"] or DEMO),
+        variants=None if is_auto("variant") else parse_variants(options["variant"]),
+        compute_unit=None
+        if is_auto("compute_unit")
+        else parse_compute_unit(options["compute_unit"]),
         num_inference_steps=said("num_inference_steps", DEFAULT_NUM_INFERENCE_STEPS),
         guidance_scale=said("guidance_scale", DEFAULT_GUIDANCE_SCALE),
         scheduler=parse_scheduler(said("scheduler", DEFAULT_SCHEDULER)),
@@ -51,13 +73,19 @@ def plan_from_options(settings: Settings, options: dict[str, Any]) -> BatchPlan:
         batch_name=options["batch"],
     )
     source = describe_source(options["files"], options["prompts"])
-    return plan_batch(
-        lines,
-        defaults,
-        ModelStore(settings.models).find,
-        source_name=source.name,
-        source=source.text,
+    store = ModelStore(settings.models)
+    find = cache(store.find)
+    auto = AutoChoice(
+        find=find,
+        here=store.attention_implementations,
+        measured=ledger.benchmarks,
+        machine=this_machine,
+        batch=ledger.batch_options(defaults.batch_name, source.name, source.text),
     )
+    plan = plan_batch(
+        lines, defaults, find, choose=auto, source_name=source.name, source=source.text
+    )
+    return Planned(plan=replace(plan, chosen=auto.to_keep()), choices=auto.choices)
 
 
 def submit_plan(

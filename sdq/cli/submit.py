@@ -35,15 +35,19 @@ def command(settings: Settings, dry_run: bool, as_json: bool, quiet: bool, **opt
     """
     from sdq.cli.submission import describe_submission, plan_from_options, submit_plan
 
-    plan = plan_from_options(settings, options)
     with open_ledger(settings) as ledger:
+        planned = plan_from_options(settings, ledger, options)
+        chosen = [choice.to_dict() for choice in planned.choices]
         if dry_run:
             from sdq.views.forecast import forecast
 
-            expected = forecast(ledger, plan)
-            click.echo(json.dumps(asdict(expected)) if as_json else expected.describe())
+            expected = forecast(ledger, planned.plan)
+            if as_json:
+                click.echo(json.dumps({**asdict(expected), "chosen": chosen}))
+            else:
+                click.echo("\n".join([*planned.describe_choices(), expected.describe()]))
             return
-        submission, _ = submit_plan(settings, ledger, plan)
+        submission, _ = submit_plan(settings, ledger, planned.plan)
         if as_json:
             click.echo(
                 json.dumps(
@@ -54,8 +58,9 @@ def command(settings: Settings, dry_run: bool, as_json: bool, quiet: bool, **opt
                         "images_known": submission.images_known,
                         "images_drawn": submission.images_drawn,
                         "slices": len(submission.slices),
+                        "chosen": chosen,
                     }
                 )
             )
         elif not quiet:
-            click.echo(describe_submission(submission))
+            click.echo("\n".join([describe_submission(submission), *planned.describe_choices()]))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from db.values import BatchState, BatchStatus, FailedImage, PausedVariant
 from sdq.printable import printable
+from sdq.views.table import table_lines
 from sdq.views.words import duration
 
 _TITLES = ("batch", "status", "done", "of", "%", "failed", "images/h", "left")
@@ -52,9 +52,8 @@ def status_lines(
 ) -> list[str]:
     """Give a table of batches, its titles first, then the failed images of one and the variants that are held back."""
     if statuses:
-        lines = _table(
-            [(status.name, status_word(status), *_numbers(status)) for status in statuses]
-        )
+        rows = [(status.name, status_word(status), *_numbers(status)) for status in statuses]
+        lines = table_lines([_TITLES, *rows], texts=2)
     else:
         lines = ["No batches yet. Begin with: sdq submit prompts.txt --seed-range 0-99"]
     lines += [
@@ -67,30 +66,6 @@ def status_lines(
             f"  go on with: sdq resume --variant {held.variant.key}",
         ]
     return [printable(line) for line in lines]
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align the two texts to the left, numbers to the right. Not with Rich: its import takes 50 ms of every status."""
-    cells = [_TITLES, *(tuple(printable(" ".join(cell.split())) for cell in row) for row in rows)]
-    widths = [max(map(_columns, column)) for column in zip(*cells, strict=True)]
-    lines = []
-    for row in cells:
-        padded = []
-        for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            space = " " * (width - _columns(cell))
-            padded.append(cell + space if number < 2 else space + cell)
-        lines.append("  ".join(padded).rstrip())
-    return lines
-
-
-def _columns(text: str) -> int:
-    """Give how many columns of a terminal a text takes: two for each Chinese or Japanese character and each emoji."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        2 if unicodedata.east_asian_width(char) in "WF" else not unicodedata.combining(char)
-        for char in text
-    )
 
 
 def _numbers(status: BatchStatus) -> tuple[str, ...]:

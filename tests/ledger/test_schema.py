@@ -70,6 +70,24 @@ def test_migrations_make_exactly_the_tables(ledger: Ledger, empty_url: str) -> N
         assert opened.id != ledger.id
 
 
+def test_a_ledger_of_the_first_version_is_migrated_with_what_it_holds(ledger_url: str) -> None:
+    database = Database(ledger_url)
+    with database.writing() as connection:
+        command.upgrade(alembic_config(connection), "0001")
+        connection.execute(
+            text(
+                "INSERT INTO engines (worker, host, pid, pipeline, runtime, compute_unit, precision, os, chip, "
+                "load_ms, started_at) VALUES ('w', 'h', 1, 'builtin', 'onnx', 'ALL', 'float16', 'o', 'c', 1, 1)"
+            )
+        )
+    database.close()
+    with Ledger.open(ledger_url) as opened:
+        with opened._database.reading() as connection:
+            assert stored_revision(connection) == HEAD_REVISION
+            assert connection.execute(text("SELECT count(*) FROM engines")).scalar() == 1
+        assert opened.benchmarks("demo") == []
+
+
 def test_the_code_knows_its_newest_migration(ledger: Ledger) -> None:
     with ledger._database.reading() as connection:
         scripts = ScriptDirectory.from_config(alembic_config(connection))

@@ -16,6 +16,7 @@ from pathlib import Path
 from sdq.errors import SdqError
 from sdq.models import weight_compression
 from sdq.variants import ComputeUnit
+from worker.engine.memory import peak_resident_bytes
 from worker.engine.messages import (
     Draw,
     Drawn,
@@ -135,7 +136,7 @@ def _draw(pipe: Pipe, pipeline: Pipeline, order: Draw) -> None:
             )
         )
         return
-    pipe.send(Drawn(number=order.number, image=image))
+    pipe.send(Drawn(number=order.number, image=image, peak_bytes=peak_resident_bytes()))
 
 
 if __name__ == "__main__":

@@ -75,10 +75,11 @@ class Stepped:
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
-    """Engine to worker: an image."""
+    """Engine to worker: an image. peak_bytes: the most memory that the engine had resident until then."""
 
     number: int
     image: DrawnImage
+    peak_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)

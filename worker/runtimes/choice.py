@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from sdq.errors import ConfigurationError
+from sdq.machine import operating_system
+from sdq.variants import ComputeUnit
 from worker.runtimes.contract import Runtime
 
 
@@ -15,7 +17,6 @@ def choose_runtime(*, cache: Path, threads: int | None) -> Runtime:
     Raises ConfigurationError when the libraries of neither runtime are installed.
     """
     if sys.platform == "darwin":
-        from worker.provenance import operating_system
         from worker.runtimes.coreml import CoreMLRuntime, library
 
         if library.is_usable():
@@ -28,3 +29,13 @@ def choose_runtime(*, cache: Path, threads: int | None) -> Runtime:
             f"Drawing needs {error.name}, which is not installed: `pip install 'sdq[{extra}]'`."
         ) from error
     return OnnxRuntime(cache_dir=cache, threads=threads)
+
+
+def distinct_compute_units() -> tuple[ComputeUnit, ...]:
+    """Give the compute units between which this machine's runtime tells a difference.
+
+    The portable runtime computes on the CPU whatever it is told, so one stands for all there. Raises
+    ConfigurationError when the libraries of neither runtime are installed.
+    """
+    runtime = choose_runtime(cache=Path(), threads=None)
+    return tuple(ComputeUnit) if runtime.name == "coreml" else (ComputeUnit.ALL,)

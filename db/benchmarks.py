@@ -1,0 +1,118 @@
+"""What was measured of variants, and which of them is to be drawn with.
+
+Of each variant on each machine the newest measurement counts, older ones are history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, RowMapping, func, insert, select
+
+from db.recipe_rows import variant_of
+from db.tables import benchmarks
+from db.values import Benchmark
+from sdq.machine import Machine
+from sdq.variants import AttentionImplementation, ComputeUnit
+
+#: What is faster by less than this is noise: the usual variant stays.
+SAME_SPEED = 0.05
+
+
+def fastest(
+    measured: Iterable[Benchmark], usual: tuple[AttentionImplementation, ComputeUnit]
+) -> Benchmark | None:
+    """Give the usable one that draws an image of the usual number of steps soonest, None when none is usable.
+
+    usual: what is drawn with when nothing is known; it is given where it is as fast (`SAME_SPEED`).
+    """
+    usable = [(row.usual_image_ms, row) for row in measured if row.usable]
+    times = [(image_ms, row) for image_ms, row in usable if image_ms is not None]
+    if not times:
+        return None
+    shortest_ms, winner = min(times, key=lambda time: time[0])
+    for image_ms, row in times:
+        pair = row.variant.attention_implementation, row.variant.compute_unit
+        if pair == usual and image_ms * (1 - SAME_SPEED) <= shortest_ms:
+            return row
+    return winner
+
+
+def record(connection: Connection, measured: Sequence[Benchmark]) -> None:
+    """Store what was measured, in its order."""
+    for row in measured:
+        connection.execute(insert(benchmarks).values(_values(row)))
+
+
+def newest(connection: Connection, model: str) -> list[Benchmark]:
+    """Give the newest measurement of each of a model's variants on each machine, failed ones too, oldest first.
+
+    What was measured only for comparison, and is not what drawing would load, is left out.
+    """
+    ids = (
+        select(func.max(benchmarks.c.id))
+        .where(benchmarks.c.model == model, benchmarks.c.drawn_with)
+        .group_by(
+            benchmarks.c.host,
+            benchmarks.c.chip,
+            benchmarks.c.os,
+            benchmarks.c.revision,
+            benchmarks.c.attention_implementation,
+            benchmarks.c.compute_unit,
+        )
+    )
+    rows = connection.execute(
+        select(benchmarks).where(benchmarks.c.id.in_(ids)).order_by(benchmarks.c.id)
+    ).mappings()
+    return [_benchmark(row) for row in rows]
+
+
+def _values(row: Benchmark) -> dict[str, object]:
+    return {
+        "measured_at": row.measured_at,
+        "host": row.machine.host,
+        "chip": row.machine.chip,
+        "os": row.machine.os,
+        "model": row.variant.model,
+        "revision": row.variant.revision,
+        "attention_implementation": str(row.variant.attention_implementation),
+        "compute_unit": str(row.variant.compute_unit),
+        "unet": row.unet,
+        "drawn_with": row.drawn_with,
+        "num_inference_steps": row.num_inference_steps,
+        "images": row.images,
+        "precision": row.precision,
+        "pipeline": row.pipeline,
+        "runtime": row.runtime,
+        "versions": row.versions,
+        "first_load_ms": row.first_load_ms,
+        "warm_load_ms": row.warm_load_ms,
+        "step_ms": row.step_ms,
+        "image_ms": row.image_ms,
+        "peak_bytes": row.peak_bytes,
+        "psnr_db": row.psnr_db,
+        "error": row.error,
+    }
+
+
+def _benchmark(row: RowMapping) -> Benchmark:
+    return Benchmark(
+        machine=Machine(host=row["host"], chip=row["chip"], os=row["os"]),
+        measured_at=row["measured_at"],
+        variant=variant_of(row),
+        unet=row["unet"],
+        drawn_with=row["drawn_with"],
+        num_inference_steps=row["num_inference_steps"],
+        images=row["images"],
+        precision=row["precision"],
+        pipeline=row["pipeline"],
+        runtime=row["runtime"],
+        versions=row["versions"],
+        first_load_ms=row["first_load_ms"],
+        warm_load_ms=row["warm_load_ms"],
+        step_ms=row["step_ms"],
+        image_ms=row["image_ms"],
+        peak_bytes=row["peak_bytes"],
+        psnr_db=row["psnr_db"],
+        error=row["error"],
+    )

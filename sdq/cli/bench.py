@@ -1,0 +1,149 @@
+"""`sdq bench`: measure what this machine draws fastest with."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from sdq.cli.options import log_to_stderr, open_ledger, settings_options
+from sdq.errors import EXIT_FAILURE, EXIT_OK, ConfigurationError
+from sdq.settings import Settings
+
+if TYPE_CHECKING:
+    from sdq.models import ModelStore
+
+
+@click.command("bench")
+@click.argument("model", required=False, metavar="[MODEL]")
+@click.option("--quick", is_flag=True, help="One image of 4 steps each instead of 3 of 20.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, min_open=True),
+    metavar="MINUTES",
+    help="Begin no more measurements after so long [no limit].",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@settings_options
+def command(
+    settings: Settings,
+    model: str | None,
+    quick: bool,
+    budget: float | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Measure every variant of a model on every compute unit of this machine; without MODEL, of every model here.
+
+    Each is loaded twice, first with nothing made ready for it, in engines like the worker's, and draws the same images.
+    The fastest whose pictures are like the reference's (original on ALL) is remembered for this chip and system build:
+    new batches are drawn with it where neither --variant nor --compute-unit is said. Stop a worker before: it would be
+    measured, too.
+    """
+    from db.values import Benchmark
+    from producer.auto import AutoChoice, Because
+    from sdq.cli.submission import model_name
+    from sdq.machine import this_machine
+    from sdq.models import ModelStore
+    from sdq.views.bench import bench_as_dict, bench_lines
+    from sdq.views.words import duration
+
+    try:
+        from worker.bench.run import QUICK, THOROUGH, bench_model
+        from worker.runtimes.choice import distinct_compute_units
+    except ImportError as error:
+        extra = "coreml" if sys.platform == "darwin" else "onnx"
+        raise ConfigurationError(
+            f"Measuring needs what draws, and that is not all here ({error}): pip install 'sdq[{extra}]'."
+        ) from error
+
+    log_to_stderr(quiet=True)
+    started = time.monotonic()
+    store = ModelStore(settings.models)
+    task = QUICK if quick else THOROUGH
+    machine = this_machine()
+    units = distinct_compute_units()
+
+    def say(text: str, *, nl: bool = True) -> None:
+        if not quiet:
+            click.echo(text, err=True, nl=nl)
+
+    def time_is_up() -> bool:
+        return budget is not None and time.monotonic() - started >= budget * 60
+
+    def begin(variant: str) -> None:
+        say(f"{name}: {variant} ... ", nl=False)
+
+    def show(row: Benchmark) -> None:
+        say("failed" if row.image_ms is None else f"{duration(row.image_ms / 1000)} an image")
+
+    say(f"{machine.chip}, {machine.os}.")
+    if len(units) == 1:
+        say(
+            "The portable runtime computes on the CPU whatever the compute unit: each variant is measured once, "
+            f"as {units[0]}."
+        )
+    found = []
+    with open_ledger(settings) as ledger:
+        for name in [model_name(model)] if model else _models_here(store):
+            bench = bench_model(
+                store,
+                name,
+                units,
+                task,
+                cache=settings.cache,
+                time_is_up=time_is_up,
+                on_begin=begin,
+                on_row=show,
+            )
+            ledger.record_benchmarks(bench.measured)
+            auto = AutoChoice(
+                find=store.find,
+                here=store.attention_implementations,
+                measured=ledger.benchmarks,
+                machine=this_machine,
+                batch=None,
+            )
+            auto(name, None, None)
+            choice = auto.choices[0]
+            winner = choice.pair if choice.because is Because.MEASURED else None
+            found.append((bench, winner))
+            if not as_json:
+                lines = bench_lines(
+                    bench.measured,
+                    reference=bench.reference,
+                    left_out=bench.left_out,
+                    winner=winner,
+                )
+                if len(found) > 1:
+                    click.echo()
+                heading = f"{name}, {task.images} x {task.num_inference_steps} steps"
+                click.echo("\n".join([heading, *lines]))
+    if as_json:
+        document = {
+            "machine": asdict(machine),
+            "num_inference_steps": task.num_inference_steps,
+            "images": task.images,
+            "models": [
+                bench_as_dict(
+                    bench.model,
+                    bench.measured,
+                    reference=bench.reference,
+                    left_out=bench.left_out,
+                    winner=winner,
+                )
+                for bench, winner in found
+            ],
+        }
+        click.echo(json.dumps(document, indent=2))
+    drew = any(row.error is None for bench, _ in found for row in bench.measured)
+    return EXIT_OK if drew else EXIT_FAILURE
+
+
+def _models_here(store: ModelStore) -> list[str]:
+    return [name for name in store.names() if store.attention_implementations(name)]

@@ -1,0 +1,60 @@
+"""This machine: what explains a difference between two images, or two measurements, of the same recipe."""
+
+from __future__ import annotations
+
+import platform
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A machine as measurements see it: what was measured holds for its chip and system build, whatever its name."""
+
+    host: str
+    chip: str
+    os: str
+
+    def is_like(self, other: Machine) -> bool:
+        """Whether a measurement of the other holds here."""
+        return (self.chip, self.os) == (other.chip, other.os)
+
+
+def this_machine() -> Machine:
+    """Describe the machine that this runs on."""
+    return Machine(host=socket.gethostname(), chip=chip(), os=operating_system())
+
+
+@lru_cache
+def operating_system() -> str:
+    """Name the system with its build: Core ML's results change with macOS builds."""
+    if sys.platform == "darwin":
+        build = _ask("sw_vers", "-buildVersion")
+        return f"macOS {platform.mac_ver()[0]} ({build or 'unknown build'})"
+    return f"{platform.system()} {platform.release()}"
+
+
+@lru_cache
+def chip() -> str:
+    """Name the processor: `Apple M2 Pro`, or what Linux calls it."""
+    if sys.platform == "darwin":
+        return _ask("sysctl", "-n", "machdep.cpu.brand_string") or platform.processor()
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.machine()
+
+
+def _ask(*command: str) -> str:
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip()

@@ -1,0 +1,128 @@
+"""Measurements as a table for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from db.values import LEAST_PSNR_DB, Benchmark
+from sdq.printable import printable
+from sdq.variants import AttentionImplementation, ComputeUnit
+from sdq.views.table import table_lines
+from sdq.views.words import duration, size
+
+_TITLES = ("variant", "compute unit", "U-Net", "weights", "first load", "load", "step", "image", "images/h",
+           "memory", "PSNR dB")  # fmt: skip
+_TEXTS = 4
+
+
+def bench_lines(
+    measured: Sequence[Benchmark],
+    *,
+    reference: Benchmark | None,
+    left_out: Sequence[str],
+    winner: tuple[AttentionImplementation, ComputeUnit] | None,
+) -> list[str]:
+    """Give a table of one model's measurements, its titles first; then what failed, what was left out, the winner."""
+    good = [row for row in measured if row.error is None]
+    lines = []
+    if good:
+        lines = table_lines([_TITLES, *(_cells(row, reference) for row in good)], texts=_TEXTS)
+    lines += [
+        f"failed: {row.variant.attention_implementation} on {row.variant.compute_unit}: "
+        f"{' '.join((row.error or '').split())}"
+        for row in measured
+        if row.error is not None
+    ]
+    if left_out:
+        lines.append(f"left out, the budget being spent: {', '.join(left_out)}")
+    if winner is not None:
+        lines.append(
+            f"Fastest here with pictures like the reference's (at least {LEAST_PSNR_DB:g} dB): {winner[0]} on "
+            f"{winner[1]}. New batches are drawn with it where neither variant nor compute unit is said."
+        )
+    return [printable(line) for line in lines]
+
+
+def bench_as_dict(
+    model: str,
+    measured: Sequence[Benchmark],
+    *,
+    reference: Benchmark | None,
+    left_out: Sequence[str],
+    winner: tuple[AttentionImplementation, ComputeUnit] | None,
+) -> dict[str, Any]:
+    """Give one model's measurements for JSON; psnr_db is null for the same pixels, which `same_pixels` says."""
+    return {
+        "model": model,
+        "reference": _name(reference),
+        "winner": None
+        if winner is None
+        else {"variant": str(winner[0]), "compute_unit": str(winner[1])},
+        "left_out": list(left_out),
+        "measured": [_row_as_dict(row) for row in measured],
+    }
+
+
+def _name(row: Benchmark | None) -> dict[str, str] | None:
+    if row is None:
+        return None
+    return {
+        "variant": str(row.variant.attention_implementation),
+        "compute_unit": str(row.variant.compute_unit),
+        "unet": row.unet,
+    }
+
+
+def _row_as_dict(row: Benchmark) -> dict[str, Any]:
+    same = row.psnr_db is not None and math.isinf(row.psnr_db)
+    return {
+        **(_name(row) or {}),
+        "revision": row.variant.revision,
+        "precision": row.precision,
+        "pipeline": row.pipeline,
+        "runtime": row.runtime,
+        "versions": dict(row.versions),
+        "first_load_ms": row.first_load_ms,
+        "warm_load_ms": row.warm_load_ms,
+        "step_ms": row.step_ms,
+        "image_ms": row.image_ms,
+        "images_per_hour": row.images_per_hour,
+        "peak_bytes": row.peak_bytes,
+        "psnr_db": None if same else row.psnr_db,
+        "same_pixels": same,
+        "usable": row.usable,
+        "error": row.error,
+    }
+
+
+def _cells(row: Benchmark, reference: Benchmark | None) -> tuple[str, ...]:
+    rate = row.images_per_hour
+    return (
+        str(row.variant.attention_implementation),
+        str(row.variant.compute_unit),
+        row.unet,
+        row.precision or "",
+        _time(row.first_load_ms),
+        _time(row.warm_load_ms),
+        _time(row.step_ms),
+        _time(row.image_ms),
+        "" if rate is None else f"{rate:,.0f}",
+        "" if row.peak_bytes is None else size(row.peak_bytes),
+        _likeness(row, reference),
+    )
+
+
+def _likeness(row: Benchmark, reference: Benchmark | None) -> str:
+    if row is reference:
+        return "reference"
+    if row.psnr_db is None:
+        return ""
+    return "same" if math.isinf(row.psnr_db) else f"{row.psnr_db:.1f}"
+
+
+def _time(ms: float | None) -> str:
+    if ms is None:
+        return ""
+    return f"{ms:.1f} ms" if ms < 1000 else duration(ms / 1000)

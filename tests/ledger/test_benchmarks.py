@@ -1,0 +1,139 @@
+"""What was measured is kept, the newest of each variant on each machine counts, and the fastest sane one wins."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from db.benchmarks import fastest
+from db.ledger import Ledger
+from db.values import Benchmark
+from sdq.errors import TryAgainError
+from sdq.machine import Machine
+from sdq.variants import AttentionImplementation, ComputeUnit, Variant
+from tests.ledger.plans import plan
+
+ORIGINAL = AttentionImplementation.ORIGINAL
+SPLIT = AttentionImplementation.SPLIT_EINSUM
+USUAL = (ORIGINAL, ComputeUnit.ALL)
+HERE = Machine(host="studio", chip="Apple M2 Max", os="macOS 15.1 (24B83)")
+
+
+def measured(
+    attention: AttentionImplementation = ORIGINAL,
+    unit: ComputeUnit = ComputeUnit.ALL,
+    image_ms: float | None = 1000.0,
+    **changes: Any,
+) -> Benchmark:
+    """A row of 20 steps; image_ms None: it failed."""
+    row = Benchmark(
+        machine=HERE,
+        measured_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc),
+        variant=Variant(
+            model="demo", revision="r1", attention_implementation=attention, compute_unit=unit
+        ),
+        unet="whole",
+        drawn_with=True,
+        num_inference_steps=20,
+        images=3,
+        precision="6-bit",
+        pipeline="builtin",
+        runtime="onnx",
+        versions={"sdq": "0"},
+        first_load_ms=5000.125,
+        warm_load_ms=500.5,
+        step_ms=image_ms and image_ms / 25,
+        image_ms=image_ms,
+        peak_bytes=3_000_000_000,
+        psnr_db=38.5,
+    )
+    if image_ms is None:
+        row = replace(row, psnr_db=None, peak_bytes=None, error="PackageError: no")
+    return replace(row, **changes)
+
+
+def test_rows_come_back_as_they_were(ledger: Ledger) -> None:
+    rows = [
+        measured(psnr_db=math.inf),
+        measured(SPLIT, ComputeUnit.CPU_AND_NE, 700),
+        measured(SPLIT, ComputeUnit.CPU_ONLY, None),
+    ]
+    ledger.record_benchmarks(rows)
+    assert ledger.benchmarks("demo") == rows
+    assert ledger.benchmarks("other") == []
+
+
+def test_the_newest_of_each_variant_on_each_machine_counts(ledger: Ledger) -> None:
+    other = replace(HERE, host="mini")
+    former = replace(HERE, os="macOS 14.6 (23G93)")
+    kept = [
+        measured(image_ms=900, machine=other),
+        measured(image_ms=800, machine=former),
+        measured(SPLIT, ComputeUnit.CPU_AND_NE, None),
+        measured(image_ms=1100),
+    ]
+    ledger.record_benchmarks([measured(image_ms=1), measured(SPLIT, ComputeUnit.CPU_AND_NE, 1)])
+    ledger.record_benchmarks([*kept, measured(image_ms=5, drawn_with=False, unet="chunks")])
+    assert ledger.benchmarks("demo") == kept
+
+
+def test_the_fastest_with_sane_pictures_wins() -> None:
+    rows = [
+        measured(),
+        measured(SPLIT, ComputeUnit.CPU_AND_GPU, 300, psnr_db=12.0),
+        measured(SPLIT, ComputeUnit.ALL, 350, psnr_db=None),
+        measured(SPLIT, ComputeUnit.CPU_ONLY, None),
+        measured(ORIGINAL, ComputeUnit.CPU_AND_GPU, 400, drawn_with=False),
+        measured(SPLIT, ComputeUnit.CPU_AND_NE, 700, psnr_db=25.0),
+        measured(ORIGINAL, ComputeUnit.CPU_ONLY, 720),
+    ]
+    assert fastest(rows, USUAL) is rows[5]
+    assert fastest(rows[1:5], USUAL) is None
+
+
+def test_the_usual_one_stays_unless_another_is_faster_by_more_than_noise() -> None:
+    usual = measured(image_ms=1000)
+    assert fastest([measured(SPLIT, image_ms=955), usual], USUAL) is usual
+    faster = measured(SPLIT, image_ms=945)
+    assert fastest([usual, faster], USUAL) is faster
+
+
+def test_measurements_of_other_numbers_of_steps_are_comparable() -> None:
+    quick = measured(SPLIT, image_ms=300, step_ms=50, num_inference_steps=4)
+    assert quick.usual_image_ms == 1100
+    usual = measured(image_ms=1000)
+    assert fastest([usual, quick], USUAL) is usual
+    assert fastest([measured(image_ms=1200), quick], USUAL) is quick
+
+
+def chosen(answer: str, asked: str = "auto auto") -> dict[str, dict[str, str]]:
+    return {"demo": {asked: answer}}
+
+
+def test_what_was_chosen_stays_with_its_batch(ledger: Ledger) -> None:
+    first = replace(plan(["a"], [0]), chosen=chosen("original ALL"), options={"variants": None})
+    ask = (None, "prompts", "/here/prompts.txt")
+    assert ledger.batch_options(*ask) is None
+    ledger.preview(first)
+    assert ledger.batch_options(*ask) is None
+    ledger.add_batch(first)
+    assert ledger.batch_options(*ask) == {"variants": None, "chosen": chosen("original ALL")}
+    assert ledger.batch_options(None, "prompts", "/elsewhere/prompts.txt") is None
+    assert ledger.batch_options("prompts", "x", "-") == ledger.batch_options(*ask)
+    more = chosen("split_einsum CPU_AND_NE", "auto CPU_AND_NE")
+    ledger.add_batch(replace(plan(["a", "b"], [0]), chosen=more))
+    options = ledger.batch_options(*ask)
+    assert options is not None
+    assert options["chosen"] == {"demo": {**chosen("original ALL")["demo"], **more["demo"]}}
+
+
+def test_two_that_submit_at_once_and_choose_otherwise_are_told_apart(ledger: Ledger) -> None:
+    ledger.add_batch(replace(plan(["a"], [0]), chosen=chosen("original ALL")))
+    with pytest.raises(TryAgainError, match="Submit it again"):
+        ledger.add_batch(replace(plan(["b"], [0]), chosen=chosen("split_einsum ALL")))
+    (status,) = ledger.batches()
+    assert status.total == 1

@@ -1,0 +1,70 @@
+"""What there is to measure of a model on this machine, in the order in which it is worth knowing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sdq.models import VariantFolder
+from sdq.variants import AttentionImplementation, ComputeUnit, Variant
+
+_CHUNKS = ("unet_chunk1", "unet_chunk2")
+
+#: Core ML's units in the order of interest. What is drawn with when nothing was measured comes first: everything is
+#: compared with it, and a budget that ends the run early leaves a comparison behind that is worth something.
+_FIRST_FOR = {
+    AttentionImplementation.ORIGINAL: (
+        ComputeUnit.ALL, ComputeUnit.CPU_AND_GPU, ComputeUnit.CPU_ONLY,
+    ),
+}  # fmt: skip
+_FIRST_FOR_SPLIT = (
+    ComputeUnit.CPU_AND_NE, ComputeUnit.ALL, ComputeUnit.CPU_AND_GPU, ComputeUnit.CPU_ONLY,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One row to be. folder: with just the parts that are to be loaded. drawn_with: drawing loads these parts, too."""
+
+    folder: VariantFolder
+    compute_unit: ComputeUnit
+    unet: str
+    drawn_with: bool
+
+    @property
+    def variant(self) -> Variant:
+        """The variant that a recipe would name."""
+        return Variant(
+            model=self.folder.model,
+            revision=self.folder.revision,
+            attention_implementation=self.folder.attention_implementation,
+            compute_unit=self.compute_unit,
+        )
+
+    def __str__(self) -> str:
+        chunks = "" if self.drawn_with else " (in chunks)"
+        return f"{self.folder.attention_implementation} on {self.compute_unit}{chunks}"
+
+
+def candidates(folders: Sequence[VariantFolder], units: Sequence[ComputeUnit]) -> list[Candidate]:
+    """List what to measure of a model's variants.
+
+    units: those that this machine tells apart. `original` is not measured on CPU_AND_NE: the Neural Engine does not run
+    it, so that would be CPU_ONLY once more. A U-Net that is there whole and in chunks is measured both ways, in chunks
+    last, for drawing takes the whole one.
+    """
+    ranked: list[tuple[int, int, Candidate]] = []
+    for place, folder in enumerate(folders):
+        whole = "unet" in folder.parts
+        forms = [("whole" if whole else "chunks", folder, True)]
+        if whole and all(chunk in folder.parts for chunk in _CHUNKS):
+            parts = {name: part for name, part in folder.parts.items() if name != "unet"}
+            forms.append(("chunks", replace(folder, parts=parts), False))
+        order = _FIRST_FOR.get(folder.attention_implementation, _FIRST_FOR_SPLIT)
+        for unet, form, drawn_with in forms:
+            for rank, unit in enumerate(unit for unit in order if unit in units):
+                candidate = Candidate(
+                    folder=form, compute_unit=unit, unet=unet, drawn_with=drawn_with
+                )
+                ranked.append((rank if drawn_with else rank + len(ComputeUnit), place, candidate))
+    return [candidate for _, _, candidate in sorted(ranked, key=lambda entry: entry[:2])]

@@ -1,0 +1,150 @@
+"""One row: a variant is loaded twice and draws, each time in an engine of its own, as the worker starts them."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdq import errors
+from sdq.errors import ConfigurationError, DrawError, SdqError
+from sdq.recipes import DEFAULT_GUIDANCE_SCALE, DEFAULT_SCHEDULER
+from worker.bench.candidates import Candidate
+from worker.engine.handle import Deadlines, Engine
+from worker.engine.messages import Drawn, Failed, Launch, LoadFailed, Ready
+from worker.pipelines.contract import DrawnImage, ImageRequest
+from worker.runtimes.disk import disk_errors
+
+_POLL_S = 1.0
+
+_TEMPORARY = "bench-"
+_STALE_S = 24 * 3600
+
+#: Long enough to load what a first image loads lazily; its time does not count.
+_WARM_UP_STEPS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What every row draws: a prompt with the seeds 0, 1, 2 and so on."""
+
+    prompt: str
+    num_inference_steps: int
+    images: int
+
+    def request(self, seed: int, *, steps: int | None = None) -> ImageRequest:
+        """Ask for one of its images. steps: other than its own."""
+        return ImageRequest(
+            prompt=self.prompt,
+            negative_prompt="",
+            seed=seed,
+            num_inference_steps=steps or self.num_inference_steps,
+            guidance_scale=DEFAULT_GUIDANCE_SCALE,
+            scheduler=DEFAULT_SCHEDULER,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a row's engines said. ready: the second one's. images: of the task, in the order of their seeds."""
+
+    task: Task
+    first_load_ms: float
+    ready: Ready
+    images: Sequence[DrawnImage]
+    peak_bytes: int
+
+    @property
+    def step_ms(self) -> float:
+        """A step, with both evaluations of a U-Net of batch 1: the median over the images of each one's mean."""
+        return median(image.denoise_ms for image in self.images) / self.task.num_inference_steps
+
+    @property
+    def image_ms(self) -> float:
+        """An image, from its latents to its checked pixels: the median. Its prompt's text is encoded before."""
+        return median(image.denoise_ms + image.decode_ms + image.safety_ms for image in self.images)
+
+    @property
+    def pixels(self) -> Sequence[NDArray[np.uint8]]:
+        """The pictures: uint8 [height, width, 3], RGB."""
+        return [image.pixels for image in self.images]
+
+
+def measure(candidate: Candidate, task: Task, *, cache: Path, deadlines: Deadlines) -> Measured:
+    """Load a variant with nothing made ready for it, load it again in a fresh engine, and draw.
+
+    cache: the folder of translated and compiled models; an empty one is made in it for the while, on the disk that has
+    room for them. Raises SdqError: what the engine could not do.
+    """
+    with _empty_folder(cache) as empty:
+        launch = Launch(
+            folder=candidate.folder, compute_unit=candidate.compute_unit, cache=empty, threads=None
+        )
+        with _engine(launch, deadlines) as engine:
+            first = _wait_until_ready(engine)
+        with _engine(launch, deadlines) as engine:
+            ready = _wait_until_ready(engine)
+            images, peak_bytes = _draw(engine, task)
+    return Measured(
+        task=task, first_load_ms=first.load_ms, ready=ready, images=images, peak_bytes=peak_bytes
+    )
+
+
+@contextlib.contextmanager
+def _empty_folder(cache: Path) -> Iterator[Path]:
+    with disk_errors(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        for left in cache.glob(f"{_TEMPORARY}*"):  # by a run that was killed
+            if time.time() - left.stat().st_mtime > _STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
+        folder = tempfile.TemporaryDirectory(
+            prefix=_TEMPORARY, dir=cache, ignore_cleanup_errors=True
+        )
+    with folder as name:
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def _engine(launch: Launch, deadlines: Deadlines) -> Iterator[Engine]:
+    """Start an engine for the block; its memory is free afterwards."""
+    engine = Engine(launch, deadlines)
+    try:
+        yield engine
+    except BaseException:
+        engine.kill()
+        raise
+    engine.close()
+
+
+def _wait_until_ready(engine: Engine) -> Ready:
+    while True:
+        event = engine.poll(_POLL_S)
+        if isinstance(event, Ready):
+            return event
+        if isinstance(event, LoadFailed):
+            cause: type[SdqError] = getattr(errors, event.error, ConfigurationError)
+            raise cause(event.message)
+
+
+def _draw(engine: Engine, task: Task) -> tuple[list[DrawnImage], int]:
+    engine.request(0, task.request(0, steps=_WARM_UP_STEPS))
+    for seed in range(task.images):
+        engine.request(1 + seed, task.request(seed))
+    images: list[DrawnImage] = []
+    while True:
+        event = engine.poll(_POLL_S)
+        if isinstance(event, Failed):
+            raise DrawError(f"{event.error}: {event.message}")
+        if isinstance(event, Drawn):
+            if event.number > 0:
+                images.append(event.image)
+            if len(images) == task.images:
+                return images, event.peak_bytes
