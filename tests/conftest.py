@@ -1,1 +1,7 @@
+from hypothesis import HealthCheck, settings
+
 pytest_plugins = ["tests.services", "tests.acceptance.fixtures"]
+
+# A busy machine is no defect: tests have one time limit, pytest's.
+settings.register_profile("sdq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sdq")
