@@ -29,7 +29,7 @@ from db.recipe_rows import (
 )
 from db.tables import batches, images, recipes, slices
 from db.values import BatchPlan, BatchState, ImageStatus, PlannedEntry, SliceRef, Submission
-from sdq.variants import Variant
+from sdq.variants import RecipeVariant
 
 
 @dataclass(kw_only=True)
@@ -44,7 +44,7 @@ class _Growth:
     finished_drawn: int = 0
     finished_failed: int = 0
     rows: list[tuple[Any, ...]] = field(default_factory=list)
-    open: list[tuple[int, Variant]] = field(default_factory=list)
+    open: list[tuple[int, RecipeVariant]] = field(default_factory=list)
 
     def count(self, size: int, done: int, failed: int, *, finished: bool) -> None:
         """Count a slice that was taken to be known."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sdq.recipes import Recipe
-from sdq.variants import Variant, Word
+from sdq.variants import RecipeVariant, Variant, Word
 
 #: What JSON can hold; a user's own per-line fields.
 JSON = Any
@@ -63,7 +63,7 @@ class SliceRef:
     """Just enough of a slice to queue it."""
 
     id: int
-    variant: Variant
+    variant: RecipeVariant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +107,9 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineRecord:
-    """Where images were drawn: one row per started engine, referred to by its images."""
+    """What drew images and where: one row per started engine, referred to by its images."""
 
+    variant: Variant
     worker: str
     host: str
     pid: int
@@ -165,7 +166,7 @@ class DrawnImage:
     """A finished image with all that is known of it, for exports and checks.
 
     entry and fields are those of the batch that was asked about; image and engine tell where and when it was drawn,
-    which may have been for another batch.
+    which may have been for another batch. recipe: as asked for, with `any` where the variant was left open.
     """
 
     entry: int
@@ -176,6 +177,11 @@ class DrawnImage:
     engine: EngineRecord
     attempts: int
     finished_at: datetime
+
+    @property
+    def exact_recipe(self) -> Recipe:
+        """The recipe that gives these very pixels again: with the variant that drew them."""
+        return replace(self.recipe, variant=self.engine.variant)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +198,7 @@ class SliceAudit:
 class PausedVariant:
     """A variant that is not drawn until somebody resumes it."""
 
-    variant: Variant
+    variant: RecipeVariant
     reason: str
     since: datetime
 

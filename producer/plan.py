@@ -17,7 +17,7 @@ from producer.fields import check_guidance_scale, check_steps, check_text
 from producer.lines import MAX_PROBLEMS
 from producer.prompts import PromptLine
 from sdq.errors import InputError, InputMissingError, PromptFileError
-from sdq.models import VariantFolder
+from sdq.models import AnyFolder, VariantFolder
 from sdq.recipes import (
     DEFAULT_GUIDANCE_SCALE,
     DEFAULT_NUM_INFERENCE_STEPS,
@@ -25,27 +25,36 @@ from sdq.recipes import (
     Recipe,
 )
 from sdq.seeds import check_seed, format_seeds, random_seeds
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler, Variant
+from sdq.variants import (
+    AnyVariant,
+    AttentionImplementation,
+    ComputeUnit,
+    RecipeVariant,
+    Scheduler,
+    Variant,
+    Whichever,
+)
 
 #: The most images of one submission: 400,000 slices, and months of drawing.
 MAX_IMAGES = 10_000_000
 
-#: Finds a model's variant on this disk; raises InputMissingError or PackageError.
-Resolve = Callable[[str, AttentionImplementation], VariantFolder]
+#: Finds a model's variant, or what all have in common, on this disk; raises InputMissingError or InputError.
+Resolve = Callable[[str, AttentionImplementation | Whichever], VariantFolder | AnyFolder]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
     """What a submission says once for all of its lines; a line's own options win.
 
-    variants: each draws its own images. seeds: for lines without a seed; by default the one seed 0, so that submitting
-    again asks for the same image and draws nothing twice. random_seeds: how many to draw instead, anew for each line.
+    variants: each draws its own images. compute_unit: of variants that are named; `any` leaves it open too.
+    seeds: for lines without a seed; by default the one seed 0, so that submitting again asks for the same image and
+    draws nothing twice. random_seeds: how many to draw instead, anew for each line.
     width, height: pixels; only checked, for a Core ML model has one size. batch_name: None lets the ledger choose.
     slice_size: the most seeds in a unit of dispatch. Raise InputError for a value that no model can take.
     """
 
     model: str
-    variants: tuple[AttentionImplementation, ...]
+    variants: tuple[AttentionImplementation | Whichever, ...]
     compute_unit: ComputeUnit
     num_inference_steps: int = DEFAULT_NUM_INFERENCE_STEPS
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
@@ -144,9 +153,13 @@ class _Resolved:
     def __init__(self, resolve: Resolve, defaults: Defaults) -> None:
         self._resolve = resolve
         self._defaults = defaults
-        self._found: dict[tuple[str, AttentionImplementation], VariantFolder | InputError] = {}
+        self._found: dict[
+            tuple[str, AttentionImplementation | Whichever], VariantFolder | AnyFolder | InputError
+        ] = {}
 
-    def __call__(self, line: PromptLine, variant: AttentionImplementation) -> VariantFolder:
+    def __call__(
+        self, line: PromptLine, variant: AttentionImplementation | Whichever
+    ) -> VariantFolder | AnyFolder:
         model = line.model or self._defaults.model
         key = (model, variant)
         if key not in self._found:
@@ -162,7 +175,7 @@ class _Resolved:
         return found
 
 
-def _recipe(line: PromptLine, defaults: Defaults, folder: VariantFolder) -> Recipe:
+def _recipe(line: PromptLine, defaults: Defaults, folder: VariantFolder | AnyFolder) -> Recipe:
     def said(own: int | None, default: int) -> int:
         return default if own is None else own
 
@@ -180,12 +193,7 @@ def _recipe(line: PromptLine, defaults: Defaults, folder: VariantFolder) -> Reci
             f"{folder.model} was converted for {folder.width}x{folder.height}; leave width and height out"
         )
     return Recipe(
-        variant=Variant(
-            model=folder.model,
-            revision=folder.revision,
-            attention_implementation=folder.attention_implementation,
-            compute_unit=line.compute_unit or defaults.compute_unit,
-        ),
+        variant=_variant(line, defaults, folder),
         prompt=line.prompt,
         negative_prompt=(
             defaults.negative_prompt if line.negative_prompt is None else line.negative_prompt
@@ -195,6 +203,24 @@ def _recipe(line: PromptLine, defaults: Defaults, folder: VariantFolder) -> Reci
         scheduler=line.scheduler or defaults.scheduler,
         width=folder.width,
         height=folder.height,
+    )
+
+
+def _variant(
+    line: PromptLine, defaults: Defaults, folder: VariantFolder | AnyFolder
+) -> RecipeVariant:
+    if isinstance(folder, AnyFolder):
+        if line.compute_unit is not None:
+            raise InputError(
+                f"compute_unit {line.compute_unit} does not go with variant any, which leaves both to the worker; "
+                "leave it out, or name a variant"
+            )
+        return AnyVariant(model=folder.model, revision=folder.revision)
+    return Variant(
+        model=folder.model,
+        revision=folder.revision,
+        attention_implementation=folder.attention_implementation,
+        compute_unit=line.compute_unit or defaults.compute_unit,
     )
 
 

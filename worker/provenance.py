@@ -18,6 +18,7 @@ from worker.engine.messages import Ready
 def engine_record(*, worker: str, pid: int, variant: Variant, ready: Ready) -> EngineRecord:
     """Describe a loaded engine for the ledger."""
     return EngineRecord(
+        variant=variant,
         worker=worker,
         host=socket.gethostname(),
         pid=pid,

@@ -12,12 +12,12 @@ from producer import Defaults, PromptFormat, describe_source, plan_batch, read_p
 from producer.words import parse_compute_unit, parse_scheduler, parse_variants
 from sdq.dispatch import dispatch
 from sdq.errors import UsageError
-from sdq.models import DEMO, ModelStore
+from sdq.models import DEMO, ModelStore, resolver
 from sdq.queues import Queues, connect
 from sdq.recipes import DEFAULT_GUIDANCE_SCALE, DEFAULT_NUM_INFERENCE_STEPS, DEFAULT_SCHEDULER
 from sdq.seeds import parse_seeds
 from sdq.settings import Settings
-from sdq.variants import AttentionImplementation, ComputeUnit
+from sdq.variants import ANY, AttentionImplementation, ComputeUnit
 
 
 def plan_from_options(settings: Settings, options: dict[str, Any]) -> BatchPlan:
@@ -38,9 +38,14 @@ def plan_from_options(settings: Settings, options: dict[str, Any]) -> BatchPlan:
     def said(name: str, default: Any) -> Any:
         return default if options[name] is None else options[name]
 
+    variants = parse_variants(said("variant", AttentionImplementation.ORIGINAL))
+    if ANY in variants and options["compute_unit"]:
+        raise UsageError(
+            "--variant any leaves the compute unit to the worker: leave --compute-unit out, or name a variant."
+        )
     defaults = Defaults(
         model=model,
-        variants=parse_variants(said("variant", AttentionImplementation.ORIGINAL)),
+        variants=variants,
         compute_unit=parse_compute_unit(said("compute_unit", ComputeUnit.ALL)),
         num_inference_steps=said("num_inference_steps", DEFAULT_NUM_INFERENCE_STEPS),
         guidance_scale=said("guidance_scale", DEFAULT_GUIDANCE_SCALE),
@@ -54,7 +59,7 @@ def plan_from_options(settings: Settings, options: dict[str, Any]) -> BatchPlan:
     return plan_batch(
         lines,
         defaults,
-        ModelStore(settings.models).find,
+        resolver(ModelStore(settings.models)),
         source_name=source.name,
         source=source.text,
     )
