@@ -115,7 +115,8 @@ def main() -> None:
             assert piece is not None
             moments.clear()
             cpu_moments.clear()
-            SliceDrawing(drawing, piece, queue_wait_ms=0.0).run()
+            variant = cast(Variant, piece.recipe.variant)
+            SliceDrawing(drawing, piece, variant=variant, queue_wait_ms=0.0).run()
             own += [(later - earlier) * 1000 for earlier, later in pairwise(moments)]
             cpu += [(later - earlier) * 1000 for earlier, later in pairwise(cpu_moments)]
             assert ledger.finish_slice(ref.id)

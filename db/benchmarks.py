@@ -9,11 +9,10 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
-from db.recipe_rows import variant_of
 from db.tables import benchmarks
 from db.values import Benchmark
 from sdq.machine import Machine
-from sdq.variants import AttentionImplementation, ComputeUnit
+from sdq.variants import AttentionImplementation, ComputeUnit, Variant
 
 #: What is faster by less than this is noise: the usual variant stays.
 SAME_SPEED = 0.05
@@ -96,10 +95,16 @@ def _values(row: Benchmark) -> dict[str, object]:
 
 
 def _benchmark(row: RowMapping) -> Benchmark:
+    variant = Variant(
+        model=row["model"],
+        revision=row["revision"],
+        attention_implementation=AttentionImplementation(row["attention_implementation"]),
+        compute_unit=ComputeUnit(row["compute_unit"]),
+    )
     return Benchmark(
         machine=Machine(host=row["host"], chip=row["chip"], os=row["os"]),
         measured_at=row["measured_at"],
-        variant=variant_of(row),
+        variant=variant,
         unet=row["unet"],
         drawn_with=row["drawn_with"],
         num_inference_steps=row["num_inference_steps"],

@@ -5,11 +5,12 @@ from __future__ import annotations
 from sqlalchemy import Connection, and_, select, update
 
 from db.column_types import now_utc
-from db.recipe_rows import RECIPE_COLUMNS, all_variants, recipe_of, variant_of
+from db.recipe_rows import RECIPE_COLUMNS, add_variants, all_variants, recipe_of, variant_of
 from db.tables import batches, images, recipes, slices, variants
 from db.values import BatchState, ImageStatus, PausedVariant, Slice, SliceRef
 from sdq.errors import InputMissingError
 from sdq.seeds import parse_seeds
+from sdq.variants import RecipeVariant, Variant
 
 #: Of a slice joined with its batch, recipe and variant: somebody wants it drawn now.
 WANTED = and_(batches.c.state == str(BatchState.ACTIVE), variants.c.paused_since.is_(None))
@@ -118,8 +119,14 @@ def set_batch_state(connection: Connection, batch_id: int, state: BatchState) ->
     connection.execute(update(batches).where(batches.c.id == batch_id).values(state=str(state)))
 
 
-def pause_variant(connection: Connection, key: str, reason: str) -> None:
-    """Hold a variant back; a second reason does not replace the first. Raise InputMissingError for an unknown key."""
+def pause_variant(connection: Connection, variant: str | Variant, reason: str) -> None:
+    """Hold a variant back; a second reason does not replace the first.
+
+    By its key it must be known, or InputMissingError is raised; one that draws may not have been asked for by name yet.
+    """
+    if isinstance(variant, Variant):
+        add_variants(connection, [variant])
+    key = variant if isinstance(variant, str) else variant.key
     _known_variant(connection, key)
     connection.execute(
         update(variants)
@@ -137,6 +144,11 @@ def resume_variant(connection: Connection, key: str) -> bool:
         .values(paused_since=None, pause_reason=None)
     )
     return result.rowcount > 0
+
+
+def known_variants(connection: Connection) -> dict[str, RecipeVariant]:
+    """Give every variant by its key."""
+    return {row["key"]: variant_of(row) for row in connection.execute(all_variants()).mappings()}
 
 
 def paused_variants(connection: Connection) -> list[PausedVariant]:

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, insert, literal, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, insert, literal, select, update
 
 from db.column_types import UtcTime, now_utc
 from db.dispatch import WANTED
-from db.recipe_rows import KEYS_AT_ONCE
+from db.recipe_rows import KEYS_AT_ONCE, add_variants, insert_into
 from db.tables import batches, engines, images, recipes, slices, variants
 from db.values import EngineRecord, ImageRecord, ImageStatus, Recorded
 from sdq.seeds import parse_seeds
@@ -45,10 +45,15 @@ _MEASURED = (
 )
 
 
+#: What an engine's row holds of its record beside the variant.
+ENGINE_FIELDS = tuple(name for name in EngineRecord.__dataclass_fields__ if name != "variant")
+
+
 def register_engine(connection: Connection, record: EngineRecord) -> int:
     """Store a started engine and give the id that its images refer to."""
-    values = {name: getattr(record, name) for name in EngineRecord.__dataclass_fields__}
-    statement = insert(engines).values(**values, started_at=now_utc())
+    variant_id = add_variants(connection, [record.variant])[record.variant]
+    values = {name: getattr(record, name) for name in ENGINE_FIELDS}
+    statement = insert(engines).values(**values, variant_id=variant_id, started_at=now_utc())
     return int(connection.execute(statement.returning(engines.c.id)).scalar_one())
 
 
@@ -116,7 +121,9 @@ def record_images(connection: Connection, records: Iterable[ImageRecord]) -> int
 
 def record_and_go_on(connection: Connection, record: ImageRecord, upcoming: int | None) -> Recorded:
     """Turn an image into done, and note an attempt at another seed of its slice unless the batch is held back."""
-    wanted = connection.execute(_wanted_statement(), {"slice_id": record.slice_id}).scalar()
+    wanted = connection.execute(
+        _wanted_statement(), {"slice_id": record.slice_id, "engine_id": record.engine_id}
+    ).scalar()
     changed: Sequence[Row[Any]] = ()
     noted: dict[int, int] = {}
     # By seed, as all who lock several images do, and the slice's count after both.
@@ -133,6 +140,21 @@ def record_and_go_on(connection: Connection, record: ImageRecord, upcoming: int 
             )
     _count_done(connection, changed)
     return Recorded(new=bool(changed), wanted=bool(wanted), noted=noted)
+
+
+def replace_done(connection: Connection, record: ImageRecord) -> bool:
+    """Let the row of an image that is done tell of another drawing's file at the same place; give whether it does."""
+    changed = connection.execute(
+        update(images)
+        .where(
+            images.c.recipe_id == record.recipe_id,
+            images.c.seed == record.seed,
+            images.c.status == _DONE,
+            images.c.path == record.path,
+        )
+        .values(engine_id=record.engine_id, **{n: getattr(record, n) for n in _MEASURED})
+    )
+    return changed.rowcount > 0
 
 
 def _write_done(connection: Connection, records: Sequence[ImageRecord]) -> Sequence[Row[Any]]:
@@ -329,27 +351,17 @@ def _execute(
 # Building these takes longer than running them, so each is built once.
 
 
-def _insert(dialect: str) -> Any:
-    """Begin the database's own INSERT, the one that knows ON CONFLICT.
-
-    Imported here: PostgreSQL's, with its asyncio drivers, made up a tenth of the start of every command.
-    """
-    if dialect == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert as insert_sqlite
-
-        return insert_sqlite(images)
-    from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-
-    return insert_postgresql(images)
-
-
 @cache
 def _wanted_statement() -> Any:
+    # The variant that draws, which of a recipe for any variant is another than the recipe's.
+    drawing = variants.alias()
     return (
-        select(WANTED)
+        select(and_(WANTED, drawing.c.paused_since.is_(None)))
         .join_from(slices, batches)
         .join(recipes, recipes.c.id == slices.c.recipe_id)
         .join(variants, variants.c.id == recipes.c.variant_id)
+        .join(engines, engines.c.id == bindparam("engine_id"))
+        .outerjoin(drawing, drawing.c.id == engines.c.variant_id)
         .where(slices.c.id == bindparam("slice_id"))
     )
 
@@ -365,7 +377,7 @@ def _count_statement(column: str) -> Any:
 
 @cache
 def _note_statement(dialect: str) -> Any:
-    statement = _insert(dialect)
+    statement = insert_into(dialect, images)
     return statement.on_conflict_do_update(
         index_elements=["recipe_id", "seed"],
         set_={
@@ -379,7 +391,7 @@ def _note_statement(dialect: str) -> Any:
 
 @cache
 def _record_statement(dialect: str) -> Any:
-    statement = _insert(dialect)
+    statement = insert_into(dialect, images)
     replaced = ("status", "slice_id", "engine_id", "finished_at", *_MEASURED)
     return statement.on_conflict_do_update(
         index_elements=["recipe_id", "seed"],
@@ -390,7 +402,7 @@ def _record_statement(dialect: str) -> Any:
 
 @cache
 def _failure_statement(dialect: str) -> Any:
-    statement = _insert(dialect)
+    statement = insert_into(dialect, images)
     replaced = ("status", "slice_id", "engine_id", "finished_at", "error")
     return statement.on_conflict_do_update(
         index_elements=["recipe_id", "seed"],

@@ -7,17 +7,21 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from db.tables import images, recipes, variants
+from db.tables import engines, images, recipes, variants
 from db.values import ImageStatus
-from sdq.variants import Variant
+from sdq.variants import AnyVariant, RecipeVariant
 
 #: How far back to look, in images of any variant, and how many of them are enough.
 LOOK_BACK = 5000
 SAMPLE = 200
 
 
-def image_ms(connection: Connection, variant: Variant, num_inference_steps: int) -> float | None:
+def image_ms(
+    connection: Connection, variant: RecipeVariant, num_inference_steps: int
+) -> float | None:
     """Estimate what an engine takes for one image, ms; None when the variant drew none of late.
+
+    Images count by the variant that drew them, whatever was asked for; for any variant, all of the model's do.
 
     Images of the same number of steps count alone where there are any; otherwise the denoising of the others is scaled.
     Encoding and saving are left out: the worker does them while the engine draws the next one.
@@ -32,8 +36,13 @@ def image_ms(connection: Connection, variant: Variant, num_inference_steps: int)
             recent.c.safety_ms,
         )
         .join_from(recent, recipes, recipes.c.id == recent.c.recipe_id)
-        .join(variants, variants.c.id == recipes.c.variant_id)
-        .where(variants.c.key == variant.key)
+        .join(engines, engines.c.id == recent.c.engine_id)
+        .join(variants, variants.c.id == engines.c.variant_id)
+        .where(
+            variants.c.model == variant.model
+            if isinstance(variant, AnyVariant)
+            else variants.c.key == variant.key
+        )
         .order_by(recent.c.id.desc())
         .limit(SAMPLE)
     ).all()

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, RowMapping, select
 
 from db.connection import Database
-from db.recipe_rows import RECIPE_COLUMNS, recipe_of
+from db.drawing import ENGINE_FIELDS
+from db.recipe_rows import RECIPE_COLUMNS, VARIANT_COLUMNS, recipe_of, variant_of
 from db.tables import engines, images, recipes, slices, variants
 from db.values import DrawnImage, EngineRecord, ImageRecord, ImageStatus
 from sdq.recipes import Recipe
 from sdq.seeds import parse_seeds
+from sdq.variants import Variant
 
 Found = TypeVar("Found")
 
@@ -20,7 +22,6 @@ Found = TypeVar("Found")
 SLICES_AT_ONCE = 100
 
 _IMAGE_FIELDS = tuple(ImageRecord.__dataclass_fields__)
-_ENGINE_FIELDS = tuple(EngineRecord.__dataclass_fields__)
 
 
 def drawn_images(database: Database, batch_id: int) -> Iterator[DrawnImage]:
@@ -60,6 +61,12 @@ def walk_slices(
         entry, slice_id = page[-1].entry, page[-1].id
 
 
+def _drawn_by(row: RowMapping) -> Variant:
+    variant = variant_of(row)
+    assert isinstance(variant, Variant)  # engines hold one; `any` is only asked for
+    return variant
+
+
 def _of_slices(
     connection: Connection, pieces: Sequence[Row[Any]], known_engines: dict[int, EngineRecord]
 ) -> Iterator[DrawnImage]:
@@ -83,9 +90,13 @@ def _of_slices(
     new_engines = {row["engine_id"] for row in drawn.values()} - known_engines.keys()
     if new_engines:
         for row in connection.execute(
-            select(engines).where(engines.c.id.in_(new_engines))
+            select(engines, *VARIANT_COLUMNS)
+            .join_from(engines, variants)
+            .where(engines.c.id.in_(new_engines))
         ).mappings():
-            known_engines[row["id"]] = EngineRecord(**{name: row[name] for name in _ENGINE_FIELDS})
+            known_engines[row[engines.c.id]] = EngineRecord(
+                variant=_drawn_by(row), **{name: row[engines.c[name]] for name in ENGINE_FIELDS}
+            )
     for piece in pieces:
         for seed in parse_seeds(piece.seeds):
             found = drawn.get((piece.recipe_id, seed))

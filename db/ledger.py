@@ -38,7 +38,7 @@ from db.values import (
     SliceRef,
     Submission,
 )
-from sdq.variants import Variant
+from sdq.variants import RecipeVariant, Variant
 
 
 class Ledger:
@@ -137,18 +137,23 @@ class Ledger:
         with self._database.writing(durable=True) as connection:
             dispatch.set_batch_state(connection, report.batch_id_of(connection, batch), state)
 
-    def pause_variant(self, key: str, reason: str) -> None:
-        """Hold a variant back until somebody resumes it; a second reason does not replace the first.
+    def pause_variant(self, variant: str | Variant, reason: str) -> None:
+        """Hold a variant, or the one of a key, back until it is resumed; a second reason does not replace the first.
 
         Raise InputMissingError for a key that the ledger does not know.
         """
         with self._database.writing(durable=True) as connection:
-            dispatch.pause_variant(connection, key, reason)
+            dispatch.pause_variant(connection, variant, reason)
 
     def resume_variant(self, key: str) -> bool:
         """Let a variant be drawn again; give whether it was paused. Raise InputMissingError for an unknown key."""
         with self._database.writing(durable=True) as connection:
             return dispatch.resume_variant(connection, key)
+
+    def variants(self) -> dict[str, RecipeVariant]:
+        """Give every variant that was asked for or drawn with, by its key."""
+        with self._database.reading() as connection:
+            return dispatch.known_variants(connection)
 
     def paused_variants(self) -> list[PausedVariant]:
         """List the variants that are held back, the longest first."""
@@ -197,6 +202,14 @@ class Ledger:
         """
         with self._database.writing() as connection:
             return drawing.record_and_go_on(connection, record, upcoming)
+
+    def replace_done(self, record: ImageRecord) -> bool:
+        """Let a done image's row tell of this drawing instead: its file lies where the row says, in place of the other.
+
+        Give False, and change nothing, where the row's file lies elsewhere or the image is not done.
+        """
+        with self._database.writing() as connection:
+            return drawing.replace_done(connection, record)
 
     def record_images(self, records: Iterable[ImageRecord]) -> int:
         """Turn images into done in one commit; give how many were not done yet."""
@@ -313,7 +326,7 @@ class Ledger:
         with self._database.reading() as connection:
             return audit.counts_agree(connection, report.batch_id_of(connection, batch))
 
-    def image_ms(self, variant: Variant, num_inference_steps: int) -> float | None:
+    def image_ms(self, variant: RecipeVariant, num_inference_steps: int) -> float | None:
         """Estimate what an image takes its engine, ms, from recent ones; None when the variant drew none."""
         with self._database.reading() as connection:
             return estimates.image_ms(connection, variant, num_inference_steps)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, insert, select
+from sqlalchemy import Connection, RowMapping, Select, Table, select
 
 from db.tables import recipes, variants
 from sdq.recipes import Recipe
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler, Variant
+from sdq.variants import RecipeVariant, Scheduler, recipe_variant
 
 #: Keys in one IN list; SQLite takes at most 32,766 parameters, and longer lists are no faster.
 KEYS_AT_ONCE = 1000
 
-#: All columns that `recipe_of` reads.
-RECIPE_COLUMNS = (
+#: All columns that `variant_of` reads.
+VARIANT_COLUMNS = (
     variants.c.model,
     variants.c.revision,
     variants.c.attention_implementation,
     variants.c.compute_unit,
+)
+
+#: All columns that `recipe_of` reads.
+RECIPE_COLUMNS = (
+    *VARIANT_COLUMNS,
     recipes.c.prompt,
     recipes.c.negative_prompt,
     recipes.c.num_inference_steps,
@@ -46,14 +51,9 @@ STORED_COLUMNS = (
 )
 
 
-def variant_of(row: RowMapping) -> Variant:
-    """Make a variant of a row that has its four columns."""
-    return Variant(
-        model=row["model"],
-        revision=row["revision"],
-        attention_implementation=AttentionImplementation(row["attention_implementation"]),
-        compute_unit=ComputeUnit(row["compute_unit"]),
-    )
+def variant_of(row: RowMapping) -> RecipeVariant:
+    """Make a variant of a row that has `VARIANT_COLUMNS`."""
+    return recipe_variant(**{column.name: row[column] for column in VARIANT_COLUMNS})
 
 
 def recipe_of(row: RowMapping) -> Recipe:
@@ -76,21 +76,40 @@ def all_variants() -> Select[Any]:
     return select(variants)
 
 
-def add_variants(connection: Connection, wanted: Iterable[Variant]) -> dict[Variant, int]:
-    """Give the row ids of variants, inserting those that are new. The caller excludes other writers."""
+def add_variants(
+    connection: Connection, wanted: Iterable[RecipeVariant]
+) -> dict[RecipeVariant, int]:
+    """Give the row ids of variants, inserting those that are new, whoever else does at the same moment."""
     by_key = {variant.key: variant for variant in wanted}
-    known = {row.key: row.id for row in connection.execute(all_variants()) if row.key in by_key}
-    for key in by_key.keys() - known.keys():
-        variant = by_key[key]
-        statement = insert(variants).values(
-            key=key,
-            model=variant.model,
-            revision=variant.revision,
-            attention_implementation=str(variant.attention_implementation),
-            compute_unit=str(variant.compute_unit),
+    known = _known_variants(connection, by_key)
+    if missing := [variant for key, variant in sorted(by_key.items()) if key not in known]:
+        rows = [
+            {"key": variant.key, **{c.name: str(getattr(variant, c.name)) for c in VARIANT_COLUMNS}}
+            for variant in missing
+        ]
+        connection.execute(
+            insert_into(connection.dialect.name, variants).on_conflict_do_nothing(), rows
         )
-        known[key] = connection.execute(statement.returning(variants.c.id)).scalar_one()
+        known = _known_variants(connection, by_key)
     return {variant: known[key] for key, variant in by_key.items()}
+
+
+def _known_variants(connection: Connection, keys: Container[str]) -> dict[str, int]:
+    return {row.key: row.id for row in connection.execute(all_variants()) if row.key in keys}
+
+
+def insert_into(dialect: str, table: Table) -> Any:
+    """Begin the database's own INSERT, the one that knows ON CONFLICT.
+
+    Imported here: PostgreSQL's, with its asyncio drivers, made up a tenth of the start of every command.
+    """
+    if dialect == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+
+        return insert_sqlite(table)
+    from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+
+    return insert_postgresql(table)
 
 
 def known_recipes(connection: Connection, keys: Sequence[str]) -> dict[str, int]:

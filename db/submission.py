@@ -38,7 +38,7 @@ from db.values import (
     Submission,
 )
 from sdq.errors import TryAgainError
-from sdq.variants import Variant
+from sdq.variants import RecipeVariant
 
 
 @dataclass(kw_only=True)
@@ -53,7 +53,7 @@ class _Growth:
     finished_drawn: int = 0
     finished_failed: int = 0
     rows: list[tuple[Any, ...]] = field(default_factory=list)
-    open: list[tuple[int, Variant]] = field(default_factory=list)
+    open: list[tuple[int, RecipeVariant]] = field(default_factory=list)
 
     def count(self, size: int, done: int, failed: int, *, finished: bool) -> None:
         """Count a slice that was taken to be known."""

@@ -3,8 +3,10 @@
 An image is identified by (recipe, seed). Only images that somebody has tried have a row: the pending ones are what the
 slices name and `images` lacks, so a million images are 40,000 rows of `slices`.
 
-    variants ──< recipes ──< images >── engines
+    variants ──< recipes ──< images >── engines >── variants
                     └──────< slices >── batches
+
+A recipe's variant is what was asked for, which may be `any`; an engine's is what drew.
 
 Counts are kept so that nobody has to scan a million rows: a slice counts its own images while it is open, and when it
 is finished (``finished_at``) its counts move into its batch's. `tests/ledger/test_counts.py` holds both to the rows.
@@ -41,7 +43,7 @@ from sqlalchemy import (
 from db.column_types import HexDigest, Id, JsonObject, Milliseconds, UtcTime
 
 #: The newest migration; compared with the database's so that Alembic is imported only when there is work for it.
-HEAD_REVISION = "0002_benchmarks"
+HEAD_REVISION = "0003_engine_variant"
 
 #: Our own name, not Alembic's: a database shared with another program may have an ``alembic_version`` of its own.
 VERSION_TABLE = "sdq_revision"
@@ -150,7 +152,8 @@ def _index_partly(_metadata: MetaData, connection: Connection, **_options: Any) 
         index.dialect_kwargs[f"{connection.dialect.name}_where"] = condition
 
 
-# Where images were drawn: one row for each engine that was started.
+# What drew images and where: one row for each engine that was started. Its variant is unknown (None) only where an
+# engine from before migration 0002 drew nothing.
 engines = Table(
     "engines",
     metadata,
@@ -167,6 +170,7 @@ engines = Table(
     Column("chip", Text, nullable=False),
     Column("load_ms", Milliseconds, nullable=False),
     Column("started_at", UtcTime, nullable=False),
+    Column("variant_id", Id, ForeignKey("variants.id")),
 )
 
 # An image that was tried: being drawn, done, or given up after its last attempt. Ids rise with the first attempt.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sdq.machine import Machine
 from sdq.recipes import DEFAULT_NUM_INFERENCE_STEPS, Recipe
-from sdq.variants import Variant, Word
+from sdq.variants import RecipeVariant, Variant, Word
 
 #: What JSON can hold; a user's own per-line fields.
 JSON = Any
@@ -67,7 +67,7 @@ class SliceRef:
     """Just enough of a slice to queue it."""
 
     id: int
-    variant: Variant
+    variant: RecipeVariant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +111,12 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineRecord:
-    """Where images were drawn: one row per started engine, referred to by its images.
+    """What drew images and where: one row per started engine, referred to by its images.
 
     versions: of libraries, and under `safety` what its worker made of flagged pictures.
     """
 
+    variant: Variant
     worker: str
     host: str
     pid: int
@@ -175,7 +176,7 @@ class DrawnImage:
     """A finished image with all that is known of it, for exports and checks.
 
     entry and fields are those of the batch that was asked about; image and engine tell where and when it was drawn,
-    which may have been for another batch.
+    which may have been for another batch. recipe: as asked for, with `any` where the variant was left open.
     """
 
     entry: int
@@ -186,6 +187,11 @@ class DrawnImage:
     engine: EngineRecord
     attempts: int
     finished_at: datetime
+
+    @property
+    def exact_recipe(self) -> Recipe:
+        """The recipe that gives these very pixels again: with the variant that drew them."""
+        return replace(self.recipe, variant=self.engine.variant)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +217,7 @@ class PrunedPage:
 class PausedVariant:
     """A variant that is not drawn until somebody resumes it."""
 
-    variant: Variant
+    variant: RecipeVariant
     reason: str
     since: datetime
 

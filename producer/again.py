@@ -10,6 +10,7 @@ from producer.fields import build_line
 from producer.names import field_named, unknown_name
 from producer.prompts import PromptLine
 from sdq.errors import InputError, UsageError
+from sdq.variants import ANY
 
 #: What makes another image of the same prompt and seed. The user's own fields stay with their image.
 _CHANGEABLE = frozenset(
@@ -25,6 +26,7 @@ def lines_again(failed: Iterable[FailedImage], settings: Sequence[str]) -> list[
     names nothing that can be changed, InputError for a value that no model takes.
     """
     changes = _changes(settings)
+    leaves_unit_open = str(ANY) in changes.get("variants", "").lower().split(",")
     seeds: dict[int, list[int]] = {}
     first: dict[int, FailedImage] = {}
     for image in failed:
@@ -34,6 +36,8 @@ def lines_again(failed: Iterable[FailedImage], settings: Sequence[str]) -> list[
     problems: list[str] = []
     for entry, image in first.items():
         values = {**_values(image), "seed": seeds[entry], **changes}
+        if leaves_unit_open and "compute_unit" not in changes:
+            del values["compute_unit"]
         line = build_line(values, source=f"prompt {entry}", problems=problems)
         if line is not None:
             lines.append(line)
@@ -66,7 +70,9 @@ def _values(image: FailedImage) -> Mapping[str, Any]:
         "guidance_scale": recipe.guidance_scale,
         "scheduler": str(recipe.scheduler),
         "variants": str(recipe.variant.attention_implementation),
-        "compute_unit": str(recipe.variant.compute_unit),
+        "compute_unit": None
+        if recipe.variant.compute_unit is ANY
+        else str(recipe.variant.compute_unit),
         "model": recipe.variant.model,
         "custom_id": image.fields.get("custom_id"),
         "tags": image.fields.get("tags"),

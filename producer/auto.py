@@ -24,15 +24,19 @@ from db.values import JSON, Benchmark
 from sdq.errors import InputError, InputMissingError
 from sdq.machine import Machine
 from sdq.models import VariantFolder
-from sdq.variants import AttentionImplementation, ComputeUnit, Word
+from sdq.variants import ANY, AttentionImplementation, ComputeUnit, Whichever, Word
 
 #: An attention implementation and a compute unit.
 Pair = tuple[AttentionImplementation, ComputeUnit]
 
+#: Variants as they were said, `any` among them perhaps; None for auto.
+Said = tuple["AttentionImplementation | Whichever", ...] | None
+
+#: What a line's images are drawn with; `any` leaves both to the worker.
+Wanted = Pair | tuple[Whichever, None]
+
 #: Decides with what a line of a model is drawn: the variants and the compute unit that were said, None for auto.
-Choose = Callable[
-    [str, "tuple[AttentionImplementation, ...] | None", "ComputeUnit | None"], Sequence[Pair]
-]
+Choose = Callable[[str, Said, "ComputeUnit | None"], Sequence[Wanted]]
 
 AUTO = "auto"
 
@@ -83,12 +87,13 @@ class Choice:
         return None
 
 
-def unmeasured(
-    _model: str, variants: tuple[AttentionImplementation, ...] | None, unit: ComputeUnit | None
-) -> Sequence[Pair]:
+def unmeasured(_model: str, variants: Said, unit: ComputeUnit | None) -> Sequence[Wanted]:
     """Choose as if nothing had ever been measured: `original` on ALL."""
     original = (AttentionImplementation.ORIGINAL,)
-    return [(attention, unit or ComputeUnit.ALL) for attention in variants or original]
+    return [
+        (attention, None) if attention is ANY else (attention, unit or ComputeUnit.ALL)
+        for attention in variants or original
+    ]
 
 
 class AutoChoice:
@@ -114,7 +119,10 @@ class AutoChoice:
         self._machine = machine
         batch = batch or {}
         # What the batch's first submission said itself, and what was chosen for it.
-        self._own_variants = tuple(map(AttentionImplementation, batch.get("variants") or ()))
+        self._own_variants: tuple[AttentionImplementation | Whichever, ...] = tuple(
+            ANY if word == ANY else AttentionImplementation(word)
+            for word in batch.get("variants") or ()
+        )
         self._own_unit = ComputeUnit(batch["compute_unit"]) if batch.get("compute_unit") else None
         self._kept: Mapping[str, Mapping[str, str]] = batch.get("chosen") or {}
         self._choices: dict[tuple[str, str], Choice] = {}
@@ -124,21 +132,39 @@ class AutoChoice:
     def __call__(
         self,
         model: str,
-        variants: tuple[AttentionImplementation, ...] | None,
+        variants: Said,
         unit: ComputeUnit | None,
-    ) -> Sequence[Pair]:
+    ) -> Sequence[Wanted]:
         """Give what each of a line's images is drawn with, once for each pair."""
+        said = variants
+        if said is None and self._own_variants and not (unit and ANY in self._own_variants):
+            said = self._own_variants
+        if said is not None and ANY in said:
+            named = tuple(word for word in said if word is not ANY)
+            rest = self._named(model, named, unit, variants=named) if named else []
+            return [(ANY, None), *rest]
+        return self._named(model, said or (None,), unit, variants=variants)
+
+    def _named(
+        self,
+        model: str,
+        wanted: Sequence[AttentionImplementation | Whichever | None],
+        unit: ComputeUnit | None,
+        *,
+        variants: Said,
+    ) -> Sequence[Pair]:
+        """Decide about variants that are named, or None. variants: what was said now, without the batch's own words."""
         wanted_unit = unit or self._own_unit
-        wanted: Sequence[AttentionImplementation | None]
-        wanted = variants or self._own_variants or (None,)
         pairs = [
             (attention, wanted_unit)
             if attention is not None and wanted_unit is not None
             else self._choice(model, attention, wanted_unit).pair
             for attention in wanted
+            if not isinstance(attention, Whichever)
         ]
-        if (variants, unit) != (variants or self._own_variants or None, wanted_unit):
-            self._note_what_the_batch_said(model, variants, unit, pairs)
+        if (variants, unit) != (None if None in wanted else tuple(wanted), wanted_unit):
+            asked = [word for word in variants or (None,) if not isinstance(word, Whichever)]
+            self._note_what_the_batch_said(model, asked, unit, pairs)
         return pairs
 
     @property
@@ -173,11 +199,11 @@ class AutoChoice:
     def _note_what_the_batch_said(
         self,
         model: str,
-        variants: Sequence[AttentionImplementation] | None,
+        variants: Sequence[AttentionImplementation | None],
         unit: ComputeUnit | None,
         pairs: Sequence[Pair],
     ) -> None:
-        for attention in variants or (None,):
+        for attention in variants:
             asked = _asked(attention, unit)
             if (model, asked) not in self._noted:
                 fresh = self._fresh(model, attention, unit)

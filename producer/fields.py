@@ -16,7 +16,7 @@ from producer.prompts import PromptLine
 from producer.words import parse_compute_unit, parse_scheduler, parse_variants, quote
 from sdq.errors import InputError
 from sdq.seeds import MAX_SEED, MAX_SEEDS, check_seed, compact_seeds, parse_seeds
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler
+from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler, Whichever
 
 #: 77 tokens reach the model; far beyond them a prompt is a file read by mistake.
 MAX_TEXT_CHARS = 20_000
@@ -266,7 +266,7 @@ def _bounded(field: str, number: int) -> int:
     return number
 
 
-_Word = tuple[AttentionImplementation, ...] | ComputeUnit | Scheduler
+_Word = tuple[AttentionImplementation | Whichever, ...] | ComputeUnit | Scheduler
 
 
 def _word(field: str, value: Any, parse: Callable[[str], _Word]) -> _Word:

@@ -18,7 +18,7 @@ from producer.fields import check_guidance_scale, check_steps, check_text
 from producer.lines import MAX_PROBLEMS
 from producer.prompts import PromptLine
 from sdq.errors import InputError, InputMissingError, PromptFileError
-from sdq.models import VariantFolder
+from sdq.models import AnyFolder, VariantFolder
 from sdq.recipes import (
     DEFAULT_GUIDANCE_SCALE,
     DEFAULT_NUM_INFERENCE_STEPS,
@@ -26,28 +26,37 @@ from sdq.recipes import (
     Recipe,
 )
 from sdq.seeds import check_seed, format_seeds, random_seeds
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler, Variant
+from sdq.variants import (
+    AnyVariant,
+    AttentionImplementation,
+    ComputeUnit,
+    RecipeVariant,
+    Scheduler,
+    Variant,
+    Whichever,
+)
 
 #: The most images of one submission: 400,000 slices, and months of drawing.
 MAX_IMAGES = 10_000_000
 
-#: Finds a model's variant on this disk; raises InputMissingError or PackageError.
-Resolve = Callable[[str, AttentionImplementation], VariantFolder]
+#: Finds a model's variant, or what all have in common, on this disk; raises InputMissingError or InputError.
+Resolve = Callable[[str, AttentionImplementation | Whichever], VariantFolder | AnyFolder]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
     """What a submission says once for all of its lines; a line's own options win.
 
-    variants: each draws its own images. None for variants or compute_unit: auto, see `producer.auto`.
-    seeds: for lines without a seed; by default the one seed 0, so that submitting
-    again asks for the same image and draws nothing twice. random_seeds: how many to draw instead, anew for each line.
+    variants: each draws its own images. None for variants or compute_unit: auto, see `producer.auto`; variant `any`
+    leaves the compute unit open too.
+    seeds: for lines without a seed; by default the one seed 0, so that submitting again asks for the same image and
+    draws nothing twice. random_seeds: how many to draw instead, anew for each line.
     width, height: pixels; only checked, for a Core ML model has one size. batch_name: None lets the ledger choose.
     slice_size: the most seeds in a unit of dispatch. Raise InputError for a value that no model can take.
     """
 
     model: str
-    variants: tuple[AttentionImplementation, ...] | None
+    variants: tuple[AttentionImplementation | Whichever, ...] | None
     compute_unit: ComputeUnit | None
     num_inference_steps: int = DEFAULT_NUM_INFERENCE_STEPS
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
@@ -152,9 +161,13 @@ class _Resolved:
     def __init__(self, resolve: Resolve, defaults: Defaults) -> None:
         self._resolve = resolve
         self._defaults = defaults
-        self._found: dict[tuple[str, AttentionImplementation], VariantFolder | InputError] = {}
+        self._found: dict[
+            tuple[str, AttentionImplementation | Whichever], VariantFolder | AnyFolder | InputError
+        ] = {}
 
-    def __call__(self, line: PromptLine, variant: AttentionImplementation) -> VariantFolder:
+    def __call__(
+        self, line: PromptLine, variant: AttentionImplementation | Whichever
+    ) -> VariantFolder | AnyFolder:
         model = line.model or self._defaults.model
         key = (model, variant)
         if key not in self._found:
@@ -174,7 +187,10 @@ class _Resolved:
 
 
 def _recipe(
-    line: PromptLine, defaults: Defaults, folder: VariantFolder, compute_unit: ComputeUnit
+    line: PromptLine,
+    defaults: Defaults,
+    folder: VariantFolder | AnyFolder,
+    compute_unit: ComputeUnit | None,
 ) -> Recipe:
     def said(own: int | None, default: int) -> int:
         return default if own is None else own
@@ -193,12 +209,7 @@ def _recipe(
             f"{folder.model} was converted for {folder.width}x{folder.height}; leave width and height out"
         )
     return Recipe(
-        variant=Variant(
-            model=folder.model,
-            revision=folder.revision,
-            attention_implementation=folder.attention_implementation,
-            compute_unit=compute_unit,
-        ),
+        variant=_variant(line, folder, compute_unit),
         prompt=line.prompt,
         negative_prompt=(
             defaults.negative_prompt if line.negative_prompt is None else line.negative_prompt
@@ -208,6 +219,24 @@ def _recipe(
         scheduler=line.scheduler or defaults.scheduler,
         width=folder.width,
         height=folder.height,
+    )
+
+
+def _variant(
+    line: PromptLine, folder: VariantFolder | AnyFolder, compute_unit: ComputeUnit | None
+) -> RecipeVariant:
+    if isinstance(folder, AnyFolder):
+        if line.compute_unit is not None:
+            raise InputError(
+                f"compute_unit {line.compute_unit} does not go with variant any, which leaves both to the worker; "
+                "leave it out, or name a variant"
+            )
+        return AnyVariant(model=folder.model, revision=folder.revision)
+    return Variant(
+        model=folder.model,
+        revision=folder.revision,
+        attention_implementation=folder.attention_implementation,
+        compute_unit=compute_unit or ComputeUnit.ALL,
     )
 
 

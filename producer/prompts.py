@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from db.values import JSON
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler
+from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler, Whichever
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class PromptLine:
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     scheduler: Scheduler | None = None
-    variants: tuple[AttentionImplementation, ...] | None = None
+    variants: tuple[AttentionImplementation | Whichever, ...] | None = None
     compute_unit: ComputeUnit | None = None
     model: str | None = None
     width: int | None = None

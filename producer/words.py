@@ -9,9 +9,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from sdq.errors import InputError
+from sdq.errors import InputError, UsageError
 from sdq.images.samplers import SAMPLER_NAMES
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler
+from sdq.variants import (
+    ANY,
+    AttentionImplementation,
+    ComputeUnit,
+    Lane,
+    Scheduler,
+    Whichever,
+)
 
 _SCHEDULERS = {
     **{str(scheduler).lower(): scheduler for scheduler in Scheduler},
@@ -38,15 +45,15 @@ def parse_scheduler(text: str) -> Scheduler:
     return found
 
 
-def parse_variants(text: str) -> tuple[AttentionImplementation, ...]:
-    """Read one variant or several with commas between (each draws its own images), each once."""
-    found = []
+def parse_variants(text: str) -> tuple[AttentionImplementation | Whichever, ...]:
+    """Read one variant or several with commas between (each draws its own images), each once; `any` is one too."""
+    found: list[AttentionImplementation | Whichever] = []
     for word in text.split(","):
         name = word.strip().lower().removesuffix("/").removesuffix("/packages").replace("-", "_")
         try:
-            found.append(AttentionImplementation(name))
+            found.append(ANY if name == ANY else AttentionImplementation(name))
         except ValueError:
-            known = [str(variant) for variant in AttentionImplementation]
+            known = [*(str(variant) for variant in AttentionImplementation), str(ANY)]
             raise InputError(
                 f"unknown variant {quote(word.strip())}{did_you_mean(name, known)}"
             ) from None
@@ -60,6 +67,27 @@ def parse_compute_unit(text: str) -> ComputeUnit:
         known = [str(unit) for unit in ComputeUnit]
         raise InputError(f"unknown compute unit {quote(text)}{did_you_mean(text, known)}")
     return found
+
+
+def parse_lanes(text: str) -> tuple[Lane, ...]:
+    """Read `--lanes`: ATTENTION:UNIT, several with commas between.
+
+    Raise UsageError for anything of another form and for a lane that is named twice, InputError for an unknown word.
+    """
+    lanes = []
+    for word in text.split(","):
+        attention, colon, unit = word.partition(":")
+        words = parse_variants(attention) if colon else ()
+        if not words or isinstance(words[0], Whichever):
+            raise UsageError(
+                f"--lanes takes a variant and a compute unit for each lane, such as original:CPU_AND_GPU, not "
+                f"{quote(word.strip())}."
+            )
+        lane = Lane(attention_implementation=words[0], compute_unit=parse_compute_unit(unit))
+        if lane in lanes:
+            raise UsageError(f"--lanes names {lane} twice; each lane is a worker of its own kind.")
+        lanes.append(lane)
+    return tuple(lanes)
 
 
 def did_you_mean(word: str, known: Iterable[str], shown: Iterable[str] | None = None) -> str:

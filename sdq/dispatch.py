@@ -8,7 +8,7 @@ heal by the same code. A slice that is queued twice is drawn once: the worker sk
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -45,7 +45,7 @@ def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> Reconci
     with redis_errors(), queues.dispatch_lock(wait_s=wait_s):
         # The ledger first: a slice that finishes in between then looks missing and is queued once more for nothing; the
         # other way round, one that was just submitted would look missing.
-        unfinished = _all_open_slices(ledger)
+        unfinished = list(all_open_slices(ledger))
         looked_at = time.time()
         holdings = queues.holdings()
         in_hand = holdings.in_hand()
@@ -63,11 +63,12 @@ def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> Reconci
         return Reconciled(requeued=len(missing), resumed=len(resumed))
 
 
-def _all_open_slices(ledger: Ledger) -> list[SliceRef]:
-    found: list[SliceRef] = []
-    while page := ledger.open_slices(after_id=found[-1].id if found else 0):
-        found += page
-    return found
+def all_open_slices(ledger: Ledger, *, at_once: int = 10_000) -> Iterator[SliceRef]:
+    """Yield every unfinished slice of active batches, without those of paused variants, a page at a time."""
+    after_id = 0
+    while page := ledger.open_slices(after_id=after_id, limit=at_once):
+        yield from page
+        after_id = page[-1].id
 
 
 def _by_variant(slices: Iterable[SliceRef]) -> Iterable[tuple[str, Iterable[SliceRef]]]:

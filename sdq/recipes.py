@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler, Variant
+from sdq.variants import RecipeVariant, Scheduler, recipe_variant
 
 DEFAULT_NUM_INFERENCE_STEPS = 20
 DEFAULT_GUIDANCE_SCALE = 7.5
@@ -28,7 +28,7 @@ class Recipe:
     width, height: pixels, the model's own. guidance_scale: 1 or less means no classifier-free guidance.
     """
 
-    variant: Variant
+    variant: RecipeVariant
     prompt: str
     width: int
     height: int
@@ -59,13 +59,11 @@ class Recipe:
     def from_dict(cls, fields: dict[str, str | int | float]) -> Recipe:
         """Make the recipe that `to_dict` described; raise KeyError or ValueError on anything else."""
         return cls(
-            variant=Variant(
+            variant=recipe_variant(
                 model=str(fields["model"]),
                 revision=str(fields["revision"]),
-                attention_implementation=AttentionImplementation(
-                    fields["attention_implementation"]
-                ),
-                compute_unit=ComputeUnit(fields["compute_unit"]),
+                attention_implementation=str(fields["attention_implementation"]),
+                compute_unit=str(fields["compute_unit"]),
             ),
             prompt=str(fields["prompt"]),
             negative_prompt=str(fields["negative_prompt"]),

@@ -20,7 +20,7 @@ from functools import partial
 from typing import TypeVar
 
 from db.ledger import Ledger
-from db.values import EngineRecord, Slice
+from db.values import EngineRecord, ImageRecord, Slice
 from sdq import errors
 from sdq.errors import (
     BrokenImageError,
@@ -39,6 +39,7 @@ from worker.patience import Patience
 from worker.pipelines.contract import DrawnImage, ImageRequest
 from worker.provenance import engine_record
 from worker.saving import Gallery
+from worker.unusable import VariantPausedError, VariantUnusable
 
 log = logging.getLogger(__name__)
 
@@ -71,15 +72,6 @@ class Outcome(Enum):
     UNWANTED = auto()
 
 
-class VariantUnusable(Exception):  # noqa: N818 - a turn of events, not an error of its own
-    """This machine cannot draw a variant now; the cause says why."""
-
-    def __init__(self, variant: Variant, cause: SdqError) -> None:
-        super().__init__(str(cause))
-        self.variant = variant
-        self.cause = cause
-
-
 @dataclass(frozen=True, kw_only=True)
 class KnownEngine:
     """An engine with its row's id."""
@@ -110,13 +102,18 @@ class Studio:
 
 
 class SliceDrawing:
-    """One slice on its way from the ledger through an engine into files and rows."""
+    """One slice on its way from the ledger through an engine into files and rows.
 
-    def __init__(self, studio: Studio, piece: Slice, *, queue_wait_ms: float) -> None:
+    variant: what draws it: the recipe's, or the worker's choice where the recipe leaves it open.
+    """
+
+    def __init__(
+        self, studio: Studio, piece: Slice, *, variant: Variant, queue_wait_ms: float
+    ) -> None:
         self._studio = studio
         self._ledger = studio.ledger
         self._slice = piece
-        self._variant = piece.recipe.variant
+        self._variant = variant
         self._queue_wait_ms = queue_wait_ms
         self._pending: deque[int] = deque()
         self._attempts: dict[int, int] = {}
@@ -292,6 +289,8 @@ class SliceDrawing:
         stopping = self._withdrawing or self._studio.stopping()
         upcoming = self._pending[0] if self._pending and not stopping else None
         recorded = self._lasting(lambda: self._ledger.record_and_go_on(record, upcoming))
+        if not recorded.new:
+            self._lasting(lambda: self._settle_between(record))
         self._in_pipe.remove(seed)  # until it is recorded, it is not drawn
         self._unwanted = not recorded.wanted
         self._studio.failures_in_a_row.pop(self._variant.key, None)
@@ -302,6 +301,15 @@ class SliceDrawing:
                 EngineDiedError
             ):  # `poll` says it again, where it is dealt with
                 self._request(engine, upcoming, recorded.noted)
+
+    def _settle_between(self, record: ImageRecord) -> None:
+        """Let the row tell of the file that lies there, after another worker recorded the same image first.
+
+        Both drew it because its slice was delivered twice. With one variant on one system the files are the same; with
+        different ones, the second file may have replaced the first before or after the first one's row.
+        """
+        if self._studio.gallery.holds(record):
+            self._ledger.replace_done(record)
 
     def _image_failed(self, seed: int, error: str, *, hopeless: bool = False) -> None:
         """Count a failed attempt; the image goes to the end of the slice, or is given up."""
@@ -336,15 +344,9 @@ class SliceDrawing:
         if self._studio.failures_in_a_row[self._variant.key] < FAILURES_TO_PAUSE:
             return
         reason = f"{FAILURES_TO_PAUSE} images in a row failed, the last one with: {error}"
-        self._lasting(lambda: self._ledger.pause_variant(self._variant.key, reason))
+        self._lasting(lambda: self._ledger.pause_variant(self._variant, reason))
         self._studio.failures_in_a_row.pop(self._variant.key)
-        raise VariantUnusable(
-            self._variant,
-            ConfigurationError(
-                f"{self._variant} is paused: {reason}. When that is mended: sdq resume --variant "
-                f"{self._variant.key}"
-            ),
-        )
+        raise VariantUnusable(self._variant, VariantPausedError(self._variant, reason))
 
     def _engine_lost(self, error: SdqError) -> None:
         """Blame the image that the engine was on, and nobody else."""

@@ -31,9 +31,12 @@ from db.ledger import Ledger
 from sdq.dispatch import reconcile
 from sdq.errors import SdqError, ServiceUnavailableError, TryAgainError
 from sdq.queues import HEARTBEAT_TTL_S, Queues, redis_errors
+from sdq.variants import AnyVariant, RecipeVariant
 from worker.arrivals import Arrival, pop, refuse
-from worker.drawing import Outcome, SliceDrawing, Studio, VariantUnusable
+from worker.drawing import Outcome, SliceDrawing, Studio
 from worker.patience import GaveUp, Patience
+from worker.repertoire import Repertoire
+from worker.unusable import LOOK_AGAIN_AFTER_S, VariantUnusable
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +47,6 @@ _RECONCILE_BUSY_S = 60.0
 
 #: How long a variant that is not in memory may wait while the one that is has work.
 _PATIENCE_WITH_OTHERS_S = 300.0
-
-
-#: When a variant whose engine died at every load is tried again; one whose model is broken never is.
-_UNUSABLE_FOR_S = 60.0
 
 
 class StopNow(BaseException):
@@ -68,13 +67,16 @@ class SliceWorker(SimpleWorker):
         ledger: Ledger,
         reach_redis: Callable[[], object],
         make_studio: Callable[[str, Patience, Callable[[], None], Callable[[], bool]], Studio],
+        repertoire: Repertoire,
         unusable: dict[str, SdqError],
+        abandoned: Callable[[], bool] = lambda: False,
     ) -> None:
         """Take part in a ledger's work.
 
         reach_redis: make Redis answer again if it can be made to (the embedded one is started), or raise
-        ServiceUnavailableError. make_studio: from the worker's name, its patience, heartbeat and stop flag. unusable:
-        gets the variant keys that cannot be drawn here, with the reason.
+        ServiceUnavailableError. make_studio: from the worker's name, its patience, heartbeat and stop flag. repertoire:
+        what it draws. unusable: gets the variant keys that cannot be drawn here, with the reason. abandoned: says that
+        whoever started this worker is gone, which stops it as the first signal does.
         """
         host = socket.gethostname().split(".")[0]
         super().__init__(
@@ -96,13 +98,18 @@ class SliceWorker(SimpleWorker):
         self._deaf = False
         self._last_variant_key: str | None = None
         self._waiting_since: dict[str, float] = {}
+        self._repertoire = repertoire
+        self._abandoned = abandoned
         self._unusable = unusable
         self._usable_again: dict[str, float] = {}
+        self._told: dict[RecipeVariant, str] = {}
         self._patience = Patience(stopping=self.stopping, beat=self.beat)
         self._studio = make_studio(self.name, self._patience, self.beat, self.stopping)
 
     def stopping(self) -> bool:
         """Say whether the worker was told to end."""
+        if self._stop_signal is None and self._abandoned():
+            self._on_signal(signal.SIGTERM, None)
         return self._stop_signal is not None
 
     def work_until(self, finished: Callable[[], bool]) -> None:
@@ -205,21 +212,27 @@ class SliceWorker(SimpleWorker):
         return arrival, queue
 
     def _next_variant_key(self, waiting: dict[str, int]) -> str | None:
-        """Prefer the variant in memory; leave it when its queue is empty or another has waited too long."""
+        """Prefer the variant in memory; leave it when its queue is empty or another has waited too long.
+
+        What only that variant can draw comes before what any can: others may help with the latter.
+        """
         moment = time.monotonic()
         for key in [key for key, at in self._usable_again.items() if at <= moment]:
             del self._usable_again[key], self._unusable[key]
-        usable = [key for key in waiting if key not in self._unusable]
+        usable = self._repertoire.wanted([key for key in waiting if key not in self._unusable])
         self._waiting_since = {key: self._waiting_since.get(key, moment) for key in usable}
         if not usable:
             return None
         longest = min(usable, key=lambda key: self._waiting_since[key])
         if moment - self._waiting_since[longest] > _PATIENCE_WITH_OTHERS_S:
             return longest
-        if self._last_variant_key in usable:
-            return self._last_variant_key
-        pinned = [key for key in usable if self._studio.pool.holds(key)]
-        return pinned[0] if pinned else longest
+        pinned = self._studio.pool.pinned()
+        at_hand = [key for key, wanted in usable.items() if self._repertoire.holds(wanted, pinned)]
+        own = [key for key in at_hand if not isinstance(usable[key], AnyVariant)]
+        for keys in (own, at_hand):
+            if keys:
+                return self._last_variant_key if self._last_variant_key in keys else keys[0]
+        return longest
 
     def _refuse(self, arrival: Arrival, queue: Queue) -> None:
         log.error("Refused job %s in queue %s: it is not one of sdq's.", arrival, queue.name)
@@ -235,19 +248,19 @@ class SliceWorker(SimpleWorker):
             if piece is None or not piece.wanted:
                 outcome = Outcome.UNWANTED
             else:
+                variant = self._repertoire.variant_for(piece.recipe, self._studio.pool.pinned())
                 since = max(piece.created_at, job.enqueued_at or piece.created_at)
                 waited = datetime.now(timezone.utc) - since
                 outcome = SliceDrawing(
-                    self._studio, piece, queue_wait_ms=max(0.0, waited.total_seconds() * 1000)
+                    self._studio,
+                    piece,
+                    variant=variant,
+                    queue_wait_ms=max(0.0, waited.total_seconds() * 1000),
                 ).run()
             if outcome is Outcome.FINISHED:
                 self._patience.until_done(lambda: self._ledger.finish_slice(slice_id))
         except VariantUnusable as unusable:
-            log.error("%s cannot be drawn here: %s", unusable.variant, unusable.cause)  # noqa: TRY400
-            key = queue.name.rsplit("-", 1)[-1]
-            self._unusable[key] = unusable.cause
-            if unusable.cause.retryable:
-                self._usable_again[key] = time.monotonic() + _UNUSABLE_FOR_S
+            self._note_unusable(queue.name.rsplit("-", 1)[-1], unusable)
         finally:
             self._claim = None
             release = partial(self._release, job, queue, execution, outcome)
@@ -258,6 +271,19 @@ class SliceWorker(SimpleWorker):
                 # What is to be drawn again comes back by reconciling; what is done must not lie about until then.
                 if outcome is not Outcome.HANDED_BACK:
                     self._to_release.append(release)
+
+    def _note_unusable(self, key: str, unusable: VariantUnusable) -> None:
+        """Leave a variant's queue alone; of any variant only once no other does: the next attempt says so."""
+        told = self._told.get(unusable.variant)
+        if told != str(unusable.cause):
+            self._told[unusable.variant] = str(unusable.cause)
+            log.error("%s cannot be drawn here: %s", unusable.variant, unusable.cause)
+        if unusable.variant.key != key:
+            self._repertoire.failed(unusable)
+            return
+        self._unusable[key] = unusable.cause
+        if unusable.heals:
+            self._usable_again[key] = time.monotonic() + LOOK_AGAIN_AFTER_S
 
     def _release(self, job: Job, queue: Queue, execution: Execution, outcome: Outcome) -> None:
         """End the claim in one transaction; what is not reached is healed by reconciling."""

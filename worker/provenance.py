@@ -28,6 +28,7 @@ def engine_record(
     all images of an engine.
     """
     return EngineRecord(
+        variant=variant,
         worker=worker,
         host=socket.gethostname(),
         pid=pid,

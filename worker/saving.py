@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -55,7 +56,8 @@ class Gallery:
         if drawn.nsfw_flagged:
             picture = hidden(picture, self.safety)
         about = ImageMetadata(
-            recipe=piece.recipe,
+            # With the variant that drew it, where the recipe leaves that open: so it can be drawn again exactly.
+            recipe=replace(piece.recipe, variant=engine.variant),
             seed=seed,
             version=self._version,
             # What explains a difference between two machines; nothing that differs from run to run on one.
@@ -111,3 +113,13 @@ class Gallery:
             encode_ms=(encoded - started) * 1000,
             save_ms=(saved - encoded) * 1000,
         )
+
+    def holds(self, record: ImageRecord) -> bool:
+        """Say whether the file that lies where a record says is that record's."""
+        try:
+            data = (self._root / record.path).read_bytes()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageError(f"{self._root / record.path} cannot be read: {error}.") from error
+        return hashlib.sha256(data).hexdigest() == record.sha256

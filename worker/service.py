@@ -11,7 +11,7 @@ from sdq.errors import InputMissingError, SdqError
 from sdq.models import ModelStore
 from sdq.queues import Queues, connect
 from sdq.settings import Settings
-from sdq.variants import Variant
+from sdq.variants import Lane, Variant
 from worker.drawing import DEFAULT_MAX_ATTEMPTS, Studio
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Launch
@@ -20,12 +20,16 @@ from worker.flagged import Safety
 from worker.loop import SliceWorker
 from worker.patience import Patience
 from worker.pipelines.choice import PipelineChoice
+from worker.repertoire import Repertoire
 from worker.saving import Gallery
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
-    """What `sdq worker` lets its user choose. threads: of the portable runtime, None for its own choice."""
+    """What `sdq worker` lets its user choose.
+
+    threads: of the portable runtime, None for its own choice. lane: the only variants to draw, None for all.
+    """
 
     max_pinned: int = DEFAULT_MAX_PINNED
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
@@ -34,6 +38,7 @@ class WorkerOptions:
     with_metadata: bool = True
     pipeline: PipelineChoice = PipelineChoice.AUTO
     safety: Safety = Safety.FLAG
+    lane: Lane | None = None
 
 
 def run_worker(
@@ -45,11 +50,12 @@ def run_worker(
     finished: Callable[[], bool],
     on_settled: Callable[[Slice, int, str | None], None],
     unusable: dict[str, SdqError],
+    abandoned: Callable[[], bool] = lambda: False,
 ) -> None:
     """Draw until told to stop or until nothing waits and `finished` says so.
 
-    unusable gets the variant keys that cannot be drawn here, each with the reason, as they are found. Raises StopNow at
-    the second signal.
+    unusable gets the variant keys that cannot be drawn here, each with the reason, as they are found. abandoned: says
+    that whoever started this worker is gone, which stops it too. Raises StopNow at the second signal.
     """
     store = ModelStore(settings.models)
 
@@ -93,6 +99,8 @@ def run_worker(
         ledger=ledger,
         reach_redis=lambda: connect(settings),
         make_studio=make_studio,
+        repertoire=Repertoire(store, ledger, options.lane),
         unusable=unusable,
+        abandoned=abandoned,
     )
     worker.work_until(finished)

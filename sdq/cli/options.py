@@ -73,7 +73,7 @@ def submission_options(command: Command) -> Command:
             click.option("--model", metavar="NAME|DIR", help="[demo]"),
             click.option("--variant", metavar="NAMES",
                          help="original, split_einsum, split_einsum_v2; several with commas: each. auto: the fastest "
-                              "that `sdq bench` measured, else original [auto]."),
+                              "that `sdq bench` measured, else original [auto]. any: whichever a worker has."),
             click.option("--compute-unit", metavar="UNIT",
                          help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY. auto: the fastest measured, else ALL [auto]."),
             click.option("--batch", metavar="NAME", help="The batch's name; one that exists grows [the file's name]."),
@@ -103,10 +103,14 @@ class _PrintableFormatter(logging.Formatter):
         return printable(super().format(record))
 
 
-def log_to_stderr(*, quiet: bool) -> None:
-    """Show the program's messages; the only place that configures logging."""
+def log_to_stderr(*, quiet: bool, speaker: str = "") -> None:
+    """Show the program's messages; the only place that configures logging.
+
+    speaker: who says them, where several processes share a terminal.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_PrintableFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    line = f"%(asctime)s {speaker} %(message)s" if speaker else "%(asctime)s %(message)s"
+    handler.setFormatter(_PrintableFormatter(line, datefmt="%H:%M:%S"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING if quiet else logging.INFO)

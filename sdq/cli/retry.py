@@ -29,7 +29,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
     from producer.plan import Defaults
     from sdq.cli.submission import describe_submission, submit_plan
     from sdq.dispatch import reconcile
-    from sdq.models import DEMO, ModelStore
+    from sdq.models import DEMO, ModelStore, resolver
     from sdq.queues import Queues, connect
     from sdq.variants import AttentionImplementation, ComputeUnit
 
@@ -53,7 +53,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
         plan = plan_batch(
             lines_again(failed, changes),
             defaults,
-            ModelStore(settings.models).find,
+            resolver(ModelStore(settings.models)),
             source=f"sdq retry {batch}",
         )
         submission, _ = submit_plan(settings, ledger, plan)

@@ -16,11 +16,12 @@ from producer.words import parse_compute_unit, parse_scheduler, parse_variants
 from sdq.dispatch import dispatch
 from sdq.errors import UsageError
 from sdq.machine import this_machine
-from sdq.models import DEMO, ModelStore
+from sdq.models import DEMO, ModelStore, resolver
 from sdq.queues import Queues, connect
 from sdq.recipes import DEFAULT_GUIDANCE_SCALE, DEFAULT_NUM_INFERENCE_STEPS, DEFAULT_SCHEDULER
 from sdq.seeds import parse_seeds
 from sdq.settings import Settings
+from sdq.variants import ANY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +59,14 @@ def plan_from_options(settings: Settings, ledger: Ledger, options: dict[str, Any
     def is_auto(name: str) -> bool:
         return str(said(name, AUTO)).strip().lower() == AUTO
 
+    variants = None if is_auto("variant") else parse_variants(options["variant"])
+    if variants and ANY in variants and not is_auto("compute_unit"):
+        raise UsageError(
+            "--variant any leaves the compute unit to the worker: leave --compute-unit out, or name a variant."
+        )
     defaults = Defaults(
         model=model_name(options["model"] or DEMO),
-        variants=None if is_auto("variant") else parse_variants(options["variant"]),
+        variants=variants,
         compute_unit=None
         if is_auto("compute_unit")
         else parse_compute_unit(options["compute_unit"]),
@@ -83,7 +89,12 @@ def plan_from_options(settings: Settings, ledger: Ledger, options: dict[str, Any
         batch=ledger.batch_options(defaults.batch_name, source.name, source.text),
     )
     plan = plan_batch(
-        lines, defaults, find, choose=auto, source_name=source.name, source=source.text
+        lines,
+        defaults,
+        resolver(store, find),
+        choose=auto,
+        source_name=source.name,
+        source=source.text,
     )
     return Planned(plan=replace(plan, chosen=auto.to_keep()), choices=auto.choices)
 

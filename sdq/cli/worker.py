@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
+import sys
 
 import click
 
 from sdq.cli.options import log_to_stderr, open_ledger, safety_option, settings_options
-from sdq.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, EXIT_SOME_IMAGES_FAILED, SdqError
+from sdq.errors import (
+    EXIT_OK,
+    EXIT_SIGINT,
+    EXIT_SIGTERM,
+    EXIT_SOME_IMAGES_FAILED,
+    InputMissingError,
+    SdqError,
+)
 from sdq.settings import Settings
+from sdq.variants import AnyVariant, Lane
 
 log = logging.getLogger(__name__)
 
 
 @click.command("worker")
+@click.option(
+    "--lanes",
+    metavar="LANES",
+    help="A worker for each VARIANT:UNIT, such as original:CPU_AND_GPU,split_einsum:CPU_AND_NE [one for all].",
+)
+@click.option("--lane", "lane_number", type=int, hidden=True)  # which of --lanes this process is
 @click.option("--burst", is_flag=True, help="End when everything is drawn (for cron).")
 @click.option(
     "--max-pinned",
     type=click.IntRange(1, 16),
     default=2,
     show_default=True,
-    help="How many variants may stay in memory.",
+    help="How many variants may stay in memory, in each lane.",
 )
 @click.option(
     "--max-attempts",
@@ -38,7 +54,9 @@ log = logging.getLogger(__name__)
     help="What draws; auto is Apple's own pipeline on a Mac where it is installed.",
 )
 @click.option(
-    "--threads", type=click.IntRange(1), help="Threads of the portable runtime [one per core]."
+    "--threads",
+    type=click.IntRange(1),
+    help="Threads of the portable runtime, in each lane [one per core, divided among the lanes].",
 )
 @click.option(
     "--load-deadline",
@@ -62,25 +80,37 @@ log = logging.getLogger(__name__)
 )
 @click.option("-q", "--quiet", is_flag=True, help="Say only what goes wrong.")
 @settings_options
-def command(settings: Settings, burst: bool, max_pinned: int, max_attempts: int, pipeline: str, threads: int | None,
-            load_deadline: float, step_deadline: float, safety: str, metadata: bool, quiet: bool) -> int:  # fmt: skip
+def command(settings: Settings, lanes: str | None, lane_number: int | None, burst: bool, max_pinned: int,
+            max_attempts: int, pipeline: str, threads: int | None, load_deadline: float, step_deadline: float,
+            safety: str, metadata: bool, quiet: bool) -> int:  # fmt: skip
     """Draw what is queued, one image after the other, with the models pinned in memory.
 
     Ctrl-C or SIGTERM once: the image in hand is finished and saved, the rest stays queued. Twice: stop now. Nothing is
     lost either way. Several workers may run at once, on one or several machines.
 
+    With --lanes, each lane is a process that draws its own variant and what was submitted with --variant any; one that
+    dies is started again. What no lane draws stays queued for other workers.
+
     With --burst the exit code is 0 when all was drawn, 3 when some images failed, and the code of the reason when a
     variant could not be drawn here at all.
     """
     from db.values import Slice
+    from producer.words import parse_lanes
+    from sdq.dispatch import all_open_slices
     from sdq.queues import Queues, connect
     from worker.engine.handle import Deadlines
     from worker.flagged import Safety
+    from worker.lanes import supervisor_gone, threads_per_lane
     from worker.loop import StopNow
     from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, run_worker
+    from worker.unusable import NotOfThisLaneError
 
-    log_to_stderr(quiet=quiet)
+    all_lanes = parse_lanes(lanes) if lanes else ()
+    if all_lanes and lane_number is None:
+        return _run_lanes(settings, all_lanes, burst=burst, quiet=quiet)
+    lane = all_lanes[lane_number] if lane_number is not None else None
+    log_to_stderr(quiet=quiet, speaker=str(lane or ""))
     counts = {"done": 0, "failed": 0}
 
     def on_settled(piece: Slice, seed: int, error: str | None) -> None:
@@ -95,17 +125,19 @@ def command(settings: Settings, burst: bool, max_pinned: int, max_attempts: int,
 
         def drained() -> bool:
             return burst and not any(
-                piece.variant.key not in unusable for piece in ledger.open_slices(limit=1000)
+                piece.variant.key not in unusable and (lane is None or lane.draws(piece.variant))
+                for piece in all_open_slices(ledger, at_once=1000)
             )
 
         options = WorkerOptions(
             max_pinned=max_pinned,
             max_attempts=max_attempts,
-            threads=threads,
+            threads=threads or (threads_per_lane(len(all_lanes)) if lane else None),
             pipeline=PipelineChoice(pipeline),
             deadlines=Deadlines(load_s=load_deadline, step_s=step_deadline),
             with_metadata=metadata,
             safety=Safety(safety),
+            lane=lane,
         )
         try:
             run_worker(
@@ -116,11 +148,53 @@ def command(settings: Settings, burst: bool, max_pinned: int, max_attempts: int,
                 finished=drained,
                 on_settled=on_settled,
                 unusable=unusable,
+                abandoned=supervisor_gone() if lane else lambda: False,
             )
         except StopNow as stop:
             return EXIT_SIGINT if stop.signum == signal.SIGINT else EXIT_SIGTERM
         finally:
             log.info("%(done)d images drawn, %(failed)d given up.", counts)
-    if burst and unusable:
-        return next(iter(unusable.values())).exit_code
+    reasons = [cause for cause in unusable.values() if not isinstance(cause, NotOfThisLaneError)]
+    if burst and reasons:
+        return reasons[0].exit_code
     return EXIT_SOME_IMAGES_FAILED if burst and counts["failed"] else EXIT_OK
+
+
+def _run_lanes(settings: Settings, lanes: tuple[Lane, ...], *, burst: bool, quiet: bool) -> int:
+    """Watch a process for each lane, each with this one's own command line, and say what none of them draws."""
+    from sdq.dispatch import all_open_slices
+    from sdq.models import ModelStore
+    from sdq.queues import Queues, connect, redis_errors
+    from worker.lanes import LaneSupervisor, undrawable
+
+    log_to_stderr(quiet=quiet)
+    store = ModelStore(settings.models)
+    told: set[str] = set()
+    with open_ledger(settings) as ledger:
+        queues = Queues(connect(settings), ledger.id)
+
+        def look() -> None:
+            with contextlib.suppress(SdqError), redis_errors():
+                known = ledger.variants()
+                waiting = [known[key] for key in queues.waiting() if key in known]
+                for variant in undrawable(lanes, store, waiting):
+                    if variant.key not in told:
+                        told.add(variant.key)
+                        log.warning("Work for %s is waiting that no lane here draws.", variant)
+
+        supervisor = LaneSupervisor(
+            lanes,
+            lambda number: [sys.executable, "-m", "sdq", *sys.argv[1:], "--lane", str(number)],
+            burst=burst,
+            look=look,
+        )
+        code = supervisor.run()
+        if not burst or supervisor.stopping or code not in {EXIT_OK, EXIT_SOME_IMAGES_FAILED}:
+            return code
+        left = {piece.variant for piece in all_open_slices(ledger)}
+        for variant in undrawable(lanes, store, left):
+            if isinstance(variant, AnyVariant):
+                raise InputMissingError(
+                    f"{variant}, is still queued: no lane has this model's packages. `sdq models pull` fetches them."
+                )
+    return code

@@ -43,7 +43,10 @@ def references() -> Mapping[AttentionImplementation, Sequence[Reference]]:
                 pixels: Image.Image = picture.convert("RGB")
         except (SdqError, OSError, ValueError, SyntaxError) as error:
             raise InputError(f"{path} is damaged ({error}): install sdq again.") from error
-        found.setdefault(record.recipe.variant.attention_implementation, []).append(
+        attention = record.recipe.variant.attention_implementation
+        if not isinstance(attention, AttentionImplementation):
+            raise InputError(f"{path} does not say what drew it: install sdq again.")
+        found.setdefault(attention, []).append(
             Reference(path=path, recipe=record.recipe, seed=record.seed, picture=pixels)
         )
     if not found:

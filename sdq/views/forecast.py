@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from db.ledger import Ledger
 from db.values import BatchPlan
-from sdq.variants import Variant
+from sdq.variants import RecipeVariant
 from sdq.views.words import duration, size
 
 
@@ -43,7 +43,7 @@ def forecast(ledger: Ledger, plan: BatchPlan) -> Forecast:
     preview = ledger.preview(plan)
     planned = sum(len(entry.seeds) for entry in plan.entries)
     share_new = preview.images_new / planned if planned else 0.0
-    images_of: Counter[tuple[Variant, int]] = Counter()
+    images_of: Counter[tuple[RecipeVariant, int]] = Counter()
     pixels: Counter[tuple[int, int]] = Counter()
     for entry in plan.entries:
         recipe = entry.recipe

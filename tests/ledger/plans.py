@@ -42,6 +42,7 @@ def plan(
 
 
 ENGINE = EngineRecord(
+    variant=VARIANT,
     worker="w",
     host="h",
     pid=1,

@@ -151,9 +151,9 @@ def test_the_pool_ends_the_least_recently_used_before_it_starts_another(cache: P
     assert pool.get(variants[0]) is first
     pool.get(variants[1])
     assert not psutil.pid_exists(first.pid)
-    assert not pool.holds(variants[0].key)
+    assert pool.pinned() == [variants[1]]
     pool.close()
-    assert not pool.holds(variants[1].key)
+    assert pool.pinned() == []
 
 
 def test_half_a_message_does_not_block_beyond_the_timeout() -> None:

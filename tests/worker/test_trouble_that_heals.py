@@ -15,6 +15,7 @@ import redis
 
 from db.ledger import Ledger
 from sdq.errors import OutputError, StorageError
+from sdq.models import ModelStore
 from sdq.queues import Queues
 from sdq.redis_server import RedisServer
 from tests.acceptance.program import Program, assert_whole, engines_of, stop
@@ -22,6 +23,7 @@ from tests.core.small_ledger import loaded, open_ids, submit
 from tests.ledger.plans import ENGINE
 from worker.loop import SliceWorker
 from worker.pipelines.contract import DrawnImage
+from worker.repertoire import Repertoire
 from worker.saving import Gallery
 
 
@@ -90,6 +92,7 @@ def test_a_worker_that_begins_again_in_the_middle_knows_its_own_name(
                 ledger=ledger,
                 reach_redis=lambda: None,
                 make_studio=lambda *_: None,  # type: ignore[arg-type, return-value]
+                repertoire=Repertoire(ModelStore(tmp_path), ledger),
                 unusable={},
             )
             worker._begin()

@@ -17,28 +17,28 @@ class EnginePool:
     def __init__(self, start: Callable[[Variant], Engine], *, max_pinned: int) -> None:
         self._start = start
         self._max_pinned = max_pinned
-        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._engines: OrderedDict[Variant, Engine] = OrderedDict()
 
     def get(self, variant: Variant) -> Engine:
         """Give the variant's engine, started if need be; it may still be loading.
 
         Raises InputMissingError or PackageError when this machine does not have the variant's model.
         """
-        if variant.key not in self._engines:
+        if variant not in self._engines:
             while len(self._engines) >= self._max_pinned:
                 # Ended before the next is started: two models need not fit in memory at once.
                 self._engines.popitem(last=False)[1].close()
-            self._engines[variant.key] = self._start(variant)
-        self._engines.move_to_end(variant.key)
-        return self._engines[variant.key]
+            self._engines[variant] = self._start(variant)
+        self._engines.move_to_end(variant)
+        return self._engines[variant]
 
-    def holds(self, variant_key: str) -> bool:
-        """Say whether the variant is pinned."""
-        return variant_key in self._engines
+    def pinned(self) -> list[Variant]:
+        """List the variants in memory, the last used first."""
+        return list(reversed(self._engines))
 
     def discard(self, variant: Variant) -> None:
         """End the variant's engine at once."""
-        if engine := self._engines.pop(variant.key, None):
+        if engine := self._engines.pop(variant, None):
             engine.kill()
 
     def close(self) -> None:
