@@ -1,0 +1,234 @@
+"""Two lanes and batches that leave the variant open: shared, exact, and safe against whatever ends a lane."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+
+from db.values import DrawnImage
+from sdq.images.read import read_record
+from sdq.models import DEMO, ModelStore
+from sdq.variants import AttentionImplementation
+from tests.acceptance.program import Program, assert_whole, stop
+
+GPU, NE = "original:CPU_AND_GPU", "split_einsum:CPU_AND_NE"
+LANES = ("--lanes", f"{GPU},{NE}")
+LANE_OF = {GPU: "demo original on CPU_AND_GPU", NE: "demo split_einsum on CPU_AND_NE"}
+
+
+def submit_any(program: Program, prompts: Path, seeds: str, *, batch: str = "both") -> str:
+    arguments = ("--seed-range", seeds, "--steps", "2", "--variant", "any", "--batch", batch)
+    return program.run("submit", str(prompts), *arguments).stdout
+
+
+def drawn_by(images: list[DrawnImage]) -> Counter[str]:
+    return Counter(str(image.engine.variant) for image in images)
+
+
+def lanes_of(supervisor: subprocess.Popen[str]) -> dict[int, psutil.Process]:
+    """The lanes' processes by number."""
+    found = {}
+    for child in psutil.Process(supervisor.pid).children():
+        command = child.cmdline()
+        if "--lane" in command:
+            found[int(command[-1])] = child
+    return found
+
+
+def wait_for_both(program: Program, batch: str = "both") -> None:
+    program.wait_until(lambda: len(drawn_by(program.drawn(batch))) == 2, timeout_s=90)
+
+
+def test_both_lanes_draw_one_batch_and_every_image_can_be_drawn_again(
+    program: Program, prompts: Path
+) -> None:
+    assert submit_any(program, prompts, "0-49") == "Batch both: 200 images to draw.\n"
+    log = program.run("worker", "--burst", *LANES, timeout_s=110).stderr
+    assert f"{GPU} both/" in log
+    assert f"{NE} both/" in log
+    images = program.drawn("both")
+    assert_whole(program.home, images, 200)
+    assert drawn_by(images).keys() == set(LANE_OF.values())
+    assert {str(image.recipe.variant) for image in images} == {"demo, any variant"}
+    assert "All is well: 200 images" in program.run("verify").stdout
+    assert "nothing new" in submit_any(program, prompts, "0-49")
+
+    some = next(image for image in images if str(image.engine.variant) == LANE_OF[NE])
+    file = program.home / "outputs" / some.image.path
+    record = read_record(file)
+    assert (record.recipe, record.seed) == (some.exact_recipe, some.seed)
+    with Image.open(file) as picture:
+        assert "sdq variant: split_einsum" in picture.info["parameters"]
+        assert "sdq compute unit: CPU_AND_NE" in picture.info["parameters"]
+    variant = record.recipe.variant
+    named = ("--variant", str(variant.attention_implementation))
+    unit = ("--compute-unit", str(variant.compute_unit))
+    options = ("--seed", str(some.seed), "--steps", "2", "--batch", "again")
+    negative = ("--negative-prompt", record.recipe.negative_prompt)
+    program.run("run", "--prompt", record.recipe.prompt, *negative, *named, *unit, *options)
+    (again,) = program.drawn("again")
+    assert again.recipe == some.exact_recipe
+    assert again.image.pixels_sha256 == some.image.pixels_sha256
+    assert again.image.path != some.image.path  # an image of its own, drawn for itself
+
+
+def test_a_killed_lane_is_started_again_and_nothing_is_lost(
+    program: Program, prompts: Path
+) -> None:
+    submit_any(program, prompts, "0-74")
+    worker = program.start("worker", "--burst", *LANES)
+    wait_for_both(program)
+    before = lanes_of(worker)
+    before[1].kill()
+    program.wait_until(lambda: lanes_of(worker).get(1, before[1]).pid != before[1].pid)
+    assert lanes_of(worker)[0].pid == before[0].pid
+    _, log = worker.communicate(timeout=110)
+    assert worker.returncode == 0, log
+    assert f"Lane {NE} ended by SIGKILL; it is started again in 1 s." in log
+    assert_whole(program.home, program.drawn("both"), 300)
+    assert "All is well: 300 images" in program.run("verify").stdout
+
+
+def test_lanes_stop_at_a_signal_and_a_worker_without_lanes_goes_on(
+    program: Program, prompts: Path
+) -> None:
+    submit_any(program, prompts, "0-49")
+    worker = program.start("worker", *LANES)
+    wait_for_both(program)
+    processes = list(lanes_of(worker).values())
+    assert stop(worker, signal.SIGTERM) == 0
+    assert not any(process.is_running() for process in processes)
+    drawn = program.drawn("both")
+    assert 0 < len(drawn) < 200
+    program.run("worker", "--burst", timeout_s=110)  # what is left is drawn with the reference
+    images = program.drawn("both")
+    assert_whole(program.home, images, 200)
+    counted = drawn_by(images)
+    assert counted.pop("demo original on ALL") == 200 - len(drawn)
+    assert counted == drawn_by(drawn)
+
+
+def test_a_second_signal_stops_lanes_at_once(program: Program, prompts: Path) -> None:
+    submit_any(program, prompts, "0-49")
+    worker = program.start("worker", *LANES)
+    wait_for_both(program)
+    for lane in lanes_of(worker).values():
+        for engine in lane.children():
+            engine.suspend()  # so that the image in hand is never finished
+    worker.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        worker.wait(timeout=3)
+    assert stop(worker, signal.SIGINT) == 130
+    program.run("worker", "--burst", timeout_s=110)
+    assert_whole(program.home, program.drawn("both"), 200)
+
+
+def test_lanes_end_with_the_command_that_started_them(program: Program, prompts: Path) -> None:
+    submit_any(program, prompts, "0-99")
+    worker = program.start("worker", *LANES)
+    wait_for_both(program)
+    processes = list(lanes_of(worker).values())
+    worker.kill()
+    program.wait_until(
+        lambda: not any(
+            process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+            for process in processes
+        ),
+        timeout_s=30,
+    )
+    assert len(program.drawn("both")) < 400
+
+
+def test_each_lane_draws_its_own_variant_and_others_are_left_and_said(
+    program: Program, prompts: Path
+) -> None:
+    def submit(batch: str, variant: str, unit: str) -> None:
+        options = ("--variant", variant, "--compute-unit", unit, "--batch", batch)
+        program.run("submit", str(prompts), "--steps", "1", *options)
+
+    submit("gpu", "original", "CPU_AND_GPU")
+    submit("ne", "split_einsum", "CPU_AND_NE")
+    submit("all", "original", "ALL")
+    assert submit_any(program, prompts, "0") == "Batch both: 4 images to draw.\n"
+    log = program.run("worker", "--burst", *LANES).stderr
+    assert drawn_by(program.drawn("gpu")) == {LANE_OF[GPU]: 4}
+    assert drawn_by(program.drawn("ne")) == {LANE_OF[NE]: 4}
+    assert len(program.drawn("both")) == 4
+    assert program.drawn("all") == []
+    said = "Work for demo original on ALL is waiting that no lane here draws."
+    assert log.count(said) == 1
+    # The same prompts, four times, are four images each.
+    program.run("worker", "--burst")
+    paths = [i.image.path for batch in ("gpu", "ne", "all", "both") for i in program.drawn(batch)]
+    assert len(set(paths)) == 16
+
+
+def test_a_model_without_a_lanes_packages_is_left_to_the_other_lane(program: Program) -> None:
+    demo = ModelStore(program.home / "models").find(DEMO, AttentionImplementation.ORIGINAL)
+    folder = program.home / "models" / "mine_original_packages"
+    shutil.copytree(demo.parts["unet"].parent, folder)
+    shutil.copytree(demo.tokenizer, folder / "tokenizer")
+    shutil.copytree(demo.scheduler_config.parent, folder / "scheduler")
+    options = ("--model", "mine", "--variant", "any", "--steps", "1", "--batch", "mine")
+    program.run("submit", "--prompt", "the sea", "--seed", "0-9", *options)
+    lacking = program.run(
+        "worker", "--burst", "--lanes", f"{NE},split_einsum_v2:CPU_AND_NE", code=66
+    )
+    assert "mine, any variant, is still queued: no lane has this model's packages" in lacking.stderr
+    assert program.drawn("mine") == []
+    program.run("worker", "--burst", *LANES)
+    images = program.drawn("mine")
+    assert_whole(program.home, images, 10)
+    assert drawn_by(images) == {"mine original on CPU_AND_GPU": 10}
+    # Another variant of the model changes nothing that was asked for.
+    shutil.copytree(folder, program.home / "models" / "mine_split_einsum_packages")
+    again = program.run("submit", "--prompt", "the sea", "--seed", "0-9", *options)
+    assert "nothing new" in again.stdout
+
+
+def test_a_paused_variant_leaves_open_batches_to_the_other_lane(
+    program: Program, prompts: Path
+) -> None:
+    options = ("--variant", "split_einsum", "--compute-unit", "CPU_AND_NE", "--steps", "1")
+    program.run("submit", str(prompts), *options)
+    with program.ledger() as ledger:
+        key = ledger.open_slices()[0].variant.key
+    program.run("pause", "--variant", key)
+    submit_any(program, prompts, "0-9")
+    log = program.run("worker", "--burst", *LANES, code=78).stderr
+    assert f"sdq resume --variant {key}" in log
+    images = program.drawn("both")
+    assert_whole(program.home, images, 40)
+    assert drawn_by(images) == {LANE_OF[GPU]: 40}
+    program.run("resume", "--variant", key)
+    program.run("worker", "--burst", *LANES)
+    assert drawn_by(program.drawn("prompts")) == {LANE_OF[NE]: 4}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["worker", "--lanes", "original"], 2, "such as original:CPU_AND_GPU, not 'original'"),
+        (["worker", "--lanes", "original:CPU"], 65, "unknown compute unit 'CPU'"),
+        (["worker", "--lanes", "orignal:ALL"], 65, "did you mean original?"),
+        (["worker", "--lanes", "any:ALL"], 2, "takes a variant and a compute unit"),
+        (["worker", "--lanes", f"{GPU},{GPU}"], 2, f"names {GPU} twice"),
+        (["submit", "--prompt", "x", "--variant", "any", "--compute-unit", "ALL"], 2, "leave"),
+        (["submit", "--prompt", "x", "--variant", "any", "--model", "none"], 66, "no model 'none'"),
+        (["submit", "--prompt", "x", "--variant", "any", "--guidance-scale", "1"], 65, "batch"),
+        (["models", "pull", "a/b", "--variant", "any"], 65, "known are original"),
+    ],
+)
+def test_a_mistake_about_lanes_gets_one_sentence_and_its_code(
+    program: Program, arguments: list[str], code: int, says: str
+) -> None:
+    result = program.run(*arguments, code=code)
+    assert says in result.stderr
+    assert "Traceback" not in result.stderr
