@@ -2,7 +2,8 @@
 
 A recipe's own variant is drawn as it is. For any variant of a model the choice is, in this order: the worker's lane, if
 it has one, and nothing else; what is in memory already; the reference and then the model's other variants, on every
-compute unit. A variant that is paused, or that failed to load here, is passed over.
+compute unit. What is in memory for `CPU_ONLY` was asked for where other units fail, and is too slow for all else. A
+variant that is paused, or that failed to load here, is passed over.
 """
 
 from __future__ import annotations
@@ -71,7 +72,8 @@ class Repertoire:
                 causes.append(cause)
             else:
                 return variant
-        raise VariantUnusable(wanted, causes[0])
+        troubles = [VariantUnusable(wanted, cause) for cause in causes]
+        raise next((trouble for trouble in troubles if trouble.heals), troubles[0])
 
     def failed(self, unusable: VariantUnusable) -> None:
         """Pass a variant over from now on; for a while, if its trouble may heal. Of a paused one the ledger knows."""
@@ -82,7 +84,7 @@ class Repertoire:
     def holds(self, wanted: RecipeVariant | None, pinned: Sequence[Variant]) -> bool:
         """Say whether a recipe's variant would be drawn with one that is in memory."""
         if isinstance(wanted, AnyVariant):
-            return any(variant.model == wanted.model for variant in pinned)
+            return any(self._serves(variant, wanted) for variant in pinned)
         return wanted in pinned
 
     def _candidates(
@@ -100,7 +102,7 @@ class Repertoire:
         loaded = [
             variant
             for variant in pinned
-            if variant.model == wanted.model
+            if self._serves(variant, wanted)
             and here.get(variant.attention_implementation) == variant.revision
         ]
         others = (
@@ -112,6 +114,10 @@ class Repertoire:
             for word, revision in here.items()
         )
         return list(dict.fromkeys([*loaded, *others]))
+
+    def _serves(self, pinned: Variant, wanted: AnyVariant) -> bool:
+        slow = self._lane is None and pinned.compute_unit is ComputeUnit.CPU_ONLY
+        return pinned.model == wanted.model and not slow
 
     def _cause(self, variant: Variant) -> SdqError | None:
         cause, until = self._failed.get(variant, (None, 0.0))

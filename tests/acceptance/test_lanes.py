@@ -137,9 +137,11 @@ def test_lanes_end_with_the_command_that_started_them(program: Program, prompts:
     processes = list(lanes_of(worker).values())
     worker.kill()
     program.wait_until(
-        lambda: not any(
-            process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-            for process in processes
+        lambda: (
+            not any(
+                process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+                for process in processes
+            )
         ),
         timeout_s=30,
     )

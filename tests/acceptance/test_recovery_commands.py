@@ -135,6 +135,29 @@ def test_failed_images_are_retried_as_they_were_or_changed(program: Program, pro
     assert {(i.recipe.num_inference_steps, str(i.recipe.scheduler)) for i in drawn} == {(3, "DDIM")}
 
 
+def test_failed_images_of_any_variant_are_retried_with_it_or_with_a_named_one(
+    program: Program, prompts: Path
+) -> None:
+    program.run("submit", str(prompts), "--steps", "2", "--variant", "any")
+    fail_all(program, "NaN")
+    for changes, said in (
+        (("steps=3",), "4 images to draw"),
+        (("variant=split_einsum", "compute_unit=CPU_ONLY"), "4 images to draw"),
+        (("variant=any",), "4 given up before"),  # the batch's own recipes
+    ):
+        options = [word for change in changes for word in ("--set", change)]
+        assert said in program.run("retry", "prompts", *options).stdout
+    refused = program.run("retry", "prompts", "--set", "compute_unit=CPU_ONLY", code=65)
+    assert "does not go with variant any" in refused.stderr
+    program.run("worker", "--burst")
+    drawn = program.drawn("prompts-retry")
+    assert len(drawn) == 8
+    assert {str(image.engine.variant) for image in drawn} == {
+        "demo original on ALL",
+        "demo split_einsum on CPU_ONLY",
+    }
+
+
 def test_retry_refuses_what_it_cannot_set(program: Program, prompts: Path) -> None:
     program.run("submit", str(prompts), "--steps", "2")
     fail_all(program, "NaN")

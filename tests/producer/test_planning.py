@@ -11,9 +11,11 @@ from db.values import BatchPlan
 from producer import Defaults, PromptLine, plan_batch
 from producer.plan import Resolve
 from sdq.errors import InputError, InputMissingError, PromptFileError
-from sdq.models import VariantFolder
+from sdq.models import ModelStore, VariantFolder
+from sdq.models import resolver as any_resolver
+from sdq.recipes import Recipe
 from sdq.seeds import format_seeds
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler
+from sdq.variants import ANY, AnyVariant, AttentionImplementation, ComputeUnit, Scheduler
 
 ORIGINAL = AttentionImplementation.ORIGINAL
 SPLIT = AttentionImplementation.SPLIT_EINSUM
@@ -205,6 +207,24 @@ def test_the_submissions_own_missing_model_is_its_own_error() -> None:
 def test_defaults_that_no_model_can_take(changes: dict[str, object]) -> None:
     with pytest.raises(InputError):
         plan(line(), **changes)
+
+
+def test_any_variant_is_a_recipe_of_its_own_beside_the_named_ones() -> None:
+    def made(*lines: PromptLine, **changes: object) -> BatchPlan:
+        return plan(*lines, resolve=any_resolver(ModelStore(Path("nowhere"))), **changes)
+
+    both = made(line(), variants=(ORIGINAL, ANY)).entries
+    named, left_open = (entry.recipe for entry in both)
+    assert isinstance(left_open.variant, AnyVariant)
+    assert left_open.variant.revision == f"original:{named.variant.revision}"
+    assert left_open.content_key != named.content_key
+    assert Recipe.from_dict(left_open.to_dict()) == left_open
+    assert made(line(variants=(ANY,))).entries[0].recipe == left_open
+    # The submission's compute unit is for the variants that are named; a line's own is a contradiction.
+    unit = ComputeUnit.CPU_ONLY
+    assert made(line(variants=(ANY,)), compute_unit=unit).entries[0].recipe == left_open
+    with pytest.raises(PromptFileError, match="compute_unit CPU_ONLY does not go with variant any"):
+        made(line(compute_unit=unit), variants=(ANY,))
 
 
 def test_ten_thousand_prompts_of_a_hundred_seeds_are_planned_quickly() -> None:

@@ -1,0 +1,136 @@
+"""Recipes that leave the variant open: what was asked for, what drew it, and what is held back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from alembic import command
+from sqlalchemy import text
+
+from db.connection import Database
+from db.ledger import Ledger
+from db.schema import alembic_config, stored_revision
+from db.tables import HEAD_REVISION
+from db.values import BatchPlan, PlannedEntry, Slice
+from sdq.recipes import Recipe
+from sdq.variants import AnyVariant, AttentionImplementation, ComputeUnit
+from tests.ledger.plans import ENGINE, VARIANT, plan, record
+
+ANY_RECIPE = Recipe(
+    variant=AnyVariant(model="demo", revision="original:0123456789abcdef"),
+    prompt="a",
+    width=128,
+    height=128,
+)
+NE = replace(
+    VARIANT,
+    attention_implementation=AttentionImplementation.SPLIT_EINSUM,
+    compute_unit=ComputeUnit.CPU_AND_NE,
+)
+
+
+@pytest.fixture
+def piece(ledger: Ledger) -> Slice:
+    """An open slice of three images, for any variant; the same prompt is asked for by a variant's name too."""
+    ledger.add_batch(plan(["a"], range(3), name="named"))
+    entries = [PlannedEntry(recipe=ANY_RECIPE, seeds=range(3))]
+    submission = ledger.add_batch(
+        BatchPlan(name="any", source_name="any", source="-", key="any", entries=entries)
+    )
+    assert submission.images_new == 3
+    piece = ledger.load_slice(submission.slices[0].id)
+    assert piece is not None
+    assert piece.recipe == ANY_RECIPE
+    return piece
+
+
+def test_each_image_says_which_variant_drew_it(ledger: Ledger, piece: Slice) -> None:
+    gpu = ledger.register_engine(ENGINE)
+    ne = ledger.register_engine(replace(ENGINE, variant=NE))  # asked for by nobody
+    for seed, engine_id in ((0, gpu), (1, ne), (2, gpu)):
+        ledger.record_image(record(piece, seed, engine_id))
+    assert ledger.finish_slice(piece.id)
+    images = list(ledger.images("any"))
+    assert [image.engine.variant for image in images] == [VARIANT, NE, VARIANT]
+    assert [image.recipe for image in images] == [ANY_RECIPE] * 3
+    assert images[1].exact_recipe == replace(ANY_RECIPE, variant=NE)
+    assert list(ledger.images("named")) == []
+    assert set(ledger.variants().values()) == {VARIANT, NE, ANY_RECIPE.variant}
+
+
+def test_times_count_for_the_variant_that_drew(ledger: Ledger, piece: Slice) -> None:
+    engine_id = ledger.register_engine(replace(ENGINE, variant=NE))
+    ledger.record_image(record(piece, 0, engine_id))
+    assert ledger.image_ms(NE, 20) == pytest.approx(105.5)
+    assert ledger.image_ms(VARIANT, 20) is None
+    assert ledger.image_ms(ANY_RECIPE.variant, 20) == pytest.approx(105.5)
+    other = AnyVariant(model="other", revision=ANY_RECIPE.variant.revision)
+    assert ledger.image_ms(other, 20) is None
+
+
+def test_a_variant_that_is_paused_while_it_draws_any_ends_its_slice(
+    ledger: Ledger, piece: Slice
+) -> None:
+    gpu = ledger.register_engine(ENGINE)
+    ne = ledger.register_engine(replace(ENGINE, variant=NE))
+    ledger.pause_variant(NE.key, "by hand")
+    refused = ledger.record_and_go_on(record(piece, 0, ne), 1)
+    assert (refused.new, refused.wanted, refused.noted) == (True, False, {})
+    assert ledger.record_and_go_on(record(piece, 1, gpu), 2).noted == {2: 1}
+    assert piece.id in {ref.id for ref in ledger.open_slices()}  # others go on
+    ledger.pause_variant(ANY_RECIPE.variant.key, "by hand")
+    assert piece.id not in {ref.id for ref in ledger.open_slices()}
+
+
+def test_a_row_is_replaced_only_by_a_file_at_its_own_place(ledger: Ledger, piece: Slice) -> None:
+    gpu = ledger.register_engine(ENGINE)
+    ne = ledger.register_engine(replace(ENGINE, variant=NE))
+    first, second = record(piece, 0, gpu), replace(record(piece, 0, ne), sha256="ef" * 32)
+    assert ledger.replace_done(second) is False  # nobody drew it yet
+    ledger.record_image(first)
+    assert ledger.record_image(second) is False
+    assert ledger.replace_done(replace(second, path="elsewhere.png")) is False
+    assert next(iter(ledger.images("any"))).image == first
+    assert ledger.replace_done(second) is True
+    (image,) = ledger.images("any")
+    assert (image.image, image.engine.variant) == (second, NE)
+
+
+def test_an_older_ledgers_engines_get_their_recipes_variant(empty_url: str) -> None:
+    database = Database(empty_url)
+    with database.writing() as connection:
+        command.upgrade(alembic_config(connection), "0001")
+        connection.execute(
+            text(
+                "INSERT INTO variants (id, key, model, revision, attention_implementation, compute_unit) "
+                "VALUES (5, 'k', 'demo', 'r', 'split_einsum', 'ALL')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO recipes (id, content_key, variant_id, prompt, negative_prompt, num_inference_steps, "
+                "guidance_scale, scheduler, width, height, rng) "
+                "VALUES (1, :key, 5, 'a', '', 20, 7.5, 'DDIM', 128, 128, 'numpy')"
+            ),
+            {"key": b"\0" * 32},
+        )
+        for engine in (1, 2):  # the second drew nothing
+            connection.execute(
+                text(
+                    "INSERT INTO engines (id, worker, host, pid, pipeline, runtime, compute_unit, precision, os, chip, "
+                    "load_ms, started_at) VALUES (:id, 'w', 'h', 1, 'builtin', 'onnx', 'ALL', 'x', 'L', 'c', 1, 1)"
+                ),
+                {"id": engine},
+            )
+        connection.execute(
+            text(
+                "INSERT INTO images (id, recipe_id, seed, status, attempts, engine_id) VALUES (1, 1, 0, 'done', 1, 1)"
+            )
+        )
+    Ledger.open(empty_url).close()
+    with database.reading() as connection:
+        assert stored_revision(connection) == HEAD_REVISION
+        rows = connection.execute(text("SELECT id, variant_id FROM engines ORDER BY id")).all()
+        assert [tuple(row) for row in rows] == [(1, 5), (2, None)]
+    database.close()

@@ -1,0 +1,119 @@
+"""An image that two variants draw at the same moment: one file, one row, and the row tells of that file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from db.ledger import Ledger
+from db.values import BatchPlan, ImageRecord, PlannedEntry, Slice
+from sdq.images.read import read_record
+from sdq.models import DEMO, ModelStore, resolver
+from sdq.recipes import Recipe
+from sdq.variants import ANY, AnyVariant, AttentionImplementation, ComputeUnit, Variant
+from worker.drawing import Outcome, SliceDrawing, Studio
+from worker.engine.handle import Deadlines, Engine
+from worker.engine.messages import Launch
+from worker.engine.pool import EnginePool
+from worker.patience import Patience
+from worker.saving import Gallery
+
+STORE = ModelStore(Path("nowhere"))
+
+
+def variant(word: AttentionImplementation) -> Variant:
+    return Variant(
+        model=DEMO,
+        revision=STORE.find(DEMO, word).revision,
+        attention_implementation=word,
+        compute_unit=ComputeUnit.ALL,
+    )
+
+
+class MeetingGallery(Gallery):
+    """An output folder in which something happens just before or just after the first file is saved."""
+
+    def __init__(self, root: Path, before: Callable[[], None], after: Callable[[], None]) -> None:
+        super().__init__(root, with_metadata=True)
+        self._before = before
+        self._after = after
+
+    def save(self, *args: object, **kwargs: object) -> ImageRecord:
+        self._before()
+        record = super().save(*args, **kwargs)  # type: ignore[arg-type]
+        self._after()
+        return record
+
+
+def studio(ledger: Ledger, gallery: Gallery, cache: Path) -> Studio:
+    def start(which: Variant) -> Engine:
+        folder = STORE.find(which.model, which.attention_implementation)
+        launch = Launch(folder=folder, compute_unit=which.compute_unit, cache=cache, threads=1)
+        return Engine(launch, Deadlines())
+
+    return Studio(
+        worker="w",
+        ledger=ledger,
+        pool=EnginePool(start, max_pinned=1),
+        gallery=gallery,
+        patience=Patience(stopping=lambda: False, beat=lambda: None),
+        beat=lambda: None,
+        stopping=lambda: False,
+        on_settled=lambda *_: None,
+    )
+
+
+@pytest.fixture
+def piece(ledger: Ledger) -> Slice:
+    """A slice of one image, for any variant."""
+    folder = resolver(STORE)(DEMO, ANY)
+    recipe = Recipe(
+        variant=AnyVariant(model=DEMO, revision=folder.revision),
+        prompt="the sea",
+        width=folder.width,
+        height=folder.height,
+        num_inference_steps=1,
+    )
+    entries = [PlannedEntry(recipe=recipe, seeds=(7,))]
+    submission = ledger.add_batch(
+        BatchPlan(name="b", source_name="b", source="-", key="k", entries=entries)
+    )
+    found = ledger.load_slice(submission.slices[0].id)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("overtaken", ["before its file is written", "before its row is"])
+def test_the_row_follows_the_file(
+    ledger: Ledger, piece: Slice, tmp_path: Path, overtaken: str
+) -> None:
+    outputs = tmp_path / "outputs"
+    first = variant(AttentionImplementation.ORIGINAL)
+    second = variant(AttentionImplementation.SPLIT_EINSUM)
+    other = studio(ledger, Gallery(outputs, with_metadata=True), tmp_path / "cache")
+
+    def meet() -> None:
+        assert SliceDrawing(other, piece, variant=first, queue_wait_ms=0).run() is Outcome.FINISHED
+        other.pool.close()
+
+    early = overtaken == "before its file is written"
+    gallery = MeetingGallery(
+        outputs, before=meet if early else lambda: None, after=lambda: None if early else meet()
+    )
+    slow = studio(ledger, gallery, tmp_path / "cache")
+    assert SliceDrawing(slow, piece, variant=second, queue_wait_ms=0).run() is Outcome.FINISHED
+    slow.pool.close()
+
+    (image,) = ledger.images("b")
+    (file,) = (path for path in outputs.rglob("*") if path.is_file())
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == image.image.sha256
+    assert image.engine.variant == (second if early else first)  # whose file was written last
+    assert read_record(file).recipe == image.exact_recipe
+    assert image.exact_recipe == replace(piece.recipe, variant=image.engine.variant)
+    status = ledger.batch("b")
+    assert status is not None
+    assert (status.completed, status.total) == (1, 1)

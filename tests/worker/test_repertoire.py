@@ -1,0 +1,164 @@
+"""Which variant a worker draws `any` with."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from db.ledger import Ledger
+from sdq.errors import EngineDiedError, InputError, InputMissingError, PackageError
+from sdq.models import DEMO, ModelStore, resolver
+from sdq.recipes import Recipe
+from sdq.variants import ANY, AnyVariant, AttentionImplementation, ComputeUnit, Lane, Variant
+from worker.repertoire import Repertoire
+from worker.unusable import NotOfThisLaneError, VariantPausedError, VariantUnusable
+
+ORIGINAL, SPLIT = AttentionImplementation.ORIGINAL, AttentionImplementation.SPLIT_EINSUM
+NE_LANE = Lane(attention_implementation=SPLIT, compute_unit=ComputeUnit.CPU_AND_NE)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    return ModelStore(tmp_path / "models")
+
+
+def any_recipe(store: ModelStore, model: str = DEMO) -> Recipe:
+    folder = resolver(store)(model, ANY)
+    variant = AnyVariant(model=model, revision=folder.revision)
+    return Recipe(variant=variant, prompt="x", width=folder.width, height=folder.height)
+
+
+def variant(store: ModelStore, word: AttentionImplementation, unit: ComputeUnit) -> Variant:
+    return Variant(
+        model=DEMO,
+        revision=store.find(DEMO, word).revision,
+        attention_implementation=word,
+        compute_unit=unit,
+    )
+
+
+def own_model(store: ModelStore, name: str, *words: AttentionImplementation) -> Path:
+    """A copy of the demo model with some of its variants; give the folder of models."""
+    for word in words:
+        demo = store.find(DEMO, word)
+        folder = store._models / f"{name}_{word}_packages"
+        shutil.copytree(demo.parts["unet"].parent, folder)
+        shutil.copytree(demo.tokenizer, folder / "tokenizer")
+        shutil.copytree(demo.scheduler_config.parent, folder / "scheduler")
+    return store._models
+
+
+def test_without_lanes_the_reference_draws_unless_another_is_in_memory(
+    ledger: Ledger, store: ModelStore
+) -> None:
+    repertoire = Repertoire(store, ledger)
+    recipe = any_recipe(store)
+    assert repertoire.variant_for(recipe, []) == variant(store, ORIGINAL, ComputeUnit.ALL)
+    slow = variant(store, SPLIT, ComputeUnit.CPU_ONLY)
+    pinned = variant(store, SPLIT, ComputeUnit.CPU_AND_NE)
+    assert repertoire.variant_for(recipe, [slow]) == variant(store, ORIGINAL, ComputeUnit.ALL)
+    assert repertoire.variant_for(recipe, [slow, pinned]) == pinned
+    named = replace(recipe, variant=variant(store, SPLIT, ComputeUnit.ALL))
+    assert repertoire.variant_for(named, [pinned]) == named.variant
+
+
+def test_a_lane_draws_any_with_its_own_variant_and_no_other(
+    ledger: Ledger, store: ModelStore
+) -> None:
+    repertoire = Repertoire(store, ledger, NE_LANE)
+    expected = variant(store, SPLIT, ComputeUnit.CPU_AND_NE)
+    assert repertoire.variant_for(any_recipe(store), []) == expected
+    own_model(store, "mine", ORIGINAL)
+    with pytest.raises(VariantUnusable) as caught:
+        repertoire.variant_for(any_recipe(store, "mine"), [])
+    assert isinstance(caught.value.cause, NotOfThisLaneError)
+    assert caught.value.heals
+    recipe = any_recipe(store, "mine")
+    own_model(
+        store, "mine", SPLIT
+    )  # pulled meanwhile: it joins, and what was asked for is the same
+    assert any_recipe(store, "mine") == recipe
+    assert repertoire.variant_for(recipe, []).attention_implementation is SPLIT
+
+
+def test_what_failed_or_is_paused_makes_way_for_another(ledger: Ledger, store: ModelStore) -> None:
+    repertoire = Repertoire(store, ledger)
+    recipe = any_recipe(store)
+    first = repertoire.variant_for(recipe, [])
+    repertoire.failed(VariantUnusable(first, PackageError("its weights are damaged")))
+    second = repertoire.variant_for(recipe, [])
+    assert second == variant(store, SPLIT, ComputeUnit.ALL)
+    ledger.pause_variant(second, "by hand")  # although nobody asked for it by name
+    with pytest.raises(VariantUnusable, match="by hand") as caught:
+        repertoire.variant_for(recipe, [])
+    assert caught.value.variant == recipe.variant
+    assert caught.value.heals  # the one of the two that may
+    ledger.resume_variant(second.key)
+    assert repertoire.variant_for(recipe, []) == second
+    repertoire.failed(VariantUnusable(second, EngineDiedError("killed")))
+    with pytest.raises(VariantUnusable, match="killed") as caught:
+        repertoire.variant_for(recipe, [])
+    assert caught.value.heals
+
+
+def test_a_lane_whose_variant_is_paused_looks_again(ledger: Ledger, store: ModelStore) -> None:
+    repertoire = Repertoire(store, ledger, NE_LANE)
+    own = repertoire.variant_for(any_recipe(store), [])
+    ledger.pause_variant(own, "by hand")
+    with pytest.raises(VariantUnusable, match=f"sdq resume --variant {own.key}") as caught:
+        repertoire.variant_for(any_recipe(store), [])
+    assert isinstance(caught.value.cause, VariantPausedError)
+    assert caught.value.heals
+
+
+def test_a_model_that_was_replaced_is_refused(ledger: Ledger, store: ModelStore) -> None:
+    models = own_model(store, "mine", ORIGINAL, SPLIT)
+    recipe = any_recipe(store, "mine")
+    config = models / "mine_original_packages" / "scheduler" / "scheduler_config.json"
+    config.write_text(config.read_text() + " ")
+    for lane in (None, NE_LANE):  # the other variant's lane notices as well
+        with pytest.raises(VariantUnusable, match="has changed since") as caught:
+            Repertoire(store, ledger, lane).variant_for(recipe, [])
+        assert isinstance(caught.value.cause, InputMissingError)
+    assert any_recipe(store, "mine") != recipe
+    shutil.rmtree(
+        models / "mine_original_packages"
+    )  # a machine that lacks the reference trusts the name
+    assert Repertoire(store, ledger, NE_LANE).variant_for(recipe, []).model == "mine"
+
+
+def test_what_one_variant_cannot_draw_is_left_to_others(ledger: Ledger, store: ModelStore) -> None:
+    small = replace(any_recipe(store), width=64)
+    with pytest.raises(VariantUnusable, match="and 64x128 was asked for") as caught:
+        Repertoire(store, ledger, NE_LANE).variant_for(small, [])
+    assert isinstance(caught.value.cause, InputError)
+
+
+def test_a_folder_that_says_no_attention_is_one_variant(store: ModelStore) -> None:
+    folder = own_model(store, "mine", SPLIT) / "mine_split_einsum_packages"
+    folder.rename(store._models / "plain")
+    assert len(store.attention_implementations("plain")) == 3
+    assert resolver(store)("plain", ANY).revision.startswith("split_einsum:")
+
+
+def test_a_broken_variant_does_not_keep_the_others_from_being_asked_for(store: ModelStore) -> None:
+    models = own_model(store, "mine", ORIGINAL, SPLIT)
+    (models / "mine_original_packages" / "tokenizer" / "vocab.json").unlink()
+    assert resolver(store)("mine", ANY).revision.startswith("split_einsum:")
+    (models / "mine_split_einsum_packages" / "tokenizer" / "vocab.json").unlink()
+    with pytest.raises(PackageError, match="mine_original_packages has no tokenizer"):
+        resolver(store)("mine", ANY)
+
+
+def test_lanes_are_given_only_their_own_queues(ledger: Ledger, store: ModelStore) -> None:
+    gpu = variant(store, ORIGINAL, ComputeUnit.CPU_AND_GPU)
+    ne = variant(store, SPLIT, ComputeUnit.CPU_AND_NE)
+    for known in (gpu, ne):
+        ledger.pause_variant(known, "so that the ledger knows it")
+    keys = [gpu.key, ne.key, "0123456789abcdef"]
+    assert Repertoire(store, ledger, NE_LANE).wanted(keys) == {ne.key: ne}
+    everything = {gpu.key: gpu, ne.key: ne, "0123456789abcdef": None}
+    assert Repertoire(store, ledger).wanted(keys) == everything
