@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -36,9 +37,10 @@ def lanes_of(supervisor: subprocess.Popen[str]) -> dict[int, psutil.Process]:
     """The lanes' processes by number."""
     found = {}
     for child in psutil.Process(supervisor.pid).children():
-        command = child.cmdline()
-        if "--lane" in command:
-            found[int(command[-1])] = child
+        with contextlib.suppress(psutil.Error):  # one that has just ended
+            command = child.cmdline()
+            if "--lane" in command:
+                found[int(command[-1])] = child
     return found
 
 
