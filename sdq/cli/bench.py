@@ -15,6 +15,8 @@ from sdq.errors import EXIT_FAILURE, EXIT_OK, ConfigurationError
 from sdq.settings import Settings
 
 if TYPE_CHECKING:
+    from db.ledger import Ledger
+    from producer.auto import Pair
     from sdq.models import ModelStore
 
 
@@ -46,7 +48,6 @@ def command(
     measured, too.
     """
     from db.values import Benchmark
-    from producer.auto import AutoChoice, Because
     from sdq.cli.submission import model_name
     from sdq.machine import this_machine
     from sdq.models import ModelStore
@@ -63,7 +64,6 @@ def command(
         ) from error
 
     log_to_stderr(quiet=True)
-    started = time.monotonic()
     store = ModelStore(settings.models)
     task = QUICK if quick else THOROUGH
     machine = this_machine()
@@ -73,8 +73,15 @@ def command(
         if not quiet:
             click.echo(text, err=True, nl=nl)
 
+    begun: float | None = None
+
     def time_is_up() -> bool:
-        return budget is not None and time.monotonic() - started >= budget * 60
+        """Count from the first measurement, which is always made: everything is compared with it."""
+        nonlocal begun
+        if begun is None:
+            begun = time.monotonic()
+            return False
+        return budget is not None and time.monotonic() - begun >= budget * 60
 
     def begin(variant: str) -> None:
         say(f"{name}: {variant} ... ", nl=False)
@@ -102,16 +109,7 @@ def command(
                 on_row=show,
             )
             ledger.record_benchmarks(bench.measured)
-            auto = AutoChoice(
-                find=store.find,
-                here=store.attention_implementations,
-                measured=ledger.benchmarks,
-                machine=this_machine,
-                batch=None,
-            )
-            auto(name, None, None)
-            choice = auto.choices[0]
-            winner = choice.pair if choice.because is Because.MEASURED else None
+            winner = _chosen_from_now_on(ledger, store, name)
             found.append((bench, winner))
             if not as_json:
                 lines = bench_lines(
@@ -143,6 +141,23 @@ def command(
         click.echo(json.dumps(document, indent=2))
     drew = any(row.error is None for bench, _ in found for row in bench.measured)
     return EXIT_OK if drew else EXIT_FAILURE
+
+
+def _chosen_from_now_on(ledger: Ledger, store: ModelStore, model: str) -> Pair | None:
+    """Give what new batches of a model are drawn with, by all that was ever measured here; None without any of it."""
+    from producer.auto import AutoChoice, Because
+    from sdq.machine import this_machine
+
+    auto = AutoChoice(
+        find=store.find,
+        here=store.attention_implementations,
+        measured=ledger.benchmarks,
+        machine=this_machine,
+        batch=None,
+    )
+    auto(model, None, None)
+    choice = auto.choices[0]
+    return choice.pair if choice.because is Because.MEASURED else None
 
 
 def _models_here(store: ModelStore) -> list[str]:
