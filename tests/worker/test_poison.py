@@ -20,8 +20,16 @@ if "worker.engine.main" in sys.orig_argv:
     from worker.pipelines import builtin
 
     draw = builtin.BuiltinPipeline.draw
+    load = builtin.BuiltinPipeline.load.__func__
+
+    def noting(cls, folder, runtime, compute_unit):
+        pipeline = load(cls, folder, runtime, compute_unit)
+        pipeline.attention = str(folder.attention_implementation)
+        return pipeline
 
     def poisoned(self, request, on_step):
+        if "not for split_einsum" in request.prompt and self.attention == "split_einsum":
+            raise RuntimeError("the Neural Engine gave up")
         if "kills its engine" in request.prompt:
             os.kill(os.getpid(), signal.SIGKILL)
         if "raises" in request.prompt:
@@ -33,6 +41,7 @@ if "worker.engine.main" in sys.orig_argv:
         return draw(self, request, on_step)
 
     builtin.BuiltinPipeline.draw = poisoned
+    builtin.BuiltinPipeline.load = classmethod(noting)
 """
 
 
@@ -68,6 +77,26 @@ def test_an_image_that_kills_its_engine_is_given_up_and_the_batch_goes_on(progra
     assert error["attempts"] == 3
     assert "SIGKILL" in error["error"]
     assert all(image.attempts == 1 for image in program.drawn("b"))
+
+
+def test_a_lane_that_fails_ten_times_in_a_row_is_paused_and_the_other_draws_on(
+    program: Program,
+) -> None:
+    prompts = [f"number {number}, not for split_einsum" for number in range(4)]
+    arguments = [word for prompt in prompts for word in ("--prompt", prompt)]
+    options = ("--seed-range", "0-24", "--steps", "1", "--variant", "any", "--batch", "b")
+    program.run("submit", *arguments, *options)
+    lanes = "original:CPU_AND_GPU,split_einsum:CPU_AND_NE"
+    stopped = program.run("worker", "--burst", "--max-attempts", "1", "--lanes", lanes, code=78)
+    assert stopped.stderr.count("is paused: 10 images in a row failed") >= 1
+    status = program.run("status", "b").stdout
+    assert "paused: demo split_einsum on CPU_AND_NE: 10 images in a row failed" in status
+    assert len(program.drawn("b")) == 90
+    program.run("retry", "b")
+    program.run("worker", "--burst", "--lanes", "original:CPU_AND_GPU")
+    images = program.drawn("b")
+    assert_whole(program.home, images, 100)
+    assert {str(image.engine.variant) for image in images} == {"demo original on CPU_AND_GPU"}
 
 
 def test_a_variant_that_fails_ten_times_in_a_row_is_paused_and_says_so(program: Program) -> None:
