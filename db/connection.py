@@ -154,6 +154,12 @@ class Database:
         execute("PRAGMA cache_size=-16384")
 
 
+def may_exist(url: str) -> bool:
+    """Say whether there may be a database: False only for an SQLite file that is not there. Nothing is opened."""
+    parsed = _parsed(url)
+    return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
+
+
 def _driver(connection: Connection) -> sqlite3.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)

@@ -15,7 +15,7 @@ from types import TracebackType
 from sqlalchemy import select
 
 from db import audit, benchmarks, dispatch, drawing, estimates, export, prune, report
-from db.connection import BUSY_TIMEOUT_S, SUBMISSION_LOCK, Database
+from db.connection import BUSY_TIMEOUT_S, SUBMISSION_LOCK, Database, may_exist
 from db.schema import bring_to_head
 from db.submission import options_of_batch, submit
 from db.tables import identity
@@ -64,6 +64,11 @@ class Ledger:
         except BaseException:
             database.close()
             raise
+
+    @staticmethod
+    def may_exist(url: str) -> bool:
+        """Say whether `open` may find something; False only where it would make a new SQLite file."""
+        return may_exist(url)
 
     def close(self) -> None:
         """Close all connections."""

@@ -57,8 +57,8 @@ def command(
     from worker.service import WorkerOptions, run_worker
 
     log_to_stderr(quiet=True)
+    planned = plan_from_options(settings, options)
     with open_ledger(settings) as ledger:
-        planned = plan_from_options(settings, ledger, options)
         submission, queues = submit_plan(settings, ledger, planned.plan, at_front=True)
         if not quiet:
             for sentence in (describe_submission(submission), *planned.describe_choices()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import dataclass, replace
 from functools import cache
@@ -41,7 +42,7 @@ def model_name(given: str) -> str:
     return str(Path(given).expanduser().absolute()) if given != DEMO and "/" in given else given
 
 
-def plan_from_options(settings: Settings, ledger: Ledger, options: dict[str, Any]) -> Planned:
+def plan_from_options(settings: Settings, options: dict[str, Any]) -> Planned:
     """Read and check everything that was asked for; nothing is stored or queued yet."""
     if options["seeds"] and options["random_seeds"]:
         raise UsageError("--seed-range and --random-seeds exclude each other: use one of them.")
@@ -81,21 +82,26 @@ def plan_from_options(settings: Settings, ledger: Ledger, options: dict[str, Any
     source = describe_source(options["files"], options["prompts"])
     store = ModelStore(settings.models)
     find = cache(store.find)
-    auto = AutoChoice(
-        find=find,
-        here=store.attention_implementations,
-        measured=ledger.benchmarks,
-        machine=this_machine,
-        batch=ledger.batch_options(defaults.batch_name, source.name, source.text),
-    )
-    plan = plan_batch(
-        lines,
-        defaults,
-        resolver(store, find),
-        choose=auto,
-        source_name=source.name,
-        source=source.text,
-    )
+    with contextlib.ExitStack() as stack:
+        # What is refused must leave nothing behind, so no ledger is made for the sake of asking it.
+        there = Ledger.may_exist(settings.database_url)
+        ledger = stack.enter_context(Ledger.open(settings.database_url)) if there else None
+        batch = (defaults.batch_name, source.name, source.text)
+        auto = AutoChoice(
+            find=find,
+            here=store.attention_implementations,
+            measured=ledger.benchmarks if ledger else lambda _: (),
+            machine=this_machine,
+            batch=ledger.batch_options(*batch) if ledger else None,
+        )
+        plan = plan_batch(
+            lines,
+            defaults,
+            resolver(store, find),
+            choose=auto,
+            source_name=source.name,
+            source=source.text,
+        )
     return Planned(plan=replace(plan, chosen=auto.to_keep()), choices=auto.choices)
 
 

@@ -35,9 +35,9 @@ def command(settings: Settings, dry_run: bool, as_json: bool, quiet: bool, **opt
     """
     from sdq.cli.submission import describe_submission, plan_from_options, submit_plan
 
+    planned = plan_from_options(settings, options)
+    chosen = [choice.to_dict() for choice in planned.choices]
     with open_ledger(settings) as ledger:
-        planned = plan_from_options(settings, ledger, options)
-        chosen = [choice.to_dict() for choice in planned.choices]
         if dry_run:
             from sdq.views.forecast import forecast
 
