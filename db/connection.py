@@ -156,7 +156,7 @@ class Database:
 
 def may_exist(url: str) -> bool:
     """Say whether there may be a database: False only for an SQLite file that is not there. Nothing is opened."""
-    parsed = _parsed(url)
+    parsed = parsed_url(url)
     return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
 
 
