@@ -158,7 +158,11 @@ class LaneSupervisor:
         return max(codes)
 
     def _again(self, lane: _LaneProcess, code: int) -> bool:
-        if self.stopping or not (code < 0 or code in _HEALING):
+        if self.stopping:
+            return False
+        if not (code < 0 or code in _HEALING):
+            if not self._burst:  # told to end itself, or for a reason that it gave
+                log.warning("Lane %s has ended and is not started again.", lane.lane)
             return False
         if self._burst and lane.starts > _RESTARTS_IN_A_BURST:
             log.error("Lane %s died %d times and is given up.", lane.lane, lane.starts)
