@@ -19,6 +19,9 @@ from sdq.models import DEMO, ModelStore
 from sdq.variants import AttentionImplementation
 from tests.acceptance.program import Program, assert_whole, stop
 
+#: Two engines beside each other on a busy machine: each test took up to a minute on two shared cores.
+pytestmark = pytest.mark.timeout(300)
+
 GPU, NE = "original:CPU_AND_GPU", "split_einsum:CPU_AND_NE"
 LANES = ("--lanes", f"{GPU},{NE}")
 LANE_OF = {GPU: "demo original on CPU_AND_GPU", NE: "demo split_einsum on CPU_AND_NE"}
