@@ -26,6 +26,7 @@ import psutil
 
 from benchmarks.bench import data_folder, show
 from db.ledger import Ledger
+from sdq.models import ModelStore
 from sdq.queues import Queues, connect
 from sdq.redis_server import RedisServer
 from sdq.settings import Settings
@@ -35,6 +36,7 @@ from worker.engine.messages import Drawn, Event, Ready, Withdrawn
 from worker.engine.pool import EnginePool
 from worker.loop import SliceWorker
 from worker.pipelines.contract import DrawnImage, ImageRequest
+from worker.repertoire import Repertoire
 from worker.saving import Gallery
 
 SIZE = 128
@@ -68,7 +70,7 @@ class SleepingEngine:
         if left_s > timeout_s:
             return None
         self._asked.popleft()
-        return Drawn(number=number, image=self._image)
+        return Drawn(number=number, image=self._image, peak_bytes=0)
 
     def withdraw(self) -> None:
         numbers = tuple(number for number, _ in self._asked)
@@ -103,6 +105,7 @@ def work(settings: Settings, image_s: float) -> None:
             ledger=ledger,
             reach_redis=lambda: connect(settings),
             make_studio=make_studio,
+            repertoire=Repertoire(ModelStore(settings.models), ledger),
             unusable={},
         ).work_until(lambda: bool(ledger.batch("scale")))
 

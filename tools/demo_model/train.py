@@ -43,7 +43,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
 SHARD = 4096
-SHARDS = 12
+SHARDS = 14
 
 
 def log(run: Path, line: str) -> None:
@@ -651,19 +651,19 @@ def main() -> None:
     if options.stage == "data":
         draw_data(run, options.shards)
     elif options.stage == "vae":
-        train_vae(run, options.steps or 10000, 0.7, device)
+        train_vae(run, options.steps or 8000, 0.7, device)
     elif options.stage == "text":
         train_text(run, options.steps or 1500, device)
     elif options.stage == "latents":
         encode_latents(run, device)
     elif options.stage == "decoder":
-        train_decoder(run, options.steps or 20000, device)
+        train_decoder(run, options.steps or 6000, device)
     elif options.stage == "safety":
         train_safety(run, options.steps or 1500, device)
     elif options.stage == "judge":
         train_judge(run, options.steps or 2000, device)
     else:
-        train_unet(run, options.steps or 16000, options.batch, options.rate, device)
+        train_unet(run, options.steps or 16500, options.batch, options.rate, device)
 
 
 if __name__ == "__main__":
