@@ -22,8 +22,8 @@ if "worker.engine.main" in sys.orig_argv:
     draw = builtin.BuiltinPipeline.draw
     load = builtin.BuiltinPipeline.load.__func__
 
-    def noting(cls, folder, runtime, compute_unit):
-        pipeline = load(cls, folder, runtime, compute_unit)
+    def noting(cls, folder, *how):
+        pipeline = load(cls, folder, *how)
         pipeline.attention = str(folder.attention_implementation)
         return pipeline
 
