@@ -1,3 +1,5 @@
+import signal
+
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.services", "tests.acceptance.fixtures"]
@@ -5,3 +7,6 @@ pytest_plugins = ["tests.services", "tests.acceptance.fixtures"]
 # A busy machine is no defect: tests have one time limit, pytest's.
 settings.register_profile("sdq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sdq")
+
+# A shell's background job begins with SIGINT ignored, and all that it starts inherits that: no Ctrl-C would ever arrive.
+signal.signal(signal.SIGINT, signal.default_int_handler)
