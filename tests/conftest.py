@@ -8,5 +8,5 @@ pytest_plugins = ["tests.services", "tests.acceptance.fixtures"]
 settings.register_profile("sdq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sdq")
 
-# A shell's background job begins with SIGINT ignored, and all that it starts inherits that: no Ctrl-C would ever arrive.
+# A background job begins with SIGINT ignored, and all that it starts inherits that: no Ctrl-C would ever arrive.
 signal.signal(signal.SIGINT, signal.default_int_handler)
