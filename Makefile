@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.10 python3; do \
 	>/dev/null 2>&1 && echo $$python && break; done)
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check chaos fuzz docs clean
+.PHONY: demo test check chaos fuzz bench docs clean
 
 demo: $(VENV)/.drawing ## Draw examples/prompts.txt with seeds 0-3 into demo-out/
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq run examples/prompts.txt --seed-range 0-3 --batch demo
@@ -16,8 +16,9 @@ demo: $(VENV)/.drawing ## Draw examples/prompts.txt with seeds 0-3 into demo-out
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq status
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq services stop
 
+# Two at a time: many tests wait for a process of theirs, and each engine takes all cores.
 test: $(VENV)/.developing ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 chaos: $(VENV)/.developing ## Kill everything at random for SECONDS [600]; SEED repeats a storm
 	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
@@ -25,6 +26,11 @@ chaos: $(VENV)/.developing ## Kill everything at random for SECONDS [600]; SEED 
 fuzz: $(VENV)/.developing ## Look for packages that break the reader for SECONDS [60]; SEED repeats a search
 	-@$(INSTALL) atheris 2>/dev/null || echo "No atheris for this Python: searching at random."
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
+# What each compares stands in its file's first lines. ONLY names one or more of them; the last two need minutes each.
+BENCHMARKS := drain one_process_per_image submit record steps memory scale
+bench: $(VENV)/.developing ## Measure everything on an idle machine (half an hour); ONLY="drain steps" measures these
+	for name in $(or $(ONLY),$(BENCHMARKS)); do $(BIN)/python -m benchmarks.$$name || exit; done
 
 check: $(VENV)/.developing ## Lint, format, types, layers
 	$(BIN)/ruff check .

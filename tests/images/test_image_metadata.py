@@ -56,7 +56,8 @@ LINES = st.text(
     st.lists(LINES, max_size=3).map("\n".join),
     st.text(alphabet='ab,:"\\\n {}', min_size=1, max_size=12),
     st.sampled_from(Scheduler),
-    st.floats(0, 100),
+    # ONNX Runtime turns subnormal numbers off for the whole thread, and other tests have run it in this one
+    st.floats(0, 100, allow_subnormal=False),
 )
 def test_readers_get_back_what_was_written(
     prompt: str, negative: str, model: str, scheduler: Scheduler, scale: float
