@@ -153,8 +153,9 @@ class RedisServer:
                         with contextlib.suppress(ValueError, ProcessLookupError):
                             os.kill(int(holder), signal.SIGTERM)
                     if left_s < 0:
+                        process = f"process {holder}" if holder else f"it locks {file.name}"
                         raise ServiceUnavailableError(
-                            f"The embedded Redis is there and does not answer: process {holder}. "
+                            f"The embedded Redis is there and does not answer: {process}. "
                             "If it stays so, end that process."
                         ) from None
                     time.sleep(0.05)
@@ -190,7 +191,8 @@ class RedisServer:
             pass_fds=[held],
             start_new_session=True,  # a Ctrl-C in this terminal is not meant for it
         )
-        os.write(held, str(process.pid).encode())  # the file belongs to that process from now on
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without its holder's name
+            os.write(held, str(process.pid).encode())
         deadline = time.monotonic() + _START_DEADLINE_S
         while not self.is_running():
             if process.poll() is not None or time.monotonic() > deadline:

@@ -19,6 +19,7 @@ import redis
 
 from sdq.errors import ConfigurationError, OutputError, ServiceUnavailableError
 from sdq.redis_server import RedisServer, find_redis_server
+from tests.chaos.place import small_disk
 
 START = (
     "import sys; from pathlib import Path; from sdq.redis_server import RedisServer; "
@@ -186,6 +187,22 @@ def test_a_frozen_server_gets_no_second_one_beside_it(server: RedisServer) -> No
         os.kill(pid, signal.SIGCONT)
     server.ensure_running()
     assert server.pid() == pid
+
+
+def test_a_full_disk_keeps_no_server_from_starting(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", size_mib=1) as mounted:
+        if not mounted:
+            pytest.skip("a small file system can be mounted only by root on Linux")
+        server = RedisServer(tmp_path / "disk" / "redis")
+        server.ensure_running()
+        kill(server)
+        (tmp_path / "disk" / "redis" / "server.lock").write_bytes(b"")
+        filler = tmp_path / "disk" / "filler"
+        with pytest.raises(OSError, match="No space left"):
+            filler.write_bytes(bytes(2**20))
+        server.ensure_running()
+        assert server.is_running()
+        kill(server)
 
 
 def test_a_server_whose_socket_was_tidied_away_is_replaced(server: RedisServer) -> None:
