@@ -2,7 +2,8 @@
 
 Both draw the same prompts, seeds and steps with the same runtime settings, alternately for several rounds. sdq's time
 per image is taken between the first and the last image's commit, so that neither side pays for starting and loading;
-the bare loop's is its whole loop over its number of images, warm. The bare loop is measured twice: with the embeddings
+the bare loop's is its whole loop over its number of images, warm. Where an image's time goes is told by the rows' own
+timings. The bare loop is measured twice: with the embeddings
 of a prompt kept for its seeds, as sdq's pipeline does, and with the text encoded for every image, as Apple's does.
 
     python -m benchmarks.drain [--prompts 4] [--seeds 25] [--steps 20] [--rounds 3]
@@ -14,7 +15,7 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 from benchmarks.bench import PROMPTS, data_folder, sdq, show
 from db.ledger import Ledger
@@ -34,6 +35,22 @@ def drain(home: Path, prompts: int, seeds: int, steps: int, round_number: int) -
         times = sorted(image.finished_at for image in ledger.images(name))
     assert len(times) == prompts * seeds
     return (times[-1] - times[0]).total_seconds() * 1000 / (len(times) - 1)
+
+
+#: What the engine does for an image, one after the other; then what the worker does meanwhile for the image before it.
+PARTS = ("text_encode_ms", "denoise_ms", "decode_ms", "safety_ms", "encode_ms", "save_ms")
+
+
+def parts(home: Path, round_number: int) -> list[tuple[str, str, str]]:
+    """Give each part's mean milliseconds of an image, and its share of the engine's time."""
+    with Ledger.open(f"sqlite:///{home / 'sdq.db'}") as ledger:
+        records = [drawn.image for drawn in ledger.images(f"round-{round_number}")]
+    means = {part: mean(getattr(record, part) for record in records) for part in PARTS}
+    engine = sum(means[part] for part in PARTS[:4])
+    return [
+        (part.removesuffix("_ms").replace("_", " "), f"{ms:.1f}", f"{ms / engine:.1%}")
+        for part, ms in means.items()
+    ]
 
 
 def bare(home: Path, prompts: int, seeds: int, steps: int, *how: str) -> float:
@@ -61,6 +78,7 @@ def main() -> None:
             loop.append(bare(home, *size))
             through.append(drain(home, *size, number))
             loop_each.append(bare(home, *size, "each"))
+        shares = parts(home, options.rounds - 1)
     ratio = median(a / b for a, b in zip(through, loop, strict=True))
     ratio_each = median(a / b for a, b in zip(through, loop_each, strict=True))
     show(
@@ -73,6 +91,7 @@ def main() -> None:
             ("bare loop, text encoded per image", f"{median(loop_each):.1f}", f"{ratio_each:.3f}"),
         ],
     )
+    show("where an image's time goes", ("", "ms", "of the engine's time"), shares)
 
 
 if __name__ == "__main__":
