@@ -11,7 +11,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 .PHONY: demo test check chaos fuzz bench docs clean
 
 demo: $(VENV)/.drawing ## Draw examples/prompts.txt with seeds 0-3 into demo-out/
-	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq run examples/prompts.txt --seed-range 0-3 --batch demo
+	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq run examples/prompts.txt --seed-range 0-3 --guidance-scale 3.5 --batch demo
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq sheet demo demo-out/sheet.png
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq status
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq services stop
