@@ -27,9 +27,9 @@ fuzz: $(VENV)/.developing ## Look for packages that break the reader for SECONDS
 	-@$(INSTALL) atheris 2>/dev/null || echo "No atheris for this Python: searching at random."
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
-# What each compares stands in its file's first lines. ONLY names one or more of them; the last two need minutes each.
+# What each compares stands in its file's first lines.
 BENCHMARKS := drain one_process_per_image submit record steps memory scale
-bench: $(VENV)/.developing ## Measure everything on an idle machine (half an hour); ONLY="drain steps" measures these
+bench: $(VENV)/.developing ## Measure everything on an idle machine; ONLY="drain steps" measures these
 	for name in $(or $(ONLY),$(BENCHMARKS)); do $(BIN)/python -m benchmarks.$$name || exit; done
 
 check: $(VENV)/.developing ## Lint, format, types, layers

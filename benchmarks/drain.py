@@ -2,9 +2,9 @@
 
 Both draw the same prompts, seeds and steps with the same runtime settings, alternately for several rounds. sdq's time
 per image is taken between the first and the last image's commit, so that neither side pays for starting and loading;
-the bare loop's is its whole loop over its number of images, warm. Where an image's time goes is told by the rows' own
-timings. The bare loop is measured twice: with the embeddings
+the bare loop's is its whole loop over its number of images, warm. The bare loop is measured twice: with the embeddings
 of a prompt kept for its seeds, as sdq's pipeline does, and with the text encoded for every image, as Apple's does.
+Where an image's time goes is told by the timings on sdq's own rows.
 
     python -m benchmarks.drain [--prompts 4] [--seeds 25] [--steps 20] [--rounds 3]
 """
@@ -19,6 +19,10 @@ from statistics import mean, median
 
 from benchmarks.bench import PROMPTS, data_folder, sdq, show
 from db.ledger import Ledger
+
+#: What the engine does for an image, one after the other, and what the worker does while the engine draws the next.
+ENGINE_PARTS = ("text_encode_ms", "denoise_ms", "decode_ms", "safety_ms")
+WORKER_PARTS = ("encode_ms", "save_ms")
 
 
 def drain(home: Path, prompts: int, seeds: int, steps: int, round_number: int) -> float:
@@ -37,16 +41,15 @@ def drain(home: Path, prompts: int, seeds: int, steps: int, round_number: int) -
     return (times[-1] - times[0]).total_seconds() * 1000 / (len(times) - 1)
 
 
-#: What the engine does for an image, one after the other; then what the worker does meanwhile for the image before it.
-PARTS = ("text_encode_ms", "denoise_ms", "decode_ms", "safety_ms", "encode_ms", "save_ms")
-
-
 def parts(home: Path, round_number: int) -> list[tuple[str, str, str]]:
     """Give each part's mean milliseconds of an image, and its share of the engine's time."""
     with Ledger.open(f"sqlite:///{home / 'sdq.db'}") as ledger:
         records = [drawn.image for drawn in ledger.images(f"round-{round_number}")]
-    means = {part: mean(getattr(record, part) for record in records) for part in PARTS}
-    engine = sum(means[part] for part in PARTS[:4])
+    means = {
+        part: mean(getattr(record, part) for record in records)
+        for part in ENGINE_PARTS + WORKER_PARTS
+    }
+    engine = sum(means[part] for part in ENGINE_PARTS)
     return [
         (part.removesuffix("_ms").replace("_", " "), f"{ms:.1f}", f"{ms / engine:.1%}")
         for part, ms in means.items()

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import redis
 from redis.backoff import NoBackoff
@@ -117,17 +118,19 @@ class RedisServer:
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
         """Let one process at a time start the server; the lock dies with its owner."""
+        with self._lock_file("start.lock") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _lock_file(self, name: str) -> IO[str]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.folder.chmod(0o700)
-            file = (self.folder / "start.lock").open("w")
+            return (self.folder / name).open("a+")
         except OSError as error:
             raise OutputError(
                 f"{self.folder} cannot be written ({error.strerror}): set SDQ_HOME to a folder of yours."
             ) from error
-        with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
 
     @contextlib.contextmanager
     def _only_server(self) -> Iterator[int]:
@@ -136,7 +139,7 @@ class RedisServer:
         A server that is stopped or stuck on its disk does not answer, and a second one beside it would write into the
         same file.
         """
-        with (self.folder / "server.lock").open("a+") as file:
+        with self._lock_file("server.lock") as file:
             deadline = time.monotonic() + _SILENCE_S
             ended = False
             while True:
