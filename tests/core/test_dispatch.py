@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 import redis
 from rq.job import Job
@@ -20,6 +19,7 @@ from sdq.dispatch import Reconciled, dispatch, reconcile
 from sdq.errors import ServiceUnavailableError, TryAgainError
 from sdq.queues import Queues
 from sdq.redis_server import RedisServer
+from tests.core.redis_death import kill
 from tests.core.small_ledger import finish, loaded, open_ids, small_plan, submit
 
 NOTHING = Reconciled(requeued=0, resumed=0)
@@ -121,11 +121,7 @@ def test_a_killed_and_restarted_redis_needs_no_healing(
     own_ledger: Ledger, queues: Queues, redis_server: RedisServer
 ) -> None:
     dispatch(queues, submit(own_ledger, "the sea").slices)
-    pid = redis_server.pid()
-    assert pid is not None
-    process = psutil.Process(pid)
-    process.kill()
-    process.wait(10)
+    kill(redis_server)
     with pytest.raises(ServiceUnavailableError):
         reconcile(own_ledger, queues)
     redis_server.ensure_running()

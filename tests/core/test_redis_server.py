@@ -20,6 +20,7 @@ import redis
 from sdq.errors import ConfigurationError, OutputError, ServiceUnavailableError
 from sdq.redis_server import RedisServer, find_redis_server
 from tests.chaos.place import small_disk
+from tests.core.redis_death import kill
 
 START = (
     "import sys; from pathlib import Path; from sdq.redis_server import RedisServer; "
@@ -58,22 +59,6 @@ def processes_of(server: RedisServer) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
-
-
-def kill(server: RedisServer) -> None:
-    pid = server.pid()
-    assert pid is not None
-    process = psutil.Process(pid)
-    process.kill()
-    process.wait(10)
-
-
-def wait_until_written(client: redis.Redis) -> None:
-    """Wait until all commands are in the log: while it forces a second's worth to disk, Redis holds the next back."""
-    deadline = time.monotonic() + 30
-    while client.info("persistence")["aof_buffer_length"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_many_starters_at_once_start_one_that_outlives_them_all(server: RedisServer) -> None:
@@ -123,7 +108,6 @@ def test_a_kill_loses_nothing_that_was_written(server: RedisServer) -> None:
     with redis.Redis.from_url(server.url) as client:
         for number in range(1000):
             client.rpush("list", number)
-        wait_until_written(client)
     kill(server)
     assert server.socket.exists()
     assert not server.is_running()
@@ -137,7 +121,6 @@ def test_a_file_that_was_cut_off_in_a_write_is_read_up_to_there(server: RedisSer
     with redis.Redis.from_url(server.url) as client:
         client.set("first", "1")
         client.set("last", "1")
-        wait_until_written(client)
     kill(server)
     (log,) = [path for path in server.folder.rglob("*.aof") if path.stat().st_size]
     with log.open("r+b") as file:
