@@ -663,7 +663,7 @@ def main() -> None:
     elif options.stage == "judge":
         train_judge(run, options.steps or 2000, device)
     else:
-        train_unet(run, options.steps or 16500, options.batch, options.rate, device)
+        train_unet(run, options.steps or 26500, options.batch, options.rate, device)
 
 
 if __name__ == "__main__":
