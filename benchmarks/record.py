@@ -26,10 +26,11 @@ from db.ledger import Ledger
 from sdq.images.store import store_file
 from sdq.variants import Variant
 from tests.ledger.plans import plan
-from worker.drawing import SliceDrawing, Studio
+from worker.drawing import Drawing, Studio
 from worker.engine.handle import Engine
 from worker.engine.messages import Drawn, Ready
 from worker.engine.pool import EnginePool
+from worker.open_slice import OpenSlice
 from worker.patience import Patience
 from worker.pipelines.contract import DrawnImage, ImageRequest
 from worker.saving import Gallery
@@ -116,7 +117,8 @@ def main() -> None:
             moments.clear()
             cpu_moments.clear()
             variant = cast(Variant, piece.recipe.variant)
-            SliceDrawing(drawing, piece, variant=variant, queue_wait_ms=0.0).run()
+            slice_ = OpenSlice.of(ledger, piece, queue_wait_ms=0.0)
+            Drawing(drawing, variant, close=lambda *_: None).run(slice_)
             own += [(later - earlier) * 1000 for earlier, later in pairwise(moments)]
             cpu += [(later - earlier) * 1000 for earlier, later in pairwise(cpu_moments)]
             assert ledger.finish_slice(ref.id)

@@ -14,13 +14,12 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from datetime import datetime, timezone
 from functools import partial
 from types import FrameType
 
 from rq import Queue
-from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import now
@@ -31,9 +30,11 @@ from db.ledger import Ledger
 from sdq.dispatch import reconcile
 from sdq.errors import SdqError, ServiceUnavailableError, TryAgainError
 from sdq.queues import HEARTBEAT_TTL_S, Queues, redis_errors
-from sdq.variants import AnyVariant, RecipeVariant
+from sdq.variants import AnyVariant, RecipeVariant, Variant
 from worker.arrivals import Arrival, pop, refuse
-from worker.drawing import Outcome, SliceDrawing, Studio
+from worker.claim import Claim
+from worker.drawing import Drawing, Studio
+from worker.open_slice import OpenSlice, Outcome
 from worker.patience import GaveUp, Patience
 from worker.repertoire import Repertoire
 from worker.unusable import LOOK_AGAIN_AFTER_S, VariantUnusable
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 
 _HEARTBEAT_EVERY_S = 5.0
 _IDLE_S = 0.25
+_TROUBLE_S = 5.0
 _RECONCILE_IDLE_S = 5.0
 _RECONCILE_BUSY_S = 60.0
 
@@ -91,7 +93,8 @@ class SliceWorker(SimpleWorker):
         self._ledger = ledger
         self._reach_redis = reach_redis
         self._stop_signal: int | None = None
-        self._claim: tuple[Job, Execution] | None = None
+        self._claims: dict[int, Claim] = {}  # by slice
+        self._look_again = 0.0
         self._to_release: list[Callable[[], None]] = []
         self._next_beat = 0.0
         self._next_reconcile = 0.0
@@ -132,15 +135,15 @@ class SliceWorker(SimpleWorker):
                     self.register_death()  # type: ignore[no-untyped-call]
 
     def beat(self) -> None:
-        """Keep the claim alive, every few seconds; a Redis that is away is no reason to stop drawing."""
+        """Keep the claims alive, every few seconds; a Redis that is away is no reason to stop drawing."""
         if time.monotonic() < self._next_beat:
             return
         self._next_beat = time.monotonic() + _HEARTBEAT_EVERY_S
         try:
             with redis_errors():
-                if self._claim:
-                    self.maintain_heartbeats(*self._claim)
-                else:
+                for claim in self._claims.values():
+                    self.maintain_heartbeats(claim.job, claim.execution)
+                if not self._claims:
                     self.heartbeat(HEARTBEAT_TTL_S)
         except ServiceUnavailableError as error:
             if not self._deaf:
@@ -164,26 +167,24 @@ class SliceWorker(SimpleWorker):
             self.set_state(WorkerStatus.STARTED)
 
     def _work_once(self) -> bool:
-        """Take and draw one slice; return False when there was none."""
+        """Take a slice, draw it and those behind it in its queue; return False when there was none."""
+        self._tend()
+        with redis_errors():
+            taken = self._take(self._next_variant_key(self.sdq_queues.waiting()))
+        if taken is None:
+            self._idle()
+            return False
+        claim = self._claimed(*taken)
+        if claim is not None:
+            self._draw(claim)
+        return True
+
+    def _tend(self) -> None:
+        """Do what is due now and then between slices."""
         self.beat()
         self._release_late()
         if time.monotonic() >= self._next_reconcile:
             self._reconcile()
-        with redis_errors():
-            taken = self._take()
-        if taken is None:
-            self._idle()
-            return False
-        arrival, queue = taken
-        job, slice_id = arrival.job, arrival.slice_id
-        if job is None or slice_id is None:
-            self._refuse(arrival, queue)
-            return True
-        with redis_errors():
-            execution = self.prepare_execution(job)
-            self.prepare_job_execution(job, remove_from_intermediate_queue=True)
-        self._draw(job, queue, execution, slice_id)
-        return True
 
     def _idle(self) -> None:
         if self.get_state() != WorkerStatus.IDLE:
@@ -199,8 +200,7 @@ class SliceWorker(SimpleWorker):
             if found.resumed:
                 log.warning("Took over %d slice(s) of a worker that died.", found.resumed)
 
-    def _take(self) -> tuple[Arrival, Queue] | None:
-        key = self._next_variant_key(self.sdq_queues.waiting())
+    def _take(self, key: str | None) -> tuple[Arrival, Queue] | None:
         if key is None:
             return None
         queue = self.sdq_queues.queue(key)
@@ -210,6 +210,22 @@ class SliceWorker(SimpleWorker):
         self._last_variant_key = key
         self._waiting_since.pop(key, None)
         return arrival, queue
+
+    def _claimed(self, arrival: Arrival, queue: Queue) -> Claim | None:
+        """Claim what was taken; None when it is not ours, and refused, or claimed already."""
+        job, slice_id = arrival.job, arrival.slice_id
+        if job is None or slice_id is None:
+            self._refuse(arrival, queue)
+            return None
+        with redis_errors():
+            if slice_id in self._claims:  # it was queued twice
+                self.connection.lrem(queue.intermediate_queue_key, 0, job.id)
+                return None
+            execution = self.prepare_execution(job)
+            self.prepare_job_execution(job, remove_from_intermediate_queue=True)
+        claim = Claim(job, queue, execution, slice_id)
+        self._claims[slice_id] = claim
+        return claim
 
     def _next_variant_key(self, waiting: dict[str, int]) -> str | None:
         """Prefer the variant in memory; leave it when its queue is empty or another has waited too long.
@@ -240,37 +256,97 @@ class SliceWorker(SimpleWorker):
             refuse(self.sdq_queues, queue, arrival)
         self.failed_job_count += 1
 
-    def _draw(self, job: Job, queue: Queue, execution: Execution, slice_id: int) -> None:
-        self._claim = (job, execution)
-        outcome = Outcome.HANDED_BACK
+    def _draw(self, claim: Claim) -> None:
+        key = claim.queue.name.rsplit("-", 1)[-1]
         try:
-            piece = self._ledger.load_slice(slice_id)
-            if piece is None or not piece.wanted:
-                outcome = Outcome.UNWANTED
-            else:
-                variant = self._repertoire.variant_for(piece.recipe, self._studio.pool.pinned())
-                since = max(piece.created_at, job.enqueued_at or piece.created_at)
-                waited = datetime.now(timezone.utc) - since
-                outcome = SliceDrawing(
-                    self._studio,
-                    piece,
-                    variant=variant,
-                    queue_wait_ms=max(0.0, waited.total_seconds() * 1000),
-                ).run()
-            if outcome is Outcome.FINISHED:
-                self._patience.until_done(lambda: self._ledger.finish_slice(slice_id))
+            slice_ = self._opened(claim)
+            if slice_ is None:
+                self._end(claim, Outcome.UNWANTED)
+                return
+            variant = self._repertoire.variant_for(slice_.recipe, self._studio.pool.pinned())
+            more = partial(self._more, key, variant)
+            Drawing(self._studio, variant, close=self._close, more=more).run(slice_)
         except VariantUnusable as unusable:
-            self._note_unusable(queue.name.rsplit("-", 1)[-1], unusable)
+            self._note_unusable(key, unusable)
         finally:
-            self._claim = None
-            release = partial(self._release, job, queue, execution, outcome)
-            try:
-                with redis_errors():
-                    release()
-            except ServiceUnavailableError:
-                # What is to be drawn again comes back by reconciling; what is done must not lie about until then.
-                if outcome is not Outcome.HANDED_BACK:
-                    self._to_release.append(release)
+            self._hand_back()
+
+    def _opened(self, claim: Claim) -> OpenSlice | None:
+        """Give what is left of a claimed slice; None when nobody wants it any more."""
+        piece = self._ledger.load_slice(claim.slice_id)
+        if piece is None or not piece.wanted:
+            return None
+        since = max(piece.created_at, claim.job.enqueued_at or piece.created_at)
+        waited = datetime.now(timezone.utc) - since
+        return OpenSlice.of(
+            self._ledger, piece, queue_wait_ms=max(0.0, waited.total_seconds() * 1000)
+        )
+
+    def _more(self, key: str, variant: Variant) -> OpenSlice | None:
+        """Take another slice for an engine that draws, if it is of the queue that comes next anyway.
+
+        Whatever is in the way is left to `_work_once`, when all that was taken is drawn.
+        """
+        if time.monotonic() < self._look_again:
+            return None
+        held = set(self._claims)
+        try:
+            found = self._found(key, variant)
+        except (SdqError, VariantUnusable):
+            self._hand_back(held)
+            self._look_again = time.monotonic() + _TROUBLE_S
+            return None
+        if found is None:
+            self._hand_back(held)
+            self._look_again = time.monotonic() + _IDLE_S
+        return found
+
+    def _found(self, key: str, variant: Variant) -> OpenSlice | None:
+        # Passing over what nobody wants may take long, and the engine is to be listened to.
+        until = time.monotonic() + _IDLE_S
+        while time.monotonic() < until and not self.stopping():
+            self._tend()
+            with redis_errors():
+                if self._next_variant_key(self.sdq_queues.waiting()) != key:
+                    return None
+                taken = self._take(key)
+            if taken is None:
+                return None
+            claim = self._claimed(*taken)
+            if claim is None:
+                continue
+            slice_ = self._opened(claim)
+            if slice_ is None:
+                self._end(claim, Outcome.UNWANTED)
+                continue
+            fits = self._repertoire.variant_for(slice_.recipe, [variant]) == variant
+            return slice_ if fits else None
+        return None
+
+    def _close(self, slice_: OpenSlice, outcome: Outcome) -> None:
+        """Note in the ledger and in Redis what became of a slice."""
+        try:
+            if outcome is Outcome.FINISHED:
+                self._patience.until_done(lambda: self._ledger.finish_slice(slice_.piece.id))
+        finally:
+            self._end(self._claims[slice_.piece.id], outcome)
+
+    def _hand_back(self, but: Container[int] = ()) -> None:
+        """End the claims that nothing came of; the first is the queue's first again."""
+        for slice_id, claim in reversed(self._claims.copy().items()):
+            if slice_id not in but:
+                self._end(claim, Outcome.HANDED_BACK)
+
+    def _end(self, claim: Claim, outcome: Outcome) -> None:
+        del self._claims[claim.slice_id]
+        release = partial(self._release, claim, outcome)
+        try:
+            with redis_errors():
+                release()
+        except ServiceUnavailableError:
+            # What is to be drawn again comes back by reconciling; what is done must not lie about until then.
+            if outcome is not Outcome.HANDED_BACK:
+                self._to_release.append(release)
 
     def _note_unusable(self, key: str, unusable: VariantUnusable) -> None:
         """Leave a variant's queue alone; of any variant only once no other does: the next attempt says so."""
@@ -285,14 +361,15 @@ class SliceWorker(SimpleWorker):
         if unusable.heals:
             self._usable_again[key] = time.monotonic() + LOOK_AGAIN_AFTER_S
 
-    def _release(self, job: Job, queue: Queue, execution: Execution, outcome: Outcome) -> None:
+    def _release(self, claim: Claim, outcome: Outcome) -> None:
         """End the claim in one transaction; what is not reached is healed by reconciling."""
+        job = claim.job
         job.ended_at = now()
         with self.connection.pipeline() as pipeline:
-            self.cleanup_execution(job, pipeline=pipeline, execution=execution)
+            self.cleanup_execution(job, pipeline=pipeline, execution=claim.execution)
             if outcome is Outcome.HANDED_BACK:
                 job.set_status(JobStatus.QUEUED, pipeline=pipeline)
-                queue.push_job_id(job.id, pipeline=pipeline, at_front=True)
+                claim.queue.push_job_id(job.id, pipeline=pipeline, at_front=True)
             else:
                 pipeline.delete(job.key)
                 self.increment_successful_job_count(pipeline)

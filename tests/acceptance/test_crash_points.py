@@ -61,6 +61,11 @@ def submit(program: Program, prompts: Path) -> list[str]:
         ("before", "db.ledger:Ledger.finish_slice", 1),
         ("after", "db.ledger:Ledger.finish_slice", 1),
         ("after", "worker.loop:SliceWorker._release", 1),
+        ("after", "worker.loop:pop", 2),
+        ("after", "worker.loop:SliceWorker._claimed", 2),
+        ("after", "worker.loop:SliceWorker._opened", 2),
+        ("after", "worker.engine.handle:Engine.request", 4),
+        ("after", "worker.saving:Gallery.save", 3),
     ],
 )
 def test_a_worker_killed_at_this_point_loses_nothing(

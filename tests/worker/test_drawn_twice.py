@@ -15,10 +15,11 @@ from sdq.images.read import read_record
 from sdq.models import DEMO, ModelStore, resolver
 from sdq.recipes import Recipe
 from sdq.variants import ANY, AnyVariant, AttentionImplementation, ComputeUnit, Variant
-from worker.drawing import Outcome, SliceDrawing, Studio
+from worker.drawing import Drawing, Studio
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Launch
 from worker.engine.pool import EnginePool
+from worker.open_slice import OpenSlice, Outcome
 from worker.patience import Patience
 from worker.saving import Gallery
 
@@ -67,6 +68,14 @@ def studio(ledger: Ledger, gallery: Gallery, cache: Path) -> Studio:
     )
 
 
+def draw(studio: Studio, piece: Slice, variant: Variant) -> Outcome:
+    outcomes: list[Outcome] = []
+    drawing = Drawing(studio, variant, close=lambda _slice, outcome: outcomes.append(outcome))
+    drawing.run(OpenSlice.of(studio.ledger, piece, queue_wait_ms=0))
+    (outcome,) = outcomes
+    return outcome
+
+
 @pytest.fixture
 def piece(ledger: Ledger) -> Slice:
     """A slice of one image, for any variant."""
@@ -97,7 +106,7 @@ def test_the_row_follows_the_file(
     other = studio(ledger, Gallery(outputs, with_metadata=True), tmp_path / "cache")
 
     def meet() -> None:
-        assert SliceDrawing(other, piece, variant=first, queue_wait_ms=0).run() is Outcome.FINISHED
+        assert draw(other, piece, first) is Outcome.FINISHED
         other.pool.close()
 
     early = overtaken == "before its file is written"
@@ -105,7 +114,7 @@ def test_the_row_follows_the_file(
         outputs, before=meet if early else lambda: None, after=lambda: None if early else meet()
     )
     slow = studio(ledger, gallery, tmp_path / "cache")
-    assert SliceDrawing(slow, piece, variant=second, queue_wait_ms=0).run() is Outcome.FINISHED
+    assert draw(slow, piece, second) is Outcome.FINISHED
     slow.pool.close()
 
     (image,) = ledger.images("b")

@@ -1,0 +1,245 @@
+"""The engine never waits for a slice's end: the next slice's first image is in its pipe before."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+
+from db.ledger import Ledger
+from db.values import BatchPlan, BatchState, ImageRecord, PlannedEntry
+from sdq.models import DEMO, ModelStore
+from sdq.queues import Queues
+from sdq.recipes import Recipe
+from sdq.variants import AttentionImplementation, ComputeUnit, Variant
+from tests.acceptance.program import Program, assert_whole, stop
+from worker.drawing import Drawing, Studio
+from worker.engine.handle import Deadlines, Engine
+from worker.engine.messages import Drawn, Event, Launch
+from worker.engine.pool import EnginePool
+from worker.open_slice import OpenSlice, Outcome
+from worker.patience import Patience
+from worker.pipelines.contract import ImageRequest
+from worker.saving import Gallery
+
+FOLDER = ModelStore(Path("nowhere")).find(DEMO, AttentionImplementation.ORIGINAL)
+VARIANT = Variant(
+    model=DEMO,
+    revision=FOLDER.revision,
+    attention_implementation=AttentionImplementation.ORIGINAL,
+    compute_unit=ComputeUnit.ALL,
+)
+
+
+class WatchedEngine(Engine):
+    """Notes what it is asked for and what it gives, by prompt."""
+
+    def __init__(self, launch: Launch, told: list[str]) -> None:
+        super().__init__(launch, Deadlines())
+        self._told = told
+        self._prompts: dict[int, str] = {}
+
+    def request(self, number: int, request: ImageRequest) -> None:
+        self._prompts[number] = request.prompt
+        self._told.append(f"asked {request.prompt} {request.seed}")
+        super().request(number, request)
+
+    def poll(self, timeout_s: float) -> Event | None:
+        event = super().poll(timeout_s)
+        if isinstance(event, Drawn):
+            self._told.append(f"drawn {self._prompts[event.number]}")
+        return event
+
+
+class Scene:
+    """Slices that wait, a studio to draw them in, and what was told of both."""
+
+    def __init__(self, ledger: Ledger, folder: Path) -> None:
+        self.ledger = ledger
+        self.told: list[str] = []
+        self.closed: list[tuple[str, Outcome]] = []
+        self.waiting: deque[OpenSlice] = deque()
+        self.stopping = False
+        self.engines: list[WatchedEngine] = []
+        self.before_saving: Callable[[], None] = lambda: None
+        gallery = Gallery(folder / "outputs", with_metadata=True)
+        save = gallery.save
+
+        def meet(*args: object, **kwargs: object) -> ImageRecord:
+            self.before_saving()
+            return save(*args, **kwargs)  # type: ignore[arg-type]
+
+        gallery.save = meet  # type: ignore[method-assign]
+
+        def start(which: Variant) -> Engine:
+            launch = Launch(
+                folder=FOLDER,
+                compute_unit=which.compute_unit,
+                cache=folder / "cache",
+                threads=1,
+            )
+            self.engines.append(WatchedEngine(launch, self.told))
+            return self.engines[-1]
+
+        self.studio = Studio(
+            worker="w",
+            ledger=ledger,
+            pool=EnginePool(start, max_pinned=1),
+            gallery=gallery,
+            patience=Patience(stopping=lambda: self.stopping, beat=lambda: None),
+            beat=lambda: None,
+            stopping=lambda: self.stopping,
+            on_settled=lambda *_: None,
+        )
+
+    def add(self, batch: str, *prompts: str, seeds: int = 1) -> None:
+        """Submit a batch; its slices wait."""
+        entries = [
+            PlannedEntry(
+                recipe=Recipe(
+                    variant=VARIANT, prompt=prompt, width=128, height=128, num_inference_steps=4
+                ),
+                seeds=tuple(range(seeds)),
+            )
+            for prompt in prompts
+        ]
+        submission = self.ledger.add_batch(
+            BatchPlan(name=batch, source_name=batch, source="-", key=batch, entries=entries)
+        )
+        for ref in submission.slices:
+            piece = self.ledger.load_slice(ref.id)
+            assert piece is not None
+            self.waiting.append(OpenSlice.of(self.ledger, piece, queue_wait_ms=0))
+
+    def draw(self) -> None:
+        def close(slice_: OpenSlice, outcome: Outcome) -> None:
+            self.closed.append((slice_.recipe.prompt, outcome))
+
+        drawing = Drawing(
+            self.studio,
+            VARIANT,
+            close=close,
+            more=lambda: self.waiting.popleft() if self.waiting else None,
+        )
+        try:
+            while self.waiting and not self.stopping:
+                drawing.run(self.waiting.popleft())
+        finally:
+            self.studio.pool.close()
+
+    def attempts(self, batch: str) -> dict[str, int]:
+        return {image.recipe.prompt: image.attempts for image in self.ledger.images(batch)}
+
+
+@pytest.fixture
+def scene(ledger: Ledger, tmp_path: Path) -> Scene:
+    return Scene(ledger, tmp_path)
+
+
+def test_the_next_slice_is_asked_for_before_this_one_is_drawn(scene: Scene) -> None:
+    scene.add("b", "a", "b", "c", "d")
+    scene.draw()
+    assert scene.told == [
+        "asked a 0", "asked b 0", "drawn a", "asked c 0", "drawn b", "asked d 0", "drawn c", "drawn d",
+    ]  # fmt: skip
+    assert scene.closed == [(prompt, Outcome.FINISHED) for prompt in "abcd"]
+    assert scene.attempts("b") == dict.fromkeys("abcd", 1)
+
+
+def test_a_stop_takes_the_next_slice_back(scene: Scene) -> None:
+    scene.add("b", "a", "b", "c")
+    request = WatchedEngine.request
+
+    def stop_at_the_second(engine: WatchedEngine, number: int, asked: ImageRequest) -> None:
+        request(engine, number, asked)
+        scene.stopping = asked.prompt == "b"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WatchedEngine, "request", stop_at_the_second)
+        scene.draw()
+    assert scene.closed == [("a", Outcome.FINISHED)]
+    assert scene.attempts("b") == {"a": 1}
+    assert len(scene.waiting) == 1, "nothing was taken after the stop"
+    for ref in scene.ledger.open_slices():
+        piece = scene.ledger.load_slice(ref.id)
+        assert piece is not None
+        assert not any(scene.ledger.attempts(piece).values()) or piece.recipe.prompt == "a"
+
+
+def test_an_engine_that_dies_costs_the_next_slice_no_attempt(scene: Scene) -> None:
+    scene.add("b", "a", "b")
+    request = WatchedEngine.request
+
+    def die_at_the_second(engine: WatchedEngine, number: int, asked: ImageRequest) -> None:
+        request(engine, number, asked)
+        if asked.prompt == "b" and len(scene.engines) == 1:
+            os.kill(engine.pid, signal.SIGKILL)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WatchedEngine, "request", die_at_the_second)
+        scene.draw()
+    assert sorted(scene.closed) == [("a", Outcome.FINISHED), ("b", Outcome.FINISHED)]
+    assert scene.attempts("b") == {"a": 2, "b": 1}
+
+
+def test_a_cancelled_batch_does_not_stop_the_next_one(scene: Scene) -> None:
+    scene.add("cancelled", "a", "b", seeds=3)
+    scene.add("wanted", "c")
+    drawn = 0
+
+    def cancel_at_the_third() -> None:
+        nonlocal drawn
+        drawn += 1
+        if drawn == 3:  # the last one of "a"; the first one of "b" is in the pipe
+            scene.ledger.set_batch_state("cancelled", BatchState.CANCELLED)
+
+    scene.before_saving = cancel_at_the_third
+    scene.draw()
+    assert scene.closed == [
+        ("a", Outcome.FINISHED), ("b", Outcome.UNWANTED), ("c", Outcome.FINISHED),
+    ]  # fmt: skip
+    assert "asked b 2" not in scene.told
+    assert scene.attempts("wanted") == {"c": 1}
+    status = scene.ledger.batch("cancelled")
+    assert status is not None
+    assert status.completed in (3, 4), "what the engine had begun is kept"
+
+
+def test_what_is_queued_twice_is_drawn_once(program: Program, tmp_path: Path) -> None:
+    prompts = tmp_path / "two.txt"
+    prompts.write_text("the sea\nthe mountains\n")
+    program.run("submit", str(prompts), "--seed", "0", "--steps", "2")
+    with program.ledger() as ledger, redis.Redis.from_url(program.redis.url) as client:
+        queues = Queues(client, ledger.id)
+        (key,) = queues.waiting()
+        queue = queues.queue(key)
+        client.lpush(queue.key, queues.job_id(2), queues.job_id(1))
+        assert client.llen(queue.key) == 4
+        program.run("worker", "--burst")
+        assert client.llen(queue.key) == client.llen(queue.intermediate_queue_key) == 0
+    images = program.drawn("two")
+    assert_whole(program.home, images, 2)
+    assert [image.attempts for image in images] == [1, 1]
+
+
+def test_what_a_stopped_worker_hands_back_is_in_its_old_order(
+    program: Program, tmp_path: Path
+) -> None:
+    prompts = tmp_path / "many.txt"
+    prompts.write_text("".join(f"the sea, number {number}\n" for number in range(8)))
+    program.run("submit", str(prompts), "--seed", "0", "--steps", "40")
+    worker = program.start("worker")
+    program.wait_for_images("many", 2)
+    assert stop(worker) == 0
+    done = len(program.drawn("many"))
+    assert done < 8
+    with program.ledger() as ledger, redis.Redis.from_url(program.redis.url) as client:
+        queues = Queues(client, ledger.id)
+        (key,) = queues.waiting()
+        expected = [queues.job_id(number).encode() for number in range(done + 1, 9)]
+        assert client.lrange(queues.queue(key).key, 0, -1) == expected
