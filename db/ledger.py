@@ -246,7 +246,9 @@ class Ledger:
     def finish_slice(self, slice_id: int) -> bool:
         """Close a slice whose images are all done or given up; give whether it is closed."""
         with self._database.writing() as connection:
-            return drawing.finish_slice(connection, slice_id)
+            closed = drawing.finish_slice(connection, slice_id)
+        self._started_slices.discard(slice_id)
+        return closed
 
     def retry_failed(self, batch: str | int) -> int:
         """Take up a batch's given-up images again with no attempts counted, and give how many.

@@ -28,12 +28,13 @@ def node_types(
     return Counter(node.type for node in graph.nodes)
 
 
-@pytest.mark.parametrize("layout", ["split_einsum", "split_einsum_v2"])
+@pytest.mark.parametrize("layout", networks.ATTENTION)
 @pytest.mark.parametrize("passes", [False, True])
 def test_heads_are_joined(layout: str, passes: bool, tmp_path: Path) -> None:
     types = node_types(tmp_path, networks.ATTENTION[layout], WORDS, passes=passes)
-    assert types["Softmax"] == 1
-    assert types["MatMul"] == 2
+    assert types["MultiHeadAttention"] == 1
+    assert not types["Softmax"]
+    assert not types["MatMul"]
     assert not types["Slice"]
 
 
@@ -61,7 +62,7 @@ def by_split(x: Any, words: Any) -> Any:
 def test_heads_are_joined_however_they_were_cut(
     tmp_path: Path, evaluate: Callable[..., Any]
 ) -> None:
-    assert node_types(tmp_path, by_split, WORDS)["Softmax"] == 1
+    assert node_types(tmp_path, by_split, WORDS)["MultiHeadAttention"] == 1
     inputs = {"x": networks.weights(*networks.TALL), "words": networks.weights(*networks.WORDS)}
     (result,) = evaluate(by_split, inputs).values()
     expected = networks.attention_reference(**inputs)
@@ -89,6 +90,66 @@ def swapped_heads(x: Any, words: Any) -> Any:
 
 def masked(x: Any, words: Any) -> Any:
     return networks.split_einsum(x, words, mask=np.float32(1.0))
+
+
+def products(
+    x: Any, words: Any, *, key_first: bool = False, axis: int = -1, mask: Any = None, width: int = 8
+) -> Any:
+    """`original`, and what resembles it."""
+    q, k, v = (
+        mb.reshape(x=networks.pointwise(source, matrix), shape=[networks.BATCH, -1, width, tokens])
+        for source, matrix, tokens in (
+            (x, networks.Q, networks.TOKENS),
+            (x, networks.K, networks.TOKENS),
+            (x, networks.V, networks.TOKENS),
+        )
+    )
+    scores = (
+        mb.matmul(x=k, y=q, transpose_x=True)
+        if key_first
+        else mb.matmul(x=q, y=k, transpose_x=True)
+    )
+    scores = mb.mul(x=scores, y=np.float32(8**-0.5))
+    if mask is not None:
+        scores = mb.add(x=scores, y=mask)
+    joined = mb.matmul(x=v, y=mb.softmax(x=scores, axis=axis), transpose_y=True)
+    joined = mb.reshape(x=joined, shape=list(networks.TALL))
+    return mb.add(x=networks.pointwise(joined, networks.OUT), y=mb.reduce_sum(x=words))
+
+
+@pytest.mark.parametrize(
+    "change", [{"axis": 2}, {"mask": np.float32(1.0)}], ids=["other axis", "mask"]
+)
+def test_what_only_resembles_products_is_left(change: dict[str, Any], tmp_path: Path) -> None:
+    def build(x: Any, words: Any) -> Any:
+        return products(x, words, **change)
+
+    assert node_types(tmp_path, build, WORDS)["Softmax"] == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"key_first": True}, {"width": 16}], ids=["as it is", "keys ask", "two heads"]
+)
+def test_products_give_what_they_gave(
+    change: dict[str, Any], tmp_path: Path, evaluate: Callable[..., Any]
+) -> None:
+    def build(x: Any, words: Any) -> Any:
+        return products(x, words, **change)
+
+    assert node_types(tmp_path, build, WORDS)["MultiHeadAttention"] == 1
+    inputs = {"x": networks.weights(*networks.TALL), "words": networks.weights(*networks.WORDS)}
+    (result,) = evaluate(build, inputs).values()
+    shape = (networks.BATCH, -1, change.get("width", 8), networks.TOKENS)
+    q, k, v = (
+        (matrix @ inputs["x"][:, :, 0]).reshape(shape)
+        for matrix in (networks.Q, networks.K, networks.V)
+    )
+    if change.get("key_first"):
+        q, k = k, q
+    weights = networks.softmax(np.einsum("bncq,bnck->bnqk", q, k) * 8**-0.5)
+    joined = np.einsum("bnqk,bnck->bncq", weights, v).reshape(networks.BATCH, networks.C, -1)
+    expected = (networks.OUT @ joined)[:, :, None] + inputs["words"].sum()
+    np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("build", [swapped_heads, masked])

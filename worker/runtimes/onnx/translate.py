@@ -19,7 +19,7 @@ from worker.runtimes.onnx.ops.elementwise import as_dtype
 from worker.runtimes.onnx.ops.fused import FUSED
 from worker.runtimes.onnx.rewrites import REWRITES
 
-VERSION = 3
+VERSION = 4
 """Part of the key of every cached translation: raise it with any change that changes what is written."""
 
 _MOST_NAMED = 50

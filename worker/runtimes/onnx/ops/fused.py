@@ -13,18 +13,22 @@ from worker.runtimes.onnx.graph import Graph, Value
 def attention_by_channel(call: Call, graph: Graph) -> Value:
     """Attention of query [B, C, 1, Q] over key and value [B, C, 1, K], C in equal ``heads``: [B, C, 1, Q].
 
-    Tokens stay the last dimension, as around it. The transpositions are of whole matrices, which ONNX Runtime makes
-    part of the products.
+    ONNX Runtime's own operation goes through the keys in blocks that fit its cache, so that the product of all queries
+    with all keys is never in memory as a whole (FlashAttention, Dao et al., arXiv:2205.14135).
     """
-    query, key, value = call.value("query"), call.value("key"), call.value("value")
-    heads = int(call.required("heads"))
-    q, k, v = (_in_heads(graph, x, heads) for x in (query, key, value))
-    scaled = graph.add("Mul", q, graph.constant(float(call.required("scale"))))
-    scores = graph.add("MatMul", graph.add("Transpose", scaled, perm=[0, 1, 3, 2]), k)
-    weights = graph.add("Softmax", scores, axis=-1)
-    joined = graph.add("MatMul", v, graph.add("Transpose", weights, perm=[0, 1, 3, 2]))
-    shape = call.output.shape
-    return graph.add("Reshape", joined, graph.constant(query.static_shape or ()), shape=shape)
+    query, key, value = (_tokens_first(graph, call.value(x)) for x in ("query", "key", "value"))
+    joined = graph.add(
+        "MultiHeadAttention",
+        query,
+        key,
+        value,
+        domain="com.microsoft",
+        num_heads=int(call.required("heads")),
+        scale=float(call.required("scale")),
+    )
+    channels_first = graph.add("Transpose", joined, perm=[0, 2, 1])
+    shape = call.value("query").static_shape or ()
+    return graph.add("Reshape", channels_first, graph.constant(shape), shape=call.output.shape)
 
 
 def group_normalize(call: Call, graph: Graph) -> Value:
@@ -46,13 +50,14 @@ def group_normalize(call: Call, graph: Graph) -> Value:
     return graph.add("Reshape", normal, graph.constant(shape), shape=shape)
 
 
-def _in_heads(graph: Graph, x: Value, heads: int) -> Value:
-    """Return x [B, C, 1, T] as [B, heads, C / heads, T]."""
+def _tokens_first(graph: Graph, x: Value) -> Value:
+    """Return x [B, C, 1, T] as [B, T, C]."""
     shape = x.static_shape
     if shape is None:
         raise UnsupportedError("a shape known only while running")
     batch, channels, _, tokens = shape
-    return graph.add("Reshape", x, graph.constant([batch, heads, channels // heads, tokens]))
+    flat = graph.add("Reshape", x, graph.constant([batch, channels, tokens]))
+    return graph.add("Transpose", flat, perm=[0, 2, 1])
 
 
 FUSED: Mapping[str, Translate] = {

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from worker.packages.program import Program
 from worker.runtimes.onnx.rewrites.group_norm import join_group_norm
 from worker.runtimes.onnx.rewrites.heads import join_heads
+from worker.runtimes.onnx.rewrites.products import join_products
 
 Rewrite = Callable[[Program], Program]
 
-REWRITES: tuple[Rewrite, ...] = (join_heads, join_group_norm)
+REWRITES: tuple[Rewrite, ...] = (join_heads, join_products, join_group_norm)
 """In the order in which they run."""
