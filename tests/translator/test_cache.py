@@ -12,7 +12,7 @@ import pytest
 
 from sdq.errors import OutputError
 from sdq.variants import ComputeUnit
-from worker.runtimes.onnx import OnnxRuntime
+from worker.runtimes.onnx import OnnxRuntime, session
 from worker.runtimes.onnx import runtime as runtime_module
 
 from .conftest import mb, save_package
@@ -108,6 +108,27 @@ def test_a_translation_of_another_version_is_not_used(
     monkeypatch.setattr(runtime_module.translate, "VERSION", 10**6)
     run(whole, cache)
     assert len(entries(cache)) == 2
+
+
+def test_another_machine_prepares_its_own(
+    whole: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(whole, cache)
+    monkeypatch.setattr(session, "instruction_set", lambda: "another")
+    np.testing.assert_array_equal(run(whole, cache), first)
+    assert len(entries(cache)) == 2
+
+
+def test_what_cannot_be_prepared_is_computed_from_the_translation(
+    whole: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run(whole, tmp_path / "other")
+    monkeypatch.setattr(session, "MODEL", "no such folder/model.onnx")
+    np.testing.assert_allclose(run(whole, cache), first, rtol=1e-6)
+    (entry,) = entries(cache)
+    assert sorted(path.name for path in entry.iterdir()) == [
+        "entry.json", "model.onnx", "weights.data",
+    ]  # fmt: skip
 
 
 def _in_a_process(package: Path, cache: Path, start: object, results: object) -> None:

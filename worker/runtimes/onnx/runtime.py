@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -64,8 +65,12 @@ class OnnxRuntime:
 
             program = read_program(package)
             graph = translate.translate(program)
+            plain = folder / "plain"
+            plain.mkdir()
             with translate.refusing_damage(program, "its constants"):
-                write_model(graph, folder)
+                write_model(graph, plain)
+            session.prepare(plain, folder)
+            shutil.rmtree(plain)
             inputs = tuple(
                 Input(
                     name=tensor.name,
@@ -76,4 +81,5 @@ class OnnxRuntime:
             )
             return inputs, program.outputs
 
-        return self._cache.get(package, str(translate.VERSION), write, anew=anew)
+        version = f"{translate.VERSION} {session.kind_of_machine()}"
+        return self._cache.get(package, version, write, anew=anew)
