@@ -210,9 +210,8 @@ class Drawing:
     def _next_engine(self, discarded: Engine) -> Engine:
         """Give a fresh engine for what is left to draw; where nothing is, the discarded one will do."""
         self._close_ended()
-        if self._stopping or self._studio.stopping() or not self._open:
-            return discarded
-        return self._loaded_engine()
+        self._stopping = self._stopping or self._studio.stopping()
+        return discarded if self._stopping or not self._open else self._loaded_engine()
 
     def _loaded_engine(self) -> Engine:
         """Give the variant's engine when it is ready, with a row of its own in the ledger."""

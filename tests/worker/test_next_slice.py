@@ -187,6 +187,26 @@ def test_an_engine_that_dies_costs_the_next_slice_no_attempt(scene: Scene) -> No
     assert scene.attempts("b") == {"a": 2, "b": 1}
 
 
+def test_an_engine_that_dies_at_a_stop_is_not_missed(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.add("b", "a", "b")
+    request = WatchedEngine.request
+
+    def die_at_the_second(engine: WatchedEngine, number: int, asked: ImageRequest) -> None:
+        request(engine, number, asked)
+        if asked.prompt == "b":
+            os.kill(engine.pid, signal.SIGKILL)
+            scene.stopping = True
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WatchedEngine, "request", die_at_the_second)
+        scene.draw()
+    assert scene.closed == []
+    assert len(scene.engines) == 1
+    assert len([told for told in caplog.messages if "ended by SIGKILL" in told]) == 1
+
+
 def test_a_cancelled_batch_does_not_stop_the_next_one(scene: Scene) -> None:
     scene.add("cancelled", "a", "b", seeds=3)
     scene.add("wanted", "c")
