@@ -34,11 +34,16 @@ _RESTORING_FAILED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """A popped job, still in the queue's intermediate list; `job` and `slice_id` are None unless it is ours."""
+    """A popped job, still in the queue's intermediate list; `job` and `slice_id` are None unless it is ours.
+
+    leftover: it is the name of one of ours without a job: its slice was queued twice and is finished, or will be
+    queued again.
+    """
 
     raw_id: bytes
     job: Job | None = None
     slice_id: int | None = None
+    leftover: bool = False
 
     def __str__(self) -> str:
         return repr(self.raw_id[:100].decode(errors="backslashreplace"))
@@ -52,7 +57,14 @@ def pop(queues: Queues, queue: Queue) -> Arrival | None:
         return None
     slice_id = queues.slice_id(raw_id.decode(errors="replace"))
     job = _genuine(queues, queue, slice_id) if slice_id is not None else None
-    return Arrival(raw_id=raw_id, job=job, slice_id=slice_id if job else None)
+    gone = slice_id is not None and not connection.exists(Job.key_for(queues.job_id(slice_id)))
+    return Arrival(raw_id=raw_id, job=job, slice_id=slice_id if job else None, leftover=gone)
+
+
+def drop(queue: Queue, arrival: Arrival) -> None:
+    """Forget a name that was popped and stands for nothing that is to be done here."""
+    connection: Any = queue.connection
+    connection.lrem(queue.intermediate_queue_key, 0, arrival.raw_id)
 
 
 def refuse(queues: Queues, queue: Queue, arrival: Arrival) -> None:

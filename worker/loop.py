@@ -31,7 +31,7 @@ from sdq.dispatch import reconcile
 from sdq.errors import SdqError, ServiceUnavailableError, TryAgainError
 from sdq.queues import HEARTBEAT_TTL_S, Queues, redis_errors
 from sdq.variants import AnyVariant, RecipeVariant, Variant
-from worker.arrivals import Arrival, pop, refuse
+from worker.arrivals import Arrival, drop, pop, refuse
 from worker.claim import Claim
 from worker.drawing import Drawing, Studio
 from worker.open_slice import OpenSlice, Outcome
@@ -143,6 +143,7 @@ class SliceWorker(SimpleWorker):
             with redis_errors():
                 for claim in self._claims.values():
                     self.maintain_heartbeats(claim.job, claim.execution)
+                    self._restore(claim)
                 if not self._claims:
                     self.heartbeat(HEARTBEAT_TTL_S)
         except ServiceUnavailableError as error:
@@ -153,6 +154,14 @@ class SliceWorker(SimpleWorker):
                 self._reach_redis()
         else:
             self._deaf = False
+
+    def _restore(self, claim: Claim) -> None:
+        """Tell a Redis that came back without its file that a slice is in hand, or others would draw it as well."""
+        with self.connection.pipeline() as pipeline:
+            claim.job.started_job_registry.add_execution(
+                claim.execution, pipeline=pipeline, ttl=HEARTBEAT_TTL_S
+            )
+            pipeline.execute()
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002
         """Let a claim end soon after its worker did."""
@@ -184,6 +193,8 @@ class SliceWorker(SimpleWorker):
         self.beat()
         self._release_late()
         if time.monotonic() >= self._next_reconcile:
+            self._next_beat = 0.0  # what this worker holds is not to look lost to itself
+            self.beat()
             self._reconcile()
 
     def _idle(self) -> None:
@@ -214,13 +225,14 @@ class SliceWorker(SimpleWorker):
     def _claimed(self, arrival: Arrival, queue: Queue) -> Claim | None:
         """Claim what was taken; None when it is not ours, and refused, or claimed already."""
         job, slice_id = arrival.job, arrival.slice_id
+        if arrival.leftover or slice_id in self._claims:  # it was queued twice
+            with redis_errors():
+                drop(queue, arrival)
+            return None
         if job is None or slice_id is None:
             self._refuse(arrival, queue)
             return None
         with redis_errors():
-            if slice_id in self._claims:  # it was queued twice
-                self.connection.lrem(queue.intermediate_queue_key, 0, job.id)
-                return None
             execution = self.prepare_execution(job)
             self.prepare_job_execution(job, remove_from_intermediate_queue=True)
         claim = Claim(job, queue, execution, slice_id)

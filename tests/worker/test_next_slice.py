@@ -239,12 +239,25 @@ def test_what_is_queued_twice_is_drawn_once(program: Program, tmp_path: Path) ->
         (key,) = queues.waiting()
         queue = queues.queue(key)
         client.lpush(queue.key, queues.job_id(2), queues.job_id(1))
-        assert client.llen(queue.key) == 4
+        client.rpush(queue.key, *[queues.job_id(1)] * 9)  # some of these come when it is finished
         program.run("worker", "--burst")
+        assert not client.exists(queue.failed_job_registry.key)
         assert client.llen(queue.key) == client.llen(queue.intermediate_queue_key) == 0
     images = program.drawn("two")
     assert_whole(program.home, images, 2)
     assert [image.attempts for image in images] == [1, 1]
+
+
+def test_a_claim_that_redis_lost_is_made_again(program: Program) -> None:
+    program.run("submit", "--prompt", "the sea", "--seed", "0", "--steps", "400", "--batch", "b")
+    with program.ledger() as ledger, redis.Redis.from_url(program.redis.url) as client:
+        queues = Queues(client, ledger.id)
+        (key,) = queues.waiting()
+        claims = queues.queue(key).started_job_registry.key
+        program.start("worker")
+        program.wait_until(lambda: client.zcard(claims) == 1)
+        client.flushall()
+        program.wait_until(lambda: client.zcard(claims) == 1, timeout_s=15)
 
 
 def test_what_a_stopped_worker_hands_back_is_in_its_old_order(
