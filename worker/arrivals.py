@@ -57,8 +57,9 @@ def pop(queues: Queues, queue: Queue) -> Arrival | None:
         return None
     slice_id = queues.slice_id(raw_id.decode(errors="replace"))
     job = _genuine(queues, queue, slice_id) if slice_id is not None else None
-    gone = slice_id is not None and not connection.exists(Job.key_for(queues.job_id(slice_id)))
-    return Arrival(raw_id=raw_id, job=job, slice_id=slice_id if job else None, leftover=gone)
+    if slice_id is None or job is not None:
+        return Arrival(raw_id=raw_id, job=job, slice_id=slice_id)
+    return Arrival(raw_id=raw_id, leftover=not connection.exists(Job.key_for(raw_id.decode())))
 
 
 def drop(queue: Queue, arrival: Arrival) -> None:

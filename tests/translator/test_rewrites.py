@@ -97,12 +97,10 @@ def products(
 ) -> Any:
     """`original`, and what resembles it."""
     q, k, v = (
-        mb.reshape(x=networks.pointwise(source, matrix), shape=[networks.BATCH, -1, width, tokens])
-        for source, matrix, tokens in (
-            (x, networks.Q, networks.TOKENS),
-            (x, networks.K, networks.TOKENS),
-            (x, networks.V, networks.TOKENS),
+        mb.reshape(
+            x=networks.pointwise(x, matrix), shape=[networks.BATCH, -1, width, networks.TOKENS]
         )
+        for matrix in (networks.Q, networks.K, networks.V)
     )
     scores = (
         mb.matmul(x=k, y=q, transpose_x=True)

@@ -249,7 +249,7 @@ def test_what_is_queued_twice_is_drawn_once(program: Program, tmp_path: Path) ->
 
 
 def test_a_claim_that_redis_lost_is_made_again(program: Program) -> None:
-    program.run("submit", "--prompt", "the sea", "--seed", "0", "--steps", "400", "--batch", "b")
+    program.run("submit", "--prompt", "the sea", "--seed", "0", "--steps", "1000", "--batch", "b")
     with program.ledger() as ledger, redis.Redis.from_url(program.redis.url) as client:
         queues = Queues(client, ledger.id)
         (key,) = queues.waiting()

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from worker.packages.program import Operation, Program
-from worker.runtimes.onnx.rewrites.pattern import Producers, constant, replaced
+from worker.runtimes.onnx.rewrites.pattern import Producers, attention, replaced
 
 _SCORES = "bkhc,bchq->bkhq"
 _VALUES = "bchk,bkhq->bchq"
@@ -63,17 +63,8 @@ class _Heads:
         key = self._untransposed(first.key.root)
         if key is None or self._producers.shape(first.query.root)[2] != 1:
             return None
-        return Operation(
-            type="attention_by_channel",
-            name=operation.name,
-            inputs={
-                "query": (first.query.root,),
-                "key": (key,),
-                "value": (first.value.root,),
-                "heads": (constant(len(heads)),),
-                "scale": (constant(first.scale),),
-            },
-            outputs=operation.outputs,
+        return attention(
+            operation, first.query.root, key, first.value.root, heads=len(heads), scale=first.scale
         )
 
     def _belong_together(self, heads: list[list[_Head]]) -> bool:

@@ -72,3 +72,21 @@ def constant(value: float) -> Constant:
     array = np.asarray(value)
     dtype = datatypes.FLOAT64 if array.dtype.kind == "f" else datatypes.INT64
     return Constant(dtype=dtype, shape=(), load=lambda: array)
+
+
+def attention(
+    operation: Operation, query: str, key: str, value: str, *, heads: int, scale: float
+) -> Operation:
+    """Return `ops.fused`'s attention with the outputs of `operation`, in whose place it is put."""
+    return Operation(
+        type="attention_by_channel",
+        name=operation.name,
+        inputs={
+            "query": (query,),
+            "key": (key,),
+            "value": (value,),
+            "heads": (constant(heads),),
+            "scale": (constant(scale),),
+        },
+        outputs=operation.outputs,
+    )

@@ -9,7 +9,7 @@ gigabyte at 64x64 latents, and the softmax's result another. Attention with a ma
 from __future__ import annotations
 
 from worker.packages.program import Operation, Program
-from worker.runtimes.onnx.rewrites.pattern import Producers, constant, replaced
+from worker.runtimes.onnx.rewrites.pattern import Producers, attention, replaced
 
 
 def join_products(program: Program) -> Program:
@@ -44,18 +44,7 @@ class _Products:
             return None
         if self._producers.shape(whole_key) != self._producers.shape(whole_value):
             return None
-        return Operation(
-            type="attention_by_channel",
-            name=operation.name,
-            inputs={
-                "query": (whole_query,),
-                "key": (whole_key,),
-                "value": (whole_value,),
-                "heads": (constant(heads),),
-                "scale": (constant(scale),),
-            },
-            outputs=operation.outputs,
-        )
+        return attention(operation, whole_query, whole_key, whole_value, heads=heads, scale=scale)
 
     def _product(self, name: str | None, *, transposed: str) -> tuple[str | None, str | None]:
         """Return the factors of a matrix product of which one, and only that, is transposed."""
