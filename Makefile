@@ -3,8 +3,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 # The first interpreter that can make an environment: `make PYTHON=...` to choose another.
-PYTHON ?= $(shell for python in python3.11 python3.12 python3.10 python3; do \
-	$$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
 	>/dev/null 2>&1 && echo $$python && break; done)
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
@@ -45,7 +45,7 @@ clean: ## Remove what the other targets made
 	rm -rf $(VENV) demo-out
 
 $(VENV)/bin/python:
-	@test -n "$(PYTHON)" || { echo "sdq needs Python 3.10 to 3.13 with the venv module; install one and run make again."; exit 1; }
+	@test -n "$(PYTHON)" || { echo "sdq needs Python 3.11 to 3.14 with the venv module; install one and run make again."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.drawing: $(VENV)/bin/python pyproject.toml constraints.txt

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from benchmarks.bench import PROMPTS
-from sdq.models import DEMO, ModelStore
-from sdq.recipes import DEFAULT_GUIDANCE_SCALE, DEFAULT_SCHEDULER
-from sdq.variants import AttentionImplementation, ComputeUnit
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.recipes import DEFAULT_GUIDANCE_SCALE, DEFAULT_SCHEDULER
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
 from worker.runtimes.choice import choose_runtime

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
-from sdq.redis_server import RedisServer
+from sdq_core.queue.server import RedisServer
 
 PROGRAM = Path(sys.executable).with_name("sdq")
 

@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 
 from benchmarks.bench import show
-from sdq.variants import ComputeUnit
+from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.choice import choose_runtime
 
 TORCH = Path(__file__).with_name("full_size_torch.py")

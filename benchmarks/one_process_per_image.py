@@ -22,8 +22,8 @@ _ONE = """
 import sys
 from pathlib import Path
 from benchmarks.bench import PROMPTS
-from sdq.models import DEMO, ModelStore
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 from worker.pipelines.{module} import {pipeline}
 from worker.pipelines.contract import ImageRequest
 from worker.runtimes.choice import choose_runtime

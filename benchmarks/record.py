@@ -23,17 +23,17 @@ import numpy as np
 
 from benchmarks.bench import data_folder, show
 from db.ledger import Ledger
-from sdq.images.store import store_file
-from sdq.variants import Variant
+from sdq_core.images.store import store_file
+from sdq_core.values.variants import Variant
 from tests.ledger.plans import plan
-from worker.drawing import Drawing, Studio
+from worker.drawing.drawing import Drawing, Studio
+from worker.drawing.open_slice import OpenSlice
+from worker.drawing.patience import Patience
+from worker.drawing.saving import Gallery
 from worker.engine.handle import Engine
 from worker.engine.messages import Drawn, Ready
 from worker.engine.pool import EnginePool
-from worker.open_slice import OpenSlice
-from worker.patience import Patience
 from worker.pipelines.contract import DrawnImage, ImageRequest
-from worker.saving import Gallery
 
 SIZE = 128
 
@@ -112,12 +112,12 @@ def main() -> None:
 
         drawing = studio(ledger, outputs, settled)
         for ref in submission.slices:
-            piece = ledger.load_slice(ref.id)
-            assert piece is not None
+            slice_ = ledger.load_slice(ref.id)
+            assert slice_ is not None
             moments.clear()
             cpu_moments.clear()
-            variant = cast(Variant, piece.recipe.variant)
-            slice_ = OpenSlice.of(ledger, piece, queue_wait_ms=0.0)
+            variant = cast(Variant, slice_.recipe.variant)
+            slice_ = OpenSlice.of(ledger, slice_, queue_wait_ms=0.0)
             Drawing(drawing, variant, close=lambda *_: None).run(slice_)
             own += [(later - earlier) * 1000 for earlier, later in pairwise(moments)]
             cpu += [(later - earlier) * 1000 for earlier, later in pairwise(cpu_moments)]

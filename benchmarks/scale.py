@@ -26,18 +26,18 @@ import psutil
 
 from benchmarks.bench import data_folder, show
 from db.ledger import Ledger
-from sdq.models import ModelStore
-from sdq.queues import Queues, connect
-from sdq.redis_server import RedisServer
-from sdq.settings import Settings
+from sdq_core.models import ModelStore
+from sdq_core.queue.queues import Queues, connect
+from sdq_core.queue.server import RedisServer
+from sdq_core.settings import Settings
 from tests.ledger.plans import VARIANT, plan
-from worker.drawing import Studio
+from worker.choosing.repertoire import Repertoire
+from worker.claims.loop import SliceWorker
+from worker.drawing.drawing import Studio
+from worker.drawing.saving import Gallery
 from worker.engine.messages import Drawn, Event, Ready, Withdrawn
 from worker.engine.pool import EnginePool
-from worker.loop import SliceWorker
 from worker.pipelines.contract import DrawnImage, ImageRequest
-from worker.repertoire import Repertoire
-from worker.saving import Gallery
 
 SIZE = 128
 SLICE = 10
@@ -135,7 +135,7 @@ def run(postgres: Any, number: int, image_s: float, images: int, home: Path) -> 
         calls = redis_calls(queues)
         # All at once would be a start that no fleet has; the middle of the run is what counts.
         workers = [subprocess.Popen(command) for _ in range(number)]
-        queues.enqueue(VARIANT.key, [piece.id for piece in submission.slices])
+        queues.enqueue(VARIANT.key, [slice_.id for slice_ in submission.slices])
         busy = []
         while any(worker.poll() is None for worker in workers):
             busy.append(psutil.cpu_percent(interval=1.0))

@@ -19,8 +19,8 @@ from statistics import median
 import numpy as np
 
 from benchmarks.bench import data_folder, show
-from sdq.models import DEMO, ModelStore
-from sdq.variants import ComputeUnit
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.choice import choose_runtime
 
 TOOLS = Path(__file__).resolve().parents[1] / "tools" / "demo_model"

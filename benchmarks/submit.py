@@ -17,11 +17,11 @@ from statistics import median
 import redis
 
 from benchmarks.bench import data_folder, sdq, show
+from db.dispatch import reconcile
 from db.ledger import Ledger
-from sdq.dispatch import reconcile
-from sdq.queues import Queues
-from sdq.redis_server import RedisServer
-from sdq.seeds import parse_seeds
+from sdq_core.queue.queues import Queues
+from sdq_core.queue.server import RedisServer
+from sdq_core.values.seeds import parse_seeds
 
 
 def used_memory(home: Path) -> int:

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, Row, case, func, literal, select, update
 
 from db.column_types import UtcTime, now_utc
 from db.connection import Database
-from db.drawing import recount
-from db.export import walk_slices
+from db.images import recount
 from db.tables import batches, images, slices
 from db.values import ImageStatus, SliceAudit
-from sdq.seeds import parse_seeds
+from db.walk import walk_slices
+from sdq_core.values.seeds import parse_seeds
 
 
 def audited_slices(database: Database, batch_id: int) -> Iterator[SliceAudit]:
@@ -21,8 +21,8 @@ def audited_slices(database: Database, batch_id: int) -> Iterator[SliceAudit]:
     return walk_slices(database, batch_id, _audited)
 
 
-def _audited(connection: Connection, pieces: Sequence[Row[Any]]) -> Iterator[SliceAudit]:
-    recipe_ids = {piece.recipe_id for piece in pieces}
+def _audited(connection: Connection, slice_rows: Sequence[Row[Any]]) -> Iterator[SliceAudit]:
+    recipe_ids = {slice_.recipe_id for slice_ in slice_rows}
     settled: dict[int, set[int]] = {recipe_id: set() for recipe_id in recipe_ids}
     rows = connection.execute(
         select(images.c.recipe_id, images.c.seed).where(
@@ -31,13 +31,13 @@ def _audited(connection: Connection, pieces: Sequence[Row[Any]]) -> Iterator[Sli
     )
     for recipe_id, seed in rows:
         settled[recipe_id].add(seed)
-    for piece in pieces:
+    for slice_ in slice_rows:
         yield SliceAudit(
-            id=piece.id,
-            entry=piece.entry,
-            finished=piece.finished_at is not None,
+            id=slice_.id,
+            entry=slice_.entry,
+            finished=slice_.finished_at is not None,
             unsettled=tuple(
-                seed for seed in parse_seeds(piece.seeds) if seed not in settled[piece.recipe_id]
+                seed for seed in parse_seeds(slice_.seeds) if seed not in settled[slice_.recipe_id]
             ),
         )
 

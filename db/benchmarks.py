@@ -11,8 +11,8 @@ from sqlalchemy import Connection, RowMapping, func, insert, select
 
 from db.tables import benchmarks
 from db.values import Benchmark
-from sdq.machine import Machine
-from sdq.variants import AttentionImplementation, ComputeUnit, Variant
+from sdq_core.values.machine import Machine
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 
 #: What is faster by less than this is noise: the usual variant stays.
 SAME_SPEED = 0.05

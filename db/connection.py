@@ -24,7 +24,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from db.failures import translated
-from sdq.errors import ConfigurationError, OutputError
+from sdq_core.errors import ConfigurationError, OutputError
 
 #: How long a writer waits for others, s: many times the longest transaction (a million images: about one second).
 BUSY_TIMEOUT_S = 30.0

@@ -1,167 +1,76 @@
-"""What there is to do: open slices, and what the user wants of batches and variants."""
+"""Between the ledger and the queues: what is planned gets queued, and stays queued until it is drawn.
+
+The ledger is the truth. `reconcile` compares its unfinished slices with what Redis holds in every place where a job
+can be, and queues what is missing; so a crash between "committed" and "queued", a lost Redis, and a killed worker all
+heal by the same code. A slice that is queued twice is drawn once: the worker skips images that have their row.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, select, update
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
 
-from db.column_types import now_utc
-from db.recipe_rows import RECIPE_COLUMNS, add_variants, all_variants, recipe_of, variant_of
-from db.tables import batches, images, recipes, slices, variants
-from db.values import BatchState, ImageStatus, PausedVariant, Slice, SliceRef
-from sdq.errors import InputMissingError
-from sdq.seeds import parse_seeds
-from sdq.variants import RecipeVariant, Variant
+from db.ledger import Ledger
+from db.values import SliceRef
+from sdq_core.queue.queues import Queues, redis_errors
 
-#: Of a slice joined with its batch, recipe and variant: somebody wants it drawn now.
-WANTED = and_(batches.c.state == str(BatchState.ACTIVE), variants.c.paused_since.is_(None))
-
-
-def open_slices(
-    connection: Connection,
-    *,
-    after_id: int = 0,
-    limit: int | None = None,
-    batch_id: int | None = None,
-) -> list[SliceRef]:
-    """List unfinished slices of active batches, without those of paused variants, by id."""
-    drawable = {
-        row["id"]: variant_of(row)
-        for row in connection.execute(all_variants()).mappings()
-        if row["paused_since"] is None
-    }
-    query = (
-        select(slices.c.id, recipes.c.variant_id)
-        .join_from(slices, recipes)
-        .join(batches, batches.c.id == slices.c.batch_id)
-        .where(
-            slices.c.finished_at.is_(None),
-            slices.c.id > after_id,
-            batches.c.state == str(BatchState.ACTIVE),
-            recipes.c.variant_id.in_(drawable),
-        )
-        .order_by(slices.c.id)
-        .limit(limit)
-    )
-    if batch_id is not None:
-        query = query.where(slices.c.batch_id == batch_id)
-    return [
-        SliceRef(id=slice_id, variant=drawable[variant_id])
-        for slice_id, variant_id in connection.execute(query)
-    ]
+#: Enough for a million images to be queued by another process.
+_LOCK_WAIT_S = 60.0
 
 
-def load_slice(connection: Connection, slice_id: int) -> Slice | None:
-    """Give a slice with its recipe, or None when there is none."""
-    query = (
-        select(
-            slices.c.id,
-            slices.c.batch_id,
-            batches.c.name.label("batch_name"),
-            WANTED.label("wanted"),
-            slices.c.entry,
-            slices.c.recipe_id,
-            slices.c.seeds,
-            slices.c.fields,
-            slices.c.created_at,
-            slices.c.finished_at,
-            *RECIPE_COLUMNS,
-        )
-        .join_from(slices, recipes)
-        .join(variants, variants.c.id == recipes.c.variant_id)
-        .join(batches, batches.c.id == slices.c.batch_id)
-        .where(slices.c.id == slice_id)
-    )
-    row = connection.execute(query).mappings().first()
-    if row is None:
-        return None
-    return Slice(
-        id=row["id"],
-        batch_id=row["batch_id"],
-        batch_name=row["batch_name"],
-        wanted=bool(row["wanted"]),
-        entry=row["entry"],
-        recipe_id=row["recipe_id"],
-        recipe=recipe_of(row),
-        seeds=tuple(parse_seeds(row["seeds"])),
-        fields=row["fields"],
-        created_at=row["created_at"],
-        finished_at=row["finished_at"],
-    )
+@dataclass(frozen=True, kw_only=True)
+class Reconciled:
+    """What a reconciliation found missing from the queues and put back; resumed are a dead worker's."""
+
+    requeued: int
+    resumed: int
 
 
-def settled_images(connection: Connection, piece: Slice) -> dict[int, ImageStatus]:
-    """Give the slice's seeds that are done or given up, whichever batch they were drawn for."""
-    return {
-        seed: ImageStatus(status)
-        for seed, status, _ in _tried(connection, piece)
-        if status != ImageStatus.DRAWING
-    }
+def dispatch(queues: Queues, slices: Iterable[SliceRef], *, at_front: bool = False) -> int:
+    """Queue a new submission's slices, all of a variant in one queue; return how many."""
+    count = 0
+    with redis_errors(), queues.dispatch_lock(wait_s=_LOCK_WAIT_S):
+        for variant_key, group in _by_variant(slices):
+            count += queues.enqueue(variant_key, (ref.id for ref in group), at_front=at_front)
+    return count
 
 
-def attempts(connection: Connection, piece: Slice) -> dict[int, int]:
-    """Give how often each of the slice's seeds was tried; those never tried are left out."""
-    return {seed: number for seed, _, number in _tried(connection, piece)}
+def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> Reconciled:
+    """Queue every unfinished slice that Redis does not hold.
 
-
-def _tried(connection: Connection, piece: Slice) -> list[tuple[int, str, int]]:
-    seeds = set(piece.seeds)
-    rows = connection.execute(
-        select(images.c.seed, images.c.status, images.c.attempts).where(
-            images.c.recipe_id == piece.recipe_id,
-            images.c.seed.between(min(seeds), max(seeds)),
-        )
-    )
-    return [(seed, status, number) for seed, status, number in rows if seed in seeds]
-
-
-def set_batch_state(connection: Connection, batch_id: int, state: BatchState) -> None:
-    """Make a batch active, paused or cancelled."""
-    connection.execute(update(batches).where(batches.c.id == batch_id).values(state=str(state)))
-
-
-def pause_variant(connection: Connection, variant: str | Variant, reason: str) -> None:
-    """Hold a variant back; a second reason does not replace the first.
-
-    By its key it must be known, or InputMissingError is raised; one that draws may not have been asked for by name yet.
+    Raises TryAgainError when another process is at it.
     """
-    if isinstance(variant, Variant):
-        add_variants(connection, [variant])
-    key = variant if isinstance(variant, str) else variant.key
-    _known_variant(connection, key)
-    connection.execute(
-        update(variants)
-        .where(variants.c.key == key, variants.c.paused_since.is_(None))
-        .values(paused_since=now_utc(), pause_reason=reason)
-    )
+    with redis_errors(), queues.dispatch_lock(wait_s=wait_s):
+        # The ledger first: a slice that finishes in between then looks missing and is queued once more for nothing; the
+        # other way round, one that was just submitted would look missing.
+        unfinished = list(all_open_slices(ledger))
+        looked_at = time.time()
+        holdings = queues.holdings()
+        in_hand = holdings.in_hand()
+        missing = [ref for ref in unfinished if ref.id not in in_hand]
+        resumed = [ref for ref in missing if ref.id in holdings.abandoned]
+        queues.forget(holdings.abandoned, before=looked_at)
+        for variant_key, group in _by_variant(missing):
+            refs = list(group)
+            begun = [ref.id for ref in refs if ref.id in holdings.abandoned]
+            fresh = [ref.id for ref in refs if ref.id not in holdings.abandoned]
+            if begun:  # what was begun is finished first
+                queues.enqueue(variant_key, begun, at_front=True)
+            if fresh:
+                queues.enqueue(variant_key, fresh)
+        return Reconciled(requeued=len(missing), resumed=len(resumed))
 
 
-def resume_variant(connection: Connection, key: str) -> bool:
-    """Let a variant be drawn again; give whether it was paused. Raise InputMissingError for an unknown key."""
-    _known_variant(connection, key)
-    result = connection.execute(
-        update(variants)
-        .where(variants.c.key == key, variants.c.paused_since.is_not(None))
-        .values(paused_since=None, pause_reason=None)
-    )
-    return result.rowcount > 0
+def all_open_slices(ledger: Ledger, *, at_once: int = 10_000) -> Iterator[SliceRef]:
+    """Yield every unfinished slice of active batches, without those of paused variants, a page at a time."""
+    after_id = 0
+    while page := ledger.open_slices(after_id=after_id, limit=at_once):
+        yield from page
+        after_id = page[-1].id
 
 
-def known_variants(connection: Connection) -> dict[str, RecipeVariant]:
-    """Give every variant by its key."""
-    return {row["key"]: variant_of(row) for row in connection.execute(all_variants()).mappings()}
-
-
-def paused_variants(connection: Connection) -> list[PausedVariant]:
-    """List the variants that are held back, the longest first."""
-    query = all_variants().where(variants.c.paused_since.is_not(None))
-    return [
-        PausedVariant(
-            variant=variant_of(row), reason=row["pause_reason"], since=row["paused_since"]
-        )
-        for row in connection.execute(query.order_by(variants.c.paused_since)).mappings()
-    ]
-
-
-def _known_variant(connection: Connection, key: str) -> None:
-    if connection.execute(select(variants.c.id).where(variants.c.key == key)).first() is None:
-        raise InputMissingError(f"The ledger knows no variant {key}: nothing was submitted for it.")
+def _by_variant(slices: Iterable[SliceRef]) -> Iterable[tuple[str, Iterable[SliceRef]]]:
+    ordered = sorted(slices, key=lambda ref: (ref.variant.key, ref.id))
+    return groupby(ordered, key=lambda ref: ref.variant.key)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from db.tables import engines, images, recipes, variants
 from db.values import ImageStatus
-from sdq.variants import AnyVariant, RecipeVariant
+from sdq_core.values.variants import AnyVariant, RecipeVariant
 
 #: How far back to look, in images of any variant, and how many of them are enough.
 LOOK_BACK = 5000

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from sdq.errors import (
+from sdq_core.errors import (
     ConfigurationError,
     OutputError,
     SdqError,

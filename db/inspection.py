@@ -21,7 +21,7 @@ from db.connection import parsed_url
 from db.failures import translated
 from db.schema import is_known, refuse_foreign, stored_revision
 from db.tables import HEAD_REVISION
-from sdq.errors import ConfigurationError, OutputError
+from sdq_core.errors import ConfigurationError, OutputError
 
 _TIMEOUT_S = 10
 

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from sqlalchemy import select
 
-from db import audit, benchmarks, dispatch, drawing, estimates, export, prune, report
+from db import audit, benchmarks, estimates, images, prune, report, slices, walk
 from db.connection import BUSY_TIMEOUT_S, SUBMISSION_LOCK, Database, may_exist
 from db.schema import bring_to_head
 from db.submission import options_of_batch, submit
@@ -38,7 +38,7 @@ from db.values import (
     SliceRef,
     Submission,
 )
-from sdq.variants import RecipeVariant, Variant
+from sdq_core.values.variants import RecipeVariant, Variant
 
 
 class Ledger:
@@ -120,27 +120,27 @@ class Ledger:
     def open_slices(self, *, after_id: int = 0, limit: int = 10000) -> list[SliceRef]:
         """List unfinished slices of active batches, without those of paused variants, by id from beyond after_id."""
         with self._database.reading() as connection:
-            return dispatch.open_slices(connection, after_id=after_id, limit=limit)
+            return slices.open_slices(connection, after_id=after_id, limit=limit)
 
     def load_slice(self, slice_id: int) -> Slice | None:
         """Give a slice with its recipe, and whether it is wanted now, or None when there is none."""
         with self._database.reading() as connection:
-            return dispatch.load_slice(connection, slice_id)
+            return slices.load_slice(connection, slice_id)
 
-    def settled_images(self, piece: Slice) -> dict[int, ImageStatus]:
+    def settled_images(self, slice_: Slice) -> dict[int, ImageStatus]:
         """Give those of the slice's seeds that are done or given up, whichever batch they were drawn for."""
         with self._database.reading() as connection:
-            return dispatch.settled_images(connection, piece)
+            return slices.settled_images(connection, slice_)
 
-    def attempts(self, piece: Slice) -> dict[int, int]:
+    def attempts(self, slice_: Slice) -> dict[int, int]:
         """Give how often each of the slice's seeds was tried; seeds never tried are left out."""
         with self._database.reading() as connection:
-            return dispatch.attempts(connection, piece)
+            return slices.attempts(connection, slice_)
 
     def set_batch_state(self, batch: str | int, state: BatchState) -> None:
         """Make a batch active, paused or cancelled; raise InputMissingError when there is no such batch."""
         with self._database.writing(durable=True) as connection:
-            dispatch.set_batch_state(connection, report.batch_id_of(connection, batch), state)
+            slices.set_batch_state(connection, report.batch_id_of(connection, batch), state)
 
     def pause_variant(self, variant: str | Variant, reason: str) -> None:
         """Hold a variant, or the one of a key, back until it is resumed; a second reason does not replace the first.
@@ -148,29 +148,29 @@ class Ledger:
         Raise InputMissingError for a key that the ledger does not know.
         """
         with self._database.writing(durable=True) as connection:
-            dispatch.pause_variant(connection, variant, reason)
+            slices.pause_variant(connection, variant, reason)
 
     def resume_variant(self, key: str) -> bool:
         """Let a variant be drawn again; give whether it was paused. Raise InputMissingError for an unknown key."""
         with self._database.writing(durable=True) as connection:
-            return dispatch.resume_variant(connection, key)
+            return slices.resume_variant(connection, key)
 
     def variants(self) -> dict[str, RecipeVariant]:
         """Give every variant that was asked for or drawn with, by its key."""
         with self._database.reading() as connection:
-            return dispatch.known_variants(connection)
+            return slices.known_variants(connection)
 
     def paused_variants(self) -> list[PausedVariant]:
         """List the variants that are held back, the longest first."""
         with self._database.reading() as connection:
-            return dispatch.paused_variants(connection)
+            return slices.paused_variants(connection)
 
     # Drawing -----------------------------------------------------------------------------------------------------
 
     def register_engine(self, record: EngineRecord) -> int:
         """Store an engine that was started, and give the id that its images refer to."""
         with self._database.writing() as connection:
-            return drawing.register_engine(connection, record)
+            return images.register_engine(connection, record)
 
     def note_attempts(
         self, recipe_id: int, seeds: Sequence[int], *, engine_id: int, slice_id: int | None = None
@@ -181,11 +181,11 @@ class Ledger:
         starts its batch's clock.
         """
         with self._database.writing() as connection:
-            noted = drawing.note_attempts(
+            noted = images.note_attempts(
                 connection, recipe_id, seeds, engine_id=engine_id, slice_id=slice_id
             )
             if slice_id is not None and slice_id not in self._started_slices:
-                drawing.mark_started(connection, slice_id)
+                images.mark_started(connection, slice_id)
         if slice_id is not None:
             self._started_slices.add(slice_id)
         return noted
@@ -193,7 +193,7 @@ class Ledger:
     def forgive_attempt(self, recipe_id: int, seed: int) -> None:
         """Take back an attempt that was not the image's fault: a full disk, a graceful stop."""
         with self._database.writing() as connection:
-            drawing.forgive_attempt(connection, recipe_id, seed)
+            images.forgive_attempt(connection, recipe_id, seed)
 
     def record_image(self, record: ImageRecord) -> bool:
         """Turn an image into done, its file being in place; give False when it was done already, and stays."""
@@ -206,7 +206,7 @@ class Ledger:
         upcoming image that is done or given up, or whose batch was paused or cancelled, is not noted: do not draw it.
         """
         with self._database.writing() as connection:
-            return drawing.record_and_go_on(connection, record, upcoming)
+            return images.record_and_go_on(connection, record, upcoming)
 
     def replace_done(self, record: ImageRecord) -> bool:
         """Let a done image's row tell of this drawing instead: its file lies where the row says, in place of the other.
@@ -214,12 +214,12 @@ class Ledger:
         Give False, and change nothing, where the row's file lies elsewhere or the image is not done.
         """
         with self._database.writing() as connection:
-            return drawing.replace_done(connection, record)
+            return images.replace_done(connection, record)
 
     def record_images(self, records: Iterable[ImageRecord]) -> int:
         """Turn images into done in one commit; give how many were not done yet."""
         with self._database.writing() as connection:
-            return drawing.record_images(connection, records)
+            return images.record_images(connection, records)
 
     def record_failure(
         self,
@@ -233,7 +233,7 @@ class Ledger:
     ) -> None:
         """Keep why an image was not drawn; final gives it up. An image that is done meanwhile stays done."""
         with self._database.writing() as connection:
-            drawing.record_failure(
+            images.record_failure(
                 connection,
                 recipe_id,
                 seed,
@@ -246,7 +246,7 @@ class Ledger:
     def finish_slice(self, slice_id: int) -> bool:
         """Close a slice whose images are all done or given up; give whether it is closed."""
         with self._database.writing() as connection:
-            closed = drawing.finish_slice(connection, slice_id)
+            closed = images.finish_slice(connection, slice_id)
         self._started_slices.discard(slice_id)
         return closed
 
@@ -256,7 +256,7 @@ class Ledger:
         Their slices are open afterwards, for `open_slices`. Raise InputMissingError when there is no such batch.
         """
         with self._database.writing(durable=True) as connection:
-            return drawing.retry_failed(connection, report.batch_id_of(connection, batch))
+            return images.retry_failed(connection, report.batch_id_of(connection, batch))
 
     def take_back(self, keys: Iterable[tuple[int, int]]) -> int:
         """Make done images (recipe id, seed) whose files are lost undone, and give how many; their slices are open."""
@@ -320,7 +320,7 @@ class Ledger:
         """
         with self._database.reading() as connection:
             batch_id = report.batch_id_of(connection, batch)
-        return export.drawn_images(self._database, batch_id)
+        return walk.drawn_images(self._database, batch_id)
 
     def audited_slices(self, batch: str | int) -> Iterator[SliceAudit]:
         """Yield a batch's slices with what is left of each; raise InputMissingError when there is no such batch."""

@@ -14,8 +14,8 @@ from sqlalchemy import Column, Connection, Row, Table, delete, select, update
 from db.recipe_rows import KEYS_AT_ONCE
 from db.tables import batches, images, recipes, slices
 from db.values import BatchState, ImageStatus, PrunedPage
-from sdq.errors import TryAgainError
-from sdq.seeds import parse_seeds
+from sdq_core.errors import TryAgainError
+from sdq_core.values.seeds import parse_seeds
 
 #: There is no index from recipes to slices, so each page walks them all: a million images take twenty walks.
 SLICES_AT_ONCE = 2000
@@ -40,36 +40,36 @@ def prune_page(connection: Connection, batch_id: int) -> PrunedPage:
         return PrunedPage(images=0, paths=(), last=True)
     if state != BatchState.CANCELLED:
         raise TryAgainError("The batch was submitted again meanwhile; what is left of it stays.")
-    pieces = connection.execute(
+    slice_rows = connection.execute(
         select(slices)
         .where(slices.c.batch_id == batch_id)
         .order_by(slices.c.id)
         .limit(SLICES_AT_ONCE)
     ).all()
-    if not pieces:
+    if not slice_rows:
         connection.execute(delete(batches).where(batches.c.id == batch_id))
         return PrunedPage(images=0, paths=(), last=True)
-    recipe_ids = sorted({piece.recipe_id for piece in pieces})
-    wanted_by = _wanted_elsewhere(connection, recipe_ids, pieces)
+    recipe_ids = sorted({slice_.recipe_id for slice_ in slice_rows})
+    wanted_by = _wanted_elsewhere(connection, recipe_ids, slice_rows)
     unwanted: list[Any] = []
-    for image in _images_of(connection, recipe_ids, pieces):
+    for image in _images_of(connection, recipe_ids, slice_rows):
         other = wanted_by.get((image.recipe_id, image.seed))
         if other is None:
             unwanted.append(image)
         else:
             connection.execute(update(images).where(images.c.id == image.id).values(slice_id=other))
     _delete(connection, images, images.c.id, (image.id for image in unwanted))
-    _delete(connection, slices, slices.c.id, (piece.id for piece in pieces))
+    _delete(connection, slices, slices.c.id, (slice_.id for slice_ in slice_rows))
     _delete_unused_recipes(connection, recipe_ids)
     done = [image.path for image in unwanted if image.status == ImageStatus.DONE]
     return PrunedPage(images=len(done), paths=tuple(done), last=False)
 
 
 def _wanted_elsewhere(
-    connection: Connection, recipe_ids: Sequence[int], pieces: Sequence[Row[Any]]
+    connection: Connection, recipe_ids: Sequence[int], slice_rows: Sequence[Row[Any]]
 ) -> dict[tuple[int, int], int]:
     """Give the images (recipe id, seed) that other slices ask for, each with such a slice."""
-    going = {piece.id for piece in pieces}
+    going = {slice_.id for slice_ in slice_rows}
     wanted: dict[tuple[int, int], int] = {}
     for some in _parts(recipe_ids):
         for other in connection.execute(
@@ -85,13 +85,13 @@ def _wanted_elsewhere(
 
 
 def _images_of(
-    connection: Connection, recipe_ids: Sequence[int], pieces: Sequence[Row[Any]]
+    connection: Connection, recipe_ids: Sequence[int], slice_rows: Sequence[Row[Any]]
 ) -> Iterator[Any]:
     """Yield the images that the slices ask for or that were tried for them."""
-    going = {piece.id for piece in pieces}
+    going = {slice_.id for slice_ in slice_rows}
     seeds: dict[int, set[int]] = {recipe_id: set() for recipe_id in recipe_ids}
-    for piece in pieces:
-        seeds[piece.recipe_id].update(parse_seeds(piece.seeds))
+    for slice_ in slice_rows:
+        seeds[slice_.recipe_id].update(parse_seeds(slice_.seeds))
     for some in _parts(recipe_ids):
         for row in connection.execute(
             select(

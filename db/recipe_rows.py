@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, Table, select
 
 from db.tables import recipes, variants
-from sdq.recipes import Recipe
-from sdq.variants import RecipeVariant, Scheduler, recipe_variant
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.variants import RecipeVariant, Scheduler, recipe_variant
 
 #: Keys in one IN list; SQLite takes at most 32,766 parameters, and longer lists are no faster.
 KEYS_AT_ONCE = 1000

@@ -17,8 +17,8 @@ from db.column_types import now_utc
 from db.recipe_rows import RECIPE_COLUMNS, recipe_of
 from db.tables import batches, images, recipes, slices, variants
 from db.values import BatchState, BatchStatus, FailedImage, ImageStatus
-from sdq.errors import InputMissingError
-from sdq.seeds import parse_seeds
+from sdq_core.errors import InputMissingError
+from sdq_core.values.seeds import parse_seeds
 
 #: Throughput is that of the last so many images, none of them older than this.
 RATE_IMAGES = 500

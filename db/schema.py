@@ -16,7 +16,7 @@ from sqlalchemy import Connection, insert, inspect, text
 from db.column_types import now_utc
 from db.connection import SCHEMA_LOCK, Database
 from db.tables import HEAD_REVISION, VERSION_TABLE, identity, metadata
-from sdq.errors import ConfigurationError
+from sdq_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from alembic.config import Config

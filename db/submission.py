@@ -18,8 +18,6 @@ from sqlalchemy import Connection, Row, Table, func, insert, select, update
 
 from db.bulk import insert_rows
 from db.column_types import now_utc
-from db.dispatch import open_slices, paused_variants
-from db.planning import SeedCutter, SeedRun
 from db.recipe_rows import (
     KEYS_AT_ONCE,
     STORED_COLUMNS,
@@ -27,6 +25,8 @@ from db.recipe_rows import (
     known_recipes,
     recipe_values,
 )
+from db.seed_cutting import SeedCutter, SeedRun
+from db.slices import open_slices, paused_variants
 from db.tables import batches, images, recipes, slices
 from db.values import (
     JSON,
@@ -37,8 +37,8 @@ from db.values import (
     SliceRef,
     Submission,
 )
-from sdq.errors import TryAgainError
-from sdq.variants import RecipeVariant
+from sdq_core.errors import TryAgainError
+from sdq_core.values.variants import RecipeVariant
 
 
 @dataclass(kw_only=True)

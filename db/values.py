@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sdq.machine import Machine
-from sdq.recipes import DEFAULT_NUM_INFERENCE_STEPS, Recipe
-from sdq.variants import RecipeVariant, Variant, Word
+from sdq_core.values.machine import Machine
+from sdq_core.values.recipes import DEFAULT_NUM_INFERENCE_STEPS, Recipe
+from sdq_core.values.variants import RecipeVariant, Variant
 
 #: What JSON can hold; a user's own per-line fields.
 JSON = Any
 
 
-class BatchState(Word):
+class BatchState(StrEnum):
     """What the user wants of a batch."""
 
     ACTIVE = "active"
@@ -23,7 +24,7 @@ class BatchState(Word):
     CANCELLED = "cancelled"
 
 
-class ImageStatus(Word):
+class ImageStatus(StrEnum):
     """What became of an image; one that nobody has tried yet has no row."""
 
     DRAWING = "drawing"

@@ -9,8 +9,8 @@ from db.values import FailedImage
 from producer.fields import build_line
 from producer.names import field_named, unknown_name
 from producer.prompts import PromptLine
-from sdq.errors import InputError, UsageError
-from sdq.variants import ANY
+from sdq_core.errors import InputError, UsageError
+from sdq_core.values.variants import ANY
 
 #: What makes another image of the same prompt and seed. The user's own fields stay with their image.
 _CHANGEABLE = frozenset(

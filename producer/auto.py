@@ -18,13 +18,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from db.benchmarks import fastest
 from db.values import JSON, Benchmark
-from sdq.errors import InputError, InputMissingError
-from sdq.machine import Machine
-from sdq.models import VariantFolder
-from sdq.variants import ANY, AttentionImplementation, ComputeUnit, Whichever, Word
+from sdq_core.errors import InputError, InputMissingError
+from sdq_core.models import VariantFolder
+from sdq_core.values.machine import Machine
+from sdq_core.values.variants import ANY, AttentionImplementation, ComputeUnit, Whichever
 
 #: An attention implementation and a compute unit.
 Pair = tuple[AttentionImplementation, ComputeUnit]
@@ -41,7 +42,7 @@ Choose = Callable[[str, Said, "ComputeUnit | None"], Sequence[Wanted]]
 AUTO = "auto"
 
 
-class Because(Word):
+class Because(StrEnum):
     """Why something was chosen."""
 
     BATCH = "batch"

@@ -12,8 +12,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from db.values import JSON, PlannedEntry
-from sdq.recipes import Recipe
-from sdq.seeds import compact_seeds, format_seeds
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.seeds import compact_seeds, format_seeds
 
 
 class _Entry:

@@ -14,9 +14,9 @@ from typing import Any
 from db.values import JSON
 from producer.prompts import PromptLine
 from producer.words import parse_compute_unit, parse_scheduler, parse_variants, quote
-from sdq.errors import InputError
-from sdq.seeds import MAX_SEED, MAX_SEEDS, check_seed, compact_seeds, parse_seeds
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler, Whichever
+from sdq_core.errors import InputError
+from sdq_core.values.seeds import MAX_SEED, MAX_SEEDS, check_seed, compact_seeds, parse_seeds
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler, Whichever
 
 #: 77 tokens reach the model; far beyond them a prompt is a file read by mistake.
 MAX_TEXT_CHARS = 20_000

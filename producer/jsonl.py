@@ -16,7 +16,7 @@ from producer.fields import build_line
 from producer.names import field_named, unknown_name
 from producer.prompts import PromptLine
 from producer.words import quote
-from sdq.errors import InputError
+from sdq_core.errors import InputError
 
 MAX_KEYS = 500
 _PASSED_OVER = "result"

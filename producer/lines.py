@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from sdq.errors import InputError, InputMissingError, PromptFileError, StorageError
+from sdq_core.errors import InputError, InputMissingError, PromptFileError, StorageError
 
 #: A prompt has tens of words; a line this long is a file without line ends.
 MAX_LINE_BYTES = 2**20

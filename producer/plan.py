@@ -17,16 +17,16 @@ from producer.entries import Entries
 from producer.fields import check_guidance_scale, check_steps, check_text
 from producer.lines import MAX_PROBLEMS
 from producer.prompts import PromptLine
-from sdq.errors import InputError, InputMissingError, PromptFileError
-from sdq.models import AnyFolder, VariantFolder
-from sdq.recipes import (
+from sdq_core.errors import InputError, InputMissingError, PromptFileError
+from sdq_core.models import AnyFolder, VariantFolder
+from sdq_core.values.recipes import (
     DEFAULT_GUIDANCE_SCALE,
     DEFAULT_NUM_INFERENCE_STEPS,
     DEFAULT_SCHEDULER,
     Recipe,
 )
-from sdq.seeds import check_seed, format_seeds, random_seeds
-from sdq.variants import (
+from sdq_core.values.seeds import check_seed, format_seeds, random_seeds
+from sdq_core.values.variants import (
     AnyVariant,
     AttentionImplementation,
     ComputeUnit,

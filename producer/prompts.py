@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from db.values import JSON
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler, Whichever
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler, Whichever
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,9 +18,8 @@ from producer.prompts import PromptLine
 from producer.table import read_table
 from producer.txt import read_txt
 from producer.words import quote
-from sdq.errors import PromptFileError, UsageError
-from sdq.printable import printable
-from sdq.variants import Word
+from sdq_core.errors import PromptFileError, UsageError
+from sdq_core.printable import printable
 
 #: The most prompts of one submission: bounds memory, about 1 GB at a million.
 MAX_PROMPTS = 1_000_000
@@ -27,7 +27,7 @@ MAX_PROMPTS = 1_000_000
 MAX_VALUES = 10_000_000
 
 
-class PromptFormat(Word):
+class PromptFormat(StrEnum):
     """How a prompt file is written."""
 
     TXT = "txt"

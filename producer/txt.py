@@ -19,7 +19,7 @@ from producer.fields import build_line
 from producer.names import field_named, unknown_name
 from producer.prompts import PromptLine
 from producer.words import quote
-from sdq.errors import InputError
+from sdq_core.errors import InputError
 
 _OPTION_START = re.compile(r"(?:^|(?<=\s))--(?=[A-Za-z])")
 _OPTION_NAME = re.compile(r"--([^\s=]+)(?:=|\s+|$)")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from sdq.errors import InputError, UsageError
-from sdq.images.samplers import SAMPLER_NAMES
-from sdq.variants import (
+from sdq_core.errors import InputError, UsageError
+from sdq_core.images.samplers import SAMPLER_NAMES
+from sdq_core.values.variants import (
     ANY,
     AttentionImplementation,
     ComputeUnit,

@@ -1,1 +1,1 @@
-"""The shared ground (values, errors, settings, queues, images) and the shell."""
+"""The command line, and what it shows."""

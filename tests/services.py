@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from db.ledger import Ledger
-from sdq.redis_server import RedisServer
+from sdq_core.queue.server import RedisServer
 
 _numbers = itertools.count(1)
 

@@ -21,12 +21,12 @@ from PIL import Image
 
 from sdq.doctor.drawing import ALIKE_DB
 from sdq.doctor.references import FOLDER
-from sdq.images.difference import psnr_db
-from sdq.images.encode import encode_png, image_from_rgb
-from sdq.images.metadata import ImageMetadata
-from sdq.models import DEMO, ModelStore, VariantFolder
-from sdq.recipes import Recipe
-from sdq.variants import AttentionImplementation, ComputeUnit, Variant
+from sdq_core.images.difference import psnr_db
+from sdq_core.images.encode import encode_png, image_from_rgb
+from sdq_core.images.metadata import ImageMetadata
+from sdq_core.models import DEMO, ModelStore, VariantFolder
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
 from worker.runtimes.contract import LoadedModel

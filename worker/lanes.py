@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType
 
-from sdq.errors import (
+from sdq_core.errors import (
     EXIT_FAILURE,
     EXIT_IO_ERROR,
     EXIT_OK,
@@ -26,8 +26,8 @@ from sdq.errors import (
     EXIT_TRY_AGAIN,
     EXIT_UNAVAILABLE,
 )
-from sdq.models import ModelStore
-from sdq.variants import AnyVariant, Lane, RecipeVariant
+from sdq_core.models import ModelStore
+from sdq_core.values.variants import AnyVariant, Lane, RecipeVariant
 
 log = logging.getLogger(__name__)
 

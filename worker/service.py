@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 
 from db.ledger import Ledger
 from db.values import Slice
-from sdq.errors import InputMissingError, SdqError
-from sdq.models import ModelStore
-from sdq.queues import Queues, connect
-from sdq.settings import Settings
-from sdq.variants import Lane, Variant
-from worker.drawing import DEFAULT_MAX_ATTEMPTS, Studio
+from sdq_core.errors import InputMissingError, SdqError
+from sdq_core.models import ModelStore
+from sdq_core.queue.queues import Queues, connect
+from sdq_core.settings import Settings
+from sdq_core.values.safety import Safety
+from sdq_core.values.variants import Lane, Variant
+from worker.choosing.repertoire import Repertoire
+from worker.claims.loop import SliceWorker
+from worker.drawing.drawing import DEFAULT_MAX_ATTEMPTS, Studio
+from worker.drawing.patience import Patience
+from worker.drawing.saving import Gallery
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Launch
 from worker.engine.pool import DEFAULT_MAX_PINNED, EnginePool
-from worker.flagged import Safety
-from worker.loop import SliceWorker
-from worker.patience import Patience
 from worker.pipelines.choice import PipelineChoice
-from worker.repertoire import Repertoire
-from worker.saving import Gallery
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,8 @@ from typing import NoReturn
 import click
 
 from sdq.cli.group import LazyGroup
-from sdq.errors import EXIT_FAILURE, EXIT_SIGINT, SdqError
-from sdq.printable import printable
+from sdq_core.errors import EXIT_FAILURE, EXIT_SIGINT, SdqError
+from sdq_core.printable import printable
 
 _COMMANDS = {
     "submit": "Queue the images of prompt files; return at once.",

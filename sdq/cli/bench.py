@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from sdq.cli.options import log_to_stderr, open_ledger, settings_options
-from sdq.errors import EXIT_FAILURE, EXIT_OK, ConfigurationError
-from sdq.settings import Settings
+from sdq_core.errors import EXIT_FAILURE, EXIT_OK, ConfigurationError
+from sdq_core.settings import Settings
 
 if TYPE_CHECKING:
     from db.ledger import Ledger
     from producer.auto import Pair
-    from sdq.models import ModelStore
+    from sdq_core.models import ModelStore
 
 
 @click.command("bench")
@@ -49,10 +49,10 @@ def command(
     """
     from db.values import Benchmark
     from sdq.cli.submission import model_name
-    from sdq.machine import this_machine
-    from sdq.models import ModelStore
     from sdq.views.bench import bench_as_dict, bench_lines
     from sdq.views.words import duration
+    from sdq_core.models import ModelStore
+    from sdq_core.values.machine import this_machine
 
     try:
         from worker.bench.run import QUICK, THOROUGH, bench_model
@@ -146,7 +146,7 @@ def command(
 def _chosen_from_now_on(ledger: Ledger, store: ModelStore, model: str) -> Pair | None:
     """Give what new batches of a model are drawn with, by all that was ever measured here; None without any of it."""
     from producer.auto import AutoChoice, Because
-    from sdq.machine import this_machine
+    from sdq_core.values.machine import this_machine
 
     auto = AutoChoice(
         find=store.find,

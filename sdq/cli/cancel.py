@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from sdq.cli.options import open_ledger, settings_options
-from sdq.settings import Settings
+from sdq_core.settings import Settings
 
 
 @click.command("cancel")

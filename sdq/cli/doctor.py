@@ -8,9 +8,9 @@ import os
 import click
 
 from sdq.cli.options import settings_options
-from sdq.errors import EXIT_FAILURE, EXIT_OK
-from sdq.printable import printable
-from sdq.settings import Settings
+from sdq_core.errors import EXIT_FAILURE, EXIT_OK
+from sdq_core.printable import printable
+from sdq_core.settings import Settings
 
 
 @click.command("doctor")

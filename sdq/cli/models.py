@@ -8,9 +8,9 @@ from dataclasses import asdict
 import click
 
 from sdq.cli.options import settings_options
-from sdq.errors import InputError, InputMissingError, StorageError
-from sdq.settings import Settings
-from sdq.variants import AttentionImplementation
+from sdq_core.errors import InputError, InputMissingError, StorageError
+from sdq_core.settings import Settings
+from sdq_core.values.variants import AttentionImplementation
 
 
 class _ListByDefault(click.Group):
@@ -32,8 +32,8 @@ def command() -> None:
 @settings_options
 def list_command(settings: Settings, as_json: bool) -> None:
     """List the models here: what each is, as its own files say."""
-    from sdq.models.folder import ModelStore
-    from sdq.models.inventory import inventory
+    from sdq_core.models.folder import ModelStore
+    from sdq_core.models.inventory import inventory
 
     models = list(inventory(ModelStore(settings.models)))
     if as_json:
@@ -113,8 +113,8 @@ def pull_command(
     Goes on where an interrupted pull ended, checks every file's hash, and fetches nothing that drawing does not need.
     Tokens, mirrors and offline mode are huggingface_hub's own: `hf auth login`, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.
     """
-    from sdq.models import hub
-    from sdq.models.pull import Request, pull
+    from sdq_core.models import hub
+    from sdq_core.models.pull import Request, pull
 
     if name is not None and (not name or name.startswith(".") or "/" in name):
         raise InputError(f"--name {name!r} is no folder's name.")
@@ -143,8 +143,8 @@ def pull_command(
 @settings_options
 def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
     """Read every file of pulled models and compare it with the hash from the Hub."""
-    from sdq.models.folder import ModelStore
-    from sdq.models.record import differences, read_record
+    from sdq_core.models.folder import ModelStore
+    from sdq_core.models.record import differences, read_record
 
     store = ModelStore(settings.models)
     broken = []
@@ -181,7 +181,7 @@ def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
 @settings_options
 def remove_command(settings: Settings, name: str, variant: str | None, yes: bool) -> None:
     """Delete a model from the models folder. Images and their records stay; of a linked model only the links go."""
-    from sdq.models.keep import own_folders, remove_folder
+    from sdq_core.models.keep import own_folders, remove_folder
 
     folders = own_folders(settings.models, name, _variants(variant))
     for folder in folders:
@@ -215,7 +215,7 @@ def add_command(
     """Make packages that are already on this disk a model of their own, by links to where they lie."""
     from pathlib import Path
 
-    from sdq.models.keep import add
+    from sdq_core.models.keep import add
 
     variants = _variants(variant)
     for folder in add(
@@ -247,7 +247,7 @@ def convert_command(
     settings: Settings, model: str, variant: str, bits: str | None, name: str | None
 ) -> None:
     """Convert a diffusers model by Apple's torch2coreml, where python_coreml_stable_diffusion is installed."""
-    from sdq.models.convert import convert
+    from sdq_core.models.convert import convert
 
     attention = _variants(variant)[0]
     for folder in convert(model, settings.models, attention=attention, bits=bits, name=name):

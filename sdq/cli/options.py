@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
-from sdq.printable import printable
-from sdq.settings import Settings, read_settings
+from sdq_core.printable import printable
+from sdq_core.settings import Settings, read_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -87,7 +87,7 @@ def submission_options(command: Command) -> Command:
 
 
 def safety_option(command: Command) -> Command:
-    """Add what becomes of the pictures that the safety checker flags; see `worker.flagged`."""
+    """Add what becomes of the pictures that the safety checker flags; see `sdq_core.values.safety`."""
     return click.option(
         "--safety",
         type=click.Choice(["off", "flag", "blur", "black"]),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from sdq.cli.options import open_ledger, settings_options
-from sdq.errors import UsageError
-from sdq.settings import Settings
+from sdq_core.errors import UsageError
+from sdq_core.settings import Settings
 
 
 @click.command("pause")

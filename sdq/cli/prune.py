@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sdq.cli.options import open_ledger, settings_options
-from sdq.errors import InputMissingError, UsageError
-from sdq.settings import Settings
+from sdq_core.errors import InputMissingError, UsageError
+from sdq_core.settings import Settings
 
 if TYPE_CHECKING:
     from db.ledger import Ledger
@@ -41,10 +41,10 @@ def command(
     did not write. Always removed, and without a BATCH nothing else: temporary files of killed workers that are older
     than an hour, and models made ready for this machine that nobody loaded for 30 days.
     """
-    from sdq import prune
-    from sdq.images.store import sweep_temporary_files
-    from sdq.queues import Queues, connect
+    from sdq.upkeep import prune
     from sdq.views.words import size
+    from sdq_core.images.store import sweep_temporary_files
+    from sdq_core.queue.queues import Queues, connect
 
     unused = list(prune.unused_cache(settings.cache))
     freed = 0
@@ -81,12 +81,12 @@ def _chosen(
     ledger: Ledger, batches: tuple[str, ...], older_than: float | None
 ) -> list[BatchStatus]:
     """Give the batches that are meant; raise InputMissingError for an unknown one."""
-    from datetime import datetime, timedelta, timezone
+    from datetime import UTC, datetime, timedelta
 
     if batches and older_than is not None:
         raise UsageError("Name batches, or say --older-than DAYS; not both.")
     if older_than is not None:
-        before = datetime.now(timezone.utc) - timedelta(days=older_than)
+        before = datetime.now(UTC) - timedelta(days=older_than)
         return [s for s in ledger.batches() if s.completed_at and s.completed_at < before]
     found = {}
     for name in batches:

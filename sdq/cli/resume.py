@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from sdq.cli.options import open_ledger, settings_options
-from sdq.errors import UsageError
-from sdq.settings import Settings
+from sdq_core.errors import UsageError
+from sdq_core.settings import Settings
 
 
 @click.command("resume")
@@ -17,9 +17,9 @@ from sdq.settings import Settings
 @settings_options
 def command(settings: Settings, batch: str | None, variant: str | None) -> None:
     """Go on with a batch that is paused or cancelled, or with a variant that failed too often."""
+    from db.dispatch import reconcile
     from db.values import BatchState
-    from sdq.dispatch import reconcile
-    from sdq.queues import Queues, connect
+    from sdq_core.queue.queues import Queues, connect
 
     if not batch and not variant:
         raise UsageError("Name a batch, or --variant KEY; `sdq status` shows what is paused.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from sdq.cli.options import open_ledger, settings_options
-from sdq.settings import Settings
+from sdq_core.settings import Settings
 
 
 @click.command("retry")
@@ -24,14 +24,14 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
     With --set, other images of the same prompts and seeds are asked for: they become a batch of their own, because what
     was asked for before is still what it was.
     """
+    from db.dispatch import reconcile
     from producer import plan_batch
     from producer.again import lines_again
     from producer.plan import Defaults
     from sdq.cli.submission import describe_submission, submit_plan
-    from sdq.dispatch import reconcile
-    from sdq.models import DEMO, ModelStore, resolver
-    from sdq.queues import Queues, connect
-    from sdq.variants import AttentionImplementation, ComputeUnit
+    from sdq_core.models import DEMO, ModelStore, resolver
+    from sdq_core.queue.queues import Queues, connect
+    from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 
     with open_ledger(settings) as ledger:
         failed = ledger.failed_images(batch)

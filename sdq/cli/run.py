@@ -14,8 +14,8 @@ from sdq.cli.options import (
     settings_options,
     submission_options,
 )
-from sdq.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, EXIT_SOME_IMAGES_FAILED, SdqError
-from sdq.settings import Settings
+from sdq_core.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, EXIT_SOME_IMAGES_FAILED, SdqError
+from sdq_core.settings import Settings
 
 
 @click.command("run")
@@ -51,8 +51,8 @@ def command(
     """
     from sdq.cli.submission import describe_submission, plan_from_options, submit_plan
     from sdq.views.progress import BatchProgress
-    from worker.flagged import Safety
-    from worker.loop import StopNow
+    from sdq_core.values.safety import Safety
+    from worker.claims.loop import StopNow
     from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, run_worker
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from sdq.cli.options import settings_options
-from sdq.errors import EXIT_OK, EXIT_UNAVAILABLE
-from sdq.settings import Settings
+from sdq_core.errors import EXIT_OK, EXIT_UNAVAILABLE
+from sdq_core.settings import Settings
 
 
 @click.command("services")
@@ -17,7 +17,7 @@ def command(settings: Settings, action: str) -> int:
 
     Any command that needs it starts it, so this is for tidying up.
     """
-    from sdq.redis_server import RedisServer
+    from sdq_core.queue.server import RedisServer
 
     if settings.redis_url is not None:
         click.echo(f"Redis is {settings.origins['redis_url']}, not the embedded one.")

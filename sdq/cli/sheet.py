@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from sdq.cli.options import open_ledger, settings_options
-from sdq.errors import InputMissingError
-from sdq.settings import Settings
+from sdq_core.errors import InputMissingError
+from sdq_core.settings import Settings
 
 
 @click.command("sheet")
@@ -38,7 +38,7 @@ from sdq.settings import Settings
 @settings_options
 def command(settings: Settings, batch: str, out: Path, thumb: int, columns: int, rows: int) -> None:
     """Put a batch's finished images on one picture: prompts down, seeds across."""
-    from sdq.images.sheet import contact_sheet
+    from sdq_core.images.sheet import contact_sheet
 
     lines: dict[int, tuple[str, list[Path]]] = {}
     with open_ledger(settings) as ledger:

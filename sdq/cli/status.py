@@ -8,8 +8,8 @@ import time
 import click
 
 from sdq.cli.options import open_ledger, settings_options
-from sdq.errors import InputMissingError
-from sdq.settings import Settings
+from sdq_core.errors import InputMissingError
+from sdq_core.settings import Settings
 
 _WATCH_EVERY_S = 1.0
 

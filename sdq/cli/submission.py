@@ -9,20 +9,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from db.dispatch import dispatch
 from db.ledger import Ledger
 from db.values import BatchPlan, Submission
 from producer import Defaults, PromptFormat, describe_source, plan_batch, read_prompts
 from producer.auto import AUTO, AutoChoice, Choice
 from producer.words import parse_compute_unit, parse_scheduler, parse_variants
-from sdq.dispatch import dispatch
-from sdq.errors import UsageError
-from sdq.machine import this_machine
-from sdq.models import DEMO, ModelStore, resolver
-from sdq.queues import Queues, connect
-from sdq.recipes import DEFAULT_GUIDANCE_SCALE, DEFAULT_NUM_INFERENCE_STEPS, DEFAULT_SCHEDULER
-from sdq.seeds import parse_seeds
-from sdq.settings import Settings
-from sdq.variants import ANY
+from sdq_core.errors import UsageError
+from sdq_core.models import DEMO, ModelStore, resolver
+from sdq_core.queue.queues import Queues, connect
+from sdq_core.settings import Settings
+from sdq_core.values.machine import this_machine
+from sdq_core.values.recipes import (
+    DEFAULT_GUIDANCE_SCALE,
+    DEFAULT_NUM_INFERENCE_STEPS,
+    DEFAULT_SCHEDULER,
+)
+from sdq_core.values.seeds import parse_seeds
+from sdq_core.values.variants import ANY
 
 
 @dataclass(frozen=True, kw_only=True)

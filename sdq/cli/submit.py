@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from sdq.cli.options import open_ledger, settings_options, submission_options
-from sdq.settings import Settings
+from sdq_core.settings import Settings
 
 
 @click.command("submit")

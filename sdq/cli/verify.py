@@ -7,8 +7,8 @@ import sys
 import click
 
 from sdq.cli.options import open_ledger, settings_options
-from sdq.errors import EXIT_FAILURE, EXIT_OK
-from sdq.settings import Settings
+from sdq_core.errors import EXIT_FAILURE, EXIT_OK
+from sdq_core.settings import Settings
 
 _SHOWN = 20
 
@@ -31,8 +31,8 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
     """
     from rich.progress import Progress
 
-    from sdq import verify as checks
-    from sdq.queues import Queues, connect
+    from sdq.upkeep import verify as checks
+    from sdq_core.queue.queues import Queues, connect
 
     with open_ledger(settings) as ledger:
         queues = Queues(connect(settings), ledger.id)

@@ -10,7 +10,7 @@ import sys
 import click
 
 from sdq.cli.options import log_to_stderr, open_ledger, safety_option, settings_options
-from sdq.errors import (
+from sdq_core.errors import (
     EXIT_OK,
     EXIT_SIGINT,
     EXIT_SIGTERM,
@@ -18,8 +18,8 @@ from sdq.errors import (
     InputMissingError,
     SdqError,
 )
-from sdq.settings import Settings
-from sdq.variants import AnyVariant, Lane
+from sdq_core.settings import Settings
+from sdq_core.values.variants import AnyVariant, Lane
 
 log = logging.getLogger(__name__)
 
@@ -94,17 +94,17 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     With --burst the exit code is 0 when all was drawn, 3 when some images failed, and the code of the reason when a
     variant could not be drawn here at all.
     """
+    from db.dispatch import all_open_slices
     from db.values import Slice
     from producer.words import parse_lanes
-    from sdq.dispatch import all_open_slices
-    from sdq.queues import Queues, connect
+    from sdq_core.queue.queues import Queues, connect
+    from sdq_core.values.safety import Safety
+    from worker.choosing.unusable import NotOfThisLaneError
+    from worker.claims.loop import StopNow
     from worker.engine.handle import Deadlines
-    from worker.flagged import Safety
     from worker.lanes import supervisor_gone, threads_per_lane
-    from worker.loop import StopNow
     from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, run_worker
-    from worker.unusable import NotOfThisLaneError
 
     all_lanes = parse_lanes(lanes) if lanes else ()
     if all_lanes and lane_number is None:
@@ -113,10 +113,10 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     log_to_stderr(quiet=quiet, speaker=str(lane or ""))
     counts = {"done": 0, "failed": 0}
 
-    def on_settled(piece: Slice, seed: int, error: str | None) -> None:
+    def on_settled(slice_: Slice, seed: int, error: str | None) -> None:
         counts["failed" if error else "done"] += 1
         if not error:
-            log.info("%s/%d seed %d", piece.batch_name, piece.entry, seed)
+            log.info("%s/%d seed %d", slice_.batch_name, slice_.entry, seed)
 
     with open_ledger(settings) as ledger:
         queues = Queues(connect(settings), ledger.id)
@@ -125,8 +125,8 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
 
         def drained() -> bool:
             return burst and not any(
-                piece.variant.key not in unusable and (lane is None or lane.draws(piece.variant))
-                for piece in all_open_slices(ledger, at_once=1000)
+                slice_.variant.key not in unusable and (lane is None or lane.draws(slice_.variant))
+                for slice_ in all_open_slices(ledger, at_once=1000)
             )
 
         options = WorkerOptions(
@@ -162,9 +162,9 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
 
 def _run_lanes(settings: Settings, lanes: tuple[Lane, ...], *, burst: bool, quiet: bool) -> int:
     """Watch a process for each lane, each with this one's own command line, and say what none of them draws."""
-    from sdq.dispatch import all_open_slices
-    from sdq.models import ModelStore
-    from sdq.queues import Queues, connect, redis_errors
+    from db.dispatch import all_open_slices
+    from sdq_core.models import ModelStore
+    from sdq_core.queue.queues import Queues, connect, redis_errors
     from worker.lanes import LaneSupervisor, undrawable
 
     log_to_stderr(quiet=quiet)
@@ -191,7 +191,7 @@ def _run_lanes(settings: Settings, lanes: tuple[Lane, ...], *, burst: bool, quie
         code = supervisor.run()
         if not burst or supervisor.stopping or code not in {EXIT_OK, EXIT_SOME_IMAGES_FAILED}:
             return code
-        left = {piece.variant for piece in all_open_slices(ledger)}
+        left = {slice_.variant for slice_ in all_open_slices(ledger)}
         for variant in undrawable(lanes, store, left):
             if isinstance(variant, AnyVariant):
                 raise InputMissingError(

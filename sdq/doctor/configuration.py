@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sdq.doctor.machine import version_of
 from sdq.doctor.privacy import TOKEN_VARIABLES, masked_url
 from sdq.doctor.report import Fact, Section
-from sdq.settings import EMBEDDED, VARIABLES, Settings
+from sdq_core.settings import EMBEDDED, VARIABLES, Settings
 
 
 def configuration(settings: Settings, environment: Mapping[str, str]) -> Section:
@@ -40,7 +40,7 @@ def configuration(settings: Settings, environment: Mapping[str, str]) -> Section
 
 def hub(environment: Mapping[str, str]) -> Section:
     """Say whether models can be pulled, and whether there is a token; the token itself is never looked at."""
-    from sdq.models.hub import token_is_set
+    from sdq_core.models.hub import token_is_set
 
     present = token_is_set()
     facts = [Fact(name="huggingface_hub", said=version_of("huggingface_hub") or "not installed")]

@@ -29,10 +29,10 @@ from pathlib import Path
 from sdq.doctor.proof import Proof, prove
 from sdq.doctor.references import Reference, references
 from sdq.doctor.report import Fact, Section
-from sdq.errors import DrawError, PackageError, SdqError
-from sdq.models import DEMO, ModelStore, VariantFolder
-from sdq.settings import Settings
-from sdq.variants import AttentionImplementation, ComputeUnit
+from sdq_core.errors import DrawError, PackageError, SdqError
+from sdq_core.models import DEMO, ModelStore, VariantFolder
+from sdq_core.settings import Settings
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 
 #: dB; see above.
 ALIKE_DB = 30.0

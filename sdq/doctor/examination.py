@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from sdq.doctor import configuration, drawing, machine, places, services
 from sdq.doctor.privacy import Privacy
 from sdq.doctor.report import Report, Section
-from sdq.settings import EMBEDDED, VARIABLES, Settings
+from sdq_core.settings import EMBEDDED, VARIABLES, Settings
 
 
 def examine(

@@ -8,7 +8,7 @@ import platform
 import sys
 
 from sdq.doctor.report import Fact, Section
-from sdq.machine import chip, operating_system
+from sdq_core.values.machine import chip, operating_system
 
 #: What decides whether sdq runs and what it draws, by distribution name.
 _LIBRARIES = (

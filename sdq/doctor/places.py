@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 from sdq.doctor.report import Fact, Section
-from sdq.models import ModelStore
-from sdq.models.inventory import inventory
-from sdq.settings import Settings
+from sdq_core.models import ModelStore
+from sdq_core.models.inventory import inventory
+from sdq_core.settings import Settings
 
 #: A night of pictures, or a small model made ready; a model of full size takes several.
 _LEAST_FREE_BYTES = 1_000_000_000

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sdq import errors
 from sdq.doctor.references import Reference
-from sdq.errors import ConfigurationError, DrawError, SdqError
-from sdq.images.difference import psnr_db
-from sdq.images.encode import image_from_rgb
-from sdq.models import VariantFolder
-from sdq.variants import ComputeUnit
+from sdq_core import errors
+from sdq_core.errors import ConfigurationError, DrawError, SdqError
+from sdq_core.images.difference import psnr_db
+from sdq_core.images.encode import image_from_rgb
+from sdq_core.models import VariantFolder
+from sdq_core.values.variants import ComputeUnit
 
 if TYPE_CHECKING:  # need NumPy, which a machine that only submits has not
     from worker.engine.handle import Engine

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from sdq.errors import InputError, InputMissingError, SdqError
-from sdq.images.read import read_record
-from sdq.recipes import Recipe
-from sdq.variants import AttentionImplementation
+import sdq_core
+from sdq_core.errors import InputError, InputMissingError, SdqError
+from sdq_core.images.read import read_record
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.variants import AttentionImplementation
 
-FOLDER = Path(__file__).resolve().parents[1] / "demo_model" / "reference"
+FOLDER = Path(sdq_core.__file__).resolve().parent / "demo_model" / "reference"
 
 
 @dataclass(frozen=True, kw_only=True)

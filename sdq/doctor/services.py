@@ -14,10 +14,10 @@ from redis.retry import Retry
 
 from sdq.doctor.privacy import masked_url
 from sdq.doctor.report import Fact, Section
-from sdq.errors import SdqError
-from sdq.queues import redis_errors
-from sdq.redis_server import RedisServer, find_redis_server
-from sdq.settings import Settings
+from sdq_core.errors import SdqError
+from sdq_core.queue.queues import redis_errors
+from sdq_core.queue.server import RedisServer, find_redis_server
+from sdq_core.settings import Settings
 
 #: Older ones lack LMOVE.
 _OLDEST_REDIS = (6, 2)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from db.values import LEAST_PSNR_DB, Benchmark
-from sdq.printable import printable
-from sdq.variants import AttentionImplementation, ComputeUnit
 from sdq.views.table import table_lines
 from sdq.views.words import duration, size
+from sdq_core.printable import printable
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 
 _TITLES = ("variant", "compute unit", "U-Net", "weights", "first load", "load", "step", "image", "images/h",
            "memory", "PSNR dB")  # fmt: skip

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from db.ledger import Ledger
 from db.values import BatchPlan
-from sdq.variants import RecipeVariant
 from sdq.views.words import duration, size
+from sdq_core.values.variants import RecipeVariant
 
 
 @dataclass(frozen=True, kw_only=True)

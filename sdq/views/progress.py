@@ -63,9 +63,9 @@ class BatchProgress:
         if self._bar:
             self._bar.stop()
 
-    def on_settled(self, piece: Slice, seed: int, error: str | None) -> None:  # noqa: ARG002
+    def on_settled(self, slice_: Slice, seed: int, error: str | None) -> None:  # noqa: ARG002
         """Count one image that is drawn or given up."""
-        if piece.batch_id != self._batch_id:
+        if slice_.batch_id != self._batch_id:
             return
         self._settled += 1
         self._drawn += 1

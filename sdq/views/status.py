@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from db.values import BatchState, BatchStatus, FailedImage, PausedVariant
-from sdq.printable import printable
 from sdq.views.table import table_lines
 from sdq.views.words import duration
+from sdq_core.printable import printable
 
 _TITLES = ("batch", "status", "done", "of", "%", "failed", "images/h", "left")
 
@@ -86,4 +86,4 @@ def _numbers(status: BatchStatus) -> tuple[str, ...]:
 def _rfc3339(moment: datetime | None) -> str | None:
     if moment is None:
         return None
-    return moment.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

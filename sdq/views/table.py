@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from sdq.printable import printable
+from sdq_core.printable import printable
 
 
 def table_lines(rows: Sequence[Sequence[str]], *, texts: int) -> list[str]:

@@ -15,7 +15,7 @@ import psutil
 
 from db.ledger import Ledger
 from db.values import DrawnImage
-from sdq.redis_server import RedisServer
+from sdq_core.queue.server import RedisServer
 
 SDQ = Path(sys.executable).with_name("sdq")
 

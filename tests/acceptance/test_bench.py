@@ -11,9 +11,9 @@ import pytest
 
 from db.benchmarks import fastest
 from db.values import Benchmark
-from sdq.machine import this_machine
-from sdq.models import DEMO, ModelStore
-from sdq.variants import AttentionImplementation, ComputeUnit
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.machine import this_machine
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from tests.acceptance.program import Program, assert_whole, engines_of, stop
 from tests.ledger.test_benchmarks import HERE
 from tests.producer.test_auto import row
@@ -35,7 +35,7 @@ def variants_of(program: Program, batch: str) -> set[tuple[str, str]]:
     """What the batch's slices name, drawn or not."""
     with program.ledger() as ledger:
         refs = [ledger.load_slice(ref.id) for ref in ledger.open_slices()]
-    found = [piece.recipe.variant for piece in refs if piece and piece.batch_name == batch]
+    found = [slice_.recipe.variant for slice_ in refs if slice_ and slice_.batch_name == batch]
     return {(str(v.attention_implementation), str(v.compute_unit)) for v in found}
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from sdq.models import DEMO, ModelStore
-from sdq.variants import AttentionImplementation
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.variants import AttentionImplementation
 from tests.acceptance.program import Program, assert_whole
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from sdq.images.store import is_temporary
+from sdq_core.images.store import is_temporary
 from tests.acceptance.program import Program, assert_whole
 
 IMAGES = 6
@@ -53,19 +53,19 @@ def submit(program: Program, prompts: Path) -> list[str]:
         ("after", "db.ledger:Ledger.load_slice", 1),
         ("after", "db.ledger:Ledger.note_attempts", 1),
         ("after", "worker.engine.handle:Engine.request", 2),
-        ("before", "worker.saving:Gallery.save", 2),
-        ("after", "sdq.images.store:_write", 2),
-        ("before", "sdq.images.store:_sync_folder", 4),
-        ("after", "worker.saving:Gallery.save", 2),
+        ("before", "worker.drawing.saving:Gallery.save", 2),
+        ("after", "sdq_core.images.store:_write", 2),
+        ("before", "sdq_core.images.store:_sync_folder", 4),
+        ("after", "worker.drawing.saving:Gallery.save", 2),
         ("after", "db.ledger:Ledger.record_and_go_on", 2),
         ("before", "db.ledger:Ledger.finish_slice", 1),
         ("after", "db.ledger:Ledger.finish_slice", 1),
-        ("after", "worker.loop:SliceWorker._release", 1),
-        ("after", "worker.loop:pop", 2),
-        ("after", "worker.loop:SliceWorker._claimed", 2),
-        ("after", "worker.loop:SliceWorker._opened", 2),
+        ("after", "worker.claims.loop:SliceWorker._release", 1),
+        ("after", "worker.claims.loop:pop", 2),
+        ("after", "worker.claims.loop:SliceWorker._claimed", 2),
+        ("after", "worker.claims.loop:SliceWorker._opened", 2),
         ("after", "worker.engine.handle:Engine.request", 4),
-        ("after", "worker.saving:Gallery.save", 3),
+        ("after", "worker.drawing.saving:Gallery.save", 3),
     ],
 )
 def test_a_worker_killed_at_this_point_loses_nothing(
@@ -93,8 +93,8 @@ def test_a_worker_killed_at_this_point_loses_nothing(
     [
         ("before", "db.ledger:Ledger.add_batch"),
         ("after", "db.ledger:Ledger.add_batch"),
-        ("before", "sdq.queues:Queues.enqueue"),
-        ("after", "sdq.queues:Queues.enqueue"),
+        ("before", "sdq_core.queue.queues:Queues.enqueue"),
+        ("after", "sdq_core.queue.queues:Queues.enqueue"),
     ],
 )
 def test_a_submission_killed_at_this_point_is_all_there_or_not_at_all(

@@ -20,18 +20,18 @@ import pytest
 import redis
 from PIL import Image
 
-import sdq
+import sdq_core
 from db.ledger import Ledger
 from sdq.doctor.drawing import ALIKE_DB
 from sdq.doctor.references import FOLDER, references
-from sdq.images.encode import encode_png
-from sdq.images.metadata import ImageMetadata
-from sdq.images.read import read_record
-from sdq.models import DEMO, ModelStore
-from sdq.redis_server import find_redis_server
+from sdq_core.images.encode import encode_png
+from sdq_core.images.metadata import ImageMetadata
+from sdq_core.images.read import read_record
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.queue.server import find_redis_server
 from tests.acceptance.program import Program
 
-SOURCES = Path(sdq.__file__).resolve().parents[1]
+SOURCES = Path(sdq_core.__file__).resolve().parents[1]
 
 
 def examined(
@@ -213,7 +213,7 @@ def copied(program: Program, tmp_path: Path) -> tuple[Path, dict[str, str]]:
         shutil.copytree(
             SOURCES / package, root / package, ignore=shutil.ignore_patterns("__pycache__")
         )
-    return root / "sdq" / "demo_model", {"PYTHONPATH": str(root)}
+    return root / "sdq_core" / "demo_model", {"PYTHONPATH": str(root)}
 
 
 def test_a_damaged_demo_model_is_found(

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from db.values import DrawnImage
-from sdq.images.read import read_record
-from sdq.models import DEMO, ModelStore
-from sdq.variants import AttentionImplementation
+from sdq_core.images.read import read_record
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.variants import AttentionImplementation
 from tests.acceptance.program import Program, assert_whole, stop
 
 #: Two engines beside each other on a busy machine: each test took up to a minute on two shared cores.

@@ -20,19 +20,19 @@ def fail_all(program: Program, error: str) -> int:
     count = 0
     with program.ledger() as ledger:
         for ref in ledger.open_slices():
-            piece = ledger.load_slice(ref.id)
-            assert piece is not None
-            for seed in piece.seeds:
+            slice_ = ledger.load_slice(ref.id)
+            assert slice_ is not None
+            for seed in slice_.seeds:
                 ledger.record_failure(
-                    piece.recipe_id,
+                    slice_.recipe_id,
                     seed,
-                    slice_id=piece.id,
+                    slice_id=slice_.id,
                     engine_id=None,
                     error=error,
                     final=True,
                 )
                 count += 1
-            assert ledger.finish_slice(piece.id)
+            assert ledger.finish_slice(slice_.id)
     return count
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
-from sdq.errors import EXIT_CANNOT_CREATE, EXIT_IO_ERROR, EXIT_UNAVAILABLE
+from sdq_core.errors import EXIT_CANNOT_CREATE, EXIT_IO_ERROR, EXIT_UNAVAILABLE
 from tests.chaos.place import Place
 
 _RESTART_AFTER_S = 0.5

@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import redis
 
-from sdq.images.path import image_path
-from sdq.images.store import sweep_temporary_files
+from sdq_core.images.path import image_path
+from sdq_core.images.store import sweep_temporary_files
 from tests.chaos.customer import Customer, Wish
 from tests.chaos.fleet import Fleet
 from tests.chaos.place import Place

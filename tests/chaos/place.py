@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from sdq.redis_server import RedisServer
+from sdq_core.queue.server import RedisServer
 
 _PR_SET_PDEATHSIG = 1
 _PR_CAPBSET_DROP = 24

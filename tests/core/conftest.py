@@ -7,8 +7,8 @@ import pytest
 import redis
 
 from db.ledger import Ledger
-from sdq.queues import Queues
-from sdq.redis_server import RedisServer
+from sdq_core.queue.queues import Queues
+from sdq_core.queue.server import RedisServer
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import time
 import psutil
 import redis
 
-from sdq.redis_server import RedisServer
+from sdq_core.queue.server import RedisServer
 
 
 def kill(server: RedisServer) -> None:

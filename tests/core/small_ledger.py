@@ -8,8 +8,8 @@ from db.ledger import Ledger
 from db.values import BatchPlan, Slice, Submission
 from producer.plan import Defaults, plan_batch
 from producer.prompts import PromptLine
-from sdq.models import DEMO, ModelStore
-from sdq.variants import AttentionImplementation, ComputeUnit
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from tests.ledger.plans import ENGINE, record
 
 VARIANTS = (AttentionImplementation.ORIGINAL, AttentionImplementation.SPLIT_EINSUM)
@@ -39,19 +39,19 @@ def submit(ledger: Ledger, *prompts: str, images: int = 4, variants: int = 1) ->
 
 
 def open_ids(ledger: Ledger) -> list[int]:
-    return [piece.id for piece in ledger.open_slices()]
+    return [slice_.id for slice_ in ledger.open_slices()]
 
 
 def loaded(ledger: Ledger, slice_id: int) -> Slice:
-    piece = ledger.load_slice(slice_id)
-    assert piece is not None
-    return piece
+    slice_ = ledger.load_slice(slice_id)
+    assert slice_ is not None
+    return slice_
 
 
 def finish(ledger: Ledger, slice_id: int) -> None:
     """Write all that a worker writes for a slice that it drew."""
-    piece = loaded(ledger, slice_id)
+    slice_ = loaded(ledger, slice_id)
     engine_id = ledger.register_engine(ENGINE)
-    ledger.note_attempts(piece.recipe_id, piece.seeds, engine_id=engine_id, slice_id=slice_id)
-    ledger.record_images(record(piece, seed, engine_id) for seed in piece.seeds)
+    ledger.note_attempts(slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_id)
+    ledger.record_images(record(slice_, seed, engine_id) for seed in slice_.seeds)
     assert ledger.finish_slice(slice_id)

@@ -13,12 +13,12 @@ import redis
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from db.dispatch import Reconciled, dispatch, reconcile
 from db.ledger import Ledger
 from db.values import BatchState
-from sdq.dispatch import Reconciled, dispatch, reconcile
-from sdq.errors import ServiceUnavailableError, TryAgainError
-from sdq.queues import Queues
-from sdq.redis_server import RedisServer
+from sdq_core.errors import ServiceUnavailableError, TryAgainError
+from sdq_core.queue.queues import Queues
+from sdq_core.queue.server import RedisServer
 from tests.core.redis_death import kill
 from tests.core.small_ledger import finish, loaded, open_ids, small_plan, submit
 
@@ -76,17 +76,17 @@ def test_the_same_submission_again_queues_nothing(own_ledger: Ledger, queues: Qu
 def test_each_variant_has_a_queue_of_its_own(own_ledger: Ledger, queues: Queues) -> None:
     submission = submit(own_ledger, "the sea", "a tent", variants=2)
     assert dispatch(queues, submission.slices) == 8
-    keys = {piece.variant.key for piece in own_ledger.open_slices()}
+    keys = {slice_.variant.key for slice_ in own_ledger.open_slices()}
     assert queues.waiting() == dict.fromkeys(keys, 4)
-    for piece in own_ledger.open_slices():
-        assert queues.job_id(piece.id) in queues.queue(piece.variant.key).job_ids
+    for slice_ in own_ledger.open_slices():
+        assert queues.job_id(slice_.id) in queues.queue(slice_.variant.key).job_ids
 
 
 def test_an_urgent_batch_comes_before_what_waits(own_ledger: Ledger, queues: Queues) -> None:
     first, urgent = submit(own_ledger, "the sea"), submit(own_ledger, "a tent")
     dispatch(queues, first.slices)
     dispatch(queues, urgent.slices, at_front=True)
-    expected = [piece.id for piece in (*urgent.slices, *first.slices)]
+    expected = [slice_.id for slice_ in (*urgent.slices, *first.slices)]
     assert queues.queue(variant_key(own_ledger)).job_ids == job_ids(queues, expected)
 
 
@@ -267,5 +267,5 @@ def test_a_slice_says_where_it_belongs(own_ledger: Ledger, queues: Queues) -> No
     job_id = queues.queue(variant_key(own_ledger)).job_ids[1]
     slice_id = queues.slice_id(job_id)
     assert slice_id is not None
-    piece = loaded(own_ledger, slice_id)
-    assert (piece.recipe.prompt, piece.seeds) == ("the sea", (2,))
+    slice_ = loaded(own_ledger, slice_id)
+    assert (slice_.recipe.prompt, slice_.seeds) == ("the sea", (2,))

@@ -16,9 +16,9 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import utcparse
 
-from sdq.errors import ConfigurationError
-from sdq.queues import Queues, redis_errors
-from sdq.redis_server import find_redis_server
+from sdq_core.errors import ConfigurationError
+from sdq_core.queue.queues import Queues, redis_errors
+from sdq_core.queue.server import find_redis_server
 
 KEY = "0123456789ab"
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdq.errors import InputMissingError, PackageError
-from sdq.models import DEMO, ModelStore, describe, weight_compression
-from sdq.models.description import MODEL_FILE
-from sdq.variants import AttentionImplementation
+from sdq_core.errors import InputMissingError, PackageError
+from sdq_core.models import DEMO, ModelStore, describe, weight_compression
+from sdq_core.models.description import MODEL_FILE
+from sdq_core.values.variants import AttentionImplementation
 
 ORIGINAL = AttentionImplementation.ORIGINAL
 UNET = ModelStore(Path("nowhere")).find(DEMO, ORIGINAL).parts["unet"]

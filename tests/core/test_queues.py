@@ -16,10 +16,10 @@ from rq.exceptions import DeserializationError
 from rq.job import Job
 from rq.serializers import DefaultSerializer, JSONSerializer
 
-from sdq.errors import ConfigurationError, ServiceUnavailableError, TryAgainError
-from sdq.queues import DRAW_SLICE, Queues, connect, redis_errors
-from sdq.redis_server import RedisServer
-from sdq.settings import read_settings
+from sdq_core.errors import ConfigurationError, ServiceUnavailableError, TryAgainError
+from sdq_core.queue.queues import DRAW_SLICE, Queues, connect, redis_errors
+from sdq_core.queue.server import RedisServer
+from sdq_core.settings import read_settings
 
 KEY = "0123456789ab"
 
@@ -29,7 +29,7 @@ OWN_FIELDS = {b"created_at", b"enqueued_at", b"origin"}
 HOLD_LOCK = """
 import sys, time
 import redis
-from sdq.queues import Queues
+from sdq_core.queue.queues import Queues
 with Queues(redis.Redis.from_url(sys.argv[1]), sys.argv[2]).dispatch_lock(ttl_s=float(sys.argv[3])):
     print("held", flush=True)
     time.sleep(60)

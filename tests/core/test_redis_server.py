@@ -17,13 +17,13 @@ import psutil
 import pytest
 import redis
 
-from sdq.errors import ConfigurationError, OutputError, ServiceUnavailableError
-from sdq.redis_server import RedisServer, find_redis_server
+from sdq_core.errors import ConfigurationError, OutputError, ServiceUnavailableError
+from sdq_core.queue.server import RedisServer, find_redis_server
 from tests.chaos.place import small_disk
 from tests.core.redis_death import kill
 
 START = (
-    "import sys; from pathlib import Path; from sdq.redis_server import RedisServer; "
+    "import sys; from pathlib import Path; from sdq_core.queue.server import RedisServer; "
     "RedisServer(Path(sys.argv[1])).ensure_running()"
 )
 SOURCES = Path(__file__).resolve().parents[2]
@@ -282,7 +282,9 @@ def test_without_the_program_the_remedy_is_named(tmp_path: Path) -> None:
     )
     assert result.returncode == 1
     last = result.stderr.strip().splitlines()[-1]
-    assert last.startswith("sdq.errors.ConfigurationError: There is no redis-server program here.")
+    assert last.startswith(
+        "sdq_core.errors.ConfigurationError: There is no redis-server program here."
+    )
     assert "SDQ_REDIS_URL" in last
 
 

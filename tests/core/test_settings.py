@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sdq.errors import ConfigurationError
-from sdq.settings import Settings, read_settings
+from sdq_core.errors import ConfigurationError
+from sdq_core.settings import Settings, read_settings
 
 FILE = """
 redis_url = "redis://file"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from db.values import BatchState, BatchStatus, PausedVariant
 from sdq.views.status import status_lines
 from tests.ledger.plans import VARIANT
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 #: Each of these takes longer to import than all that status does.
 NOT_NEEDED = ("rich", "rq", "redis", "alembic", "numpy", "PIL", "sqlalchemy.dialects.postgresql")

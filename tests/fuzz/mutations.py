@@ -15,7 +15,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
 
 from tests.fuzz.package_reader import MARK, join
-from worker.packages.compression import DECODERS
+from worker.mlpackage.compression import DECODERS
 from worker.runtimes.onnx.ops import OPS
 
 _NUMBERS = (0, 1, 2, 3, 4, 5, 7, 16, 33, 64, 100, 255, 2**31 - 1, 2**31, 2**32, 2**50, 2**63 - 1)

@@ -11,11 +11,11 @@ import contextlib
 import json
 from pathlib import Path
 
-from sdq.errors import PackageError
-from sdq.models.description import MODEL_FILE, describe, weight_compression
-from worker.packages.package import Package
-from worker.packages.program import Constant
-from worker.packages.proto import read_program
+from sdq_core.errors import PackageError
+from sdq_core.models.description import MODEL_FILE, describe, weight_compression
+from worker.mlpackage.package import Package
+from worker.mlpackage.program import Constant
+from worker.mlpackage.proto import read_program
 from worker.runtimes.onnx.translate import refusing_damage, translate
 
 MARK = b"|WEIGHTS"

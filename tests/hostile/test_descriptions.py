@@ -11,13 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import sdq
-from sdq.errors import PackageError
-from sdq.models import ModelStore
-from sdq.models.description import MODEL_FILE, TensorDescription, describe
-from sdq.variants import AttentionImplementation
+import sdq_core
+from sdq_core.errors import PackageError
+from sdq_core.models import ModelStore
+from sdq_core.models.description import MODEL_FILE, TensorDescription, describe
+from sdq_core.values.variants import AttentionImplementation
 
-DEMO = Path(sdq.__file__).parent / "demo_model"
+DEMO = Path(sdq_core.__file__).parent / "demo_model"
 
 
 def varint(value: int) -> bytes:

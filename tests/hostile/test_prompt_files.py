@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from producer import Defaults, PromptFormat, read_prompts
 from producer.plan import plan_batch
-from sdq.errors import PromptFileError
-from sdq.images.path import batch_folder
-from sdq.models import ModelStore
-from sdq.variants import AttentionImplementation, ComputeUnit
+from sdq_core.errors import PromptFileError
+from sdq_core.images.path import batch_folder
+from sdq_core.models import ModelStore
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from tests.acceptance.program import SDQ, Program
 from tests.hostile.bounded import run_bounded
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-import sdq.models
+import sdq_core.models
 from tests.acceptance.program import Program
 from tests.hub.server import Hub, Repository, running_hub, tree
 
-DEMO = Path(sdq.models.__file__).parents[1] / "demo_model"
+DEMO = Path(sdq_core.models.__file__).parents[1] / "demo_model"
 APPLE = "apple/coreml-stable-diffusion-v1-5"
 BASE = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 NAME = "coreml-stable-diffusion-v1-5"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sdq.errors import PackageError
-from sdq.models import ModelStore, weight_compression
-from sdq.models.inventory import inventory
-from sdq.models.network import read_network
-from sdq.variants import AttentionImplementation
+from sdq_core.errors import PackageError
+from sdq_core.models import ModelStore, weight_compression
+from sdq_core.models.inventory import inventory
+from sdq_core.models.network import read_network
+from sdq_core.values.variants import AttentionImplementation
 from tests.hub.conftest import DEMO
 
 SPLIT = AttentionImplementation.SPLIT_EINSUM

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from PIL import Image
 
-from sdq.images.metadata import ImageMetadata
-from sdq.recipes import Recipe
-from sdq.variants import AttentionImplementation, ComputeUnit, Variant
+from sdq_core.images.metadata import ImageMetadata
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 
 
 def recipe(**changes: object) -> Recipe:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdq.images.difference import psnr_db
+from sdq_core.images.difference import psnr_db
 
 
 def test_it_is_the_formulas_number() -> None:

@@ -16,9 +16,9 @@ import pytest
 from image_factory import picture
 from PIL import Image
 
-from sdq.errors import InputError, OutputError, StorageError, UsageError
-from sdq.images.sheet import contact_sheet
-from sdq.images.store import is_temporary, store_file, sweep_temporary_files
+from sdq_core.errors import InputError, OutputError, StorageError, UsageError
+from sdq_core.images.sheet import contact_sheet
+from sdq_core.images.store import is_temporary, store_file, sweep_temporary_files
 
 
 def names(folder: Path) -> list[str]:
@@ -119,7 +119,7 @@ def test_a_file_larger_than_may_be_written(tmp_path: Path) -> None:
 
 def test_a_process_killed_while_storing_leaves_whole_files(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from sdq.images.store import store_file\n"
+        "import sys; from pathlib import Path; from sdq_core.images.store import store_file\n"
         "for i in range(10**9): store_file(bytes([i % 256]) * 300_000, Path(sys.argv[1]) / f'{i % 5}.png')"
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)])

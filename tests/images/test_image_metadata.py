@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from image_factory import metadata, picture, recipe
 from PIL import Image
 
-from sdq.errors import InputError, InputMissingError
-from sdq.images.encode import encode_png, image_from_rgb
-from sdq.images.infotext import parse_infotext, write_infotext
-from sdq.images.read import read_record
-from sdq.images.samplers import SAMPLER_NAMES
-from sdq.variants import Scheduler, Variant
+from sdq_core.errors import InputError, InputMissingError
+from sdq_core.images.encode import encode_png, image_from_rgb
+from sdq_core.images.infotext import parse_infotext, write_infotext
+from sdq_core.images.read import read_record
+from sdq_core.images.samplers import SAMPLER_NAMES
+from sdq_core.values.variants import Scheduler, Variant
 
 #: The regular expression with which AUTOMATIC1111 and the galleries that follow it split the last line.
 READERS_PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdq.images.path import MAX_COMPONENT_BYTES, batch_folder, image_path
+from sdq_core.images.path import MAX_COMPONENT_BYTES, batch_folder, image_path
 
 NAME = st.text(max_size=300) | st.text(alphabet="aAßéE\u0301./\\ -x", max_size=12)
 

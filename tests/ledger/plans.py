@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Sequence
 
 from db.values import BatchPlan, EngineRecord, ImageRecord, PlannedEntry, Slice
-from sdq.recipes import Recipe
-from sdq.variants import AttentionImplementation, ComputeUnit, Variant
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 
 VARIANT = Variant(
     model="demo",
@@ -57,13 +57,13 @@ ENGINE = EngineRecord(
 )
 
 
-def record(piece: Slice, seed: int, engine_id: int) -> ImageRecord:
+def record(slice_: Slice, seed: int, engine_id: int) -> ImageRecord:
     return ImageRecord(
-        recipe_id=piece.recipe_id,
+        recipe_id=slice_.recipe_id,
         seed=seed,
-        slice_id=piece.id,
+        slice_id=slice_.id,
         engine_id=engine_id,
-        path=f"{piece.batch_name}/{piece.entry}-{seed}.png",
+        path=f"{slice_.batch_name}/{slice_.entry}-{seed}.png",
         size_bytes=1000,
         sha256="ab" * 32,
         pixels_sha256="cd" * 32,

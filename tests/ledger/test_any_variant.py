@@ -13,8 +13,8 @@ from db.ledger import Ledger
 from db.schema import alembic_config, stored_revision
 from db.tables import HEAD_REVISION
 from db.values import BatchPlan, PlannedEntry, Slice
-from sdq.recipes import Recipe
-from sdq.variants import AnyVariant, AttentionImplementation, ComputeUnit
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.variants import AnyVariant, AttentionImplementation, ComputeUnit
 from tests.ledger.plans import ENGINE, VARIANT, plan, record
 
 ANY_RECIPE = Recipe(
@@ -31,7 +31,7 @@ NE = replace(
 
 
 @pytest.fixture
-def piece(ledger: Ledger) -> Slice:
+def slice_(ledger: Ledger) -> Slice:
     """An open slice of three images, for any variant; the same prompt is asked for by a variant's name too."""
     ledger.add_batch(plan(["a"], range(3), name="named"))
     entries = [PlannedEntry(recipe=ANY_RECIPE, seeds=range(3))]
@@ -39,18 +39,18 @@ def piece(ledger: Ledger) -> Slice:
         BatchPlan(name="any", source_name="any", source="-", key="any", entries=entries)
     )
     assert submission.images_new == 3
-    piece = ledger.load_slice(submission.slices[0].id)
-    assert piece is not None
-    assert piece.recipe == ANY_RECIPE
-    return piece
+    slice_ = ledger.load_slice(submission.slices[0].id)
+    assert slice_ is not None
+    assert slice_.recipe == ANY_RECIPE
+    return slice_
 
 
-def test_each_image_says_which_variant_drew_it(ledger: Ledger, piece: Slice) -> None:
+def test_each_image_says_which_variant_drew_it(ledger: Ledger, slice_: Slice) -> None:
     gpu = ledger.register_engine(ENGINE)
     ne = ledger.register_engine(replace(ENGINE, variant=NE))  # asked for by nobody
     for seed, engine_id in ((0, gpu), (1, ne), (2, gpu)):
-        ledger.record_image(record(piece, seed, engine_id))
-    assert ledger.finish_slice(piece.id)
+        ledger.record_image(record(slice_, seed, engine_id))
+    assert ledger.finish_slice(slice_.id)
     images = list(ledger.images("any"))
     assert [image.engine.variant for image in images] == [VARIANT, NE, VARIANT]
     assert [image.recipe for image in images] == [ANY_RECIPE] * 3
@@ -59,9 +59,9 @@ def test_each_image_says_which_variant_drew_it(ledger: Ledger, piece: Slice) -> 
     assert set(ledger.variants().values()) == {VARIANT, NE, ANY_RECIPE.variant}
 
 
-def test_times_count_for_the_variant_that_drew(ledger: Ledger, piece: Slice) -> None:
+def test_times_count_for_the_variant_that_drew(ledger: Ledger, slice_: Slice) -> None:
     engine_id = ledger.register_engine(replace(ENGINE, variant=NE))
-    ledger.record_image(record(piece, 0, engine_id))
+    ledger.record_image(record(slice_, 0, engine_id))
     assert ledger.image_ms(NE, 20) == pytest.approx(105.5)
     assert ledger.image_ms(VARIANT, 20) is None
     assert ledger.image_ms(ANY_RECIPE.variant, 20) == pytest.approx(105.5)
@@ -70,23 +70,23 @@ def test_times_count_for_the_variant_that_drew(ledger: Ledger, piece: Slice) -> 
 
 
 def test_a_variant_that_is_paused_while_it_draws_any_ends_its_slice(
-    ledger: Ledger, piece: Slice
+    ledger: Ledger, slice_: Slice
 ) -> None:
     gpu = ledger.register_engine(ENGINE)
     ne = ledger.register_engine(replace(ENGINE, variant=NE))
     ledger.pause_variant(NE.key, "by hand")
-    refused = ledger.record_and_go_on(record(piece, 0, ne), 1)
+    refused = ledger.record_and_go_on(record(slice_, 0, ne), 1)
     assert (refused.new, refused.wanted, refused.noted) == (True, False, {})
-    assert ledger.record_and_go_on(record(piece, 1, gpu), 2).noted == {2: 1}
-    assert piece.id in {ref.id for ref in ledger.open_slices()}  # others go on
+    assert ledger.record_and_go_on(record(slice_, 1, gpu), 2).noted == {2: 1}
+    assert slice_.id in {ref.id for ref in ledger.open_slices()}  # others go on
     ledger.pause_variant(ANY_RECIPE.variant.key, "by hand")
-    assert piece.id not in {ref.id for ref in ledger.open_slices()}
+    assert slice_.id not in {ref.id for ref in ledger.open_slices()}
 
 
-def test_a_row_is_replaced_only_by_a_file_at_its_own_place(ledger: Ledger, piece: Slice) -> None:
+def test_a_row_is_replaced_only_by_a_file_at_its_own_place(ledger: Ledger, slice_: Slice) -> None:
     gpu = ledger.register_engine(ENGINE)
     ne = ledger.register_engine(replace(ENGINE, variant=NE))
-    first, second = record(piece, 0, gpu), replace(record(piece, 0, ne), sha256="ef" * 32)
+    first, second = record(slice_, 0, gpu), replace(record(slice_, 0, ne), sha256="ef" * 32)
     assert ledger.replace_done(second) is False  # nobody drew it yet
     ledger.record_image(first)
     assert ledger.record_image(second) is False

@@ -6,27 +6,29 @@ import pytest
 from sqlalchemy import text
 
 from db.ledger import Ledger
-from sdq.errors import InputMissingError
+from sdq_core.errors import InputMissingError
 from tests.ledger.plans import ENGINE, plan, record
 
 
 def _draw_all(ledger: Ledger) -> None:
     engine_id = ledger.register_engine(ENGINE)
     for ref in ledger.open_slices():
-        piece = ledger.load_slice(ref.id)
-        assert piece is not None
-        ledger.note_attempts(piece.recipe_id, piece.seeds, engine_id=engine_id, slice_id=piece.id)
-        ledger.record_images(record(piece, seed, engine_id) for seed in piece.seeds)
-        ledger.finish_slice(piece.id)
+        slice_ = ledger.load_slice(ref.id)
+        assert slice_ is not None
+        ledger.note_attempts(
+            slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_.id
+        )
+        ledger.record_images(record(slice_, seed, engine_id) for seed in slice_.seeds)
+        ledger.finish_slice(slice_.id)
 
 
 def test_a_batch_that_is_drawn_has_nothing_left(ledger: Ledger) -> None:
     ledger.add_batch(plan(["a", "b"], range(30), name="one"))
-    left = [len(piece.unsettled) for piece in ledger.audited_slices("one")]
+    left = [len(slice_.unsettled) for slice_ in ledger.audited_slices("one")]
     assert left == [25, 5, 25, 5]
     _draw_all(ledger)
-    assert [len(piece.unsettled) for piece in ledger.audited_slices("one")] == [0, 0, 0, 0]
-    assert all(piece.finished for piece in ledger.audited_slices("one"))
+    assert [len(slice_.unsettled) for slice_ in ledger.audited_slices("one")] == [0, 0, 0, 0]
+    assert all(slice_.finished for slice_ in ledger.audited_slices("one"))
     assert ledger.counts_agree("one")
 
 

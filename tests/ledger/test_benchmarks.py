@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,9 +12,9 @@ import pytest
 from db.benchmarks import fastest
 from db.ledger import Ledger
 from db.values import Benchmark
-from sdq.errors import TryAgainError
-from sdq.machine import Machine
-from sdq.variants import AttentionImplementation, ComputeUnit, Variant
+from sdq_core.errors import TryAgainError
+from sdq_core.values.machine import Machine
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 from tests.ledger.plans import plan
 
 ORIGINAL = AttentionImplementation.ORIGINAL
@@ -32,7 +32,7 @@ def measured(
     """A row of 20 steps; image_ms None: it failed."""
     row = Benchmark(
         machine=HERE,
-        measured_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc),
+        measured_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         variant=Variant(
             model="demo", revision="r1", attention_implementation=attention, compute_unit=unit
         ),

@@ -50,19 +50,19 @@ draws = st.builds(Draw, st.integers(0, 9), st.text("DDFf-", min_size=1, max_size
 actions = st.lists(submits | draws | draws | st.builds(Retry, st.integers(0, 1)), max_size=14)
 
 
-def _draw(ledger: Ledger, piece: Slice, endings: str, engine_id: int) -> None:
-    for seed, ending in zip(piece.seeds, endings, strict=False):
+def _draw(ledger: Ledger, slice_: Slice, endings: str, engine_id: int) -> None:
+    for seed, ending in zip(slice_.seeds, endings, strict=False):
         if not ledger.note_attempts(
-            piece.recipe_id, [seed], engine_id=engine_id, slice_id=piece.id
+            slice_.recipe_id, [seed], engine_id=engine_id, slice_id=slice_.id
         ):
             continue
         if ending == "D":
-            ledger.record_image(record(piece, seed, engine_id))
+            ledger.record_image(record(slice_, seed, engine_id))
         elif ending in "Ff":
             ledger.record_failure(
-                piece.recipe_id,
+                slice_.recipe_id,
                 seed,
-                slice_id=piece.id,
+                slice_id=slice_.id,
                 engine_id=engine_id,
                 error="NaN",
                 final=ending == "F",
@@ -71,10 +71,10 @@ def _draw(ledger: Ledger, piece: Slice, endings: str, engine_id: int) -> None:
 
 def _open_slices(ledger: Ledger, batches: list[str]) -> Iterator[Slice]:
     for ref in ledger.open_slices():
-        piece = ledger.load_slice(ref.id)
-        assert piece is not None
-        if piece.batch_name in batches:
-            yield piece
+        slice_ = ledger.load_slice(ref.id)
+        assert slice_ is not None
+        if slice_.batch_name in batches:
+            yield slice_
 
 
 def _status(ledger: Ledger, batch: str) -> BatchStatus:
@@ -117,15 +117,15 @@ def test_counts_agree_with_the_images(
         elif isinstance(action, Retry):
             if names[action.batch] in planned:
                 ledger.retry_failed(names[action.batch])
-        elif pieces := list(_open_slices(ledger, names)):
-            piece = pieces[action.which % len(pieces)]
-            _draw(ledger, piece, action.endings, engine_id)
+        elif open_slices := list(_open_slices(ledger, names)):
+            slice_ = open_slices[action.which % len(open_slices)]
+            _draw(ledger, slice_, action.endings, engine_id)
             if action.finish:
-                settled = len(ledger.settled_images(piece)) == len(piece.seeds)
-                assert ledger.finish_slice(piece.id) == settled
+                settled = len(ledger.settled_images(slice_)) == len(slice_.seeds)
+                assert ledger.finish_slice(slice_.id) == settled
 
-    for piece in list(_open_slices(ledger, names)):
-        ledger.finish_slice(piece.id)
+    for slice_ in list(_open_slices(ledger, names)):
+        ledger.finish_slice(slice_.id)
     states = _images(database, prompts)
     for name, wanted in planned.items():
         status = _status(ledger, name)

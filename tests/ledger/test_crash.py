@@ -60,17 +60,17 @@ def _draw(url: str, slice_ids: list[int], backwards: bool, pipe: Connection) -> 
         pipe.send("ready")
         pipe.recv()
         for slice_id in slice_ids[::-1] if backwards else slice_ids:
-            piece = ledger.load_slice(slice_id)
-            assert piece is not None
-            seeds = piece.seeds[::-1] if backwards else piece.seeds
+            slice_ = ledger.load_slice(slice_id)
+            assert slice_ is not None
+            seeds = slice_.seeds[::-1] if backwards else slice_.seeds
             for seed in seeds[:5]:
-                if ledger.note_attempts(piece.recipe_id, [seed], engine_id=engine_id):
-                    drawn += ledger.record_image(record(piece, seed, engine_id))
+                if ledger.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id):
+                    drawn += ledger.record_image(record(slice_, seed, engine_id))
             noted = ledger.note_attempts(
-                piece.recipe_id, seeds[5:], engine_id=engine_id, slice_id=piece.id
+                slice_.recipe_id, seeds[5:], engine_id=engine_id, slice_id=slice_.id
             )
-            drawn += ledger.record_images([record(piece, seed, engine_id) for seed in noted])
-            finished += ledger.finish_slice(piece.id)
+            drawn += ledger.record_images([record(slice_, seed, engine_id) for seed in noted])
+            finished += ledger.finish_slice(slice_.id)
     pipe.send((drawn, finished))
 
 
@@ -104,11 +104,13 @@ def test_workers_with_the_same_slices_count_each_image_once(
 
 def _note_and_die(url: str, slice_id: int, pipe: Connection) -> None:
     ledger = Ledger.open(url)
-    piece = ledger.load_slice(slice_id)
-    assert piece is not None
+    slice_ = ledger.load_slice(slice_id)
+    assert slice_ is not None
     engine_id = ledger.register_engine(ENGINE)
-    ledger.note_attempts(piece.recipe_id, piece.seeds[:2], engine_id=engine_id, slice_id=piece.id)
-    ledger.record_image(record(piece, piece.seeds[0], engine_id))
+    ledger.note_attempts(
+        slice_.recipe_id, slice_.seeds[:2], engine_id=engine_id, slice_id=slice_.id
+    )
+    ledger.record_image(record(slice_, slice_.seeds[0], engine_id))
     pipe.send("recorded")
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -124,8 +126,8 @@ def test_what_a_killed_worker_recorded_stays_and_its_attempt_counts(
         assert pipe.recv() == "recorded"
         process.join(DEADLINE_S)
         assert process.exitcode == -signal.SIGKILL
-    piece = ledger.load_slice(ref.id)
-    assert piece is not None
-    assert list(ledger.settled_images(piece)) == [0]
-    assert ledger.attempts(piece) == {0: 1, 1: deaths}
+    slice_ = ledger.load_slice(ref.id)
+    assert slice_ is not None
+    assert list(ledger.settled_images(slice_)) == [0]
+    assert ledger.attempts(slice_) == {0: 1, 1: deaths}
     assert ledger.finish_slice(ref.id) is False

@@ -9,17 +9,17 @@ import pytest
 
 from db.ledger import Ledger
 from db.values import BatchState, ImageStatus, Recorded, Slice
-from sdq.errors import ConfigurationError, InputMissingError, ServiceUnavailableError
+from sdq_core.errors import ConfigurationError, InputMissingError, ServiceUnavailableError
 from tests.ledger.plans import ENGINE, VARIANT, plan, record
 
 
 @pytest.fixture
-def piece(ledger: Ledger) -> Slice:
+def slice_(ledger: Ledger) -> Slice:
     """An open slice of three images."""
     submission = ledger.add_batch(plan(["a"], range(3)))
-    piece = ledger.load_slice(submission.slices[0].id)
-    assert piece is not None
-    return piece
+    slice_ = ledger.load_slice(submission.slices[0].id)
+    assert slice_ is not None
+    return slice_
 
 
 @pytest.fixture
@@ -28,35 +28,35 @@ def engine_id(ledger: Ledger) -> int:
     return ledger.register_engine(ENGINE)
 
 
-def test_attempts_are_counted_and_forgiven(ledger: Ledger, piece: Slice, engine_id: int) -> None:
+def test_attempts_are_counted_and_forgiven(ledger: Ledger, slice_: Slice, engine_id: int) -> None:
     for expected in (1, 2):
-        assert ledger.note_attempts(piece.recipe_id, [0], engine_id=engine_id) == {0: expected}
-    ledger.forgive_attempt(piece.recipe_id, 0)
-    assert ledger.attempts(piece) == {0: 1}
-    assert ledger.settled_images(piece) == {}
+        assert ledger.note_attempts(slice_.recipe_id, [0], engine_id=engine_id) == {0: expected}
+    ledger.forgive_attempt(slice_.recipe_id, 0)
+    assert ledger.attempts(slice_) == {0: 1}
+    assert ledger.settled_images(slice_) == {}
 
 
-def test_a_done_image_stays_done(ledger: Ledger, piece: Slice, engine_id: int) -> None:
-    ledger.note_attempts(piece.recipe_id, [0], engine_id=engine_id)
-    assert ledger.record_image(record(piece, 0, engine_id)) is True
-    assert ledger.record_image(record(piece, 0, engine_id)) is False
+def test_a_done_image_stays_done(ledger: Ledger, slice_: Slice, engine_id: int) -> None:
+    ledger.note_attempts(slice_.recipe_id, [0], engine_id=engine_id)
+    assert ledger.record_image(record(slice_, 0, engine_id)) is True
+    assert ledger.record_image(record(slice_, 0, engine_id)) is False
     ledger.record_failure(
-        piece.recipe_id, 0, slice_id=piece.id, engine_id=engine_id, error="late", final=True
+        slice_.recipe_id, 0, slice_id=slice_.id, engine_id=engine_id, error="late", final=True
     )
-    assert ledger.settled_images(piece) == {0: ImageStatus.DONE}
-    assert ledger.note_attempts(piece.recipe_id, [0], engine_id=engine_id) == {}
+    assert ledger.settled_images(slice_) == {0: ImageStatus.DONE}
+    assert ledger.note_attempts(slice_.recipe_id, [0], engine_id=engine_id) == {}
 
 
 @pytest.mark.parametrize("upcoming", [0, 2])
 def test_one_commit_records_an_image_and_notes_the_next(
-    ledger: Ledger, piece: Slice, engine_id: int, upcoming: int
+    ledger: Ledger, slice_: Slice, engine_id: int, upcoming: int
 ) -> None:
-    ledger.note_attempts(piece.recipe_id, [1], engine_id=engine_id, slice_id=piece.id)
-    image = record(piece, 1, engine_id)
+    ledger.note_attempts(slice_.recipe_id, [1], engine_id=engine_id, slice_id=slice_.id)
+    image = record(slice_, 1, engine_id)
     first = ledger.record_and_go_on(image, upcoming)
     assert first == Recorded(new=True, wanted=True, noted={upcoming: 1})
-    assert ledger.settled_images(piece) == {1: ImageStatus.DONE}
-    assert ledger.attempts(piece) == {1: 1, upcoming: 1}
+    assert ledger.settled_images(slice_) == {1: ImageStatus.DONE}
+    assert ledger.attempts(slice_) == {1: 1, upcoming: 1}
     status = ledger.batch("prompts")
     assert status is not None
     assert status.completed == 1
@@ -66,21 +66,21 @@ def test_one_commit_records_an_image_and_notes_the_next(
 
 
 def test_the_next_image_is_not_noted_where_it_is_settled(
-    ledger: Ledger, piece: Slice, engine_id: int
+    ledger: Ledger, slice_: Slice, engine_id: int
 ) -> None:
-    ledger.record_image(record(piece, 2, engine_id))
-    recorded = ledger.record_and_go_on(record(piece, 1, engine_id), 2)
+    ledger.record_image(record(slice_, 2, engine_id))
+    recorded = ledger.record_and_go_on(record(slice_, 1, engine_id), 2)
     assert recorded == Recorded(new=True, wanted=True, noted={})
 
 
 @pytest.mark.parametrize("state", [BatchState.PAUSED, BatchState.CANCELLED])
 def test_the_image_in_hand_is_the_last_of_a_batch_that_is_held_back(
-    ledger: Ledger, piece: Slice, engine_id: int, state: BatchState
+    ledger: Ledger, slice_: Slice, engine_id: int, state: BatchState
 ) -> None:
     ledger.set_batch_state("prompts", state)
-    recorded = ledger.record_and_go_on(record(piece, 1, engine_id), 2)
+    recorded = ledger.record_and_go_on(record(slice_, 1, engine_id), 2)
     assert recorded == Recorded(new=True, wanted=False, noted={})
-    assert ledger.attempts(piece) == {1: 1}
+    assert ledger.attempts(slice_) == {1: 1}
 
 
 def test_workers_at_the_same_slice_do_not_block_each_other(
@@ -88,16 +88,16 @@ def test_workers_at_the_same_slice_do_not_block_each_other(
 ) -> None:
     """Two that record and note each other's images, in both orders, for as long as a deadlock would need to show."""
     submission = ledger.add_batch(plan(["b"], range(200), slice_size=200, name="both"))
-    piece = ledger.load_slice(submission.slices[0].id)
-    assert piece is not None
-    seeds = list(piece.seeds)
+    slice_ = ledger.load_slice(submission.slices[0].id)
+    assert slice_ is not None
+    seeds = list(slice_.seeds)
     failures: list[Exception] = []
 
     def draw(order: list[int]) -> None:
         with Ledger.open(ledger_url) as own:
             for seed, upcoming in pairwise(order):
                 try:
-                    own.record_and_go_on(record(piece, seed, engine_id), upcoming)
+                    own.record_and_go_on(record(slice_, seed, engine_id), upcoming)
                 except Exception as error:
                     failures.append(error)
 
@@ -113,17 +113,17 @@ def test_workers_at_the_same_slice_do_not_block_each_other(
 
 
 def test_a_slice_is_finished_when_all_is_settled(
-    ledger: Ledger, ledger_url: str, piece: Slice, engine_id: int
+    ledger: Ledger, ledger_url: str, slice_: Slice, engine_id: int
 ) -> None:
     for seed in (0, 1):
-        ledger.note_attempts(piece.recipe_id, [seed], engine_id=engine_id, slice_id=piece.id)
-        ledger.record_image(record(piece, seed, engine_id))
-    assert ledger.finish_slice(piece.id) is False
-    ledger.note_attempts(piece.recipe_id, [2], engine_id=engine_id, slice_id=piece.id)
+        ledger.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id, slice_id=slice_.id)
+        ledger.record_image(record(slice_, seed, engine_id))
+    assert ledger.finish_slice(slice_.id) is False
+    ledger.note_attempts(slice_.recipe_id, [2], engine_id=engine_id, slice_id=slice_.id)
     ledger.record_failure(
-        piece.recipe_id, 2, slice_id=piece.id, engine_id=engine_id, error="NaN", final=True
+        slice_.recipe_id, 2, slice_id=slice_.id, engine_id=engine_id, error="NaN", final=True
     )
-    assert ledger.finish_slice(piece.id) is True
+    assert ledger.finish_slice(slice_.id) is True
     assert ledger.open_slices() == []
     with Ledger.open(ledger_url) as reopened:
         assert reopened.id == ledger.id
@@ -135,29 +135,29 @@ def test_a_slice_is_finished_when_all_is_settled(
         (failure,) = reopened.failed_images("prompts")
         assert (failure.seed, failure.error, failure.attempts) == (2, "NaN", 1)
         image = next(iter(reopened.images("prompts")))
-        assert image.image == record(piece, 0, engine_id)
+        assert image.image == record(slice_, 0, engine_id)
         assert image.engine == ENGINE
         assert reopened.image_ms(VARIANT, 20) == pytest.approx(105.5, abs=5)
 
 
-def test_a_paused_variant_is_not_dispatched(ledger: Ledger, piece: Slice) -> None:
+def test_a_paused_variant_is_not_dispatched(ledger: Ledger, slice_: Slice) -> None:
     ledger.pause_variant(VARIANT.key, "ten failures")
     assert ledger.open_slices() == []
     (paused,) = ledger.paused_variants()
     assert (paused.variant, paused.reason) == (VARIANT, "ten failures")
     assert ledger.resume_variant(VARIANT.key) is True
-    assert [ref.id for ref in ledger.open_slices()] == [piece.id]
+    assert [ref.id for ref in ledger.open_slices()] == [slice_.id]
 
 
-def test_failed_images_can_be_taken_up_again(ledger: Ledger, piece: Slice, engine_id: int) -> None:
-    for seed in piece.seeds:
-        ledger.note_attempts(piece.recipe_id, [seed], engine_id=engine_id)
+def test_failed_images_can_be_taken_up_again(ledger: Ledger, slice_: Slice, engine_id: int) -> None:
+    for seed in slice_.seeds:
+        ledger.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id)
         ledger.record_failure(
-            piece.recipe_id, seed, slice_id=piece.id, engine_id=engine_id, error="x", final=True
+            slice_.recipe_id, seed, slice_id=slice_.id, engine_id=engine_id, error="x", final=True
         )
-    ledger.finish_slice(piece.id)
+    ledger.finish_slice(slice_.id)
     assert ledger.retry_failed("prompts") == 3
-    assert ledger.attempts(piece) == {} or set(ledger.attempts(piece).values()) == {0}
+    assert ledger.attempts(slice_) == {} or set(ledger.attempts(slice_).values()) == {0}
     assert len(ledger.open_slices()) == 1
 
 

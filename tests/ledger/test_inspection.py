@@ -12,7 +12,7 @@ from db.connection import Database
 from db.inspection import inspect_ledger
 from db.ledger import Ledger
 from db.tables import HEAD_REVISION, VERSION_TABLE
-from sdq.errors import ConfigurationError, ServiceUnavailableError
+from sdq_core.errors import ConfigurationError, ServiceUnavailableError
 
 
 def run(url: str, *statements: str) -> None:
@@ -78,7 +78,7 @@ def test_what_is_no_database_is_named(tmp_path: Path, database: bytes | None) ->
         path.write_bytes(database)
     with pytest.raises(Exception, match=r"sdq\.db") as raised:
         inspect_ledger(f"sqlite:///{path}")
-    assert raised.type.__module__ == "sdq.errors"
+    assert raised.type.__module__ == "sdq_core.errors"
 
 
 def test_a_server_that_is_away_is_named_without_its_password() -> None:

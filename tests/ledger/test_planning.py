@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.planning import SeedCutter
-from sdq.seeds import MAX_SEED, parse_seeds
+from db.seed_cutting import SeedCutter
+from sdq_core.values.seeds import MAX_SEED, parse_seeds
 
 seeds = st.integers(0, 60) | st.integers(0, MAX_SEED)
 sequences = st.lists(seeds, max_size=60) | st.builds(

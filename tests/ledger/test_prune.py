@@ -9,18 +9,20 @@ from db import prune
 from db.ledger import Ledger
 from db.tables import batches, images, recipes, slices
 from db.values import BatchState
-from sdq.errors import InputMissingError, TryAgainError
+from sdq_core.errors import InputMissingError, TryAgainError
 from tests.ledger.plans import ENGINE, plan, record
 
 
 def draw_all(ledger: Ledger) -> None:
     engine_id = ledger.register_engine(ENGINE)
     for ref in ledger.open_slices():
-        piece = ledger.load_slice(ref.id)
-        assert piece is not None
-        ledger.note_attempts(piece.recipe_id, piece.seeds, engine_id=engine_id, slice_id=piece.id)
-        ledger.record_images(record(piece, seed, engine_id) for seed in piece.seeds)
-        ledger.finish_slice(piece.id)
+        slice_ = ledger.load_slice(ref.id)
+        assert slice_ is not None
+        ledger.note_attempts(
+            slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_.id
+        )
+        ledger.record_images(record(slice_, seed, engine_id) for seed in slice_.seeds)
+        ledger.finish_slice(slice_.id)
 
 
 def forget(ledger: Ledger, name: str) -> list[str]:
@@ -76,12 +78,12 @@ def test_what_another_batch_asks_for_stays_and_is_still_exported(ledger: Ledger)
 def test_a_cancelled_batch_goes_with_what_it_failed_and_began(ledger: Ledger) -> None:
     ledger.add_batch(plan(["a"], range(50), name="one"))
     engine_id = ledger.register_engine(ENGINE)
-    piece = ledger.load_slice(ledger.open_slices()[0].id)
-    assert piece is not None
-    ledger.note_attempts(piece.recipe_id, piece.seeds, engine_id=engine_id, slice_id=piece.id)
-    ledger.record_image(record(piece, 0, engine_id))
+    slice_ = ledger.load_slice(ledger.open_slices()[0].id)
+    assert slice_ is not None
+    ledger.note_attempts(slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_.id)
+    ledger.record_image(record(slice_, 0, engine_id))
     ledger.record_failure(
-        piece.recipe_id, 1, slice_id=piece.id, engine_id=engine_id, error="NaN", final=True
+        slice_.recipe_id, 1, slice_id=slice_.id, engine_id=engine_id, error="NaN", final=True
     )
     ledger.set_batch_state("one", BatchState.CANCELLED)
     assert len(forget(ledger, "one")) == 1

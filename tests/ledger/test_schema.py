@@ -18,7 +18,7 @@ from db.connection import Database
 from db.ledger import Ledger
 from db.schema import alembic_config, stored_revision
 from db.tables import HEAD_REVISION, VERSION_TABLE, metadata
-from sdq.errors import ConfigurationError
+from sdq_core.errors import ConfigurationError
 from tests.ledger.plans import plan
 
 

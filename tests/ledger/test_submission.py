@@ -9,13 +9,13 @@ from tests.ledger.plans import ENGINE, plan, record
 
 def slices_of(ledger: Ledger) -> list[Slice]:
     found = [ledger.load_slice(ref.id) for ref in ledger.open_slices()]
-    return [piece for piece in found if piece]
+    return [slice_ for slice_ in found if slice_]
 
 
 def test_the_same_plan_again_adds_nothing(ledger: Ledger) -> None:
     first = ledger.add_batch(plan(["a", "b"], range(60)))
     assert (first.images_new, len(first.slices)) == (120, 6)
-    assert sorted(len(piece.seeds) for piece in slices_of(ledger)) == [10, 10, 25, 25, 25, 25]
+    assert sorted(len(slice_.seeds) for slice_ in slices_of(ledger)) == [10, 10, 25, 25, 25, 25]
     again = ledger.add_batch(plan(["a", "b"], range(60)))
     assert (again.batch_id, again.images_new, again.images_known) == (first.batch_id, 0, 120)
     assert not again.slices
@@ -27,7 +27,7 @@ def test_a_grown_plan_adds_only_what_is_new(ledger: Ledger) -> None:
     grown = ledger.add_batch(plan(["a", "b"], range(5, 20)))
     assert (grown.images_new, grown.images_known) == (25, 5)
     seeds = [
-        seed for piece in slices_of(ledger) if piece.recipe.prompt == "a" for seed in piece.seeds
+        seed for slice_ in slices_of(ledger) if slice_.recipe.prompt == "a" for seed in slice_.seeds
     ]
     assert sorted(seeds) == list(range(20))
     status = ledger.batch("prompts")
@@ -45,12 +45,12 @@ def test_another_file_of_the_same_name_is_another_batch(ledger: Ledger) -> None:
 
 def test_images_drawn_for_another_batch_are_not_drawn_again(ledger: Ledger) -> None:
     ledger.add_batch(plan(["a"], range(3), name="one"))
-    (piece,) = slices_of(ledger)
+    (slice_,) = slices_of(ledger)
     engine_id = ledger.register_engine(ENGINE)
-    for seed in piece.seeds:
-        ledger.note_attempts(piece.recipe_id, [seed], engine_id=engine_id)
-        ledger.record_image(record(piece, seed, engine_id))
-    assert ledger.finish_slice(piece.id)
+    for seed in slice_.seeds:
+        ledger.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id)
+        ledger.record_image(record(slice_, seed, engine_id))
+    assert ledger.finish_slice(slice_.id)
     second = ledger.add_batch(plan(["a"], range(3), name="two"))
     assert (second.images_new, second.images_drawn, len(second.slices)) == (0, 3, 0)
     status = ledger.batch("two")

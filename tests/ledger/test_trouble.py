@@ -15,7 +15,7 @@ from sqlalchemy import event, make_url, text
 
 from db.connection import Database
 from db.ledger import Ledger
-from sdq.errors import (
+from sdq_core.errors import (
     ConfigurationError,
     OutputError,
     SdqError,

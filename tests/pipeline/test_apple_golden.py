@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from toys import ToyRuntime, parts, variant_folder
 
-from sdq.variants import ComputeUnit, Scheduler
+from sdq_core.values.variants import ComputeUnit, Scheduler
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
 

@@ -21,10 +21,10 @@ for needed in ("python_coreml_stable_diffusion.pipeline", "diffusers", "torch", 
 
 from toys import ToyRuntime, parts, safety_checker, variant_folder  # noqa: E402
 
-from sdq.errors import BrokenImageError, PackageError  # noqa: E402
-from sdq.models import DEMO, ModelStore, weight_compression  # noqa: E402
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler  # noqa: E402
-from worker.flagged import Safety  # noqa: E402
+from sdq_core.errors import BrokenImageError, PackageError  # noqa: E402
+from sdq_core.models import DEMO, ModelStore, weight_compression  # noqa: E402
+from sdq_core.values.safety import Safety  # noqa: E402
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler  # noqa: E402
 from worker.pipelines.apple import ApplePipeline  # noqa: E402
 from worker.pipelines.builtin import BuiltinPipeline  # noqa: E402
 from worker.pipelines.contract import ImageRequest  # noqa: E402

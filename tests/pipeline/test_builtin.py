@@ -22,9 +22,9 @@ from toys import (
     variant_folder,
 )
 
-from sdq.errors import BrokenImageError, PackageError
-from sdq.variants import ComputeUnit, Scheduler
-from worker.flagged import Safety
+from sdq_core.errors import BrokenImageError, PackageError
+from sdq_core.values.safety import Safety
+from sdq_core.values.variants import ComputeUnit, Scheduler
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
 

@@ -7,8 +7,8 @@ import sys
 import pytest
 from toys import ToyRuntime, parts, variant_folder
 
-from sdq.errors import ConfigurationError
-from sdq.variants import ComputeUnit
+from sdq_core.errors import ConfigurationError
+from sdq_core.values.variants import ComputeUnit
 from worker.pipelines import apple
 from worker.pipelines.choice import PipelineChoice, library_versions, load_pipeline
 

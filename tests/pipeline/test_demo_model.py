@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sdq.errors import PackageError
-from sdq.models import ModelStore
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler
+from sdq_core.errors import PackageError
+from sdq_core.models import ModelStore
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
 from worker.runtimes.onnx import OnnxRuntime

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sdq.models import DEMO, ModelStore
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
 from worker.runtimes.onnx import OnnxRuntime

@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 from toys import ToyRuntime, parts, safety_checker, variant_folder
 
-from sdq.errors import PackageError
-from sdq.variants import ComputeUnit
-from worker.flagged import Safety, hidden
+from sdq_core.errors import PackageError
+from sdq_core.values.safety import Safety
+from sdq_core.values.variants import ComputeUnit
+from worker.drawing.flagged import hidden
 from worker.pipelines.networks import Networks
 from worker.pipelines.safety import FeatureExtractor
 

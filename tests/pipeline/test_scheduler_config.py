@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from sdq.errors import PackageError
-from sdq.variants import Scheduler
+from sdq_core.errors import PackageError
+from sdq_core.values.variants import Scheduler
 from worker.pipelines.schedulers import SchedulerConfig, make_scheduler
 from worker.pipelines.schedulers.lms_discrete import lms_coefficients
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdq.variants import Scheduler
+from sdq_core.values.variants import Scheduler
 from worker.pipelines.schedulers import SchedulerConfig, make_scheduler
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "schedulers.npz"

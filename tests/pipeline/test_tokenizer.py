@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdq.errors import PackageError
+from sdq_core.errors import PackageError
 from worker.pipelines.tokenizer import ClipTokenizer
 
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sdq.models import VariantFolder
-from sdq.variants import AttentionImplementation
+from sdq_core.models import VariantFolder
+from sdq_core.values.variants import AttentionImplementation
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 LATENT_HEIGHT, LATENT_WIDTH = 4, 6

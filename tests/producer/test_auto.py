@@ -13,10 +13,10 @@ import pytest
 
 from db.values import Benchmark
 from producer.auto import AutoChoice, Because
-from sdq.errors import InputMissingError
-from sdq.machine import Machine
-from sdq.models import DEMO, ModelStore
-from sdq.variants import AttentionImplementation, ComputeUnit
+from sdq_core.errors import InputMissingError
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.machine import Machine
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from tests.ledger.test_benchmarks import HERE, measured
 
 ORIGINAL = AttentionImplementation.ORIGINAL

@@ -10,12 +10,18 @@ import pytest
 from db.values import BatchPlan
 from producer import Defaults, PromptLine, plan_batch
 from producer.plan import Resolve
-from sdq.errors import InputError, InputMissingError, PromptFileError
-from sdq.models import ModelStore, VariantFolder
-from sdq.models import resolver as any_resolver
-from sdq.recipes import Recipe
-from sdq.seeds import format_seeds
-from sdq.variants import ANY, AnyVariant, AttentionImplementation, ComputeUnit, Scheduler
+from sdq_core.errors import InputError, InputMissingError, PromptFileError
+from sdq_core.models import ModelStore, VariantFolder
+from sdq_core.models import resolver as any_resolver
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.seeds import format_seeds
+from sdq_core.values.variants import (
+    ANY,
+    AnyVariant,
+    AttentionImplementation,
+    ComputeUnit,
+    Scheduler,
+)
 
 ORIGINAL = AttentionImplementation.ORIGINAL
 SPLIT = AttentionImplementation.SPLIT_EINSUM

@@ -12,8 +12,8 @@ import pytest
 
 from producer import PromptFormat, describe_source, read_prompts
 from producer import lines as lines_module
-from sdq.errors import InputError, InputMissingError, PromptFileError, StorageError, UsageError
-from sdq.variants import AttentionImplementation, Scheduler
+from sdq_core.errors import InputError, InputMissingError, PromptFileError, StorageError, UsageError
+from sdq_core.values.variants import AttentionImplementation, Scheduler
 
 
 def problems_of(path: Path, content: bytes | str) -> str:

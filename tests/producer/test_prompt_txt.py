@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from producer import PromptLine, read_prompts
 from producer.txt import split_options
-from sdq.errors import InputError, PromptFileError
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler
+from sdq_core.errors import InputError, PromptFileError
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 
 
 def read(tmp_path: Path, text: str, **options: bool) -> list[PromptLine]:

@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdq.errors import InputError
-from sdq.seeds import MAX_SEED, MAX_SEEDS, compact_seeds, format_seeds, parse_seeds, random_seeds
+from sdq_core.errors import InputError
+from sdq_core.values.seeds import (
+    MAX_SEED,
+    MAX_SEEDS,
+    compact_seeds,
+    format_seeds,
+    parse_seeds,
+    random_seeds,
+)
 
 SEED = st.integers(min_value=0, max_value=MAX_SEED)
 

@@ -12,13 +12,13 @@ import pytest
 logging.getLogger("coremltools").setLevel(logging.CRITICAL)
 pytest.importorskip("coremltools", reason="no runtime's extra is installed")
 
-import sdq  # noqa: E402
+import sdq_core  # noqa: E402
 from worker.runtimes.coreml import CoreMLRuntime  # noqa: E402
 from worker.runtimes.onnx import OnnxRuntime  # noqa: E402
 
 from . import native  # noqa: E402
 
-DEMO = Path(sdq.__file__).parent / "demo_model" / "original" / "packages"
+DEMO = Path(sdq_core.__file__).parent / "demo_model" / "original" / "packages"
 ON_A_MAC = sys.platform == "darwin"
 SYSTEM = "macOS 15.1 (24B83)"
 

@@ -18,9 +18,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from sdq.errors import SdqError
-from sdq.variants import ComputeUnit
-from worker.packages.package import Package
+from sdq_core.errors import SdqError
+from sdq_core.values.variants import ComputeUnit
+from worker.mlpackage.package import Package
 from worker.runtimes.coreml.features import inputs_of_package
 from worker.runtimes.onnx import OnnxRuntime
 

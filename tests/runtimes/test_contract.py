@@ -7,8 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from sdq.errors import InputMissingError, PackageError
-from sdq.variants import ComputeUnit
+from sdq_core.errors import InputMissingError, PackageError
+from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.onnx import OnnxRuntime
 
 from .conftest import demo_package, inputs_for

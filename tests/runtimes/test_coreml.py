@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdq.errors import ComputeError, PackageError
-from sdq.variants import ComputeUnit
+from sdq_core.errors import ComputeError, PackageError
+from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.coreml import CoreMLRuntime
 from worker.runtimes.coreml.features import inputs_of_compiled
 from worker.runtimes.onnx import OnnxRuntime

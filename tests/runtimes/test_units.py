@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sdq.variants import ComputeUnit
+from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.choice import distinct_compute_units
 
 

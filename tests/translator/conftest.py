@@ -15,7 +15,7 @@ ct = pytest.importorskip("coremltools", reason="the portable runtime's extra is 
 
 from coremltools.converters import mil  # noqa: E402
 
-from sdq.variants import ComputeUnit  # noqa: E402
+from sdq_core.values.variants import ComputeUnit  # noqa: E402
 from worker.runtimes.onnx import OnnxRuntime  # noqa: E402
 
 mb = mil.Builder

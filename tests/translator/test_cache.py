@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdq.errors import OutputError
-from sdq.variants import ComputeUnit
+from sdq_core.errors import OutputError
+from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.onnx import OnnxRuntime, session
 from worker.runtimes.onnx import runtime as runtime_module
 
@@ -51,7 +51,7 @@ def test_a_second_load_neither_translates_nor_reads_the_package(
         raise AssertionError("translated again")
 
     monkeypatch.setattr(runtime_module.translate, "translate", refuse)
-    monkeypatch.setattr("worker.packages.proto.read_program", refuse)
+    monkeypatch.setattr("worker.mlpackage.proto.read_program", refuse)
     np.testing.assert_array_equal(run(whole, cache), first)
     np.testing.assert_allclose(first, X @ WEIGHT.T, rtol=1e-5, atol=1e-5)
     assert len(entries(cache)) == 1

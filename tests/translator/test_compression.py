@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from coremltools.optimize import coreml as cto
 
-from sdq.errors import PackageError
-from sdq.variants import ComputeUnit
-from worker.packages import compression, datatypes
-from worker.packages.package import Package
-from worker.packages.program import Program
-from worker.packages.proto import read_program
+from sdq_core.errors import PackageError
+from sdq_core.values.variants import ComputeUnit
+from worker.mlpackage import compression, datatypes
+from worker.mlpackage.package import Package
+from worker.mlpackage.program import Program
+from worker.mlpackage.proto import read_program
 from worker.runtimes.onnx import OnnxRuntime
 
 from .conftest import convert, mb

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-import sdq
-from sdq.variants import ComputeUnit
+import sdq_core
+from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.onnx import OnnxRuntime
 
 from .conftest import psnr
 
-ROOT = Path(sdq.__file__).parent / "demo_model"
+ROOT = Path(sdq_core.__file__).parent / "demo_model"
 PACKAGES = sorted(ROOT.glob("*/packages/*.mlpackage"))
 OUTPUTS = {
     "text_encoder": {"last_hidden_state", "pooled_outputs"},

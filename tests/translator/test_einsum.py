@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdq.errors import PackageError
-from worker.packages import datatypes
-from worker.packages.program import Constant, Operation, Program, Tensor
+from sdq_core.errors import PackageError
+from worker.mlpackage import datatypes
+from worker.mlpackage.program import Constant, Operation, Program, Tensor
 from worker.runtimes.onnx.cache import Entry, Input
 from worker.runtimes.onnx.graph import Graph
 from worker.runtimes.onnx.model_file import write_model

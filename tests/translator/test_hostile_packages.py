@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from coremltools.proto import MIL_pb2, Model_pb2
 
-from sdq.errors import InputMissingError, PackageError
-from sdq.variants import ComputeUnit
+from sdq_core.errors import InputMissingError, PackageError
+from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.onnx import OnnxRuntime
 
 from .conftest import mb, save_package

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdq.variants import ComputeUnit
+from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.onnx import OnnxRuntime
 
 from .conftest import ct, mb, psnr, save_package

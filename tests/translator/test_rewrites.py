@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from worker.packages.package import Package
-from worker.packages.proto import read_program
+from worker.mlpackage.package import Package
+from worker.mlpackage.proto import read_program
 from worker.runtimes.onnx.translate import translate
 
 from . import test_networks as networks

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from db.values import Benchmark
-from sdq.errors import InputMissingError
-from sdq.models import DEMO, ModelStore, VariantFolder
-from sdq.variants import AttentionImplementation, ComputeUnit
+from sdq_core.errors import InputMissingError
+from sdq_core.models import DEMO, ModelStore, VariantFolder
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from worker.bench.candidates import candidates
 from worker.bench.measure import Task
 from worker.bench.run import ModelBench, bench_model

@@ -11,17 +11,17 @@ import pytest
 
 from db.ledger import Ledger
 from db.values import BatchPlan, ImageRecord, PlannedEntry, Slice
-from sdq.images.read import read_record
-from sdq.models import DEMO, ModelStore, resolver
-from sdq.recipes import Recipe
-from sdq.variants import ANY, AnyVariant, AttentionImplementation, ComputeUnit, Variant
-from worker.drawing import Drawing, Studio
+from sdq_core.images.read import read_record
+from sdq_core.models import DEMO, ModelStore, resolver
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.variants import ANY, AnyVariant, AttentionImplementation, ComputeUnit, Variant
+from worker.drawing.drawing import Drawing, Studio
+from worker.drawing.open_slice import OpenSlice, Outcome
+from worker.drawing.patience import Patience
+from worker.drawing.saving import Gallery
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Launch
 from worker.engine.pool import EnginePool
-from worker.open_slice import OpenSlice, Outcome
-from worker.patience import Patience
-from worker.saving import Gallery
 
 STORE = ModelStore(Path("nowhere"))
 
@@ -68,16 +68,16 @@ def studio(ledger: Ledger, gallery: Gallery, cache: Path) -> Studio:
     )
 
 
-def draw(studio: Studio, piece: Slice, variant: Variant) -> Outcome:
+def draw(studio: Studio, slice_: Slice, variant: Variant) -> Outcome:
     outcomes: list[Outcome] = []
     drawing = Drawing(studio, variant, close=lambda _slice, outcome: outcomes.append(outcome))
-    drawing.run(OpenSlice.of(studio.ledger, piece, queue_wait_ms=0))
+    drawing.run(OpenSlice.of(studio.ledger, slice_, queue_wait_ms=0))
     (outcome,) = outcomes
     return outcome
 
 
 @pytest.fixture
-def piece(ledger: Ledger) -> Slice:
+def slice_(ledger: Ledger) -> Slice:
     """A slice of one image, for any variant."""
     folder = resolver(STORE)(DEMO, ANY)
     recipe = Recipe(
@@ -98,7 +98,7 @@ def piece(ledger: Ledger) -> Slice:
 
 @pytest.mark.parametrize("overtaken", ["before its file is written", "before its row is"])
 def test_the_row_follows_the_file(
-    ledger: Ledger, piece: Slice, tmp_path: Path, overtaken: str
+    ledger: Ledger, slice_: Slice, tmp_path: Path, overtaken: str
 ) -> None:
     outputs = tmp_path / "outputs"
     first = variant(AttentionImplementation.ORIGINAL)
@@ -106,7 +106,7 @@ def test_the_row_follows_the_file(
     other = studio(ledger, Gallery(outputs, with_metadata=True), tmp_path / "cache")
 
     def meet() -> None:
-        assert draw(other, piece, first) is Outcome.FINISHED
+        assert draw(other, slice_, first) is Outcome.FINISHED
         other.pool.close()
 
     early = overtaken == "before its file is written"
@@ -114,7 +114,7 @@ def test_the_row_follows_the_file(
         outputs, before=meet if early else lambda: None, after=lambda: None if early else meet()
     )
     slow = studio(ledger, gallery, tmp_path / "cache")
-    assert draw(slow, piece, second) is Outcome.FINISHED
+    assert draw(slow, slice_, second) is Outcome.FINISHED
     slow.pool.close()
 
     (image,) = ledger.images("b")
@@ -122,7 +122,7 @@ def test_the_row_follows_the_file(
     assert hashlib.sha256(file.read_bytes()).hexdigest() == image.image.sha256
     assert image.engine.variant == (second if early else first)  # whose file was written last
     assert read_record(file).recipe == image.exact_recipe
-    assert image.exact_recipe == replace(piece.recipe, variant=image.engine.variant)
+    assert image.exact_recipe == replace(slice_.recipe, variant=image.engine.variant)
     status = ledger.batch("b")
     assert status is not None
     assert (status.completed, status.total) == (1, 1)

@@ -15,10 +15,10 @@ import numpy as np
 import psutil
 import pytest
 
-from sdq.errors import EngineDiedError, EngineHungError
-from sdq.models import DEMO, ModelStore
-from sdq.recipes import DEFAULT_SCHEDULER
-from sdq.variants import AttentionImplementation, ComputeUnit, Variant
+from sdq_core.errors import EngineDiedError, EngineHungError
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.recipes import DEFAULT_SCHEDULER
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Drawn, Event, Launch, LoadFailed, Ready, Withdrawn
 from worker.engine.pipe import Pipe

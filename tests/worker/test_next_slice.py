@@ -13,19 +13,19 @@ import redis
 
 from db.ledger import Ledger
 from db.values import BatchPlan, BatchState, ImageRecord, PlannedEntry
-from sdq.models import DEMO, ModelStore
-from sdq.queues import Queues
-from sdq.recipes import Recipe
-from sdq.variants import AttentionImplementation, ComputeUnit, Variant
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.queue.queues import Queues
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 from tests.acceptance.program import Program, assert_whole, stop
-from worker.drawing import Drawing, Studio
+from worker.drawing.drawing import Drawing, Studio
+from worker.drawing.open_slice import OpenSlice, Outcome
+from worker.drawing.patience import Patience
+from worker.drawing.saving import Gallery
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Drawn, Event, Launch
 from worker.engine.pool import EnginePool
-from worker.open_slice import OpenSlice, Outcome
-from worker.patience import Patience
 from worker.pipelines.contract import ImageRequest
-from worker.saving import Gallery
 
 FOLDER = ModelStore(Path("nowhere")).find(DEMO, AttentionImplementation.ORIGINAL)
 VARIANT = Variant(
@@ -112,9 +112,9 @@ class Scene:
             BatchPlan(name=batch, source_name=batch, source="-", key=batch, entries=entries)
         )
         for ref in submission.slices:
-            piece = self.ledger.load_slice(ref.id)
-            assert piece is not None
-            self.waiting.append(OpenSlice.of(self.ledger, piece, queue_wait_ms=0))
+            slice_ = self.ledger.load_slice(ref.id)
+            assert slice_ is not None
+            self.waiting.append(OpenSlice.of(self.ledger, slice_, queue_wait_ms=0))
 
     def draw(self) -> None:
         def close(slice_: OpenSlice, outcome: Outcome) -> None:
@@ -166,9 +166,9 @@ def test_a_stop_takes_the_next_slice_back(scene: Scene) -> None:
     assert scene.attempts("b") == {"a": 1}
     assert len(scene.waiting) == 1, "nothing was taken after the stop"
     for ref in scene.ledger.open_slices():
-        piece = scene.ledger.load_slice(ref.id)
-        assert piece is not None
-        assert not any(scene.ledger.attempts(piece).values()) or piece.recipe.prompt == "a"
+        slice_ = scene.ledger.load_slice(ref.id)
+        assert slice_ is not None
+        assert not any(scene.ledger.attempts(slice_).values()) or slice_.recipe.prompt == "a"
 
 
 def test_an_engine_that_dies_costs_the_next_slice_no_attempt(scene: Scene) -> None:

@@ -16,7 +16,7 @@ import os, signal, sys
 from pathlib import Path
 
 if "worker.engine.main" in sys.orig_argv:
-    from sdq.errors import BrokenImageError
+    from sdq_core.errors import BrokenImageError
     from worker.pipelines import builtin
 
     draw = builtin.BuiltinPipeline.draw

@@ -9,12 +9,19 @@ from pathlib import Path
 import pytest
 
 from db.ledger import Ledger
-from sdq.errors import EngineDiedError, InputError, InputMissingError, PackageError
-from sdq.models import DEMO, ModelStore, resolver
-from sdq.recipes import Recipe
-from sdq.variants import ANY, AnyVariant, AttentionImplementation, ComputeUnit, Lane, Variant
-from worker.repertoire import Repertoire
-from worker.unusable import NotOfThisLaneError, VariantPausedError, VariantUnusable
+from sdq_core.errors import EngineDiedError, InputError, InputMissingError, PackageError
+from sdq_core.models import DEMO, ModelStore, resolver
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.variants import (
+    ANY,
+    AnyVariant,
+    AttentionImplementation,
+    ComputeUnit,
+    Lane,
+    Variant,
+)
+from worker.choosing.repertoire import Repertoire
+from worker.choosing.unusable import NotOfThisLaneError, VariantPausedError, VariantUnusable
 
 ORIGINAL, SPLIT = AttentionImplementation.ORIGINAL, AttentionImplementation.SPLIT_EINSUM
 NE_LANE = Lane(attention_implementation=SPLIT, compute_unit=ComputeUnit.CPU_AND_NE)

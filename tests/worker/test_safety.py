@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from db.values import DrawnImage
-from sdq.models import DEMO, ModelStore
-from sdq.recipes import DEFAULT_SCHEDULER
-from sdq.variants import AttentionImplementation, ComputeUnit
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.recipes import DEFAULT_SCHEDULER
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from tests.acceptance.program import Program, assert_whole
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest

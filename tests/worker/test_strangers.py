@@ -12,7 +12,7 @@ from rq import Queue
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 
-from sdq.queues import DRAW_SLICE, Queues
+from sdq_core.queue.queues import DRAW_SLICE, Queues
 from tests.acceptance.program import Program, assert_whole
 
 
@@ -56,7 +56,7 @@ def test_strangers_jobs_are_refused_and_the_batch_is_drawn(
         strangers: dict[bytes, bytes | None] = {
             b"pickle": pickle.dumps(("os.mkdir", None, (str(touched),), {})),
             b"trap": zlib.compress(pickle.dumps(Trap(touched))),
-            b"other name": call(1, name="sdq.queues.connect"),
+            b"other name": call(1, name="sdq_core.queue.queues.connect"),
             b"no slice": call(10**30),
             b"\x1b[2Jscreen": call(1),
             b"\xff\xfe": call(1),

@@ -14,17 +14,17 @@ import pytest
 import redis
 
 from db.ledger import Ledger
-from sdq.errors import OutputError, StorageError
-from sdq.models import ModelStore
-from sdq.queues import Queues
-from sdq.redis_server import RedisServer
+from sdq_core.errors import OutputError, StorageError
+from sdq_core.models import ModelStore
+from sdq_core.queue.queues import Queues
+from sdq_core.queue.server import RedisServer
 from tests.acceptance.program import Program, assert_whole, engines_of, stop
 from tests.core.small_ledger import loaded, open_ids, submit
 from tests.ledger.plans import ENGINE
-from worker.loop import SliceWorker
+from worker.choosing.repertoire import Repertoire
+from worker.claims.loop import SliceWorker
+from worker.drawing.saving import Gallery
 from worker.pipelines.contract import DrawnImage
-from worker.repertoire import Repertoire
-from worker.saving import Gallery
 
 
 @pytest.fixture
@@ -60,12 +60,12 @@ def test_a_folder_that_closes_after_it_took_files_is_worth_waiting_for(
     ledger: Ledger, tmp_path: Path
 ) -> None:
     submit(ledger, "the sea")
-    piece = loaded(ledger, open_ids(ledger)[0])
+    slice_ = loaded(ledger, open_ids(ledger)[0])
     root = tmp_path / "outputs"
     gallery = Gallery(root, with_metadata=False)
 
     def save() -> None:
-        gallery.save(piece, 0, _grey(), engine_id=1, engine=ENGINE, queue_wait_ms=0.0)
+        gallery.save(slice_, 0, _grey(), engine_id=1, engine=ENGINE, queue_wait_ms=0.0)
 
     root.write_text("a file in the folder's place")
     with pytest.raises(OutputError):

@@ -1,6 +1,6 @@
 """How near the packages are to the networks that were trained, and to each other, in PSNR.
 
-    python compare.py --run RUN --model ../../sdq/demo_model --fp16 FOLDER
+    python compare.py --run RUN --model ../../sdq_core/demo_model --fp16 FOLDER
 
 U-Net outputs are compared with torch in fp32, for real embeddings over the whole range of timesteps; pictures (20
 steps, DPMSolverMultistep, guidance 7.5) are compared between packages. FOLDER is what `convert.py --bits 16` wrote.
@@ -22,8 +22,8 @@ from evaluate import draw
 from numpy.typing import NDArray
 from tokenizer import load_tokenizer
 
-from sdq.models import ModelStore
-from sdq.variants import AttentionImplementation, ComputeUnit
+from sdq_core.models import ModelStore
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.runtimes.choice import choose_runtime
 from worker.runtimes.contract import Runtime

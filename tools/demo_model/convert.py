@@ -1,6 +1,6 @@
 """Convert a training run to Core ML packages in the layout of Apple's Hub repositories.
 
-    python convert.py --run RUN --out ../../sdq/demo_model [--bits 16]
+    python convert.py --run RUN --out ../../sdq_core/demo_model [--bits 16]
 
 Works on Linux (conversion needs no macOS). Names, inputs and outputs are those of Apple's converter, written here
 anew; three places differ from a plain export, each because fp16 would be inexact or break:

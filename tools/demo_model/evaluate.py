@@ -1,6 +1,6 @@
 """Draw through the product's own pipeline and ask the judge what is in the pictures.
 
-    python evaluate.py --run RUN --model ../../sdq/demo_model --prompts 100 --seeds 2 --sheet sheet.png
+    python evaluate.py --run RUN --model ../../sdq_core/demo_model --prompts 100 --seeds 2 --sheet sheet.png
 
 Prompts say everything (time, weather, ground, one or two objects with colour and position). Those of "seen" are
 combinations that training could show; each of "held out" has at least one that it never did. The judge (`train.py
@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from sdq.models import ModelStore
-from sdq.variants import AttentionImplementation, ComputeUnit, Scheduler
+from sdq_core.models import ModelStore
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
 from worker.runtimes.choice import choose_runtime

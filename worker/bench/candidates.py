@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sdq.models import VariantFolder
-from sdq.variants import AttentionImplementation, ComputeUnit, Variant
+from sdq_core.models import VariantFolder
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 
 _CHUNKS = ("unet_chunk1", "unet_chunk2")
 

@@ -14,9 +14,9 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq import errors
-from sdq.errors import ConfigurationError, DrawError, SdqError
-from sdq.recipes import DEFAULT_GUIDANCE_SCALE, DEFAULT_SCHEDULER
+from sdq_core import errors
+from sdq_core.errors import ConfigurationError, DrawError, SdqError
+from sdq_core.values.recipes import DEFAULT_GUIDANCE_SCALE, DEFAULT_SCHEDULER
 from worker.bench.candidates import Candidate
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Drawn, Failed, Launch, LoadFailed, Ready

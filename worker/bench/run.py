@@ -12,12 +12,12 @@ from PIL import Image
 
 from db.column_types import now_utc
 from db.values import Benchmark
-from sdq.errors import SdqError
-from sdq.images.difference import psnr_db
-from sdq.machine import Machine, this_machine
-from sdq.models import ModelStore, VariantFolder
-from sdq.models.network import read_network
-from sdq.variants import AttentionImplementation, ComputeUnit, Variant
+from sdq_core.errors import SdqError
+from sdq_core.images.difference import psnr_db
+from sdq_core.models import ModelStore, VariantFolder
+from sdq_core.models.network import read_network
+from sdq_core.values.machine import Machine, this_machine
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 from worker.bench.candidates import Candidate, candidates
 from worker.bench.measure import Measured, Task, measure
 from worker.engine.handle import Deadlines

@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from sdq.errors import EngineDiedError, EngineHungError
+from sdq_core.errors import EngineDiedError, EngineHungError
 from worker.engine.messages import (
     Draw,
     Drawn,

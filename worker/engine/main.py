@@ -13,9 +13,9 @@ import time
 from collections import deque
 from pathlib import Path
 
-from sdq.errors import SdqError
-from sdq.models import weight_compression
-from sdq.variants import ComputeUnit
+from sdq_core.errors import SdqError
+from sdq_core.models import weight_compression
+from sdq_core.values.variants import ComputeUnit
 from worker.engine.memory import peak_resident_bytes
 from worker.engine.messages import (
     Draw,

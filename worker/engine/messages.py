@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdq.models import VariantFolder
-from sdq.variants import ComputeUnit
-from worker.flagged import Safety
+from sdq_core.models import VariantFolder
+from sdq_core.values.safety import Safety
+from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.choice import PipelineChoice
 from worker.pipelines.contract import DrawnImage, ImageRequest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from sdq.variants import Variant
+from sdq_core.values.variants import Variant
 from worker.engine.handle import Engine
 
 DEFAULT_MAX_PINNED = 2

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from sdq.errors import ConfigurationError
-from sdq.models import VariantFolder
-from sdq.variants import ComputeUnit
-from worker.flagged import Safety
+from sdq_core.errors import ConfigurationError
+from sdq_core.models import VariantFolder
+from sdq_core.values.safety import Safety
+from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.apple_parts import PromptTokenizer, Watched, make_diffusers_scheduler
 from worker.pipelines.arrays import require_finite, require_inputs
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport

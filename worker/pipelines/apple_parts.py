@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from sdq.errors import PackageError
-from sdq.variants import Scheduler
+from sdq_core.errors import PackageError
+from sdq_core.values.variants import Scheduler
 from worker.pipelines.arrays import Array, as_expected, require_finite, require_output
 from worker.pipelines.schedulers import ImageScheduler, SchedulerConfig, make_scheduler
 from worker.pipelines.tokenizer import ClipTokenizer

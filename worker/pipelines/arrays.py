@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq.errors import BrokenImageError, PackageError
+from sdq_core.errors import BrokenImageError, PackageError
 from worker.runtimes.contract import LoadedModel
 
 Array = NDArray[Any]

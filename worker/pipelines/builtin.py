@@ -11,9 +11,9 @@ import time
 
 import numpy as np
 
-from sdq.models import VariantFolder
-from sdq.variants import ComputeUnit
-from worker.flagged import Safety
+from sdq_core.models import VariantFolder
+from sdq_core.values.safety import Safety
+from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
 from worker.pipelines.denoise import denoise, first_latents
 from worker.pipelines.networks import Networks

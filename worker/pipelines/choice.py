@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import sys
+from enum import StrEnum
 
-from sdq.errors import ConfigurationError
-from sdq.models import VariantFolder
-from sdq.variants import ComputeUnit, Word
-from worker.flagged import Safety
+from sdq_core.errors import ConfigurationError
+from sdq_core.models import VariantFolder
+from sdq_core.values.safety import Safety
+from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.contract import Pipeline
 from worker.runtimes.contract import Runtime
 
@@ -22,7 +23,7 @@ _LIBRARIES = {
 }
 
 
-class PipelineChoice(Word):
+class PipelineChoice(StrEnum):
     """What `--pipeline` takes."""
 
     AUTO = "auto"

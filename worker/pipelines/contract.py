@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq.variants import Scheduler
+from sdq_core.values.variants import Scheduler
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq.errors import BrokenImageError, PackageError
+from sdq_core.errors import BrokenImageError, PackageError
 from worker.pipelines.arrays import as_expected, require_finite, require_inputs, require_output
 from worker.pipelines.schedulers import Latents
 from worker.runtimes.contract import LoadedModel
@@ -46,7 +46,7 @@ class VaeDecoder:
         outputs = self.model(**as_expected(self.model, {"z": 1 / SCALING_FACTOR * latents}))
         raw = require_output(outputs, "image", "VAE decoder").astype(np.float32)
         require_finite(raw, "The VAE decoder")
-        image = np.clip(raw / 2 + 0.5, 0, 1).transpose(0, 2, 3, 1)
+        image = (raw / 2 + 0.5).clip(0, 1).transpose(0, 2, 3, 1)
         pixels = (image[0] * 255).round().astype(np.uint8)
         refuse_one_colour(pixels)
         return Decoded(image=image, pixels=pixels)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sdq.errors import PackageError
-from sdq.models import VariantFolder
-from sdq.variants import ComputeUnit
-from worker.flagged import Safety
+from sdq_core.errors import PackageError
+from sdq_core.models import VariantFolder
+from sdq_core.values.safety import Safety
+from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.decode import VaeDecoder
 from worker.pipelines.safety import FeatureExtractor, SafetyChecker
 from worker.pipelines.unet import ChunkedModel, UNet

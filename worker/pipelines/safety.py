@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sdq.errors import PackageError
+from sdq_core.errors import PackageError
 from worker.pipelines.arrays import as_expected, require_finite, require_inputs, require_output
 from worker.pipelines.decode import Decoded
 from worker.runtimes.contract import LoadedModel

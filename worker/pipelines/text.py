@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq.errors import PackageError
+from sdq_core.errors import PackageError
 from worker.pipelines.arrays import as_expected, require_finite, require_inputs, require_output
 from worker.pipelines.tokenizer import ClipTokenizer
 from worker.runtimes.contract import LoadedModel

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
 
-from sdq.errors import PackageError
+from sdq_core.errors import PackageError
 
 #: What CLIP reads as one word; the text is lower case by then (OpenAI's simple_tokenizer.py).
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"

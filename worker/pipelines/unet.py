@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq.errors import PackageError
+from sdq_core.errors import PackageError
 from worker.pipelines.arrays import Array, as_expected, require_inputs, require_output
 from worker.runtimes.contract import LoadedModel
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from sdq.errors import ConfigurationError
-from sdq.machine import operating_system
-from sdq.variants import ComputeUnit
+from sdq_core.errors import ConfigurationError
+from sdq_core.values.machine import operating_system
+from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.contract import Runtime
 
 

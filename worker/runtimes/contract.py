@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from sdq.variants import ComputeUnit
+from sdq_core.values.variants import ComputeUnit
 
 
 class LoadedModel(Protocol):

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from sdq.errors import OutputError, StorageError
+from sdq_core.errors import OutputError, StorageError
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sdq.variants import Scheduler
+from sdq_core.values.variants import Scheduler
 from worker.pipelines.schedulers.config import SchedulerConfig
 from worker.pipelines.schedulers.contract import ImageScheduler, Latents
 from worker.pipelines.schedulers.ddim import DDIMScheduler

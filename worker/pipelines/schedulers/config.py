@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdq.errors import PackageError
+from sdq_core.errors import PackageError
 
 #: Settings that change the image and that no scheduler here follows: better to refuse than to draw another image.
 UNSUPPORTED = (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq.errors import PackageError
+from sdq_core.errors import PackageError
 from worker.pipelines.schedulers.betas import training_alphas
 from worker.pipelines.schedulers.config import SchedulerConfig
 from worker.pipelines.schedulers.contract import Latents, draw_noise

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq.errors import PackageError
+from sdq_core.errors import PackageError
 from worker.pipelines.schedulers.betas import training_alphas
 from worker.pipelines.schedulers.config import SchedulerConfig
 from worker.pipelines.schedulers.contract import Latents

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq.errors import PackageError
+from sdq_core.errors import PackageError
 from worker.pipelines.schedulers.config import SchedulerConfig
 
 SPACINGS = ("linspace", "leading", "trailing")

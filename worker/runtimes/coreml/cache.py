@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from worker.packages.package import Package
+from worker.mlpackage.package import Package
 from worker.runtimes.disk import disk_errors, note_use
 
 _TEMPORARY = ".partial-"

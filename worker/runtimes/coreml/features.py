@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from sdq.errors import PackageError
-from worker.packages.package import Package
-from worker.packages.proto import read_description
+from sdq_core.errors import PackageError
+from worker.mlpackage.package import Package
+from worker.mlpackage.proto import read_description
 from worker.runtimes.inputs import Input
 
 METADATA = "metadata.json"

@@ -16,8 +16,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from sdq.errors import ComputeError, PackageError
-from sdq.variants import ComputeUnit
+from sdq_core.errors import ComputeError, PackageError
+from sdq_core.values.variants import ComputeUnit
 
 #: Optimization hints came with macOS 15; on an older one coremltools refuses them.
 _HINTS_SINCE = 15

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sdq.errors import InputMissingError, PackageError
-from sdq.variants import ComputeUnit
-from worker.packages.package import Package
+from sdq_core.errors import InputMissingError, PackageError
+from sdq_core.values.variants import ComputeUnit
+from worker.mlpackage.package import Package
 from worker.runtimes.coreml import library
 from worker.runtimes.coreml.cache import CompiledModels
 from worker.runtimes.coreml.features import inputs_of_compiled, inputs_of_package

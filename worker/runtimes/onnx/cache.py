@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sdq.errors import StorageError
-from worker.packages.package import Package
+from sdq_core.errors import StorageError
+from worker.mlpackage.package import Package
 from worker.runtimes.disk import disk_errors, note_use
 from worker.runtimes.inputs import Input
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from worker.packages.program import Operation, Tensor
+from worker.mlpackage.program import Operation, Tensor
 from worker.runtimes.onnx.graph import Graph, Value
 
 

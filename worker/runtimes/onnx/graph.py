@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from worker.packages.datatypes import DataType
-from worker.packages.program import Constant, Shape
+from worker.mlpackage.datatypes import DataType
+from worker.mlpackage.program import Constant, Shape
 
 FLOAT = np.dtype(np.float32)
 INTEGER = np.dtype(np.int64)

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from onnx import TensorProto, helper
 
-from sdq.errors import PackageError
+from sdq_core.errors import PackageError
 from worker.runtimes.onnx.cache import MODEL, WEIGHTS
 from worker.runtimes.onnx.graph import BOOLEAN, FLOAT, INTEGER, Graph, Initializer, Value
 

@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from sdq.errors import PackageError
-from sdq.variants import ComputeUnit
-from worker.packages.package import Package
+from sdq_core.errors import PackageError
+from sdq_core.values.variants import ComputeUnit
+from worker.mlpackage.package import Package
 from worker.runtimes.inputs import Input
 from worker.runtimes.onnx import session, translate
 from worker.runtimes.onnx.cache import Entry, TranslationCache
@@ -60,7 +60,7 @@ class OnnxRuntime:
     def _translation(self, package: Package, *, anew: bool = False) -> Entry:
         def write(folder: Path) -> tuple[tuple[Input, ...], tuple[str, ...]]:
             # Imported here: with a translation in the cache neither coremltools nor onnx is needed.
-            from worker.packages.proto import read_program
+            from worker.mlpackage.proto import read_program
             from worker.runtimes.onnx.model_file import write_model
 
             program = read_program(package)

@@ -12,8 +12,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from sdq.errors import DrawError
-from sdq.machine import chip, instruction_set
+from sdq_core.errors import DrawError
+from sdq_core.values.machine import chip, instruction_set
 from worker.runtimes.inputs import as_apple_reads, rounded
 from worker.runtimes.onnx.cache import MODEL, WEIGHTS, Entry
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from sdq.errors import PackageError
-from worker.packages import compression, datatypes
-from worker.packages.program import Constant, Operation, Program, Tensor
+from sdq_core.errors import PackageError
+from worker.mlpackage import compression, datatypes
+from worker.mlpackage.program import Constant, Operation, Program, Tensor
 from worker.runtimes.onnx.call import Call, UnsupportedError
 from worker.runtimes.onnx.graph import FLOAT, Graph, Value, computed_dtype
 from worker.runtimes.onnx.ops import OPS

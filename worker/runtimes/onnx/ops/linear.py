@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from worker.packages.program import Shape
+from worker.mlpackage.program import Shape
 from worker.runtimes.onnx.call import Call, Translate, UnsupportedError
 from worker.runtimes.onnx.graph import Graph, Value
 

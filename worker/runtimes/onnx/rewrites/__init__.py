@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from worker.packages.program import Program
+from worker.mlpackage.program import Program
 from worker.runtimes.onnx.rewrites.group_norm import join_group_norm
 from worker.runtimes.onnx.rewrites.heads import join_heads
 from worker.runtimes.onnx.rewrites.products import join_products

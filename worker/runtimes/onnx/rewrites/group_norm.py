@@ -11,7 +11,7 @@ convolution nothing) stay as they are. Written out, each of its passes goes thro
 
 from __future__ import annotations
 
-from worker.packages.program import Operation, Program
+from worker.mlpackage.program import Operation, Program
 from worker.runtimes.onnx.rewrites.pattern import Producers, constant, replaced
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from worker.packages.program import Operation, Program
+from worker.mlpackage.program import Operation, Program
 from worker.runtimes.onnx.rewrites.pattern import Producers, attention, replaced
 
 _SCORES = "bkhc,bchq->bkhq"

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from worker.packages import datatypes
-from worker.packages.program import Constant, Operation, Program, Shape, Tensor
+from worker.mlpackage import datatypes
+from worker.mlpackage.program import Constant, Operation, Program, Shape, Tensor
 
 
 class Producers:

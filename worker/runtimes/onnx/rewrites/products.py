@@ -8,7 +8,7 @@ gigabyte at 64x64 latents, and the softmax's result another. Attention with a ma
 
 from __future__ import annotations
 
-from worker.packages.program import Operation, Program
+from worker.mlpackage.program import Operation, Program
 from worker.runtimes.onnx.rewrites.pattern import Producers, attention, replaced
 
 

@@ -1,0 +1,56 @@
+"""Cuts an entry's seeds into slices, leaving out those that its batch plans already. Pure: no database.
+
+Invariant: the slices of one recipe in one batch never share a seed, whatever was submitted in whatever order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sdq_core.values.seeds import format_seeds, parse_seeds
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """The seeds of one slice, and the text that stores them."""
+
+    seeds: Sequence[int]
+    size: int
+    text: str
+
+
+class SeedCutter:
+    """Cuts seeds into runs of at most `slice_size`.
+
+    Ten thousand prompts usually share one range of seeds, so every cut is remembered: a million images cost as much as
+    a hundred. What is planned is passed as the texts of slices, which makes it a key.
+    """
+
+    def __init__(self, slice_size: int) -> None:
+        if slice_size < 1:
+            raise ValueError(f"slice_size is {slice_size}; a slice holds at least one image")
+        self._slice_size = slice_size
+        self._cuts: dict[tuple[int, tuple[str, ...]], tuple[SeedRun, ...]] = {}
+        self._kept: list[Sequence[int]] = []  # so that no id() is used twice
+        self._parsed: dict[str, frozenset[int]] = {}
+
+    def cut(self, seeds: Sequence[int], planned: tuple[str, ...] = ()) -> tuple[SeedRun, ...]:
+        """Give the seeds that are not in `planned`, each once, in their order, as runs."""
+        key = (id(seeds), planned)
+        runs = self._cuts.get(key)
+        if runs is None:
+            runs = self._cuts[key] = self._cut(seeds, planned)
+            self._kept.append(seeds)
+        return runs
+
+    def _cut(self, seeds: Sequence[int], planned: tuple[str, ...]) -> tuple[SeedRun, ...]:
+        known: set[int] = set()
+        for text in planned:
+            if text not in self._parsed:
+                self._parsed[text] = frozenset(parse_seeds(text))
+            known |= self._parsed[text]
+        if known or not isinstance(seeds, range):
+            seeds = tuple(seed for seed in dict.fromkeys(seeds) if seed not in known)
+        runs = (seeds[i : i + self._slice_size] for i in range(0, len(seeds), self._slice_size))
+        return tuple(SeedRun(run, len(run), format_seeds(run)) for run in runs)

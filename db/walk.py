@@ -1,0 +1,113 @@
+"""Walks through a batch's slices and finished images in the order in which they were planned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, RowMapping, select
+
+from db.connection import Database
+from db.images import ENGINE_FIELDS
+from db.recipe_rows import RECIPE_COLUMNS, VARIANT_COLUMNS, recipe_of, variant_of
+from db.tables import engines, images, recipes, slices, variants
+from db.values import DrawnImage, EngineRecord, ImageRecord, ImageStatus
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.seeds import parse_seeds
+from sdq_core.values.variants import Variant
+
+Found = TypeVar("Found")
+
+#: Slices read at once: some thousands of images, so that memory stays small however large the batch is.
+SLICES_AT_ONCE = 100
+
+_IMAGE_FIELDS = tuple(ImageRecord.__dataclass_fields__)
+
+
+def drawn_images(database: Database, batch_id: int) -> Iterator[DrawnImage]:
+    """Yield a batch's finished images by entry, slice and seed; each page is read when it is wanted."""
+    known_engines: dict[int, EngineRecord] = {}
+    return walk_slices(
+        database, batch_id, lambda connection, page: _of_slices(connection, page, known_engines)
+    )
+
+
+def walk_slices(
+    database: Database,
+    batch_id: int,
+    look: Callable[[Connection, Sequence[Row[Any]]], Iterable[Found]],
+) -> Iterator[Found]:
+    """Yield what `look` finds for each page of a batch's slices, by entry and slice.
+
+    No transaction stays open in between, so a slow reader holds nobody up; what is drawn meanwhile may appear.
+    """
+    entry, slice_id = 0, 0
+    while True:
+        with database.reading() as connection:
+            page = connection.execute(
+                select(slices)
+                .where(
+                    slices.c.batch_id == batch_id,
+                    (slices.c.entry > entry)
+                    | ((slices.c.entry == entry) & (slices.c.id > slice_id)),
+                )
+                .order_by(slices.c.entry, slices.c.id)
+                .limit(SLICES_AT_ONCE)
+            ).all()
+            found = list(look(connection, page))
+        yield from found
+        if len(page) < SLICES_AT_ONCE:
+            return
+        entry, slice_id = page[-1].entry, page[-1].id
+
+
+def _drawn_by(row: RowMapping) -> Variant:
+    variant = variant_of(row)
+    assert isinstance(variant, Variant)  # engines hold one; `any` is only asked for
+    return variant
+
+
+def _of_slices(
+    connection: Connection, slice_rows: Sequence[Row[Any]], known_engines: dict[int, EngineRecord]
+) -> Iterator[DrawnImage]:
+    recipe_ids = {slice_.recipe_id for slice_ in slice_rows}
+    recipe_by_id: dict[int, Recipe] = {
+        row["id"]: recipe_of(row)
+        for row in connection.execute(
+            select(recipes.c.id, *RECIPE_COLUMNS)
+            .join_from(recipes, variants)
+            .where(recipes.c.id.in_(recipe_ids))
+        ).mappings()
+    }
+    drawn = {
+        (row["recipe_id"], row["seed"]): row
+        for row in connection.execute(
+            select(images).where(
+                images.c.recipe_id.in_(recipe_ids), images.c.status == str(ImageStatus.DONE)
+            )
+        ).mappings()
+    }
+    new_engines = {row["engine_id"] for row in drawn.values()} - known_engines.keys()
+    if new_engines:
+        for row in connection.execute(
+            select(engines, *VARIANT_COLUMNS)
+            .join_from(engines, variants)
+            .where(engines.c.id.in_(new_engines))
+        ).mappings():
+            known_engines[row[engines.c.id]] = EngineRecord(
+                variant=_drawn_by(row), **{name: row[engines.c[name]] for name in ENGINE_FIELDS}
+            )
+    for slice_ in slice_rows:
+        for seed in parse_seeds(slice_.seeds):
+            found = drawn.get((slice_.recipe_id, seed))
+            if found is not None:
+                yield DrawnImage(
+                    entry=slice_.entry,
+                    fields=slice_.fields,
+                    recipe=recipe_by_id[slice_.recipe_id],
+                    seed=seed,
+                    image=ImageRecord(**{name: found[name] for name in _IMAGE_FIELDS}),
+                    engine=known_engines[found["engine_id"]],
+                    attempts=found["attempts"],
+                    finished_at=found["finished_at"],
+                )

@@ -1,0 +1,101 @@
+"""Giving room back: batches that are done with, and what nobody uses any more.
+
+A batch goes only when nobody draws for it. Its rows go before their files, page by page, so that no row ever lacks its
+file; whoever was interrupted calls again, and a file that was left over then is one that `sdq verify` lists. Images
+that another batch asks for stay.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from db.ledger import Ledger
+from db.values import BatchStatus
+from sdq_core.errors import TryAgainError
+from sdq_core.images.path import batch_folder
+from sdq_core.queue.queues import Queues, redis_errors
+
+#: A model that nobody loaded for so long is made ready again in seconds or minutes when somebody does.
+CACHE_UNUSED_S = 30 * 24 * 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removed:
+    """How much went: finished images, files and their bytes."""
+
+    images: int
+    files: int
+    size_bytes: int
+
+
+def refuse_unfinished(status: BatchStatus) -> None:
+    """Raise TryAgainError for a batch that is still to be drawn."""
+    left = status.total - status.completed - status.failed
+    if left and status.state != "cancelled":
+        raise TryAgainError(
+            f"{left:,} images of batch {status.name} are still to be drawn. Wait for them, or first: "
+            f"sdq cancel {status.name}"
+        )
+
+
+def forget_batch(
+    ledger: Ledger, queues: Queues, outputs: Path, status: BatchStatus, *, keep_files: bool
+) -> Removed:
+    """Remove a batch from ledger and queues, and the files of those of its images that no other batch asks for.
+
+    keep_files: leave the files where they are; they are then the user's own. Raises TryAgainError while a worker draws
+    for the batch or somebody submits to it.
+    """
+    refuse_unfinished(status)
+    batch_id = ledger.begin_pruning(status.name)
+    unfinished = [slice_.id for slice_ in ledger.audited_slices(batch_id) if not slice_.finished]
+    if unfinished:
+        with redis_errors():
+            holdings = queues.holdings()
+            if (holdings.running | holdings.claimed_lately).intersection(unfinished):
+                raise TryAgainError(
+                    f"A worker is finishing an image of batch {status.name}; try again in a moment."
+                )
+            queues.withdraw(holdings.waiting.intersection(unfinished))
+    images = files = size = 0
+    while not (page := ledger.prune_page(batch_id)).last:
+        images += page.images
+        for path in () if keep_files else page.paths:
+            with contextlib.suppress(
+                OSError
+            ):  # gone already, or its disk is: it has no row any more
+                size_of_it = (outputs / path).stat().st_size
+                (outputs / path).unlink()
+                files, size = files + 1, size + size_of_it
+    if not keep_files:
+        _remove_empty_folders(outputs / batch_folder(status.name))
+    return Removed(images=images, files=files, size_bytes=size)
+
+
+def unused_cache(cache: Path, *, older_than_s: float = CACHE_UNUSED_S) -> Iterator[Path]:
+    """Yield the models made ready for this machine that nobody loaded of late."""
+    for entry in (*cache.glob("*/entry.json"), *cache.glob("coreml/*.mlmodelc")):
+        folder = entry.parent if entry.name == "entry.json" else entry
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > older_than_s:
+                yield folder
+
+
+def remove_folder(folder: Path) -> int:
+    """Delete a folder and give its size in bytes."""
+    size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+    shutil.rmtree(folder, ignore_errors=True)
+    return size
+
+
+def _remove_empty_folders(root: Path) -> None:
+    """Remove `root` and the folders in it as far as nothing is in them; a user's own file keeps its folder."""
+    for parent, _, _ in os.walk(root, topdown=False):
+        with contextlib.suppress(OSError):
+            Path(parent).rmdir()

@@ -1,0 +1,166 @@
+"""Does the ledger tell the truth? Every row has its file, every file its row, every open slice its place in a queue.
+
+`verify` looks and changes nothing; `repair` makes right what it found: images whose file is lost or damaged are drawn
+again, slices that no queue holds are queued, counts are counted anew. It removes nothing but a dead process's temporary
+files; a file that nobody asked for is the user's to judge.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from db.dispatch import reconcile
+from db.ledger import Ledger
+from db.values import BatchState, DrawnImage
+from sdq_core.errors import InputMissingError
+from sdq_core.images.path import batch_folder, image_path
+from sdq_core.images.store import is_temporary, sweep_temporary_files
+from sdq_core.queue.queues import Queues, redis_errors
+
+#: A temporary file that is younger may be a living worker's.
+_BEING_WRITTEN_S = 60.0
+
+
+@dataclass(kw_only=True)
+class Findings:
+    """What is wrong; batches by name, files by path relative to the output root.
+
+    missing, damaged: done images whose file is not there or has another sha256. unqueued: slices of active batches that
+    Redis does not hold. unfit: slices that are closed although images are missing. miscounted: batches.
+    """
+
+    images: int = 0
+    missing: list[DrawnImage] = field(default_factory=list)
+    damaged: list[DrawnImage] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
+    temporary: list[str] = field(default_factory=list)
+    unqueued: list[int] = field(default_factory=list)
+    unfit: list[int] = field(default_factory=list)
+    miscounted: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Nothing is wrong."""
+        return not (
+            self.missing or self.damaged or self.strays or self.temporary
+            or self.unqueued or self.unfit or self.miscounted
+        )  # fmt: skip
+
+
+def verify(
+    ledger: Ledger,
+    queues: Queues,
+    outputs: Path,
+    *,
+    batch: str | None = None,
+    read_files: bool = True,
+    on_image: Callable[[], None] = lambda: None,
+) -> Findings:
+    """Compare ledger, files and queues, of one batch or of all.
+
+    read_files: compute each file's sha256; otherwise only its size is compared. on_image hears of each image. Raises
+    InputMissingError for an unknown batch.
+    """
+    statuses = ledger.batches() if batch is None else [ledger.batch(batch)]
+    findings = Findings()
+    known: set[str] = set()
+    wanted: set[str] = set()
+    open_slices: set[int] = set()
+    for status in statuses:
+        if status is None:
+            raise InputMissingError(f"There is no batch {batch!r}. `sdq status` lists them.")
+        # What is left before what is there: an image that is finished in between is in both, and no stray.
+        for slice_ in ledger.audited_slices(status.id):
+            wanted.update(image_path(status.name, slice_.entry, seed) for seed in slice_.unsettled)
+            if slice_.finished and slice_.unsettled:
+                findings.unfit.append(slice_.id)
+            if not slice_.finished and status.state is BatchState.ACTIVE:
+                open_slices.add(slice_.id)
+        for image in ledger.images(status.id):
+            if image.image.path not in known:
+                known.add(image.image.path)
+                _check_file(findings, outputs, image, read_files=read_files)
+                on_image()
+        if not ledger.counts_agree(status.id):
+            findings.miscounted.append(status.name)
+    folders = [outputs / batch_folder(status.name) for status in statuses if status]
+    if batch is None and outputs.is_dir():
+        folders = [folder for folder in outputs.iterdir() if folder.is_dir()]
+    findings.images = len(known)
+    _find_strays(findings, outputs, folders, known, wanted)
+    findings.unqueued = _unqueued(ledger, queues, open_slices)
+    return findings
+
+
+def repair(ledger: Ledger, queues: Queues, outputs: Path, findings: Findings) -> int:
+    """Make right what was found, as far as it can be; give how many images will be drawn again."""
+    for name in findings.miscounted:
+        ledger.recount(name)
+    lost = [
+        (found.image.recipe_id, found.image.seed) for found in findings.missing + findings.damaged
+    ]
+    again = ledger.take_back(lost)
+    for piece_id in findings.unfit:
+        slice_ = ledger.load_slice(piece_id)
+        if slice_ is not None:
+            ledger.recount(slice_.batch_id)
+    sweep_temporary_files(outputs, older_than_s=_BEING_WRITTEN_S)
+    reconcile(ledger, queues, wait_s=60)
+    return again
+
+
+def _check_file(findings: Findings, outputs: Path, image: DrawnImage, *, read_files: bool) -> None:
+    path = outputs / image.image.path
+    try:
+        if path.stat().st_size != image.image.size_bytes or (
+            read_files and hashlib.sha256(path.read_bytes()).hexdigest() != image.image.sha256
+        ):
+            findings.damaged.append(image)
+    except (FileNotFoundError, NotADirectoryError):
+        findings.missing.append(image)
+    except OSError:  # it does not answer: as good as damaged
+        findings.damaged.append(image)
+
+
+def _find_strays(
+    findings: Findings, outputs: Path, folders: list[Path], known: set[str], wanted: set[str]
+) -> None:
+    """List files that have no row, but not those that are just being drawn."""
+    for folder in sorted(folders):
+        for path in _files(folder):
+            relative = path.relative_to(outputs).as_posix()
+            if is_temporary(path):
+                if _age_s(path) > _BEING_WRITTEN_S:
+                    findings.temporary.append(relative)
+            elif relative not in known and relative not in wanted:
+                findings.strays.append(relative)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder):
+        for name in sorted(names):
+            yield Path(parent, name)
+
+
+def _age_s(path: Path) -> float:
+    try:
+        return time.time() - path.lstat().st_mtime
+    except OSError:  # renamed meanwhile: somebody lives
+        return 0.0
+
+
+def _unqueued(ledger: Ledger, queues: Queues, open_slices: set[int]) -> list[int]:
+    paused = {held.variant.key for held in ledger.paused_variants()}
+    with redis_errors():
+        in_hand = queues.holdings().in_hand()
+    found = []
+    for slice_id in sorted(open_slices - in_hand):
+        slice_ = ledger.load_slice(slice_id)  # again: it may have been finished meanwhile
+        if slice_ and not slice_.finished_at and slice_.recipe.variant.key not in paused:
+            found.append(slice_id)
+    return found

@@ -1,0 +1,53 @@
+"""Pixels to PNG bytes: the same pixels and metadata always give the same bytes."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from sdq_core.images.infotext import write_infotext
+from sdq_core.images.metadata import RECORD_KEY, XMP, ImageMetadata
+
+#: zlib's level, chosen by measuring: six photographs of 512x512 pixels, best of five runs each on one core of an AMD
+#: EPYC with other work beside it, gave on average
+#:     level    1      2      3      4      5      6      9
+#:     ms      28     30     38     52     65     95    195
+#:     KiB    430    426    420    393    392    391    388
+#: Level 4 is the last that pays: half the time of Pillow's 6 for half a percent more bytes.
+COMPRESS_LEVEL = 4
+
+
+def image_from_rgb(pixels: bytes | bytearray | memoryview, width: int, height: int) -> Image.Image:
+    """Make a picture from ``height * width * 3`` bytes: rows from the top, red, green and blue of each pixel."""
+    if len(pixels) != width * height * 3:
+        raise ValueError(f"{len(pixels)} bytes are not {width}x{height} pixels of three bytes")
+    return Image.frombytes("RGB", (width, height), bytes(pixels))
+
+
+def encode_png(
+    image: Image.Image,
+    metadata: ImageMetadata | None,
+    *,
+    compress_level: int = COMPRESS_LEVEL,
+) -> bytes:
+    """Encode an RGB picture; metadata None writes nothing but pixels.
+
+    The text chunks `parameters` (AUTOMATIC1111's infotext), `sdq` (the record) and XMP stand before the pixels, where
+    readers find them without decoding. compress_level: zlib's, 0 to 9.
+    """
+    info = PngInfo()
+    if metadata is not None:
+        # tEXt where Latin-1 can hold it, for the readers that know nothing else, iTXt where it cannot.
+        info.add_text(
+            "parameters",
+            write_infotext(metadata.recipe, metadata.seed, version=metadata.version),
+        )
+        info.add_text(RECORD_KEY, metadata.to_json())
+        info.add_itxt("XML:com.adobe.xmp", XMP)
+    # A copy without `info`: pictures that came from a file would bring their own chunks along.
+    plain = Image.frombytes("RGB", image.size, image.convert("RGB").tobytes())
+    buffer = io.BytesIO()
+    plain.save(buffer, "PNG", pnginfo=info, compress_level=compress_level)
+    return buffer.getvalue()

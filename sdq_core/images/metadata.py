@@ -1,0 +1,50 @@
+"""What an image file says about itself: the record that draws it again, and that a model made it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sdq_core.values.recipes import Recipe
+
+#: The PNG text chunk with the record, and its form; readers refuse a later form.
+RECORD_KEY = "sdq"
+RECORD_VERSION = 1
+
+_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+#: An XMP packet whose only property is IPTC's DigitalSourceType.
+XMP = (
+    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
+    f' Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPE}"/>'
+    "</rdf:RDF></x:xmpmeta>"
+    '<?xpacket end="r"?>'
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageMetadata:
+    """An image's recipe and seed, sdq's version, and the caller's own record of how it was drawn (JSON-ready)."""
+
+    recipe: Recipe
+    seed: int
+    version: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Give the `sdq` record: ASCII, keys sorted, the same text for the same image."""
+        record = {
+            "version": RECORD_VERSION,
+            "software": f"sdq {self.version}",
+            "recipe": self.recipe.to_dict(),
+            "recipe_key": self.recipe.content_key,
+            "seed": self.seed,
+            "provenance": dict(self.provenance),
+        }
+        return json.dumps(
+            record, ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":")
+        )

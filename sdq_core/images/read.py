@@ -1,0 +1,180 @@
+"""From a PNG back to the recipe and seed that draw it again.
+
+Files come from anywhere, so nothing in them is believed: chunks are walked without decoding pixels, only the `sdq` text
+is read, and every value is checked. Time and memory are bounded whatever the file says.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import stat
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sdq_core.errors import InputError, InputMissingError
+from sdq_core.images.metadata import RECORD_KEY, RECORD_VERSION
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.seeds import check_seed
+
+MAX_RECORD_BYTES = 2**20
+#: A picture has tens of chunks; writers that split pixels finely have thousands.
+MAX_CHUNKS = 100_000
+MAX_SIDE = 16_384
+MAX_TEXT_CHARS = 20_000
+MAX_STEPS = 1000
+MAX_GUIDANCE_SCALE = 100.0
+
+# What no prompt may hold, as in prompt files: it is shown, stored in databases and hashed as UTF-8.
+_BAD_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_RECIPE_TYPES: dict[str, tuple[type, ...]] = {
+    "model": (str,),
+    "revision": (str,),
+    "attention_implementation": (str,),
+    "compute_unit": (str,),
+    "prompt": (str,),
+    "negative_prompt": (str,),
+    "num_inference_steps": (int,),
+    "guidance_scale": (int, float),
+    "scheduler": (str,),
+    "width": (int,),
+    "height": (int,),
+    "rng": (str,),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRecord:
+    """What an image file says about itself."""
+
+    recipe: Recipe
+    seed: int
+    software: str
+    provenance: dict[str, Any]
+
+
+def read_record(path: Path) -> FileRecord:
+    """Read the `sdq` record of a PNG.
+
+    Raise InputMissingError for a file that is not there or may not be read, InputError for one that is no PNG, has no
+    record, or has one that cannot be used.
+    """
+    try:
+        with open(path, "rb", opener=_open_at_once) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise InputError(f"{path} is a pipe or a device, not a PNG")
+            text = _record_text(file, path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputMissingError(f"{path} does not exist") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder, not a PNG") from None
+    except OSError as error:
+        raise InputMissingError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:  # a zero byte
+        raise InputMissingError(f"no file can have the name {str(path)!r}") from None
+    return _parsed(text, path)
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe that nobody writes to would wait for ever
+
+
+def _record_text(file: BinaryIO, path: Path) -> bytes:
+    if file.read(len(_SIGNATURE)) != _SIGNATURE:
+        raise InputError(f"{path} is not a PNG")
+    for _ in range(MAX_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8:
+            raise InputError(f"{path} is cut off; it has no sdq record that could be read")
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"IEND":
+            raise InputError(
+                f"{path} has no sdq record: it was not drawn by sdq, or with --no-metadata"
+            )
+        if kind == b"tEXt":
+            # The keyword says whether the rest is worth reading.
+            start = file.read(min(length, len(RECORD_KEY) + 1))
+            if start == RECORD_KEY.encode() + b"\0":
+                return _checked(file, start, length, path)
+            length -= len(start)
+        file.seek(length + 4, 1)
+    raise InputError(f"{path} has more than {MAX_CHUNKS:,} chunks and no sdq record among them")
+
+
+def _checked(file: BinaryIO, start: bytes, length: int, path: Path) -> bytes:
+    if length > MAX_RECORD_BYTES:
+        raise InputError(
+            f"{path}: its sdq record has {length:,} bytes; the most is {MAX_RECORD_BYTES:,}"
+        )
+    text = file.read(length - len(start))
+    checksum = file.read(4)
+    if zlib.crc32(b"tEXt" + start + text) != int.from_bytes(checksum, "big") or len(checksum) < 4:
+        raise InputError(f"{path}: its sdq record is damaged (checksum)")
+    return text
+
+
+def _parsed(text: bytes, path: Path) -> FileRecord:
+    def bad(what: str) -> InputError:
+        return InputError(f"{path}: its sdq record cannot be used: {what}")
+
+    try:
+        record = json.loads(text, parse_int=_integer, parse_float=_real, parse_constant=_constant)
+    except (ValueError, RecursionError):
+        raise bad("it is not JSON") from None
+    if not isinstance(record, dict):
+        raise bad("it is not an object")
+    version = record.get("version")
+    if version != RECORD_VERSION:
+        raise bad(
+            f"its form is {str(version)[:20]!r}, and this sdq reads {RECORD_VERSION}; update sdq"
+        )
+    fields, seed, provenance = (record.get(key) for key in ("recipe", "seed", "provenance"))
+    if type(seed) is not int or not isinstance(fields, dict) or not isinstance(provenance, dict):
+        raise bad("recipe, seed or provenance is missing")
+    for name, types in _RECIPE_TYPES.items():
+        if type(fields.get(name)) not in types:
+            raise bad(f"its recipe's {name} is missing or of the wrong kind")
+        if isinstance(text := fields[name], str) and (
+            len(text) > MAX_TEXT_CHARS or _BAD_CHARACTER.search(text)
+        ):
+            raise bad(f"its recipe's {name} is too long or holds characters that are no text")
+    try:
+        check_seed(seed)
+        recipe = Recipe.from_dict(fields)
+    except (ValueError, OverflowError, InputError) as error:
+        raise bad(str(error)[:200]) from None
+    sizes = 1 <= recipe.width <= MAX_SIDE and 1 <= recipe.height <= MAX_SIDE
+    steps = 1 <= recipe.num_inference_steps <= MAX_STEPS
+    if not (sizes and steps and 0 <= recipe.guidance_scale <= MAX_GUIDANCE_SCALE):
+        raise bad("its recipe's numbers make no sense")
+    software = record.get("software")
+    return FileRecord(
+        recipe=recipe,
+        seed=seed,
+        software=software if isinstance(software, str) and len(software) <= 200 else "",
+        provenance=provenance,
+    )
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 30:  # the time of int() grows with the square of the digits
+        raise ValueError("too many digits")
+    return int(digits)
+
+
+def _real(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):  # nothing that writes strict JSON could write it again
+        raise ValueError("too large")
+    return number
+
+
+def _constant(text: str) -> float:
+    raise ValueError(text)

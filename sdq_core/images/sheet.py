@@ -1,0 +1,210 @@
+"""Contact sheets: many pictures on one, a prompt a row, its seeds across.
+
+Rows with more pictures than fit across go on below. A picture that is missing or cannot be read is an empty tile, so
+that a sheet can be made of a batch that is still being drawn.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from sdq_core.errors import InputError, UsageError
+from sdq_core.images.store import StoredFile, store_file
+
+#: Pixels; wider and higher than this many viewers give up, and JPEG ends at 65,535.
+MAX_SIDE = 30_000
+#: Three bytes each: 600 MB while the sheet is made.
+MAX_PIXELS = 200_000_000
+
+_BACKGROUND = (250, 250, 248)
+_EMPTY_TILE = (232, 232, 228)
+_INK = (38, 38, 36)
+_CAPTION_LINES = 3
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+#: What Pillow raises for files that are missing, damaged, foreign or absurdly large.
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Measures:
+    """All lengths in pixels."""
+
+    thumb: int
+    across: int
+    margin: int
+    gap: int
+    font_size: int
+
+    @property
+    def line(self) -> int:
+        return round(self.font_size * 1.35)
+
+    @property
+    def width(self) -> int:
+        return 2 * self.margin + self.across * self.thumb + (self.across - 1) * self.gap
+
+
+def contact_sheet(
+    rows: Sequence[tuple[str, Sequence[Path]]],
+    out: Path,
+    thumb: int = 192,
+    *,
+    max_across: int = 10,
+) -> StoredFile:
+    """Draw the rows' pictures and captions and store them at `out`, a PNG or a JPEG by its ending.
+
+    rows: caption and pictures of each. thumb: the side of a tile in pixels; pictures are fitted into it, never cropped.
+    max_across: the most tiles side by side. Raise UsageError for an ending that is neither, InputError for a sheet that
+    would be too large, OutputError or StorageError where it cannot be stored.
+    """
+    file_format = _FORMATS.get(out.suffix.lower())
+    if file_format is None:
+        raise UsageError(f"a contact sheet is a .png or a .jpg, not {out.name!r}")
+    if not 16 <= thumb <= 2048 or max_across < 1:
+        raise UsageError("a tile has 16 to 2048 pixels, and at least one stands in a row")
+    if not any(pictures for _, pictures in rows):
+        raise InputError("there are no images to show on a contact sheet")
+    measures = _Measures(
+        thumb=thumb,
+        across=min(max_across, max(len(pictures) for _, pictures in rows)),
+        margin=max(12, thumb // 6),
+        gap=max(4, thumb // 24),
+        font_size=max(11, min(16, thumb // 12)),
+    )
+    font = ImageFont.load_default(measures.font_size)
+    laid_out = [_row(caption, pictures, font, measures) for caption, pictures in rows if pictures]
+    sheet = _drawn(laid_out, font, measures)
+    buffer = io.BytesIO()
+    if file_format == "JPEG":
+        sheet.save(buffer, file_format, quality=90)
+    else:
+        sheet.save(buffer, file_format)
+    return store_file(buffer.getvalue(), out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """A caption's lines above lines of tiles, each tile with its picture's fitted size or None."""
+
+    caption: Sequence[str]
+    tiles: Sequence[Sequence[tuple[Path, tuple[int, int] | None]]]
+
+    def tile_heights(self, measures: _Measures) -> list[int]:
+        """Give the height of each line of tiles: that of its tallest picture."""
+        return [
+            max((size[1] for _, size in line if size), default=measures.thumb)
+            for line in self.tiles
+        ]
+
+    def caption_height(self, measures: _Measures) -> int:
+        return len(self.caption) * measures.line + (measures.gap if self.caption else 0)
+
+    def height(self, measures: _Measures) -> int:
+        heights = self.tile_heights(measures)
+        return (
+            self.caption_height(measures) + sum(heights) + max(0, len(heights) - 1) * measures.gap
+        )
+
+
+def _row(caption: str, pictures: Sequence[Path], font: _Font, measures: _Measures) -> _Row:
+    tiles = [(path, _fitted_size(path, measures.thumb)) for path in pictures]
+    across = measures.across
+    return _Row(
+        caption=_wrapped(caption, font, measures),
+        tiles=[tiles[i : i + across] for i in range(0, len(tiles), across)],
+    )
+
+
+def _drawn(rows: Sequence[_Row], font: _Font, measures: _Measures) -> Image.Image:
+    row_gap = measures.gap * 4
+    heights = sum(row.height(measures) for row in rows)
+    size = (measures.width, 2 * measures.margin + heights + row_gap * (len(rows) - 1))
+    if max(size) > MAX_SIDE or size[0] * size[1] > MAX_PIXELS:
+        raise InputError(
+            f"the contact sheet would have {size[0]}x{size[1]} pixels; use smaller tiles or fewer images"
+        )
+    sheet = Image.new("RGB", size, _BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    y = measures.margin
+    for row in rows:
+        for number, text in enumerate(row.caption):
+            draw.text((measures.margin, y + number * measures.line), text, fill=_INK, font=font)
+        tiles_y = y + row.caption_height(measures)
+        for line, height in zip(row.tiles, row.tile_heights(measures), strict=True):
+            for across, (path, fitted) in enumerate(line):
+                x = measures.margin + across * (measures.thumb + measures.gap)
+                picture = _picture(path, fitted) if fitted else None
+                if picture is None:
+                    tile = (x, tiles_y, x + measures.thumb - 1, tiles_y + height - 1)
+                    draw.rectangle(tile, fill=_EMPTY_TILE)
+                else:
+                    left = x + (measures.thumb - picture.width) // 2
+                    sheet.paste(picture, (left, tiles_y + (height - picture.height) // 2))
+            tiles_y += height + measures.gap
+        y += row.height(measures) + row_gap
+    return sheet
+
+
+def _fitted_size(path: Path, thumb: int) -> tuple[int, int] | None:
+    """Give a picture's size on the sheet from its header alone, None if it cannot be read."""
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+    except _UNREADABLE:
+        return None
+    scale = thumb / max(width, height, 1)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _picture(path: Path, size: tuple[int, int]) -> Image.Image | None:
+    try:
+        with Image.open(path) as picture:
+            picture.draft("RGB", size)  # JPEG: decodes no more than is shown
+            whole: Image.Image = picture.convert("RGB")
+    except _UNREADABLE:
+        return None
+    return whole if whole.size == size else whole.resize(size, Image.Resampling.LANCZOS)
+
+
+def _wrapped(caption: str, font: _Font, measures: _Measures) -> list[str]:
+    """Break a caption at spaces into lines that fit the tiles; what is left after the last line becomes an ellipsis."""
+    width = measures.width - 2 * measures.margin
+    # A narrow sheet has room for more lines than a wide one needs.
+    most = _CAPTION_LINES if measures.across > 1 else 2 * _CAPTION_LINES
+    # What no sheet can show need not be measured, and prompts can be very long.
+    words = caption[: most * width].split()
+    lines: list[str] = []
+    while words and len(lines) < most:
+        line = words.pop(0)
+        while words and font.getlength(f"{line} {words[0]}") <= width:
+            line = f"{line} {words.pop(0)}"
+        if font.getlength(line) > width:  # one word that is wider than the sheet
+            fitting = _fitting(line, font, width)
+            words.insert(0, line[fitting:])
+            line = line[:fitting]
+        lines.append(line)
+    if words:
+        last = lines[-1]
+        while last and font.getlength(f"{last}…") > width:
+            last = last[:-1]
+        lines[-1] = f"{last.rstrip(' ,;')}…"
+    return lines
+
+
+def _fitting(word: str, font: _Font, width: int) -> int:
+    """Give how many characters of a word fit, one at least."""
+    low, high = 1, len(word)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if font.getlength(word[:middle]) <= width:
+            low = middle
+        else:
+            high = middle - 1
+    return low

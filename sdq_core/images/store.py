@@ -1,0 +1,140 @@
+"""Files that are there completely or not at all, also after a power cut.
+
+Invariant: the data lies under a temporary name in the target's folder and is forced to disk before it gets its own
+name, and the folder is forced to disk before `store_file` returns. So a ledger row written afterwards never lacks its
+file. A process killed on the way leaves at most a ``.sdq-*.tmp`` file, which `sweep_temporary_files` removes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdq_core.errors import OutputError, SdqError, StorageError
+
+#: The place is wrong, and waiting does not help; every other failure is the disk's.
+_WRONG_PLACE = frozenset(
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EINVAL,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EPERM,
+        errno.EROFS,
+    }
+)
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A file that is on disk: the sha256 of its bytes, in hexadecimal, and their number."""
+
+    sha256: str
+    size_bytes: int
+
+
+def store_file(data: bytes, target: Path) -> StoredFile:
+    """Put `data` at `target`, replacing what is there; make the folders that are missing.
+
+    Raise OutputError where the place cannot be written, StorageError where the disk is full or does not answer; then
+    the target is as before and no temporary file is left.
+    """
+    try:
+        _make_folder(target.parent)
+        temporary = target.parent / f".sdq-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        try:
+            _write(data, temporary)
+            temporary.replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(target.parent)
+    except (OSError, ValueError) as error:
+        raise storage_problem(error, target) from error
+    return StoredFile(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+
+
+def storage_problem(error: OSError | ValueError, target: Path) -> SdqError:
+    """Say in one sentence why a file cannot be written, and what to do."""
+    if not isinstance(error, OSError):
+        return OutputError(f"cannot write {str(target)!r}: {error}; choose another name")
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno in _FULL:
+        return StorageError(f"cannot write {target}: {reason}; make room on this disk")
+    if error.errno in _WRONG_PLACE:
+        return OutputError(
+            f"cannot write {target}: {reason}; choose another output folder or mend this one"
+        )
+    return StorageError(f"cannot write {target}: {reason}; check the disk and try again")
+
+
+def is_temporary(path: Path) -> bool:
+    """Say whether a file is one that `store_file` did not get to finish, or is just writing."""
+    return path.name.startswith(".sdq-") and path.name.endswith(".tmp")
+
+
+def sweep_temporary_files(root: Path, *, older_than_s: float = 3600.0) -> int:
+    """Remove what killed processes left below `root`; give how many files that were.
+
+    older_than_s: leaves alone what a living process may be writing just now.
+    """
+    removed = 0
+    for path in _temporary_files(root):
+        with contextlib.suppress(OSError):
+            if time.time() - path.lstat().st_mtime >= older_than_s:
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def _temporary_files(root: Path) -> Iterator[Path]:
+    for folder, _, names in os.walk(root):
+        yield from filter(is_temporary, (Path(folder, name) for name in names))
+
+
+def _write(data: bytes, path: Path) -> None:
+    # O_EXCL: never through a link or into a file that somebody else put there.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each forced to disk in its parent."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        _make_folder(folder.parent)
+    with contextlib.suppress(FileExistsError):  # another worker was faster; a file shows up below
+        folder.mkdir()
+        _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot force a folder; the rename is all they promise.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(descriptor)

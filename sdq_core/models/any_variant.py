@@ -1,0 +1,133 @@
+"""Any variant of a model: which there are, and what can be said of all of them at once.
+
+Submitting with `--variant any` asks for a model and leaves its variant to whoever draws. The revision of such a recipe
+is that of one variant, the reference: the first of `AttentionImplementation` that is complete here. So a model that is
+replaced in place gives other images, as with a variant by its name; another variant that is added to a model, or taken
+away, gives none, and draws with the others from then on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sdq_core.errors import InputError, InputMissingError, PackageError
+from sdq_core.models.folder import ModelStore, VariantFolder
+from sdq_core.models.network import read_network
+from sdq_core.values.variants import ANY, AnyVariant, AttentionImplementation, Whichever
+
+Present = Mapping[AttentionImplementation, VariantFolder]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyFolder:
+    """What all variants of a model have in common.
+
+    width, height: pixels. unet_batch: 1 where every variant's U-Net has batch 1, else 2.
+    """
+
+    model: str
+    revision: str
+    width: int
+    height: int
+    unet_batch: int
+
+    @property
+    def attention_implementation(self) -> Whichever:
+        """Left open."""
+        return ANY
+
+
+def resolver(
+    store: ModelStore,
+    find: Callable[[str, AttentionImplementation], VariantFolder] | None = None,
+) -> Callable[[str, AttentionImplementation | Whichever], VariantFolder | AnyFolder]:
+    """Give what looks up a variant by its name, `any` included, as planning does.
+
+    find: looks up a named one instead of the store, which reads its files each time.
+    """
+    named = find or store.find
+
+    def resolve(
+        model: str, variant: AttentionImplementation | Whichever
+    ) -> VariantFolder | AnyFolder:
+        return find_any(store, model) if variant is ANY else named(model, variant)
+
+    return resolve
+
+
+def find_any(store: ModelStore, model: str) -> AnyFolder:
+    """Look at all variants of a model.
+
+    Raises InputMissingError for a model that is not here, PackageError when no variant is complete, and InputError when
+    they draw pictures of different sizes.
+    """
+    present = complete_variants(store, model)
+    sizes = {(folder.width, folder.height) for folder in present.values()}
+    if len(sizes) > 1:
+        said = ", ".join(f"{word} {f.width}x{f.height}" for word, f in present.items())
+        raise InputError(
+            f"variant any does not fit {model}, whose variants draw different sizes ({said}); name one of them"
+        )
+    reference = next(iter(present.values()))
+    return AnyFolder(
+        model=model,
+        revision=f"{reference.attention_implementation}:{reference.revision}",
+        width=reference.width,
+        height=reference.height,
+        unet_batch=max(folder.unet_batch for folder in present.values()),
+    )
+
+
+def complete_variants(store: ModelStore, model: str) -> Present:
+    """Give the variants that can be drawn with, in the order in which they serve as the reference; one at least.
+
+    Raises InputMissingError for a model that is not here, PackageError when none is complete.
+    """
+    present: dict[AttentionImplementation, VariantFolder] = {}
+    problem: PackageError | None = None
+    for word in _own_words(store, model):
+        try:
+            present[word] = store.find(model, word)
+        except PackageError as error:
+            problem = problem or error
+    if problem and not present:
+        raise problem
+    # Of a model that is not here at all, finding any variant says so.
+    original = AttentionImplementation.ORIGINAL
+    return present or {original: store.find(model, original)}
+
+
+def check_reference(wanted: AnyVariant, present: Present) -> None:
+    """Raise InputMissingError when the model is not the one that was submitted.
+
+    A machine that lacks the reference takes it on trust: a model's name means one model.
+    """
+    word, _, revision = wanted.revision.partition(":")
+    reference = next((folder for name, folder in present.items() if name == word), None)
+    if reference is not None and reference.revision != revision:
+        raise InputMissingError(
+            f"Model {wanted.model!r} has changed since these images were submitted (revision {revision} of {word}, "
+            f"here {reference.revision}): submit them again, or bring the former files back."
+        )
+
+
+def _own_words(store: ModelStore, model: str) -> list[AttentionImplementation]:
+    """List a model's variants, each folder once: one whose name says no attention answers to all, and is asked."""
+    folders = {word: store.folder_of(model, word) for word in AttentionImplementation}
+    uses = Counter(folder for folder in folders.values() if folder is not None)
+    found = []
+    for word, folder in folders.items():
+        if folder is None:
+            continue
+        if uses[folder] > 1:
+            splits = word is not AttentionImplementation.ORIGINAL
+            try:
+                parts = store.find(model, word).parts
+                if read_network(parts.get("unet") or parts["unet_chunk1"]).splits_heads != splits:
+                    continue
+            except PackageError:
+                pass  # said by whoever looks at it again
+        found.append(word)
+    return found

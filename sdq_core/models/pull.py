@@ -1,0 +1,282 @@
+"""Pulling a model from the Hub: `models/NAME_ATTENTION_KIND/`, whole and checked, or not at all.
+
+Files arrive in a hidden folder beside the models, where an interrupted pull goes on, and the finished folder appears by
+one rename. Only what drawing needs is asked for. Files come one after the other: a Ctrl-C then ends the pull at once,
+and one of them, the U-Net, is most of the size anyway.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdq_core.errors import (
+    InputMissingError,
+    OutputError,
+    PackageError,
+    StorageError,
+    TryAgainError,
+)
+from sdq_core.models import hub
+from sdq_core.models.bases import bases_of, places_of
+from sdq_core.models.folder import part_of
+from sdq_core.models.hub_errors import NoRepositoryError
+from sdq_core.models.layout import (
+    REQUIRED_SETTINGS,
+    SETTINGS,
+    PartsFolder,
+    choose_folders,
+    parts_folders,
+)
+from sdq_core.models.network import read_network
+from sdq_core.models.record import FileRecord, Record, differences, read_record
+from sdq_core.values.variants import AttentionImplementation
+
+_STAGING = ".pull"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What to pull. variants empty: original, else what there is. base: repository of the settings, None: by table."""
+
+    repository: str
+    variants: tuple[AttentionImplementation, ...] = ()
+    kind: str = "packages"
+    revision: str | None = None
+    base: str | None = None
+    name: str | None = None
+    all_parts: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pulled:
+    """A variant that is here now; fresh: it was not before."""
+
+    name: str
+    attention_implementation: AttentionImplementation
+    folder: Path
+    size_bytes: int
+    fresh: bool
+
+
+def pull(request: Request, models: Path, say: Callable[[str], None]) -> list[Pulled]:
+    """Bring the requested variants; what is here already and whole is only checked.
+
+    Raises InputMissingError for what the Hub has not, ConfigurationError for gated repositories,
+    ServiceUnavailableError, StorageError for a full disk or damaged content,
+    OutputError when a folder of another origin is in the way.
+    """
+    listing = hub.list_files(request.repository, request.revision)
+    folders = choose_folders(
+        request.repository,
+        parts_folders(listing.files, request.kind),
+        request.kind,
+        list(request.variants),
+    )
+    settings = _settings_source(request, listing, folders)
+    name = request.name or request.repository.rpartition("/")[2]
+    asked = request.variants or (None,)
+    with _staging(models, request.repository) as staging:
+        return [
+            _pull_folder(request, listing, folder, attention, settings, models / name, staging, say)
+            for folder, attention in zip(folders, asked, strict=True)
+        ]
+
+
+def settings_from(places: tuple[str, ...], asked_for: str) -> hub.Listing:
+    """List the first of a base model's places that exists and holds the settings."""
+    for place in places:
+        try:
+            listing = hub.list_files(place, None)
+        except NoRepositoryError:
+            continue
+        if all(path in listing.files for path in REQUIRED_SETTINGS):
+            return listing
+    raise InputMissingError(
+        f"The tokenizer and scheduler of {asked_for} are not where they were ({', '.join(places)}): name a repository "
+        "that has them with --base OWNER/NAME."
+    )
+
+
+def _settings_source(
+    request: Request, listing: hub.Listing, folders: list[PartsFolder]
+) -> hub.Listing:
+    if request.base:
+        return settings_from(places_of(request.base), request.repository)
+    if all(path in listing.files for path in REQUIRED_SETTINGS):
+        return listing
+    places = bases_of(request.repository, (name for folder in folders for name in folder.names()))
+    if not places:
+        raise InputMissingError(
+            f"{request.repository} does not say which model it was converted from: name the repository with its "
+            "tokenizer and scheduler, as --base OWNER/NAME."
+        )
+    return settings_from(places, request.repository)
+
+
+def _pull_folder(
+    request: Request,
+    listing: hub.Listing,
+    source: PartsFolder,
+    asked: AttentionImplementation | None,
+    settings: hub.Listing,
+    model: Path,
+    staging: Path,
+    say: Callable[[str], None],
+) -> Pulled:
+    said = source.attention_implementation
+    if (attention := said or asked) and (here := _here(model, attention, request, listing, source)):
+        return here
+    wanted = source.needed(all_parts=request.all_parts)
+    setting_files = [path for path in SETTINGS if path in settings.files]
+    _require_room(listing, wanted, staging)
+    say(
+        f"{request.repository} at {listing.commit[:12]}: {source.path or 'top'}, {len(wanted)} files"
+    )
+    files: dict[str, FileRecord] = {}
+    parts = staging / "parts" / source.path
+    for path in wanted:
+        sha256 = hub.fetch(listing, path, staging / "parts")
+        inside = path[len(source.path) :].lstrip("/")
+        files[inside] = FileRecord(size=(parts / inside).stat().st_size, sha256=sha256)
+    for path in setting_files:
+        sha256 = hub.fetch(settings, path, staging / "settings")
+        arrived = staging / "settings" / path
+        files[path] = FileRecord(size=arrived.stat().st_size, sha256=sha256)
+        (parts / path).parent.mkdir(exist_ok=True)
+        shutil.copyfile(arrived, parts / path)
+    attention = _detected(parts, files, said, asked)
+    record = Record(
+        repository=request.repository,
+        commit=listing.commit,
+        base=settings.repository,
+        base_commit=settings.commit,
+        files=files,
+    )
+    _drop_what_is_not_wanted(parts, files)
+    record.write(parts)
+    target = folder_name(model, attention, request.kind)
+    _require_ours(target)
+    _replace(parts, target)
+    return Pulled(
+        name=model.name,
+        attention_implementation=attention,
+        folder=target,
+        size_bytes=sum(file.size for file in files.values()),
+        fresh=True,
+    )
+
+
+def folder_name(model: Path, attention: AttentionImplementation, kind: str) -> Path:
+    """Give a variant's folder: `models/NAME` -> `models/NAME_original_packages`."""
+    return model.with_name(f"{model.name}_{attention}_{kind}")
+
+
+def _here(
+    model: Path,
+    attention: AttentionImplementation,
+    request: Request,
+    listing: hub.Listing,
+    source: PartsFolder,
+) -> Pulled | None:
+    """Say whether a variant is here as it should be, every byte of it."""
+    target = folder_name(model, attention, request.kind)
+    _require_ours(target)
+    record = read_record(target)
+    if record is None or (record.repository, record.commit) != (listing.repository, listing.commit):
+        return None
+    needed = {
+        path[len(source.path) :].lstrip("/") for path in source.needed(all_parts=request.all_parts)
+    }
+    if not needed <= record.files.keys() or any(differences(target, record)):
+        return None
+    return Pulled(
+        name=model.name,
+        attention_implementation=attention,
+        folder=target,
+        size_bytes=sum(file.size for file in record.files.values()),
+        fresh=False,
+    )
+
+
+def _detected(
+    parts: Path,
+    files: dict[str, FileRecord],
+    said: AttentionImplementation | None,
+    asked: AttentionImplementation | None,
+) -> AttentionImplementation:
+    names = {name.split("/", 1)[0] for name in files}
+    unet = next(name for name in names if part_of(name) in {"unet", "unet_chunk1"})
+    splits = read_network(parts / unet).splits_heads
+    attention = said or asked
+    if attention is None:
+        return AttentionImplementation.SPLIT_EINSUM if splits else AttentionImplementation.ORIGINAL
+    if splits != (attention != AttentionImplementation.ORIGINAL):
+        raise PackageError(
+            f"{unet} is not {attention}: its attention is {'split_einsum' if splits else 'original'}; pull it as that."
+        )
+    return attention
+
+
+def _require_room(listing: hub.Listing, wanted: list[str], staging: Path) -> None:
+    missing = sum(
+        listing.files[path].size or 0 for path in wanted if not (staging / "parts" / path).is_file()
+    )
+    free = shutil.disk_usage(staging).free
+    if missing > free:
+        raise StorageError(
+            f"{listing.repository} needs {missing / 1e9:.1f} GB and {staging.parent.parent} has "
+            f"{free / 1e9:.1f} GB free: make room, or set SDQ_HOME to a larger disk."
+        )
+
+
+def _require_ours(target: Path) -> None:
+    if target.exists() and read_record(target) is None:
+        raise OutputError(
+            f"{target} is there and was not pulled by sdq: move it away, or pull under another --name."
+        )
+
+
+def _drop_what_is_not_wanted(parts: Path, files: dict[str, FileRecord]) -> None:
+    """Remove what an earlier pull with other options left, and the library's bookkeeping."""
+    kept = {name.split("/", 1)[0] for name in files}
+    for entry in parts.iterdir():
+        if entry.name not in kept:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def _replace(new: Path, target: Path) -> None:
+    try:
+        old = target.with_name(f".old-{target.name}")
+        shutil.rmtree(old, ignore_errors=True)
+        if target.exists():
+            target.rename(old)
+        new.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise StorageError(f"{target} cannot be put in place: {error.strerror}.") from error
+
+
+@contextmanager
+def _staging(models: Path, repository: str) -> Iterator[Path]:
+    """Hold the folder in which a repository arrives; it is removed when everything has its place."""
+    staging = models / _STAGING / repository.replace("/", "--")
+    try:
+        staging.mkdir(parents=True, exist_ok=True)
+        handle = os.open(staging, os.O_RDONLY)
+    except OSError as error:
+        raise OutputError(f"{staging} cannot be created: {error.strerror}.") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise TryAgainError(f"{repository} is being pulled by another sdq just now.") from None
+        yield staging
+        shutil.rmtree(staging, ignore_errors=True)
+    finally:
+        os.close(handle)

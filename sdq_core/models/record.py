@@ -1,0 +1,71 @@
+"""What `sdq models pull` writes beside the parts: where they came from and what each file's content must be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sdq_core.errors import InputError, StorageError
+from sdq_core.models.hub import sha256_of
+
+RECORD_FILE = ".sdq-model.json"
+_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRecord:
+    """A file's size and the sha256 of its content: for large files the one that the Hub states."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One folder: its repository at a commit, its base likewise, and its files by path within the folder."""
+
+    repository: str
+    commit: str
+    base: str | None
+    base_commit: str | None
+    files: Mapping[str, FileRecord]
+
+    def write(self, folder: Path) -> None:
+        """Put the record into a folder."""
+        text = json.dumps({"version": _VERSION, **asdict(self)}, indent=1, sort_keys=True)
+        (folder / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def read_record(folder: Path) -> Record | None:
+    """Read a folder's record; None for a folder that sdq did not pull."""
+    path = folder / RECORD_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("version") != _VERSION:
+            raise InputError(f"{path} was written by a newer sdq; update sdq.")
+        files = {name: FileRecord(**entry) for name, entry in content.pop("files").items()}
+        return Record(files=files, **content)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise StorageError(f"{path} is damaged: remove the model and pull it again.") from None
+
+
+def differences(folder: Path, record: Record) -> Iterator[str]:
+    """Read every file; say which are missing, shorter or changed, one sentence part each."""
+    for name, wanted in record.files.items():
+        path = folder / name
+        try:
+            size = path.stat().st_size
+            if size != wanted.size:
+                yield f"{name} has {size} bytes instead of {wanted.size}"
+            elif sha256_of(path) != wanted.sha256:
+                yield f"{name} has changed (its sha256 is not {wanted.sha256[:12]}...)"
+        except FileNotFoundError:
+            yield f"{name} is missing"
+        except OSError as error:
+            yield f"{name} cannot be read: {error.strerror}"

@@ -1,0 +1,1 @@
+"""The queues in Redis, and the Redis of a data folder."""

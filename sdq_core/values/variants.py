@@ -1,0 +1,137 @@
+"""Which network runs and where: the values that pick an engine and a queue."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+
+class AttentionImplementation(StrEnum):
+    """Apple's names for the ways in which the U-Net's attention is laid out."""
+
+    ORIGINAL = "original"
+    SPLIT_EINSUM = "split_einsum"
+    SPLIT_EINSUM_V2 = "split_einsum_v2"
+
+
+class ComputeUnit(StrEnum):
+    """Core ML's compute units; runtimes that know only one processor accept all and record what they used."""
+
+    ALL = "ALL"
+    CPU_AND_GPU = "CPU_AND_GPU"
+    CPU_AND_NE = "CPU_AND_NE"
+    CPU_ONLY = "CPU_ONLY"
+
+
+class Whichever(StrEnum):
+    """What a recipe says of both where it leaves them to whoever draws it."""
+
+    ANY = "any"
+
+
+ANY = Whichever.ANY
+
+
+class Scheduler(StrEnum):
+    """The diffusion samplers of Apple's command line, by its names."""
+
+    DDIM = "DDIM"
+    DPM_SOLVER_MULTISTEP = "DPMSolverMultistep"
+    EULER_ANCESTRAL_DISCRETE = "EulerAncestralDiscrete"
+    EULER_DISCRETE = "EulerDiscrete"
+    LMS_DISCRETE = "LMSDiscrete"
+    PNDM = "PNDM"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One pinned pipeline: a model at a revision, its attention implementation and compute unit.
+
+    ``model`` is a name that `sdq_core.models` resolves, ``revision`` the fingerprint of its files for this attention
+    implementation, so that a model replaced in place is another variant and its images are drawn anew.
+    """
+
+    model: str
+    revision: str
+    attention_implementation: AttentionImplementation
+    compute_unit: ComputeUnit
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.attention_implementation} on {self.compute_unit}"
+
+    @cached_property
+    def key(self) -> str:
+        """A short name for queues and job ids: 16 hexadecimal digits."""
+        return _key(self.model, self.revision, self.attention_implementation, self.compute_unit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyVariant:
+    """Whichever variant of a model a worker has: the one of its lane, or the one in its memory.
+
+    It has a key, and so a queue and recipes, of its own; which variant drew an image is on the image's row.
+    ``revision`` names the reference among the model's variants, as `sdq_core.models.any_variant` says.
+    """
+
+    model: str
+    revision: str
+
+    @property
+    def attention_implementation(self) -> Whichever:
+        """Left open."""
+        return ANY
+
+    @property
+    def compute_unit(self) -> Whichever:
+        """Left open."""
+        return ANY
+
+    def __str__(self) -> str:
+        return f"{self.model}, any variant"
+
+    @cached_property
+    def key(self) -> str:
+        """A short name for queues and job ids: 16 hexadecimal digits."""
+        return _key(self.model, self.revision, ANY, ANY)
+
+
+#: What a recipe says of its variant.
+RecipeVariant = Variant | AnyVariant
+
+
+def recipe_variant(
+    *, model: str, revision: str, attention_implementation: str, compute_unit: str
+) -> RecipeVariant:
+    """Make of stored words what they were; raise ValueError for words that are neither a variant's nor `any`'s."""
+    if attention_implementation == compute_unit == ANY:
+        return AnyVariant(model=model, revision=revision)
+    return Variant(
+        model=model,
+        revision=revision,
+        attention_implementation=AttentionImplementation(attention_implementation),
+        compute_unit=ComputeUnit(compute_unit),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lane:
+    """The one kind of variant that a worker draws, of every model that has it."""
+
+    attention_implementation: AttentionImplementation
+    compute_unit: ComputeUnit
+
+    def __str__(self) -> str:
+        return f"{self.attention_implementation}:{self.compute_unit}"
+
+    def draws(self, variant: RecipeVariant) -> bool:
+        """Say whether a recipe's variant is this lane's, or anybody's."""
+        return isinstance(variant, AnyVariant) or (
+            variant.attention_implementation is self.attention_implementation
+            and variant.compute_unit is self.compute_unit
+        )
+
+
+def _key(*words: str) -> str:
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Which variant comes next, and which cannot be drawn here."""

@@ -1,0 +1,1 @@
+"""Slices through an engine into files and rows."""

@@ -1,0 +1,60 @@
+"""A slice that was taken: what is left of it, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from db.ledger import Ledger
+from db.values import Slice
+from sdq_core.values.recipes import Recipe
+
+
+class Outcome(Enum):
+    """What became of a slice that was taken."""
+
+    FINISHED = auto()
+    HANDED_BACK = auto()
+    UNWANTED = auto()
+
+
+@dataclass(kw_only=True, eq=False)
+class OpenSlice:
+    """A slice between being taken and being finished.
+
+    pending: seeds that are neither settled nor asked for. attempts: at each seed, as far as the ledger knows. unwanted:
+    its batch or what draws it was held back meanwhile.
+    """
+
+    piece: Slice
+    queue_wait_ms: float
+    pending: deque[int]
+    attempts: dict[int, int]
+    unwanted: bool = False
+
+    @classmethod
+    def of(cls, ledger: Ledger, piece: Slice, *, queue_wait_ms: float) -> OpenSlice:
+        """Read from the ledger what is left of a slice."""
+        settled = ledger.settled_images(piece)
+        return cls(
+            piece=piece,
+            queue_wait_ms=queue_wait_ms,
+            pending=deque(seed for seed in piece.seeds if seed not in settled),
+            attempts=dict(ledger.attempts(piece)),
+        )
+
+    @property
+    def recipe(self) -> Recipe:
+        """What its images are drawn from."""
+        return self.piece.recipe
+
+    @property
+    def hungry(self) -> bool:
+        """Whether the engine is to be asked for more of its images."""
+        return bool(self.pending) and not self.unwanted
+
+    @property
+    def outcome(self) -> Outcome:
+        """What has become of it, once it is not hungry and nothing of it is in the engine's pipe."""
+        return Outcome.UNWANTED if self.pending else Outcome.FINISHED

@@ -1,0 +1,126 @@
+"""Saving one image: pixels to a PNG that says how it was made, on disk before anybody hears of it."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+
+from db.values import EngineRecord, ImageRecord, Slice
+from sdq_core.errors import OutputError, StorageError
+from sdq_core.images.encode import encode_png, image_from_rgb
+from sdq_core.images.metadata import ImageMetadata
+from sdq_core.images.path import image_path
+from sdq_core.images.store import store_file
+from sdq_core.values.safety import Safety
+from worker.drawing.flagged import hidden
+from worker.drawing.provenance import SAFETY_KEY
+from worker.pipelines.contract import DrawnImage
+
+log = logging.getLogger(__name__)
+
+#: Decimals of a concept's score in a file; the row has all of them.
+_SCORE_DECIMALS = 6
+
+
+class Gallery:
+    """The output folder. safety: what the files of flagged pictures show."""
+
+    def __init__(self, root: Path, *, with_metadata: bool, safety: Safety = Safety.FLAG) -> None:
+        self.safety = safety
+        self._root = root
+        self._with_metadata = with_metadata
+        self._version = metadata.version("sdq")
+        self._has_saved = False
+
+    def save(
+        self,
+        piece: Slice,
+        seed: int,
+        drawn: DrawnImage,
+        *,
+        engine_id: int,
+        engine: EngineRecord,
+        queue_wait_ms: float,
+    ) -> ImageRecord:
+        """Write the file and give the row that may be recorded now.
+
+        Raises StorageError when the disk is full or does not answer, or when the folder cannot be written any more;
+        OutputError when it never could.
+        """
+        started = time.perf_counter()
+        height, width, _ = drawn.pixels.shape
+        picture = image_from_rgb(drawn.pixels.tobytes(), width, height)
+        if drawn.nsfw_flagged:
+            picture = hidden(picture, self.safety)
+        about = ImageMetadata(
+            # With the variant that drew it, where the recipe leaves that open: so it can be drawn again exactly.
+            recipe=replace(piece.recipe, variant=engine.variant),
+            seed=seed,
+            version=self._version,
+            # What explains a difference between two machines; nothing that differs from run to run on one.
+            provenance={
+                "pipeline": engine.pipeline,
+                "runtime": engine.runtime,
+                "precision": engine.precision,
+                "versions": {k: v for k, v in engine.versions.items() if k != SAFETY_KEY},
+                "os": engine.os,
+                "chip": engine.chip,
+                "safety": {
+                    "mode": str(self.safety),
+                    "flagged": drawn.nsfw_flagged,
+                    "concept_scores": {
+                        name: round(score, _SCORE_DECIMALS)
+                        for name, score in drawn.concept_scores.items()
+                    },
+                },
+            },
+        )
+        data = encode_png(picture, about if self._with_metadata else None)
+        encoded = time.perf_counter()
+        path = image_path(piece.batch_name, piece.entry, seed)
+        try:
+            stored = store_file(data, self._root / path)
+        except OutputError as error:
+            if not self._has_saved:
+                raise
+            # It took files before: rights that somebody mends, a disk that comes back. Worth waiting for in the night.
+            raise StorageError(str(error)) from error
+        self._has_saved = True
+        saved = time.perf_counter()
+        if drawn.nsfw_flagged:
+            log.info("Flagged by the safety checker (--safety %s): %s", self.safety, path)
+        return ImageRecord(
+            recipe_id=piece.recipe_id,
+            seed=seed,
+            slice_id=piece.id,
+            engine_id=engine_id,
+            path=path,
+            size_bytes=stored.size_bytes,
+            sha256=stored.sha256,
+            pixels_sha256=hashlib.sha256(picture.tobytes()).hexdigest(),
+            truncated_tokens=drawn.truncated_tokens,
+            nsfw_flagged=drawn.nsfw_flagged,
+            concept_scores=dict(drawn.concept_scores),
+            queue_wait_ms=queue_wait_ms,
+            text_encode_ms=drawn.text_encode_ms,
+            denoise_ms=drawn.denoise_ms,
+            num_unet_calls=drawn.num_unet_calls,
+            decode_ms=drawn.decode_ms,
+            safety_ms=drawn.safety_ms,
+            encode_ms=(encoded - started) * 1000,
+            save_ms=(saved - encoded) * 1000,
+        )
+
+    def holds(self, record: ImageRecord) -> bool:
+        """Say whether the file that lies where a record says is that record's."""
+        try:
+            data = (self._root / record.path).read_bytes()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageError(f"{self._root / record.path} cannot be read: {error}.") from error
+        return hashlib.sha256(data).hexdigest() == record.sha256

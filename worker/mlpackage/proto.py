@@ -1,0 +1,267 @@
+"""`model.mlmodel` -> `Program`: the only file that knows Core ML's protobuf messages.
+
+Source: Model.proto and MIL.proto in https://github.com/apple/coremltools/tree/9.0/mlmodel/format
+
+A package has one function and that one block; constants are operations of their own; up to iOS 17 the parameters of
+`constexpr_*` are attributes, later inputs. Both become plain inputs here.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdq_core.errors import ConfigurationError, PackageError
+from worker.mlpackage import datatypes
+from worker.mlpackage.datatypes import DataType
+from worker.mlpackage.package import Package
+from worker.mlpackage.program import Argument, Constant, Operation, Program, Shape, Tensor
+from worker.mlpackage.weights import WeightFile
+
+MOST_ELEMENTS = 2**34
+"""No tensor of a real network comes near (64 GiB as fp32); more is damage or malice, and would be allocated."""
+MOST_DIMENSIONS = 32
+"""What NumPy 1 can hold; MIL's own operations stop at five."""
+
+_AGAIN = "copy or download the package again"
+
+
+def read_program(package: Package) -> Program:
+    """Read the network of `package`, mapping its weights without loading them.
+
+    Raises PackageError when it is damaged, is no ML program, or has inputs that sdq has no use for (images, states,
+    sizes that may vary).
+    """
+    spec = _parse(package, _bytes(package))
+    kind = spec.WhichOneof("Type")
+    if kind != "mlProgram":
+        raise PackageError(
+            f"{package.model} is a {kind or 'model without a network'}, not an ML program; convert it again "
+            f"with coremltools 6 or later and convert_to='mlprogram'."
+        )
+    return _ProgramReader(package).read(spec)
+
+
+def read_description(package: Package) -> Any:
+    """Return the protobuf message `ModelDescription` of `package`: its inputs and outputs as it declares them.
+
+    Raises PackageError when it is damaged.
+    """
+    return _parse(package, _bytes(package)).description
+
+
+def _bytes(package: Package) -> bytes:
+    try:
+        return package.model.read_bytes()
+    except OSError as error:
+        raise PackageError(
+            f"{package.model} cannot be read ({error.strerror}); {_AGAIN}."
+        ) from error
+
+
+def _parse(package: Package, data: bytes) -> Any:
+    # Off macOS coremltools warns at import that it cannot predict, which nobody asked it to do.
+    logging.getLogger("coremltools").setLevel(logging.ERROR)
+    try:
+        from coremltools.proto import Model_pb2
+        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ConfigurationError(
+            "Reading .mlpackage files needs coremltools; install it with `pip install 'sdq[onnx]'`."
+        ) from error
+    spec = Model_pb2.Model()
+    try:
+        spec.ParseFromString(data)
+    except DecodeError as error:
+        raise PackageError(f"{package.model} is truncated or damaged; {_AGAIN}.") from error
+    return spec
+
+
+class _ProgramReader:
+    """Reads one program; keeps the weight files that it mapped."""
+
+    def __init__(self, package: Package) -> None:
+        self._package = package
+        self._weights: dict[str, WeightFile] = {}
+
+    def read(self, spec: Any) -> Program:
+        description = spec.description
+        functions = spec.mlProgram.functions
+        name = description.defaultFunctionName or "main"
+        if name not in functions:
+            raise self._damaged(f"it has no function {_shown(name)}")
+        function = functions[name]
+        block = function.block_specializations.get(function.opset)
+        if block is None:
+            raise self._damaged(f"it has no block for its opset {_shown(function.opset)}")
+        self._refuse_images(
+            [*description.input, *(f for d in description.functions for f in d.input)]
+        )
+
+        inputs = tuple(self._tensor(value) for value in function.inputs)
+        for tensor in inputs:
+            if None in tensor.shape:
+                raise PackageError(
+                    f"{self._package.model}: input {_shown(tensor.name)} may have several shapes; "
+                    f"convert the model again for one fixed size."
+                )
+        known = {tensor.name for tensor in inputs}
+        constants: dict[str, Constant] = {}
+        operations: list[Operation] = []
+        for message in block.operations:
+            operation = self._operation(message)
+            self._check_names(operation, known)
+            if operation.type == "const":
+                value = operation.inputs.get("val", ())
+                if len(value) != 1 or isinstance(value[0], str) or len(operation.outputs) != 1:
+                    raise self._damaged(f"constant {_shown(operation.name)} has no value")
+                constants[operation.outputs[0].name] = value[0]
+            else:
+                operations.append(operation)
+        outputs = tuple(block.outputs)
+        missing = [output for output in outputs if output not in known]
+        if missing or not outputs:
+            raise self._damaged(
+                f"nothing computes its output {', '.join(map(_shown, missing[:5]))}"
+            )
+        return Program(
+            source=self._package.model,
+            opset=function.opset,
+            inputs=inputs,
+            outputs=outputs,
+            constants=constants,
+            operations=tuple(operations),
+        )
+
+    def _check_names(self, operation: Operation, known: set[str]) -> None:
+        for arguments in operation.inputs.values():
+            for argument in arguments:
+                if isinstance(argument, str) and argument not in known:
+                    raise self._damaged(
+                        f"operation {_shown(operation.name)} takes {_shown(argument)}, which nothing before it gives"
+                    )
+        for output in operation.outputs:
+            if output.name in known:
+                raise self._damaged(f"two operations give {_shown(output.name)}")
+            known.add(output.name)
+
+    def _operation(self, message: Any) -> Operation:
+        if message.blocks:
+            raise PackageError(
+                f"{self._package.model}: operation {_shown(message.type)} holds blocks of its own, which sdq does not "
+                f"run; convert the model again without loops or branches."
+            )
+        inputs: dict[str, tuple[Argument, ...]] = {
+            key: (self._constant(value),)
+            for key, value in message.attributes.items()
+            if key != "name"
+        }
+        for key, argument in message.inputs.items():
+            inputs[key] = tuple(
+                binding.name
+                if binding.WhichOneof("binding") == "name"
+                else self._constant(binding.value)
+                for binding in argument.arguments
+            )
+        outputs = tuple(self._tensor(value) for value in message.outputs)
+        name = outputs[0].name if outputs else message.type
+        return Operation(type=message.type, name=name, inputs=inputs, outputs=outputs)
+
+    def _tensor(self, message: Any) -> Tensor:
+        dtype, shape = self._tensor_type(message.type, message.name)
+        return Tensor(name=message.name, dtype=dtype, shape=shape)
+
+    def _tensor_type(self, message: Any, name: str) -> tuple[DataType, Shape]:
+        kind = message.WhichOneof("type")
+        if kind != "tensorType":
+            raise PackageError(
+                f"{self._package.model}: {_shown(name)} is a {kind or 'value without a type'}, and sdq runs networks "
+                f"of tensors only; use a package without states or lists."
+            )
+        tensor = message.tensorType
+        dtype = datatypes.BY_MIL_NUMBER.get(tensor.dataType)
+        if dtype is None:
+            raise PackageError(
+                f"{self._package.model}: {_shown(name)} has data type {tensor.dataType}, which this version "
+                "does not read."
+            )
+        if len(tensor.dimensions) > MOST_DIMENSIONS:
+            raise self._damaged(f"{_shown(name)} has {len(tensor.dimensions):,} dimensions")
+        shape = tuple(
+            d.constant.size if d.WhichOneof("dimension") == "constant" else None
+            for d in tensor.dimensions
+        )
+        # Each size by itself too: a product of zero hides the others from the next line, but not from NumPy.
+        sizes = [size for size in shape if size is not None]
+        if max(sizes, default=0) > MOST_ELEMENTS or math.prod(sizes) > MOST_ELEMENTS:
+            raise self._damaged(f"{_shown(name)} has the impossible shape {shape}")
+        return dtype, shape
+
+    def _constant(self, message: Any) -> Constant:
+        if message.type.WhichOneof("type") == "listType":
+            return self._list(message)
+        dtype, shape = self._tensor_type(message.type, "a constant")
+        known = tuple(size for size in shape if size is not None)
+        if len(known) != len(shape):
+            raise self._damaged("a constant has no fixed shape")
+        if message.WhichOneof("value") == "blobFileValue":
+            weights = self._weight_file(message.blobFileValue.fileName)
+            offset = message.blobFileValue.offset
+            # Read once now, when it costs nothing, so that a damaged file is found before anything is translated.
+            weights.check(offset, dtype, known)
+            return Constant(
+                dtype=dtype, shape=known, load=lambda: weights.read(offset, dtype, known)
+            )
+        array = self._immediate(message.immediateValue.tensor, dtype, known)
+        return Constant(dtype=dtype, shape=known, load=lambda: array)
+
+    def _immediate(self, message: Any, dtype: DataType, shape: tuple[int, ...]) -> NDArray[Any]:
+        field = message.WhichOneof("value")
+        elements = math.prod(shape)
+        if field == "bytes":
+            packed = np.frombuffer(message.bytes.values, np.uint8)
+            if dtype.bits == 0 or packed.size != dtype.packed_bytes(elements):
+                raise self._damaged(f"a constant of shape {shape} holds {packed.size} bytes")
+            return datatypes.unpack(packed, dtype, elements).reshape(shape)
+        stored = getattr(message, field).values if field else ()
+        if len(stored) != elements:
+            raise self._damaged(f"a constant of shape {shape} holds {len(stored)} values")
+        try:
+            return np.array(list(stored), dtype=dtype.numpy).reshape(shape)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise self._damaged(f"a constant is no {dtype}: {error}") from error
+
+    def _list(self, message: Any) -> Constant:
+        """Read a list of scalars, such as class names, as a one-dimensional constant."""
+        values = [self._constant(value) for value in message.immediateValue.list.values]
+        dtype = values[0].dtype if values else datatypes.STRING
+        if any(value.dtype is not dtype or value.shape not in ((), (1,)) for value in values):
+            raise self._damaged("a list holds other things than scalars of one type")
+        array = np.array([value.load().item() for value in values], dtype=dtype.numpy)
+        return Constant(dtype=dtype, shape=(len(values),), load=lambda: array)
+
+    def _weight_file(self, name: str) -> WeightFile:
+        if name not in self._weights:
+            self._weights[name] = WeightFile(self._package.blob_file(name))
+        return self._weights[name]
+
+    def _refuse_images(self, features: Iterable[Any]) -> None:
+        for feature in features:
+            if feature.type.WhichOneof("Type") == "imageType":
+                raise PackageError(
+                    f"{self._package.model}: input {_shown(feature.name)} is an image; convert the model again "
+                    "with tensors."
+                )
+
+    def _damaged(self, what: str) -> PackageError:
+        return PackageError(f"{self._package.model} is damaged ({what}); {_AGAIN}.")
+
+
+def _shown(name: str) -> str:
+    """Show a name that a file gives in a message: escaped, and never longer than a line."""
+    return repr(name if len(name) <= 60 else f"{name[:57]}...")
