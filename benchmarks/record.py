@@ -13,7 +13,6 @@ import argparse
 import os
 import time
 from collections import deque
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -26,11 +25,12 @@ from db.ledger import Ledger
 from sdq_core.images.store import store_file
 from sdq_core.values.variants import Variant
 from tests.ledger.plans import plan
-from worker.drawing.drawing import Drawing, Studio
-from worker.drawing.open_slice import OpenSlice
-from worker.drawing.patience import Patience
+from worker.claims.open_slice import OpenSlice
+from worker.claims.shift import Shift
+from worker.drawing.drawing import Drawing
 from worker.drawing.saving import Gallery
-from worker.engine.handle import Engine
+from worker.drawing.studio import Studio
+from worker.drawing.tally import Tally
 from worker.engine.messages import Drawn, Ready
 from worker.engine.pool import EnginePool
 from worker.pipelines.contract import DrawnImage, ImageRequest
@@ -52,6 +52,9 @@ class InstantEngine:
         )  # fmt: skip
         self._asked: deque[int] = deque()
 
+    def wait_until_ready(self, _meanwhile: object) -> Ready:
+        return self.ready
+
     def request(self, number: int, _request: ImageRequest) -> None:
         self._asked.append(number)
 
@@ -64,21 +67,33 @@ class InstantEngine:
     close = kill = withdraw
 
 
-def studio(ledger: Ledger, outputs: Path, settled: Callable[..., None]) -> Studio:
-    """Give what a worker draws with, but for the engine."""
+class Stopwatch:
+    """Notes when each image is settled: seconds on the clock and of the processor. It closes slices, and has none."""
 
-    def start(_variant: Variant) -> Engine:
-        return cast(Any, InstantEngine())
+    def __init__(self) -> None:
+        self.moments: list[float] = []
+        self.cpu_moments: list[float] = []
 
-    return Studio(
+    def settled(self, *_: object) -> None:
+        self.moments.append(time.perf_counter())
+        self.cpu_moments.append(time.process_time())
+
+    def take(self, _pinned: object) -> None:
+        return None
+
+    def close(self, *_: object) -> None:
+        pass
+
+
+def studio(ledger: Ledger, outputs: Path, stopwatch: Stopwatch) -> Studio:
+    """Put together what a worker draws with, but for the engine."""
+    return Studio.of(
         worker="benchmark",
         ledger=ledger,
-        pool=EnginePool(start, max_pinned=1),
+        shift=Shift(lambda: None),
+        tally=Tally(onlooker=stopwatch),
+        pool=EnginePool(lambda _variant: cast(Any, InstantEngine()), max_pinned=1),
         gallery=Gallery(outputs, with_metadata=True),
-        patience=Patience(stopping=lambda: False, beat=lambda: None),
-        beat=lambda: None,
-        stopping=lambda: False,
-        on_settled=settled,
     )
 
 
@@ -97,30 +112,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slices", type=int, default=40)
     options = parser.parse_args()
-    moments: list[float] = []
+    stopwatch = Stopwatch()
     own: list[float] = []
-    cpu_moments: list[float] = []
     cpu: list[float] = []
     with data_folder() as home, Ledger.open(f"sqlite:///{home / 'sdq.db'}") as ledger:
         prompts = [f"number {number}" for number in range(options.slices)]
         submission = ledger.add_batch(plan(prompts, range(25)))
         outputs = home / "outputs"
 
-        def settled(*_: object) -> None:
-            moments.append(time.perf_counter())
-            cpu_moments.append(time.process_time())
-
-        drawing = studio(ledger, outputs, settled)
+        drawing = studio(ledger, outputs, stopwatch)
         for ref in submission.slices:
             slice_ = ledger.load_slice(ref.id)
             assert slice_ is not None
-            moments.clear()
-            cpu_moments.clear()
+            stopwatch.moments.clear()
+            stopwatch.cpu_moments.clear()
             variant = cast(Variant, slice_.recipe.variant)
             slice_ = OpenSlice.of(ledger, slice_, queue_wait_ms=0.0)
-            Drawing(drawing, variant, close=lambda *_: None).run(slice_)
-            own += [(later - earlier) * 1000 for earlier, later in pairwise(moments)]
-            cpu += [(later - earlier) * 1000 for earlier, later in pairwise(cpu_moments)]
+            Drawing(drawing, variant, stopwatch).run(slice_)
+            own += [(later - earlier) * 1000 for earlier, later in pairwise(stopwatch.moments)]
+            cpu += [(later - earlier) * 1000 for earlier, later in pairwise(stopwatch.cpu_moments)]
             assert ledger.finish_slice(ref.id)
         rows = [row.image for row in ledger.images("prompts")]
         assert len(rows) == 25 * options.slices

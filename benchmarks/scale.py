@@ -26,18 +26,13 @@ import psutil
 
 from benchmarks.bench import data_folder, show
 from db.ledger import Ledger
-from sdq_core.models import ModelStore
 from sdq_core.queue.queues import Queues, connect
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
 from tests.ledger.plans import VARIANT, plan
-from worker.choosing.repertoire import Repertoire
-from worker.claims.loop import SliceWorker
-from worker.drawing.drawing import Studio
-from worker.drawing.saving import Gallery
 from worker.engine.messages import Drawn, Event, Ready, Withdrawn
-from worker.engine.pool import EnginePool
 from worker.pipelines.contract import DrawnImage, ImageRequest
+from worker.service import WorkerOptions, make_worker
 
 SIZE = 128
 SLICE = 10
@@ -58,6 +53,9 @@ class SleepingEngine:
         self._image_s = image_s
         self._asked: deque[tuple[int, float]] = deque()
         self._free_at = 0.0
+
+    def wait_until_ready(self, _meanwhile: object) -> Ready:
+        return self.ready
 
     def request(self, number: int, _request: ImageRequest) -> None:
         self._free_at = max(time.monotonic(), self._free_at) + self._image_s
@@ -88,26 +86,14 @@ def work(settings: Settings, image_s: float) -> None:
     with Ledger.open(settings.database_url) as ledger:
         queues = Queues(connect(settings), ledger.id)
 
-        def make_studio(name: str, patience: Any, beat: Any, stopping: Any) -> Studio:
-            return Studio(
-                worker=name,
-                ledger=ledger,
-                pool=EnginePool(lambda _variant: cast(Any, SleepingEngine(image_s)), max_pinned=1),
-                gallery=Gallery(settings.outputs, with_metadata=True),
-                patience=patience,
-                beat=beat,
-                stopping=stopping,
-                on_settled=lambda *_: None,
-            )
-
-        SliceWorker(
-            queues=queues,
-            ledger=ledger,
-            reach_redis=lambda: connect(settings),
-            make_studio=make_studio,
-            repertoire=Repertoire(ModelStore(settings.models), ledger),
-            unusable={},
-        ).work_until(lambda: bool(ledger.batch("scale")))
+        worker = make_worker(
+            settings,
+            ledger,
+            queues,
+            WorkerOptions(max_pinned=1),
+            start=lambda _variant: cast(Any, SleepingEngine(image_s)),
+        )
+        worker.work_until(lambda _tally: bool(ledger.batch("scale")))
 
 
 def redis_calls(queues: Queues) -> int:

@@ -18,7 +18,8 @@ translated where they enter, so that nothing above has to know redis-py, SQLAlch
         ├── EngineDiedError           the engine's process ended (retryable)
         ├── EngineHungError           no step within its deadline (retryable)
         ├── ComputeError              the runtime failed in the middle of a network (retryable)
-        └── BrokenImageError          NaN or constant pixels (retryable)
+        ├── BrokenImageError          NaN or constant pixels (retryable)
+        └── UnexpectedDrawError       anything else that a model or runtime raised (retryable)
 """
 
 from __future__ import annotations
@@ -141,3 +142,14 @@ class BrokenImageError(DrawError):
     """The model gave NaN or one constant colour."""
 
     retryable = True
+
+
+class UnexpectedDrawError(DrawError):
+    """A model or runtime raised what nobody expected of it; the message names it."""
+
+    retryable = True
+
+
+def describe_error(error: BaseException) -> str:
+    """Name an exception with its message, for records and for messages about exceptions that are not ours."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

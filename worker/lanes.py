@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FrameType
@@ -191,13 +189,6 @@ class LaneSupervisor:
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
         self._signals.append(signum)
-
-
-def supervisor_gone() -> Callable[[], bool]:
-    """Give what tells a lane's process that the command which started it is no more."""
-    end = sys.stdin.fileno()
-    # Nothing is ever written to it, so it is readable only at its end.
-    return lambda: bool(select.select([end], [], [], 0)[0])
 
 
 def threads_per_lane(lanes: int) -> int:

@@ -1,4 +1,4 @@
-"""Putting a worker together: settings and options in, a drained queue out."""
+"""Putting a worker together: settings and options in, a worker out."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from db.ledger import Ledger
-from db.values import Slice
-from sdq_core.errors import InputMissingError, SdqError
+from sdq_core.errors import InputMissingError
 from sdq_core.models import ModelStore
-from sdq_core.queue.queues import Queues, connect
+from sdq_core.queue.queues import Queues
 from sdq_core.settings import Settings
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import Lane, Variant
 from worker.choosing.repertoire import Repertoire
-from worker.claims.loop import SliceWorker
-from worker.drawing.drawing import DEFAULT_MAX_ATTEMPTS, Studio
-from worker.drawing.patience import Patience
+from worker.claims.claims import Claims
+from worker.claims.intake import Intake
+from worker.claims.shift import Shift
+from worker.drawing.failures import DEFAULT_MAX_ATTEMPTS
 from worker.drawing.saving import Gallery
+from worker.drawing.studio import Studio
+from worker.drawing.tally import Onlooker, Tally
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Launch
 from worker.engine.pool import DEFAULT_MAX_PINNED, EnginePool
+from worker.loop import Worker
 from worker.pipelines.choice import PipelineChoice
 
 
@@ -28,7 +31,8 @@ from worker.pipelines.choice import PipelineChoice
 class WorkerOptions:
     """What `sdq worker` lets its user choose.
 
-    threads: of the portable runtime, None for its own choice. lane: the only variants to draw, None for all.
+    threads: of the portable runtime, None for its own choice. lane: the only variants to draw, None for all; such a
+    worker ends with the command that started it.
     """
 
     max_pinned: int = DEFAULT_MAX_PINNED
@@ -41,66 +45,65 @@ class WorkerOptions:
     lane: Lane | None = None
 
 
-def run_worker(
+def make_worker(
     settings: Settings,
     ledger: Ledger,
     queues: Queues,
     options: WorkerOptions,
     *,
-    finished: Callable[[], bool],
-    on_settled: Callable[[Slice, int, str | None], None],
-    unusable: dict[str, SdqError],
-    abandoned: Callable[[], bool] = lambda: False,
-) -> None:
-    """Draw until told to stop or until nothing waits and `finished` says so.
+    onlooker: Onlooker | None = None,
+    start: Callable[[Variant], Engine] | None = None,
+) -> Worker:
+    """Put a worker together; nothing is claimed or loaded yet. onlooker: sees each image that is settled.
 
-    unusable gets the variant keys that cannot be drawn here, each with the reason, as they are found. abandoned: says
-    that whoever started this worker is gone, which stops it too. Raises StopNow at the second signal.
+    start: starts the engine of a variant, by default as the options say.
     """
     store = ModelStore(settings.models)
+    claims = Claims(queues, settings)
+    shift = Shift(claims.keep_alive, ends_with_stdin=options.lane is not None)
+    tally = Tally(onlooker=onlooker)
+    repertoire = Repertoire(store, ledger, options.lane)
+    studio = Studio.of(
+        worker=claims.worker,
+        ledger=ledger,
+        shift=shift,
+        tally=tally,
+        pool=EnginePool(
+            start or EngineStarter(settings, store, options).start,
+            max_pinned=options.max_pinned,
+        ),
+        gallery=Gallery(
+            settings.outputs, with_metadata=options.with_metadata, safety=options.safety
+        ),
+        max_attempts=options.max_attempts,
+    )
+    intake = Intake(queues=queues, claims=claims, ledger=ledger, repertoire=repertoire, shift=shift)
+    return Worker(claims=claims, intake=intake, repertoire=repertoire, studio=studio, tally=tally)
 
-    def start(variant: Variant) -> Engine:
-        folder = store.find(variant.model, variant.attention_implementation)
+
+@dataclass(frozen=True)
+class EngineStarter:
+    """Starts the engine of a variant as a worker's options say."""
+
+    settings: Settings
+    store: ModelStore
+    options: WorkerOptions
+
+    def start(self, variant: Variant) -> Engine:
+        """Start an engine; raise InputMissingError or PackageError when this machine does not have its model."""
+        folder = self.store.find(variant.model, variant.attention_implementation)
         if folder.revision != variant.revision:
             raise InputMissingError(
                 f"Model {variant.model!r} ({variant.attention_implementation}) has changed since these images were "
                 f"submitted (revision {variant.revision}, here {folder.revision}): submit them again, or bring the "
-                "former files back."
+                "previous files back."
             )
         launch = Launch(
             folder=folder,
             compute_unit=variant.compute_unit,
-            cache=settings.cache,
-            threads=options.threads,
-            pipeline=options.pipeline,
-            safety=options.safety,
+            cache=self.settings.cache,
+            threads=self.options.threads,
+            pipeline=self.options.pipeline,
+            safety=self.options.safety,
         )
-        return Engine(launch, options.deadlines)
-
-    def make_studio(
-        worker: str, patience: Patience, beat: Callable[[], None], stopping: Callable[[], bool]
-    ) -> Studio:
-        return Studio(
-            worker=worker,
-            ledger=ledger,
-            pool=EnginePool(start, max_pinned=options.max_pinned),
-            gallery=Gallery(
-                settings.outputs, with_metadata=options.with_metadata, safety=options.safety
-            ),
-            patience=patience,
-            beat=beat,
-            stopping=stopping,
-            on_settled=on_settled,
-            max_attempts=options.max_attempts,
-        )
-
-    worker = SliceWorker(
-        queues=queues,
-        ledger=ledger,
-        reach_redis=lambda: connect(settings),
-        make_studio=make_studio,
-        repertoire=Repertoire(store, ledger, options.lane),
-        unusable=unusable,
-        abandoned=abandoned,
-    )
-    worker.work_until(finished)
+        return Engine(launch, self.options.deadlines)

@@ -68,9 +68,8 @@ def main() -> NoReturn:
         # The reader of a pipe has seen enough (`sdq ls | head`): no message, and none from the interpreter's flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILURE)
-    except (
-        Exception
-    ) as error:  # a defect of ours: one line for the user, the traceback for whoever mends it
+    # A defect of ours: one line for the user, the traceback for whoever mends it.
+    except Exception as error:
         if os.environ.get("SDQ_DEBUG") == "1":
             traceback.print_exc()
         click.echo(

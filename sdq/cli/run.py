@@ -14,7 +14,7 @@ from sdq.cli.options import (
     settings_options,
     submission_options,
 )
-from sdq_core.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, EXIT_SOME_IMAGES_FAILED, SdqError
+from sdq_core.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, EXIT_SOME_IMAGES_FAILED
 from sdq_core.settings import Settings
 
 
@@ -52,9 +52,10 @@ def command(
     from sdq.cli.submission import describe_submission, plan_from_options, submit_plan
     from sdq.views.progress import BatchProgress
     from sdq_core.values.safety import Safety
-    from worker.claims.loop import StopNow
+    from worker.claims.shift import StopNow
+    from worker.drawing.tally import Tally
     from worker.pipelines.choice import PipelineChoice
-    from worker.service import WorkerOptions, run_worker
+    from worker.service import WorkerOptions, make_worker
 
     log_to_stderr(quiet=True)
     planned = plan_from_options(settings, options)
@@ -63,32 +64,30 @@ def command(
         if not quiet:
             for sentence in (describe_submission(submission), *planned.describe_choices()):
                 click.echo(sentence, err=True)
-        unusable: dict[str, SdqError] = {}
 
-        def finished() -> bool:
+        def finished(tally: Tally) -> bool:
             status = ledger.batch(submission.batch_id)
-            return bool(unusable) or status is None or status.completed_at is not None
+            return bool(tally.unusable) or status is None or status.completed_at is not None
 
         with BatchProgress(ledger, submission.batch_id, quiet=quiet) as progress:
+            worker = make_worker(
+                settings,
+                ledger,
+                queues,
+                WorkerOptions(
+                    threads=threads,
+                    with_metadata=metadata,
+                    safety=Safety(safety),
+                    pipeline=PipelineChoice(pipeline),
+                ),
+                onlooker=progress,
+            )
             try:
-                run_worker(
-                    settings,
-                    ledger,
-                    queues,
-                    WorkerOptions(
-                        threads=threads,
-                        with_metadata=metadata,
-                        safety=Safety(safety),
-                        pipeline=PipelineChoice(pipeline),
-                    ),
-                    finished=finished,
-                    on_settled=progress.on_settled,
-                    unusable=unusable,
-                )
+                worker.work_until(finished)
             except StopNow as stop:
                 return EXIT_SIGINT if stop.signum == signal.SIGINT else EXIT_SIGTERM
-        if unusable:
-            raise next(iter(unusable.values()))
+        if worker.tally.unusable:
+            raise next(iter(worker.tally.unusable.values()))
         status = ledger.batch(submission.batch_id)
         done = status.completed if status else 0
         failed = status.failed if status else 0

@@ -95,37 +95,29 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     variant could not be drawn here at all.
     """
     from db.dispatch import all_open_slices
-    from db.values import Slice
     from producer.words import parse_lanes
     from sdq_core.queue.queues import Queues, connect
     from sdq_core.values.safety import Safety
     from worker.choosing.unusable import NotOfThisLaneError
-    from worker.claims.loop import StopNow
+    from worker.claims.shift import StopNow
+    from worker.drawing.tally import Tally
     from worker.engine.handle import Deadlines
-    from worker.lanes import supervisor_gone, threads_per_lane
+    from worker.lanes import threads_per_lane
     from worker.pipelines.choice import PipelineChoice
-    from worker.service import WorkerOptions, run_worker
+    from worker.service import WorkerOptions, make_worker
 
     all_lanes = parse_lanes(lanes) if lanes else ()
     if all_lanes and lane_number is None:
         return _run_lanes(settings, all_lanes, burst=burst, quiet=quiet)
     lane = all_lanes[lane_number] if lane_number is not None else None
     log_to_stderr(quiet=quiet, speaker=str(lane or ""))
-    counts = {"done": 0, "failed": 0}
-
-    def on_settled(slice_: Slice, seed: int, error: str | None) -> None:
-        counts["failed" if error else "done"] += 1
-        if not error:
-            log.info("%s/%d seed %d", slice_.batch_name, slice_.entry, seed)
-
     with open_ledger(settings) as ledger:
         queues = Queues(connect(settings), ledger.id)
 
-        unusable: dict[str, SdqError] = {}
-
-        def drained() -> bool:
+        def drained(tally: Tally) -> bool:
             return burst and not any(
-                slice_.variant.key not in unusable and (lane is None or lane.draws(slice_.variant))
+                slice_.variant.key not in tally.unusable
+                and (lane is None or lane.draws(slice_.variant))
                 for slice_ in all_open_slices(ledger, at_once=1000)
             )
 
@@ -139,25 +131,20 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
             safety=Safety(safety),
             lane=lane,
         )
+        worker = make_worker(settings, ledger, queues, options)
+        tally = worker.tally
         try:
-            run_worker(
-                settings,
-                ledger,
-                queues,
-                options,
-                finished=drained,
-                on_settled=on_settled,
-                unusable=unusable,
-                abandoned=supervisor_gone() if lane else lambda: False,
-            )
+            worker.work_until(drained)
         except StopNow as stop:
             return EXIT_SIGINT if stop.signum == signal.SIGINT else EXIT_SIGTERM
         finally:
-            log.info("%(done)d images drawn, %(failed)d given up.", counts)
-    reasons = [cause for cause in unusable.values() if not isinstance(cause, NotOfThisLaneError)]
+            log.info("%d images drawn, %d given up.", tally.drawn, tally.given_up)
+    reasons = [
+        cause for cause in tally.unusable.values() if not isinstance(cause, NotOfThisLaneError)
+    ]
     if burst and reasons:
         return reasons[0].exit_code
-    return EXIT_SOME_IMAGES_FAILED if burst and counts["failed"] else EXIT_OK
+    return EXIT_SOME_IMAGES_FAILED if burst and tally.given_up else EXIT_OK
 
 
 def _run_lanes(settings: Settings, lanes: tuple[Lane, ...], *, burst: bool, quiet: bool) -> int:

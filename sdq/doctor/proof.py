@@ -12,22 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sdq.doctor.references import Reference
-from sdq_core import errors
-from sdq_core.errors import ConfigurationError, DrawError, SdqError
 from sdq_core.images.difference import psnr_db
 from sdq_core.images.encode import image_from_rgb
 from sdq_core.models import VariantFolder
 from sdq_core.values.variants import ComputeUnit
 
 if TYPE_CHECKING:  # need NumPy, which a machine that only submits has not
-    from worker.engine.handle import Engine
-    from worker.engine.messages import Ready
     from worker.pipelines.contract import DrawnImage
 
 #: For one network: the demo model's are small, but the first load for the Neural Engine is slow for any.
 _LOAD_DEADLINE_S = 600.0
 _STEP_DEADLINE_S = 120.0
-_POLL_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +47,16 @@ def prove(
     """Draw what the references say and compare; raise an SdqError when nothing can be drawn."""
     from worker.engine.handle import Deadlines, Engine
     from worker.engine.messages import Launch
+    from worker.pipelines.contract import ImageRequest
 
     launch = Launch(folder=folder, compute_unit=unit, cache=cache, threads=None)
     engine = Engine(launch, Deadlines(load_s=_LOAD_DEADLINE_S, step_s=_STEP_DEADLINE_S))
     try:
-        ready = _loaded(engine)
-        images = [_drawn(engine, reference) for reference in wanted]
+        ready = engine.wait_until_ready()
+        images = [
+            engine.draw(ImageRequest.of(reference.recipe, reference.seed)).image
+            for reference in wanted
+        ]
     finally:
         engine.kill()
     spent_ms = sum(image.text_encode_ms + image.denoise_ms + image.decode_ms for image in images)
@@ -69,39 +68,6 @@ def prove(
         pictures=len(images),
         likeness_db=min(map(_likeness_db, images, wanted)),
     )
-
-
-def _loaded(engine: Engine) -> Ready:
-    from worker.engine.messages import LoadFailed
-
-    while engine.ready is None:
-        event = engine.poll(_POLL_S)
-        if isinstance(event, LoadFailed):
-            cause: type[SdqError] = getattr(errors, event.error, ConfigurationError)
-            raise cause(event.message)
-    return engine.ready
-
-
-def _drawn(engine: Engine, reference: Reference) -> DrawnImage:
-    from worker.engine.messages import Drawn, Failed
-    from worker.pipelines.contract import ImageRequest
-
-    recipe = reference.recipe
-    request = ImageRequest(
-        prompt=recipe.prompt,
-        negative_prompt=recipe.negative_prompt,
-        seed=reference.seed,
-        num_inference_steps=recipe.num_inference_steps,
-        guidance_scale=recipe.guidance_scale,
-        scheduler=recipe.scheduler,
-    )
-    engine.request(0, request)
-    while True:
-        event = engine.poll(_POLL_S)
-        if isinstance(event, Failed):
-            raise DrawError(f"{event.error}: {event.message}")
-        if isinstance(event, Drawn):
-            return event.image
 
 
 def _likeness_db(image: DrawnImage, reference: Reference) -> float:

@@ -63,7 +63,7 @@ class BatchProgress:
         if self._bar:
             self._bar.stop()
 
-    def on_settled(self, slice_: Slice, seed: int, error: str | None) -> None:  # noqa: ARG002
+    def settled(self, slice_: Slice, seed: int, error: str | None) -> None:  # noqa: ARG002
         """Count one image that is drawn or given up."""
         if slice_.batch_id != self._batch_id:
             return

@@ -177,9 +177,8 @@ def _translated(repository: str, revision: str | None) -> Iterator[None]:
         yield
     except SdqError:
         raise
-    except (
-        Exception
-    ) as error:  # the classes differ by version; what is not understood goes on unchanged
+    # The classes differ by version; what is not understood goes on unchanged.
+    except Exception as error:
         translated = translate(error, repository, revision)
         if translated is None:
             raise

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from db.ledger import Ledger
-from db.values import BatchPlan, ImageRecord, PlannedEntry, Slice
+from db.values import BatchPlan, PlannedEntry, Slice
 from sdq_core.images.read import read_record
 from sdq_core.models import DEMO, ModelStore, resolver
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import ANY, AnyVariant, AttentionImplementation, ComputeUnit, Variant
-from worker.drawing.drawing import Drawing, Studio
-from worker.drawing.open_slice import OpenSlice, Outcome
-from worker.drawing.patience import Patience
+from tests.worker.studio import MeetingGallery, OneSlice, make_studio
+from worker.claims.claims import Outcome
+from worker.claims.open_slice import OpenSlice
+from worker.drawing.drawing import Drawing
 from worker.drawing.saving import Gallery
+from worker.drawing.studio import Studio
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Launch
-from worker.engine.pool import EnginePool
 
 STORE = ModelStore(Path("nowhere"))
 
@@ -35,44 +35,19 @@ def variant(word: AttentionImplementation) -> Variant:
     )
 
 
-class MeetingGallery(Gallery):
-    """An output folder in which something happens just before or just after the first file is saved."""
-
-    def __init__(self, root: Path, before: Callable[[], None], after: Callable[[], None]) -> None:
-        super().__init__(root, with_metadata=True)
-        self._before = before
-        self._after = after
-
-    def save(self, *args: object, **kwargs: object) -> ImageRecord:
-        self._before()
-        record = super().save(*args, **kwargs)  # type: ignore[arg-type]
-        self._after()
-        return record
-
-
 def studio(ledger: Ledger, gallery: Gallery, cache: Path) -> Studio:
     def start(which: Variant) -> Engine:
         folder = STORE.find(which.model, which.attention_implementation)
         launch = Launch(folder=folder, compute_unit=which.compute_unit, cache=cache, threads=1)
         return Engine(launch, Deadlines())
 
-    return Studio(
-        worker="w",
-        ledger=ledger,
-        pool=EnginePool(start, max_pinned=1),
-        gallery=gallery,
-        patience=Patience(stopping=lambda: False, beat=lambda: None),
-        beat=lambda: None,
-        stopping=lambda: False,
-        on_settled=lambda *_: None,
-    )
+    return make_studio(ledger, gallery, start)
 
 
 def draw(studio: Studio, slice_: Slice, variant: Variant) -> Outcome:
-    outcomes: list[Outcome] = []
-    drawing = Drawing(studio, variant, close=lambda _slice, outcome: outcomes.append(outcome))
-    drawing.run(OpenSlice.of(studio.ledger, slice_, queue_wait_ms=0))
-    (outcome,) = outcomes
+    source = OneSlice()
+    Drawing(studio, variant, source).run(OpenSlice.of(studio.ledger, slice_, queue_wait_ms=0))
+    (outcome,) = source.outcomes
     return outcome
 
 
@@ -107,7 +82,7 @@ def test_the_row_follows_the_file(
 
     def meet() -> None:
         assert draw(other, slice_, first) is Outcome.FINISHED
-        other.pool.close()
+        other.engines.close()
 
     early = overtaken == "before its file is written"
     gallery = MeetingGallery(
@@ -115,7 +90,7 @@ def test_the_row_follows_the_file(
     )
     slow = studio(ledger, gallery, tmp_path / "cache")
     assert draw(slow, slice_, second) is Outcome.FINISHED
-    slow.pool.close()
+    slow.engines.close()
 
     (image,) = ledger.images("b")
     (file,) = (path for path in outputs.rglob("*") if path.is_file())

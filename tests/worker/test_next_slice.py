@@ -5,26 +5,25 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import redis
 
 from db.ledger import Ledger
-from db.values import BatchPlan, BatchState, ImageRecord, PlannedEntry
+from db.values import BatchPlan, BatchState, PlannedEntry
 from sdq_core.models import DEMO, ModelStore
 from sdq_core.queue.queues import Queues
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 from tests.acceptance.program import Program, assert_whole, stop
-from worker.drawing.drawing import Drawing, Studio
-from worker.drawing.open_slice import OpenSlice, Outcome
-from worker.drawing.patience import Patience
-from worker.drawing.saving import Gallery
+from tests.worker.studio import MeetingGallery, StoppableShift, make_studio
+from worker.claims.claims import Outcome
+from worker.claims.open_slice import OpenSlice
+from worker.drawing.drawing import Drawing
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Drawn, Event, Launch
-from worker.engine.pool import EnginePool
 from worker.pipelines.contract import ImageRequest
 
 FOLDER = ModelStore(Path("nowhere")).find(DEMO, AttentionImplementation.ORIGINAL)
@@ -64,17 +63,9 @@ class Scene:
         self.told: list[str] = []
         self.closed: list[tuple[str, Outcome]] = []
         self.waiting: deque[OpenSlice] = deque()
-        self.stopping = False
+        self.shift = StoppableShift()
         self.engines: list[WatchedEngine] = []
-        self.before_saving: Callable[[], None] = lambda: None
-        gallery = Gallery(folder / "outputs", with_metadata=True)
-        save = gallery.save
-
-        def meet(*args: object, **kwargs: object) -> ImageRecord:
-            self.before_saving()
-            return save(*args, **kwargs)  # type: ignore[arg-type]
-
-        gallery.save = meet  # type: ignore[method-assign]
+        self.gallery = MeetingGallery(folder / "outputs")
 
         def start(which: Variant) -> Engine:
             launch = Launch(
@@ -86,16 +77,7 @@ class Scene:
             self.engines.append(WatchedEngine(launch, self.told))
             return self.engines[-1]
 
-        self.studio = Studio(
-            worker="w",
-            ledger=ledger,
-            pool=EnginePool(start, max_pinned=1),
-            gallery=gallery,
-            patience=Patience(stopping=lambda: self.stopping, beat=lambda: None),
-            beat=lambda: None,
-            stopping=lambda: self.stopping,
-            on_settled=lambda *_: None,
-        )
+        self.studio = make_studio(ledger, self.gallery, start, shift=self.shift)
 
     def add(self, batch: str, *prompts: str, seeds: int = 1) -> None:
         """Submit a batch; its slices wait."""
@@ -117,20 +99,19 @@ class Scene:
             self.waiting.append(OpenSlice.of(self.ledger, slice_, queue_wait_ms=0))
 
     def draw(self) -> None:
-        def close(slice_: OpenSlice, outcome: Outcome) -> None:
-            self.closed.append((slice_.recipe.prompt, outcome))
-
-        drawing = Drawing(
-            self.studio,
-            VARIANT,
-            close=close,
-            more=lambda: self.waiting.popleft() if self.waiting else None,
-        )
+        drawing = Drawing(self.studio, VARIANT, self)
         try:
-            while self.waiting and not self.stopping:
+            while self.waiting and not self.shift.stopping:
                 drawing.run(self.waiting.popleft())
         finally:
-            self.studio.pool.close()
+            self.studio.engines.close()
+
+    def take(self, pinned: Sequence[Variant]) -> OpenSlice | None:
+        assert list(pinned) == [VARIANT]
+        return self.waiting.popleft() if self.waiting else None
+
+    def close(self, open_slice: OpenSlice, outcome: Outcome) -> None:
+        self.closed.append((open_slice.recipe.prompt, outcome))
 
     def attempts(self, batch: str) -> dict[str, int]:
         return {image.recipe.prompt: image.attempts for image in self.ledger.images(batch)}
@@ -157,7 +138,7 @@ def test_a_stop_takes_the_next_slice_back(scene: Scene) -> None:
 
     def stop_at_the_second(engine: WatchedEngine, number: int, asked: ImageRequest) -> None:
         request(engine, number, asked)
-        scene.stopping = asked.prompt == "b"
+        scene.shift.told_to_stop = asked.prompt == "b"
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WatchedEngine, "request", stop_at_the_second)
@@ -197,7 +178,7 @@ def test_an_engine_that_dies_at_a_stop_is_not_missed(
         request(engine, number, asked)
         if asked.prompt == "b":
             os.kill(engine.pid, signal.SIGKILL)
-            scene.stopping = True
+            scene.shift.told_to_stop = True
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WatchedEngine, "request", die_at_the_second)
@@ -218,7 +199,7 @@ def test_a_cancelled_batch_does_not_stop_the_next_one(scene: Scene) -> None:
         if drawn == 3:  # the last one of "a"; the first one of "b" is in the pipe
             scene.ledger.set_batch_state("cancelled", BatchState.CANCELLED)
 
-    scene.before_saving = cancel_at_the_third
+    scene.gallery.before = cancel_at_the_third
     scene.draw()
     assert scene.closed == [
         ("a", Outcome.FINISHED), ("b", Outcome.UNWANTED), ("c", Outcome.FINISHED),

@@ -95,7 +95,9 @@ def test_what_failed_or_is_paused_makes_way_for_another(ledger: Ledger, store: M
     repertoire = Repertoire(store, ledger)
     recipe = any_recipe(store)
     first = repertoire.variant_for(recipe, [])
-    repertoire.failed(VariantUnusable(first, PackageError("its weights are damaged")))
+    repertoire.note(
+        VariantUnusable(first, PackageError("its weights are damaged")), recipe.variant.key
+    )
     second = repertoire.variant_for(recipe, [])
     assert second == variant(store, SPLIT, ComputeUnit.ALL)
     ledger.pause_variant(second, "by hand")  # although nobody asked for it by name
@@ -105,7 +107,7 @@ def test_what_failed_or_is_paused_makes_way_for_another(ledger: Ledger, store: M
     assert caught.value.heals  # the one of the two that may
     ledger.resume_variant(second.key)
     assert repertoire.variant_for(recipe, []) == second
-    repertoire.failed(VariantUnusable(second, EngineDiedError("killed")))
+    repertoire.note(VariantUnusable(second, EngineDiedError("killed")), recipe.variant.key)
     with pytest.raises(VariantUnusable, match="killed") as caught:
         repertoire.variant_for(recipe, [])
     assert caught.value.heals
@@ -160,12 +162,69 @@ def test_a_broken_variant_does_not_keep_the_others_from_being_asked_for(store: M
         resolver(store)("mine", ANY)
 
 
-def test_lanes_are_given_only_their_own_queues(ledger: Ledger, store: ModelStore) -> None:
-    gpu = variant(store, ORIGINAL, ComputeUnit.CPU_AND_GPU)
-    ne = variant(store, SPLIT, ComputeUnit.CPU_AND_NE)
-    for known in (gpu, ne):
-        ledger.pause_variant(known, "so that the ledger knows it")
-    keys = [gpu.key, ne.key, "0123456789abcdef"]
-    assert Repertoire(store, ledger, NE_LANE).wanted(keys) == {ne.key: ne}
-    everything = {gpu.key: gpu, ne.key: ne, "0123456789abcdef": None}
-    assert Repertoire(store, ledger).wanted(keys) == everything
+@pytest.fixture
+def gpu(ledger: Ledger, store: ModelStore) -> Variant:
+    return known(ledger, variant(store, ORIGINAL, ComputeUnit.CPU_AND_GPU))
+
+
+@pytest.fixture
+def ne(ledger: Ledger, store: ModelStore) -> Variant:
+    return known(ledger, variant(store, SPLIT, ComputeUnit.CPU_AND_NE))
+
+
+def known(ledger: Ledger, which: Variant) -> Variant:
+    """Let the ledger know a variant, as it does once something is drawn or paused with it."""
+    ledger.pause_variant(which, "so that the ledger knows it")
+    ledger.resume_variant(which.key)
+    return which
+
+
+def test_lanes_are_given_only_their_own_queues(
+    ledger: Ledger, store: ModelStore, gpu: Variant, ne: Variant
+) -> None:
+    lane = Repertoire(store, ledger, NE_LANE)
+    assert lane.next_key([gpu.key, ne.key, "0123456789abcdef"], []) == ne.key
+    assert lane.next_key([gpu.key, "0123456789abcdef"], []) is None
+    assert Repertoire(store, ledger).next_key(["0123456789abcdef"], []) == "0123456789abcdef"
+
+
+def test_the_variant_in_memory_comes_first_until_another_has_waited_too_long(
+    ledger: Ledger, store: ModelStore, gpu: Variant, ne: Variant
+) -> None:
+    patient = Repertoire(store, ledger)
+    assert patient.next_key([gpu.key, ne.key], [ne]) == ne.key
+    patient.taken(ne.key)
+    assert patient.next_key([gpu.key, ne.key], [ne]) == ne.key
+    assert patient.next_key([gpu.key], [ne]) == gpu.key
+
+    hasty = Repertoire(store, ledger, patience_s=0.0)
+    hasty.next_key([gpu.key], [ne])  # waits from here on
+    hasty.taken(ne.key)
+    assert hasty.next_key([gpu.key, ne.key], [ne]) == gpu.key
+    hasty.taken(gpu.key)
+    assert hasty.next_key([gpu.key, ne.key], [gpu, ne]) == ne.key
+
+
+def test_a_queue_that_cannot_be_drawn_is_left_alone_until_it_may_heal(
+    ledger: Ledger, store: ModelStore, gpu: Variant, ne: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repertoire = Repertoire(store, ledger)
+    repertoire.note(VariantUnusable(ne, PackageError("its weights are damaged")), ne.key)
+    assert repertoire.next_key([ne.key], [ne]) is None
+    paused = VariantUnusable(gpu, VariantPausedError(gpu, "ten in a row"))
+    repertoire.note(paused, gpu.key)
+    assert repertoire.next_key([gpu.key], [gpu]) is None
+    # A variant that was paused and is resumed is drawn again by the same worker.
+    monkeypatch.setattr("worker.choosing.unusable.LOOK_AGAIN_AFTER_S", 0.0)
+    repertoire.note(paused, gpu.key)
+    assert repertoire.next_key([ne.key, gpu.key], [ne, gpu]) == gpu.key
+
+
+def test_a_variant_that_failed_for_any_keeps_its_own_queue(
+    ledger: Ledger, store: ModelStore, ne: Variant
+) -> None:
+    repertoire = Repertoire(store, ledger)
+    recipe = any_recipe(store)
+    repertoire.note(VariantUnusable(ne, PackageError("out of memory")), recipe.variant.key)
+    assert repertoire.next_key([ne.key], []) == ne.key
+    assert repertoire.variant_for(recipe, [ne]) != ne

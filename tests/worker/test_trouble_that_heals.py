@@ -15,14 +15,13 @@ import redis
 
 from db.ledger import Ledger
 from sdq_core.errors import OutputError, StorageError
-from sdq_core.models import ModelStore
 from sdq_core.queue.queues import Queues
 from sdq_core.queue.server import RedisServer
+from sdq_core.settings import read_settings
 from tests.acceptance.program import Program, assert_whole, engines_of, stop
 from tests.core.small_ledger import loaded, open_ids, submit
 from tests.ledger.plans import ENGINE
-from worker.choosing.repertoire import Repertoire
-from worker.claims.loop import SliceWorker
+from worker.claims.claims import Claims
 from worker.drawing.saving import Gallery
 from worker.pipelines.contract import DrawnImage
 
@@ -87,17 +86,11 @@ def test_a_worker_that_begins_again_in_the_middle_knows_its_own_name(
     server.ensure_running()
     try:
         with redis.Redis.from_url(server.url) as client:
-            worker = SliceWorker(
-                queues=Queues(client, ledger.id),
-                ledger=ledger,
-                reach_redis=lambda: None,
-                make_studio=lambda *_: None,  # type: ignore[arg-type, return-value]
-                repertoire=Repertoire(ModelStore(tmp_path), ledger),
-                unusable={},
-            )
-            worker._begin()
-            worker._begin()
-            assert client.exists(worker.key)
+            settings = read_settings({"SDQ_HOME": str(tmp_path)})
+            claims = Claims(Queues(client, ledger.id), settings)
+            claims.sign_on()
+            claims.sign_on()
+            assert client.exists(f"rq:worker:{claims.worker}")
     finally:
         server.stop()
 

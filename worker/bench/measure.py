@@ -14,16 +14,12 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq_core import errors
-from sdq_core.errors import ConfigurationError, DrawError, SdqError
 from sdq_core.values.recipes import DEFAULT_GUIDANCE_SCALE, DEFAULT_SCHEDULER
 from worker.bench.candidates import Candidate
 from worker.engine.handle import Deadlines, Engine
-from worker.engine.messages import Drawn, Failed, Launch, LoadFailed, Ready
+from worker.engine.messages import Launch, Ready
 from worker.pipelines.contract import DrawnImage, ImageRequest
 from worker.runtimes.disk import disk_errors
-
-_POLL_S = 1.0
 
 _TEMPORARY = "bench-"
 _STALE_S = 24 * 3600
@@ -89,12 +85,17 @@ def measure(candidate: Candidate, task: Task, *, cache: Path, deadlines: Deadlin
             folder=candidate.folder, compute_unit=candidate.compute_unit, cache=empty, threads=None
         )
         with _engine(launch, deadlines) as engine:
-            first = _wait_until_ready(engine)
+            first = engine.wait_until_ready()
         with _engine(launch, deadlines) as engine:
-            ready = _wait_until_ready(engine)
-            images, peak_bytes = _draw(engine, task)
+            ready = engine.wait_until_ready()
+            engine.draw(task.request(0, steps=_WARM_UP_STEPS))
+            drawn = [engine.draw(task.request(seed)) for seed in range(task.images)]
     return Measured(
-        task=task, first_load_ms=first.load_ms, ready=ready, images=images, peak_bytes=peak_bytes
+        task=task,
+        first_load_ms=first.load_ms,
+        ready=ready,
+        images=[each.image for each in drawn],
+        peak_bytes=drawn[-1].peak_bytes,
     )
 
 
@@ -122,29 +123,3 @@ def _engine(launch: Launch, deadlines: Deadlines) -> Iterator[Engine]:
         engine.kill()
         raise
     engine.close()
-
-
-def _wait_until_ready(engine: Engine) -> Ready:
-    while True:
-        event = engine.poll(_POLL_S)
-        if isinstance(event, Ready):
-            return event
-        if isinstance(event, LoadFailed):
-            cause: type[SdqError] = getattr(errors, event.error, ConfigurationError)
-            raise cause(event.message)
-
-
-def _draw(engine: Engine, task: Task) -> tuple[list[DrawnImage], int]:
-    engine.request(0, task.request(0, steps=_WARM_UP_STEPS))
-    for seed in range(task.images):
-        engine.request(1 + seed, task.request(seed))
-    images: list[DrawnImage] = []
-    while True:
-        event = engine.poll(_POLL_S)
-        if isinstance(event, Failed):
-            raise DrawError(f"{event.error}: {event.message}")
-        if isinstance(event, Drawn):
-            if event.number > 0:
-                images.append(event.image)
-            if len(images) == task.images:
-                return images, event.peak_bytes

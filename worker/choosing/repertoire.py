@@ -1,4 +1,4 @@
-"""What a worker draws, and which variant it draws `any` with.
+"""What a worker draws: which variant comes next, and which one draws `any`.
 
 A recipe's own variant is drawn as it is. For any variant of a model the choice is, in this order: the worker's lane, if
 it has one, and nothing else; what is in memory already; the reference and then the model's other variants, on every
@@ -9,7 +9,7 @@ variant that is paused, or that failed to load here, is passed over.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from db.ledger import Ledger
 from sdq_core.errors import InputError, SdqError
@@ -18,40 +18,68 @@ from sdq_core.models.any_variant import Present, check_reference, complete_varia
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import AnyVariant, ComputeUnit, Lane, RecipeVariant, Variant
 from worker.choosing.unusable import (
-    LOOK_AGAIN_AFTER_S,
     NotOfThisLaneError,
+    Unusable,
     VariantPausedError,
     VariantUnusable,
 )
+
+#: How long a variant that is not in memory may wait while the one that is has work.
+PATIENCE_WITH_OTHERS_S = 300.0
 
 
 class Repertoire:
     """One worker's choice of variants."""
 
-    def __init__(self, store: ModelStore, ledger: Ledger, lane: Lane | None = None) -> None:
+    def __init__(
+        self,
+        store: ModelStore,
+        ledger: Ledger,
+        lane: Lane | None = None,
+        *,
+        patience_s: float = PATIENCE_WITH_OTHERS_S,
+    ) -> None:
+        """Choose among the models of a store. patience_s: how long a variant may wait for the one in memory."""
         self._store = store
         self._ledger = ledger
         self._lane = lane
+        self._patience_s = patience_s
+        self._unusable = Unusable()  # queues
+        self._passed_over = Unusable()  # variants that `any` is not drawn with
         self._known: Mapping[str, RecipeVariant] = {}
         self._present: dict[str, Present] = {}
-        self._failed: dict[RecipeVariant, tuple[SdqError, float]] = {}
+        self._waiting_since: dict[str, float] = {}
+        self._last_key: str | None = None
 
-    def wanted(self, keys: Sequence[str]) -> dict[str, RecipeVariant | None]:
-        """Give those variant keys that this worker may draw, with what they stand for.
+    def next_key(self, waiting: Iterable[str], pinned: Sequence[Variant]) -> str | None:
+        """Choose the variant key whose queue is drawn next; None when nothing that waits is drawn here.
 
-        A key that the ledger does not know is None, and left to workers without a lane: no job in its queue is ours.
+        The variant in memory is preferred, until its queue is empty or another has waited too long. What only that
+        variant can draw comes before what any can: others may help with the latter. pinned: what is in memory, the
+        variant used last first.
         """
-        if any(key not in self._known for key in keys):
-            self._known = self._ledger.variants()
-        found = {key: self._known.get(key) for key in keys}
-        if self._lane is None:
-            return found
-        return {
-            key: variant for key, variant in found.items() if variant and self._lane.draws(variant)
-        }
+        moment = time.monotonic()
+        usable = self._drawn_here([key for key in waiting if self._unusable.cause(key) is None])
+        self._waiting_since = {key: self._waiting_since.get(key, moment) for key in usable}
+        if not usable:
+            return None
+        longest = min(usable, key=lambda key: self._waiting_since[key])
+        if moment - self._waiting_since[longest] > self._patience_s:
+            return longest
+        at_hand = [key for key, wanted in usable.items() if self._holds(wanted, pinned)]
+        own = [key for key in at_hand if not isinstance(usable[key], AnyVariant)]
+        for keys in (own, at_hand):
+            if keys:
+                return self._last_key if self._last_key in keys else keys[0]
+        return longest
+
+    def taken(self, key: str) -> None:
+        """Note that a slice of this queue was taken: its turn has come, and the next slice comes from it too."""
+        self._last_key = key
+        self._waiting_since.pop(key, None)
 
     def variant_for(self, recipe: Recipe, pinned: Sequence[Variant]) -> Variant:
-        """Choose what to draw a recipe with. pinned: what is in memory, the last used first.
+        """Choose what draws a recipe. pinned: what is in memory, the variant used last first.
 
         Raises VariantUnusable when nothing here can draw it.
         """
@@ -75,14 +103,29 @@ class Repertoire:
         troubles = [VariantUnusable(wanted, cause) for cause in causes]
         raise next((trouble for trouble in troubles if trouble.heals), troubles[0])
 
-    def failed(self, unusable: VariantUnusable) -> None:
-        """Pass a variant over from now on; for a while, if its trouble may heal. Of a paused one the ledger knows."""
-        if not isinstance(unusable.cause, VariantPausedError):
-            until = time.monotonic() + LOOK_AGAIN_AFTER_S if unusable.heals else float("inf")
-            self._failed[unusable.variant] = (unusable.cause, until)
+    def note(self, unusable: VariantUnusable, key: str) -> None:
+        """Leave the queue of a variant key alone from now on, or for a while if the trouble may heal.
 
-    def holds(self, wanted: RecipeVariant | None, pinned: Sequence[Variant]) -> bool:
-        """Say whether a recipe's variant would be drawn with one that is in memory."""
+        The queue of any variant stays, with one variant fewer to choose from: the next slice says whether none is left.
+        """
+        (self._unusable if unusable.variant.key == key else self._passed_over).note(unusable)
+
+    def _drawn_here(self, keys: Sequence[str]) -> dict[str, RecipeVariant | None]:
+        """Return those variant keys that this worker may draw, with what they stand for.
+
+        A key that the ledger does not know is None, and left to workers without a lane: no job in its queue is ours.
+        """
+        if any(key not in self._known for key in keys):
+            self._known = self._ledger.variants()
+        found = {key: self._known.get(key) for key in keys}
+        if self._lane is None:
+            return found
+        return {
+            key: variant for key, variant in found.items() if variant and self._lane.draws(variant)
+        }
+
+    def _holds(self, wanted: RecipeVariant | None, pinned: Sequence[Variant]) -> bool:
+        """Whether a recipe's variant would be drawn with one that is in memory."""
         if isinstance(wanted, AnyVariant):
             return any(self._serves(variant, wanted) for variant in pinned)
         return wanted in pinned
@@ -120,8 +163,9 @@ class Repertoire:
         return pinned.model == wanted.model and not slow
 
     def _cause(self, variant: Variant) -> SdqError | None:
-        cause, until = self._failed.get(variant, (None, 0.0))
-        return cause if time.monotonic() < until else None
+        """Return why a variant failed here; whether it is paused still, the ledger knows."""
+        cause = self._passed_over.cause(variant.key)
+        return None if isinstance(cause, VariantPausedError) else cause
 
     def _complete(self, wanted: AnyVariant) -> Present:
         """Look at a model's variants once: their files are long, and engines are started with what they were."""

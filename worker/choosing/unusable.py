@@ -1,9 +1,14 @@
-"""Why a worker cannot draw a variant, and whether it is worth looking again."""
+"""What cannot be drawn here: why, and until when it is not worth another look."""
 
 from __future__ import annotations
 
+import logging
+import time
+
 from sdq_core.errors import ConfigurationError, InputMissingError, SdqError
 from sdq_core.values.variants import RecipeVariant, Variant
+
+log = logging.getLogger(__name__)
 
 #: When a variant whose trouble may heal is looked at again; one whose model is broken never is.
 LOOK_AGAIN_AFTER_S = 60.0
@@ -14,7 +19,7 @@ class VariantPausedError(ConfigurationError):
 
     def __init__(self, variant: Variant, reason: str) -> None:
         super().__init__(
-            f"{variant} is paused: {reason}. When that is mended: sdq resume --variant {variant.key}"
+            f"{variant} is paused: {reason}. Once that is fixed, run `sdq resume --variant {variant.key}`."
         )
 
 
@@ -23,7 +28,7 @@ class NotOfThisLaneError(InputMissingError):
 
 
 class VariantUnusable(Exception):  # noqa: N818 - a turn of events, not an error of its own
-    """This machine cannot draw what a recipe says of its variant now; the cause says why."""
+    """This machine cannot draw what a recipe names as its variant now; the cause says why."""
 
     def __init__(self, variant: RecipeVariant, cause: SdqError) -> None:
         super().__init__(str(cause))
@@ -32,10 +37,29 @@ class VariantUnusable(Exception):  # noqa: N818 - a turn of events, not an error
 
     @property
     def heals(self) -> bool:
-        """Whether it may be drawn later: an engine that died at every load, a variant that is resumed or pulled.
+        """Whether it may be drawn later: an engine that died at every load, a variant that is resumed or pulled."""
+        return self.cause.retryable or isinstance(
+            self.cause, VariantPausedError | NotOfThisLaneError
+        )
 
-        A variant by its own name that is paused is not even queued, and needs no second look.
-        """
-        if isinstance(self.cause, VariantPausedError):
-            return not isinstance(self.variant, Variant)
-        return self.cause.retryable or isinstance(self.cause, NotOfThisLaneError)
+
+class Unusable:
+    """The variants, and `any` of a model, that one worker cannot draw for the moment or at all."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, tuple[SdqError, float]] = {}  # by variant key
+        self._told: dict[str, str] = {}
+
+    def note(self, unusable: VariantUnusable) -> None:
+        """Remember a variant's trouble, and log it unless it was logged already."""
+        key = unusable.variant.key
+        if self._told.get(key) != str(unusable.cause):
+            self._told[key] = str(unusable.cause)
+            log.error("%s is unusable here: %s", unusable.variant, unusable.cause)
+        until = time.monotonic() + LOOK_AGAIN_AFTER_S if unusable.heals else float("inf")
+        self._until[key] = (unusable.cause, until)
+
+    def cause(self, key: str) -> SdqError | None:
+        """Return why a variant key is not to be tried now; None when it may be."""
+        cause, until = self._until.get(key, (None, 0.0))
+        return cause if time.monotonic() < until else None

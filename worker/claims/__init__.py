@@ -1,1 +1,1 @@
-"""Taking slices from the queues: what arrives, what is claimed, and the loop that goes on."""
+"""RQ and Redis: what arrives, what this worker has claimed, how long it stays, and which slice it takes next."""

@@ -1,4 +1,8 @@
-"""The worker's side of the pipe: start, feed, watch and end one engine."""
+"""The client's side of the pipe: start, feed, watch and end one engine.
+
+`sdq worker` keeps an engine fed with `request` and `poll`; whoever wants one image at a time waits with
+`wait_until_ready` and `draw`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sdq_core.errors import EngineDiedError, EngineHungError
@@ -17,6 +22,8 @@ from worker.engine.messages import (
     Event,
     Failed,
     Launch,
+    LoadFailed,
+    Loading,
     Order,
     Ready,
     Withdraw,
@@ -24,6 +31,8 @@ from worker.engine.messages import (
 )
 from worker.engine.pipe import Pipe
 from worker.pipelines.contract import ImageRequest
+
+_POLL_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +48,7 @@ class Engine:
 
     def __init__(self, launch: Launch, deadlines: Deadlines) -> None:
         self.ready: Ready | None = None
+        self.loading: str | None = None  # the network that is being loaded, by its file's name
         self._deadlines = deadlines
         self._outstanding = 0
         self._heard_at = time.monotonic()
@@ -57,6 +67,29 @@ class Engine:
     def pid(self) -> int:
         """The engine's process id."""
         return self._process.pid
+
+    def wait_until_ready(self, meanwhile: Callable[[], None] = lambda: None) -> Ready:
+        """Wait until the pipeline is in memory.
+
+        meanwhile: called at least once a second; what it raises ends the waiting. Raises why the engine could not load,
+        EngineDiedError and EngineHungError as `poll` does.
+        """
+        while self.ready is None:
+            meanwhile()
+            event = self.poll(_POLL_S)
+            if isinstance(event, LoadFailed):
+                raise event.error
+        return self.ready
+
+    def draw(self, request: ImageRequest) -> Drawn:
+        """Draw one image and wait for it, on an engine that has nothing else to draw; raise why it failed."""
+        self.request(0, request)
+        while True:
+            event = self.poll(_POLL_S)
+            if isinstance(event, Failed):
+                raise event.error
+            if isinstance(event, Drawn):
+                return event
 
     def request(self, number: int, request: ImageRequest) -> None:
         """Put one image into the engine's pipe; it draws them in order."""
@@ -77,11 +110,8 @@ class Engine:
         """
         try:
             event: Event | None = self._pipe.receive(timeout_s)
-        except (
-            EOFError,
-            OSError,
-            ValueError,
-        ) as error:  # ValueError: closed when a request found it dead
+        # ValueError: closed when a request found it dead.
+        except (EOFError, OSError, ValueError) as error:
             raise self._died() from error
         if event is None:
             self._check_deadline()
@@ -113,6 +143,8 @@ class Engine:
     def _note(self, event: Event) -> None:
         self._heard_at = time.monotonic()
         match event:
+            case Loading(package=package):
+                self.loading = package
             case Ready():
                 self.ready = event
             case Drawn() | Failed():

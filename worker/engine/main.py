@@ -13,7 +13,7 @@ import time
 from collections import deque
 from pathlib import Path
 
-from sdq_core.errors import SdqError
+from sdq_core.errors import ConfigurationError, SdqError, UnexpectedDrawError, describe_error
 from sdq_core.models import weight_compression
 from sdq_core.values.variants import ComputeUnit
 from worker.engine.memory import peak_resident_bytes
@@ -65,8 +65,11 @@ def _load(pipe: Pipe, launch: Launch) -> Pipeline | None:
             launch.compute_unit,
             launch.safety,
         )
-    except (SdqError, MemoryError, OSError) as error:
-        pipe.send(LoadFailed(error=type(error).__name__, message=str(error)))
+    except SdqError as error:
+        pipe.send(LoadFailed(error=error))
+        return None
+    except (MemoryError, OSError) as error:
+        pipe.send(LoadFailed(error=ConfigurationError(describe_error(error))))
         return None
     unet = launch.folder.parts.get("unet") or launch.folder.parts["unet_chunk1"]
     pipe.send(
@@ -124,17 +127,12 @@ def _draw(pipe: Pipe, pipeline: Pipeline, order: Draw) -> None:
         image = pipeline.draw(order.request, on_step)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise
-    except (
-        Exception
-    ) as error:  # whatever a model or runtime raises is this image's failure, not the night's
-        pipe.send(
-            Failed(
-                number=order.number,
-                error=type(error).__name__,
-                message=str(error),
-                retryable=error.retryable if isinstance(error, SdqError) else True,
-            )
-        )
+    except SdqError as error:
+        pipe.send(Failed(number=order.number, error=error))
+        return
+    # Whatever else a model or runtime raises is this image's failure, not the night's.
+    except Exception as error:
+        pipe.send(Failed(number=order.number, error=UnexpectedDrawError(describe_error(error))))
         return
     pipe.send(Drawn(number=order.number, image=image, peak_bytes=peak_resident_bytes()))
 

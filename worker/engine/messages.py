@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sdq_core.errors import SdqError
 from sdq_core.models import VariantFolder
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit
@@ -58,10 +59,9 @@ class Ready:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadFailed:
-    """Engine to worker: the variant cannot be loaded; the engine ends. error: name of an SdqError class."""
+    """Engine to worker: the variant cannot be loaded; the engine ends."""
 
-    error: str
-    message: str
+    error: SdqError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +84,10 @@ class Drawn:
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """Engine to worker: this image failed, the engine lives. error: name of the exception's class."""
+    """Engine to worker: this image failed, the engine lives."""
 
     number: int
-    error: str
-    message: str
-    retryable: bool
+    error: SdqError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import Scheduler
 
 
@@ -22,6 +23,18 @@ class ImageRequest:
     num_inference_steps: int
     guidance_scale: float
     scheduler: Scheduler
+
+    @classmethod
+    def of(cls, recipe: Recipe, seed: int) -> ImageRequest:
+        """Ask for the image of a recipe with this seed."""
+        return cls(
+            prompt=recipe.prompt,
+            negative_prompt=recipe.negative_prompt,
+            seed=seed,
+            num_inference_steps=recipe.num_inference_steps,
+            guidance_scale=recipe.guidance_scale,
+            scheduler=recipe.scheduler,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,9 +68,8 @@ class ClipTokenizer:
         self.max_length = _max_length(folder)
         try:
             self._tokenizer = _byte_pair_encoding(vocab, _merges(folder), special)
-        except (
-            Exception
-        ) as error:  # the library raises bare Exception for what its Rust side refuses
+        # The library raises bare Exception for what its Rust side refuses.
+        except Exception as error:
             raise PackageError(
                 f"The tokenizer in {folder} cannot be used: {error}. "
                 "Put the vocab.json and merges.txt of the model's own repository there."

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from db.ledger import Ledger
 from db.values import Slice
 from sdq_core.values.recipes import Recipe
-
-
-class Outcome(Enum):
-    """What became of a slice that was taken."""
-
-    FINISHED = auto()
-    HANDED_BACK = auto()
-    UNWANTED = auto()
+from worker.claims.claims import Outcome
 
 
 @dataclass(kw_only=True, eq=False)
@@ -27,27 +19,32 @@ class OpenSlice:
     its batch or what draws it was held back meanwhile.
     """
 
-    piece: Slice
+    slice_: Slice
     queue_wait_ms: float
     pending: deque[int]
     attempts: dict[int, int]
     unwanted: bool = False
 
     @classmethod
-    def of(cls, ledger: Ledger, piece: Slice, *, queue_wait_ms: float) -> OpenSlice:
+    def of(cls, ledger: Ledger, slice_: Slice, *, queue_wait_ms: float) -> OpenSlice:
         """Read from the ledger what is left of a slice."""
-        settled = ledger.settled_images(piece)
+        settled = ledger.settled_images(slice_)
         return cls(
-            piece=piece,
+            slice_=slice_,
             queue_wait_ms=queue_wait_ms,
-            pending=deque(seed for seed in piece.seeds if seed not in settled),
-            attempts=dict(ledger.attempts(piece)),
+            pending=deque(seed for seed in slice_.seeds if seed not in settled),
+            attempts=dict(ledger.attempts(slice_)),
         )
+
+    @property
+    def id(self) -> int:
+        """The slice's id in the ledger."""
+        return self.slice_.id
 
     @property
     def recipe(self) -> Recipe:
         """What its images are drawn from."""
-        return self.piece.recipe
+        return self.slice_.recipe
 
     @property
     def hungry(self) -> bool:
@@ -56,5 +53,5 @@ class OpenSlice:
 
     @property
     def outcome(self) -> Outcome:
-        """What has become of it, once it is not hungry and nothing of it is in the engine's pipe."""
+        """What has become of it, once it is not hungry and the engine has nothing of it to draw."""
         return Outcome.UNWANTED if self.pending else Outcome.FINISHED

@@ -1,0 +1,83 @@
+"""A studio for tests: engines and files are real, the shift ends when a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from db.ledger import Ledger
+from db.values import ImageRecord
+from sdq_core.values.variants import Variant
+from worker.claims.claims import Outcome
+from worker.claims.open_slice import OpenSlice
+from worker.claims.shift import Shift
+from worker.drawing.saving import Gallery
+from worker.drawing.studio import Studio
+from worker.drawing.tally import Tally
+from worker.engine.handle import Engine
+from worker.engine.pool import EnginePool
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+class StoppableShift(Shift):
+    """A shift without heartbeats that a test ends."""
+
+    def __init__(self) -> None:
+        super().__init__(nothing)
+        self.told_to_stop = False
+
+    @property
+    def stopping(self) -> bool:
+        return self.told_to_stop
+
+
+class MeetingGallery(Gallery):
+    """A gallery that meets somebody before and after it saves an image."""
+
+    def __init__(
+        self, root: Path, before: Callable[[], None] = nothing, after: Callable[[], None] = nothing
+    ) -> None:
+        super().__init__(root, with_metadata=True)
+        self.before = before
+        self.after = after
+
+    def save(self, *args: object, **kwargs: object) -> ImageRecord:
+        self.before()
+        record = super().save(*args, **kwargs)  # type: ignore[arg-type]
+        self.after()
+        return record
+
+
+class OneSlice:
+    """A source with nothing behind the first slice; outcomes: of what was closed."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+
+    def take(self, pinned: Sequence[Variant]) -> OpenSlice | None:
+        return None
+
+    def close(self, open_slice: OpenSlice, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+
+
+def make_studio(
+    ledger: Ledger,
+    gallery: Gallery,
+    start: Callable[[Variant], Engine],
+    *,
+    shift: Shift | None = None,
+    max_attempts: int = 3,
+) -> Studio:
+    return Studio.of(
+        worker="w",
+        ledger=ledger,
+        shift=shift or StoppableShift(),
+        tally=Tally(),
+        pool=EnginePool(start, max_pinned=1),
+        gallery=gallery,
+        max_attempts=max_attempts,
+    )

@@ -1,0 +1,190 @@
+"""Claims: the slices that this worker has, kept alive in Redis by its heartbeats.
+
+A slice moves from its queue to the intermediate list (`worker.claims.arrivals`), and from there into the started
+registry with the worker's name: that is the claim. It ends in one transaction. It differs from what RQ's own workers do
+where they would lose work or run strangers': a slice is taken from one queue at a time with LMOVE (a stock worker on
+several queues pops with BLPOP and loses jobs to a kill), heartbeats go on during a job, nothing forks, and nothing that
+a job names is ever called.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Container
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from rq import Queue
+from rq.executions import Execution
+from rq.job import Job, JobStatus
+from rq.utils import now
+from rq.worker.base import WorkerStatus
+
+from sdq_core.errors import SdqError, ServiceUnavailableError
+from sdq_core.queue.queues import HEARTBEAT_TTL_S, Queues, connect, redis_errors
+from sdq_core.settings import Settings
+from worker.claims.arrivals import Arrival, drop, pop, refuse
+from worker.claims.rq_worker import RqWorker
+
+log = logging.getLogger(__name__)
+
+
+class Outcome(Enum):
+    """What became of a slice that was taken."""
+
+    FINISHED = auto()
+    HANDED_BACK = auto()
+    UNWANTED = auto()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A slice's job while this worker has it, with the queue that it came from and RQ's record of its execution."""
+
+    slice_id: int
+    job: Job
+    queue: Queue
+    execution: Execution
+
+
+class Claims:
+    """One worker's claims. All but those that say otherwise raise ServiceUnavailableError without Redis."""
+
+    def __init__(self, queues: Queues, settings: Settings) -> None:
+        """Claim nothing yet. settings: where Redis is reached, or started, again."""
+        self._queues = queues
+        self._settings = settings
+        self._rq = RqWorker(queues.connection)
+        self._held: dict[int, Claim] = {}  # by slice
+        self._late: list[tuple[Claim, Outcome]] = []  # ended while Redis did not answer
+        self._unreachable = False
+
+    @property
+    def worker(self) -> str:
+        """The worker's name in RQ and in the ledger."""
+        return str(self._rq.name)
+
+    @property
+    def held(self) -> frozenset[int]:
+        """The slices that are claimed now."""
+        return frozenset(self._held)
+
+    def sign_on(self) -> None:
+        """Enter RQ's list of workers, starting the embedded Redis where that is meant."""
+        connect(self._settings)
+        with redis_errors():
+            # After a Redis that went away in the middle, the name is there already; nobody else has it.
+            if not self._rq.connection.exists(self._rq.key):
+                self._rq.register_birth()  # type: ignore[no-untyped-call]
+            self._rq.set_state(WorkerStatus.STARTED)
+
+    def sign_off(self) -> None:
+        """End what is still to be ended and leave RQ's list; without a Redis the entry expires by itself."""
+        with contextlib.suppress(ServiceUnavailableError):
+            self.end_late()
+            with redis_errors():
+                self._rq.register_death()  # type: ignore[no-untyped-call]
+
+    def show_idle(self) -> None:
+        """Let RQ's tools show that nothing is drawn just now."""
+        with redis_errors():
+            if self._rq.get_state() != WorkerStatus.IDLE:
+                self._rq.set_state(WorkerStatus.IDLE)
+
+    def keep_alive(self) -> None:
+        """Send a heartbeat for every claim, or for the worker. Drawing continues while Redis does not answer.
+
+        Raises nothing: trouble is logged once, and Redis is reached or started again where that is possible.
+        """
+        try:
+            with redis_errors():
+                for claim in self._held.values():
+                    self._rq.maintain_heartbeats(claim.job, claim.execution)
+                    self._restore(claim)
+                if not self._held:
+                    self._rq.heartbeat(HEARTBEAT_TTL_S)
+        except ServiceUnavailableError as error:
+            if not self._unreachable:
+                log.warning("%s. Drawing continues.", str(error).rstrip("."))
+            self._unreachable = True
+            with contextlib.suppress(SdqError):
+                connect(self._settings)
+        else:
+            self._unreachable = False
+
+    def take(self, variant_key: str, *, until: float) -> Claim | None:
+        """Claim the next slice of a variant's queue; None when it is empty.
+
+        Jobs that are not ours, or not to be drawn, are passed over: at most until that moment of the monotonic clock,
+        and None then.
+        """
+        queue = self._queues.queue(variant_key)
+        with redis_errors():
+            while (arrival := pop(self._queues, queue)) is not None:
+                claim = self._claimed(arrival, queue)
+                if claim is not None or time.monotonic() >= until:
+                    return claim
+        return None
+
+    def end(self, slice_id: int, outcome: Outcome) -> None:
+        """End a claim; when Redis does not answer, `end_late` does so later. Raises nothing."""
+        claim = self._held.pop(slice_id)
+        try:
+            self._end(claim, outcome)
+        except ServiceUnavailableError:
+            # What is to be drawn again is queued by reconciling; a finished slice must not stay listed until then.
+            if outcome is not Outcome.HANDED_BACK:
+                self._late.append((claim, outcome))
+
+    def hand_back(self, *, but: Container[int] = ()) -> None:
+        """Put the slices that nothing came of back at the front of their queues, in their old order."""
+        for slice_id in reversed(list(self._held)):
+            if slice_id not in but:
+                self.end(slice_id, Outcome.HANDED_BACK)
+
+    def end_late(self) -> None:
+        """End the claims whose end Redis has not been told of."""
+        while self._late:
+            self._end(*self._late[-1])
+            self._late.pop()
+
+    def _claimed(self, arrival: Arrival, queue: Queue) -> Claim | None:
+        """Claim what arrived; None when it is not ours, and refused, or when it was queued twice."""
+        job, slice_id = arrival.job, arrival.slice_id
+        if arrival.leftover or slice_id in self._held:
+            drop(queue, arrival)
+            return None
+        if job is None or slice_id is None:
+            log.error("Refused job %s in queue %s: it was not queued by sdq.", arrival, queue.name)
+            refuse(self._queues, queue, arrival)
+            self._rq.failed_job_count += 1
+            return None
+        execution = self._rq.prepare_execution(job)
+        self._rq.prepare_job_execution(job, remove_from_intermediate_queue=True)
+        claim = Claim(slice_id=slice_id, job=job, queue=queue, execution=execution)
+        self._held[slice_id] = claim
+        return claim
+
+    def _restore(self, claim: Claim) -> None:
+        """Tell a Redis that lost its files that a slice is in hand, or others would draw it as well."""
+        with self._rq.connection.pipeline() as pipeline:
+            claim.job.started_job_registry.add_execution(
+                claim.execution, pipeline=pipeline, ttl=HEARTBEAT_TTL_S
+            )
+            pipeline.execute()
+
+    def _end(self, claim: Claim, outcome: Outcome) -> None:
+        """End a claim in one transaction; what does not reach Redis is healed by reconciling."""
+        job = claim.job
+        job.ended_at = now()
+        with redis_errors(), self._rq.connection.pipeline() as pipeline:
+            self._rq.cleanup_execution(job, pipeline=pipeline, execution=claim.execution)
+            if outcome is Outcome.HANDED_BACK:
+                job.set_status(JobStatus.QUEUED, pipeline=pipeline)
+                claim.queue.push_job_id(job.id, pipeline=pipeline, at_front=True)
+            else:
+                pipeline.delete(job.key)
+                self._rq.increment_successful_job_count(pipeline)
+            pipeline.execute()

@@ -1,0 +1,155 @@
+"""Where the next slice comes from: which queue, claimed how, and what is left of it in the ledger."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from db.dispatch import reconcile
+from db.ledger import Ledger
+from sdq_core.errors import SdqError, TryAgainError
+from sdq_core.queue.queues import Queues, redis_errors
+from sdq_core.values.variants import Variant
+from worker.choosing.repertoire import Repertoire
+from worker.choosing.unusable import VariantUnusable
+from worker.claims.claims import Claim, Claims, Outcome
+from worker.claims.open_slice import OpenSlice
+from worker.claims.shift import Shift
+
+log = logging.getLogger(__name__)
+
+_RECONCILE_IDLE_S = 5.0
+_RECONCILE_BUSY_S = 60.0
+
+#: Passing over what nobody wants may take long, and the engine is to be listened to meanwhile.
+_LOOK_FOR_S = 0.25
+
+#: When an engine that draws is worth another look for slices behind the one in hand.
+_LOOK_AGAIN_S = 0.25
+_AFTER_TROUBLE_S = 5.0
+
+
+class Intake:
+    """The slices of one worker, from their queues until they are closed."""
+
+    def __init__(
+        self,
+        *,
+        queues: Queues,
+        claims: Claims,
+        ledger: Ledger,
+        repertoire: Repertoire,
+        shift: Shift,
+    ) -> None:
+        self._queues = queues
+        self._claims = claims
+        self._ledger = ledger
+        self._repertoire = repertoire
+        self._shift = shift
+        self._key: str | None = None  # of the queue that is drawn from
+        self._next_reconcile = 0.0
+        self._look_again = 0.0
+
+    def first(self, pinned: Sequence[Variant]) -> OpenSlice | None:
+        """Take a slice of the queue that comes next; None when there is nothing to draw here.
+
+        pinned: the variants in memory, the one used last first. Raises what is in the way, with nothing taken.
+        """
+        try:
+            self._tend()
+            with redis_errors():
+                self._key = self._repertoire.next_key(self._queues.waiting(), pinned)
+            return self._take_wanted()
+        except BaseException:
+            self._claims.hand_back()
+            raise
+
+    def take(self, pinned: Sequence[Variant]) -> OpenSlice | None:
+        """Take another slice for an engine that draws, if it is of the queue that comes next anyway.
+
+        pinned: the variants in memory, the one that draws first. Whatever is in the way is left to `first`, when all
+        that was taken is drawn.
+        """
+        if time.monotonic() < self._look_again or self._shift.stopping:
+            return None
+        held = self._claims.held
+        try:
+            found = self._take_behind(pinned)
+        except (SdqError, VariantUnusable):
+            self._look_again = time.monotonic() + _AFTER_TROUBLE_S
+            found = None
+        else:
+            if found is None:
+                self._look_again = time.monotonic() + _LOOK_AGAIN_S
+        if found is None:
+            self._claims.hand_back(but=held)
+        return found
+
+    def close(self, open_slice: OpenSlice, outcome: Outcome) -> None:
+        """Note in the ledger and in Redis what became of a slice."""
+        try:
+            if outcome is Outcome.FINISHED:
+                self._shift.until_done(lambda: self._ledger.finish_slice(open_slice.id))
+        finally:
+            self._claims.end(open_slice.id, outcome)
+
+    def hand_back(self) -> None:
+        """Give back the slices that were taken and not closed."""
+        self._claims.hand_back()
+
+    def reconcile_soon(self) -> None:
+        """Compare ledger and queues within seconds: an idle worker is the first to notice a dead one's slices."""
+        self._next_reconcile = min(self._next_reconcile, time.monotonic() + _RECONCILE_IDLE_S)
+
+    def _take_behind(self, pinned: Sequence[Variant]) -> OpenSlice | None:
+        self._tend()
+        with redis_errors():
+            if self._repertoire.next_key(self._queues.waiting(), pinned) != self._key:
+                return None
+        found = self._take_wanted()
+        if found is None or self._repertoire.variant_for(found.recipe, pinned[:1]) != pinned[0]:
+            return None
+        return found
+
+    def _take_wanted(self) -> OpenSlice | None:
+        """Claim the queue's first slice that somebody still wants; what nobody does is ended."""
+        if self._key is None:
+            return None
+        until = time.monotonic() + _LOOK_FOR_S
+        while claim := self._claims.take(self._key, until=until):
+            self._repertoire.taken(self._key)
+            opened = self._opened(claim)
+            if opened is not None:
+                return opened
+            self._claims.end(claim.slice_id, Outcome.UNWANTED)
+            if time.monotonic() >= until:
+                break
+            self._shift.beat()
+        return None
+
+    def _opened(self, claim: Claim) -> OpenSlice | None:
+        """Read what is left of a claimed slice; None when nobody wants it any more."""
+        slice_ = self._ledger.load_slice(claim.slice_id)
+        if slice_ is None or not slice_.wanted:
+            return None
+        since = max(slice_.created_at, claim.job.enqueued_at or slice_.created_at)
+        waited = datetime.now(UTC) - since
+        return OpenSlice.of(
+            self._ledger, slice_, queue_wait_ms=max(0.0, waited.total_seconds() * 1000)
+        )
+
+    def _tend(self) -> None:
+        """Do what is due now and then between slices."""
+        self._shift.beat()
+        self._claims.end_late()
+        if time.monotonic() < self._next_reconcile:
+            return
+        self._shift.beat(now=True)  # what this worker holds must not look lost to itself
+        self._next_reconcile = time.monotonic() + _RECONCILE_BUSY_S
+        with contextlib.suppress(TryAgainError):
+            found = reconcile(self._ledger, self._queues)
+            if found.resumed:
+                log.warning("Took over %d slice(s) of a worker that died.", found.resumed)

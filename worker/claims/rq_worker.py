@@ -1,0 +1,35 @@
+"""The worker as RQ's tools see it: `rq info` and dashboards list it, with its state and the job in hand."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+
+import redis
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker import SimpleWorker
+
+from sdq_core.queue.queues import HEARTBEAT_TTL_S
+
+HEARTBEAT_EVERY_S = 5.0
+
+
+class RqWorker(SimpleWorker):
+    """An entry in RQ's list of workers and RQ's bookkeeping of executions; it never takes or runs a job itself."""
+
+    def __init__(self, connection: redis.Redis) -> None:
+        host = socket.gethostname().split(".")[0]
+        super().__init__(
+            [],
+            name=f"{host}-{os.getpid()}-{secrets.token_hex(3)}",
+            connection=connection,
+            serializer=JSONSerializer,
+            worker_ttl=HEARTBEAT_TTL_S,
+            job_monitoring_interval=int(HEARTBEAT_EVERY_S),
+        )
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002
+        """Let a claim end soon after its worker did."""
+        return HEARTBEAT_TTL_S

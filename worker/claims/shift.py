@@ -1,0 +1,122 @@
+"""A worker's shift: it lasts until a signal ends it, beats all the while, and waits for trouble that heals."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import TypeVar
+
+from sdq_core.errors import SdqError
+from worker.claims.rq_worker import HEARTBEAT_EVERY_S
+
+log = logging.getLogger(__name__)
+
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 30.0
+_TICK_S = 0.5
+
+Result = TypeVar("Result")
+
+
+class GaveUp(Exception):  # noqa: N818 - a turn of events, not an error
+    """The worker was told to stop while it waited."""
+
+
+class StopNow(BaseException):
+    """The second signal: leave at once."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
+class Shift:
+    """From the first slice to the first signal. In the worker's one thread, all that lasts calls `beat` meanwhile."""
+
+    def __init__(self, beat: Callable[[], None], *, ends_with_stdin: bool = False) -> None:
+        """Begin. beat: sends the heartbeats. ends_with_stdin: a closed standard input ends the shift as a signal does:
+        a lane's is a pipe from the command that started it, which never writes to it.
+        """
+        self._beat = beat
+        self._next_beat = 0.0
+        self._ends_with_stdin = ends_with_stdin
+        self._signal: int | None = None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the worker was told to end."""
+        if (
+            self._ends_with_stdin
+            and self._signal is None
+            and select.select([sys.stdin.fileno()], [], [], 0)[0]
+        ):
+            self._on_signal(signal.SIGTERM, None)
+        return self._signal is not None
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[None]:
+        """Let the first SIGINT or SIGTERM end the shift while the block lasts; the second one raises StopNow."""
+        before = {
+            number: signal.signal(number, self._on_signal)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def beat(self, *, now: bool = False) -> None:
+        """Send the heartbeats when they are due, every few seconds, or now."""
+        if now or time.monotonic() >= self._next_beat:
+            self._next_beat = time.monotonic() + HEARTBEAT_EVERY_S
+            self._beat()
+
+    def until_done(self, action: Callable[[], Result]) -> Result:
+        """Return the action's result, repeating it while it fails for a reason outside the image that may heal.
+
+        Says so once. Errors that do not heal by waiting pass through. Raises GaveUp when the worker is told to stop
+        meanwhile.
+        """
+        wait_s = _FIRST_WAIT_S
+        told = False
+        while True:
+            try:
+                result = action()
+            except SdqError as error:
+                if not error.retryable:
+                    raise
+                if not told:
+                    log.warning("%s. Waiting for it to clear.", str(error).rstrip("."))
+                    told = True
+            else:
+                if told:
+                    log.warning("Recovered; continuing.")
+                return result
+            self.pause(wait_s)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+    def pause(self, seconds: float) -> None:
+        """Wait, with heartbeats; raise GaveUp when the worker is told to stop."""
+        end = time.monotonic() + seconds
+        while (left_s := end - time.monotonic()) > 0:
+            if self.stopping:
+                raise GaveUp
+            time.sleep(min(_TICK_S, left_s))
+            self.beat()
+        if self.stopping:
+            raise GaveUp
+
+    def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
+        if self._signal is not None:
+            raise StopNow(signum)
+        self._signal = signum
+        log.warning(
+            "Stopping once the current image is saved; the rest stays queued. Press Ctrl-C again to stop immediately."
+        )

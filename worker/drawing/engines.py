@@ -1,0 +1,128 @@
+"""A worker's engines: loaded with patience, each with its row in the ledger."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from db.ledger import Ledger
+from db.values import EngineRecord
+from sdq_core.errors import SdqError
+from sdq_core.values.safety import Safety
+from sdq_core.values.variants import Variant
+from worker.choosing.unusable import VariantUnusable
+from worker.claims.shift import GaveUp, Shift
+from worker.drawing.provenance import engine_record
+from worker.engine.handle import Engine
+from worker.engine.messages import Ready
+from worker.engine.pool import EnginePool
+
+log = logging.getLogger(__name__)
+
+#: Loading takes a moment once a model is prepared for this machine, and is worth a word beyond that.
+_SAY_LOADING_AFTER_S = 10.0
+_SAY_LOADING_EVERY_S = 60.0
+
+#: An engine that dies while it loads is started again, so often in all.
+_LOADS = 3
+_RELOAD_AFTER_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedEngine:
+    """An engine that draws, with its row and that row's id."""
+
+    engine: Engine
+    id: int
+    record: EngineRecord
+
+
+class Engines:
+    """The engines of one worker."""
+
+    def __init__(
+        self, pool: EnginePool, *, ledger: Ledger, shift: Shift, worker: str, safety: Safety
+    ) -> None:
+        """Own a pool. worker, safety: what the rows of its engines say of their worker."""
+        self._pool = pool
+        self._ledger = ledger
+        self._shift = shift
+        self._worker = worker
+        self._safety = safety
+        self._rows: dict[int, tuple[int, EngineRecord]] = {}  # by process id
+
+    def load(self, variant: Variant) -> LoadedEngine:
+        """Return the variant's engine once it is in memory and has its row.
+
+        Raises VariantUnusable when it cannot be loaded here, GaveUp when the worker is told to stop meanwhile.
+        """
+        engine, ready = self._loaded(variant)
+        if engine.pid not in self._rows:
+            record = engine_record(
+                worker=self._worker,
+                pid=engine.pid,
+                variant=variant,
+                ready=ready,
+                safety=self._safety,
+            )
+            row_id = self._shift.until_done(lambda: self._ledger.register_engine(record))
+            self._rows[engine.pid] = row_id, record
+        row_id, record = self._rows[engine.pid]
+        return LoadedEngine(engine=engine, id=row_id, record=record)
+
+    def discard(self, variant: Variant) -> None:
+        """End the variant's engine at once."""
+        self._pool.discard(variant)
+
+    def pinned(self) -> Sequence[Variant]:
+        """List the variants in memory, the one used last first."""
+        return self._pool.pinned()
+
+    def close(self) -> None:
+        """End all engines."""
+        self._pool.close()
+
+    def _loaded(self, variant: Variant) -> tuple[Engine, Ready]:
+        for loads_left in reversed(range(_LOADS)):
+            try:
+                engine = self._pool.get(variant)
+                return engine, engine.wait_until_ready(_Waiting(engine, variant, self._shift).look)
+            except SdqError as error:
+                self._pool.discard(variant)
+                if not (error.retryable and loads_left):
+                    raise VariantUnusable(variant, error) from error
+                log.warning("%s", error)  # killed while it loaded, for want of memory perhaps
+                self._shift.pause(_RELOAD_AFTER_S)
+        raise AssertionError("the last load returns or raises")
+
+
+class _Waiting:
+    """One load: heartbeats, an ear for signals, and a word when it takes long."""
+
+    def __init__(self, engine: Engine, variant: Variant, shift: Shift) -> None:
+        self._engine = engine
+        self._variant = variant
+        self._shift = shift
+        self._package: str | None = None
+        self._since = time.monotonic()
+        self._say_at = self._since + _SAY_LOADING_AFTER_S
+
+    def look(self) -> None:
+        self._shift.beat()
+        if self._shift.stopping:
+            raise GaveUp
+        now = time.monotonic()
+        if self._engine.loading != self._package:
+            self._package, self._since = self._engine.loading, now
+            self._say_at = now + _SAY_LOADING_AFTER_S
+        elif now >= self._say_at:
+            self._say_at = now + _SAY_LOADING_EVERY_S
+            log.warning(
+                "Still loading %s of %s after %.0f s. The first load prepares the model for this machine and may "
+                "take minutes.",
+                self._package or "the libraries",
+                self._variant,
+                now - self._since,
+            )

@@ -1,0 +1,56 @@
+"""Drawn images become files and then rows; trouble with disk or ledger is waited for with the image in hand."""
+
+from __future__ import annotations
+
+from db.ledger import Ledger
+from db.values import ImageRecord, Recorded
+from worker.claims.shift import Shift
+from worker.drawing.engines import LoadedEngine
+from worker.drawing.feed import Asked
+from worker.drawing.saving import Gallery
+from worker.drawing.tally import Tally
+from worker.pipelines.contract import DrawnImage
+
+
+class Keeper:
+    """Keeps what one worker draws."""
+
+    def __init__(self, gallery: Gallery, *, ledger: Ledger, shift: Shift, tally: Tally) -> None:
+        self._gallery = gallery
+        self._ledger = ledger
+        self._shift = shift
+        self._tally = tally
+
+    def keep(
+        self, image: DrawnImage, asked: Asked, loaded: LoadedEngine, upcoming: int | None
+    ) -> Recorded:
+        """Write the file, then the row.
+
+        upcoming: the seed of the same slice that the engine is asked for next: its attempt is noted in the commit that
+        records this image.
+        """
+        slice_, seed = asked.open_slice.slice_, asked.seed
+        record = self._shift.until_done(
+            lambda: self._gallery.save(
+                slice_,
+                seed,
+                image,
+                engine_id=loaded.id,
+                engine=loaded.record,
+                queue_wait_ms=asked.open_slice.queue_wait_ms,
+            )
+        )
+        recorded = self._shift.until_done(lambda: self._ledger.record_and_go_on(record, upcoming))
+        if not recorded.new:
+            self._shift.until_done(lambda: self._settle_between(record))
+        self._tally.count_drawn(slice_, seed)
+        return recorded
+
+    def _settle_between(self, record: ImageRecord) -> None:
+        """Let the row tell of the file that lies there, after another worker recorded the same image first.
+
+        Both drew it because its slice was delivered twice. With one variant on one system the files are the same; with
+        different ones, the second file may have replaced the first before or after the first one's row.
+        """
+        if self._gallery.holds(record):
+            self._ledger.replace_done(record)

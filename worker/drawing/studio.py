@@ -1,0 +1,46 @@
+"""What a worker draws with, the same for all its slices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from db.ledger import Ledger
+from worker.claims.shift import Shift
+from worker.drawing.engines import Engines
+from worker.drawing.failures import DEFAULT_MAX_ATTEMPTS, Failures
+from worker.drawing.keeping import Keeper
+from worker.drawing.saving import Gallery
+from worker.drawing.tally import Tally
+from worker.engine.pool import EnginePool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Studio:
+    """The ledger, the engines, and what keeps the images that they draw or counts those that fail."""
+
+    ledger: Ledger
+    shift: Shift
+    engines: Engines
+    keeper: Keeper
+    failures: Failures
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        worker: str,
+        ledger: Ledger,
+        shift: Shift,
+        tally: Tally,
+        pool: EnginePool,
+        gallery: Gallery,
+        max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+    ) -> Studio:
+        """Put one together for the worker of this name."""
+        return cls(
+            ledger=ledger,
+            shift=shift,
+            engines=Engines(pool, ledger=ledger, shift=shift, worker=worker, safety=gallery.safety),
+            keeper=Keeper(gallery, ledger=ledger, shift=shift, tally=tally),
+            failures=Failures(ledger=ledger, shift=shift, tally=tally, max_attempts=max_attempts),
+        )

@@ -1,0 +1,84 @@
+"""The worker: takes slices, draws them, and goes on until it is told to stop or all is drawn.
+
+What it is made of has rooms of its own: `claims` says which slice is next and keeps it, `choosing` what draws it,
+`drawing` how it becomes files and rows, `engine` who computes. It forks nothing and calls nothing that a job names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from worker.choosing.repertoire import Repertoire
+from worker.choosing.unusable import VariantUnusable
+from worker.claims.claims import Claims
+from worker.claims.intake import Intake
+from worker.claims.open_slice import OpenSlice
+from worker.claims.shift import GaveUp
+from worker.drawing.drawing import Drawing
+from worker.drawing.studio import Studio
+from worker.drawing.tally import Tally
+
+_IDLE_S = 0.25
+
+
+class Worker:
+    """Drains the queues of one ledger, in one thread."""
+
+    def __init__(
+        self,
+        *,
+        claims: Claims,
+        intake: Intake,
+        repertoire: Repertoire,
+        studio: Studio,
+        tally: Tally,
+    ) -> None:
+        self._claims = claims
+        self._intake = intake
+        self._repertoire = repertoire
+        self._studio = studio
+        self._shift = studio.shift
+        self.tally = tally
+
+    def work_until(self, finished: Callable[[Tally], bool]) -> None:
+        """Draw until told to stop, or until nothing waits and `finished` says so; `tally` counts what was done.
+
+        The first SIGINT or SIGTERM lets the image in hand be finished and saved; the second raises StopNow.
+        """
+        with self._shift.signals():
+            try:
+                self._shift.until_done(self._claims.sign_on)
+                while not self._shift.stopping:
+                    if not self._shift.until_done(self._work_once) and finished(self.tally):
+                        break
+            except GaveUp:
+                pass
+            finally:
+                self._studio.engines.close()
+                self._claims.sign_off()
+
+    def _work_once(self) -> bool:
+        """Take a slice, draw it and those behind it in its queue; return False when there was none."""
+        first = self._intake.first(self._studio.engines.pinned())
+        if first is None:
+            self._claims.show_idle()
+            self._intake.reconcile_soon()
+            self._shift.pause(_IDLE_S)
+            return False
+        try:
+            self._draw(first)
+        finally:
+            self._intake.hand_back()
+        return True
+
+    def _draw(self, first: OpenSlice) -> None:
+        key = first.recipe.variant.key
+        try:
+            variant = self._repertoire.variant_for(first.recipe, self._studio.engines.pinned())
+            Drawing(self._studio, variant, self._intake).run(first)
+        except VariantUnusable as unusable:
+            self._repertoire.note(unusable, key)
+            if unusable.variant.key == key:
+                self.tally.unusable[key] = unusable.cause
+        else:
+            self.tally.unusable.pop(key, None)
