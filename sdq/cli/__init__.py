@@ -19,20 +19,20 @@ from sdq_core.errors import EXIT_FAILURE, EXIT_SIGINT, SdqError
 from sdq_core.printable import printable
 
 _COMMANDS = {
-    "submit": "Queue the images of prompt files; return at once.",
-    "worker": "Draw what is queued, until told to stop.",
-    "run": "Submit, draw and show progress, in one command.",
-    "status": "Show batches and how far they are.",
-    "sheet": "Put a batch's images on one contact sheet.",
+    "submit": "Queue images from prompt files and return.",
+    "worker": "Draw queued images until stopped.",
+    "run": "Submit, draw and show progress in one command.",
+    "status": "Show batches and their progress.",
+    "sheet": "Make a contact sheet of a batch.",
     "retry": "Queue a batch's failed images again.",
-    "cancel": "Draw no more of a batch.",
-    "pause": "Leave a batch or a variant for later.",
-    "resume": "Go on with a paused batch or variant.",
-    "verify": "Compare ledger, files and queues; repair.",
-    "prune": "Remove batches with their images, and what lies about.",
-    "bench": "Measure what this machine draws fastest with.",
-    "models": "List the models that can be drawn with.",
-    "doctor": "Examine this installation; draw a test.",
+    "cancel": "Cancel a batch.",
+    "pause": "Pause a batch or a variant.",
+    "resume": "Resume a paused or cancelled batch, or a paused variant.",
+    "verify": "Compare ledger, files and queues, and repair them.",
+    "prune": "Remove batches, their images, and leftover files.",
+    "bench": "Find the fastest variant for this machine.",
+    "models": "List, download and remove models.",
+    "doctor": "Check this installation and draw test images.",
     "services": "Show, start or stop the embedded Redis.",
 }
 
@@ -41,7 +41,7 @@ _COMMANDS = {
     cls=LazyGroup,
     commands_help=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Begin with: sdq run --prompt 'a red balloon over the sea at sunset' --seed-range 0-3",
+    epilog="Get started: sdq run --prompt 'a red balloon over the sea at sunset' --seed-range 0-3",
 )
 @click.version_option(package_name="sdq", prog_name="sdq")
 def cli() -> None:
@@ -73,8 +73,8 @@ def main() -> NoReturn:
         if os.environ.get("SDQ_DEBUG") == "1":
             traceback.print_exc()
         click.echo(
-            f"sdq: unexpected {type(error).__name__}: {printable(str(error))}. This is a defect of sdq; run again "
-            "with SDQ_DEBUG=1 and report what it prints. Nothing that was queued is lost.",
+            f"sdq: unexpected {type(error).__name__}: {printable(str(error))}. This is a bug in sdq: run again "
+            "with SDQ_DEBUG=1 and report the output. Nothing that was queued is lost.",
             err=True,
         )
         sys.exit(EXIT_FAILURE)

@@ -1,4 +1,4 @@
-"""`sdq bench`: measure what this machine draws fastest with."""
+"""`sdq bench`: find the fastest variant for this machine."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @click.command("bench")
 @click.argument("model", required=False, metavar="[MODEL]")
-@click.option("--quick", is_flag=True, help="One image of 4 steps each instead of 3 of 20.")
+@click.option("--quick", is_flag=True, help="Draw one image of 4 steps each instead of 3 of 20.")
 @click.option(
     "--budget",
     type=click.FloatRange(0, min_open=True),
     metavar="MINUTES",
-    help="Begin no more measurements after so long [no limit].",
+    help="Start no measurement after this many minutes [no limit].",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
@@ -40,12 +40,11 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Measure every variant of a model on every compute unit of this machine; without MODEL, of every model here.
+    """Measure every variant of MODEL, or of every model, on every compute unit of this machine.
 
-    Each is loaded twice, first with nothing made ready for it, in engines like the worker's, and draws the same images.
-    The fastest whose pictures are like the reference's (original on ALL) is remembered for this chip and system build:
-    new batches are drawn with it where neither --variant nor --compute-unit is said. Stop a worker before: it would be
-    measured, too.
+    Each is loaded twice, the first time with nothing prepared, in engines like the worker's, and draws the same images.
+    The fastest whose images match those of original on ALL is remembered for this chip and system build; new batches
+    use it unless --variant or --compute-unit is given. Stop any worker first: it would be measured too.
     """
     from db.values import Benchmark
     from sdq.cli.submission import model_name

@@ -1,4 +1,4 @@
-"""`sdq cancel`: draw no more of a batch."""
+"""`sdq cancel`: cancel a batch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sdq_core.settings import Settings
 @click.argument("batch")
 @settings_options
 def command(settings: Settings, batch: str) -> None:
-    """Draw no more of a batch; the image in hand is finished, and what is drawn stays.
+    """Cancel a batch. The current image is finished, and finished images stay.
 
-    Submitting the same prompts again, or `sdq resume`, takes the batch up where it stopped.
+    To continue where it stopped, submit the same prompts again or use `sdq resume`.
     """
     from db.values import BatchState
 

@@ -1,4 +1,4 @@
-"""`sdq models`: what can be drawn with; fetching, checking and removing models."""
+"""`sdq models`: list, download, check and remove models."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class _ListByDefault(click.Group):
 
 @click.group("models", cls=_ListByDefault)
 def command() -> None:
-    """List, fetch, check and remove models. Without a command: list."""
+    """List, download, check and remove models. Without a command, list them."""
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @settings_options
 def list_command(settings: Settings, as_json: bool) -> None:
-    """List the models here: what each is, as its own files say."""
+    """List the available models, as their own files describe them."""
     from sdq_core.models.folder import ModelStore
     from sdq_core.models.inventory import inventory
 
@@ -76,7 +76,7 @@ def list_command(settings: Settings, as_json: bool) -> None:
 @click.option(
     "--variant",
     metavar="NAMES",
-    help="original, split_einsum, split_einsum_v2; several with commas [original, else what there is].",
+    help="original, split_einsum or split_einsum_v2; separate several with commas [original, else the first found].",
 )
 @click.option(
     "--kind",
@@ -87,15 +87,17 @@ def list_command(settings: Settings, as_json: bool) -> None:
 )
 @click.option("--revision", metavar="REV", help="Branch, tag or commit [main].")
 @click.option(
-    "--base", metavar="OWNER/NAME", help="Where tokenizer and scheduler are [known for Apple's]."
+    "--base",
+    metavar="OWNER/NAME",
+    help="Repository with tokenizer and scheduler [known for Apple's].",
 )
-@click.option("--name", metavar="NAME", help="The model's name here [the repository's].")
+@click.option("--name", metavar="NAME", help="Name for the model [the repository's].")
 @click.option(
     "--all-parts",
     is_flag=True,
-    help="Also VAE encoder and U-Net chunks, which drawing does not need.",
+    help="Also download the VAE encoder and U-Net chunks, which drawing does not need.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @settings_options
 def pull_command(
     settings: Settings,
@@ -108,16 +110,16 @@ def pull_command(
     all_parts: bool,
     quiet: bool,
 ) -> None:
-    """Fetch a model's packages from the Hugging Face Hub.
+    """Download a model's packages from the Hugging Face Hub.
 
-    Goes on where an interrupted pull ended, checks every file's hash, and fetches nothing that drawing does not need.
-    Tokens, mirrors and offline mode are huggingface_hub's own: `hf auth login`, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.
+    Resumes an interrupted pull, checks every file's hash, and downloads only what drawing needs. For tokens, mirrors
+    and offline mode, use huggingface_hub's own settings: `hf auth login`, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.
     """
     from sdq_core.models import hub
     from sdq_core.models.pull import Request, pull
 
     if name is not None and (not name or name.startswith(".") or "/" in name):
-        raise InputError(f"--name {name!r} is no folder's name.")
+        raise InputError(f"--name {name!r} is not a valid folder name.")
     if quiet:
         hub.hide_progress()
     request = Request(
@@ -142,7 +144,7 @@ def pull_command(
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @settings_options
 def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
-    """Read every file of pulled models and compare it with the hash from the Hub."""
+    """Check every file of pulled models against its hash from the Hub."""
     from sdq_core.models.folder import ModelStore
     from sdq_core.models.record import differences, read_record
 
@@ -151,14 +153,16 @@ def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
     for name in names or store.names():
         variants = store.attention_implementations(name)
         if not variants:
-            raise InputMissingError(f"There is no model {name!r} here: `sdq models list`.")
+            raise InputMissingError(
+                f"There is no model {name!r} here; `sdq models` lists those there are."
+            )
         for attention in variants:
             folder = store.folder_of(name, attention)
             record = read_record(folder) if folder else None
             if folder is None or record is None:
                 store.find(name, attention)
                 click.echo(
-                    f"{name} {attention}: complete; not pulled, so there are no hashes to compare with"
+                    f"{name} {attention}: complete; not pulled, so there are no hashes to check"
                 )
                 continue
             problems = list(differences(folder, record))
@@ -171,16 +175,16 @@ def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
             else:
                 click.echo(f"{name} {attention}: {len(record.files)} files as on the Hub")
     if broken:
-        raise StorageError(f"Files are damaged. To mend: {'; '.join(broken)}")
+        raise StorageError(f"Files are damaged. To repair them: {'; '.join(broken)}")
 
 
 @command.command("remove")
 @click.argument("name")
-@click.option("--variant", metavar="NAMES", help="Only these [all].")
+@click.option("--variant", metavar="NAMES", help="Only these variants [all].")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @settings_options
 def remove_command(settings: Settings, name: str, variant: str | None, yes: bool) -> None:
-    """Delete a model from the models folder. Images and their records stay; of a linked model only the links go."""
+    """Delete a model from the models folder; of an added model, only the links. Images and their records stay."""
     from sdq_core.models.keep import own_folders, remove_folder
 
     folders = own_folders(settings.models, name, _variants(variant))
@@ -195,12 +199,14 @@ def remove_command(settings: Settings, name: str, variant: str | None, yes: bool
 
 @command.command("add")
 @click.argument("path", type=click.Path())
-@click.option("--name", metavar="NAME", help="The model's name here [from the folder].")
-@click.option("--variant", metavar="NAME", help="Its attention [read from the U-Net].")
+@click.option("--name", metavar="NAME", help="Name for the model [from the folder].")
+@click.option(
+    "--variant", metavar="NAME", help="Its attention implementation [read from the U-Net]."
+)
 @click.option(
     "--base",
     metavar="OWNER/NAME",
-    help="Where to fetch tokenizer and scheduler, if they are not beside it.",
+    help="Where to download tokenizer and scheduler, if they are not beside the packages.",
 )
 @click.option("--copy", is_flag=True, help="Copy the packages instead of linking to them.")
 @settings_options
@@ -212,7 +218,7 @@ def add_command(
     base: str | None,
     copy: bool,
 ) -> None:
-    """Make packages that are already on this disk a model of their own, by links to where they lie."""
+    """Add packages from this disk as a model, by linking to them."""
     from pathlib import Path
 
     from sdq_core.models.keep import add
@@ -236,17 +242,19 @@ def add_command(
     metavar="NAME",
     default="original",
     show_default=True,
-    help="Attention of the U-Net.",
+    help="Attention implementation of the U-Net.",
 )
 @click.option(
-    "--bits", type=click.Choice(["2", "4", "6", "8"]), help="Palettize the weights to so many bits."
+    "--bits",
+    type=click.Choice(["2", "4", "6", "8"]),
+    help="Palettize the weights to this many bits.",
 )
-@click.option("--name", metavar="NAME", help="The model's name here [from MODEL].")
+@click.option("--name", metavar="NAME", help="Name for the model [from its own].")
 @settings_options
 def convert_command(
     settings: Settings, model: str, variant: str, bits: str | None, name: str | None
 ) -> None:
-    """Convert a diffusers model by Apple's torch2coreml, where python_coreml_stable_diffusion is installed."""
+    """Convert a diffusers model with Apple's torch2coreml (needs python_coreml_stable_diffusion)."""
     from sdq_core.models.convert import convert
 
     attention = _variants(variant)[0]

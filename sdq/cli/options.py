@@ -40,7 +40,7 @@ def settings_options(command: Command) -> Command:
 
     for option in (
         click.option(
-            "--outputs", metavar="DIR", help="Where images go [SDQ_OUTPUTS; HOME/outputs]."
+            "--outputs", metavar="DIR", help="Where to save images [SDQ_OUTPUTS; HOME/outputs]."
         ),
         click.option(
             "--database-url", metavar="URL", help="The ledger [SDQ_DATABASE_URL; SQLite in HOME]."
@@ -60,26 +60,28 @@ def submission_options(command: Command) -> Command:
         (
             click.argument("files", nargs=-1, metavar="[FILE|-]..."),
             click.option("--prompt", "prompts", multiple=True, metavar="TEXT", help="A prompt; may be repeated."),
-            click.option("--negative-prompt", metavar="TEXT", help="What not to draw."),
+            click.option("--negative-prompt", metavar="TEXT", help="What the images should not show."),
             click.option("-s", "--seed", "--seed-range", "seeds", metavar="SEEDS",
-                         help="7, 0-99, 0-99(+10), 0-100[5] or 1,5,9-12 [0]."),
+                         help="Seeds: 7, 0-99, 0-99(+10), 0-100[5] or 1,5,9-12 [0]."),
             click.option("--random-seeds", type=click.IntRange(1, 100_000), metavar="N",
-                         help="N seeds drawn now for each prompt, and recorded."),
-            click.option("--num-inference-steps", "--steps", type=int, metavar="N", help="[20]"),
-            click.option("--guidance-scale", "--cfg-scale", type=float, metavar="X", help="[7.5]"),
+                         help="Choose N random seeds per prompt now, and record them."),
+            click.option("--num-inference-steps", "--steps", type=int, metavar="N",
+                         help="Denoising steps per image [20]."),
+            click.option("--guidance-scale", "--cfg-scale", type=float, metavar="X",
+                         help="How closely to follow the prompt [7.5]."),
             click.option("--scheduler", metavar="NAME",
                          help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LMSDiscrete or PNDM "
                               "[DPMSolverMultistep]."),
-            click.option("--model", metavar="NAME|DIR", help="[demo]"),
+            click.option("--model", metavar="NAME|DIR", help="A model's name or folder [demo]."),
             click.option("--variant", metavar="NAMES",
-                         help="original, split_einsum, split_einsum_v2; several with commas: each. auto: the fastest "
-                              "that `sdq bench` measured, else original [auto]. any: whichever a worker has."),
+                         help="original, split_einsum or split_einsum_v2; with commas, each of several. auto: the "
+                              "fastest that `sdq bench` measured, else original [auto]. any: whichever a worker has."),
             click.option("--compute-unit", metavar="UNIT",
                          help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY. auto: the fastest measured, else ALL [auto]."),
-            click.option("--batch", metavar="NAME", help="The batch's name; one that exists grows [the file's name]."),
+            click.option("--batch", metavar="NAME", help="Name of the batch; an existing one grows [the file's name]."),
             click.option("--format", "prompt_format", type=click.Choice(["txt", "csv", "tsv", "jsonl"]),
-                         help="How the files are written [by their ending]."),
-            click.option("--literal", is_flag=True, help="Take --options in a txt file as part of the prompt."),
+                         help="Format of the files [from their extension]."),
+            click.option("--literal", is_flag=True, help="Treat --options in a txt file as part of the prompt."),
         )
     ):  # fmt: skip
         command = option(command)
@@ -93,8 +95,8 @@ def safety_option(command: Command) -> Command:
         type=click.Choice(["off", "flag", "blur", "black"]),
         default="flag",
         show_default=True,
-        help="What becomes of pictures that the model's safety checker flags: recorded with their scores and left as "
-        "they are (flag), or also hidden in their files (blur, black). off does not run it.",
+        help="What to do with images that the model's safety checker flags: record their scores and leave the files as "
+        "they are (flag), or also hide them in their files (blur, black). off does not run the checker.",
     )(command)
 
 

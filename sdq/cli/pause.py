@@ -1,4 +1,4 @@
-"""`sdq pause`: leave a batch or a variant for later."""
+"""`sdq pause`: pause a batch or a variant."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sdq_core.settings import Settings
 @click.option("--variant", metavar="KEY", help="A variant, by the key that `sdq status` shows.")
 @settings_options
 def command(settings: Settings, batch: str | None, variant: str | None) -> None:
-    """Leave a batch, or all that a variant draws, until `sdq resume`; the image in hand is finished."""
+    """Pause a batch or a variant until `sdq resume`. The current image is finished."""
     from db.values import BatchState
 
     if not batch and not variant:

@@ -1,4 +1,4 @@
-"""`sdq prune`: give room back."""
+"""`sdq prune`: free disk space."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     "--older-than",
     type=click.FloatRange(min=0),
     metavar="DAYS",
-    help="All batches that were finished so long ago.",
+    help="All batches that finished more than DAYS ago.",
 )
-@click.option("--keep-files", is_flag=True, help="Forget the batches, and leave their files.")
-@click.option("-n", "--dry-run", is_flag=True, help="Say what would go; remove nothing.")
+@click.option(
+    "--keep-files", is_flag=True, help="Remove the batches from the ledger but keep their files."
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would be removed; remove nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @settings_options
 def command(
@@ -35,11 +37,13 @@ def command(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Remove batches from the ledger, with the files of their images, and what lies about unused.
+    """Remove batches from the ledger with their image files, and leftover files.
 
-    Only finished and cancelled batches go; images that another batch asks for stay, and so does every file that sdq
-    did not write. Always removed, and without a BATCH nothing else: temporary files of killed workers that are older
-    than an hour, and models made ready for this machine that nobody loaded for 30 days.
+    Only finished and cancelled batches are removed. Images that another batch asks for stay, and so does every file
+    that sdq did not write.
+
+    Leftover files are always removed, and without BATCH or --older-than nothing else is: temporary files of killed
+    workers that are older than an hour, and models prepared for this machine but not loaded for 30 days.
     """
     from sdq.upkeep import prune
     from sdq.views.words import size
@@ -59,7 +63,7 @@ def command(
         if dry_run:
             return
         if chosen and not yes:
-            click.confirm("Remove for good?", abort=True, err=True)
+            click.confirm("Remove permanently?", abort=True, err=True)
         if chosen:
             queues = Queues(connect(settings), ledger.id)
         for status in chosen:
@@ -68,23 +72,23 @@ def command(
             )
             freed += gone.size_bytes
             click.echo(
-                f"Batch {status.name} is forgotten: {gone.images:,} images, {gone.files:,} files."
+                f"Batch {status.name} is removed: {gone.images:,} images, {gone.files:,} files."
             )
     temporary = sweep_temporary_files(settings.outputs)
     if temporary:
         click.echo(f"{temporary:,} temporary files of killed workers removed.")
     freed += sum(prune.remove_folder(folder) for folder in unused)
-    click.echo(f"{size(freed)} given back." if freed or temporary else "Nothing lies about.")
+    click.echo(f"{size(freed)} freed." if freed or temporary else "Nothing to clean up.")
 
 
 def _chosen(
     ledger: Ledger, batches: tuple[str, ...], older_than: float | None
 ) -> list[BatchStatus]:
-    """Give the batches that are meant; raise InputMissingError for an unknown one."""
+    """Return the batches to remove; raise InputMissingError for an unknown one."""
     from datetime import UTC, datetime, timedelta
 
     if batches and older_than is not None:
-        raise UsageError("Name batches, or say --older-than DAYS; not both.")
+        raise UsageError("Name batches or pass --older-than DAYS, not both.")
     if older_than is not None:
         before = datetime.now(UTC) - timedelta(days=older_than)
         return [s for s in ledger.batches() if s.completed_at and s.completed_at < before]

@@ -1,4 +1,4 @@
-"""`sdq resume`: go on with what is paused."""
+"""`sdq resume`: resume what is paused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sdq_core.settings import Settings
 )
 @settings_options
 def command(settings: Settings, batch: str | None, variant: str | None) -> None:
-    """Go on with a batch that is paused or cancelled, or with a variant that failed too often."""
+    """Resume a batch that is paused or cancelled, or a variant that was paused or failed too often."""
     from db.dispatch import reconcile
     from db.values import BatchState
     from sdq_core.queue.queues import Queues, connect
@@ -29,4 +29,4 @@ def command(settings: Settings, batch: str | None, variant: str | None) -> None:
         if variant:
             ledger.resume_variant(variant)
         found = reconcile(ledger, Queues(connect(settings), ledger.id), wait_s=60)
-        click.echo(f"Going on; {found.requeued:,} slices queued.")
+        click.echo(f"Resumed; {found.requeued:,} slices queued.")

@@ -1,4 +1,4 @@
-"""`sdq retry`: take up failed images again."""
+"""`sdq retry`: queue failed images again."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sdq_core.settings import Settings
     "changes",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Draw them differently, as the batch BATCH-retry: steps=40; may be repeated.",
+    help="Change a setting, in a new batch BATCH-retry: steps=40; may be repeated.",
 )
 @settings_options
 def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
-    """Queue a batch's failed images again, with no attempts counted.
+    """Queue a batch's failed images again, with their attempts reset.
 
-    With --set, other images of the same prompts and seeds are asked for: they become a batch of their own, because what
-    was asked for before is still what it was.
+    With --set, the same prompts and seeds are drawn with other settings. They become a batch of their own, because the
+    original batch still asks for its own images.
     """
     from db.dispatch import reconcile
     from producer import plan_batch

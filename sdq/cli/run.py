@@ -25,7 +25,7 @@ from sdq_core.settings import Settings
     type=click.Choice(["auto", "builtin", "apple"]),
     default="auto",
     show_default=True,
-    help="What draws; auto is Apple's own pipeline on a Mac where it is installed.",
+    help="The pipeline; auto uses Apple's own on a Mac if it is installed.",
 )
 @click.option(
     "--threads", type=click.IntRange(1), help="Threads of the portable runtime [one per core]."
@@ -45,9 +45,9 @@ def command(
     quiet: bool,
     **options: Any,
 ) -> int:
-    """Submit, draw and show progress until the batch is done, in one command.
+    """Submit a batch, draw it and show progress, in one command.
 
-    Ctrl-C stops after the image in hand; the same command again goes on where it stopped.
+    Ctrl-C stops after the current image; run the same command again to continue.
     """
     from sdq.cli.submission import describe_submission, plan_from_options, submit_plan
     from sdq.views.progress import BatchProgress

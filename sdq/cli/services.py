@@ -15,7 +15,7 @@ from sdq_core.settings import Settings
 def command(settings: Settings, action: str) -> int:
     """Show, start or stop the embedded Redis of the data folder.
 
-    Any command that needs it starts it, so this is for tidying up.
+    Commands start it when they need it; use this to look at it or to stop it.
     """
     from sdq_core.queue.server import RedisServer
 

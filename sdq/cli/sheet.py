@@ -19,25 +19,25 @@ from sdq_core.settings import Settings
     type=click.IntRange(16, 2048),
     default=128,
     show_default=True,
-    help="Pixels per image.",
+    help="Size of each image in pixels.",
 )
 @click.option(
     "--columns",
     type=click.IntRange(1, 100),
     default=8,
     show_default=True,
-    help="At most so many seeds.",
+    help="Show at most this many seeds.",
 )
 @click.option(
     "--rows",
     type=click.IntRange(1, 1000),
     default=40,
     show_default=True,
-    help="At most so many prompts.",
+    help="Show at most this many prompts.",
 )
 @settings_options
 def command(settings: Settings, batch: str, out: Path, thumb: int, columns: int, rows: int) -> None:
-    """Put a batch's finished images on one picture: prompts down, seeds across."""
+    """Make a contact sheet of a batch's finished images: prompts down, seeds across."""
     from sdq_core.images.sheet import contact_sheet
 
     lines: dict[int, tuple[str, list[Path]]] = {}
@@ -49,6 +49,6 @@ def command(settings: Settings, batch: str, out: Path, thumb: int, columns: int,
             if len(paths) < columns:
                 paths.append(settings.outputs / image.image.path)
     if not lines:
-        raise InputMissingError(f"Batch {batch!r} has no finished image yet: start `sdq worker`.")
+        raise InputMissingError(f"Batch {batch!r} has no finished images yet: start `sdq worker`.")
     contact_sheet(list(lines.values()), out, thumb, max_across=columns)
     click.echo(str(out))

@@ -1,4 +1,4 @@
-"""`sdq status`: batches and how far they are."""
+"""`sdq status`: batches and their progress."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ _WATCH_EVERY_S = 1.0
 
 @click.command("status")
 @click.argument("batch", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per batch in a list.")
-@click.option("--watch", is_flag=True, help="Keep showing until everything is done.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: a list of batches, or an object for BATCH."
+)
+@click.option("--watch", is_flag=True, help="Refresh until everything is done.")
 @settings_options
 def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -> None:
-    """Show every batch, or one with its failed images: how much is done, how fast, how long still."""
+    """Show every batch, or one with its failed images: progress, rate and time left."""
     from sdq.views.status import status_as_dict, status_lines
 
     with open_ledger(settings) as ledger:

@@ -49,7 +49,7 @@ def model_name(given: str) -> str:
 def plan_from_options(settings: Settings, options: dict[str, Any]) -> Planned:
     """Read and check everything that was asked for; nothing is stored or queued yet."""
     if options["seeds"] and options["random_seeds"]:
-        raise UsageError("--seed-range and --random-seeds exclude each other: use one of them.")
+        raise UsageError("Use --seed-range or --random-seeds, not both.")
     lines = read_prompts(
         options["files"],
         options["prompts"],
@@ -134,5 +134,5 @@ def describe_submission(submission: Submission) -> str:
     if drawn:
         parts.append(f"{drawn:,} drawn already")
     if submission.images_failed:
-        parts.append(f"{submission.images_failed:,} given up before")
+        parts.append(f"{submission.images_failed:,} failed before")
     return f"Batch {name}: {', '.join(parts)}."

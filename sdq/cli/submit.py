@@ -1,4 +1,4 @@
-"""`sdq submit`: queue the images of prompt files and return at once."""
+"""`sdq submit`: queue images from prompt files and return."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from sdq_core.settings import Settings
 @click.command("submit")
 @submission_options
 @click.option(
-    "--dry-run", is_flag=True, help="Say what would be queued, how long and how large; do nothing."
+    "--dry-run",
+    is_flag=True,
+    help="Show what would be queued, and its time and size; queue nothing.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("-q", "--quiet", is_flag=True, help="Print nothing when all went well.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
 @settings_options
 def command(settings: Settings, dry_run: bool, as_json: bool, quiet: bool, **options: Any) -> None:
-    """Queue every prompt of the files with every seed, and return at once.
+    """Queue every prompt of the files with every seed, and return.
 
-    Submitting the same again adds nothing; a file that has grown adds what is new. Files are txt (a prompt a line),
-    csv, tsv or jsonl; - is standard input. Lines may carry options of their own, such as
-    'a red boat --seed 7 --steps 30'.
+    Submitting the same file again adds nothing; a longer one adds what is new. Files are txt (one prompt per line),
+    csv, tsv or jsonl; - reads standard input. A line may set its own options, such as 'a red boat --seed 7 --steps 30'.
 
     \b
     Examples:

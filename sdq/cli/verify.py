@@ -18,16 +18,16 @@ _SHOWN = 20
 @click.option(
     "--repair",
     is_flag=True,
-    help="Draw lost and damaged files again, queue what no queue holds, correct counts.",
+    help="Draw missing and damaged images again, queue what no queue holds, correct counts.",
 )
-@click.option("--quick", is_flag=True, help="Compare sizes only, instead of reading every file.")
+@click.option("--quick", is_flag=True, help="Compare file sizes only; do not read every file.")
 @settings_options
 def command(settings: Settings, batch: str | None, repair: bool, quick: bool) -> int:
-    """Compare ledger, files and queues, of one batch or of all.
+    """Compare ledger, files and queues, for one batch or for all.
 
-    Every row must have its file with its sha256, every file its row, every unfinished slice its place in a queue. The
-    exit code is 0 when all is well or was repaired, 1 otherwise. Files that nobody asked for are listed and never
-    removed.
+    Every row must have its file with a matching sha256, every file its row, and every unfinished slice its place in a
+    queue. The exit code is 0 if all is well or was repaired, 1 otherwise. Files that are not in the ledger are listed
+    and never removed.
     """
     from rich.progress import Progress
 
@@ -59,7 +59,7 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
             click.echo(f"All is well: {findings.images:,} images have their files.")
             return EXIT_OK
         if not repair:
-            click.echo("Mend it with: sdq verify --repair" + (f" {batch}" if batch else ""))
+            click.echo("Repair with: sdq verify --repair" + (f" {batch}" if batch else ""))
             return EXIT_FAILURE
         again = checks.repair(ledger, queues, settings.outputs, findings)
         click.echo(f"Repaired; {again:,} images will be drawn again.")

@@ -1,4 +1,4 @@
-"""`sdq worker`: draw what is queued."""
+"""`sdq worker`: draw queued images."""
 
 from __future__ import annotations
 
@@ -28,35 +28,35 @@ log = logging.getLogger(__name__)
 @click.option(
     "--lanes",
     metavar="LANES",
-    help="A worker for each VARIANT:UNIT, such as original:CPU_AND_GPU,split_einsum:CPU_AND_NE [one for all].",
+    help="Run a worker for each VARIANT:UNIT, such as original:CPU_AND_GPU,split_einsum:CPU_AND_NE [one for all].",
 )
 @click.option("--lane", "lane_number", type=int, hidden=True)  # which of --lanes this process is
-@click.option("--burst", is_flag=True, help="End when everything is drawn (for cron).")
+@click.option("--burst", is_flag=True, help="Exit when everything is drawn (for cron).")
 @click.option(
     "--max-pinned",
     type=click.IntRange(1, 16),
     default=2,
     show_default=True,
-    help="How many variants may stay in memory, in each lane.",
+    help="Most variants to keep in memory, per lane.",
 )
 @click.option(
     "--max-attempts",
     type=click.IntRange(1, 20),
     default=3,
     show_default=True,
-    help="How often an image is tried before it is given up.",
+    help="Attempts per image before it is marked failed.",
 )
 @click.option(
     "--pipeline",
     type=click.Choice(["auto", "builtin", "apple"]),
     default="auto",
     show_default=True,
-    help="What draws; auto is Apple's own pipeline on a Mac where it is installed.",
+    help="The pipeline; auto uses Apple's own on a Mac if it is installed.",
 )
 @click.option(
     "--threads",
     type=click.IntRange(1),
-    help="Threads of the portable runtime, in each lane [one per core, divided among the lanes].",
+    help="Threads of the portable runtime, per lane [one per core, divided among the lanes].",
 )
 @click.option(
     "--load-deadline",
@@ -72,26 +72,26 @@ log = logging.getLogger(__name__)
     default=300,
     show_default=True,
     metavar="S",
-    help="Seconds an engine may take for a step.",
+    help="Seconds an engine may take per step.",
 )
 @safety_option
 @click.option(
     "--metadata/--no-metadata", default=True, help="Write prompt and settings into the files."
 )
-@click.option("-q", "--quiet", is_flag=True, help="Say only what goes wrong.")
+@click.option("-q", "--quiet", is_flag=True, help="Report problems only.")
 @settings_options
 def command(settings: Settings, lanes: str | None, lane_number: int | None, burst: bool, max_pinned: int,
             max_attempts: int, pipeline: str, threads: int | None, load_deadline: float, step_deadline: float,
             safety: str, metadata: bool, quiet: bool) -> int:  # fmt: skip
-    """Draw what is queued, one image after the other, with the models pinned in memory.
+    """Draw queued images one after the other, with the models pinned in memory.
 
-    Ctrl-C or SIGTERM once: the image in hand is finished and saved, the rest stays queued. Twice: stop now. Nothing is
-    lost either way. Several workers may run at once, on one or several machines.
+    Press Ctrl-C (or send SIGTERM) once to finish and save the current image and leave the rest queued, again to stop
+    immediately. Nothing is lost either way. Several workers may run at once, on one or several machines.
 
-    With --lanes, each lane is a process that draws its own variant and what was submitted with --variant any; one that
-    dies is started again. What no lane draws stays queued for other workers.
+    With --lanes, each lane is a process that draws its own variant and images submitted with --variant any. A lane that
+    dies is restarted. Images that no lane draws stay queued for other workers.
 
-    With --burst the exit code is 0 when all was drawn, 3 when some images failed, and the code of the reason when a
+    With --burst, the exit code is 0 if everything was drawn, 3 if some images failed, and that of the cause if a
     variant could not be drawn here at all.
     """
     from db.dispatch import all_open_slices
@@ -138,13 +138,13 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
         except StopNow as stop:
             return EXIT_SIGINT if stop.signum == signal.SIGINT else EXIT_SIGTERM
         finally:
-            log.info("%d images drawn, %d given up.", tally.drawn, tally.given_up)
+            log.info("%d images drawn, %d failed.", tally.drawn, tally.failed)
     reasons = [
         cause for cause in tally.unusable.values() if not isinstance(cause, NotOfThisLaneError)
     ]
     if burst and reasons:
         return reasons[0].exit_code
-    return EXIT_SOME_IMAGES_FAILED if burst and tally.given_up else EXIT_OK
+    return EXIT_SOME_IMAGES_FAILED if burst and tally.failed else EXIT_OK
 
 
 def _run_lanes(settings: Settings, lanes: tuple[Lane, ...], *, burst: bool, quiet: bool) -> int:
@@ -167,7 +167,7 @@ def _run_lanes(settings: Settings, lanes: tuple[Lane, ...], *, burst: bool, quie
                 for variant in undrawable(lanes, store, waiting):
                     if variant.key not in told:
                         told.add(variant.key)
-                        log.warning("Work for %s is waiting that no lane here draws.", variant)
+                        log.warning("No lane here draws the queued images for %s.", variant)
 
         supervisor = LaneSupervisor(
             lanes,

@@ -169,7 +169,7 @@ def test_each_lane_draws_its_own_variant_and_others_are_left_and_said(
     assert drawn_by(program.drawn("ne")) == {LANE_OF[NE]: 4}
     assert len(program.drawn("both")) == 4
     assert program.drawn("all") == []
-    said = "Work for demo original on ALL is waiting that no lane here draws."
+    said = "No lane here draws the queued images for demo original on ALL."
     assert log.count(said) == 1
     # The same prompts, four times, are four images each.
     program.run("worker", "--burst")

@@ -31,10 +31,10 @@ def test_a_finished_batch_goes_with_its_files_and_others_stay(
     }
     assert not (program.home / "outputs" / "more").exists()
     said = program.run("prune", "prompts", "--yes").stdout
-    assert "Batch prompts is forgotten: 4 images, 4 files." in said
+    assert "Batch prompts is removed: 4 images, 4 files." in said
     assert files(program) == {"prompts/notes.txt"}
     assert "no batch 'prompts'" in program.run("prune", "prompts", "-y", code=66).stderr
-    assert "Nothing lies about." in program.run("prune").stdout
+    assert "Nothing to clean up." in program.run("prune").stdout
 
 
 def test_only_what_is_finished_or_cancelled_goes(program: Program, prompts: Path) -> None:
@@ -62,7 +62,7 @@ def _begun(program: Program) -> bool:
 
 def test_old_batches_stale_files_and_unused_models_go(program: Program, prompts: Path) -> None:
     program.run("run", str(prompts), "--steps", "1")
-    assert "Nothing lies about." in program.run("prune", "--older-than", "1").stdout
+    assert "Nothing to clean up." in program.run("prune", "--older-than", "1").stdout
     assert len(files(program)) == 4
     stale = program.home / "outputs" / "prompts" / ".sdq-1-00.tmp"
     young = program.home / "outputs" / "prompts" / ".sdq-1-01.tmp"
@@ -77,7 +77,7 @@ def test_old_batches_stale_files_and_unused_models_go(program: Program, prompts:
     assert not [entry for entry in entries if entry.stat().st_mtime < time.time() - 3600]
     os.utime(entries[0], (long_ago, long_ago))
     said = program.run("prune", "--older-than", "0", "--keep-files", "--yes").stdout
-    assert "Batch prompts is forgotten: 4 images, 0 files." in said
+    assert "Batch prompts is removed: 4 images, 0 files." in said
     assert "1 temporary files" in said
     assert young.exists()
     assert not stale.exists()

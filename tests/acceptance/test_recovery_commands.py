@@ -143,7 +143,7 @@ def test_failed_images_of_any_variant_are_retried_with_it_or_with_a_named_one(
     for changes, said in (
         (("steps=3",), "4 images to draw"),
         (("variant=split_einsum", "compute_unit=CPU_ONLY"), "4 images to draw"),
-        (("variant=any",), "4 given up before"),  # the batch's own recipes
+        (("variant=any",), "4 failed before"),  # the batch's own recipes
     ):
         options = [word for change in changes for word in ("--set", change)]
         assert said in program.run("retry", "prompts", *options).stdout

@@ -70,7 +70,7 @@ class Failures:
         if not final:
             open_slice.pending.append(seed)
             return
-        self._tally.count_given_up(slice_, seed, error, attempts=attempts)
+        self._tally.count_failed(slice_, seed, error, attempts=attempts)
         self._count(variant, error)
 
     def give_up_worn_out(self, variant: Variant, open_slice: OpenSlice) -> None:

@@ -24,7 +24,7 @@ class Tally:
     """A worker's report. unusable: the variant keys that cannot be drawn here, with the reason."""
 
     drawn: int = 0
-    given_up: int = 0
+    failed: int = 0
     unusable: dict[str, SdqError] = field(default_factory=dict)
     onlooker: Onlooker | None = None
 
@@ -35,9 +35,9 @@ class Tally:
         if self.onlooker is not None:
             self.onlooker.settled(slice_, seed, None)
 
-    def count_given_up(self, slice_: Slice, seed: int, error: str, *, attempts: int) -> None:
+    def count_failed(self, slice_: Slice, seed: int, error: str, *, attempts: int) -> None:
         """Count an image that is not tried again."""
-        self.given_up += 1
+        self.failed += 1
         log.warning(
             "Gave up image %s/%d seed %d after %d attempt(s): %s",
             slice_.batch_name,
