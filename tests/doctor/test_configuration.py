@@ -36,4 +36,4 @@ def test_a_settings_file_that_cannot_be_read_is_said_at_once(program: Program) -
 def test_a_folder_without_rights_is_named(program: Program) -> None:
     program.home.mkdir(mode=0o500)
     (problem, _) = examined(program, "--no-draw", code=1)["problems"]
-    assert f"The data folder {program.home} cannot be written (Permission denied)" in problem
+    assert f"Cannot write to the data folder {program.home} (Permission denied)" in problem

@@ -31,7 +31,7 @@ def test_a_picture_that_differs_is_a_problem_of_its_variant(
         path.write_bytes(encode_png(other, about))
     report = examined(program, code=1, **environment)
     (problem,) = report["problems"]
-    assert "original on ALL, draws another picture than it should" in problem
+    assert "original on ALL, draws a different picture than expected" in problem
     by_variant = {name.split()[0]: proof for name, proof in facts(report, "drawing").items()}
     assert by_variant["original"]["psnr_db"] < ALIKE_DB
     assert by_variant["split_einsum"]["identical"] or by_variant["split_einsum"]["psnr_db"] > 30
@@ -49,7 +49,7 @@ def test_without_pictures_to_compare_with_nothing_is_proven(
         picture.write_bytes(picture.read_bytes()[:-2000])
     (problem,) = examined(program, code=1, **environment)["problems"]
     assert "reference" in problem
-    assert "install sdq again" in problem
+    assert "reinstall sdq" in problem
 
 
 def test_an_engine_that_dies_is_a_finding_and_not_the_end(program: Program, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_an_engine_that_dies_is_a_finding_and_not_the_end(program: Program, tmp_
     report = examined(program, code=1, PYTHONPATH=str(tmp_path / "poison"))
     assert len(report["problems"]) == len(references())
     for problem in report["problems"]:
-        assert "ended by SIGKILL. Run this again" in problem
+        assert "ended by SIGKILL. Run `sdq doctor` again" in problem
 
 
 #: Engines draw with the Core ML runtime over `tests/runtimes/native.py`, whose GPU computes wrongly and whose Neural
@@ -120,10 +120,51 @@ def test_with_core_ml_every_compute_unit_is_tried_for_every_variant(
             next(problem for problem in report["problems"] if f"{attention} on {unit}" in problem)
             for unit in ("CPU_AND_GPU", "CPU_AND_NE")
         )
-        assert "Leave this compute unit alone" in gpu
+        assert "Avoid this compute unit" in gpu
         assert "ANECompilerService is stuck. Try another compute unit" in neural
     assert len(report["problems"]) == 2 * len(references())
     assert report["sections"]["drawing"]["not_tried"] == []
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="a Mac has its own compute units")
+def test_only_the_named_compute_units_are_drawn_on(program: Program, tmp_path: Path) -> None:
+    mac = tmp_path / "mac"
+    mac.mkdir()
+    (mac / "sitecustomize.py").write_text(MAC)
+    report = examined(
+        program,
+        "--compute-unit",
+        "cpuOnly",
+        "--compute-unit",
+        "all",
+        PYTHONPATH=f"{mac}:{SOURCES}",
+    )
+    assert set(facts(report, "drawing")) == {
+        f"{attention} on {unit}" for attention in references() for unit in ("ALL", "CPU_ONLY")
+    }
+    (sentence,) = report["sections"]["drawing"]["not_tried"]
+    assert sentence == "CPU_AND_GPU, CPU_AND_NE (left out by --compute-unit)."
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="a Mac may have a Neural Engine")
+def test_a_compute_unit_that_is_not_here_is_drawn_on_the_cpu(program: Program) -> None:
+    report = examined(program, "--compute-unit", "cpuAndNeuralEngine")
+    assert set(facts(report, "drawing")) == {
+        f"{attention} on the CPU" for attention in references()
+    }
+    (sentence,) = report["sections"]["drawing"]["not_tried"]
+    assert sentence == "Core ML's compute units: the portable runtime only uses the CPU."
+
+
+def test_a_wrong_compute_unit_is_answered_with_a_guess(program: Program) -> None:
+    refused = program.run("doctor", "--compute-unit", "CPU_AND_NPU", code=65)
+    assert "unknown compute unit 'CPU_AND_NPU'; did you mean CPU_AND_GPU?" in refused.stderr
+    assert refused.stdout == ""
+
+
+def test_a_compute_unit_without_drawing_is_refused(program: Program) -> None:
+    refused = program.run("doctor", "--no-draw", "--compute-unit", "ALL", code=2)
+    assert "--compute-unit and --no-draw exclude each other" in refused.stderr
 
 
 def test_the_recorded_pictures_tell_one_another_apart() -> None:

@@ -1,4 +1,4 @@
-"""Light installations: what a machine learns that has no runtime, or half of one."""
+"""Light installations: what the report says where there is no runtime, or half of one, or no Core ML."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sdq.doctor.runtimes import core_ml_obstacle, missing_runtime
 from tests.acceptance.program import Program
 from tests.doctor.reports import SOURCES, facts
 
@@ -25,7 +26,10 @@ RUNTIME = (
 )
 
 
-def without(tmp_path: Path, *hidden: str) -> list[str]:
+SDQ = "from sdq.cli import main; main()"
+
+
+def without(tmp_path: Path, *hidden: str, start: str = SDQ) -> list[str]:
     """A Python that sees all that is installed here but some packages, as far as `import` and metadata go."""
     numpy = importlib.util.find_spec("numpy")
     assert numpy is not None
@@ -37,11 +41,8 @@ def without(tmp_path: Path, *hidden: str) -> list[str]:
         name = entry.name.partition("-")[0].lower()
         if name not in hidden:
             (seen / entry.name).symlink_to(entry)
-    start = (
-        f"import sys; sys.path[1:1] = [{str(seen)!r}, {str(SOURCES)!r}]; "
-        "from sdq.cli import main; main()"
-    )
-    return [sys.executable, "-S", "-c", start]
+    path = f"import sys; sys.path[1:1] = [{str(seen)!r}, {str(SOURCES)!r}]"
+    return [sys.executable, "-S", "-c", f"{path}; {start}"]
 
 
 def light(program: Program, command: list[str], code: int) -> Any:
@@ -71,3 +72,55 @@ def test_half_a_runtime_is_a_problem(program: Program, tmp_path: Path) -> None:
     (problem,) = light(program, without(tmp_path, "onnxruntime", "tokenizers"), 1)["problems"]
     assert "onnxruntime, tokenizers" in problem
     assert "pip install 'sdq[onnx]'" in problem
+
+
+def test_a_mac_whose_python_has_no_coremltools_learns_which_pythons_have() -> None:
+    obstacle = core_ml_obstacle("darwin", (3, 14))
+    assert obstacle is not None
+    assert "coremltools has no wheel for Python 3.14" in obstacle
+    assert "Python 3.11, 3.12 or 3.13, and run `pip install 'sdq[coreml]'`" in obstacle
+    assert core_ml_obstacle("darwin", (3, 13)) is None
+    assert core_ml_obstacle("linux", (3, 14)) is None
+
+
+@pytest.mark.parametrize(
+    ("hidden", "list_name"), [(("coremltools",), "problems"), (RUNTIME, "not_tried")]
+)
+def test_only_a_mac_that_draws_misses_coremltools(
+    tmp_path: Path, hidden: tuple[str, ...], list_name: str
+) -> None:
+    """A Mac that only submits needs nothing; one with a runtime draws slower than it could."""
+    start = (
+        "from sdq.doctor.machine import libraries; section = libraries('darwin', (3, 14)); "
+        "print(*section.problems, sep='\\n'); print(*section.not_tried, sep='\\n', file=sys.stderr)"
+    )
+    result = subprocess.run(
+        without(tmp_path, *hidden, start=start), capture_output=True, text=True, check=True
+    )
+    said = {"problems": result.stdout.strip(), "not_tried": result.stderr.strip()}
+    assert said.pop(list_name) == core_ml_obstacle("darwin", (3, 14))
+    assert list(said.values()) == [""]
+
+
+@pytest.mark.parametrize(
+    ("platform", "python", "installed", "lists"),
+    [
+        ("linux", (3, 14), {"numpy", "onnx", "onnxruntime", "tokenizers"}, None),
+        ("linux", (3, 11), {"numpy", "coremltools", "onnx", "tokenizers"},
+         "onnxruntime. Run `pip install 'sdq[onnx]'`"),
+        ("darwin", (3, 11), {"numpy", "coremltools"}, "tokenizers. Run `pip install 'sdq[coreml]'`"),
+        ("darwin", (3, 11), {"numpy", "coremltools", "tokenizers"}, None),
+        # Nothing of coremltools can be installed there; the portable runtime can.
+        ("darwin", (3, 14), {"onnxruntime", "onnx", "numpy"}, "tokenizers. Run `pip install 'sdq[onnx]'`"),
+    ],
+)  # fmt: skip
+def test_what_drawing_lacks_depends_on_the_machine(
+    platform: str, python: tuple[int, int], installed: set[str], lists: str | None
+) -> None:
+    missing = missing_runtime(platform, python, installed.__contains__)
+    if lists is None:
+        assert missing is None
+        return
+    assert missing is not None
+    (problem,) = missing.problems
+    assert problem == f"Drawing needs packages that are not installed: {lists}."

@@ -13,7 +13,7 @@ def test_a_damaged_model_of_the_users_is_named(program: Program) -> None:
     package = program.home / "models" / "mine_original_packages" / "x_unet.mlpackage"
     package.mkdir(parents=True)
     (problem,) = examined(program, "--no-draw", code=1)["problems"]
-    assert problem.startswith("Model mine original cannot be drawn with: ")
+    assert problem.startswith("Model mine original is unusable: ")
     assert "lacks the text_encoder and the vae_decoder" in problem
 
 
@@ -26,9 +26,9 @@ def test_a_damaged_demo_model_is_found(
     report = examined(program, code=1, **environment)
     (problem,) = report["problems"]
     assert problem.startswith(
-        "The demo model (original): The files are not those that its pictures"
+        "The demo model (original): Its files do not match its reference pictures"
     )
-    assert "Install sdq again" in problem
+    assert "Reinstall sdq" in problem
     assert [name.split()[0] for name in facts(report, "drawing")] == ["split_einsum"]
 
 
@@ -40,7 +40,7 @@ def test_a_part_or_a_variant_of_the_demo_model_that_is_gone_is_found(
     (decoder,) = demo.glob("original/packages/*_vae_decoder.mlpackage")
     shutil.rmtree(decoder)
     problems = examined(program, code=1, **environment)["problems"]
-    assert any("demo original cannot be drawn with" in problem for problem in problems)
+    assert any("demo original is unusable" in problem for problem in problems)
     assert any(
         problem.startswith("The demo model (original): ") and "lacks the vae_decoder" in problem
         for problem in problems

@@ -20,8 +20,8 @@ def test_a_fresh_machine_is_well_and_stays_fresh(program: Program) -> None:
     report = examined(program)
     assert report["problems"] == []
     assert not program.home.exists()
-    assert facts(report, "redis")["state"] == "does not run"
-    assert facts(report, "ledger")["state"] == "not there"
+    assert facts(report, "redis")["state"] == "not running"
+    assert facts(report, "ledger")["state"] == "not created yet"
     assert report["sections"]["redis"]["not_tried"]
     assert report["sections"]["ledger"]["not_tried"]
     shipped = ModelStore(program.home / "models").attention_implementations(DEMO)
@@ -50,11 +50,11 @@ def test_a_used_installation_is_looked_at_and_left_as_it_is(program: Program) ->
     before = files_below(program.home)
     report = examined(program, "--no-draw")
     assert report["problems"] == []
-    assert facts(report, "redis")["state"] == f"runs as process {program.redis.pid()}"
+    assert facts(report, "redis")["state"] == f"running as process {program.redis.pid()}"
     assert facts(report, "redis")["version"][0].isdigit()
     assert facts(report, "ledger")["state"] == "answers"
     assert facts(report, "ledger")["schema"]
-    assert facts(report, "folders")["data folder"].endswith(", there")
+    assert facts(report, "folders")["data folder"].endswith(", exists")
     assert files_below(program.home).keys() == before.keys()
     with program.ledger() as ledger:
         assert ledger.batches()[0].total == 1
@@ -64,11 +64,14 @@ def test_a_used_installation_is_looked_at_and_left_as_it_is(program: Program) ->
     ("environment", "says"),
     [
         ({"SDQ_REDIS_URL": "redis://localhost:1"}, "localhost:1 does not answer"),
-        ({"SDQ_REDIS_URL": "nonsense"}, "environment SDQ_REDIS_URL says is no Redis URL"),
+        ({"SDQ_REDIS_URL": "nonsense"}, "environment SDQ_REDIS_URL is not a Redis URL"),
         ({"SDQ_DATABASE_URL": "postgresql://localhost:1/x"}, "localhost:1/x cannot be reached"),
         ({"SDQ_DATABASE_URL": "nonsense"}, "SDQ_DATABASE_URL is not a database URL"),
         ({"SDQ_DATABASE_URL": f"sqlite:///{__file__}"}, "is not an SQLite database"),
-        ({"SDQ_HOME": f"{__file__}/home"}, "cannot be written (Not a directory): mend that"),
+        (
+            {"SDQ_HOME": f"{__file__}/home"},
+            f"Cannot write to the data folder {__file__}/home (Not a directory): fix that",
+        ),
         ({"SDQ_OUTPUTS": f"{__file__}/outputs"}, "set SDQ_OUTPUTS to another folder"),
     ],
 )

@@ -23,7 +23,7 @@ def test_an_embedded_redis_that_hangs_is_named(program: Program) -> None:
         (problem,) = examined(program, "--no-draw", code=1)["problems"]
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert f"does not answer: process {pid}" in problem
+    assert f"The embedded Redis (process {pid}) does not answer." in problem
     assert examined(program, "--no-draw")["problems"] == []
 
 
@@ -31,7 +31,7 @@ def test_an_embedded_redis_that_hangs_is_named(program: Program) -> None:
     ("script", "says"),
     [
         ("exit 1", "bin/redis-server cannot be run"),
-        ("echo Redis server v=6.0.16 sha=0", "Redis 6.0.16 is too old, sdq needs 6.2"),
+        ("echo Redis server v=6.0.16 sha=0", "Redis 6.0.16 is too old; sdq needs 6.2"),
     ],
 )
 def test_a_redis_server_that_is_of_no_use_is_named(
@@ -51,7 +51,7 @@ def test_a_postgresql_is_looked_at_and_stays_empty(program: Program, postgres: A
     url = postgres.get_uri(database="doctor")
     ledger = facts(examined(program, "--no-draw", SDQ_DATABASE_URL=url), "ledger")
     assert ledger["kind"].startswith("PostgreSQL ")
-    assert ledger["state"] == "answers, and is empty"
+    assert ledger["state"] == "answers, but is empty"
     Ledger.open(url).close()
     ledger = facts(examined(program, "--no-draw", SDQ_DATABASE_URL=url), "ledger")
     assert ledger["state"] == "answers"
