@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from sdq.doctor.references import Reference
 from sdq_core import errors
 from sdq_core.errors import ConfigurationError, DrawError, SdqError
-from sdq_core.images.difference import psnr_db
-from sdq_core.images.encode import image_from_rgb
+from sdq_core.images.pixels import image_from_rgb, psnr_db
 from sdq_core.models import VariantFolder
 from sdq_core.values.variants import ComputeUnit
 

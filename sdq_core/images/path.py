@@ -11,8 +11,7 @@ import hashlib
 import re
 import unicodedata
 
-#: What ext4 and APFS take for one component; a batch folder stays below it with room for its hash.
-MAX_COMPONENT_BYTES = 255
+#: ext4 and APFS take 255 bytes for one component; a batch folder needs room for its hash.
 _MAX_NAME_BYTES = 200
 
 _UNSAFE = re.compile(r"[^\w\-.+,=@() ]+")

@@ -18,11 +18,11 @@ from image_factory import metadata, picture, recipe
 from PIL import Image
 
 from sdq_core.errors import InputError, InputMissingError
-from sdq_core.images.encode import encode_png, image_from_rgb
+from sdq_core.images.encode import encode_png
 from sdq_core.images.infotext import parse_infotext, write_infotext
+from sdq_core.images.pixels import image_from_rgb
 from sdq_core.images.read import read_record
-from sdq_core.images.samplers import SAMPLER_NAMES
-from sdq_core.values.variants import Scheduler, Variant
+from sdq_core.values.variants import SAMPLER_NAMES, Scheduler, Variant
 
 #: The regular expression with which AUTOMATIC1111 and the galleries that follow it split the last line.
 READERS_PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
@@ -153,11 +153,6 @@ def test_without_metadata_nothing_but_pixels_is_written() -> None:
     with Image.open(io.BytesIO(encode_png(picture(), None))) as image:
         image.load()
         assert image.info == {}
-
-
-def test_pixels_of_the_wrong_size_are_refused() -> None:
-    with pytest.raises(ValueError, match="are not 4x4 pixels"):
-        image_from_rgb(bytes(47), 4, 4)
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
