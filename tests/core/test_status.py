@@ -7,6 +7,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from db.values import BatchState, BatchStatus, PausedVariant
 from sdq.views.status import status_lines
 from tests.ledger.plans import VARIANT
@@ -43,6 +45,16 @@ def test_columns_are_aligned_whatever_the_names() -> None:
     assert (
         rows[1] == "灯台とimages  in_progress     0  1,000,000    0             1,234  2 h 00 min"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [("灯台", 4), ("ａｂ", 4), ("e\u0301t\u00e9", 3), ("👩‍👩‍👧", 2), ("👍🏽", 2)],
+)
+def test_a_name_takes_the_columns_that_a_terminal_gives_it(name: str, columns: int) -> None:
+    """An emoji takes two, of however many characters it is made."""
+    titles, row = status_lines([batch(name)], [], [])
+    assert row.startswith(name + " " * (titles.index("status") - columns) + "in_progress")
 
 
 def test_a_name_cannot_write_to_the_terminal() -> None:
