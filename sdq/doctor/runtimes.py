@@ -18,7 +18,7 @@ _NEWEST_FOR_COREMLTOOLS = (3, 13)
 
 
 def core_ml_obstacle(platform: str, python: tuple[int, int]) -> str | None:
-    """Say why coremltools cannot be installed on this Mac; None where it can, and where there is no Core ML.
+    """Say why coremltools cannot be installed on this Mac; None where it can, or where there is no Core ML.
 
     platform: as in `sys.platform`.
     """
