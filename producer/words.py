@@ -10,9 +10,9 @@ import difflib
 from collections.abc import Iterable
 
 from sdq_core.errors import InputError, UsageError
-from sdq_core.images.samplers import SAMPLER_NAMES
 from sdq_core.values.variants import (
     ANY,
+    SAMPLER_NAMES,
     AttentionImplementation,
     ComputeUnit,
     Lane,

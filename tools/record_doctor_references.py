@@ -21,9 +21,9 @@ from PIL import Image
 
 from sdq.doctor.drawing import ALIKE_DB
 from sdq.doctor.references import FOLDER
-from sdq_core.images.difference import psnr_db
-from sdq_core.images.encode import encode_png, image_from_rgb
+from sdq_core.images.encode import encode_png
 from sdq_core.images.metadata import ImageMetadata
+from sdq_core.images.pixels import image_from_rgb, psnr_db
 from sdq_core.models import DEMO, ModelStore, VariantFolder
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant

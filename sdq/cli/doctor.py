@@ -1,4 +1,4 @@
-"""`sdq doctor`: is this installation well, and does it draw as it should?"""
+"""`sdq doctor`: is anything wrong with this installation, and does it draw what it should?"""
 
 from __future__ import annotations
 
@@ -8,25 +8,40 @@ import os
 import click
 
 from sdq.cli.options import settings_options
-from sdq_core.errors import EXIT_FAILURE, EXIT_OK
+from sdq_core.errors import EXIT_FAILURE, EXIT_OK, UsageError
 from sdq_core.printable import printable
 from sdq_core.settings import Settings
 
 
 @click.command("doctor")
+@click.option(
+    "--compute-unit",
+    "names",
+    multiple=True,
+    metavar="UNIT",
+    help="Draw on this compute unit only (ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY); may be repeated [each].",
+)
 @click.option("--no-draw", is_flag=True, help="Do not draw the demo model.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @settings_options
-def command(settings: Settings, no_draw: bool, as_json: bool) -> int:
-    """Look at everything that sdq needs, draw the demo model on every compute unit, and say what is wrong.
+def command(settings: Settings, names: tuple[str, ...], no_draw: bool, as_json: bool) -> int:
+    """Check everything that sdq needs, draw the demo model on every compute unit, and report what is wrong.
 
-    The pictures are compared with recorded ones. The report has no secrets in it and may be pasted into a bug report.
-    Nothing is changed, started or left behind. The exit code is 0 when all is well, 1 otherwise.
+    The pictures are compared with reference pictures. The report contains no secrets and can be pasted into a bug
+    report. Nothing is changed, started or left behind. The exit code is 0 if no problem is found, 1 otherwise.
     """
+    from producer.words import parse_compute_unit
     from sdq.doctor import examine
+    from sdq_core.values.variants import ComputeUnit
 
+    if names and no_draw:
+        raise UsageError("--compute-unit and --no-draw exclude each other: use one of them.")
+    units = {parse_compute_unit(name) for name in names} or set(ComputeUnit)
     report = examine(
-        settings, os.environ, draw=not no_draw, say=lambda text: click.echo(text, err=True)
+        settings,
+        os.environ,
+        units=() if no_draw else units,
+        say=lambda text: click.echo(text, err=True),
     )
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=2))

@@ -1,7 +1,7 @@
-"""`sdq doctor`: what this installation is made of, what is wrong with it, and whether it draws as it should.
+"""`sdq doctor`: what this installation consists of, what is wrong with it, and whether it draws what it should.
 
-It looks and changes nothing: no data folder, no ledger, no Redis comes into being by being asked for; what could not be
-told without is named as not tried. Nothing secret gets into a report, which is meant to be pasted where others read it.
+It only looks: asking for a data folder, a ledger or a Redis never creates one. What cannot be examined that way is
+listed as not tried. A report contains no secrets, because it is meant to be pasted where others read it.
 """
 
 from sdq.doctor.examination import examine

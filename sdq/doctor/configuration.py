@@ -1,4 +1,4 @@
-"""The settings with their origins, and what the environment says besides."""
+"""The settings with their origins, and what else the environment sets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def configuration(settings: Settings, environment: Mapping[str, str]) -> Section
     facts = [
         Fact(
             name=name,
-            said=f"{value}  [{settings.origins[name]}]",
+            text=f"{value}  [{settings.origins[name]}]",
             value={"value": value, "origin": settings.origins[name]},
         )
         for name, value in values.items()
@@ -33,25 +33,31 @@ def configuration(settings: Settings, environment: Mapping[str, str]) -> Section
         if name in known or name.startswith(("SDQ_", "HF_")) or name in TOKEN_VARIABLES
     )
     facts.append(
-        Fact(name="environment", said=", ".join(present) or "nothing of sdq's", value=present)
+        Fact(
+            name="environment",
+            text=", ".join(present) or "no variables that concern sdq",
+            value=present,
+        )
     )
     return Section(title="Settings", facts=facts)
 
 
 def hub(environment: Mapping[str, str]) -> Section:
-    """Say whether models can be pulled, and whether there is a token; the token itself is never looked at."""
+    """Say whether models can be pulled, and whether a token is set; the token itself is never read."""
     from sdq_core.models.hub import token_is_set
 
     present = token_is_set()
-    facts = [Fact(name="huggingface_hub", said=version_of("huggingface_hub") or "not installed")]
+    facts = [Fact(name="huggingface_hub", text=version_of("huggingface_hub") or "not installed")]
     if present is None:
         named = any(environment.get(name) for name in TOKEN_VARIABLES)
-        said = "in the environment" if named else "none in the environment"
-        facts.append(Fact(name="token", said=said, value=named))
+        text = "set in the environment" if named else "not set in the environment"
+        facts.append(Fact(name="token", text=text, value=named))
         return Section(
             title="Hub",
             facts=facts,
-            not_tried=["Models cannot be pulled here; for that: `pip install 'sdq[hub]'`."],
+            not_tried=[
+                "Pulling models, which needs huggingface_hub: run `pip install 'sdq[hub]'`."
+            ],
         )
-    said = "there is one (not shown)" if present else "none; only gated repositories need one"
-    return Section(title="Hub", facts=[*facts, Fact(name="token", said=said, value=present)])
+    text = "set (not shown)" if present else "not set; only gated repositories need one"
+    return Section(title="Hub", facts=[*facts, Fact(name="token", text=text, value=present)])

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Collection, Mapping
 
 from sdq.doctor import configuration, drawing, machine, places, services
 from sdq.doctor.privacy import Privacy
 from sdq.doctor.report import Report, Section
 from sdq_core.settings import EMBEDDED, VARIABLES, Settings
+from sdq_core.values.variants import ComputeUnit
 
 
 def examine(
     settings: Settings,
     environment: Mapping[str, str],
     *,
-    draw: bool,
+    units: Collection[ComputeUnit],
     say: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Look at everything; draw: also draw the demo model, which takes longest. say hears what is going on."""
+    """Look at everything, and draw the demo model on these compute units, which takes longest; with none, do not draw.
+
+    `say` is called with what is going on.
+    """
     named = [
         environment.get(name) for name in (*VARIABLES["redis_url"], *VARIABLES["database_url"])
     ]
@@ -27,7 +32,7 @@ def examine(
     def look() -> list[Section]:
         found = [
             machine.machine(),
-            machine.libraries(),
+            machine.libraries(sys.platform, sys.version_info[:2]),
             configuration.configuration(settings, environment),
             places.folders(settings),
             services.queues(settings),
@@ -35,8 +40,8 @@ def examine(
             places.models(settings),
             configuration.hub(environment),
         ]
-        if draw:
-            return [*found, drawing.drawing(settings, say)]
+        if units:
+            return [*found, drawing.drawing(settings, units, say)]
         return [*found, Section(title="Drawing", not_tried=["Drawing the demo model (--no-draw)."])]
 
     return Report(sections=[privacy.of(section) for section in look()])

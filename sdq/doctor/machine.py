@@ -8,6 +8,7 @@ import platform
 import sys
 
 from sdq.doctor.report import Fact, Section
+from sdq.doctor.runtimes import core_ml_obstacle
 from sdq_core.values.machine import chip, operating_system
 
 #: What decides whether sdq runs and what it draws, by distribution name.
@@ -23,22 +24,33 @@ def machine() -> Section:
     return Section(
         title="Machine",
         facts=[
-            Fact(name="system", said=operating_system()),
-            Fact(name="chip", said=f"{chip()}, {os.cpu_count()} cores"),
+            Fact(name="system", text=operating_system()),
+            Fact(name="chip", text=f"{chip()}, {os.cpu_count()} cores"),
             _memory(),
             Fact(
                 name="Python",
-                said=f"{platform.python_version()} ({platform.machine()}), {sys.executable}",
+                text=f"{platform.python_version()} ({platform.machine()}), {sys.executable}",
             ),
         ],
     )
 
 
-def libraries() -> Section:
-    """List the versions of what matters."""
+def libraries(platform: str, python: tuple[int, int]) -> Section:
+    """List the versions of what matters, and say where Core ML cannot be used.
+
+    platform, python: as in `sys.platform` and `sys.version_info`.
+    """
+    obstacle = None
+    if version_of("coremltools") is None:
+        obstacle = core_ml_obstacle(platform, python)
+    found = [obstacle] if obstacle else []
+    # A Mac that only submits lacks nothing.
+    draws = version_of("onnxruntime") is not None
     return Section(
         title="Libraries",
-        facts=[Fact(name=name, said=version_of(name) or "not installed") for name in _LIBRARIES],
+        facts=[Fact(name=name, text=version_of(name) or "not installed") for name in _LIBRARIES],
+        problems=found if draws else [],
+        not_tried=[] if draws else found,
     )
 
 
@@ -54,5 +66,5 @@ def _memory() -> Fact:
     try:
         size_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (OSError, ValueError):
-        return Fact(name="memory", said="unknown")
-    return Fact(name="memory", said=f"{size_bytes / 1e9:.1f} GB", value={"bytes": size_bytes})
+        return Fact(name="memory", text="unknown")
+    return Fact(name="memory", text=f"{size_bytes / 1e9:.1f} GB", value={"bytes": size_bytes})

@@ -1,4 +1,4 @@
-"""The folders: can they be written, is there room, and which models lie in them."""
+"""The folders: whether they are writable, how much space is free, and which models are in them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sdq_core.models import ModelStore
 from sdq_core.models.inventory import inventory
 from sdq_core.settings import Settings
 
-#: A night of pictures, or a small model made ready; a model of full size takes several.
+#: A night of pictures, or a small model prepared; a full-size model takes several.
 _LEAST_FREE_BYTES = 1_000_000_000
 
 
 def folders(settings: Settings) -> Section:
-    """Look at data and output folder; one that is not there is judged by the folder that it would be made in."""
+    """Examine data and output folder; one that does not exist is judged by the folder it would be created in."""
     facts: list[Fact] = []
     problems: list[str] = []
     for name, folder, variable in (
@@ -25,14 +25,14 @@ def folders(settings: Settings) -> Section:
         ("outputs", settings.outputs, "SDQ_OUTPUTS"),
     ):
         there = _nearest(folder)
-        state = "there" if there == folder else "not made yet"
-        facts.append(Fact(name=name, said=f"{folder}, {state}"))
+        state = "exists" if there == folder else "not created yet"
+        facts.append(Fact(name=name, text=f"{folder}, {state}"))
         try:
             _try_to_write(there)
         except OSError as error:
             reason = error.strerror or error
             problems.append(
-                f"The {name} {folder} cannot be written ({reason}): mend that, or set {variable} to another folder."
+                f"Cannot write to the {name} {folder} ({reason}): fix that, or set {variable} to another folder."
             )
         try:
             free_bytes = shutil.disk_usage(there).free
@@ -41,14 +41,14 @@ def folders(settings: Settings) -> Section:
         facts.append(
             Fact(
                 name=f"free for {name}",
-                said=f"{free_bytes / 1e9:,.1f} GB",
+                text=f"{free_bytes / 1e9:,.1f} GB",
                 value={"bytes": free_bytes},
             )
         )
         if free_bytes < _LEAST_FREE_BYTES:
             problems.append(
-                f"The disk of {folder} has {free_bytes / 1e9:.2f} GB left: make room; a model that is made ready takes "
-                "gigabytes."
+                f"Only {free_bytes / 1e9:.2f} GB are free on the disk of {folder}: free some space; preparing a "
+                "full-size model takes several gigabytes."
             )
     return Section(title="Folders", facts=facts, problems=problems)
 
@@ -60,27 +60,27 @@ def models(settings: Settings) -> Section:
     try:
         for model in inventory(ModelStore(settings.models)):
             name = f"{model.name} {model.attention_implementation}"
-            said = f"{model.kind}, {model.size_bytes / 1e6:,.1f} MB"
+            text = f"{model.kind}, {model.size_bytes / 1e6:,.1f} MB"
             if model.problem:
-                problems.append(f"Model {name} cannot be drawn with: {model.problem}")
-                said += ", unusable"
+                problems.append(f"Model {name} is unusable: {model.problem}")
+                text += ", unusable"
             else:
-                said += f", {model.width}x{model.height}, {model.precision}"
-            facts.append(Fact(name=name, said=said, value={"revision": model.revision, "is": said}))
+                text += f", {model.width}x{model.height}, {model.precision}"
+            facts.append(Fact(name=name, text=text, value={"revision": model.revision, "is": text}))
     except OSError as error:
-        problems.append(f"{settings.models} cannot be read ({error.strerror}): mend its rights.")
+        problems.append(f"Cannot read {settings.models} ({error.strerror}): fix its permissions.")
     return Section(title="Models", facts=facts, problems=problems)
 
 
 def _nearest(folder: Path) -> Path:
-    """Give the folder itself, or the nearest one above that is there."""
+    """Give the folder itself, or the nearest parent that exists."""
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     return folder
 
 
 def _try_to_write(folder: Path) -> None:
-    """Write a file without a name, of which nothing stays; raise OSError where that cannot be."""
+    """Write an unnamed file, which leaves nothing behind; raise OSError where that fails."""
     with tempfile.TemporaryFile(dir=folder, prefix=".sdq-doctor-") as file:
         file.write(b"sdq")
         file.flush()

@@ -1,7 +1,7 @@
-"""What of a user's settings may stand in a report that others read.
+"""Which parts of a user's settings may appear in a report that others read.
 
-Passwords, tokens and the name of the home folder may not. URLs are shown only as far as they can be taken apart, and
-sentences of other libraries are searched for what was masked; no value of an environment variable is ever shown.
+Passwords, tokens and the name of the home folder may not. URLs are shown only as far as they can be parsed, and other
+libraries' messages are searched for what was masked; no value of an environment variable is ever shown.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _URL = re.compile(
 _IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s'\"()]+")
 #: A file and no server: nobody logs in, and an @ belongs to a folder's name.
 _SQLITE = re.compile(r"(?P<scheme>sqlite[a-z+]*://)(?P<place>[^?]*)(?:\?(?P<query>.*))?", re.DOTALL)
-#: Parameters of a URL that are no secrets; all others might be.
+#: Parameters of a URL that are never secret; all others might be.
 _OPEN_PARAMETERS = frozenset(
     {"db", "sslmode", "connect_timeout", "socket_timeout", "protocol", "mode"}
 )
-#: Shorter secrets are masked in URLs only: as pieces of a sentence they would be found everywhere.
+#: Shorter secrets are masked in URLs only: in a sentence they would match everywhere.
 _SHORTEST_SECRET = 4
 
 #: Environment variables that hold a Hub token.
@@ -38,10 +38,10 @@ TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
 def masked_url(url: str) -> str:
-    """Give a URL without what may be secret in it; what cannot be taken apart is not shown at all."""
+    """Give a URL without what may be secret in it; one that cannot be parsed is not shown at all."""
     parts = _SQLITE.fullmatch(url) or _URL.fullmatch(url)
     if parts is None:
-        return "(no URL; not shown)"
+        return "(not a URL; not shown)"
     login = f"{_MASK}@" if "login" in parts.groupdict() and parts["login"] is not None else ""
     query = ""
     if parts["query"] is not None:
@@ -54,10 +54,10 @@ def masked_url(url: str) -> str:
 
 
 class Privacy:
-    """Takes secrets and the home folder out of what is reported."""
+    """Takes secrets and the home folder out of a report."""
 
     def __init__(self, urls: Iterable[str], environment: Mapping[str, str]) -> None:
-        """urls: any that settings or environment hold; environment: where tokens may be."""
+        """urls: all that settings and environment contain; environment: where tokens may be."""
         self._replacements: dict[str, str] = {}
         for url in urls:
             if len(url) >= _SHORTEST_SECRET:
@@ -74,11 +74,11 @@ class Privacy:
             self._home = None
 
     def of(self, section: Section) -> Section:
-        """Give a section as it may be shown."""
+        """Give a section without secrets."""
         return Section(
             title=section.title,
             facts=[
-                Fact(name=fact.name, said=self._short(fact.said), value=self._value(fact.value))
+                Fact(name=fact.name, text=self._short(fact.text), value=self._value(fact.value))
                 for fact in section.facts
             ],
             problems=[self.sentence(problem) for problem in section.problems],
@@ -114,7 +114,7 @@ def _spellings(text: str) -> tuple[str, str]:
 
 
 def _secrets(url: str) -> Iterable[str]:
-    """Give the pieces of a URL that must not be repeated, as they stand there and decoded."""
+    """Give the parts of a URL that must not be repeated, as written and decoded."""
     if _SQLITE.fullmatch(url):
         return
     parts = _URL.fullmatch(url)

@@ -1,6 +1,6 @@
 """One variant of the demo model on one compute unit, drawn by an engine as `sdq worker` starts it.
 
-The engine is a process of its own: one that crashes or hangs is a finding, and not the end of the examination.
+The engine is a process of its own, so one that crashes or hangs is a finding and not the end of the examination.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sdq.doctor.references import Reference
-from sdq_core.images.difference import psnr_db
-from sdq_core.images.encode import image_from_rgb
+from sdq_core.images.pixels import image_from_rgb, psnr_db
 from sdq_core.models import VariantFolder
 from sdq_core.values.variants import ComputeUnit
 
@@ -27,9 +26,9 @@ _STEP_DEADLINE_S = 120.0
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """What an engine gave.
+    """What an engine drew, and how fast.
 
-    likeness_db: PSNR of the picture that is least like its reference, infinite when all are equal. picture_s: the mean,
+    likeness_db: PSNR of the picture least like its reference, infinite when all are equal. picture_s: the mean,
     loading not counted.
     """
 
@@ -44,7 +43,7 @@ class Proof:
 def prove(
     folder: VariantFolder, wanted: Sequence[Reference], unit: ComputeUnit, cache: Path
 ) -> Proof:
-    """Draw what the references say and compare; raise an SdqError when nothing can be drawn."""
+    """Draw the references' recipes and compare; raise an SdqError when nothing can be drawn."""
     from worker.engine.handle import Deadlines, Engine
     from worker.engine.messages import Launch
     from worker.pipelines.contract import ImageRequest

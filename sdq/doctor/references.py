@@ -1,7 +1,7 @@
-"""The pictures that the demo model gives, recorded by the portable runtime.
+"""The pictures that the demo model should draw, recorded with the portable runtime.
 
-They are PNGs as sdq writes them: each says itself which recipe and seed it was drawn from, and with which revision of
-the demo model. `tools/record_doctor_references.py` writes them.
+They are PNGs as sdq writes them: each records its recipe and seed, and with them the revision of the demo model.
+`tools/record_doctor_references.py` writes them.
 """
 
 from __future__ import annotations
@@ -43,15 +43,13 @@ def references() -> Mapping[AttentionImplementation, Sequence[Reference]]:
             with Image.open(path) as picture:
                 pixels: Image.Image = picture.convert("RGB")
         except (SdqError, OSError, ValueError, SyntaxError) as error:
-            raise InputError(f"{path} is damaged ({error}): install sdq again.") from error
+            raise InputError(f"{path} is damaged ({error}): reinstall sdq.") from error
         attention = record.recipe.variant.attention_implementation
         if not isinstance(attention, AttentionImplementation):
-            raise InputError(f"{path} does not say what drew it: install sdq again.")
+            raise InputError(f"{path} does not say which variant drew it: reinstall sdq.")
         found.setdefault(attention, []).append(
             Reference(path=path, recipe=record.recipe, seed=record.seed, picture=pixels)
         )
     if not found:
-        raise InputMissingError(
-            f"The pictures to compare with are not in {FOLDER}: install sdq again."
-        )
+        raise InputMissingError(f"The reference pictures are missing from {FOLDER}: reinstall sdq.")
     return found

@@ -12,16 +12,16 @@ JSON = Any
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """One line: a name and what is said of it. value: the same for programs, where that is more than the text."""
+    """One line: a name and a text. value: the same for programs, where that is more than the text."""
 
     name: str
-    said: str
+    text: str
     value: JSON = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """One subject. problems: a sentence each, with its next step. not_tried: what was left alone, and why."""
+    """One subject. problems: a sentence each, with its next step. not_tried: what was not examined, and why."""
 
     title: str
     facts: Sequence[Fact] = ()
@@ -31,7 +31,7 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything that was looked at."""
+    """Everything that was examined."""
 
     sections: Sequence[Section]
 
@@ -46,7 +46,7 @@ class Report:
             yield section.title
             width = max((len(fact.name) for fact in section.facts), default=0)
             for fact in section.facts:
-                yield f"  {fact.name.ljust(width)}  {fact.said}".rstrip()
+                yield f"  {fact.name.ljust(width)}  {fact.text}".rstrip()
             for sentence in section.not_tried:
                 yield f"  (not tried) {sentence}"
             for sentence in section.problems:
@@ -67,7 +67,7 @@ class Report:
             "sections": {
                 section.title.lower().replace(" ", "_"): {
                     "facts": {
-                        fact.name: fact.said if fact.value is None else fact.value
+                        fact.name: fact.text if fact.value is None else fact.value
                         for fact in section.facts
                     },
                     "problems": list(section.problems),

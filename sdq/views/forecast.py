@@ -1,4 +1,4 @@
-"""What a submission would cost, before it is made: images, time from this ledger's own timings, disk."""
+"""What a submission would cost before it is made: images, time (from this ledger's own timings) and disk space."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sdq_core.values.variants import RecipeVariant
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """Expected cost; None where this ledger has drawn nothing like it yet. disk in bytes."""
+    """Expected cost; None where this ledger has no similar images yet."""
 
     batch: str
     images_new: int
@@ -24,22 +24,22 @@ class Forecast:
     disk_bytes: float | None
 
     def describe(self) -> str:
-        """Say it for people."""
+        """Describe it to people."""
         time = (
-            "unknown (nothing like it was drawn here yet)"
+            "unknown (nothing similar has been drawn here yet)"
             if self.drawing_s is None
             else f"about {duration(self.drawing_s)} with one worker"
         )
         disk = "unknown" if self.disk_bytes is None else f"about {size(self.disk_bytes)}"
         return (
             f"Batch {self.batch}: {self.images_new:,} images to draw in {self.slices:,} slices"
-            f" ({self.images_known:,} submitted before, {self.images_drawn:,} drawn already).\n"
+            f" ({self.images_known:,} submitted before, {self.images_drawn:,} already drawn).\n"
             f"Time: {time}. Disk: {disk}.\nNothing was stored or queued."
         )
 
 
 def forecast(ledger: Ledger, plan: BatchPlan) -> Forecast:
-    """Try the plan on the ledger without keeping it, and estimate time and disk for what is new."""
+    """Try the plan on the ledger without storing it, and estimate time and disk space for what is new."""
     preview = ledger.preview(plan)
     planned = sum(len(entry.seeds) for entry in plan.entries)
     share_new = preview.images_new / planned if planned else 0.0

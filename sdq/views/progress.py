@@ -1,4 +1,4 @@
-"""Live progress of one batch on standard error: a bar in a terminal, a line now and then elsewhere."""
+"""Live progress of one batch on standard error: a bar in a terminal, elsewhere a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLAIN_LINE_EVERY_S = 10.0
 
 
 class BatchProgress:
-    """Shows how far a batch is while it is drawn in this process."""
+    """Shows the progress of a batch while this process draws it."""
 
     def __init__(self, ledger: Ledger, batch_id: int, *, quiet: bool) -> None:
         status = ledger.batch(batch_id)

@@ -15,7 +15,7 @@ _TITLES = ("batch", "status", "done", "of", "%", "failed", "images/h", "left")
 
 
 def status_word(status: BatchStatus) -> str:
-    """Name what a batch is doing, in OpenAI's words where they fit."""
+    """Name the state of a batch, in OpenAI's words where they fit."""
     if status.completed_at:
         return "completed"
     if status.state is not BatchState.ACTIVE:
@@ -24,7 +24,7 @@ def status_word(status: BatchStatus) -> str:
 
 
 def status_as_dict(status: BatchStatus) -> dict[str, Any]:
-    """Give a batch's status for JSON; times are RFC 3339 in UTC."""
+    """Give a batch's status for JSON, with times in RFC 3339 and UTC."""
     return {
         "id": status.id,
         "name": status.name,
@@ -50,12 +50,12 @@ def status_lines(
     failures: Sequence[FailedImage],
     paused: Sequence[PausedVariant],
 ) -> list[str]:
-    """Give a table of batches, its titles first, then the failed images of one and the variants that are held back."""
+    """Give a table of batches, its titles first, then the failed images of one and the paused variants."""
     if statuses:
         rows = [(status.name, status_word(status), *_numbers(status)) for status in statuses]
         lines = table_lines([_TITLES, *rows], texts=2)
     else:
-        lines = ["No batches yet. Begin with: sdq submit prompts.txt --seed-range 0-99"]
+        lines = ["No batches yet. Start with: sdq submit prompts.txt --seed-range 0-99"]
     lines += [
         f"failed: prompt {failure.entry} seed {failure.seed} after {failure.attempts} attempt(s): {failure.error}"
         for failure in failures
@@ -63,7 +63,7 @@ def status_lines(
     for held in paused:
         lines += [
             f"paused: {held.variant}: {held.reason}",
-            f"  go on with: sdq resume --variant {held.variant.key}",
+            f"  resume it with: sdq resume --variant {held.variant.key}",
         ]
     return [printable(line) for line in lines]
 
@@ -75,7 +75,7 @@ def _numbers(status: BatchStatus) -> tuple[str, ...]:
     return (
         f"{status.completed:,}",
         f"{status.total:,}",
-        # 100 % is only what is wholly done.
+        # Only what is completely done is 100 %.
         f"{percent:.0f}" if percent in {0, 100} else f"{min(percent, 99.9):.1f}",
         f"{status.failed:,}" if status.failed else "",
         "" if rate is None else f"{rate:,.0f}",

@@ -1,10 +1,10 @@
-"""Numbers in words: durations and sizes as people say them."""
+"""Durations and sizes in people's words."""
 
 from __future__ import annotations
 
 
 def duration(seconds: float) -> str:
-    """Say a duration: `42 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
+    """Put a duration into words: `42 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 10 and seconds != whole else f"{whole} s"
@@ -16,7 +16,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Say a size in bytes: `830 bytes`, `41.2 kB`, `3.1 GB`."""
+    """Put a size in bytes into words: `830 bytes`, `41.2 kB`, `3.1 GB`."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""Pixels to PNG bytes: the same pixels and metadata always give the same bytes."""
+"""Pictures to PNG bytes: the same pixels and metadata always give the same bytes."""
 
 from __future__ import annotations
 
@@ -15,27 +15,15 @@ from sdq_core.images.metadata import RECORD_KEY, XMP, ImageMetadata
 #:     level    1      2      3      4      5      6      9
 #:     ms      28     30     38     52     65     95    195
 #:     KiB    430    426    420    393    392    391    388
-#: Level 4 is the last that pays: half the time of Pillow's 6 for half a percent more bytes.
-COMPRESS_LEVEL = 4
+#: Level 4 is the highest that pays: half the time of Pillow's 6 for half a percent more bytes.
+_COMPRESS_LEVEL = 4
 
 
-def image_from_rgb(pixels: bytes | bytearray | memoryview, width: int, height: int) -> Image.Image:
-    """Make a picture from ``height * width * 3`` bytes: rows from the top, red, green and blue of each pixel."""
-    if len(pixels) != width * height * 3:
-        raise ValueError(f"{len(pixels)} bytes are not {width}x{height} pixels of three bytes")
-    return Image.frombytes("RGB", (width, height), bytes(pixels))
-
-
-def encode_png(
-    image: Image.Image,
-    metadata: ImageMetadata | None,
-    *,
-    compress_level: int = COMPRESS_LEVEL,
-) -> bytes:
+def encode_png(image: Image.Image, metadata: ImageMetadata | None) -> bytes:
     """Encode an RGB picture; metadata None writes nothing but pixels.
 
     The text chunks `parameters` (AUTOMATIC1111's infotext), `sdq` (the record) and XMP stand before the pixels, where
-    readers find them without decoding. compress_level: zlib's, 0 to 9.
+    readers find them without decoding.
     """
     info = PngInfo()
     if metadata is not None:
@@ -49,5 +37,5 @@ def encode_png(
     # A copy without `info`: pictures that came from a file would bring their own chunks along.
     plain = Image.frombytes("RGB", image.size, image.convert("RGB").tobytes())
     buffer = io.BytesIO()
-    plain.save(buffer, "PNG", pnginfo=info, compress_level=compress_level)
+    plain.save(buffer, "PNG", pnginfo=info, compress_level=_COMPRESS_LEVEL)
     return buffer.getvalue()

@@ -16,8 +16,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sdq_core.images.samplers import SAMPLER_NAMES
 from sdq_core.values.recipes import Recipe
+from sdq_core.values.variants import SAMPLER_NAMES
 
 _NEGATIVE = "Negative prompt:"
 #: What the readers split the last line with.

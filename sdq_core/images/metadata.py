@@ -9,7 +9,7 @@ from typing import Any
 
 from sdq_core.values.recipes import Recipe
 
-#: The PNG text chunk with the record, and its form; readers refuse a later form.
+#: The PNG text chunk with the record, and its version; readers refuse a later one.
 RECORD_KEY = "sdq"
 RECORD_VERSION = 1
 

@@ -1,4 +1,4 @@
-"""Where an image lies below the output root: ``{batch}/{entry:05d}/{entry:05d}-{seed}.png``.
+"""Where an image is below the output root: ``{batch}/{entry:05d}/{entry:05d}-{seed}.png``.
 
 Invariant: two different (batch name, entry, seed) never share a path, also on file systems that fold case or Unicode
 forms, and no batch name leads outside the root. The path does not depend on the prompt's text, so an attempt that died
@@ -11,8 +11,7 @@ import hashlib
 import re
 import unicodedata
 
-#: What ext4 and APFS take for one component; a batch folder stays below it with room for its hash.
-MAX_COMPONENT_BYTES = 255
+#: ext4 and APFS take 255 bytes for one component; a batch folder needs room for its hash.
 _MAX_NAME_BYTES = 200
 
 _UNSAFE = re.compile(r"[^\w\-.+,=@() ]+")
@@ -45,7 +44,7 @@ def batch_folder(batch_name: str) -> str:
     folded = unicodedata.normalize("NFC", safe.casefold())
     if safe and safe == batch_name == folded and not _LOOKS_HASHED.search(safe):
         return safe
-    # surrogatepass: a name from a command line may hold bytes that were no text.
+    # surrogatepass: a name from a command line may contain bytes that are not text.
     digest = hashlib.sha256(batch_name.encode("utf-8", "surrogatepass")).hexdigest()[:10]
     return f"{safe}-{digest}" if safe else f"batch-{digest}"
 

@@ -1,7 +1,7 @@
 """From a PNG back to the recipe and seed that draw it again.
 
-Files come from anywhere, so nothing in them is believed: chunks are walked without decoding pixels, only the `sdq` text
-is read, and every value is checked. Time and memory are bounded whatever the file says.
+Files come from anywhere, so nothing in them is trusted: chunks are walked without decoding pixels, only the `sdq` text
+is read, and every value is checked. Time and memory are bounded whatever the file contains.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_TEXT_CHARS = 20_000
 MAX_STEPS = 1000
 MAX_GUIDANCE_SCALE = 100.0
 
-# What no prompt may hold, as in prompt files: it is shown, stored in databases and hashed as UTF-8.
+# What no prompt may contain, as in prompt files: it is shown, stored in databases and hashed as UTF-8.
 _BAD_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RECIPE_TYPES: dict[str, tuple[type, ...]] = {
@@ -62,8 +62,8 @@ class FileRecord:
 def read_record(path: Path) -> FileRecord:
     """Read the `sdq` record of a PNG.
 
-    Raise InputMissingError for a file that is not there or may not be read, InputError for one that is no PNG, has no
-    record, or has one that cannot be used.
+    Raise InputMissingError for a file that does not exist or cannot be read, InputError for one that is not a PNG, has
+    no record, or has one that cannot be used.
     """
     try:
         with open(path, "rb", opener=_open_at_once) as file:
@@ -92,7 +92,7 @@ def _record_text(file: BinaryIO, path: Path) -> bytes:
     for _ in range(MAX_CHUNKS):
         head = file.read(8)
         if len(head) < 8:
-            raise InputError(f"{path} is cut off; it has no sdq record that could be read")
+            raise InputError(f"{path} is truncated before any sdq record")
         length, kind = struct.unpack(">I4s", head)
         if kind == b"IEND":
             raise InputError(
@@ -111,7 +111,7 @@ def _record_text(file: BinaryIO, path: Path) -> bytes:
 def _checked(file: BinaryIO, start: bytes, length: int, path: Path) -> bytes:
     if length > MAX_RECORD_BYTES:
         raise InputError(
-            f"{path}: its sdq record has {length:,} bytes; the most is {MAX_RECORD_BYTES:,}"
+            f"{path}: its sdq record has {length:,} bytes; at most {MAX_RECORD_BYTES:,} are read"
         )
     text = file.read(length - len(start))
     checksum = file.read(4)
@@ -133,7 +133,7 @@ def _parsed(text: bytes, path: Path) -> FileRecord:
     version = record.get("version")
     if version != RECORD_VERSION:
         raise bad(
-            f"its form is {str(version)[:20]!r}, and this sdq reads {RECORD_VERSION}; update sdq"
+            f"its version is {str(version)[:20]!r}, and this sdq reads {RECORD_VERSION}; update sdq"
         )
     fields, seed, provenance = (record.get(key) for key in ("recipe", "seed", "provenance"))
     if type(seed) is not int or not isinstance(fields, dict) or not isinstance(provenance, dict):
@@ -144,7 +144,7 @@ def _parsed(text: bytes, path: Path) -> FileRecord:
         if isinstance(text := fields[name], str) and (
             len(text) > MAX_TEXT_CHARS or _BAD_CHARACTER.search(text)
         ):
-            raise bad(f"its recipe's {name} is too long or holds characters that are no text")
+            raise bad(f"its recipe's {name} is too long or contains characters that are not text")
     try:
         check_seed(seed)
         recipe = Recipe.from_dict(fields)
@@ -153,7 +153,7 @@ def _parsed(text: bytes, path: Path) -> FileRecord:
     sizes = 1 <= recipe.width <= MAX_SIDE and 1 <= recipe.height <= MAX_SIDE
     steps = 1 <= recipe.num_inference_steps <= MAX_STEPS
     if not (sizes and steps and 0 <= recipe.guidance_scale <= MAX_GUIDANCE_SCALE):
-        raise bad("its recipe's numbers make no sense")
+        raise bad("its recipe's numbers are out of range")
     software = record.get("software")
     return FileRecord(
         recipe=recipe,

@@ -1,7 +1,7 @@
-"""Contact sheets: many pictures on one, a prompt a row, its seeds across.
+"""Contact sheets: many pictures on one, a row for each prompt with its seeds across.
 
-Rows with more pictures than fit across go on below. A picture that is missing or cannot be read is an empty tile, so
-that a sheet can be made of a batch that is still being drawn.
+Rows with more pictures than fit across continue below. A picture that is missing or cannot be read leaves an empty
+tile, so that a sheet can be made of a batch that is still being drawn.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def contact_sheet(
     if file_format is None:
         raise UsageError(f"a contact sheet is a .png or a .jpg, not {out.name!r}")
     if not 16 <= thumb <= 2048 or max_across < 1:
-        raise UsageError("a tile has 16 to 2048 pixels, and at least one stands in a row")
+        raise UsageError("a tile has 16 to 2048 pixels, and a row has at least one tile")
     if not any(pictures for _, pictures in rows):
         raise InputError("there are no images to show on a contact sheet")
     measures = _Measures(

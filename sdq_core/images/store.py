@@ -1,6 +1,6 @@
-"""Files that are there completely or not at all, also after a power cut.
+"""Files that exist completely or not at all, even after a power cut.
 
-Invariant: the data lies under a temporary name in the target's folder and is forced to disk before it gets its own
+Invariant: the data is under a temporary name in the target's folder and is forced to disk before it gets its own
 name, and the folder is forced to disk before `store_file` returns. So a ledger row written afterwards never lacks its
 file. A process killed on the way leaves at most a ``.sdq-*.tmp`` file, which `sweep_temporary_files` removes.
 """
@@ -46,7 +46,7 @@ class StoredFile:
 
 
 def store_file(data: bytes, target: Path) -> StoredFile:
-    """Put `data` at `target`, replacing what is there; make the folders that are missing.
+    """Put `data` at `target`, replacing what is there; create missing folders.
 
     Raise OutputError where the place cannot be written, StorageError where the disk is full or does not answer; then
     the target is as before and no temporary file is left.
@@ -73,23 +73,23 @@ def storage_problem(error: OSError | ValueError, target: Path) -> SdqError:
         return OutputError(f"cannot write {str(target)!r}: {error}; choose another name")
     reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in _FULL:
-        return StorageError(f"cannot write {target}: {reason}; make room on this disk")
+        return StorageError(f"cannot write {target}: {reason}; free some space on this disk")
     if error.errno in _WRONG_PLACE:
         return OutputError(
-            f"cannot write {target}: {reason}; choose another output folder or mend this one"
+            f"cannot write {target}: {reason}; choose another output folder or fix this one"
         )
     return StorageError(f"cannot write {target}: {reason}; check the disk and try again")
 
 
 def is_temporary(path: Path) -> bool:
-    """Say whether a file is one that `store_file` did not get to finish, or is just writing."""
+    """Say whether a file is one that `store_file` never finished, or is still writing."""
     return path.name.startswith(".sdq-") and path.name.endswith(".tmp")
 
 
 def sweep_temporary_files(root: Path, *, older_than_s: float = 3600.0) -> int:
-    """Remove what killed processes left below `root`; give how many files that were.
+    """Remove what killed processes left below `root`; give the number of files.
 
-    older_than_s: leaves alone what a living process may be writing just now.
+    older_than_s: spares what a live process may still be writing.
     """
     removed = 0
     for path in _temporary_files(root):

@@ -45,6 +45,17 @@ class Scheduler(StrEnum):
     PNDM = "PNDM"
 
 
+#: AUTOMATIC1111's names for the schedulers, which its infotext and most galleries use.
+SAMPLER_NAMES = {
+    Scheduler.DDIM: "DDIM",
+    Scheduler.DPM_SOLVER_MULTISTEP: "DPM++ 2M",
+    Scheduler.EULER_ANCESTRAL_DISCRETE: "Euler a",
+    Scheduler.EULER_DISCRETE: "Euler",
+    Scheduler.LMS_DISCRETE: "LMS",
+    Scheduler.PNDM: "PLMS",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Variant:
     """One pinned pipeline: a model at a revision, its attention implementation and compute unit.

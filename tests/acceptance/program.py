@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -52,11 +53,12 @@ class Program:
         assert result.returncode == code, (result.returncode, result.stdout, result.stderr)
         return result
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, stdout: IO[str] | None = None) -> subprocess.Popen[str]:
         """Start a command that stays."""
         process = subprocess.Popen(
-            [SDQ, *arguments], env=self.environment, stderr=subprocess.PIPE, text=True
-        )
+            [SDQ, *arguments],
+            env=self.environment, stdout=stdout, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
         self._processes.append(process)
         return process
 

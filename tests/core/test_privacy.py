@@ -25,8 +25,8 @@ from sdq.doctor.report import Fact, Section
         ("postgresql://ann:pa55@word@a:5432,b/x?sslmode=require&user=ann",
          "postgresql://***@a:5432,b/x?sslmode=require&user=***"),
         ("sqlite:////home/ann@work/sdq.db", "sqlite:////home/ann@work/sdq.db"),
-        ("redis://localhost:pa55word", "(no URL; not shown)"),
-        ("pa55word", "(no URL; not shown)"),
+        ("redis://localhost:pa55word", "(not a URL; not shown)"),
+        ("pa55word", "(not a URL; not shown)"),
     ],
 )  # fmt: skip
 def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
@@ -62,7 +62,7 @@ def test_sentences_lose_passwords_tokens_and_the_name_of_the_home(
     )
     assert privacy.sentence(f"{home}/sdq.db, {home}, {home}bel") == f"~/sdq.db, ~, {home}bel"
     shown = privacy.of(
-        Section(title="x", facts=[Fact(name="a", said=f"{home}/b", value={"path": f"{home}/b"})])
+        Section(title="x", facts=[Fact(name="a", text=f"{home}/b", value={"path": f"{home}/b"})])
     )
-    assert shown.facts[0].said == "~/b"
+    assert shown.facts[0].text == "~/b"
     assert shown.facts[0].value == {"path": "~/b"}

@@ -7,6 +7,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from db.values import BatchState, BatchStatus, PausedVariant
 from sdq.views.status import status_lines
 from tests.ledger.plans import VARIANT
@@ -45,13 +47,23 @@ def test_columns_are_aligned_whatever_the_names() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "columns"),
+    [("灯台", 4), ("ａｂ", 4), ("e\u0301t\u00e9", 3), ("👩‍👩‍👧", 2), ("👍🏽", 2)],
+)
+def test_a_name_takes_the_columns_that_a_terminal_gives_it(name: str, columns: int) -> None:
+    """An emoji takes two, of however many characters it is made."""
+    titles, row = status_lines([batch(name)], [], [])
+    assert row.startswith(name + " " * (titles.index("status") - columns) + "in_progress")
+
+
 def test_a_name_cannot_write_to_the_terminal() -> None:
     lines = status_lines([batch("a\x1b[2Jb\nc")], [], [])
     assert lines[1].startswith("a\\x1b[2Jb c  in_progress")
     held = PausedVariant(variant=VARIANT, reason="failed: \x1b]0;title\x07", since=NOON)
     (*_, reason, remedy) = status_lines([batch("a")], [], [held])
     assert reason == "paused: demo original on ALL: failed: \\x1b]0;title\\x07"
-    assert remedy == f"  go on with: sdq resume --variant {VARIANT.key}"
+    assert remedy == f"  resume it with: sdq resume --variant {VARIANT.key}"
 
 
 def test_status_imports_no_more_than_it_needs(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk(small_disk: Path) -> None:
     store_file(b"kept", small_disk / "i.png")
-    with pytest.raises(StorageError, match="No space left on device; make room") as caught:
+    with pytest.raises(StorageError, match="No space left on device; free some space") as caught:
         store_file(bytes(2**20), small_disk / "i.png")
     assert caught.value.retryable
     assert names(small_disk) == ["i.png"]

@@ -9,7 +9,9 @@ import pytest
 from worker.lanes import threads_per_lane
 
 
-@pytest.mark.parametrize(("cores", "lanes", "threads"), [(8, 2, 4), (8, 3, 2), (2, 2, 1), (1, 4, 1)])
+@pytest.mark.parametrize(
+    ("cores", "lanes", "threads"), [(8, 2, 4), (8, 3, 2), (2, 2, 1), (1, 4, 1)]
+)
 def test_lanes_share_the_cores(
     monkeypatch: pytest.MonkeyPatch, cores: int, lanes: int, threads: int
 ) -> None:

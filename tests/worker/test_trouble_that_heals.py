@@ -73,7 +73,7 @@ def test_a_folder_that_closes_after_it_took_files_is_worth_waiting_for(
     save()
     root.rename(tmp_path / "unplugged")
     root.write_text("a file in the folder's place")
-    with pytest.raises(StorageError, match="mend this one"):
+    with pytest.raises(StorageError, match="fix this one"):
         save()
     root.unlink()
     save()

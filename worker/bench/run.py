@@ -13,7 +13,7 @@ from PIL import Image
 from db.column_types import now_utc
 from db.values import Benchmark
 from sdq_core.errors import SdqError
-from sdq_core.images.difference import psnr_db
+from sdq_core.images.pixels import psnr_db
 from sdq_core.models import ModelStore, VariantFolder
 from sdq_core.models.network import read_network
 from sdq_core.values.machine import Machine, this_machine

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from db.values import EngineRecord, ImageRecord, Slice
 from sdq_core.errors import OutputError, StorageError
-from sdq_core.images.encode import encode_png, image_from_rgb
+from sdq_core.images.encode import encode_png
 from sdq_core.images.metadata import ImageMetadata
 from sdq_core.images.path import image_path
+from sdq_core.images.pixels import image_from_rgb
 from sdq_core.images.store import store_file
 from sdq_core.values.safety import Safety
 from worker.drawing.flagged import hidden

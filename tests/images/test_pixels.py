@@ -1,4 +1,4 @@
-"""PSNR as its formula says."""
+"""Pictures from raw pixels, and PSNR by its formula."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdq_core.images.difference import psnr_db
+from sdq_core.images.pixels import image_from_rgb, psnr_db
+
+
+def test_pixels_of_the_wrong_size_are_refused() -> None:
+    with pytest.raises(ValueError, match="are not 4x4 pixels"):
+        image_from_rgb(bytes(47), 4, 4)
 
 
 def test_it_is_the_formulas_number() -> None:

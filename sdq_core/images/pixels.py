@@ -1,10 +1,17 @@
-"""How much two pictures differ."""
+"""Pictures in memory: from raw pixels, and how much two of them differ."""
 
 from __future__ import annotations
 
 import math
 
 from PIL import Image, ImageChops, ImageStat
+
+
+def image_from_rgb(pixels: bytes | bytearray | memoryview, width: int, height: int) -> Image.Image:
+    """Make a picture from ``height * width * 3`` bytes: rows from the top, red, green and blue of each pixel."""
+    if len(pixels) != width * height * 3:
+        raise ValueError(f"{len(pixels)} bytes are not {width}x{height} pixels of three bytes")
+    return Image.frombytes("RGB", (width, height), bytes(pixels))
 
 
 def psnr_db(one: Image.Image, other: Image.Image) -> float:

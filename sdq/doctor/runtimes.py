@@ -1,0 +1,59 @@
+"""Which runtime could draw here, and what to install where none can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sdq.doctor.report import Section
+
+#: What each runtime imports, a Mac's own first.
+_NEEDED = {
+    "coreml": ("coremltools", "numpy", "tokenizers"),
+    "onnx": ("numpy", "onnx", "onnxruntime", "tokenizers"),
+}
+#: Without either of these nobody meant to draw here.
+_MARKS = ("coremltools", "onnxruntime")
+#: The newest Python that coremltools 9.0 has wheels for; there is nothing else that pip could build.
+_NEWEST_FOR_COREMLTOOLS = (3, 13)
+
+
+def core_ml_obstacle(platform: str, python: tuple[int, int]) -> str | None:
+    """Say why coremltools cannot be installed on this Mac; None where it can, or where there is no Core ML.
+
+    platform: as in `sys.platform`.
+    """
+    if platform != "darwin" or python <= _NEWEST_FOR_COREMLTOOLS:
+        return None
+    return (
+        f"coremltools has no wheel for Python {python[0]}.{python[1]}, so sdq cannot use Core ML here. Make a virtual "
+        "environment with Python 3.11, 3.12 or 3.13, and run `pip install 'sdq[coreml]'` in it."
+    )
+
+
+def missing_runtime(
+    platform: str, python: tuple[int, int], is_installed: Callable[[str], bool]
+) -> Section | None:
+    """Say what to install where no runtime is complete, else give None; is_installed: of a package's import name."""
+    mac = platform == "darwin"
+    lacking = {
+        runtime: [name for name in names if not is_installed(name)]
+        for runtime, names in _NEEDED.items()
+    }
+    if not lacking["onnx"] or (mac and not lacking["coreml"]):
+        return None
+    extra = "coreml" if mac and core_ml_obstacle(platform, python) is None else "onnx"
+    install = f"`pip install 'sdq[{extra}]'`"
+    if not any(map(is_installed, _MARKS)):
+        return Section(
+            title="Drawing",
+            not_tried=[
+                "No runtime is installed, so this machine can submit images but not draw them. To draw here, run "
+                f"{install}."
+            ],
+        )
+    return Section(
+        title="Drawing",
+        problems=[
+            f"Drawing needs packages that are not installed: {', '.join(lacking[extra])}. Run {install}."
+        ],
+    )

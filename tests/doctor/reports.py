@@ -1,0 +1,41 @@
+"""Runs of `sdq doctor --json` and what they report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import sdq_core
+from tests.acceptance.program import Program
+
+SOURCES = Path(sdq_core.__file__).resolve().parents[1]
+
+
+def examined(
+    program: Program, *arguments: str, code: int = 0, timeout_s: float = 90, **environment: str
+) -> Any:
+    """Run it and give its report; nothing may be left in the temporary folder."""
+    temporary = program.home.parent / "temporary"
+    temporary.mkdir(exist_ok=True)
+    result = program.run(
+        "doctor",
+        "--json",
+        *arguments,
+        code=code,
+        timeout_s=timeout_s,
+        TMPDIR=str(temporary),
+        **environment,
+    )
+    assert list(temporary.glob("*sdq*")) == []  # ONNX Runtime leaves a file of its own there
+    assert "Traceback" not in result.stderr
+    report = json.loads(result.stdout)
+    assert report["well"] is (code == 0)
+    assert report["problems"] == [
+        problem for section in report["sections"].values() for problem in section["problems"]
+    ]
+    return report
+
+
+def facts(report: Any, section: str) -> Any:
+    return report["sections"][section]["facts"]
