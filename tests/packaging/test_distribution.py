@@ -126,7 +126,7 @@ def test_the_licence_goes_along(wheel: Path, metadata: Message) -> None:
 
 @pytest.mark.slow
 def test_the_wheel_draws_in_a_bare_environment(wheel: Path, tmp_path: Path) -> None:
-    venv.create(tmp_path / "venv", with_pip=True)
+    venv.create(tmp_path / "venv", symlinks=True, with_pip=True)
     programs = tmp_path / "venv" / "bin"
     run(
         *(programs / "python", "-m", "pip", "install", "--quiet", f"{wheel}[onnx]"),
