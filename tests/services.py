@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         server.psql("ALTER SYSTEM SET fsync = off;")
         server.psql("SELECT pg_reload_conf();")
     except Exception as error:
-        if os.environ.get("CI"):
+        if os.environ.get("CI") and sys.version_info < (3, 13):  # newer ones have no pgserver
             raise
         pytest.skip(f"no PostgreSQL here: {error}")
     yield server

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import click
 
+from sdq import refuse_strangers
 from sdq.cli.group import LazyGroup
 from sdq_core.errors import EXIT_FAILURE, EXIT_SIGINT, SdqError
 from sdq_core.printable import printable
@@ -51,6 +52,7 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
     try:
+        refuse_strangers()
         result = cli.main(prog_name="sdq", standalone_mode=False)
     except click.ClickException as error:
         said = io.StringIO()

@@ -171,7 +171,15 @@ def _run_lanes(settings: Settings, lanes: tuple[Lane, ...], *, burst: bool, quie
 
         supervisor = LaneSupervisor(
             lanes,
-            lambda number: [sys.executable, "-m", "sdq", *sys.argv[1:], "--lane", str(number)],
+            lambda number: [
+                sys.executable,
+                "-P",
+                "-m",
+                "sdq",
+                *sys.argv[1:],
+                "--lane",
+                str(number),
+            ],
             burst=burst,
             look=look,
         )

@@ -41,7 +41,7 @@ def convert(
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
     command = [
-        *(sys.executable, "-m", f"{_TOOL}.torch2coreml", "--model-version", model),
+        *(sys.executable, "-P", "-m", f"{_TOOL}.torch2coreml", "--model-version", model),
         *("--convert-unet", "--convert-text-encoder", "--convert-vae-decoder"),
         *("--convert-safety-checker", "--attention-implementation", attention.upper()),
         *(("--quantize-nbits", bits) if bits else ()),

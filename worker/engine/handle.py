@@ -55,7 +55,8 @@ class Engine:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "worker.engine.main", str(theirs.fileno())],
+                # -P: this folder's own `worker`, or `numpy`, would be imported before ours.
+                [sys.executable, "-P", "-m", "worker.engine.main", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
