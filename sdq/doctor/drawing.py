@@ -33,6 +33,7 @@ from sdq_core.errors import DrawError, PackageError, SdqError
 from sdq_core.models import DEMO, ModelStore, VariantFolder
 from sdq_core.settings import Settings
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
+from worker.runtimes.installing import how_to_install
 
 #: dB; see above.
 ALIKE_DB = 30.0
@@ -40,7 +41,7 @@ ALIKE_DB = 30.0
 #: What each runtime imports, the machine's own first.
 _NEEDED = {
     "coreml": ("coremltools", "numpy", "tokenizers"),
-    "onnx": ("numpy", "onnx", "onnxruntime", "coremltools", "tokenizers"),
+    "onnx": ("numpy", "onnx", "onnxruntime", "tokenizers"),
 }
 #: Without either of these nobody meant to draw here.
 _MARKS = ("coremltools", "onnxruntime")
@@ -84,11 +85,11 @@ def drawing(settings: Settings, say: Callable[[str], None]) -> Section:
                 facts.append(_fact(attention, unit, proof))
                 if proof.likeness_db < ALIKE_DB:
                     problems.append(_unlike(attention, unit, proof))
-    not_tried = (
-        ["Core ML's compute units: the portable runtime computes on the CPU."]
-        if runtimes == {"onnx"}
-        else []
-    )
+    not_tried = []
+    if runtimes == {"onnx"}:
+        said = "Core ML's compute units: the portable runtime computes on the CPU."
+        to_core_ml = f" For Core ML: {how_to_install()}." if sys.platform == "darwin" else ""
+        not_tried = [said + to_core_ml]
     return Section(title="Drawing", facts=facts, problems=problems, not_tried=not_tried)
 
 
@@ -102,7 +103,7 @@ def _missing() -> Section | None:
     }
     if not lacking["onnx"] or (mac and not lacking["coreml"]):
         return None
-    install = f"`pip install 'sdq[{extra}]'`"
+    install = how_to_install()
     if not any(importlib.util.find_spec(name) for name in _MARKS):
         return Section(
             title="Drawing",

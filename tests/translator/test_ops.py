@@ -15,7 +15,7 @@ import pytest
 
 from worker.runtimes.onnx.ops import OPS
 
-from .conftest import TARGETS, mb
+from .building import TARGETS, mb
 
 BOTH = tuple(TARGETS)
 X = (2, 3, 4, 5)

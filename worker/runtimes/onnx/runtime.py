@@ -59,7 +59,7 @@ class OnnxRuntime:
 
     def _translation(self, package: Package, *, anew: bool = False) -> Entry:
         def write(folder: Path) -> tuple[tuple[Input, ...], tuple[str, ...]]:
-            # Imported here: with a translation in the cache neither coremltools nor onnx is needed.
+            # Imported here: with a translation in the cache neither protobuf nor onnx is needed.
             from worker.mlpackage.proto import read_program
             from worker.runtimes.onnx.model_file import write_model
 
