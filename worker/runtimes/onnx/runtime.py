@@ -54,7 +54,8 @@ class OnnxRuntime:
             return OnnxModel(package, entry, self._threads)
         except SessionError as error:
             raise PackageError(
-                f"{package} was translated, but ONNX Runtime does not load it: {error}"
+                f"{package} was translated, but ONNX Runtime does not load it: {error}. Draw with another version of "
+                "onnxruntime, and report it."
             ) from error
 
     def _translation(self, package: Package, *, anew: bool = False) -> Entry:
