@@ -50,7 +50,7 @@ def translations(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def coreml(tmp_path: Path, translations: Path, monkeypatch: pytest.MonkeyPatch) -> CoreMLRuntime:
     """Core ML, its native part replaced off macOS."""
-    pytest.importorskip("coremltools", reason="coremltools has no wheel here")
+    pytest.importorskip("coremltools", reason="coremltools is not installed")
     if not ON_A_MAC:
         native.install(monkeypatch, translations)
     return CoreMLRuntime(cache_dir=tmp_path / "compiled", system=SYSTEM)
