@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -57,9 +56,10 @@ def command(
         from worker.bench.run import QUICK, THOROUGH, bench_model
         from worker.runtimes.choice import distinct_compute_units
     except ImportError as error:
-        extra = "coreml" if sys.platform == "darwin" else "onnx"
+        from worker.runtimes.installing import how_to_install
+
         raise ConfigurationError(
-            f"Measuring needs what draws, and that is not all here ({error}): pip install 'sdq[{extra}]'."
+            f"Measuring needs what draws, and that is not all here ({error}): {how_to_install()}."
         ) from error
 
     log_to_stderr(quiet=True)

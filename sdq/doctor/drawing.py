@@ -34,6 +34,7 @@ from sdq_core.errors import DrawError, PackageError, SdqError
 from sdq_core.models import DEMO, ModelStore, VariantFolder
 from sdq_core.settings import Settings
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
+from worker.runtimes.installing import how_to_install
 
 #: dB; see above.
 ALIKE_DB = 30.0
@@ -118,7 +119,8 @@ def _units(wanted: Collection[ComputeUnit], runtimes: set[str]) -> Iterator[Comp
 
 def _not_tried(wanted: Collection[ComputeUnit], runtimes: set[str]) -> list[str]:
     if runtimes == {"onnx"}:
-        return ["Core ML's compute units: the portable runtime only uses the CPU."]
+        to_core_ml = f" For Core ML: {how_to_install()}." if sys.platform == "darwin" else ""
+        return [f"Core ML's compute units: the portable runtime only uses the CPU.{to_core_ml}"]
     left_out = [unit for unit in ComputeUnit if unit not in wanted]
     return [f"{', '.join(left_out)} (left out by --compute-unit)."] if left_out else []
 

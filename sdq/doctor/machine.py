@@ -8,8 +8,8 @@ import platform
 import sys
 
 from sdq.doctor.report import Fact, Section
-from sdq.doctor.runtimes import core_ml_obstacle
 from sdq_core.values.machine import chip, operating_system
+from worker.runtimes.installing import core_ml_obstacle
 
 #: What decides whether sdq runs and what it draws, by distribution name.
 _LIBRARIES = (

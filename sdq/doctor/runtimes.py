@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sdq.doctor.report import Section
+from worker.runtimes.installing import core_ml_obstacle
 
 #: What each runtime imports, a Mac's own first.
 _NEEDED = {
@@ -13,21 +14,6 @@ _NEEDED = {
 }
 #: Without either of these nobody meant to draw here.
 _MARKS = ("coremltools", "onnxruntime")
-#: The newest Python that coremltools 9.0 has wheels for; there is nothing else that pip could build.
-_NEWEST_FOR_COREMLTOOLS = (3, 13)
-
-
-def core_ml_obstacle(platform: str, python: tuple[int, int]) -> str | None:
-    """Say why coremltools cannot be installed on this Mac; None where it can, or where there is no Core ML.
-
-    platform: as in `sys.platform`.
-    """
-    if platform != "darwin" or python <= _NEWEST_FOR_COREMLTOOLS:
-        return None
-    return (
-        f"coremltools has no wheel for Python {python[0]}.{python[1]}, so sdq cannot use Core ML here. Make a virtual "
-        "environment with Python 3.11, 3.12 or 3.13, and run `pip install 'sdq[coreml]'` in it."
-    )
 
 
 def missing_runtime(

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from sdq.doctor.runtimes import core_ml_obstacle, missing_runtime
+from sdq.doctor.runtimes import missing_runtime
 from tests.acceptance.program import Program
 from tests.doctor.reports import SOURCES, facts
+from worker.runtimes.installing import core_ml_obstacle
 
 RUNTIME = (
     "numpy",

@@ -68,7 +68,7 @@ def guided(seconds: float, seed: int) -> int:
     """Let atheris choose what to change; it ends the process itself, with 77 after a finding."""
     fuzzer: Any = importlib.import_module("atheris")
     # Only what is ours: with protobuf and NumPy in it, watching takes longer than reading.
-    with fuzzer.instrument_imports(include=["sdq", "worker"]):
+    with fuzzer.instrument_imports(include=["sdq_core", "worker"]):
         from tests.fuzz.mutations import mutated
     folder = tempfile.mkdtemp()
 

@@ -10,12 +10,12 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from coremltools.proto import Model_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
 
 from tests.fuzz.package_reader import MARK, join
 from worker.mlpackage.compression import DECODERS
+from worker.mlpackage.messages import Model
 from worker.runtimes.onnx.ops import OPS
 
 _NUMBERS = (0, 1, 2, 3, 4, 5, 7, 16, 33, 64, 100, 255, 2**31 - 1, 2**31, 2**32, 2**50, 2**63 - 1)
@@ -61,7 +61,7 @@ def _noise(data: bytes, rng: random.Random, most: int = 1 << 30) -> bytes:
 
 
 def _changed(model: bytes, rng: random.Random) -> bytes:
-    spec = Model_pb2.Model()
+    spec = Model()
     try:
         spec.ParseFromString(model)
     except DecodeError:

@@ -32,14 +32,20 @@ def join(model: bytes, weights: bytes = b"") -> bytes:
     return model + (MARK + weights if weights else b"")
 
 
-def read_everything(data: bytes, folder: Path) -> bool:
-    """Read the package that `data` is, in `folder`; return whether it is whole, raise what is a defect."""
+def write_package(data: bytes, folder: Path) -> Path:
+    """Write the package that `data` is into `folder`."""
     model, _, weights = data.partition(MARK)
     package = folder / "fuzzed.mlpackage"
     (package / _WEIGHTS).parent.mkdir(parents=True, exist_ok=True)
     (package / "Manifest.json").write_text(json.dumps(_MANIFEST))
     (package / MODEL_FILE).write_bytes(model)
     (package / _WEIGHTS).write_bytes(weights)
+    return package
+
+
+def read_everything(data: bytes, folder: Path) -> bool:
+    """Read the package that `data` is, in `folder`; return whether it is whole, raise what is a defect."""
+    package = write_package(data, folder)
     with contextlib.suppress(PackageError):
         describe(package)
         weight_compression(package)

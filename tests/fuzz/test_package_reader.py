@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import subprocess
 import sys
@@ -12,11 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("coremltools", reason="the portable runtime's extra is not installed")
-logging.getLogger("coremltools").setLevel(logging.CRITICAL)
-
-from tests.fuzz.mutations import mutated  # noqa: E402
-from tests.fuzz.package_reader import read_everything  # noqa: E402
+from tests.fuzz.mutations import mutated
+from tests.fuzz.package_reader import read_everything
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from sdq_core.models.description import MODEL_FILE
 from tests.fuzz.package_reader import join
-from tests.translator.conftest import mb, save_package
+from tests.translator.building import mb, save_package
 
 CORPUS = Path(__file__).parent / "corpus"
 _RANDOM = np.random.RandomState(0)

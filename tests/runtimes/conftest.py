@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import sdq_core
+from worker.runtimes.coreml import CoreMLRuntime
+from worker.runtimes.onnx import OnnxRuntime
+
+from . import native
+
 logging.getLogger("coremltools").setLevel(logging.CRITICAL)
-pytest.importorskip("coremltools", reason="no runtime's extra is installed")
-
-import sdq_core  # noqa: E402
-from worker.runtimes.coreml import CoreMLRuntime  # noqa: E402
-from worker.runtimes.onnx import OnnxRuntime  # noqa: E402
-
-from . import native  # noqa: E402
 
 DEMO = Path(sdq_core.__file__).parent / "demo_model" / "original" / "packages"
 ON_A_MAC = sys.platform == "darwin"
@@ -51,6 +50,7 @@ def translations(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def coreml(tmp_path: Path, translations: Path, monkeypatch: pytest.MonkeyPatch) -> CoreMLRuntime:
     """Core ML, its native part replaced off macOS."""
+    pytest.importorskip("coremltools", reason="coremltools is not installed")
     if not ON_A_MAC:
         native.install(monkeypatch, translations)
     return CoreMLRuntime(cache_dir=tmp_path / "compiled", system=SYSTEM)

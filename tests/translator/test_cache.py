@@ -15,7 +15,7 @@ from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.onnx import OnnxRuntime, session
 from worker.runtimes.onnx import runtime as runtime_module
 
-from .conftest import mb, save_package
+from .building import mb, save_package
 
 WEIGHT = np.random.RandomState(0).randn(300, 16).astype(np.float32)
 X = np.random.RandomState(1).randn(2, 16).astype(np.float32)

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import coremltools as ct
 import numpy as np
 import pytest
-from coremltools.optimize import coreml as cto
 
 from sdq_core.errors import PackageError
 from sdq_core.values.variants import ComputeUnit
@@ -19,7 +17,7 @@ from worker.mlpackage.program import Program
 from worker.mlpackage.proto import read_program
 from worker.runtimes.onnx import OnnxRuntime
 
-from .conftest import convert, mb
+from .building import convert, ct, cto, mb
 
 WEIGHT = np.random.RandomState(5).randn(32, 32).astype(np.float32)
 X = np.random.RandomState(6).randn(4, 32).astype(np.float32)

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from coremltools.proto import MIL_pb2, Model_pb2
 
 from sdq_core.errors import InputMissingError, PackageError
 from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.onnx import OnnxRuntime
 
-from .conftest import mb, save_package
+from .building import MIL_pb2, Model_pb2, mb, save_package
 
 MODEL = "Data/com.apple.CoreML/model.mlmodel"
 WEIGHTS = "Data/com.apple.CoreML/weights/weight.bin"

@@ -12,7 +12,8 @@ import pytest
 from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.onnx import OnnxRuntime
 
-from .conftest import ct, mb, psnr, save_package
+from .building import ct, mb, save_package
+from .conftest import psnr
 
 _random = np.random.RandomState(11)
 

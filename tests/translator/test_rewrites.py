@@ -15,7 +15,7 @@ from worker.mlpackage.proto import read_program
 from worker.runtimes.onnx.translate import translate
 
 from . import test_networks as networks
-from .conftest import mb, save_package
+from .building import mb, save_package
 
 WORDS = {"x": networks.TALL, "words": networks.WORDS}
 

@@ -1,6 +1,4 @@
-"""`model.mlmodel` -> `Program`: the only file that knows Core ML's protobuf messages.
-
-Source: Model.proto and MIL.proto in https://github.com/apple/coremltools/tree/9.0/mlmodel/format
+"""`model.mlmodel` -> `Program`, from the messages of `messages`.
 
 A package has one function and that one block; constants are operations of their own; up to iOS 17 the parameters of
 `constexpr_*` are attributes, later inputs. Both become plain inputs here.
@@ -8,17 +6,18 @@ A package has one function and that one block; constants are operations of their
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from sdq_core.errors import ConfigurationError, PackageError
+from sdq_core.errors import PackageError
 from worker.mlpackage import datatypes
 from worker.mlpackage.datatypes import DataType
+from worker.mlpackage.messages import Model
 from worker.mlpackage.package import Package
 from worker.mlpackage.program import Argument, Constant, Operation, Program, Shape, Tensor
 from worker.mlpackage.weights import WeightFile
@@ -41,7 +40,7 @@ def read_program(package: Package) -> Program:
     kind = spec.WhichOneof("Type")
     if kind != "mlProgram":
         raise PackageError(
-            f"{package.model} is a {kind or 'model without a network'}, not an ML program; convert it again "
+            f"{package.model} is a {kind or 'model of another kind'}, not an ML program; convert it again "
             f"with coremltools 6 or later and convert_to='mlprogram'."
         )
     return _ProgramReader(package).read(spec)
@@ -65,16 +64,7 @@ def _bytes(package: Package) -> bytes:
 
 
 def _parse(package: Package, data: bytes) -> Any:
-    # Off macOS coremltools warns at import that it cannot predict, which nobody asked it to do.
-    logging.getLogger("coremltools").setLevel(logging.ERROR)
-    try:
-        from coremltools.proto import Model_pb2
-        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise ConfigurationError(
-            "Reading .mlpackage files needs coremltools; install it with `pip install 'sdq[onnx]'`."
-        ) from error
-    spec = Model_pb2.Model()
+    spec = Model()
     try:
         spec.ParseFromString(data)
     except DecodeError as error:

@@ -9,6 +9,7 @@ from sdq_core.errors import ConfigurationError
 from sdq_core.values.machine import operating_system
 from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.contract import Runtime
+from worker.runtimes.installing import how_to_install
 
 
 def choose_runtime(*, cache: Path, threads: int | None) -> Runtime:
@@ -16,17 +17,16 @@ def choose_runtime(*, cache: Path, threads: int | None) -> Runtime:
 
     Raises ConfigurationError when the libraries of neither runtime are installed.
     """
-    if sys.platform == "darwin":
-        from worker.runtimes.coreml import CoreMLRuntime, library
-
-        if library.is_usable():
-            return CoreMLRuntime(cache_dir=cache / "coreml", system=operating_system())
     try:
+        if sys.platform == "darwin":
+            from worker.runtimes.coreml import CoreMLRuntime, library
+
+            if library.is_usable():
+                return CoreMLRuntime(cache_dir=cache / "coreml", system=operating_system())
         from worker.runtimes.onnx import OnnxRuntime
     except ImportError as error:
-        extra = "coreml" if sys.platform == "darwin" else "onnx"
         raise ConfigurationError(
-            f"Drawing needs {error.name}, which is not installed: `pip install 'sdq[{extra}]'`."
+            f"Drawing needs {error.name}, which is not installed: {how_to_install()}."
         ) from error
     return OnnxRuntime(cache_dir=cache, threads=threads)
 

@@ -27,7 +27,8 @@ class LoadedModel(Protocol):
         """Run the network once.
 
         inputs: every expected input, by name and of its shape; any float dtype, never changed in place.
-        Returns every output by name, float32. Raises PackageError for a missing, unknown or misshapen input.
+        Returns every output by name, float32. Raises PackageError for a missing, unknown or misshapen input,
+        ComputeError when the library fails in the middle.
         """
         ...
 

@@ -54,12 +54,13 @@ class OnnxRuntime:
             return OnnxModel(package, entry, self._threads)
         except SessionError as error:
             raise PackageError(
-                f"{package} was translated, but ONNX Runtime does not load it: {error}"
+                f"{package} was translated, but ONNX Runtime does not load it: {error}. Draw with another version of "
+                "onnxruntime, and report it."
             ) from error
 
     def _translation(self, package: Package, *, anew: bool = False) -> Entry:
         def write(folder: Path) -> tuple[tuple[Input, ...], tuple[str, ...]]:
-            # Imported here: with a translation in the cache neither coremltools nor onnx is needed.
+            # Imported here: with a translation in the cache neither protobuf nor onnx is needed.
             from worker.mlpackage.proto import read_program
             from worker.runtimes.onnx.model_file import write_model
 

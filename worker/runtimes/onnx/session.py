@@ -12,16 +12,17 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from sdq_core.errors import DrawError
+from sdq_core.errors import ComputeError
 from sdq_core.values.machine import chip, instruction_set
 from worker.runtimes.inputs import as_apple_reads, rounded
 from worker.runtimes.onnx.cache import MODEL, WEIGHTS, Entry
 
-_ORT_ERRORS = tuple(
+_ORT_ERRORS: tuple[type[Exception], ...] = tuple(
     error
     for error in vars(ort_errors).values()
     if isinstance(error, type) and issubclass(error, Exception)
 )
+_RUN_ERRORS: tuple[type[Exception], ...] = (*_ORT_ERRORS, MemoryError)
 
 
 class SessionError(Exception):
@@ -48,7 +49,8 @@ class OnnxModel:
     def __call__(self, **inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Run the network once; see `worker.runtimes.contract.LoadedModel`.
 
-        Inputs are rounded to the package's type, as Core ML does, and computed with in float32.
+        Inputs are rounded to the package's type, as Core ML does, and computed with in float32. Raises ComputeError
+        when ONNX Runtime fails in the middle.
         """
         feed = {
             name: np.asarray(array, np.float32 if array.dtype.kind == "f" else np.int64, order="C")
@@ -56,8 +58,11 @@ class OnnxModel:
         }
         try:
             results = self._session.run(self._outputs, feed)
-        except _ORT_ERRORS as error:
-            raise DrawError(f"{self._package} failed while it ran: {error}") from error
+        except _RUN_ERRORS as error:
+            raise ComputeError(
+                f"ONNX Runtime failed while it ran {self._package.name}: {_one_line(error)}. Under memory pressure "
+                "this passes; if it stays so, report it with what `sdq doctor` says."
+            ) from error
         return dict(zip(self._outputs, results, strict=True))
 
 
@@ -114,7 +119,11 @@ def _session(model: Path, options: Any) -> Any:
     try:
         return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     except _ORT_ERRORS as error:
-        raise SessionError(str(error)) from error
+        raise SessionError(_one_line(error)) from error
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,31 @@
+"""What to install so that a machine draws. Imports nothing that may be missing."""
+
+from __future__ import annotations
+
+import sys
+
+#: The newest Python for which coremltools is released; the extra `coreml` in `pyproject.toml` has the same limit.
+_NEWEST_FOR_CORE_ML = (3, 13)
+
+
+def core_ml_obstacle(platform: str, python: tuple[int, int]) -> str | None:
+    """Say why coremltools cannot be installed on this Mac; None where it can, or where there is no Core ML.
+
+    platform: as in `sys.platform`.
+    """
+    if platform != "darwin" or python <= _NEWEST_FOR_CORE_ML:
+        return None
+    return (
+        f"coremltools has no wheel for Python {python[0]}.{python[1]}, so sdq cannot use Core ML here. Make a virtual "
+        "environment with Python 3.11, 3.12 or 3.13, and run `pip install 'sdq[coreml]'` in it."
+    )
+
+
+def how_to_install() -> str:
+    """Name the commands that give this machine its runtime, as the end of a sentence without its full stop."""
+    if sys.platform != "darwin":
+        return "`pip install 'sdq[onnx]'`"
+    obstacle = core_ml_obstacle(sys.platform, sys.version_info[:2])
+    if obstacle is None:
+        return "`pip install 'sdq[coreml]'`"
+    return f"{obstacle} Or draw on the CPU: `pip install 'sdq[onnx]'`"
