@@ -32,7 +32,7 @@ def command() -> None:
 @settings_options
 def list_command(settings: Settings, as_json: bool) -> None:
     """List the models here: what each is, as its own files say."""
-    from sdq_core.models.folder import ModelStore
+    from sdq_core.models import ModelStore
     from sdq_core.models.inventory import inventory
 
     models = list(inventory(ModelStore(settings.models)))
@@ -143,8 +143,8 @@ def pull_command(
 @settings_options
 def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
     """Read every file of pulled models and compare it with the hash from the Hub."""
-    from sdq_core.models.folder import ModelStore
-    from sdq_core.models.record import differences, read_record
+    from sdq_core.models import ModelStore
+    from sdq_core.models.record import differences, read_pull_record
 
     store = ModelStore(settings.models)
     broken = []
@@ -154,7 +154,7 @@ def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
             raise InputMissingError(f"There is no model {name!r} here: `sdq models list`.")
         for attention in variants:
             folder = store.folder_of(name, attention)
-            record = read_record(folder) if folder else None
+            record = read_pull_record(folder) if folder else None
             if folder is None or record is None:
                 store.find(name, attention)
                 click.echo(
