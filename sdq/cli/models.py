@@ -9,6 +9,7 @@ import click
 
 from sdq.cli.options import settings_options
 from sdq_core.errors import InputError, InputMissingError, StorageError
+from sdq_core.printable import printable
 from sdq_core.settings import Settings
 from sdq_core.values.variants import AttentionImplementation
 
@@ -32,6 +33,7 @@ def command() -> None:
 @settings_options
 def list_command(settings: Settings, as_json: bool) -> None:
     """List the models here: what each is, as its own files say."""
+    from sdq.views.table import table_lines
     from sdq_core.models import ModelStore
     from sdq_core.models.inventory import inventory
 
@@ -44,7 +46,7 @@ def list_command(settings: Settings, as_json: bool) -> None:
         size = f"{model.size_bytes / 1e6:,.1f} MB"
         start = (model.name, str(model.attention_implementation), model.kind, size)
         if model.problem:
-            rows.append((*start, f"unusable: {model.problem}", "", "", "", ""))
+            rows.append((*start, "unusable", "", "", "", ""))
             continue
         rows.append(
             (
@@ -56,12 +58,11 @@ def list_command(settings: Settings, as_json: bool) -> None:
                 model.source or "",
             )
         )
-    # A sentence about an unusable model must not widen its column for all others.
-    widths = [
-        max(len(cell) for cell in column if len(cell) < 60) for column in zip(*rows, strict=True)
-    ]
-    for row in rows:
-        click.echo("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
+    click.echo("\n".join(table_lines(rows, texts=len(rows[0]))))
+    for model in models:
+        if model.problem:
+            name = f"{model.name} {model.attention_implementation}"
+            click.echo(printable(f"{name} is unusable: {model.problem}"))
     for model in models:
         said = str(model.attention_implementation)
         if model.attention_found and not said.startswith(model.attention_found):
@@ -255,11 +256,14 @@ def convert_command(
 
 
 def _variants(text: str | None) -> tuple[AttentionImplementation, ...]:
-    words = [
-        word.strip().lower().partition("/")[0] for word in (text or "").split(",") if word.strip()
-    ]
-    try:
-        return tuple(AttentionImplementation(word) for word in words)
-    except ValueError:
-        known = ", ".join(AttentionImplementation)
-        raise InputError(f"--variant {text}: known are {known}.") from None
+    if text is None:
+        return ()
+    from producer.words import parse_variants
+
+    found = parse_variants(text)
+    named = tuple(word for word in found if isinstance(word, AttentionImplementation))
+    if named != found:
+        raise InputError(
+            f"--variant any stands for no files here: name one or more of {', '.join(AttentionImplementation)}."
+        )
+    return named
