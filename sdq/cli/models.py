@@ -9,6 +9,7 @@ import click
 
 from sdq.cli.options import settings_options
 from sdq_core.errors import InputError, InputMissingError, StorageError
+from sdq_core.printable import printable
 from sdq_core.settings import Settings
 from sdq_core.values.variants import AttentionImplementation
 
@@ -32,7 +33,8 @@ def command() -> None:
 @settings_options
 def list_command(settings: Settings, as_json: bool) -> None:
     """List the available models, as their own files describe them."""
-    from sdq_core.models.folder import ModelStore
+    from sdq.views.table import table_lines
+    from sdq_core.models import ModelStore
     from sdq_core.models.inventory import inventory
 
     models = list(inventory(ModelStore(settings.models)))
@@ -44,7 +46,7 @@ def list_command(settings: Settings, as_json: bool) -> None:
         size = f"{model.size_bytes / 1e6:,.1f} MB"
         start = (model.name, str(model.attention_implementation), model.kind, size)
         if model.problem:
-            rows.append((*start, f"unusable: {model.problem}", "", "", "", ""))
+            rows.append((*start, "unusable", "", "", "", ""))
             continue
         rows.append(
             (
@@ -56,12 +58,11 @@ def list_command(settings: Settings, as_json: bool) -> None:
                 model.source or "",
             )
         )
-    # A sentence about an unusable model must not widen its column for all others.
-    widths = [
-        max(len(cell) for cell in column if len(cell) < 60) for column in zip(*rows, strict=True)
-    ]
-    for row in rows:
-        click.echo("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
+    click.echo("\n".join(table_lines(rows, texts=len(rows[0]))))
+    for model in models:
+        if model.problem:
+            name = f"{model.name} {model.attention_implementation}"
+            click.echo(printable(f"{name} is unusable: {model.problem}"))
     for model in models:
         said = str(model.attention_implementation)
         if model.attention_found and not said.startswith(model.attention_found):
@@ -145,8 +146,8 @@ def pull_command(
 @settings_options
 def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
     """Check every file of pulled models against its hash from the Hub."""
-    from sdq_core.models.folder import ModelStore
-    from sdq_core.models.record import differences, read_record
+    from sdq_core.models import ModelStore
+    from sdq_core.models.record import differences, read_pull_record
 
     store = ModelStore(settings.models)
     broken = []
@@ -158,7 +159,7 @@ def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
             )
         for attention in variants:
             folder = store.folder_of(name, attention)
-            record = read_record(folder) if folder else None
+            record = read_pull_record(folder) if folder else None
             if folder is None or record is None:
                 store.find(name, attention)
                 click.echo(
@@ -263,11 +264,14 @@ def convert_command(
 
 
 def _variants(text: str | None) -> tuple[AttentionImplementation, ...]:
-    words = [
-        word.strip().lower().partition("/")[0] for word in (text or "").split(",") if word.strip()
-    ]
-    try:
-        return tuple(AttentionImplementation(word) for word in words)
-    except ValueError:
-        known = ", ".join(AttentionImplementation)
-        raise InputError(f"--variant {text}: known are {known}.") from None
+    if text is None:
+        return ()
+    from producer.words import parse_variants
+
+    found = parse_variants(text)
+    named = tuple(word for word in found if isinstance(word, AttentionImplementation))
+    if named != found:
+        raise InputError(
+            f"--variant any stands for no files here: name one or more of {', '.join(AttentionImplementation)}."
+        )
+    return named

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,14 +84,13 @@ def plan_from_options(settings: Settings, options: dict[str, Any]) -> Planned:
     )
     source = describe_source(options["files"], options["prompts"])
     store = ModelStore(settings.models)
-    find = cache(store.find)
     with contextlib.ExitStack() as stack:
         # What is refused must leave nothing behind, so no ledger is made for the sake of asking it.
         there = Ledger.may_exist(settings.database_url)
         ledger = stack.enter_context(Ledger.open(settings.database_url)) if there else None
         batch = (defaults.batch_name, source.name, source.text)
         auto = AutoChoice(
-            find=find,
+            find=store.find,
             here=store.attention_implementations,
             measured=ledger.benchmarks if ledger else lambda _: (),
             machine=this_machine,
@@ -101,7 +99,7 @@ def plan_from_options(settings: Settings, options: dict[str, Any]) -> Planned:
         plan = plan_batch(
             lines,
             defaults,
-            resolver(store, find),
+            resolver(store),
             choose=auto,
             source_name=source.name,
             source=source.text,

@@ -1,16 +1,16 @@
 """Models on this disk: which there are, in which variants, and where their parts lie."""
 
 from sdq_core.models.any_variant import AnyFolder, resolver
-from sdq_core.models.description import TensorDescription, describe, weight_compression
-from sdq_core.models.folder import DEMO, ModelStore, VariantFolder
+from sdq_core.models.folder import VariantFolder
+from sdq_core.models.network import Network, read_network
+from sdq_core.models.store import DEMO, ModelStore
 
 __all__ = [
     "DEMO",
     "AnyFolder",
     "ModelStore",
-    "TensorDescription",
+    "Network",
     "VariantFolder",
-    "describe",
+    "read_network",
     "resolver",
-    "weight_compression",
 ]

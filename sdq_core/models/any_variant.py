@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sdq_core.errors import InputError, InputMissingError, PackageError
-from sdq_core.models.folder import ModelStore, VariantFolder
-from sdq_core.models.network import read_network
+from sdq_core.models.folder import VariantFolder
+from sdq_core.models.store import ModelStore
 from sdq_core.values.variants import ANY, AnyVariant, AttentionImplementation, Whichever
 
 Present = Mapping[AttentionImplementation, VariantFolder]
@@ -41,18 +41,13 @@ class AnyFolder:
 
 def resolver(
     store: ModelStore,
-    find: Callable[[str, AttentionImplementation], VariantFolder] | None = None,
 ) -> Callable[[str, AttentionImplementation | Whichever], VariantFolder | AnyFolder]:
-    """Give what looks up a variant by its name, `any` included, as planning does.
-
-    find: looks up a named one instead of the store, which reads its files each time.
-    """
-    named = find or store.find
+    """Return what looks up a variant by its name, `any` included, as planning does."""
 
     def resolve(
         model: str, variant: AttentionImplementation | Whichever
     ) -> VariantFolder | AnyFolder:
-        return find_any(store, model) if variant is ANY else named(model, variant)
+        return find_any(store, model) if variant is ANY else store.find(model, variant)
 
     return resolve
 
@@ -124,8 +119,7 @@ def _own_words(store: ModelStore, model: str) -> list[AttentionImplementation]:
         if uses[folder] > 1:
             splits = word is not AttentionImplementation.ORIGINAL
             try:
-                parts = store.find(model, word).parts
-                if read_network(parts.get("unet") or parts["unet_chunk1"]).splits_heads != splits:
+                if store.find(model, word).network.splits_heads != splits:
                     continue
             except PackageError:
                 pass  # said by whoever looks at it again

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdq_core.errors import SdqError
-from sdq_core.models.description import describe
-from sdq_core.models.folder import VAE_SCALE_FACTOR, ModelStore
-from sdq_core.models.network import read_network
-from sdq_core.models.record import read_record
+from sdq_core.models.folder import size_of
+from sdq_core.models.record import read_pull_record
+from sdq_core.models.store import ModelStore
 from sdq_core.values.variants import AttentionImplementation
 
 
@@ -47,17 +46,6 @@ def inventory(store: ModelStore) -> Iterator[ModelFacts]:
                 yield _facts(store, name, attention, folder)
 
 
-def size_of(folder: Path) -> int:
-    """Sum the sizes of a folder's files, those behind links to packages included."""
-    total = 0
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            total += size_of(entry)
-        elif entry.is_file():
-            total += entry.stat().st_size
-    return total
-
-
 def _facts(
     store: ModelStore, name: str, attention: AttentionImplementation, folder: Path
 ) -> ModelFacts:
@@ -66,12 +54,10 @@ def _facts(
     kind = "compiled" if any(folder.glob("*.mlmodelc")) else "packages"
     try:
         size = size_of(folder)
-        if record := read_record(folder):
+        if record := read_pull_record(folder):
             source = f"{record.repository}@{record.commit[:12]}"
         found = store.find(name, attention)
-        unet = found.parts.get("unet") or found.parts["unet_chunk1"]
-        network = read_network(unet)
-        sample = describe(unet).inputs["sample"]
+        precision, splits = found.network.precision, found.network.splits_heads
     except (SdqError, OSError) as error:
         problem = str(error)
         return ModelFacts(
@@ -92,10 +78,10 @@ def _facts(
         size_bytes=size,
         source=source,
         revision=found.revision,
-        width=sample[3] * VAE_SCALE_FACTOR,
-        height=sample[2] * VAE_SCALE_FACTOR,
-        precision=network.precision,
-        attention_found="split_einsum" if network.splits_heads else "original",
-        unet_batch=sample[0],
+        width=found.width,
+        height=found.height,
+        precision=precision,
+        attention_found="split_einsum" if splits else "original",
+        unet_batch=found.unet_batch,
         unet="+".join(word for part, word in pieces if part in found.parts),
     )

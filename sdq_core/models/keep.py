@@ -11,9 +11,10 @@ import shutil
 from pathlib import Path
 
 from sdq_core.errors import InputError, InputMissingError, OutputError, PackageError, StorageError
-from sdq_core.models.folder import DEMO, KINDS, ModelStore, holds_model, part_of, split_download
 from sdq_core.models.layout import SETTINGS
 from sdq_core.models.network import read_network
+from sdq_core.models.parts import KINDS, holds_model, part_of, split_download
+from sdq_core.models.store import DEMO, ModelStore
 from sdq_core.values.variants import AttentionImplementation
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from sdq_core.errors import InputMissingError
-from sdq_core.models.folder import KINDS, part_of
+from sdq_core.models.parts import KINDS, part_of
 from sdq_core.values.variants import AttentionImplementation
 
 #: Settings beside a base model, as diffusers lays them out. Weights are in none of these files.

@@ -1,133 +1,168 @@
-"""What a network is made of, read from the file itself: its attention and how its weights are kept.
+"""A network, read from its own file: its inputs and outputs, its attention, and how its weights are kept.
 
-Both are told by the operations of the MIL program: `split_einsum` is the layout whose attention is made of `einsum`,
-and palettized weights are looked up in tables whose size says the bits. A compiled model says the same in its
-`metadata.json`. So a folder's name need not be believed.
+A package says it in its protobuf file, a compiled model in its `metadata.json`; callers need not know which it is.
+Attention and weights are told by the operations: `split_einsum` is the layout whose attention is made of `einsum`, and
+palettized weights are looked up in tables whose size says the bits. So a folder's name need not be believed.
 
-Field numbers: https://github.com/apple/coremltools/blob/9.0/mlmodel/format/MIL.proto
+Files come from strangers: sizes are bounded, pipes are not waited for, and nothing is evaluated. Shapes are read at
+once; a package's program, megabytes, only when somebody asks, so submitting a model never depends on its length.
 """
 
 from __future__ import annotations
 
+import json
 import mmap
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from sdq_core.errors import PackageError
-from sdq_core.models.compiled import is_compiled, read_metadata
-from sdq_core.models.description import MODEL_FILE
-from sdq_core.models.wire import Buffer, Span, fields, messages, text
+from sdq_core.models.mlmodel import Program, Shape, read_description, read_program
+from sdq_core.models.wire import Buffer
 
-_PROGRAM, _FUNCTIONS, _BLOCKS, _OPERATIONS, _ATTRIBUTES = 502, 2, 3, 3, 5
-_KEY, _VALUE = 1, 2
-_MAX_MODEL_FIELDS = 4096
+#: Where every tool that writes packages puts the network; the manifest only repeats it.
+MODEL_FILE = Path("Data/com.apple.CoreML/model.mlmodel")
+METADATA_FILE = Path("metadata.json")
 
-_QUANTIZED = ("constexpr_affine_dequantize", "constexpr_blockwise_shift_scale")
+_MAX_METADATA_BYTES = 1 << 24
+_COPIED_BYTES = 1 << 16
+_STATED_PRECISION = re.compile(r"[A-Za-z0-9 ,()/-]{1,200}")
+_COMPRESSIONS = {
+    "constexpr_lut_to_dense": "palettized",
+    "constexpr_affine_dequantize": "quantized",
+    "constexpr_blockwise_shift_scale": "quantized",
+    "constexpr_sparse_to_dense": "sparse",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """operations: how often each occurs. palette_bits: the sizes of palettes, ascending; empty when there are none."""
+    """One `.mlpackage` or `.mlmodelc`. inputs, outputs: name -> shape; an empty shape was not declared."""
 
-    operations: Mapping[str, int]
-    palette_bits: tuple[int, ...] = ()
-    stated_precision: str | None = None
+    path: Path
+    inputs: Mapping[str, Shape]
+    outputs: Mapping[str, Shape]
 
     @property
     def splits_heads(self) -> bool:
-        """Whether attention is laid out as Apple's SPLIT_EINSUM (either version) does it."""
-        return self.operations.get("einsum", 0) > 0
+        """Whether attention is laid out as Apple's SPLIT_EINSUM (either version) does it.
+
+        Raises PackageError, as `precision` does, when the program is damaged.
+        """
+        return self._program.operations.get("einsum", 0) > 0
 
     @property
     def precision(self) -> str:
-        """How the weights are kept: `float16`, `6-bit`, `4/6/8-bit` palettes, `quantized`, `sparse`."""
-        if self.stated_precision:
-            return self.stated_precision
-        if self.operations.get("constexpr_lut_to_dense"):
-            return (
-                f"{'/'.join(map(str, self.palette_bits))}-bit"
-                if self.palette_bits
-                else "palettized"
-            )
-        if any(self.operations.get(name) for name in _QUANTIZED):
-            return "quantized"
-        return "sparse" if self.operations.get("constexpr_sparse_to_dense") else "float16"
+        """How the weights are kept: `6-bit`, `4/6/8-bit`, `quantized`, `sparse`, `float16`, `float32`.
+
+        `palettized` where palettes do not say their bits, `unknown` where nothing is said.
+        """
+        program = self._program
+        if program.palette_bits:
+            return f"{'/'.join(map(str, program.palette_bits))}-bit"
+        compressed = (word for name, word in _COMPRESSIONS.items() if program.operations.get(name))
+        return next(compressed, program.uncompressed or "unknown")
+
+    @cached_property
+    def _program(self) -> Program:
+        if _is_compiled(self.path):
+            return _program_of(_read_metadata(self.path))
+        with _mapped(self.path) as data:
+            return read_program(data)
 
 
 def read_network(model: Path) -> Network:
     """Read an `.mlpackage` or `.mlmodelc`; raise PackageError when it is not there or damaged."""
-    if is_compiled(model):
-        return _from_metadata(model)
-    path = model / MODEL_FILE
+    if _is_compiled(model):
+        metadata = _read_metadata(model)
+        inputs, outputs = _schema(metadata, "inputSchema"), _schema(metadata, "outputSchema")
+    else:
+        with _mapped(model) as data:
+            inputs, outputs = read_description(data)
+    return Network(path=model, inputs=inputs, outputs=outputs)
+
+
+def _is_compiled(model: Path) -> bool:
+    return model.suffix == ".mlmodelc"
+
+
+@contextmanager
+def _mapped(package: Path) -> Iterator[Buffer]:
+    with (
+        _readable(package, MODEL_FILE) as path,
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        yield bytes(data) if len(data) < _COPIED_BYTES else data
+
+
+@contextmanager
+def _readable(model: Path, name: Path) -> Iterator[Path]:
+    """Give a model's file; whatever goes wrong while it is read becomes a PackageError."""
+    path = model / name
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _from_program(data)
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise PackageError(f"{path} is no file; fetch or convert the model again.")
+        yield path
     except FileNotFoundError:
-        raise PackageError(f"{model} has no {MODEL_FILE}: fetch or convert it again.") from None
+        raise PackageError(
+            f"{model} has no {name}: it is incomplete; fetch or convert it again."
+        ) from None
     except OSError as error:
         raise PackageError(f"{path} cannot be read: {error.strerror}.") from error
-    except (ValueError, IndexError) as error:
-        raise PackageError(f"{path} is damaged ({error}); fetch or convert it again.") from None
+    except (ValueError, IndexError, RecursionError) as error:
+        raise PackageError(
+            f"{path} is damaged ({error}); fetch or convert the model again."
+        ) from None
 
 
-def _from_program(data: Buffer) -> Network:
+def _read_metadata(model: Path) -> Mapping[str, Any]:
+    with _readable(model, METADATA_FILE) as path:
+        if path.stat().st_size > _MAX_METADATA_BYTES:
+            raise ValueError("it is too large to be a model's metadata")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        entry = content[0] if isinstance(content, list) and content else content
+        if not isinstance(entry, dict):
+            raise PackageError(f"{path} does not describe a model; fetch or convert it again.")
+        return entry
+
+
+def _schema(metadata: Mapping[str, Any], name: str) -> dict[str, Shape]:
+    entries = metadata.get(name)
+    return {
+        entry["name"]: _written_shape(entry.get("shape"))
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict) and isinstance(entry.get("name"), str)
+    }
+
+
+def _written_shape(written: object) -> Shape:
+    """Read `"[2, 4, 64, 64]"` as JSON; an empty shape for anything else."""
+    try:
+        sizes = json.loads(written) if isinstance(written, str) else written
+    except (ValueError, RecursionError):
+        return ()
+    if isinstance(sizes, list) and all(type(size) is int for size in sizes):
+        return tuple(sizes)
+    return ()
+
+
+def _program_of(metadata: Mapping[str, Any]) -> Program:
     operations: Counter[str] = Counter()
-    bits: set[int] = set()
-    for number, program in fields(data, (0, len(data)), limit=_MAX_MODEL_FIELDS):
-        if number == _PROGRAM and isinstance(program, tuple):
-            for operation in _operations(data, program):
-                kind = next((text(data, span) for span in messages(data, operation, 1)), "")
-                operations[kind.rpartition(".")[2]] += 1
-                if kind == "constexpr_lut_to_dense" and (size := _table_size(data, operation)):
-                    bits.add(size.bit_length() - 1)
-    return Network(operations=operations, palette_bits=tuple(sorted(bits)))
-
-
-def _operations(data: Buffer, program: Span) -> list[Span]:
-    """The operations of the first function's first block: packages of Stable Diffusion have one of each."""
-    for entry in messages(data, program, _FUNCTIONS):
-        for function in messages(data, entry, _VALUE):
-            for specialization in messages(data, function, _BLOCKS):
-                for block in messages(data, specialization, _VALUE):
-                    return list(messages(data, block, _OPERATIONS))
-    return []
-
-
-def _table_size(data: Buffer, operation: Span) -> int:
-    """The number of values in a lookup table; 0 when it is not written at the operation itself."""
-    for attribute in messages(data, operation, _ATTRIBUTES):
-        if not any(text(data, key) == "lut" for key in messages(data, attribute, _KEY)):
-            continue
-        for value in messages(data, attribute, _VALUE):
-            for value_type in messages(data, value, 2):
-                for tensor in messages(data, value_type, 1):
-                    for dimension in messages(data, tensor, 3):
-                        for constant in messages(data, dimension, 1):
-                            for _, size in fields(data, constant):
-                                return size if isinstance(size, int) else 0
-    return 0
-
-
-def _from_metadata(model: Path) -> Network:
-    metadata = read_metadata(model)
-    histogram = metadata.get("mlProgramOperationTypeHistogram")
-    operations: Counter[str] = Counter()
-    if isinstance(histogram, dict):
+    if isinstance(histogram := metadata.get("mlProgramOperationTypeHistogram"), dict):
         for name, count in histogram.items():
             # "Ios16.einsum" and "einsum" both occur, by the version of the compiler.
-            operations[str(name).rpartition(".")[2]] += count if isinstance(count, int) else 0
+            operations[name.rpartition(".")[2]] += count if isinstance(count, int) else 0
     stated = metadata.get("storagePrecision")
-    return Network(
-        operations=operations,
-        stated_precision=_short_precision(stated) if isinstance(stated, str) else None,
+    if not isinstance(stated, str) or not _STATED_PRECISION.fullmatch(stated):
+        return Program(operations=operations, palette_bits=(), uncompressed=None)
+    # `Mixed (Float16, Palettized (6 bits))`
+    bits = {int(number) for number in re.findall(r"\b(\d{1,2})[ -]bit", stated)}
+    return Program(
+        operations=operations, palette_bits=tuple(sorted(bits)), uncompressed=stated.lower()
     )
-
-
-def _short_precision(stated: str) -> str:
-    """`Mixed (Float16, Palettized (6 bits))` -> `6-bit`; others in lower case."""
-    words = stated.replace("(", " ").replace(")", " ").replace(",", " ").split()
-    bits = sorted({int(a) for a, b in pairwise(words) if a.isdigit() and b.startswith("bit")})
-    return f"{'/'.join(map(str, bits))}-bit" if bits else stated.lower()

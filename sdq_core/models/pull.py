@@ -24,7 +24,7 @@ from sdq_core.errors import (
 )
 from sdq_core.models import hub
 from sdq_core.models.bases import bases_of, places_of
-from sdq_core.models.folder import part_of
+from sdq_core.models.folder import size_of
 from sdq_core.models.hub_errors import NoRepositoryError
 from sdq_core.models.layout import (
     REQUIRED_SETTINGS,
@@ -34,7 +34,8 @@ from sdq_core.models.layout import (
     parts_folders,
 )
 from sdq_core.models.network import read_network
-from sdq_core.models.record import FileRecord, Record, differences, read_record
+from sdq_core.models.parts import part_of
+from sdq_core.models.record import PulledFile, PullRecord, differences, read_pull_record
 from sdq_core.values.variants import AttentionImplementation
 
 _STAGING = ".pull"
@@ -138,20 +139,20 @@ def _pull_folder(
     say(
         f"{request.repository} at {listing.commit[:12]}: {source.path or 'top'}, {len(wanted)} files"
     )
-    files: dict[str, FileRecord] = {}
+    files: dict[str, PulledFile] = {}
     parts = staging / "parts" / source.path
     for path in wanted:
         sha256 = hub.fetch(listing, path, staging / "parts")
         inside = path[len(source.path) :].lstrip("/")
-        files[inside] = FileRecord(size=(parts / inside).stat().st_size, sha256=sha256)
+        files[inside] = PulledFile(size=(parts / inside).stat().st_size, sha256=sha256)
     for path in setting_files:
         sha256 = hub.fetch(settings, path, staging / "settings")
         arrived = staging / "settings" / path
-        files[path] = FileRecord(size=arrived.stat().st_size, sha256=sha256)
+        files[path] = PulledFile(size=arrived.stat().st_size, sha256=sha256)
         (parts / path).parent.mkdir(exist_ok=True)
         shutil.copyfile(arrived, parts / path)
     attention = _detected(parts, files, said, asked)
-    record = Record(
+    record = PullRecord(
         repository=request.repository,
         commit=listing.commit,
         base=settings.repository,
@@ -167,7 +168,7 @@ def _pull_folder(
         name=model.name,
         attention_implementation=attention,
         folder=target,
-        size_bytes=sum(file.size for file in files.values()),
+        size_bytes=size_of(target),
         fresh=True,
     )
 
@@ -187,7 +188,7 @@ def _here(
     """Say whether a variant is here as it should be, every byte of it."""
     target = folder_name(model, attention, request.kind)
     _require_ours(target)
-    record = read_record(target)
+    record = read_pull_record(target)
     if record is None or (record.repository, record.commit) != (listing.repository, listing.commit):
         return None
     needed = {
@@ -199,14 +200,14 @@ def _here(
         name=model.name,
         attention_implementation=attention,
         folder=target,
-        size_bytes=sum(file.size for file in record.files.values()),
+        size_bytes=size_of(target),
         fresh=False,
     )
 
 
 def _detected(
     parts: Path,
-    files: dict[str, FileRecord],
+    files: dict[str, PulledFile],
     said: AttentionImplementation | None,
     asked: AttentionImplementation | None,
 ) -> AttentionImplementation:
@@ -236,13 +237,13 @@ def _require_room(listing: hub.Listing, wanted: list[str], staging: Path) -> Non
 
 
 def _require_ours(target: Path) -> None:
-    if target.exists() and read_record(target) is None:
+    if target.exists() and read_pull_record(target) is None:
         raise OutputError(
             f"{target} is there and was not pulled by sdq: move it away, or pull under another --name."
         )
 
 
-def _drop_what_is_not_wanted(parts: Path, files: dict[str, FileRecord]) -> None:
+def _drop_what_is_not_wanted(parts: Path, files: dict[str, PulledFile]) -> None:
     """Remove what an earlier pull with other options left, and the library's bookkeeping."""
     kept = {name.split("/", 1)[0] for name in files}
     for entry in parts.iterdir():

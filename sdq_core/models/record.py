@@ -15,7 +15,7 @@ _VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileRecord:
+class PulledFile:
     """A file's size and the sha256 of its content: for large files the one that the Hub states."""
 
     size: int
@@ -23,14 +23,14 @@ class FileRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class PullRecord:
     """One folder: its repository at a commit, its base likewise, and its files by path within the folder."""
 
     repository: str
     commit: str
     base: str | None
     base_commit: str | None
-    files: Mapping[str, FileRecord]
+    files: Mapping[str, PulledFile]
 
     def write(self, folder: Path) -> None:
         """Put the record into a folder."""
@@ -38,15 +38,15 @@ class Record:
         (folder / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def read_record(folder: Path) -> Record | None:
+def read_pull_record(folder: Path) -> PullRecord | None:
     """Read a folder's record; None for a folder that sdq did not pull."""
     path = folder / RECORD_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("version") != _VERSION:
             raise InputError(f"{path} was written by a newer sdq; update sdq.")
-        files = {name: FileRecord(**entry) for name, entry in content.pop("files").items()}
-        return Record(files=files, **content)
+        files = {name: PulledFile(**entry) for name, entry in content.pop("files").items()}
+        return PullRecord(files=files, **content)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -55,7 +55,7 @@ def read_record(folder: Path) -> Record | None:
         raise StorageError(f"{path} is damaged: remove the model and pull it again.") from None
 
 
-def differences(folder: Path, record: Record) -> Iterator[str]:
+def differences(folder: Path, record: PullRecord) -> Iterator[str]:
     """Read every file; say which are missing, shorter or changed, one sentence part each."""
     for name, wanted in record.files.items():
         path = folder / name

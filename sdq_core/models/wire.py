@@ -50,6 +50,16 @@ def messages(data: Buffer, span: Span, number: int) -> Iterator[Span]:
             yield value
 
 
+def first(data: Buffer, span: Span, *path: int) -> Span | None:
+    """Go down by length-delimited fields, the first of each number; None where one is missing."""
+    found: Span | None = span
+    for number in path:
+        if found is None:
+            return None
+        found = next(messages(data, found, number), None)
+    return found
+
+
 def text(data: Buffer, span: Span) -> str:
     """Decode a string field; raise ValueError when it is no UTF-8."""
     return bytes(data[span[0] : span[1]]).decode("utf-8")

@@ -42,7 +42,7 @@ def test_rows_tell_how_every_image_was_made(program: Program, prompts: Path) -> 
     for image in images:
         assert image.engine.runtime == "onnx"
         assert image.engine.pipeline == "builtin"
-        assert image.engine.precision == "palettized"
+        assert image.engine.precision == "6-bit"
         assert image.engine.versions["onnxruntime"]
         assert image.engine.load_ms > 0
         assert image.image.denoise_ms > 0

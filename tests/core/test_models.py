@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdq_core.errors import InputMissingError, PackageError
-from sdq_core.models import DEMO, ModelStore, describe, weight_compression
-from sdq_core.models.description import MODEL_FILE
+from sdq_core.errors import InputMissingError, PackageError, StorageError
+from sdq_core.models import DEMO, ModelStore, read_network
+from sdq_core.models.network import MODEL_FILE
+from sdq_core.models.wire import fields
 from sdq_core.values.variants import AttentionImplementation
 
 ORIGINAL = AttentionImplementation.ORIGINAL
-UNET = ModelStore(Path("nowhere")).find(DEMO, ORIGINAL).parts["unet"]
+UNET = ModelStore(Path("nowhere")).find(DEMO, ORIGINAL).unet
 
 
 def test_the_demo_model_is_found_in_its_variants() -> None:
@@ -25,8 +30,10 @@ def test_the_demo_model_is_found_in_its_variants() -> None:
     folder = store.find(DEMO, ORIGINAL)
     assert (folder.width, folder.height, folder.unet_batch) == (128, 128, 2)
     assert {"text_encoder", "unet", "vae_decoder"} <= folder.parts.keys()
-    assert weight_compression(folder.parts["unet"]) == "palettized"
+    assert folder.unet == folder.parts["unet"]
+    assert (folder.network.splits_heads, folder.network.precision) == (False, "6-bit")
     other = store.find(DEMO, AttentionImplementation.SPLIT_EINSUM)
+    assert other.network.splits_heads
     assert other.revision != folder.revision
 
 
@@ -90,8 +97,104 @@ def test_unknown_models_and_variants_name_what_there_is(models: Path) -> None:
         store.find("coreml-mine", AttentionImplementation.SPLIT_EINSUM)
 
 
+def test_a_model_is_read_again_only_after_a_file_has_changed(models: Path) -> None:
+    store = ModelStore(models)
+    folder = models / "coreml-mine_original_packages"
+    before = store.find("coreml-mine", ORIGINAL)
+    assert store.find("coreml-mine", ORIGINAL) is before
+    config = folder / "scheduler" / "scheduler_config.json"
+    config.write_text(config.read_text() + " ")
+    changed = store.find("coreml-mine", ORIGINAL)
+    assert changed.revision != before.revision
+    (folder / "tokenizer" / "tokenizer_config.json").write_text("{}")
+    added = store.find("coreml-mine", ORIGINAL)
+    assert added.revision != changed.revision
+    assert store.find("coreml-mine", ORIGINAL) is added
+
+
+def test_a_file_replaced_by_one_of_the_same_size_and_time_is_read_again(models: Path) -> None:
+    store = ModelStore(models)
+    before = store.find("coreml-mine", ORIGINAL)
+    config = before.scheduler_config
+    times, text = config.stat(), config.read_text()
+    other = config.with_name("other")
+    other.write_text(text.replace("0", "1", 1))
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    other.replace(config)
+    assert config.stat().st_size == times.st_size
+    assert store.find("coreml-mine", ORIGINAL).revision != before.revision
+
+
+def test_a_model_that_goes_and_comes_back_is_noticed(models: Path) -> None:
+    store = ModelStore(models)
+    before = store.find("coreml-mine", ORIGINAL)
+    away = before.unet.rename(before.unet.with_name("away"))
+    with pytest.raises(PackageError, match="lacks the unet"):
+        store.find("coreml-mine", ORIGINAL)
+    away.rename(before.unet)
+    assert store.find("coreml-mine", ORIGINAL) == before
+
+
+def test_an_unreadable_disk_is_a_storage_error(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: list[Path]) -> str:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("sdq_core.models.folder.fingerprint", fails)
+    with pytest.raises(StorageError, match="Input/output error"):
+        ModelStore(models).find("coreml-mine", ORIGINAL)
+
+
+def test_a_network_says_its_shapes_attention_and_weights() -> None:
+    network = read_network(UNET)
+    assert network.inputs["sample"] == (2, 4, 16, 16)
+    assert network.outputs.keys() == {"noise_pred"}
+    assert (network.splits_heads, network.precision) == (False, "6-bit")
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32"])
+def test_weights_that_are_not_compressed_are_called_by_their_type(
+    tmp_path: Path, kind: str
+) -> None:
+    ct = pytest.importorskip("coremltools")
+    from tests.translator.conftest import mb, save_package
+
+    package = save_package(
+        tmp_path / "x_unet.mlpackage",
+        lambda x: mb.linear(x=x, weight=np.ones((8, 64), np.float32)),
+        {"x": (1, 64)},
+        passes=True,
+        precision=ct.precision(kind),
+    )
+    assert read_network(package).precision == kind
+
+
+def test_the_unet_of_a_model_in_chunks_is_its_first_chunk(models: Path) -> None:
+    whole = ModelStore(models).find("coreml-mine", ORIGINAL).unet
+    first = whole.rename(whole.with_name(whole.name.replace("_unet", "_unet_chunk1")))
+    shutil.copytree(first, whole.with_name(whole.name.replace("_unet", "_unet_chunk2")))
+    folder = ModelStore(models).find("coreml-mine", ORIGINAL)
+    assert folder.unet == first
+    assert folder.network.precision == "6-bit"
+
+
+def test_a_description_that_ends_early_is_refused_wherever_it_ends(tmp_path: Path) -> None:
+    whole = (UNET / MODEL_FILE).read_bytes()
+    description = next(span for number, span in fields(whole, (0, len(whole))) if number == 2)
+    assert isinstance(description, tuple)
+    file = tmp_path / MODEL_FILE
+    file.parent.mkdir(parents=True)
+    for length in range(description[1]):
+        file.write_bytes(whole[:length])
+        with pytest.raises(PackageError, match="fetch or convert"):
+            read_network(tmp_path)
+    file.write_bytes(whole[: description[1]])  # the program is not looked at
+    assert read_network(tmp_path).inputs == read_network(UNET).inputs
+
+
 @given(length=st.integers(0, 400), noise=st.binary(max_size=400))
-def test_damaged_descriptions_are_refused_or_read_in_bounded_time(
+def test_damaged_descriptions_are_refused_or_read_within_their_bounds(
     tmp_path_factory: pytest.TempPathFactory, length: int, noise: bytes
 ) -> None:
     package = tmp_path_factory.mktemp("damaged") / "x_unet.mlpackage"
@@ -99,7 +202,17 @@ def test_damaged_descriptions_are_refused_or_read_in_bounded_time(
     file.parent.mkdir(parents=True)
     whole = (UNET / MODEL_FILE).read_bytes()
     file.write_bytes(whole[:length] + noise)
+    started = time.process_time()
+    network, refusal = None, ""
     try:
-        describe(package)
-    except PackageError:
-        return
+        network = read_network(package)
+    except PackageError as error:
+        refusal = str(error)
+    if network is None:
+        assert refusal.startswith(f"{file} is damaged (")
+        assert refusal.endswith("fetch or convert the model again.")
+    else:
+        described = {**network.inputs, **network.outputs}
+        assert all(len(name) <= 1000 and len(shape) <= 16 for name, shape in described.items())
+        assert all(0 <= size < 2**31 for shape in described.values() for size in shape)
+    assert time.process_time() - started < 1

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from sdq_core.errors import PackageError
-from sdq_core.models.description import MODEL_FILE, describe, weight_compression
+from sdq_core.models.network import MODEL_FILE, read_network
 from worker.mlpackage.package import Package
 from worker.mlpackage.program import Constant
 from worker.mlpackage.proto import read_program
@@ -47,8 +47,9 @@ def read_everything(data: bytes, folder: Path) -> bool:
     """Read the package that `data` is, in `folder`; return whether it is whole, raise what is a defect."""
     package = write_package(data, folder)
     with contextlib.suppress(PackageError):
-        describe(package)
-        weight_compression(package)
+        network = read_network(package)
+        assert network.precision
+        assert network.splits_heads in {True, False}
     try:
         program = read_program(Package.open(package))
         written_in_place = (

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sdq_core.models.description import MODEL_FILE
+from sdq_core.models.network import MODEL_FILE
 from tests.fuzz.package_reader import join
 from tests.translator.building import mb, save_package
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import sdq_core
 from sdq_core.errors import PackageError
-from sdq_core.models import ModelStore
-from sdq_core.models.description import MODEL_FILE, TensorDescription, describe
+from sdq_core.models import ModelStore, Network, VariantFolder, read_network
+from sdq_core.models.network import MODEL_FILE
 from sdq_core.values.variants import AttentionImplementation
 
 DEMO = Path(sdq_core.__file__).parent / "demo_model"
@@ -45,11 +45,11 @@ def nested(levels: int) -> bytes:
     return data
 
 
-def described(data: bytes, folder: Path) -> TensorDescription:
+def described(data: bytes, folder: Path) -> Network:
     path = folder / MODEL_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
-    return describe(folder)
+    return read_network(folder)
 
 
 WHOLE = model(feature(b"sample", 2, 4, 8, 8) + feature(b"timestep", 2))
@@ -108,7 +108,10 @@ def test_any_bytes_are_read_or_refused(
         found = described(damaged, folder)
     except PackageError:
         return
-    assert all(0 <= size < 2**31 for shape in found.inputs.values() for size in shape)
+    for name, shape in {**found.inputs, **found.outputs}.items():
+        assert len(name) <= 1000
+        assert len(shape) <= 16
+        assert all(0 <= size < 2**31 for size in shape)
 
 
 @pytest.fixture
@@ -122,12 +125,16 @@ def packages(demo: Path) -> dict[str, Path]:
     return {path.stem.split("_demo_")[-1]: path for path in folder.iterdir()}
 
 
-def find(demo: Path) -> None:
-    ModelStore(demo.parent).find(demo.name, AttentionImplementation.ORIGINAL)
+def find(demo: Path) -> VariantFolder:
+    return ModelStore(demo.parent).find(demo.name, AttentionImplementation.ORIGINAL)
 
 
 def test_linked_files_make_a_whole_model(demo: Path) -> None:
-    find(demo)
+    shipped = ModelStore(demo.parent).find("demo", AttentionImplementation.ORIGINAL)
+    linked = find(demo)
+    assert linked.parts == packages(demo)
+    assert (linked.width, linked.height, linked.unet_batch) == (128, 128, 2)
+    assert linked.revision == shipped.revision
 
 
 def test_a_part_that_links_to_a_whole_disk_is_refused(demo: Path, tmp_path: Path) -> None:

@@ -185,18 +185,4 @@ def test_any_file_is_read_and_planned_or_refused(
     assert all(problem.startswith(f"{path}:") for problem in problems)
 
 
-class _Once(ModelStore):
-    """Looks at each model of this machine once; fingerprints take longer than everything else here."""
-
-    def __init__(self) -> None:
-        super().__init__(Path("nowhere"))
-        self._found: dict[object, object] = {}
-
-    def find(self, model: str, attention_implementation: AttentionImplementation):  # type: ignore[no-untyped-def]
-        key = (model, attention_implementation)
-        if key not in self._found:
-            self._found[key] = super().find(model, attention_implementation)
-        return self._found[key]
-
-
-_store = _Once()
+_store = ModelStore(Path("nowhere"))

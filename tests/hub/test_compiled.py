@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from sdq_core.errors import PackageError
-from sdq_core.models import ModelStore, weight_compression
+from sdq_core.models import ModelStore
 from sdq_core.models.inventory import inventory
-from sdq_core.models.network import read_network
 from sdq_core.values.variants import AttentionImplementation
 from tests.hub.conftest import DEMO
 
@@ -41,10 +41,32 @@ def models(tmp_path: Path) -> Path:
 def test_a_compiled_model_is_found_and_described(models: Path) -> None:
     folder = ModelStore(models).find("mine", SPLIT)
     assert (folder.width, folder.height, folder.unet_batch) == (768, 512, 2)
-    assert read_network(folder.parts["unet"]).splits_heads
-    assert weight_compression(folder.parts["unet"]) == "palettized"
+    assert folder.network.inputs == {"sample": (2, 4, 64, 96)}
+    assert (folder.network.splits_heads, folder.network.precision) == (True, "6-bit")
     (facts,) = [facts for facts in inventory(ModelStore(models)) if facts.name == "mine"]
     assert (facts.kind, facts.precision, facts.problem) == ("compiled", "6-bit", None)
+
+
+@pytest.mark.parametrize(
+    ("stated", "precision"),
+    [
+        ("Float16", "float16"),
+        ("Mixed (Float16, Palettized (4 bits), Palettized (8 bits))", "4/8-bit"),
+        ("Mixed (Float16, Sparse)", "mixed (float16, sparse)"),
+        (None, "unknown"),
+        ("\x1b[2J" * 1000, "unknown"),
+        ("\u00b2 bits", "unknown"),
+        ("9" * 5000 + " bits", "unknown"),
+    ],
+)
+def test_the_stated_precision_is_shortened_and_nothing_strange_shown(
+    models: Path, stated: str | None, precision: str
+) -> None:
+    unet = models / "mine_split_einsum_compiled" / "Unet.mlmodelc"
+    metadata = json.loads((unet / "metadata.json").read_text())
+    metadata[0]["storagePrecision"] = stated
+    (unet / "metadata.json").write_text(json.dumps(metadata))
+    assert ModelStore(models).find("mine", SPLIT).network.precision == precision
 
 
 def test_packages_are_preferred(models: Path) -> None:
@@ -68,4 +90,21 @@ def test_damaged_metadata_is_refused_and_never_evaluated(models: Path, content: 
     metadata = models / "mine_split_einsum_compiled" / "Unet.mlmodelc" / "metadata.json"
     metadata.write_text(content)
     with pytest.raises(PackageError):
+        ModelStore(models).find("mine", SPLIT)
+
+
+def test_a_shape_that_is_nested_too_deep_counts_as_not_declared(models: Path) -> None:
+    metadata = models / "mine_split_einsum_compiled" / "Unet.mlmodelc" / "metadata.json"
+    declared = [{"name": "sample", "shape": "[" * 100_000}]
+    metadata.write_text(json.dumps([{"inputSchema": declared}]))
+    with pytest.raises(PackageError, match="has no input `sample`"):
+        ModelStore(models).find("mine", SPLIT)
+
+
+@pytest.mark.timeout(30)
+def test_a_pipe_in_place_of_metadata_is_not_waited_for(models: Path) -> None:
+    metadata = models / "mine_split_einsum_compiled" / "Unet.mlmodelc" / "metadata.json"
+    metadata.unlink()
+    os.mkfifo(metadata)
+    with pytest.raises(PackageError, match="is no file"):
         ModelStore(models).find("mine", SPLIT)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from tests.acceptance.program import assert_whole
 from tests.hub.conftest import APPLE, BASE, DEMO, NAME, Station
@@ -65,6 +67,21 @@ def test_the_list_tells_what_the_packages_are(station: Station) -> None:
     on_disk = sum(p.stat().st_size for p in station.folder().rglob("*") if p.is_file())
     assert facts["size_bytes"] == on_disk
     assert NAME in station.models().stdout
+
+
+def test_the_list_is_aligned_and_says_below_it_what_is_unusable(station: Station) -> None:
+    station.models("add", str(DEMO), "--name", "日本語のモデル", "--copy", "--variant", "original")
+    broken = station.program.home / "models" / "broken_original_packages"
+    (broken / "x_unet.mlpackage").mkdir(parents=True)
+    *table, problem = station.models().stdout.splitlines()
+    assert any(line.startswith("日本語のモデル  original") for line in table)
+    before = [re.split("original|split_einsum|VARIANT", line)[0] for line in table]
+    assert {cell_len(text) for text in before} == {len("日本語のモデル") * 2 + 2}
+    assert next(line for line in table if line.startswith("broken")).endswith("MB  unusable")
+    assert problem == (
+        f"broken original is unusable: {broken} lacks the text_encoder and the vae_decoder: "
+        "fetch or convert the missing .mlpackage."
+    )
 
 
 def test_a_second_pull_fetches_nothing_and_mends_what_broke(station: Station) -> None:
@@ -144,7 +161,8 @@ def test_a_gated_repository_says_what_to_do(station: Station, status: int) -> No
         (["nobody/nothing"], 66, "There is no model repository nobody/nothing"),
         ([APPLE, "--revision", "v9"], 66, "has no revision 'v9'"),
         ([APPLE, "--variant", "split_einsum_v2"], 66, "only original, split_einsum"),
-        ([APPLE, "--variant", "originl"], 65, "known are original"),
+        ([APPLE, "--variant", "originl"], 65, "did you mean original?"),
+        ([APPLE, "--variant", "any"], 65, "name one or more of original, split_einsum"),
         ([APPLE, "--kind", "compiled"], 66, "no complete model as compiled"),
         (["not a name"], 65, "OWNER/NAME"),
     ],

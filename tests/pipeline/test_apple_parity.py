@@ -22,7 +22,7 @@ for needed in ("python_coreml_stable_diffusion.pipeline", "diffusers", "torch", 
 from toys import ToyRuntime, parts, safety_checker, variant_folder  # noqa: E402
 
 from sdq_core.errors import BrokenImageError, PackageError  # noqa: E402
-from sdq_core.models import DEMO, ModelStore, weight_compression  # noqa: E402
+from sdq_core.models import DEMO, ModelStore  # noqa: E402
 from sdq_core.values.safety import Safety  # noqa: E402
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler  # noqa: E402
 from worker.pipelines.apple import ApplePipeline  # noqa: E402
@@ -120,8 +120,8 @@ def folders(tmp_path_factory):
         "chunked": chunked(original, root("chunked")),
         "palettized": with_unet(root("palettized"), AttentionImplementation.ORIGINAL, palettized),
     }
-    assert weight_compression(made["original"].parts["unet"]) == "dense"
-    assert weight_compression(made["palettized"].parts["unet"]) == "palettized"
+    assert made["original"].network.precision == "float16"
+    assert made["palettized"].network.precision == "6-bit"
     return made
 
 

@@ -126,11 +126,14 @@ def test_a_lane_whose_variant_is_paused_looks_again(ledger: Ledger, store: Model
 def test_a_model_that_was_replaced_is_refused(ledger: Ledger, store: ModelStore) -> None:
     models = own_model(store, "mine", ORIGINAL, SPLIT)
     recipe = any_recipe(store, "mine")
+    at_work = Repertoire(store, ledger)
+    assert at_work.variant_for(recipe, []).model == "mine"
     config = models / "mine_original_packages" / "scheduler" / "scheduler_config.json"
     config.write_text(config.read_text() + " ")
-    for lane in (None, NE_LANE):  # the other variant's lane notices as well
+    # The other variant's lane notices as well, and so does a worker that has drawn with the former files.
+    for repertoire in (at_work, Repertoire(store, ledger), Repertoire(store, ledger, NE_LANE)):
         with pytest.raises(VariantUnusable, match="has changed since") as caught:
-            Repertoire(store, ledger, lane).variant_for(recipe, [])
+            repertoire.variant_for(recipe, [])
         assert isinstance(caught.value.cause, InputMissingError)
     assert any_recipe(store, "mine") != recipe
     shutil.rmtree(

@@ -15,7 +15,6 @@ from db.values import Benchmark
 from sdq_core.errors import SdqError
 from sdq_core.images.pixels import psnr_db
 from sdq_core.models import ModelStore, VariantFolder
-from sdq_core.models.network import read_network
 from sdq_core.values.machine import Machine, this_machine
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 from worker.bench.candidates import Candidate, candidates
@@ -128,11 +127,9 @@ class _Context:
 
     def row(self, candidate: Candidate, found: Measured) -> Benchmark:
         """Make the row of what was measured, not yet compared."""
-        parts = candidate.folder.parts
-        unet = parts.get("unet") or parts["unet_chunk1"]
         return replace(
             self._blank(candidate),
-            precision=read_network(unet).precision,
+            precision=candidate.folder.network.precision,
             pipeline=found.ready.pipeline,
             runtime=found.ready.runtime,
             versions={"sdq": metadata.version("sdq"), "python": platform.python_version()}

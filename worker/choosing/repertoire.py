@@ -47,7 +47,6 @@ class Repertoire:
         self._unusable = Unusable()  # queues
         self._passed_over = Unusable()  # variants that `any` is not drawn with
         self._known: Mapping[str, RecipeVariant] = {}
-        self._present: dict[str, Present] = {}
         self._waiting_since: dict[str, float] = {}
         self._last_key: str | None = None
 
@@ -137,7 +136,6 @@ class Repertoire:
         if self._lane is not None:
             word = self._lane.attention_implementation
             if word not in here:
-                del self._present[wanted.key]  # it may be pulled meanwhile
                 raise NotOfThisLaneError(
                     f"the model has no complete packages as {word} here. Other lanes and workers can draw it."
                 )
@@ -168,12 +166,10 @@ class Repertoire:
         return None if isinstance(cause, VariantPausedError) else cause
 
     def _complete(self, wanted: AnyVariant) -> Present:
-        """Look at a model's variants once: their files are long, and engines are started with what they were."""
-        if wanted.key not in self._present:
-            present = complete_variants(self._store, wanted.model)
-            check_reference(wanted, present)
-            self._present[wanted.key] = present
-        return self._present[wanted.key]
+        """Look at a model's variants; one may have been pulled or replaced since the last slice."""
+        present = complete_variants(self._store, wanted.model)
+        check_reference(wanted, present)
+        return present
 
 
 def _variant(model: str, revision: str, lane: Lane) -> Variant:

@@ -39,7 +39,7 @@ class VariantUnusable(Exception):  # noqa: N818 - a turn of events, not an error
     def heals(self) -> bool:
         """Whether it may be drawn later: an engine that died at every load, a variant that is resumed or pulled."""
         return self.cause.retryable or isinstance(
-            self.cause, VariantPausedError | NotOfThisLaneError
+            self.cause, VariantPausedError | InputMissingError
         )
 
 

@@ -14,7 +14,6 @@ from collections import deque
 from pathlib import Path
 
 from sdq_core.errors import ConfigurationError, SdqError, UnexpectedDrawError, describe_error
-from sdq_core.models import weight_compression
 from sdq_core.values.variants import ComputeUnit
 from worker.engine.memory import peak_resident_bytes
 from worker.engine.messages import (
@@ -71,12 +70,11 @@ def _load(pipe: Pipe, launch: Launch) -> Pipeline | None:
     except (MemoryError, OSError) as error:
         pipe.send(LoadFailed(error=ConfigurationError(describe_error(error))))
         return None
-    unet = launch.folder.parts.get("unet") or launch.folder.parts["unet_chunk1"]
     pipe.send(
         Ready(
             pipeline=pipeline.name,
             runtime=runtime.name,
-            precision=weight_compression(unet),
+            precision=launch.folder.network.precision,
             versions={**library_versions(pipeline.name), **runtime.versions},
             load_ms=(time.perf_counter() - started) * 1000,
         )

@@ -1,0 +1,60 @@
+"""The names of a model's parts and of the folders that hold them.
+
+Parts are matched by exact suffix, because a full U-Net and its chunks can lie side by side.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from sdq_core.values.variants import AttentionImplementation
+
+_PART = re.compile(
+    r"(?:^|_)(text_encoder_2|text_encoder|unet_chunk1|unet_chunk2|control-unet|unet|vae_decoder|"
+    r"vae_encoder|safety_checker)\.mlpackage$"
+)
+
+#: Apple's names of compiled parts.
+_COMPILED_PARTS: Mapping[str, str] = {
+    "TextEncoder.mlmodelc": "text_encoder",
+    "TextEncoder2.mlmodelc": "text_encoder_2",
+    "Unet.mlmodelc": "unet",
+    "UnetChunk1.mlmodelc": "unet_chunk1",
+    "UnetChunk2.mlmodelc": "unet_chunk2",
+    "ControlledUnet.mlmodelc": "control-unet",
+    "VAEDecoder.mlmodelc": "vae_decoder",
+    "VAEEncoder.mlmodelc": "vae_encoder",
+    "SafetyChecker.mlmodelc": "safety_checker",
+}
+
+#: How a folder's parts are stored -> their ending.
+KINDS: Mapping[str, str] = {"packages": ".mlpackage", "compiled": ".mlmodelc"}
+
+
+def part_of(name: str) -> str | None:
+    """Say which part a package's or compiled model's name stands for."""
+    if match := _PART.search(name):
+        return match[1]
+    return _COMPILED_PARTS.get(name)
+
+
+def holds_model(folder: Path, kind: str) -> bool:
+    """Whether parts of that kind (of `KINDS`) lie directly in a folder."""
+    try:
+        return any(
+            entry.name.endswith(KINDS[kind]) and part_of(entry.name) for entry in folder.iterdir()
+        )
+    except OSError:
+        return False
+
+
+def split_download(name: str) -> tuple[str, AttentionImplementation | None]:
+    """Split `coreml-stable-diffusion-v1-4_original_packages` into model and attention."""
+    for kind in KINDS:
+        for attention in sorted(AttentionImplementation, key=len, reverse=True):
+            suffix = f"_{attention}_{kind}"
+            if name.endswith(suffix) and len(name) > len(suffix):
+                return name[: -len(suffix)], attention
+    return name, None

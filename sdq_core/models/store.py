@@ -1,0 +1,116 @@
+"""The models on this disk, by name and attention implementation.
+
+A model is found in any of the layouts in which people have it:
+
+    <root>/{original,split_einsum,split_einsum_v2}/packages/*.mlpackage     Apple's Hub repositories
+    <models>/<name>_<attention>_packages/*.mlpackage                        the blog post's downloads, `sdq models pull`
+    <models>/<name>_<attention>_packages/<attention>/packages/*.mlpackage   the same by newer instructions
+    <root>/*.mlpackage                                                      converted by hand
+
+and the same with `compiled` and `.mlmodelc`, which only Core ML runs, where no packages are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sdq_core.errors import InputMissingError, StorageError
+from sdq_core.models.folder import VariantFolder, find_files, read_folder
+from sdq_core.models.parts import KINDS, holds_model, split_download
+from sdq_core.values.variants import AttentionImplementation
+
+#: The model that sdq brings along.
+DEMO = "demo"
+_DEMO_ROOT = Path(__file__).resolve().parents[1] / "demo_model"
+
+#: Size, time of the last change and inode: a file that was replaced by another of the same size and time shows, too.
+_State = tuple[int, int, int]
+
+
+class ModelStore:
+    """The models that this machine can draw with: the demo model, `SDQ_HOME/models`, and paths."""
+
+    def __init__(self, models: Path) -> None:
+        self._models = models
+        self._known: dict[
+            tuple[str, AttentionImplementation], tuple[dict[Path, _State], VariantFolder]
+        ] = {}
+
+    def names(self) -> list[str]:
+        """List the models by name, the demo model first."""
+        found = {DEMO: None} if _DEMO_ROOT.is_dir() else {}
+        if self._models.is_dir():
+            for folder in sorted(self._models.iterdir()):
+                if folder.is_dir() and not folder.name.startswith("."):
+                    found.setdefault(split_download(folder.name)[0], None)
+        return list(found)
+
+    def attention_implementations(self, model: str) -> list[AttentionImplementation]:
+        """List the attention implementations of a model that have packages here."""
+        return [word for word in AttentionImplementation if self.folder_of(model, word)]
+
+    def find(self, model: str, attention_implementation: AttentionImplementation) -> VariantFolder:
+        """Resolve a model's name or path.
+
+        Files are read again only after one of them changed; asking again costs about 1 ms, for looking at each. Raises
+        InputMissingError for a model or variant that is not here, PackageError for one that is incomplete or damaged,
+        and StorageError when the disk fails.
+        """
+        packages = self.folder_of(model, attention_implementation)
+        if packages is None:
+            raise self._not_here(model, attention_implementation)
+        key = (model, attention_implementation)
+        try:
+            found = find_files(packages)
+            files = found.files()
+            state = {file: _state(file) for file in files}
+            if (known := self._known.get(key)) is None or known[0] != state:
+                known = state, read_folder(*key, found, files)
+                self._known[key] = known
+        except OSError as error:
+            raise StorageError(
+                f"{packages} cannot be read ({error.strerror}): check its disk and its permissions."
+            ) from error
+        return known[1]
+
+    def folder_of(
+        self, model: str, attention_implementation: AttentionImplementation
+    ) -> Path | None:
+        """Give the folder in which a variant's parts lie, complete or not."""
+        roots = [_DEMO_ROOT] if model == DEMO else [self._models / model, _expanded(model)]
+        # Packages run anywhere, compiled models on Macs only.
+        for kind in KINDS:
+            for root in roots:
+                download = root.parent / f"{root.name}_{attention_implementation}_{kind}"
+                inner = Path(attention_implementation) / kind
+                for folder in (root / inner, download, download / inner):
+                    if holds_model(folder, kind):
+                        return folder
+                said = split_download(root.name)[1]
+                if holds_model(root, kind) and said in {None, attention_implementation}:
+                    return root
+        return None
+
+    def _not_here(self, model: str, attention: AttentionImplementation) -> InputMissingError:
+        others = self.attention_implementations(model)
+        if others:
+            return InputMissingError(
+                f"Model {model!r} is not here as {attention}, only as {', '.join(others)}: "
+                f"use --variant {others[0]}."
+            )
+        return InputMissingError(
+            f"There is no model {model!r} here. Known: {', '.join(self.names()) or 'none'}. Put its folder into "
+            f"{self._models}, or name a folder with .mlpackage files as --model."
+        )
+
+
+def _state(file: Path) -> _State:
+    status = file.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _expanded(model: str) -> Path:
+    try:
+        return Path(model).expanduser()
+    except RuntimeError:  # ~somebody who is not a user here
+        return Path(model)
