@@ -30,8 +30,11 @@ from sdq_core.queue.job_hashes import SliceJobs
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
 
-#: The only function that a job may name. Stock RQ workers that import it get a clear refusal.
-DRAW_SLICE = "sdq.queues.draw_slice"
+#: The only function that a job names. Stock RQ workers that import it get a clear refusal.
+DRAW_SLICE = f"{__name__}.draw_slice"
+
+#: What jobs that sdq 0.1 queued name; they may still lie in a Redis.
+FORMER_DRAW_SLICE = "sdq.queues.draw_slice"
 
 #: A worker that has not been heard of for so long has lost its slice.
 HEARTBEAT_TTL_S = 20

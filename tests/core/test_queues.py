@@ -15,9 +15,10 @@ from rq import Queue, SimpleWorker
 from rq.exceptions import DeserializationError
 from rq.job import Job
 from rq.serializers import DefaultSerializer, JSONSerializer
+from rq.utils import import_attribute
 
 from sdq_core.errors import ConfigurationError, ServiceUnavailableError, TryAgainError
-from sdq_core.queue.queues import DRAW_SLICE, Queues, connect, redis_errors
+from sdq_core.queue.queues import DRAW_SLICE, Queues, connect, draw_slice, redis_errors
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import read_settings
 
@@ -65,6 +66,10 @@ def test_a_job_is_what_rq_itself_enqueues(queues: Queues, connection: redis.Redi
     assert job.func_name == theirs.func_name
     assert job.origin == queues.queue(KEY).name
     assert job.get_status() == theirs.get_status()
+
+
+def test_a_job_names_a_function_that_is_there() -> None:
+    assert import_attribute(DRAW_SLICE) is draw_slice
 
 
 def test_payloads_are_json_and_nothing_that_runs_code(
