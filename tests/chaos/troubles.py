@@ -161,7 +161,7 @@ class Troubles:
     def _redis_pid(self) -> int | None:
         pid = self._place.redis.pid()
         try:
-            running = pid is not None and "redis" in psutil.Process(pid).name()
+            running = pid is not None and "-server" in psutil.Process(pid).name()
         except psutil.Error:
             return None
         return pid if running else None

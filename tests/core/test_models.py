@@ -158,7 +158,7 @@ def test_weights_that_are_not_compressed_are_called_by_their_type(
     tmp_path: Path, kind: str
 ) -> None:
     ct = pytest.importorskip("coremltools")
-    from tests.translator.conftest import mb, save_package
+    from tests.translator.building import mb, save_package
 
     package = save_package(
         tmp_path / "x_unet.mlpackage",

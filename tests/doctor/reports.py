@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import sdq_core
 from tests.acceptance.program import Program
 
 SOURCES = Path(sdq_core.__file__).resolve().parents[1]
+SDQ = "from sdq.cli import main; main()"
 
 
 def examined(
@@ -39,3 +42,19 @@ def examined(
 
 def facts(report: Any, section: str) -> Any:
     return report["sections"][section]["facts"]
+
+
+def without(tmp_path: Path, *hidden: str, start: str = SDQ) -> list[str]:
+    """A Python that sees all that is installed here but some packages, as far as `import` and metadata go."""
+    numpy = importlib.util.find_spec("numpy")
+    assert numpy is not None
+    assert numpy.origin is not None
+    installed = Path(numpy.origin).parents[1]
+    seen = tmp_path / "site"
+    seen.mkdir()
+    for entry in installed.iterdir():
+        name = entry.name.partition("-")[0].lower()
+        if name not in hidden:
+            (seen / entry.name).symlink_to(entry)
+    path = f"import sys; sys.path[1:1] = [{str(seen)!r}, {str(SOURCES)!r}]"
+    return [sys.executable, "-S", "-c", f"{path}; {start}"]

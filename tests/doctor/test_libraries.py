@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import pytest
 
 from sdq.doctor.runtimes import missing_runtime
 from tests.acceptance.program import Program
-from tests.doctor.reports import SOURCES, facts
+from tests.doctor.reports import facts, without
 from worker.runtimes.installing import core_ml_obstacle
 
 RUNTIME = (
@@ -25,25 +24,6 @@ RUNTIME = (
     "tokenizers",
     "huggingface_hub",
 )
-
-
-SDQ = "from sdq.cli import main; main()"
-
-
-def without(tmp_path: Path, *hidden: str, start: str = SDQ) -> list[str]:
-    """A Python that sees all that is installed here but some packages, as far as `import` and metadata go."""
-    numpy = importlib.util.find_spec("numpy")
-    assert numpy is not None
-    assert numpy.origin is not None
-    installed = Path(numpy.origin).parents[1]
-    seen = tmp_path / "site"
-    seen.mkdir()
-    for entry in installed.iterdir():
-        name = entry.name.partition("-")[0].lower()
-        if name not in hidden:
-            (seen / entry.name).symlink_to(entry)
-    path = f"import sys; sys.path[1:1] = [{str(seen)!r}, {str(SOURCES)!r}]"
-    return [sys.executable, "-S", "-c", f"{path}; {start}"]
 
 
 def light(program: Program, command: list[str], code: int) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import redis
 
-from sdq_core.queue.server import find_redis_server
+from sdq_core.queue.choice import program_for
 from tests.acceptance.program import Program
 from tests.doctor.reports import examined, facts
 
@@ -24,7 +24,7 @@ def guarded_redis(folder: Path, password: str) -> Iterator[int]:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     server = subprocess.Popen(
-        [find_redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--requirepass", password,
+        [program_for(folder).path, "--port", str(port), "--bind", "127.0.0.1", "--requirepass", password,
          "--save", "", "--dir", str(folder)],
         stdout=subprocess.DEVNULL,
     )  # fmt: skip

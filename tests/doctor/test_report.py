@@ -8,6 +8,7 @@ import pytest
 
 from sdq.doctor.drawing import ALIKE_DB
 from sdq_core.models import DEMO, ModelStore
+from sdq_core.queue.choice import program_for
 from tests.acceptance.program import Program
 from tests.doctor.reports import examined, facts
 
@@ -51,7 +52,9 @@ def test_a_used_installation_is_looked_at_and_left_as_it_is(program: Program) ->
     report = examined(program, "--no-draw")
     assert report["problems"] == []
     assert facts(report, "redis")["state"] == f"running as process {program.redis.pid()}"
-    assert facts(report, "redis")["version"][0].isdigit()
+    serving = program_for(program.redis.folder)
+    assert facts(report, "redis")["version"] == f"{serving.version} ({serving.kind})"
+    assert facts(report, "redis")["program"].endswith(f", from {serving.origin}")
     assert facts(report, "ledger")["state"] == "answers"
     assert facts(report, "ledger")["schema"]
     assert facts(report, "folders")["data folder"].endswith(", exists")

