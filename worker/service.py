@@ -12,7 +12,7 @@ from sdq_core.models import ModelStore
 from sdq_core.queue.queues import Queues, connect
 from sdq_core.settings import Settings
 from sdq_core.values.safety import Safety
-from sdq_core.values.variants import Lane, Variant
+from sdq_core.values.variants import Placement, Variant
 from worker.choosing.repertoire import Repertoire
 from worker.claims.loop import SliceWorker
 from worker.drawing.drawing import DEFAULT_MAX_ATTEMPTS, Studio
@@ -38,7 +38,7 @@ class WorkerOptions:
     with_metadata: bool = True
     pipeline: PipelineChoice = PipelineChoice.AUTO
     safety: Safety = Safety.FLAG
-    lane: Lane | None = None
+    lane: Placement | None = None
 
 
 def run_worker(

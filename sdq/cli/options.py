@@ -98,6 +98,26 @@ def safety_option(command: Command) -> Command:
     )(command)
 
 
+def variant_key_option(help_text: str) -> Callable[[Command], Command]:
+    """Add `--variant-key`; the command gets a `variant_key` argument. 0.1 called it `--variant`, and printed that."""
+
+    def add(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_key(
+            *args: Any, variant_key: str | None, variant: str | None, **kwargs: Any
+        ) -> Any:
+            return command(*args, variant_key=variant_key or variant, **kwargs)
+
+        for option in (
+            click.option("--variant", hidden=True, deprecated="Use --variant-key."),
+            click.option("--variant-key", metavar="KEY", help=help_text),
+        ):
+            with_key = option(with_key)
+        return with_key  # type: ignore[return-value]
+
+    return add
+
+
 class _PrintableFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return printable(super().format(record))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,10 @@ from db.dispatch import dispatch
 from db.ledger import Ledger
 from db.values import BatchPlan, Submission
 from producer import Defaults, PromptFormat, describe_source, plan_batch, read_prompts
-from producer.auto import AUTO, AutoChoice, Choice
-from producer.words import parse_compute_unit, parse_scheduler, parse_variants
+from producer.planning.choice import Choice
+from producer.planning.chooser import AUTO, Chooser
+from producer.planning.measurements import Measurements
+from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
 from sdq_core.errors import UsageError
 from sdq_core.models import DEMO, ModelStore, resolver
 from sdq_core.queue.queues import Queues, connect
@@ -85,28 +86,26 @@ def plan_from_options(settings: Settings, options: dict[str, Any]) -> Planned:
     )
     source = describe_source(options["files"], options["prompts"])
     store = ModelStore(settings.models)
-    find = cache(store.find)
     with contextlib.ExitStack() as stack:
         # What is refused must leave nothing behind, so no ledger is made for the sake of asking it.
         there = Ledger.may_exist(settings.database_url)
         ledger = stack.enter_context(Ledger.open(settings.database_url)) if there else None
         batch = (defaults.batch_name, source.name, source.text)
-        auto = AutoChoice(
-            find=find,
-            here=store.attention_implementations,
-            measured=ledger.benchmarks if ledger else lambda _: (),
+        measurements = Measurements(
+            store,
+            benchmarks=ledger.benchmarks if ledger else lambda _: (),
             machine=this_machine,
-            batch=ledger.batch_options(*batch) if ledger else None,
         )
+        chooser = Chooser(measurements, ledger.batch_options(*batch) if ledger else None)
         plan = plan_batch(
             lines,
             defaults,
-            resolver(store, find),
-            choose=auto,
+            resolver(store),
+            choose=chooser,
             source_name=source.name,
             source=source.text,
         )
-    return Planned(plan=replace(plan, chosen=auto.to_keep()), choices=auto.choices)
+    return Planned(plan=plan, choices=chooser.choices)
 
 
 def submit_plan(

@@ -19,7 +19,7 @@ from sdq_core.errors import (
     SdqError,
 )
 from sdq_core.settings import Settings
-from sdq_core.values.variants import AnyVariant, Lane
+from sdq_core.values.variants import AnyVariant, Placement
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     """
     from db.dispatch import all_open_slices
     from db.values import Slice
-    from producer.words import parse_lanes
+    from producer.reading.words import parse_lanes
     from sdq_core.queue.queues import Queues, connect
     from sdq_core.values.safety import Safety
     from worker.choosing.unusable import NotOfThisLaneError
@@ -160,7 +160,9 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     return EXIT_SOME_IMAGES_FAILED if burst and counts["failed"] else EXIT_OK
 
 
-def _run_lanes(settings: Settings, lanes: tuple[Lane, ...], *, burst: bool, quiet: bool) -> int:
+def _run_lanes(
+    settings: Settings, lanes: tuple[Placement, ...], *, burst: bool, quiet: bool
+) -> int:
     """Watch a process for each lane, each with this one's own command line, and say what none of them draws."""
     from db.dispatch import all_open_slices
     from sdq_core.models import ModelStore

@@ -16,7 +16,7 @@ from sdq_core.errors import InputError, SdqError
 from sdq_core.models import ModelStore
 from sdq_core.models.any_variant import Present, check_reference, complete_variants
 from sdq_core.values.recipes import Recipe
-from sdq_core.values.variants import AnyVariant, ComputeUnit, Lane, RecipeVariant, Variant
+from sdq_core.values.variants import AnyVariant, ComputeUnit, Placement, RecipeVariant, Variant
 from worker.choosing.unusable import (
     LOOK_AGAIN_AFTER_S,
     NotOfThisLaneError,
@@ -28,7 +28,7 @@ from worker.choosing.unusable import (
 class Repertoire:
     """One worker's choice of variants."""
 
-    def __init__(self, store: ModelStore, ledger: Ledger, lane: Lane | None = None) -> None:
+    def __init__(self, store: ModelStore, ledger: Ledger, lane: Placement | None = None) -> None:
         self._store = store
         self._ledger = ledger
         self._lane = lane
@@ -109,7 +109,7 @@ class Repertoire:
             _variant(
                 wanted.model,
                 revision,
-                Lane(attention_implementation=word, compute_unit=ComputeUnit.ALL),
+                Placement(attention_implementation=word, compute_unit=ComputeUnit.ALL),
             )
             for word, revision in here.items()
         )
@@ -132,7 +132,7 @@ class Repertoire:
         return self._present[wanted.key]
 
 
-def _variant(model: str, revision: str, lane: Lane) -> Variant:
+def _variant(model: str, revision: str, lane: Placement) -> Variant:
     return Variant(
         model=model,
         revision=revision,

@@ -14,7 +14,7 @@ class VariantPausedError(ConfigurationError):
 
     def __init__(self, variant: Variant, reason: str) -> None:
         super().__init__(
-            f"{variant} is paused: {reason}. When that is mended: sdq resume --variant {variant.key}"
+            f"{variant} is paused: {reason}. When that is mended: sdq resume --variant-key {variant.key}"
         )
 
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from db.values import JSON
-from producer.prompts import PromptLine
-from producer.words import parse_compute_unit, parse_scheduler, parse_variants, quote
+from producer.reading.prompt_line import PromptLine
+from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants, quote
 from sdq_core.errors import InputError
 from sdq_core.values.seeds import MAX_SEED, MAX_SEEDS, check_seed, compact_seeds, parse_seeds
-from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler, Whichever
+from sdq_core.values.variants import ComputeUnit, Scheduler, VariantWord
 
 #: 77 tokens reach the model; far beyond them a prompt is a file read by mistake.
 MAX_TEXT_CHARS = 20_000
@@ -266,7 +266,7 @@ def _bounded(field: str, number: int) -> int:
     return number
 
 
-_Word = tuple[AttentionImplementation | Whichever, ...] | ComputeUnit | Scheduler
+_Word = tuple[VariantWord, ...] | ComputeUnit | Scheduler
 
 
 def _word(field: str, value: Any, parse: Callable[[str], _Word]) -> _Word:

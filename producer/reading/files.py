@@ -11,13 +11,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from producer.fields import build_line, count_values
-from producer.jsonl import read_jsonl
-from producer.lines import STANDARD_INPUT, display_name, read_lines
-from producer.prompts import PromptLine
-from producer.table import read_table
-from producer.txt import read_txt
-from producer.words import quote
+from producer.reading.fields import build_line, count_values
+from producer.reading.jsonl import read_jsonl
+from producer.reading.lines import STANDARD_INPUT, display_name, read_lines
+from producer.reading.prompt_line import PromptLine
+from producer.reading.table import read_table
+from producer.reading.txt import read_txt
+from producer.reading.words import quote
 from sdq_core.errors import PromptFileError, UsageError
 from sdq_core.printable import printable
 

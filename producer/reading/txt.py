@@ -15,10 +15,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from producer.fields import build_line
-from producer.names import field_named, unknown_name
-from producer.prompts import PromptLine
-from producer.words import quote
+from producer.reading.fields import build_line
+from producer.reading.names import field_named, unknown_name
+from producer.reading.prompt_line import PromptLine
+from producer.reading.words import quote
 from sdq_core.errors import InputError
 
 _OPTION_START = re.compile(r"(?:^|(?<=\s))--(?=[A-Za-z])")
