@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from sdq.cli.options import log_to_stderr, open_ledger, safety_option, settings_options
+from sdq.cli.options import drawing_options, log_to_stderr, open_ledger, settings_options
 from sdq_core.errors import (
     EXIT_OK,
     EXIT_SIGINT,
@@ -47,18 +47,6 @@ log = logging.getLogger(__name__)
     help="How often an image is tried before it is given up.",
 )
 @click.option(
-    "--pipeline",
-    type=click.Choice(["auto", "builtin", "apple"]),
-    default="auto",
-    show_default=True,
-    help="What draws; auto is Apple's own pipeline on a Mac where it is installed.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    help="Threads of the portable runtime, in each lane [one per core, divided among the lanes].",
-)
-@click.option(
     "--load-deadline",
     type=click.FloatRange(1),
     default=1800,
@@ -74,11 +62,10 @@ log = logging.getLogger(__name__)
     metavar="S",
     help="Seconds an engine may take for a step.",
 )
-@safety_option
-@click.option(
-    "--metadata/--no-metadata", default=True, help="Write prompt and settings into the files."
+@drawing_options(
+    threads="Threads of the portable runtime, in each lane [one per core, divided among the lanes].",
+    quiet="Say only what goes wrong.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Say only what goes wrong.")
 @settings_options
 def command(settings: Settings, lanes: str | None, lane_number: int | None, burst: bool, max_pinned: int,
             max_attempts: int, pipeline: str, threads: int | None, load_deadline: float, step_deadline: float,
