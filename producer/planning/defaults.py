@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from db.values import JSON
 from producer.planning.chooser import Named
-from producer.reading.fields import check_guidance_scale, check_steps, check_text
+from producer.reading.checks import check_guidance_scale, check_steps, check_text
 from sdq_core.errors import InputError
 from sdq_core.values.recipes import (
     DEFAULT_GUIDANCE_SCALE,

@@ -1,4 +1,4 @@
-"""The values of a prompt line's options: how each is checked.
+"""A prompt line's options by name: how each is checked.
 
 All formats end here. A txt option and a csv cell arrive as text, a jsonl value as whatever JSON it was; both become the
 same `PromptLine` or a list of problems. Nothing here raises: a file's problems are collected and reported together.
@@ -6,141 +6,131 @@ same `PromptLine` or a list of problems. Nothing here raises: a file's problems 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 from db.values import JSON
+from producer.reading.checks import check_guidance_scale, check_steps, check_text
+from producer.reading.json_values import bounded, count_values, number, text, whole
 from producer.reading.prompt_line import PromptLine
-from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants, quote
+from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
 from sdq_core.errors import InputError
+from sdq_core.values.limits import MAX_SIDE
 from sdq_core.values.seeds import MAX_SEED, MAX_SEEDS, check_seed, compact_seeds, parse_seeds
 from sdq_core.values.variants import ComputeUnit, Scheduler, VariantWord
 
-#: 77 tokens reach the model; far beyond them a prompt is a file read by mistake.
-MAX_TEXT_CHARS = 20_000
-MAX_STEPS = 1000
-MAX_GUIDANCE_SCALE = 100.0
-#: Pixels; only guards against nonsense, the model's own size decides.
-MAX_SIDE = 16_384
 MAX_TAGS = 1000
 MAX_META_DEPTH = 32
 MAX_META_VALUES = 10_000
 MAX_MODEL_CHARS = 1000
 
-# NUL ends C strings, escapes drive terminals, lone surrogates cannot be stored: none belongs in a text.
-_BAD_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_NUMBER = re.compile(
-    r"[+-]?[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE][+-]?[0-9]{1,3})?|[+-]?\.[0-9]{1,20}"
-)
+
+class _Part(TypedDict, total=False):
+    """What one option says of a line, by the names of `PromptLine`: most often one of them."""
+
+    prompt: str
+    negative_prompt: str
+    seeds: Sequence[int]
+    random_seeds: int
+    image_count: int
+    num_inference_steps: int
+    guidance_scale: float
+    scheduler: Scheduler
+    variants: tuple[VariantWord, ...]
+    compute_unit: ComputeUnit
+    model: str
+    width: int
+    height: int
+    custom_id: str
+    tags: tuple[str, ...]
+    meta: Mapping[str, JSON]
 
 
-def build_line(values: Mapping[str, Any], *, source: str, problems: list[str]) -> PromptLine | None:
+def build_line(
+    values: Mapping[str, JSON], *, source: str, problems: list[str]
+) -> PromptLine | None:
     """Check a line's values by field name; add what is wrong to `problems` and give None, or give the line."""
-    made: dict[str, Any] = {}
+    said: _Part = {}
     before = len(problems)
     for field, value in values.items():
         if value is None:
             continue
         try:
-            made.update(_PARSERS[field](field, value))
+            said.update(_PARSERS[field](value))
         except InputError as error:
             problems.append(f"{source}: {error}")
     if values.get("prompt") is None:
         problems.append(f"{source}: there is no prompt")
-    elif len(problems) == before:
-        try:
-            _settle_seeds(made)
-        except InputError as error:
-            problems.append(f"{source}: {error}")
-    return PromptLine(source=source, **made) if len(problems) == before else None
+    if len(problems) > before:
+        return None
+    try:
+        return PromptLine(source=source, **_with_settled_seeds(said))
+    except InputError as error:
+        problems.append(f"{source}: {error}")
+        return None
 
 
-def check_steps(steps: int) -> int:
-    """Give the number of steps back; raise InputError unless it is 1 to `MAX_STEPS`."""
-    if not 1 <= steps <= MAX_STEPS:
-        raise InputError(f"num_inference_steps is {steps}; use 1 to {MAX_STEPS}")
-    return steps
-
-
-def check_guidance_scale(scale: float) -> float:
-    """Give the scale back; raise InputError unless it is finite and 0 to `MAX_GUIDANCE_SCALE`."""
-    if not (math.isfinite(scale) and 0 <= scale <= MAX_GUIDANCE_SCALE):
-        raise InputError(f"guidance_scale is {scale:g}; use 0 to {MAX_GUIDANCE_SCALE:g}")
-    return float(scale)
-
-
-def check_text(name: str, text: str) -> str:
-    """Give the text back without white space around it; raise InputError for what no text should hold."""
-    if len(text) > MAX_TEXT_CHARS:
-        raise InputError(f"{name} has {len(text):,} characters; the most is {MAX_TEXT_CHARS:,}")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
-    bad = _BAD_CHARACTER.search(text)
-    if bad is not None:
-        raise InputError(
-            f"{name} contains the character U+{ord(bad[0]):04X} at position {bad.start() + 1}; "
-            "remove it"
-        )
-    return text.strip()
-
-
-def _settle_seeds(made: dict[str, Any]) -> None:
-    """Leave at most one of seeds, random_seeds and image_count."""
-    count = made.get("image_count")
-    if made.get("random_seeds") is not None and made.get("seeds") is not None:
+def _with_settled_seeds(said: _Part) -> _Part:
+    """Return the same with at most one of seeds, random_seeds and image_count; raise InputError where they clash."""
+    seeds, random, count = (
+        said.get("seeds"),
+        said.get("random_seeds"),
+        said.get("image_count"),
+    )
+    if seeds is not None and random is not None:
         raise InputError("seed and random_seeds do not fit together; leave one out")
-    if count is None:
-        return
-    if made.get("random_seeds") is not None:
-        if made["random_seeds"] != 1:
+    if count is None or (seeds is None and random is None):
+        return said
+    settled = said.copy()
+    del settled["image_count"]
+    if seeds is None:
+        if random != 1:
             raise InputError("n_iter and random_seeds do not fit together; leave one out")
-        made["random_seeds"] = made.pop("image_count")
-    elif (seeds := made.get("seeds")) is not None:
+        settled["random_seeds"] = count
+    else:
         if len(seeds) != 1:
             raise InputError("n_iter and several seeds do not fit together; leave one out")
         check_seed(seeds[0] + count - 1)
-        made["seeds"] = range(seeds[0], seeds[0] + count)
-        del made["image_count"]
+        settled["seeds"] = range(seeds[0], seeds[0] + count)
+    return settled
 
 
-def _text(field: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, str):
-        raise InputError(f"{field} must be text, not {_kind(value)}")
-    return {field: check_text(field, value)}
+def _text(field: str, value: JSON) -> str:
+    return check_text(field, text(field, value))
 
 
-def _prompt(field: str, value: Any) -> dict[str, Any]:
-    made = _text(field, value)
-    if not made[field]:
+def _prompt(value: JSON) -> str:
+    prompt = _text("prompt", value)
+    if not prompt:
         raise InputError("the prompt is empty")
-    return made
+    return prompt
 
 
-def _custom_id(field: str, value: Any) -> dict[str, Any]:
+def _custom_id(value: JSON) -> _Part:
     # Data sets often number their rows; an id is text all the same.
-    made = _text(field, str(_bounded(field, value)) if type(value) is int else value)
-    return made if made[field] else {}
+    numbered = type(value) is int
+    custom_id = _text("custom_id", str(bounded("custom_id", value)) if numbered else value)
+    return {"custom_id": custom_id} if custom_id else {}
 
 
-def _model(field: str, value: Any) -> dict[str, Any]:
-    made = _text(field, value)
-    if not made[field]:
+def _model(value: JSON) -> str:
+    model = _text("model", value)
+    if not model:
         raise InputError("the model has no name")
-    if len(made[field]) > MAX_MODEL_CHARS:
+    if len(model) > MAX_MODEL_CHARS:
         raise InputError(f"the model's name has more than {MAX_MODEL_CHARS:,} characters")
-    return made
+    return model
 
 
-def _seed(field: str, value: Any) -> dict[str, Any]:
+def _seed(value: JSON) -> _Part:
     if isinstance(value, list):
         if not 1 <= len(value) <= MAX_SEEDS:
             raise InputError(f"seed lists {len(value):,} seeds; use 1 to {MAX_SEEDS:,}")
-        return {"seeds": compact_seeds(check_seed(_whole(field, seed)) for seed in value)}
+        return {"seeds": compact_seeds(check_seed(whole("seed", seed)) for seed in value)}
     if isinstance(value, str) and value.strip() != "-1":
         return {"seeds": parse_seeds(value)}
-    seed = _whole(field, value)
+    seed = whole("seed", value)
     if seed == -1:
         return {"random_seeds": 1}
     if not 0 <= seed <= MAX_SEED:
@@ -148,74 +138,43 @@ def _seed(field: str, value: Any) -> dict[str, Any]:
     return {"seeds": range(seed, seed + 1)}
 
 
-def _count(field: str, value: Any) -> dict[str, Any]:
-    count = _whole(field, value)
+def _count(field: str, called: str, value: JSON) -> int:
+    count = whole(field, value)
     if not 1 <= count <= MAX_SEEDS:
-        name = "n_iter" if field == "image_count" else field
-        raise InputError(f"{name} is {count}; use 1 to {MAX_SEEDS:,}")
-    return {field: count}
+        raise InputError(f"{called} is {count}; use 1 to {MAX_SEEDS:,}")
+    return count
 
 
-def _steps(field: str, value: Any) -> dict[str, Any]:
-    return {field: check_steps(_whole(field, value))}
-
-
-def _side(field: str, value: Any) -> dict[str, Any]:
-    side = _whole(field, value)
+def _side(field: str, value: JSON) -> int:
+    side = whole(field, value)
     if not 1 <= side <= MAX_SIDE:
         raise InputError(f"{field} is {side} pixels; use 1 to {MAX_SIDE}")
-    return {field: side}
+    return side
 
 
-def _guidance_scale(field: str, value: Any) -> dict[str, Any]:
-    return {field: check_guidance_scale(_number(field, value))}
-
-
-def _scheduler(field: str, value: Any) -> dict[str, Any]:
-    return {field: _word(field, value, parse_scheduler)}
-
-
-def _compute_unit(field: str, value: Any) -> dict[str, Any]:
-    return {field: _word(field, value, parse_compute_unit)}
-
-
-def _variants(field: str, value: Any) -> dict[str, Any]:
+def _variants(value: JSON) -> tuple[VariantWord, ...]:
     if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
         value = ",".join(value)
-    return {field: _word("variant", value, parse_variants)}
+    return parse_variants(text("variant", value))
 
 
-def _tags(field: str, value: Any) -> dict[str, Any]:
+def _tags(value: JSON) -> tuple[str, ...]:
     words = re.split(r"[,;]", value) if isinstance(value, str) else value
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise InputError("tags must be a list of texts")
     if len(words) > MAX_TAGS:
         raise InputError(f"there are {len(words):,} tags; the most is {MAX_TAGS:,}")
     tags = (check_text("tag", word) for word in words)
-    return {field: tuple(dict.fromkeys(tag for tag in tags if tag))}
+    return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 
-def _meta(field: str, value: Any) -> dict[str, Any]:
+def _meta(value: JSON) -> Mapping[str, JSON]:
     if not isinstance(value, dict):
         raise InputError("meta must be an object")
     if count_values(value) > MAX_META_VALUES:
         raise InputError(f"meta holds more than {MAX_META_VALUES:,} values")
     _check_meta(value, depth=0)
-    return {field: value}
-
-
-def count_values(value: JSON) -> int:
-    """Count the texts, numbers, lists and objects of a JSON value, which in memory are far larger than as text."""
-    count = 0
-    waiting = [value]
-    while waiting:
-        inner = waiting.pop()
-        count += 1
-        if isinstance(inner, dict):
-            waiting.extend(inner.values())
-        elif isinstance(inner, list):
-            waiting.extend(inner)
-    return count
+    return value
 
 
 def _check_meta(value: JSON, *, depth: int) -> None:
@@ -234,73 +193,25 @@ def _check_meta(value: JSON, *, depth: int) -> None:
             _check_meta(inner, depth=depth + 1)
 
 
-def _number(field: str, value: Any) -> float:
-    if isinstance(value, str):
-        value = value.strip()
-        if not _NUMBER.fullmatch(value):
-            raise InputError(f"{field} is {quote(value)}, which is no number")
-        return float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{field} must be a number, not {_kind(value)}")
-    try:
-        return float(value)
-    except OverflowError:
-        raise InputError(f"{field} is far too large") from None
-
-
-def _whole(field: str, value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return _bounded(field, value)
-    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,20}\s*", value):
-        return int(value)
-    number = _number(field, value)
-    if not number.is_integer():
-        raise InputError(f"{field} is {quote(str(value))}, which is no whole number")
-    return _bounded(field, int(number))
-
-
-def _bounded(field: str, number: int) -> int:
-    # So that no message has to print a number of thousands of digits.
-    if number.bit_length() > 64:
-        raise InputError(f"{field} is far too large")
-    return number
-
-
-_Word = tuple[VariantWord, ...] | ComputeUnit | Scheduler
-
-
-def _word(field: str, value: Any, parse: Callable[[str], _Word]) -> _Word:
-    if not isinstance(value, str):
-        raise InputError(f"{field} must be text, not {_kind(value)}")
-    return parse(value)
-
-
-def _kind(value: Any) -> str:
-    kinds: Sequence[tuple[type | tuple[type, ...], str]] = (
-        (bool, "true or false"),
-        ((int, float), "a number"),
-        (str, "text"),
-        (list, "a list"),
-        (dict, "an object"),
-    )
-    return next((name for kind, name in kinds if isinstance(value, kind)), "null")
-
-
-_PARSERS: Mapping[str, Callable[[str, Any], dict[str, Any]]] = {
-    "prompt": _prompt,
-    "negative_prompt": _text,
+_PARSERS: Mapping[str, Callable[[JSON], _Part]] = {
+    "prompt": lambda value: {"prompt": _prompt(value)},
+    "negative_prompt": lambda value: {"negative_prompt": _text("negative_prompt", value)},
     "seed": _seed,
-    "random_seeds": _count,
-    "image_count": _count,
-    "num_inference_steps": _steps,
-    "guidance_scale": _guidance_scale,
-    "scheduler": _scheduler,
-    "variants": _variants,
-    "compute_unit": _compute_unit,
-    "model": _model,
-    "width": _side,
-    "height": _side,
+    "random_seeds": lambda value: {"random_seeds": _count("random_seeds", "random_seeds", value)},
+    "image_count": lambda value: {"image_count": _count("image_count", "n_iter", value)},
+    "num_inference_steps": lambda value: {
+        "num_inference_steps": check_steps(whole("num_inference_steps", value))
+    },
+    "guidance_scale": lambda value: {
+        "guidance_scale": check_guidance_scale(number("guidance_scale", value))
+    },
+    "scheduler": lambda value: {"scheduler": parse_scheduler(text("scheduler", value))},
+    "variants": lambda value: {"variants": _variants(value)},
+    "compute_unit": lambda value: {"compute_unit": parse_compute_unit(text("compute_unit", value))},
+    "model": lambda value: {"model": _model(value)},
+    "width": lambda value: {"width": _side("width", value)},
+    "height": lambda value: {"height": _side("height", value)},
     "custom_id": _custom_id,
-    "tags": _tags,
-    "meta": _meta,
+    "tags": lambda value: {"tags": _tags(value)},
+    "meta": lambda value: {"meta": _meta(value)},
 }

@@ -15,8 +15,8 @@ from typing import Any
 from producer.reading.fields import build_line
 from producer.reading.names import field_named, unknown_name
 from producer.reading.prompt_line import PromptLine
-from producer.reading.words import quote
 from sdq_core.errors import InputError
+from sdq_core.printable import quote
 
 MAX_KEYS = 500
 _PASSED_OVER = "result"

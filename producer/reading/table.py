@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from producer.reading.fields import build_line
 from producer.reading.names import field_named, unknown_name
 from producer.reading.prompt_line import PromptLine
-from producer.reading.words import quote
+from sdq_core.printable import quote
 
 MAX_COLUMNS = 500
 #: A quoted cell goes on over line ends, so cells with a quote at each line end would gather a file in one row.

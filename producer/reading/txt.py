@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator
 from producer.reading.fields import build_line
 from producer.reading.names import field_named, unknown_name
 from producer.reading.prompt_line import PromptLine
-from producer.reading.words import quote
 from sdq_core.errors import InputError
+from sdq_core.printable import quote
 
 _OPTION_START = re.compile(r"(?:^|(?<=\s))--(?=[A-Za-z])")
 _OPTION_NAME = re.compile(r"--([^\s=]+)(?:=|\s+|$)")

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from sdq_core.errors import InputError, UsageError
 from sdq_core.images.samplers import SAMPLER_NAMES
+from sdq_core.printable import quote
 from sdq_core.values.variants import (
     ANY,
     AttentionImplementation,
@@ -98,8 +99,3 @@ def did_you_mean(word: str, known: Iterable[str], shown: Iterable[str] | None = 
     if near:
         return f"; did you mean {by_lower[near[0]]}?"
     return f"; use one of {', '.join(known if shown is None else shown)}"
-
-
-def quote(text: str) -> str:
-    """Show a user's text in a message: escaped, and never longer than a line."""
-    return repr(text if len(text) <= 40 else f"{text[:37]}...")
