@@ -1,11 +1,11 @@
-"""What was measured of variants, and which of them is to be drawn with.
+"""What was measured of variants.
 
 Of each variant on each machine the newest measurement counts, older ones are history.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, RowMapping, func, insert, select
 
@@ -13,28 +13,6 @@ from db.tables import benchmarks
 from db.values import Benchmark
 from sdq_core.values.machine import Machine
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
-
-#: What is faster by less than this is noise: the usual variant stays.
-SAME_SPEED = 0.05
-
-
-def fastest(
-    measured: Iterable[Benchmark], usual: tuple[AttentionImplementation, ComputeUnit]
-) -> Benchmark | None:
-    """Give the usable one that draws an image of the usual number of steps soonest, None when none is usable.
-
-    usual: what is drawn with when nothing is known; it is given where it is as fast (`SAME_SPEED`).
-    """
-    usable = [(row.usual_image_ms, row) for row in measured if row.usable]
-    times = [(image_ms, row) for image_ms, row in usable if image_ms is not None]
-    if not times:
-        return None
-    shortest_ms, winner = min(times, key=lambda time: time[0])
-    for image_ms, row in times:
-        pair = row.variant.attention_implementation, row.variant.compute_unit
-        if pair == usual and image_ms * (1 - SAME_SPEED) <= shortest_ms:
-            return row
-    return winner
 
 
 def record(connection: Connection, measured: Sequence[Benchmark]) -> None:

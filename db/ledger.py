@@ -9,7 +9,7 @@ ConfigurationError (not our database), with the database's name and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 
 from sqlalchemy import select
@@ -20,7 +20,7 @@ from db.schema import bring_to_head
 from db.submission import options_of_batch, submit
 from db.tables import identity
 from db.values import (
-    JSON,
+    BatchOptions,
     BatchPlan,
     BatchState,
     BatchStatus,
@@ -107,13 +107,8 @@ class Ledger:
         with self._database.trying(lock=SUBMISSION_LOCK) as connection:
             return submit(connection, plan)
 
-    def batch_options(
-        self, name: str | None, source_name: str, source: str
-    ) -> Mapping[str, JSON] | None:
-        """Give the options of the batch that a plan of that name and source would grow, None where it makes one.
-
-        They are those of its first submission, with all that was chosen for it since (`BatchPlan.chosen`).
-        """
+    def batch_options(self, name: str | None, source_name: str, source: str) -> BatchOptions | None:
+        """Give the options of the batch that a plan of that name and source would grow, None where it makes one."""
         with self._database.reading() as connection:
             return options_of_batch(connection, name, source_name, source)
 

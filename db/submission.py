@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, func, insert, select, update
 
 from db.bulk import insert_rows
+from db.choices import merged, read_choices, with_choices
 from db.column_types import now_utc
 from db.recipe_rows import (
     KEYS_AT_ONCE,
@@ -29,7 +30,7 @@ from db.seed_cutting import SeedCutter, SeedRun
 from db.slices import open_slices, paused_variants
 from db.tables import batches, images, recipes, slices
 from db.values import (
-    JSON,
+    BatchOptions,
     BatchPlan,
     BatchState,
     ImageStatus,
@@ -122,10 +123,13 @@ def submit(connection: Connection, plan: BatchPlan) -> Submission:
 
 def options_of_batch(
     connection: Connection, name: str | None, source_name: str, source: str
-) -> Mapping[str, JSON] | None:
+) -> BatchOptions | None:
     """Give the options of the batch that a plan belongs to, or None where it makes a new one."""
     batch, _ = _find_batch(connection, name, source_name, source)
-    return None if batch is None else {**batch.options}
+    if batch is None:
+        return None
+    given = {option: value for option, value in batch.options.items() if option != "chosen"}
+    return BatchOptions(given=given, chosen=read_choices(batch.options))
 
 
 def _find_batch(
@@ -154,7 +158,7 @@ def _create_batch(connection: Connection, plan: BatchPlan, name: str, now: datet
         "state": str(BatchState.ACTIVE),
         "source": plan.source,
         "plan_key": "",
-        "options": {**plan.options, **({"chosen": plan.chosen} if plan.chosen else {})},
+        "options": with_choices(plan.options, plan.chosen),
         "created_at": now,
         "entries": 0,
         "open_slices": 0,
@@ -170,23 +174,15 @@ def _keep_choices(connection: Connection, batch: Row[Any], plan: BatchPlan) -> N
 
     Raise TryAgainError when another one chose otherwise after this one had looked: its images would be drawn twice.
     """
-    options = dict(batch.options)
-    kept = {model: dict(choices) for model, choices in options.get("chosen", {}).items()}
-    merged = {
-        model: {**plan.chosen.get(model, {}), **kept.get(model, {})}
-        for model in {**kept, **plan.chosen}
-    }
-    if any(
-        merged[model][what] != choice
-        for model in plan.chosen
-        for what, choice in plan.chosen[model].items()
-    ):
+    kept = read_choices(batch.options)
+    choices = merged(kept, plan.chosen)
+    if choices is None:
         raise TryAgainError(
             f"Batch {batch.name} was submitted by somebody else at the same moment, to be drawn with another variant. "
             "Submit it again: it then keeps what was chosen first."
         )
-    if merged != kept:
-        options["chosen"] = merged
+    if choices != kept:
+        options = with_choices(batch.options, choices)
         connection.execute(update(batches).where(batches.c.id == batch.id).values(options=options))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sdq_core.values.machine import Machine
 from sdq_core.values.recipes import DEFAULT_NUM_INFERENCE_STEPS, Recipe
-from sdq_core.values.variants import RecipeVariant, Variant
+from sdq_core.values.variants import OpenPlacement, Placement, RecipeVariant, Variant
 
 #: What JSON can hold; a user's own per-line fields.
 JSON = Any
@@ -42,6 +42,26 @@ class PlannedEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What a batch draws a model with where that was left open: decided once, and kept with the batch."""
+
+    model: str
+    asked: OpenPlacement
+    placement: Placement
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions:
+    """What a batch was begun with.
+
+    given: the options of its first submission (`BatchPlan.options`). chosen: all that was decided for it since.
+    """
+
+    given: Mapping[str, JSON]
+    chosen: Sequence[Chosen] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class BatchPlan:
     """A submission before anything is stored.
 
@@ -49,8 +69,7 @@ class BatchPlan:
     every entry's recipe, seeds and fields in their order: a batch that saw this key last is not looked at again.
     source: the absolute path of the prompt file(s), ``-`` for standard input or ``--prompt``.
     entries: where many share their seeds, let them share the sequence too; each is then cut only once. chosen: what
-    was decided where nobody said it, kept with the batch so that it is decided only once (`producer.auto`): model -> to
-    words of that module.
+    was decided where variant or compute unit was left open.
     """
 
     name: str | None
@@ -59,7 +78,7 @@ class BatchPlan:
     key: str
     entries: Sequence[PlannedEntry]
     options: Mapping[str, JSON] = field(default_factory=dict)
-    chosen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    chosen: Sequence[Chosen] = ()
     slice_size: int = 25
 
 
@@ -236,10 +255,6 @@ class FailedImage:
     error: str
 
 
-#: Below it a picture is another picture (dB): what float16 and other arithmetic changes stays far above.
-LEAST_PSNR_DB = 25.0
-
-
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
     """What `sdq bench` measured of one variant on one machine, or why it could not (error).
@@ -283,17 +298,6 @@ class Benchmark:
             return None
         return self.image_ms + self.step_ms * (
             DEFAULT_NUM_INFERENCE_STEPS - self.num_inference_steps
-        )
-
-    @property
-    def usable(self) -> bool:
-        """Whether it may be chosen: measured wholly, with pictures that are like the reference's."""
-        return (
-            self.drawn_with
-            and self.error is None
-            and self.image_ms is not None
-            and self.psnr_db is not None
-            and self.psnr_db >= LEAST_PSNR_DB
         )
 
 

@@ -3,9 +3,10 @@
 The way in: `read_prompts` gives prompt lines, `plan_batch` makes the plan that the ledger takes.
 """
 
-from producer.plan import Defaults, plan_batch
-from producer.prompts import PromptLine
-from producer.reading import PromptFormat, PromptSource, describe_source, read_prompts
+from producer.planning.defaults import Defaults
+from producer.planning.plan import plan_batch
+from producer.reading.files import PromptFormat, PromptSource, describe_source, read_prompts
+from producer.reading.prompt_line import PromptLine
 
 __all__ = [
     "Defaults",

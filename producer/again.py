@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from db.values import FailedImage
-from producer.fields import build_line
-from producer.names import field_named, unknown_name
-from producer.prompts import PromptLine
+from producer.reading.fields import build_line
+from producer.reading.names import field_named, unknown_name
+from producer.reading.prompt_line import PromptLine
 from sdq_core.errors import InputError, UsageError
 from sdq_core.values.variants import ANY
 

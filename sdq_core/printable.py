@@ -18,3 +18,8 @@ _UNPRINTABLE = re.compile(
 def printable(text: str) -> str:
     r"""Give the text with every character that is no text written as an escape, such as ``\x1b``."""
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def quote(text: str) -> str:
+    """Show a foreign word in a message: in quotes, escaped, and never longer than a line."""
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")

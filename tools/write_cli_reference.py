@@ -15,7 +15,8 @@ _WIDTH = 100
 def reference() -> str:
     """Give the whole page."""
     parts = ["# Commands\n\nWritten by `make docs` from the program's own help.\n"]
-    group = click.Context(cli, info_name="sdq", terminal_width=_WIDTH, max_content_width=_WIDTH)
+    settings = {**cli.context_settings, "max_content_width": _WIDTH}
+    group = click.Context(cli, info_name="sdq", terminal_width=_WIDTH, **settings)
     parts.append(_section("sdq", cli.get_help(group)))
     for name in cli.list_commands(group):
         command = cli.get_command(group, name)

@@ -25,7 +25,7 @@ from sdq_core.errors import (
     EXIT_UNAVAILABLE,
 )
 from sdq_core.models import ModelStore
-from sdq_core.values.variants import AnyVariant, Lane, RecipeVariant
+from sdq_core.values.variants import AnyVariant, Placement, RecipeVariant
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ _HEALING = frozenset({EXIT_FAILURE, EXIT_UNAVAILABLE, EXIT_IO_ERROR, EXIT_TRY_AG
 class _LaneProcess:
     """One lane's worker: the process now, and when it is started again."""
 
-    def __init__(self, lane: Lane, command: Sequence[str]) -> None:
+    def __init__(self, lane: Placement, command: Sequence[str]) -> None:
         self.lane = lane
         self.code: int | None = None
         self.starts = 0
@@ -105,7 +105,7 @@ class LaneSupervisor:
 
     def __init__(
         self,
-        lanes: Sequence[Lane],
+        lanes: Sequence[Placement],
         command: Callable[[int], Sequence[str]],
         *,
         burst: bool,
@@ -201,13 +201,13 @@ def threads_per_lane(lanes: int) -> int:
 
 
 def undrawable(
-    lanes: Sequence[Lane], store: ModelStore, wanted: Iterable[RecipeVariant]
+    lanes: Sequence[Placement], store: ModelStore, wanted: Iterable[RecipeVariant]
 ) -> list[RecipeVariant]:
     """Pick what no lane here draws: other variants, and any variant of a model without packages for a lane."""
     return [variant for variant in wanted if not _is_drawn(lanes, store, variant)]
 
 
-def _is_drawn(lanes: Sequence[Lane], store: ModelStore, variant: RecipeVariant) -> bool:
+def _is_drawn(lanes: Sequence[Placement], store: ModelStore, variant: RecipeVariant) -> bool:
     if isinstance(variant, AnyVariant):
         here = store.attention_implementations(variant.model)
         # A model that is not here at all is said by the lane that meets it.

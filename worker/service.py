@@ -11,7 +11,7 @@ from sdq_core.models import ModelStore
 from sdq_core.queue.queues import Queues
 from sdq_core.settings import Settings
 from sdq_core.values.safety import Safety
-from sdq_core.values.variants import Lane, Variant
+from sdq_core.values.variants import Placement, Variant
 from worker.choosing.repertoire import Repertoire
 from worker.claims.claims import Claims
 from worker.claims.intake import Intake
@@ -42,7 +42,7 @@ class WorkerOptions:
     with_metadata: bool = True
     pipeline: PipelineChoice = PipelineChoice.AUTO
     safety: Safety = Safety.FLAG
-    lane: Lane | None = None
+    lane: Placement | None = None
 
 
 def make_worker(

@@ -15,8 +15,8 @@ from sdq_core.settings import Settings
 
 if TYPE_CHECKING:
     from db.ledger import Ledger
-    from producer.auto import Pair
     from sdq_core.models import ModelStore
+    from sdq_core.values.variants import Placement
 
 
 @click.command("bench")
@@ -142,21 +142,16 @@ def command(
     return EXIT_OK if drew else EXIT_FAILURE
 
 
-def _chosen_from_now_on(ledger: Ledger, store: ModelStore, model: str) -> Pair | None:
+def _chosen_from_now_on(ledger: Ledger, store: ModelStore, model: str) -> Placement | None:
     """Give what new batches of a model are drawn with, by all that was ever measured here; None without any of it."""
-    from producer.auto import AutoChoice, Because
+    from producer.planning.choice import Because
+    from producer.planning.measurements import Measurements
     from sdq_core.values.machine import this_machine
+    from sdq_core.values.variants import OpenPlacement
 
-    auto = AutoChoice(
-        find=store.find,
-        here=store.attention_implementations,
-        measured=ledger.benchmarks,
-        machine=this_machine,
-        batch=None,
-    )
-    auto(model, None, None)
-    choice = auto.choices[0]
-    return choice.pair if choice.because is Because.MEASURED else None
+    measurements = Measurements(store, benchmarks=ledger.benchmarks, machine=this_machine)
+    choice = measurements.choose(model, OpenPlacement())
+    return choice.placement if choice.because is Because.MEASURED else None
 
 
 def _models_here(store: ModelStore) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from sdq.cli.options import open_ledger, settings_options
+from sdq_core.errors import InputMissingError
 from sdq_core.settings import Settings
 
 
@@ -21,6 +22,8 @@ def command(settings: Settings, batch: str) -> None:
     with open_ledger(settings) as ledger:
         ledger.set_batch_state(batch, BatchState.CANCELLED)
         status = ledger.batch(batch)
+        if status is None:  # by `sdq prune`, since the line above
+            raise InputMissingError(f"Batch {batch!r} was removed while it was being cancelled.")
         left = status.total - status.completed - status.failed
         click.echo(
             f"Batch {status.name} is cancelled: {status.completed:,} images drawn, {left:,} not."

@@ -30,7 +30,7 @@ def command(settings: Settings, names: tuple[str, ...], no_draw: bool, as_json: 
     The pictures are compared with reference pictures. The report contains no secrets and can be pasted into a bug
     report. Nothing is changed, started or left behind. The exit code is 0 if no problem is found, 1 otherwise.
     """
-    from producer.words import parse_compute_unit
+    from producer.reading.words import parse_compute_unit
     from sdq.doctor import examine
     from sdq_core.values.variants import ComputeUnit
 

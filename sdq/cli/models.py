@@ -266,7 +266,7 @@ def convert_command(
 def _variants(text: str | None) -> tuple[AttentionImplementation, ...]:
     if text is None:
         return ()
-    from producer.words import parse_variants
+    from producer.reading.words import parse_variants
 
     found = parse_variants(text)
     named = tuple(word for word in found if isinstance(word, AttentionImplementation))

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sdq_core.printable import printable
 from sdq_core.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from db.ledger import Ledger
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -54,50 +59,50 @@ def settings_options(command: Command) -> Command:
     return with_settings  # type: ignore[return-value]
 
 
-def submission_options(command: Command) -> Command:
-    """Add all that says what to draw; see `sdq.cli.submission`."""
-    for option in reversed(
-        (
-            click.argument("files", nargs=-1, metavar="[FILE|-]..."),
-            click.option("--prompt", "prompts", multiple=True, metavar="TEXT", help="A prompt; may be repeated."),
-            click.option("--negative-prompt", metavar="TEXT", help="What the images should not show."),
-            click.option("-s", "--seed", "--seed-range", "seeds", metavar="SEEDS",
-                         help="Seeds: 7, 0-99, 0-99(+10), 0-100[5] or 1,5,9-12 [0]."),
-            click.option("--random-seeds", type=click.IntRange(1, 100_000), metavar="N",
-                         help="Choose N random seeds per prompt now, and record them."),
-            click.option("--num-inference-steps", "--steps", type=int, metavar="N",
-                         help="Denoising steps per image [20]."),
-            click.option("--guidance-scale", "--cfg-scale", type=float, metavar="X",
-                         help="How closely to follow the prompt [7.5]."),
-            click.option("--scheduler", metavar="NAME",
-                         help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LMSDiscrete or PNDM "
-                              "[DPMSolverMultistep]."),
-            click.option("--model", metavar="NAME|DIR", help="A model's name or folder [demo]."),
-            click.option("--variant", metavar="NAMES",
-                         help="original, split_einsum or split_einsum_v2; with commas, each of several. auto: the "
-                              "fastest that `sdq bench` measured, else original [auto]. any: whichever a worker has."),
-            click.option("--compute-unit", metavar="UNIT",
-                         help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY. auto: the fastest measured, else ALL [auto]."),
-            click.option("--batch", metavar="NAME", help="Name of the batch; an existing one grows [the file's name]."),
-            click.option("--format", "prompt_format", type=click.Choice(["txt", "csv", "tsv", "jsonl"]),
-                         help="Format of the files [from their extension]."),
-            click.option("--literal", is_flag=True, help="Treat --options in a txt file as part of the prompt."),
-        )
-    ):  # fmt: skip
-        command = option(command)
-    return command
+def drawing_options(*, threads: str, quiet: str) -> Callable[[Command], Command]:
+    """Add what `sdq run` and `sdq worker` say of drawing; threads, quiet: the help of these options."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(
+            (
+                click.option("--pipeline", type=click.Choice(["auto", "builtin", "apple"]), default="auto",
+                             show_default=True,
+                             help="The pipeline; auto uses Apple's own on a Mac if it is installed."),
+                click.option("--threads", type=click.IntRange(1), help=threads),
+                click.option("--safety", type=click.Choice(["off", "flag", "blur", "black"]), default="flag",
+                             show_default=True,
+                             help="What to do with images that the model's safety checker flags: record their "
+                                  "scores and leave the files as they are (flag), or also hide them in their files "
+                                  "(blur, black). off does not run the checker."),
+                click.option("--metadata/--no-metadata", default=True,
+                             help="Write prompt and settings into the files."),
+                click.option("-q", "--quiet", is_flag=True, help=quiet),
+            )
+        ):  # fmt: skip
+            command = option(command)
+        return command
+
+    return add
 
 
-def safety_option(command: Command) -> Command:
-    """Add what becomes of the pictures that the safety checker flags; see `sdq_core.values.safety`."""
-    return click.option(
-        "--safety",
-        type=click.Choice(["off", "flag", "blur", "black"]),
-        default="flag",
-        show_default=True,
-        help="What to do with images that the model's safety checker flags: record their scores and leave the files as "
-        "they are (flag), or also hide them in their files (blur, black). off does not run the checker.",
-    )(command)
+def variant_key_option(help_text: str) -> Callable[[Command], Command]:
+    """Add `--variant-key`; the command gets a `variant_key` argument. 0.1 called it `--variant`, and printed that."""
+
+    def add(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_key(
+            *args: Any, variant_key: str | None, variant: str | None, **kwargs: Any
+        ) -> Any:
+            return command(*args, variant_key=variant_key or variant, **kwargs)
+
+        for option in (
+            click.option("--variant", hidden=True, deprecated="Use --variant-key."),
+            click.option("--variant-key", metavar="KEY", help=help_text),
+        ):
+            with_key = option(with_key)
+        return with_key  # type: ignore[return-value]
+
+    return add
 
 
 class _PrintableFormatter(logging.Formatter):
@@ -120,8 +125,16 @@ def log_to_stderr(*, quiet: bool, speaker: str = "") -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def open_ledger(settings: Settings) -> Any:
+def open_ledger(settings: Settings) -> Ledger:
     """Open the settings' ledger (imported here, because SQLAlchemy takes longer than most commands)."""
     from db.ledger import Ledger
 
     return Ledger.open(settings.database_url)
+
+
+def existing_ledger(settings: Settings) -> AbstractContextManager[Ledger | None]:
+    """Open the settings' ledger where there is one, and make none: what is refused leaves nothing behind."""
+    from db.ledger import Ledger
+
+    there = Ledger.may_exist(settings.database_url)
+    return open_ledger(settings) if there else contextlib.nullcontext()

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import click
 
-from sdq.cli.options import open_ledger, settings_options
+from sdq.cli.options import open_ledger, settings_options, variant_key_option
 from sdq_core.errors import UsageError
 from sdq_core.settings import Settings
 
 
 @click.command("pause")
 @click.argument("batch", required=False)
-@click.option("--variant", metavar="KEY", help="A variant, by the key that `sdq status` shows.")
+@variant_key_option("A variant, by the key that `sdq status` shows.")
 @settings_options
-def command(settings: Settings, batch: str | None, variant: str | None) -> None:
+def command(settings: Settings, batch: str | None, variant_key: str | None) -> None:
     """Pause a batch or a variant until `sdq resume`. The current image is finished."""
     from db.values import BatchState
 
-    if not batch and not variant:
-        raise UsageError("Name a batch, or --variant KEY.")
+    if not batch and not variant_key:
+        raise UsageError("Name a batch, or --variant-key KEY.")
     with open_ledger(settings) as ledger:
         if batch:
             ledger.set_batch_state(batch, BatchState.PAUSED)
             click.echo(f"Batch {batch} is paused. Go on with: sdq resume {batch}")
-        if variant:
-            ledger.pause_variant(variant, "by hand")
-            click.echo(f"Variant {variant} is paused. Go on with: sdq resume --variant {variant}")
+        if variant_key:
+            ledger.pause_variant(variant_key, "by hand")
+            click.echo(
+                f"Variant {variant_key} is paused. Go on with: sdq resume --variant-key {variant_key}"
+            )

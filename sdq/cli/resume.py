@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import click
 
-from sdq.cli.options import open_ledger, settings_options
+from sdq.cli.options import open_ledger, settings_options, variant_key_option
 from sdq_core.errors import UsageError
 from sdq_core.settings import Settings
 
 
 @click.command("resume")
 @click.argument("batch", required=False)
-@click.option(
-    "--variant", metavar="KEY", help="A paused variant, by the key that `sdq status` shows."
-)
+@variant_key_option("A paused variant, by the key that `sdq status` shows.")
 @settings_options
-def command(settings: Settings, batch: str | None, variant: str | None) -> None:
+def command(settings: Settings, batch: str | None, variant_key: str | None) -> None:
     """Resume a batch that is paused or cancelled, or a variant that was paused or failed too often."""
     from db.dispatch import reconcile
     from db.values import BatchState
     from sdq_core.queue.queues import Queues, connect
 
-    if not batch and not variant:
-        raise UsageError("Name a batch, or --variant KEY; `sdq status` shows what is paused.")
+    if not batch and not variant_key:
+        raise UsageError("Name a batch, or --variant-key KEY; `sdq status` shows what is paused.")
     with open_ledger(settings) as ledger:
         if batch:
             ledger.set_batch_state(batch, BatchState.ACTIVE)
-        if variant:
-            ledger.resume_variant(variant)
+        if variant_key:
+            ledger.resume_variant(variant_key)
         found = reconcile(ledger, Queues(connect(settings), ledger.id), wait_s=60)
         click.echo(f"Resumed; {found.requeued:,} slices queued.")

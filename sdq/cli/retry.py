@@ -27,7 +27,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
     from db.dispatch import reconcile
     from producer import plan_batch
     from producer.again import lines_again
-    from producer.plan import Defaults
+    from producer.planning.defaults import Defaults
     from sdq.cli.submission import describe_submission, submit_plan
     from sdq_core.models import DEMO, ModelStore, resolver
     from sdq_core.queue.queues import Queues, connect

@@ -2,54 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
-from typing import Any
 
 import click
 
 from sdq.cli.options import (
+    drawing_options,
+    existing_ledger,
     log_to_stderr,
     open_ledger,
-    safety_option,
     settings_options,
-    submission_options,
 )
+from sdq.cli.submit_options import SubmitOptions, submission_options
 from sdq_core.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, EXIT_SOME_IMAGES_FAILED
 from sdq_core.settings import Settings
 
 
 @click.command("run")
 @submission_options
-@click.option(
-    "--pipeline",
-    type=click.Choice(["auto", "builtin", "apple"]),
-    default="auto",
-    show_default=True,
-    help="The pipeline; auto uses Apple's own on a Mac if it is installed.",
+@drawing_options(
+    threads="Threads of the portable runtime [one per core].", quiet="Show no progress."
 )
-@click.option(
-    "--threads", type=click.IntRange(1), help="Threads of the portable runtime [one per core]."
-)
-@safety_option
-@click.option(
-    "--metadata/--no-metadata", default=True, help="Write prompt and settings into the files."
-)
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @settings_options
 def command(
     settings: Settings,
+    options: SubmitOptions,
     pipeline: str,
     threads: int | None,
     safety: str,
     metadata: bool,
     quiet: bool,
-    **options: Any,
 ) -> int:
     """Submit a batch, draw it and show progress, in one command.
 
     Ctrl-C stops after the current image; run the same command again to continue.
     """
-    from sdq.cli.submission import describe_submission, plan_from_options, submit_plan
+    from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
     from sdq.views.progress import BatchProgress
     from sdq_core.values.safety import Safety
     from worker.claims.shift import StopNow
@@ -58,8 +47,11 @@ def command(
     from worker.service import WorkerOptions, make_worker
 
     log_to_stderr(quiet=True)
-    planned = plan_from_options(settings, options)
-    with open_ledger(settings) as ledger:
+    request = read_request(options)
+    with contextlib.ExitStack() as stack:
+        existing = stack.enter_context(existing_ledger(settings))
+        planned = plan_request(settings, request, existing)
+        ledger = existing or stack.enter_context(open_ledger(settings))
         submission, queues = submit_plan(settings, ledger, planned.plan, at_front=True)
         if not quiet:
             for sentence in (describe_submission(submission), *planned.describe_choices()):

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from db.dispatch import dispatch
 from db.ledger import Ledger
 from db.values import BatchPlan, Submission
-from producer import Defaults, PromptFormat, describe_source, plan_batch, read_prompts
-from producer.auto import AUTO, AutoChoice, Choice
-from producer.words import parse_compute_unit, parse_scheduler, parse_variants
+from producer import (
+    Defaults,
+    PromptFormat,
+    PromptLine,
+    PromptSource,
+    describe_source,
+    plan_batch,
+    read_prompts,
+)
+from producer.planning.choice import Choice
+from producer.planning.chooser import AUTO, Chooser
+from producer.planning.measurements import Measurements
+from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
+from sdq.cli.submit_options import SubmitOptions
 from sdq_core.errors import UsageError
 from sdq_core.models import DEMO, ModelStore, resolver
 from sdq_core.queue.queues import Queues, connect
@@ -26,6 +37,17 @@ from sdq_core.values.recipes import (
 )
 from sdq_core.values.seeds import parse_seeds
 from sdq_core.values.variants import ANY
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A submission as it was asked for: its prompts, what holds for all of them, and where they came from."""
+
+    lines: Sequence[PromptLine]
+    defaults: Defaults
+    source: PromptSource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,66 +67,61 @@ def model_name(given: str) -> str:
     return str(Path(given).expanduser().absolute()) if given != DEMO and "/" in given else given
 
 
-def plan_from_options(settings: Settings, options: dict[str, Any]) -> Planned:
-    """Read and check everything that was asked for; nothing is stored or queued yet."""
-    if options["seeds"] and options["random_seeds"]:
+def read_request(options: SubmitOptions) -> Request:
+    """Read the prompts and check the options by themselves; no model and no ledger is looked at yet."""
+    if options.seeds and options.random_seeds:
         raise UsageError("Use --seed-range or --random-seeds, not both.")
     lines = read_prompts(
-        options["files"],
-        options["prompts"],
-        format=PromptFormat(options["prompt_format"]) if options["prompt_format"] else None,
-        literal=options["literal"],
+        options.files,
+        options.prompts,
+        format=PromptFormat(options.prompt_format) if options.prompt_format else None,
+        literal=options.literal,
         stdin=sys.stdin.buffer,
     )
-
-    def said(name: str, default: Any) -> Any:
-        return default if options[name] is None else options[name]
-
-    def is_auto(name: str) -> bool:
-        return str(said(name, AUTO)).strip().lower() == AUTO
-
-    variants = None if is_auto("variant") else parse_variants(options["variant"])
-    if variants and ANY in variants and not is_auto("compute_unit"):
+    variant, unit = _named(options.variant), _named(options.compute_unit)
+    variants = None if variant is None else parse_variants(variant)
+    if variants and ANY in variants and unit is not None:
         raise UsageError(
             "--variant any leaves the compute unit to the worker: leave --compute-unit out, or name a variant."
         )
     defaults = Defaults(
-        model=model_name(options["model"] or DEMO),
+        model=model_name(options.model or DEMO),
         variants=variants,
-        compute_unit=None
-        if is_auto("compute_unit")
-        else parse_compute_unit(options["compute_unit"]),
-        num_inference_steps=said("num_inference_steps", DEFAULT_NUM_INFERENCE_STEPS),
-        guidance_scale=said("guidance_scale", DEFAULT_GUIDANCE_SCALE),
-        scheduler=parse_scheduler(said("scheduler", DEFAULT_SCHEDULER)),
-        negative_prompt=said("negative_prompt", ""),
-        seeds=parse_seeds(options["seeds"]) if options["seeds"] else range(1),
-        random_seeds=options["random_seeds"],
-        batch_name=options["batch"],
+        compute_unit=None if unit is None else parse_compute_unit(unit),
+        num_inference_steps=_or(options.num_inference_steps, DEFAULT_NUM_INFERENCE_STEPS),
+        guidance_scale=_or(options.guidance_scale, DEFAULT_GUIDANCE_SCALE),
+        scheduler=parse_scheduler(_or(options.scheduler, DEFAULT_SCHEDULER)),
+        negative_prompt=options.negative_prompt or "",
+        seeds=parse_seeds(options.seeds) if options.seeds else range(1),
+        random_seeds=options.random_seeds,
+        batch_name=options.batch,
     )
-    source = describe_source(options["files"], options["prompts"])
+    source = describe_source(options.files, options.prompts)
+    return Request(lines=lines, defaults=defaults, source=source)
+
+
+def plan_request(settings: Settings, request: Request, ledger: Ledger | None) -> Planned:
+    """Check all that was asked for against the models; nothing is stored or queued yet.
+
+    ledger: None where there is none, so that nothing was measured and no batch begun.
+    """
     store = ModelStore(settings.models)
-    with contextlib.ExitStack() as stack:
-        # What is refused must leave nothing behind, so no ledger is made for the sake of asking it.
-        there = Ledger.may_exist(settings.database_url)
-        ledger = stack.enter_context(Ledger.open(settings.database_url)) if there else None
-        batch = (defaults.batch_name, source.name, source.text)
-        auto = AutoChoice(
-            find=store.find,
-            here=store.attention_implementations,
-            measured=ledger.benchmarks if ledger else lambda _: (),
-            machine=this_machine,
-            batch=ledger.batch_options(*batch) if ledger else None,
-        )
-        plan = plan_batch(
-            lines,
-            defaults,
-            resolver(store),
-            choose=auto,
-            source_name=source.name,
-            source=source.text,
-        )
-    return Planned(plan=replace(plan, chosen=auto.to_keep()), choices=auto.choices)
+    defaults, source = request.defaults, request.source
+    chooser = Chooser(
+        Measurements(
+            store, benchmarks=ledger.benchmarks if ledger else lambda _: (), machine=this_machine
+        ),
+        ledger.batch_options(defaults.batch_name, source.name, source.text) if ledger else None,
+    )
+    plan = plan_batch(
+        request.lines,
+        defaults,
+        resolver(store),
+        choose=chooser,
+        source_name=source.name,
+        source=source.text,
+    )
+    return Planned(plan=plan, choices=chooser.choices)
 
 
 def submit_plan(
@@ -134,3 +151,12 @@ def describe_submission(submission: Submission) -> str:
     if submission.images_failed:
         parts.append(f"{submission.images_failed:,} failed before")
     return f"Batch {name}: {', '.join(parts)}."
+
+
+def _named(option: str | None) -> str | None:
+    """Return what was named, None for auto."""
+    return None if option is None or option.strip().lower() == AUTO else option
+
+
+def _or(option: T | None, default: T) -> T:
+    return default if option is None else option

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import asdict
-from typing import Any
 
 import click
 
-from sdq.cli.options import open_ledger, settings_options, submission_options
+from sdq.cli.options import existing_ledger, open_ledger, settings_options
+from sdq.cli.submit_options import SubmitOptions, submission_options
 from sdq_core.settings import Settings
 
 
@@ -22,7 +23,9 @@ from sdq_core.settings import Settings
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
 @settings_options
-def command(settings: Settings, dry_run: bool, as_json: bool, quiet: bool, **options: Any) -> None:
+def command(
+    settings: Settings, options: SubmitOptions, dry_run: bool, as_json: bool, quiet: bool
+) -> None:
     """Queue every prompt of the files with every seed, and return.
 
     Submitting the same file again adds nothing; a longer one adds what is new. Files are txt (one prompt per line),
@@ -34,20 +37,23 @@ def command(settings: Settings, dry_run: bool, as_json: bool, quiet: bool, **opt
       sdq submit prompts.csv --variant original,split_einsum --batch compare
       echo 'a lighthouse in the snow' | sdq submit - --random-seeds 4
     """
-    from sdq.cli.submission import describe_submission, plan_from_options, submit_plan
+    from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
 
-    planned = plan_from_options(settings, options)
-    chosen = [choice.to_dict() for choice in planned.choices]
-    with open_ledger(settings) as ledger:
+    request = read_request(options)
+    with contextlib.ExitStack() as stack:
+        existing = stack.enter_context(existing_ledger(settings))
+        planned = plan_request(settings, request, existing)
+        chosen = [choice.to_dict() for choice in planned.choices]
         if dry_run:
-            from sdq.views.forecast import forecast
+            from sdq.views.forecast import empty_ledger, forecast
 
-            expected = forecast(ledger, planned.plan)
+            expected = forecast(existing or stack.enter_context(empty_ledger()), planned.plan)
             if as_json:
                 click.echo(json.dumps({**asdict(expected), "chosen": chosen}))
             else:
                 click.echo("\n".join([*planned.describe_choices(), expected.describe()]))
             return
+        ledger = existing or stack.enter_context(open_ledger(settings))
         submission, _ = submit_plan(settings, ledger, planned.plan)
         if as_json:
             click.echo(

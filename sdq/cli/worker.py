@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from sdq.cli.options import log_to_stderr, open_ledger, safety_option, settings_options
+from sdq.cli.options import drawing_options, log_to_stderr, open_ledger, settings_options
 from sdq_core.errors import (
     EXIT_OK,
     EXIT_SIGINT,
@@ -19,7 +19,7 @@ from sdq_core.errors import (
     SdqError,
 )
 from sdq_core.settings import Settings
-from sdq_core.values.variants import AnyVariant, Lane
+from sdq_core.values.variants import AnyVariant, Placement
 
 log = logging.getLogger(__name__)
 
@@ -47,18 +47,6 @@ log = logging.getLogger(__name__)
     help="Attempts per image before it is marked failed.",
 )
 @click.option(
-    "--pipeline",
-    type=click.Choice(["auto", "builtin", "apple"]),
-    default="auto",
-    show_default=True,
-    help="The pipeline; auto uses Apple's own on a Mac if it is installed.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    help="Threads of the portable runtime, per lane [one per core, divided among the lanes].",
-)
-@click.option(
     "--load-deadline",
     type=click.FloatRange(1),
     default=1800,
@@ -74,11 +62,10 @@ log = logging.getLogger(__name__)
     metavar="S",
     help="Seconds an engine may take per step.",
 )
-@safety_option
-@click.option(
-    "--metadata/--no-metadata", default=True, help="Write prompt and settings into the files."
+@drawing_options(
+    threads="Threads of the portable runtime, per lane [one per core, divided among the lanes].",
+    quiet="Report problems only.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="Report problems only.")
 @settings_options
 def command(settings: Settings, lanes: str | None, lane_number: int | None, burst: bool, max_pinned: int,
             max_attempts: int, pipeline: str, threads: int | None, load_deadline: float, step_deadline: float,
@@ -95,7 +82,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     variant could not be drawn here at all.
     """
     from db.dispatch import all_open_slices
-    from producer.words import parse_lanes
+    from producer.reading.words import parse_lanes
     from sdq_core.queue.queues import Queues, connect
     from sdq_core.values.safety import Safety
     from worker.choosing.unusable import NotOfThisLaneError
@@ -147,7 +134,9 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     return EXIT_SOME_IMAGES_FAILED if burst and tally.failed else EXIT_OK
 
 
-def _run_lanes(settings: Settings, lanes: tuple[Lane, ...], *, burst: bool, quiet: bool) -> int:
+def _run_lanes(
+    settings: Settings, lanes: tuple[Placement, ...], *, burst: bool, quiet: bool
+) -> int:
     """Watch a process for each lane, each with this one's own command line, and say what none of them draws."""
     from db.dispatch import all_open_slices
     from sdq_core.models import ModelStore

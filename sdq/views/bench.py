@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from db.values import LEAST_PSNR_DB, Benchmark
+from db.values import Benchmark
+from producer.planning.speed import LEAST_PSNR_DB, is_usable
 from sdq.views.table import table_lines
 from sdq.views.words import duration, size
 from sdq_core.printable import printable
-from sdq_core.values.variants import AttentionImplementation, ComputeUnit
+from sdq_core.values.variants import Placement
 
 _TITLES = ("variant", "compute unit", "U-Net", "weights", "first load", "load", "step", "image", "images/h",
            "memory", "PSNR dB")  # fmt: skip
@@ -22,7 +23,7 @@ def bench_lines(
     *,
     reference: Benchmark | None,
     left_out: Sequence[str],
-    winner: tuple[AttentionImplementation, ComputeUnit] | None,
+    winner: Placement | None,
 ) -> list[str]:
     """Give a table of one model's measurements, its titles first; then what failed, what was left out, the winner."""
     good = [row for row in measured if row.error is None]
@@ -30,8 +31,7 @@ def bench_lines(
     if good:
         lines = table_lines([_TITLES, *(_cells(row, reference) for row in good)], texts=_TEXTS)
     lines += [
-        f"failed: {row.variant.attention_implementation} on {row.variant.compute_unit}: "
-        f"{' '.join((row.error or '').split())}"
+        f"failed: {row.variant.placement.describe()}: {' '.join((row.error or '').split())}"
         for row in measured
         if row.error is not None
     ]
@@ -39,8 +39,8 @@ def bench_lines(
         lines.append(f"left out, the budget being spent: {', '.join(left_out)}")
     if winner is not None:
         lines.append(
-            f"Fastest here with pictures like the reference's (at least {LEAST_PSNR_DB:g} dB): {winner[0]} on "
-            f"{winner[1]}. New batches are drawn with it where neither variant nor compute unit is said."
+            f"Fastest here with pictures like the reference's (at least {LEAST_PSNR_DB:g} dB): "
+            f"{winner.describe()}. New batches are drawn with it where neither variant nor compute unit is said."
         )
     return [printable(line) for line in lines]
 
@@ -51,15 +51,13 @@ def bench_as_dict(
     *,
     reference: Benchmark | None,
     left_out: Sequence[str],
-    winner: tuple[AttentionImplementation, ComputeUnit] | None,
+    winner: Placement | None,
 ) -> dict[str, Any]:
     """Give one model's measurements for JSON; psnr_db is null for the same pixels, which `same_pixels` says."""
     return {
         "model": model,
         "reference": _name(reference),
-        "winner": None
-        if winner is None
-        else {"variant": str(winner[0]), "compute_unit": str(winner[1])},
+        "winner": None if winner is None else winner.to_dict(),
         "left_out": list(left_out),
         "measured": [_row_as_dict(row) for row in measured],
     }
@@ -68,11 +66,7 @@ def bench_as_dict(
 def _name(row: Benchmark | None) -> dict[str, str] | None:
     if row is None:
         return None
-    return {
-        "variant": str(row.variant.attention_implementation),
-        "compute_unit": str(row.variant.compute_unit),
-        "unet": row.unet,
-    }
+    return {**row.variant.placement.to_dict(), "unet": row.unet}
 
 
 def _row_as_dict(row: Benchmark) -> dict[str, Any]:
@@ -92,7 +86,7 @@ def _row_as_dict(row: Benchmark) -> dict[str, Any]:
         "peak_bytes": row.peak_bytes,
         "psnr_db": None if same else row.psnr_db,
         "same_pixels": same,
-        "usable": row.usable,
+        "usable": is_usable(row),
         "error": row.error,
     }
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from db.ledger import Ledger
 from db.values import BatchPlan
@@ -60,6 +64,16 @@ def forecast(ledger: Ledger, plan: BatchPlan) -> Forecast:
         drawing_s=_total([(None if ms is None else ms / 1000, n) for ms, n in times], share_new),
         disk_bytes=_total(sizes, share_new),
     )
+
+
+@contextlib.contextmanager
+def empty_ledger() -> Iterator[Ledger]:
+    """Give a ledger to try a plan on where there is none yet; nothing of it stays."""
+    with (
+        tempfile.TemporaryDirectory(prefix="sdq-forecast-") as folder,
+        Ledger.open(f"sqlite:///{Path(folder) / 'empty.db'}") as ledger,
+    ):
+        yield ledger
 
 
 def _total(costs: list[tuple[float | None, int]], share: float) -> float | None:

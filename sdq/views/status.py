@@ -63,7 +63,7 @@ def status_lines(
     for held in paused:
         lines += [
             f"paused: {held.variant}: {held.reason}",
-            f"  resume it with: sdq resume --variant {held.variant.key}",
+            f"  resume it with: sdq resume --variant-key {held.variant.key}",
         ]
     return [printable(line) for line in lines]
 

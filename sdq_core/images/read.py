@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import stat
 import struct
 import zlib
@@ -19,19 +18,20 @@ from typing import Any, BinaryIO
 
 from sdq_core.errors import InputError, InputMissingError
 from sdq_core.images.metadata import RECORD_KEY, RECORD_VERSION
+from sdq_core.values.limits import (
+    BAD_CHARACTER,
+    MAX_GUIDANCE_SCALE,
+    MAX_SIDE,
+    MAX_STEPS,
+    MAX_TEXT_CHARS,
+)
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import check_seed
 
 MAX_RECORD_BYTES = 2**20
 #: A picture has tens of chunks; writers that split pixels finely have thousands.
 MAX_CHUNKS = 100_000
-MAX_SIDE = 16_384
-MAX_TEXT_CHARS = 20_000
-MAX_STEPS = 1000
-MAX_GUIDANCE_SCALE = 100.0
 
-# What no prompt may contain, as in prompt files: it is shown, stored in databases and hashed as UTF-8.
-_BAD_CHARACTER = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RECIPE_TYPES: dict[str, tuple[type, ...]] = {
     "model": (str,),
@@ -142,7 +142,7 @@ def _parsed(text: bytes, path: Path) -> FileRecord:
         if type(fields.get(name)) not in types:
             raise bad(f"its recipe's {name} is missing or of the wrong kind")
         if isinstance(text := fields[name], str) and (
-            len(text) > MAX_TEXT_CHARS or _BAD_CHARACTER.search(text)
+            len(text) > MAX_TEXT_CHARS or BAD_CHARACTER.search(text)
         ):
             raise bad(f"its recipe's {name} is too long or contains characters that are not text")
     try:

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from sdq_core.errors import InputError
+from sdq_core.printable import quote
 
 #: The largest seed: what ``numpy.random.RandomState`` takes.
 MAX_SEED = 2**32 - 1
@@ -43,7 +44,7 @@ def parse_seeds(text: str) -> Sequence[int]:
         total += len(seeds)
         if total > MAX_SEEDS:
             raise InputError(
-                f"seeds {_quote(text)}: {total:,} seeds or more, and {MAX_SEEDS:,} "
+                f"seeds {quote(text)}: {total:,} seeds or more, and {MAX_SEEDS:,} "
                 "is the most for one prompt; use a shorter range"
             )
         pieces.append(seeds)
@@ -67,7 +68,7 @@ def compact_seeds(seeds: Iterable[int]) -> Sequence[int]:
 def check_seed(seed: int) -> int:
     """Give the seed back; raise InputError unless it is an unsigned 32-bit integer."""
     if not 0 <= seed <= MAX_SEED:
-        raise InputError(f"seed {_quote(str(seed))} is not between 0 and {MAX_SEED}")
+        raise InputError(f"seed {quote(str(seed))} is not between 0 and {MAX_SEED}")
     return seed
 
 
@@ -94,26 +95,26 @@ def _parse_piece(piece: str) -> Sequence[int]:
         if not piece:
             raise InputError(f"seeds: one is missing; {_HELP}")
         if re.fullmatch(r"-[0-9]+", piece):
-            raise InputError(f"seed {_quote(piece)} is not between 0 and {MAX_SEED}")
-        raise InputError(f"seeds {_quote(piece)} cannot be read; {_HELP}")
+            raise InputError(f"seed {quote(piece)} is not between 0 and {MAX_SEED}")
+        raise InputError(f"seeds {quote(piece)} cannot be read; {_HELP}")
     first = _number(match["first"], piece)
     if match["last"] is None:
         return range(first, first + 1)
     last = _number(match["last"], piece)
     if last < first:
-        raise InputError(f"seeds {_quote(piece)} run backwards; write {last}-{first}")
+        raise InputError(f"seeds {quote(piece)} run backwards; write {last}-{first}")
     available = last - first + 1
     if match["step"] is not None:
         step = _number(match["step"], piece)
         if step == 0:
-            raise InputError(f"seeds {_quote(piece)}: a step of 0 never ends; use 1 or more")
+            raise InputError(f"seeds {quote(piece)}: a step of 0 never ends; use 1 or more")
         return range(first, last + 1, step)
     if match["count"] is None:
         return range(first, last + 1)
     count = _number(match["count"], piece)
     if not 1 <= count <= available:
         raise InputError(
-            f"seeds {_quote(piece)}: between {first} and {last} there are "
+            f"seeds {quote(piece)}: between {first} and {last} there are "
             f"1 to {available} seeds, not {count}"
         )
     if count in {1, available}:
@@ -127,7 +128,7 @@ def _number(digits: str, piece: str) -> int:
     # Long digit strings are refused before int(): its time grows with their square.
     digits = digits.lstrip("0") or "0"
     if len(digits) > 10 or (number := int(digits)) > MAX_SEED:
-        raise InputError(f"seeds {_quote(piece)}: {_quote(digits)} is more than {MAX_SEED}")
+        raise InputError(f"seeds {quote(piece)}: {quote(digits)} is more than {MAX_SEED}")
     return number
 
 
@@ -160,7 +161,3 @@ def _runs(seeds: Iterable[int]) -> Iterator[range]:
         yield from (range(seed, seed + 1) for seed in run)
     elif run:
         yield range(run[0], run[-1] + 1, run[1] - run[0] if len(run) > 1 else 1)
-
-
-def _quote(text: str) -> str:
-    return repr(text if len(text) <= 40 else f"{text[:37]}...")

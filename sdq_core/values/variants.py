@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import Final
 
 
 class AttentionImplementation(StrEnum):
@@ -31,7 +33,10 @@ class Whichever(StrEnum):
     ANY = "any"
 
 
-ANY = Whichever.ANY
+ANY: Final = Whichever.ANY
+
+#: What users and recipes say of the attention implementation.
+VariantWord = AttentionImplementation | Whichever
 
 
 class Scheduler(StrEnum):
@@ -57,6 +62,92 @@ SAMPLER_NAMES = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Placement:
+    """How a U-Net is laid out and where it runs: all of a variant but its model.
+
+    A worker's lane is one, and so is what `sdq bench` finds to be the fastest.
+    """
+
+    attention_implementation: AttentionImplementation
+    compute_unit: ComputeUnit
+
+    def __str__(self) -> str:
+        """As `--lanes` writes it."""
+        return f"{self.attention_implementation}:{self.compute_unit}"
+
+    def describe(self) -> str:
+        """Write it as sentences do."""
+        return f"{self.attention_implementation} on {self.compute_unit}"
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it for JSON, under the names of the command line's options."""
+        return {
+            "variant": str(self.attention_implementation),
+            "compute_unit": str(self.compute_unit),
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, str]) -> Placement:
+        """Make what `to_dict` described; raise KeyError or ValueError on anything else."""
+        return cls(
+            attention_implementation=AttentionImplementation(fields["variant"]),
+            compute_unit=ComputeUnit(fields["compute_unit"]),
+        )
+
+    def of(self, model: str, revision: str) -> Variant:
+        """Return the variant of a model that this places."""
+        return Variant(
+            model=model,
+            revision=revision,
+            attention_implementation=self.attention_implementation,
+            compute_unit=self.compute_unit,
+        )
+
+    def draws(self, variant: RecipeVariant) -> bool:
+        """Say whether a lane draws a recipe's variant: its own, or anybody's."""
+        return isinstance(variant, AnyVariant) or variant.placement == self
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenPlacement:
+    """A placement as it was asked for; None is left to `auto`."""
+
+    attention_implementation: AttentionImplementation | None = None
+    compute_unit: ComputeUnit | None = None
+
+    @property
+    def settled(self) -> Placement | None:
+        """The placement, where nothing is left open."""
+        if self.attention_implementation is None or self.compute_unit is None:
+            return None
+        return Placement(
+            attention_implementation=self.attention_implementation, compute_unit=self.compute_unit
+        )
+
+    def admits(self, placement: Placement) -> bool:
+        """Say whether a placement is one of those that were asked for."""
+        attention, unit = self.attention_implementation, self.compute_unit
+        same_attention = attention in {None, placement.attention_implementation}
+        return same_attention and unit in {None, placement.compute_unit}
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return it for JSON, under the names of the command line's options."""
+        return {
+            "variant": self.attention_implementation and str(self.attention_implementation),
+            "compute_unit": self.compute_unit and str(self.compute_unit),
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, str | None]) -> OpenPlacement:
+        """Make what `to_dict` described; raise KeyError or ValueError on anything else."""
+        attention, unit = fields["variant"], fields["compute_unit"]
+        return cls(
+            attention_implementation=AttentionImplementation(attention) if attention else None,
+            compute_unit=ComputeUnit(unit) if unit else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Variant:
     """One pinned pipeline: a model at a revision, its attention implementation and compute unit.
 
@@ -70,7 +161,14 @@ class Variant:
     compute_unit: ComputeUnit
 
     def __str__(self) -> str:
-        return f"{self.model} {self.attention_implementation} on {self.compute_unit}"
+        return f"{self.model} {self.placement.describe()}"
+
+    @property
+    def placement(self) -> Placement:
+        """All of it but the model."""
+        return Placement(
+            attention_implementation=self.attention_implementation, compute_unit=self.compute_unit
+        )
 
     @cached_property
     def key(self) -> str:
@@ -124,24 +222,6 @@ def recipe_variant(
         attention_implementation=AttentionImplementation(attention_implementation),
         compute_unit=ComputeUnit(compute_unit),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lane:
-    """The one kind of variant that a worker draws, of every model that has it."""
-
-    attention_implementation: AttentionImplementation
-    compute_unit: ComputeUnit
-
-    def __str__(self) -> str:
-        return f"{self.attention_implementation}:{self.compute_unit}"
-
-    def draws(self, variant: RecipeVariant) -> bool:
-        """Say whether a recipe's variant is this lane's, or anybody's."""
-        return isinstance(variant, AnyVariant) or (
-            variant.attention_implementation is self.attention_implementation
-            and variant.compute_unit is self.compute_unit
-        )
 
 
 def _key(*words: str) -> str:

@@ -63,6 +63,18 @@ def test_prompts_come_from_standard_input_and_options(program: Program) -> None:
     assert program.run("status").stdout.startswith("No batches yet")
 
 
+def test_a_dry_run_and_a_refused_submission_make_no_ledger(program: Program) -> None:
+    expected = json.loads(
+        program.run("submit", "--prompt", "a tree", "-s", "0-59", "--dry-run", "--json").stdout
+    )
+    assert (expected["batch"], expected["images_new"], expected["slices"]) == ("prompt", 60, 3)
+    assert (expected["images_known"], expected["images_drawn"]) == (0, 0)
+    assert (expected["drawing_s"], expected["disk_bytes"]) == (None, None)
+    program.run("submit", "--prompt", "x", "--model", "sdxl", code=66)
+    program.run("run", "--prompt", "x", "--steps", "0", code=65)
+    assert not (program.home / "sdq.db").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

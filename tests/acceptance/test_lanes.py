@@ -207,14 +207,14 @@ def test_a_paused_variant_leaves_open_batches_to_the_other_lane(
     program.run("submit", str(prompts), *options)
     with program.ledger() as ledger:
         key = ledger.open_slices()[0].variant.key
-    program.run("pause", "--variant", key)
+    program.run("pause", "--variant-key", key)
     submit_any(program, prompts, "0-9")
     log = program.run("worker", "--burst", *LANES, code=78).stderr
-    assert f"sdq resume --variant {key}" in log
+    assert f"sdq resume --variant-key {key}" in log
     images = program.drawn("both")
     assert_whole(program.home, images, 40)
     assert drawn_by(images) == {LANE_OF[GPU]: 40}
-    program.run("resume", "--variant", key)
+    program.run("resume", "--variant-key", key)
     program.run("worker", "--burst", *LANES)
     assert drawn_by(program.drawn("prompts")) == {LANE_OF[NE]: 4}
 

@@ -105,15 +105,27 @@ def test_a_paused_variant_waits_and_is_said_to(program: Program, prompts: Path) 
     program.run("submit", str(prompts), "--steps", "2")
     with program.ledger() as ledger:
         key = ledger.open_slices()[0].variant.key
-    program.run("pause", "--variant", key)
+    program.run("pause", "--variant-key", key)
     program.run("worker", "--burst")
     assert counts(program, "prompts")["completed"] == 0
     status = program.run("status").stdout
     assert "by hand" in status
-    assert f"sdq resume --variant {key}" in status
-    program.run("resume", "--variant", key)
+    assert f"sdq resume --variant-key {key}" in status
+    program.run("resume", "--variant-key", key)
     program.run("worker", "--burst")
     assert_whole(program.home, program.drawn("prompts"), 4)
+
+
+def test_the_former_name_of_variant_key_still_works(program: Program, prompts: Path) -> None:
+    program.run("submit", str(prompts), "--steps", "2")
+    with program.ledger() as ledger:
+        key = ledger.open_slices()[0].variant.key
+    paused = program.run("pause", "--variant", key)
+    assert "Use --variant-key" in paused.stderr
+    assert "by hand" in program.run("status").stdout
+    program.run("resume", "--variant", key)  # as 0.1 printed it
+    assert "by hand" not in program.run("status").stdout
+    assert "--variant " not in program.run("resume", "--help").stdout
 
 
 def test_failed_images_are_retried_as_they_were_or_changed(program: Program, prompts: Path) -> None:

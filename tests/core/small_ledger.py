@@ -6,8 +6,9 @@ from pathlib import Path
 
 from db.ledger import Ledger
 from db.values import BatchPlan, Slice, Submission
-from producer.plan import Defaults, plan_batch
-from producer.prompts import PromptLine
+from producer.planning.defaults import Defaults
+from producer.planning.plan import plan_batch
+from producer.reading.prompt_line import PromptLine
 from sdq_core.models import DEMO, ModelStore
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from tests.ledger.plans import ENGINE, record

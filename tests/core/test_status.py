@@ -63,7 +63,7 @@ def test_a_name_cannot_write_to_the_terminal() -> None:
     held = PausedVariant(variant=VARIANT, reason="failed: \x1b]0;title\x07", since=NOON)
     (*_, reason, remedy) = status_lines([batch("a")], [], [held])
     assert reason == "paused: demo original on ALL: failed: \\x1b]0;title\\x07"
-    assert remedy == f"  resume it with: sdq resume --variant {VARIANT.key}"
+    assert remedy == f"  resume it with: sdq resume --variant-key {VARIANT.key}"
 
 
 def test_status_imports_no_more_than_it_needs(tmp_path: Path) -> None:

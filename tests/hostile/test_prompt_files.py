@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producer import Defaults, PromptFormat, read_prompts
-from producer.plan import plan_batch
+from producer.planning.plan import plan_batch
 from sdq_core.errors import PromptFileError
 from sdq_core.images.path import batch_folder
 from sdq_core.models import ModelStore

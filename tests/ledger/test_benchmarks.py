@@ -8,18 +8,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
-from db.benchmarks import fastest
 from db.ledger import Ledger
-from db.values import Benchmark
+from db.tables import batches
+from db.values import BatchOptions, Benchmark, Chosen
+from producer.planning.speed import fastest
 from sdq_core.errors import TryAgainError
 from sdq_core.values.machine import Machine
-from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
+from sdq_core.values.variants import (
+    AttentionImplementation,
+    ComputeUnit,
+    OpenPlacement,
+    Placement,
+    Variant,
+)
 from tests.ledger.plans import plan
 
 ORIGINAL = AttentionImplementation.ORIGINAL
 SPLIT = AttentionImplementation.SPLIT_EINSUM
-USUAL = (ORIGINAL, ComputeUnit.ALL)
+USUAL = Placement(attention_implementation=ORIGINAL, compute_unit=ComputeUnit.ALL)
+ON_NE = Placement(attention_implementation=SPLIT, compute_unit=ComputeUnit.CPU_AND_NE)
 HERE = Machine(host="studio", chip="Apple M2 Max", os="macOS 15.1 (24B83)")
 
 
@@ -110,30 +119,87 @@ def test_measurements_of_other_numbers_of_steps_are_comparable() -> None:
     assert fastest([measured(image_ms=1200), quick], USUAL) is quick
 
 
-def chosen(answer: str, asked: str = "auto auto") -> dict[str, dict[str, str]]:
-    return {"demo": {asked: answer}}
+def chosen(placement: Placement, unit: ComputeUnit | None = None) -> Chosen:
+    """What was decided for the demo model where the variant was left open."""
+    return Chosen(model="demo", asked=OpenPlacement(compute_unit=unit), placement=placement)
 
 
 def test_what_was_chosen_stays_with_its_batch(ledger: Ledger) -> None:
-    first = replace(plan(["a"], [0]), chosen=chosen("original ALL"), options={"variants": None})
+    first = replace(plan(["a"], [0]), chosen=[chosen(USUAL)], options={"variants": None})
     ask = (None, "prompts", "/here/prompts.txt")
     assert ledger.batch_options(*ask) is None
     ledger.preview(first)
     assert ledger.batch_options(*ask) is None
     ledger.add_batch(first)
-    assert ledger.batch_options(*ask) == {"variants": None, "chosen": chosen("original ALL")}
+    assert ledger.batch_options(*ask) == BatchOptions(
+        given={"variants": None}, chosen=[chosen(USUAL)]
+    )
     assert ledger.batch_options(None, "prompts", "/elsewhere/prompts.txt") is None
     assert ledger.batch_options("prompts", "x", "-") == ledger.batch_options(*ask)
-    more = chosen("split_einsum CPU_AND_NE", "auto CPU_AND_NE")
-    ledger.add_batch(replace(plan(["a", "b"], [0]), chosen=more))
+    more = chosen(ON_NE, ComputeUnit.CPU_AND_NE)
+    ledger.add_batch(replace(plan(["a", "b"], [0]), chosen=[more]))
     options = ledger.batch_options(*ask)
     assert options is not None
-    assert options["chosen"] == {"demo": {**chosen("original ALL")["demo"], **more["demo"]}}
+    assert options.chosen == [chosen(USUAL), more]
+
+
+def test_choices_are_stored_as_objects(ledger: Ledger) -> None:
+    ledger.add_batch(replace(plan(["a"], [0]), chosen=[chosen(ON_NE, ComputeUnit.CPU_AND_NE)]))
+    assert stored_options(ledger)["chosen"] == [
+        {
+            "model": "demo",
+            "asked": {"variant": None, "compute_unit": "CPU_AND_NE"},
+            "placement": {"variant": "split_einsum", "compute_unit": "CPU_AND_NE"},
+        }
+    ]
+
+
+#: A batch's options as sdq 0.1 recorded them.
+OPTIONS_OF_0_1: dict[str, Any] = {
+    "model": "demo", "variants": None, "compute_unit": None, "num_inference_steps": 20, "guidance_scale": 7.5,
+    "scheduler": "DPMSolverMultistep", "negative_prompt": "", "seeds": "0", "random_seeds": None, "slice_size": 25,
+    "chosen": {
+        "demo": {"auto auto": "original ALL", "split_einsum auto": "split_einsum CPU_AND_NE"},
+        "own": {"auto CPU_AND_GPU": "original CPU_AND_GPU"},
+    },
+}  # fmt: skip
+
+
+def test_the_words_of_a_batch_of_0_1_are_read_and_become_objects(ledger: Ledger) -> None:
+    ledger.add_batch(plan(["a"], [0]))
+    with ledger._database.writing() as connection:
+        connection.execute(update(batches).values(options=OPTIONS_OF_0_1))
+    ask = ("prompts", "prompts", "-")
+    kept = [
+        chosen(USUAL),
+        Chosen(model="demo", asked=OpenPlacement(attention_implementation=SPLIT), placement=ON_NE),
+        Chosen(
+            model="own",
+            asked=OpenPlacement(compute_unit=ComputeUnit.CPU_AND_GPU),
+            placement=replace(USUAL, compute_unit=ComputeUnit.CPU_AND_GPU),
+        ),
+    ]
+    options = ledger.batch_options(*ask)
+    assert options is not None
+    assert options.chosen == kept
+    assert options.given == {k: v for k, v in OPTIONS_OF_0_1.items() if k != "chosen"}
+    with pytest.raises(TryAgainError, match="Submit it again"):
+        ledger.add_batch(replace(plan(["b"], [0]), chosen=[chosen(ON_NE)]))
+    more = chosen(ON_NE, ComputeUnit.CPU_AND_NE)
+    ledger.add_batch(replace(plan(["b"], [0]), chosen=[chosen(USUAL), more]))
+    assert ledger.batch_options(*ask) == replace(options, chosen=[*kept, more])
+    assert isinstance(stored_options(ledger)["chosen"], list)
 
 
 def test_two_that_submit_at_once_and_choose_otherwise_are_told_apart(ledger: Ledger) -> None:
-    ledger.add_batch(replace(plan(["a"], [0]), chosen=chosen("original ALL")))
+    ledger.add_batch(replace(plan(["a"], [0]), chosen=[chosen(USUAL)]))
+    other = replace(USUAL, attention_implementation=SPLIT)
     with pytest.raises(TryAgainError, match="Submit it again"):
-        ledger.add_batch(replace(plan(["b"], [0]), chosen=chosen("split_einsum ALL")))
+        ledger.add_batch(replace(plan(["b"], [0]), chosen=[chosen(other)]))
     (status,) = ledger.batches()
     assert status.total == 1
+
+
+def stored_options(ledger: Ledger) -> dict[str, Any]:
+    with ledger._database.reading() as connection:
+        return dict(connection.execute(select(batches.c.options)).scalar_one())

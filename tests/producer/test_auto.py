@@ -11,12 +11,20 @@ from typing import Any
 
 import pytest
 
-from db.values import Benchmark
-from producer.auto import AutoChoice, Because
+from db.values import BatchOptions, Benchmark, Chosen
+from producer.planning.choice import Because
+from producer.planning.chooser import Chooser
+from producer.planning.measurements import Measurements
 from sdq_core.errors import InputMissingError
 from sdq_core.models import DEMO, ModelStore
 from sdq_core.values.machine import Machine
-from sdq_core.values.variants import AttentionImplementation, ComputeUnit
+from sdq_core.values.variants import (
+    ANY,
+    AttentionImplementation,
+    ComputeUnit,
+    OpenPlacement,
+    Placement,
+)
 from tests.ledger.test_benchmarks import HERE, measured
 
 ORIGINAL = AttentionImplementation.ORIGINAL
@@ -49,16 +57,19 @@ def auto(
     store: ModelStore,
     rows: Sequence[Benchmark] = (),
     *,
-    batch: dict[str, Any] | None = None,
+    batch: BatchOptions | None = None,
     machine: Machine = HERE,
-) -> AutoChoice:
-    return AutoChoice(
-        find=store.find,
-        here=store.attention_implementations,
-        measured=lambda model: [row for row in rows if row.variant.model == model],
+) -> Chooser:
+    measurements = Measurements(
+        store,
+        benchmarks=lambda model: [row for row in rows if row.variant.model == model],
         machine=lambda: machine,
-        batch=batch,
     )
+    return Chooser(measurements, batch)
+
+
+def on(attention: AttentionImplementation, unit: ComputeUnit) -> Placement:
+    return Placement(attention_implementation=attention, compute_unit=unit)
 
 
 def rows_of(store: ModelStore) -> list[Benchmark]:
@@ -71,14 +82,16 @@ def rows_of(store: ModelStore) -> list[Benchmark]:
     ]
 
 
-def batch_of(choice: AutoChoice, **said: Any) -> dict[str, Any]:
-    """The options of the batch that a submission with this choice made."""
-    return {"variants": None, "compute_unit": None, **said, "chosen": choice.to_keep()}
+def batch_of(chooser: Chooser, **said: Any) -> BatchOptions:
+    """The options of the batch that a submission with these choices made."""
+    return BatchOptions(
+        given={"variants": None, "compute_unit": None, **said}, chosen=chooser.to_keep()
+    )
 
 
 def test_nothing_measured_is_original_on_all_and_no_word_about_it(store: ModelStore) -> None:
     choose = auto(store)
-    assert choose(DEMO, None, None) == [(ORIGINAL, ALL)]
+    assert choose(DEMO, None, None) == [on(ORIGINAL, ALL)]
     assert [choice.because for choice in choose.choices] == [Because.UNMEASURED]
     assert choose.choices[0].describe() is None
 
@@ -88,13 +101,13 @@ def test_a_model_that_is_not_here_as_original_is_drawn_as_it_is_here(
 ) -> None:
     packages = store.find(DEMO, SPLIT).parts["unet"].parent
     shutil.copytree(packages, tmp_path / "models" / "own_split_einsum_packages")
-    assert auto(store)("own", None, None) == [(SPLIT, ALL)]
-    assert auto(store)("nowhere", None, None) == [(ORIGINAL, ALL)]  # and refused when it is found
+    assert auto(store)("own", None, None) == [on(SPLIT, ALL)]
+    assert auto(store)("nowhere", None, None) == [on(ORIGINAL, ALL)]  # and refused when it is found
 
 
 def test_the_fastest_that_was_measured_here_is_drawn_with(store: ModelStore) -> None:
     choose = auto(store, rows_of(store))
-    assert choose(DEMO, None, None) == [(SPLIT, NE)]
+    assert choose(DEMO, None, None) == [on(SPLIT, NE)]
     assert [choice.describe() for choice in choose.choices] == [
         "demo is drawn with split_einsum on CPU_AND_NE, the fastest that was measured here."
     ]
@@ -102,21 +115,21 @@ def test_the_fastest_that_was_measured_here_is_drawn_with(store: ModelStore) -> 
 
 def test_what_was_said_holds_and_the_rest_is_chosen(store: ModelStore) -> None:
     choose = auto(store, rows_of(store))
-    assert choose(DEMO, (ORIGINAL,), None) == [(ORIGINAL, GPU)]
-    assert choose(DEMO, (ORIGINAL, SPLIT), None) == [(ORIGINAL, GPU), (SPLIT, NE)]
-    assert choose(DEMO, None, ALL) == [(SPLIT, ALL)]
-    assert choose(DEMO, None, ComputeUnit.CPU_ONLY) == [(ORIGINAL, ComputeUnit.CPU_ONLY)]
+    assert choose(DEMO, (ORIGINAL,), None) == [on(ORIGINAL, GPU)]
+    assert choose(DEMO, (ORIGINAL, SPLIT), None) == [on(ORIGINAL, GPU), on(SPLIT, NE)]
+    assert choose(DEMO, None, ALL) == [on(SPLIT, ALL)]
+    assert choose(DEMO, None, ComputeUnit.CPU_ONLY) == [on(ORIGINAL, ComputeUnit.CPU_ONLY)]
     before = len(choose.choices)
-    assert choose(DEMO, (ORIGINAL,), ALL) == [(ORIGINAL, ALL)]
+    assert choose(DEMO, (ORIGINAL,), ALL) == [on(ORIGINAL, ALL)]
     assert len(choose.choices) == before
 
 
 def test_another_system_build_or_chip_has_measured_nothing(store: ModelStore) -> None:
     updated = replace(HERE, os="macOS 15.2 (24C101)")
     choose = auto(store, rows_of(store), machine=updated)
-    assert choose(DEMO, None, None) == [(ORIGINAL, ALL)]
+    assert choose(DEMO, None, None) == [on(ORIGINAL, ALL)]
     twin = replace(HERE, host="another")
-    assert auto(store, rows_of(store), machine=twin)(DEMO, None, None) == [(SPLIT, NE)]
+    assert auto(store, rows_of(store), machine=twin)(DEMO, None, None) == [on(SPLIT, NE)]
 
 
 def test_what_changed_since_it_was_measured_does_not_count(store: ModelStore) -> None:
@@ -127,20 +140,20 @@ def test_what_changed_since_it_was_measured_does_not_count(store: ModelStore) ->
         else r
         for r in rows
     ]
-    assert auto(store, changed)(DEMO, None, None) == [(ORIGINAL, GPU)]
+    assert auto(store, changed)(DEMO, None, None) == [on(ORIGINAL, GPU)]
     gone = [replace(r, variant=replace(r.variant, revision="former")) for r in rows]
-    assert auto(store, gone)(DEMO, None, None) == [(ORIGINAL, ALL)]
+    assert auto(store, gone)(DEMO, None, None) == [on(ORIGINAL, ALL)]
     v2 = AttentionImplementation.SPLIT_EINSUM_V2
     not_here = replace(rows[1].variant, attention_implementation=v2)
     removed = [rows[0], replace(rows[1], variant=not_here)]
-    assert auto(store, removed)(DEMO, None, None) == [(ORIGINAL, ALL)]
+    assert auto(store, removed)(DEMO, None, None) == [on(ORIGINAL, ALL)]
 
 
 def test_the_newest_of_machines_that_are_alike_counts(store: ModelStore) -> None:
     older = row(store, SPLIT, NE, 100, replace(HERE, host="twin"))
     newer = row(store, SPLIT, NE, 2000, measured_at=older.measured_at + timedelta(days=1))
     rows = [older, row(store, ORIGINAL, ALL, 1000), newer]
-    assert auto(store, rows)(DEMO, None, None) == [(ORIGINAL, ALL)]
+    assert auto(store, rows)(DEMO, None, None) == [on(ORIGINAL, ALL)]
 
 
 def test_a_machine_that_only_submits_serves_those_that_draw(store: ModelStore) -> None:
@@ -152,22 +165,22 @@ def test_a_machine_that_only_submits_serves_those_that_draw(store: ModelStore) -
         row(store, SPLIT, NE, 1200, MINI),  # 3,000
     ]
     choose = auto(store, rows, machine=cron_box)
-    assert choose(DEMO, None, None) == [(ORIGINAL, GPU)]
+    assert choose(DEMO, None, None) == [on(ORIGINAL, GPU)]
     assert choose.choices[0].because is Because.MEASURED_ELSEWHERE
     assert "this one was not" in (choose.choices[0].describe() or "")
     more = [row(store, ORIGINAL, GPU, 3600, replace(MINI, host="mini-2")),
             row(store, SPLIT, NE, 1200, replace(MINI, host="mini-2"))]  # fmt: skip
-    assert auto(store, rows + more, machine=cron_box)(DEMO, None, None) == [(SPLIT, NE)]
+    assert auto(store, rows + more, machine=cron_box)(DEMO, None, None) == [on(SPLIT, NE)]
     # Once it has been measured itself, it counts for itself.
     own = [row(store, ORIGINAL, ALL, 9000, cron_box)]
-    assert auto(store, rows + own, machine=cron_box)(DEMO, None, None) == [(ORIGINAL, ALL)]
+    assert auto(store, rows + own, machine=cron_box)(DEMO, None, None) == [on(ORIGINAL, ALL)]
 
 
 def test_a_batch_keeps_what_was_chosen_before_anything_was_measured(store: ModelStore) -> None:
     first = auto(store)
     first(DEMO, None, None)
     again = auto(store, rows_of(store), batch=batch_of(first))
-    assert again(DEMO, None, None) == [(ORIGINAL, ALL)]
+    assert again(DEMO, None, None) == [on(ORIGINAL, ALL)]
     assert again.to_keep() == first.to_keep()
     (choice,) = again.choices
     assert choice.because is Because.BATCH
@@ -177,10 +190,11 @@ def test_a_batch_keeps_what_was_chosen_before_anything_was_measured(store: Model
 def test_a_batch_whose_variant_is_gone_is_not_drawn_with_another(
     store: ModelStore, tmp_path: Path
 ) -> None:
-    kept = {"chosen": {"own": {"auto auto": "split_einsum CPU_AND_NE"}}}
+    asked = Chosen(model="own", asked=OpenPlacement(), placement=on(SPLIT, NE))
+    kept = BatchOptions(given={}, chosen=[asked])
     packages = store.find(DEMO, ORIGINAL).parts["unet"].parent
     shutil.copytree(packages, tmp_path / "models" / "own_original_packages")
-    assert auto(store, batch=kept)("own", None, None) == [(SPLIT, NE)]
+    assert auto(store, batch=kept)("own", None, None) == [on(SPLIT, NE)]
     with pytest.raises(InputMissingError, match="use --variant original"):
         store.find("own", SPLIT)  # which is what whoever submits is told
 
@@ -189,19 +203,19 @@ def test_saying_what_the_batch_has_anyway_changes_nothing(store: ModelStore) -> 
     first = auto(store)
     first(DEMO, None, None)
     again = auto(store, rows_of(store), batch=batch_of(first))
-    assert again(DEMO, (ORIGINAL,), None) == [(ORIGINAL, ALL)]
-    assert again(DEMO, None, ALL) == [(ORIGINAL, ALL)]
-    assert again(DEMO, (ORIGINAL,), GPU) == [(ORIGINAL, GPU)]  # another thing was asked for
+    assert again(DEMO, (ORIGINAL,), None) == [on(ORIGINAL, ALL)]
+    assert again(DEMO, None, ALL) == [on(ORIGINAL, ALL)]
+    assert again(DEMO, (ORIGINAL,), GPU) == [on(ORIGINAL, GPU)]  # another thing was asked for
 
 
 def test_a_batch_whose_first_submission_said_it_keeps_that(store: ModelStore) -> None:
-    said = {"variants": ["original", "split_einsum"], "compute_unit": "ALL"}
+    said = BatchOptions(given={"variants": ["original", "split_einsum"], "compute_unit": "ALL"})
     choose = auto(store, rows_of(store), batch=said)
-    assert choose(DEMO, None, None) == [(ORIGINAL, ALL), (SPLIT, ALL)]
-    assert choose.to_keep() == {}
+    assert choose(DEMO, None, None) == [on(ORIGINAL, ALL), on(SPLIT, ALL)]
+    assert list(choose.to_keep()) == []
     assert [choice.because for choice in choose.choices] == [Because.BATCH]
     assert "measured as faster since" in (choose.choices[0].describe() or "")
-    assert auto(store, rows_of(store), batch=said)(DEMO, (SPLIT,), NE) == [(SPLIT, NE)]
+    assert auto(store, rows_of(store), batch=said)(DEMO, (SPLIT,), NE) == [on(SPLIT, NE)]
 
 
 def test_lines_of_one_batch_keep_each_their_own_choice(store: ModelStore) -> None:
@@ -209,8 +223,21 @@ def test_lines_of_one_batch_keep_each_their_own_choice(store: ModelStore) -> Non
     first(DEMO, (SPLIT,), None)
     first(DEMO, None, None)
     again = auto(store, rows_of(store), batch=batch_of(first))
-    assert again(DEMO, (SPLIT,), None) == [(SPLIT, ALL)]
-    assert again(DEMO, None, None) == [(ORIGINAL, ALL)]
+    assert again(DEMO, (SPLIT,), None) == [on(SPLIT, ALL)]
+    assert again(DEMO, None, None) == [on(ORIGINAL, ALL)]
     # What the batch has not asked yet is answered by what is known now, and kept.
-    assert again(DEMO, None, NE) == [(SPLIT, NE)]
-    assert again.to_keep()[DEMO]["auto CPU_AND_NE"] == "split_einsum CPU_AND_NE"
+    assert again(DEMO, None, NE) == [on(SPLIT, NE)]
+    answered = Chosen(model=DEMO, asked=OpenPlacement(compute_unit=NE), placement=on(SPLIT, NE))
+    assert answered in again.to_keep()
+
+
+def test_any_leaves_the_placement_to_the_worker_beside_what_is_named(store: ModelStore) -> None:
+    choose = auto(store, rows_of(store))
+    assert choose(DEMO, (ANY,), None) == [ANY]
+    assert choose(DEMO, (ORIGINAL, ANY), None) == [ANY, on(ORIGINAL, GPU)]
+    assert choose(DEMO, (ANY, SPLIT), ALL) == [ANY, on(SPLIT, ALL)]
+    begun = BatchOptions(given={"variants": ["any", "original"], "compute_unit": None})
+    again = auto(store, rows_of(store), batch=begun)
+    assert again(DEMO, None, None) == [ANY, on(ORIGINAL, GPU)]
+    assert again(DEMO, None, NE) == [on(SPLIT, NE)]  # `any` does not go with a compute unit
+    assert [choice.because for choice in again.choices] == [Because.MEASURED, Because.MEASURED]

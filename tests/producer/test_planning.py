@@ -9,7 +9,7 @@ import pytest
 
 from db.values import BatchPlan
 from producer import Defaults, PromptLine, plan_batch
-from producer.plan import Resolve
+from producer.planning.plan import Resolve
 from sdq_core.errors import InputError, InputMissingError, PromptFileError
 from sdq_core.models import ModelStore, VariantFolder
 from sdq_core.models import resolver as any_resolver

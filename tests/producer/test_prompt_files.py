@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from producer import PromptFormat, describe_source, read_prompts
-from producer import lines as lines_module
+from producer.reading import lines as lines_module
 from sdq_core.errors import InputError, InputMissingError, PromptFileError, StorageError, UsageError
 from sdq_core.values.variants import AttentionImplementation, Scheduler
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from producer import PromptLine, read_prompts
-from producer.txt import split_options
+from producer.reading.txt import split_options
 from sdq_core.errors import InputError, PromptFileError
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from db.values import Benchmark
+from producer.planning.speed import is_usable
 from sdq_core.errors import InputMissingError
 from sdq_core.models import DEMO, ModelStore, VariantFolder
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
@@ -80,7 +81,7 @@ def test_every_variant_is_measured_wholly_and_compared_with_original(tmp_path: P
         assert row.images_per_hour == pytest.approx(3_600_000 / row.image_ms)
         # More than an interpreter with NumPy and ONNX Runtime; less than a leak.
         assert 50e6 < row.peak_bytes < 2e9
-        assert row.usable
+        assert is_usable(row)
     assert math.isinf(found.measured[0].psnr_db)
     assert found.measured[1].psnr_db > 30
     assert list((tmp_path / "cache").iterdir()) == []
@@ -95,14 +96,14 @@ def test_what_does_not_load_is_a_row_with_its_reason(tmp_path: Path) -> None:
     shutil.rmtree(next(incomplete.glob("*_vae_decoder.mlpackage")))
     found = bench(tmp_path, "own")
     by_name = {row.variant.attention_implementation: row for row in found.measured}
-    assert by_name[ORIGINAL].usable
+    assert is_usable(by_name[ORIGINAL])
     assert "PackageError" in by_name[SPLIT].error
     assert "weight.bin" in by_name[SPLIT].error
     assert "lacks the vae_decoder" in by_name[SPLIT_V2].error
     for attention in (SPLIT, SPLIT_V2):
         assert by_name[attention].image_ms is None
         assert by_name[attention].psnr_db is None
-        assert not by_name[attention].usable
+        assert not is_usable(by_name[attention])
 
 
 def test_a_variant_that_draws_other_pictures_is_measured_and_not_usable(tmp_path: Path) -> None:
@@ -111,11 +112,11 @@ def test_a_variant_that_draws_other_pictures_is_measured_and_not_usable(tmp_path
     config = json.loads(strange.read_text()) | {"prediction_type": "v_prediction"}
     strange.write_text(json.dumps(config))
     original, split = bench(tmp_path, "own").measured
-    assert original.usable
+    assert is_usable(original)
     assert split.error is None
     assert split.image_ms > 0
     assert split.psnr_db < 20
-    assert not split.usable
+    assert not is_usable(split)
 
 
 def test_without_original_the_first_that_draws_is_the_reference(tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ def test_without_original_the_first_that_draws_is_the_reference(tmp_path: Path) 
     found = bench(tmp_path, "own")
     assert names(found.measured) == [("split_einsum_v2", "ALL")]
     assert found.reference is found.measured[0]
-    assert found.measured[0].usable
+    assert is_usable(found.measured[0])
 
 
 def test_when_time_is_up_nothing_new_is_begun_and_what_is_left_is_named(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_when_time_is_up_nothing_new_is_begun_and_what_is_left_is_named(tmp_path
 
     found = bench(tmp_path, DEMO, time_is_up=after_one)
     assert names(found.measured) == [("original", "ALL")]
-    assert found.measured[0].usable
+    assert is_usable(found.measured[0])
     assert found.left_out == ["split_einsum on ALL"]
 
 
@@ -207,4 +208,4 @@ def test_a_unet_in_chunks_beside_the_whole_one_draws_the_same(tmp_path: Path) ->
     chunks = found.measured[1]
     assert chunks.precision == "float16"
     assert chunks.psnr_db > 30
-    assert not chunks.usable
+    assert not is_usable(chunks)

@@ -105,13 +105,13 @@ def test_a_variant_that_fails_ten_times_in_a_row_is_paused_and_says_so(program: 
     assert stopped.stderr.count("is paused: 10 images in a row failed") == 1
     status = program.run("status", "b").stdout
     assert "the runtime gave up" in status
-    hint = next(line for line in status.splitlines() if "sdq resume --variant" in line)
+    hint = next(line for line in status.splitlines() if "sdq resume --variant-key" in line)
     key = hint.split()[-1]
     counts = json.loads(program.run("status", "b", "--json").stdout)["request_counts"]
     assert counts == {"total": 13, "completed": 0, "failed": 10, "cancelled": 0}
     program.run("worker", "--burst")  # leaves it alone
     # the three that nobody tried, and the one in which the pause began
-    assert "4 slices queued" in program.run("resume", "--variant", key).stdout
+    assert "4 slices queued" in program.run("resume", "--variant-key", key).stdout
     program.run("worker", "--burst", "--max-attempts", "1", code=3)
     assert_whole(program.home, program.drawn("b"), 1)
 

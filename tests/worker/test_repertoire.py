@@ -17,14 +17,14 @@ from sdq_core.values.variants import (
     AnyVariant,
     AttentionImplementation,
     ComputeUnit,
-    Lane,
+    Placement,
     Variant,
 )
 from worker.choosing.repertoire import Repertoire
 from worker.choosing.unusable import NotOfThisLaneError, VariantPausedError, VariantUnusable
 
 ORIGINAL, SPLIT = AttentionImplementation.ORIGINAL, AttentionImplementation.SPLIT_EINSUM
-NE_LANE = Lane(attention_implementation=SPLIT, compute_unit=ComputeUnit.CPU_AND_NE)
+NE_LANE = Placement(attention_implementation=SPLIT, compute_unit=ComputeUnit.CPU_AND_NE)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_lane_whose_variant_is_paused_looks_again(ledger: Ledger, store: Model
     repertoire = Repertoire(store, ledger, NE_LANE)
     own = repertoire.variant_for(any_recipe(store), [])
     ledger.pause_variant(own, "by hand")
-    with pytest.raises(VariantUnusable, match=f"sdq resume --variant {own.key}") as caught:
+    with pytest.raises(VariantUnusable, match=f"sdq resume --variant-key {own.key}") as caught:
         repertoire.variant_for(any_recipe(store), [])
     assert isinstance(caught.value.cause, VariantPausedError)
     assert caught.value.heals

@@ -43,7 +43,7 @@ class Candidate:
 
     def __str__(self) -> str:
         chunks = "" if self.drawn_with else " (in chunks)"
-        return f"{self.folder.attention_implementation} on {self.compute_unit}{chunks}"
+        return f"{self.variant.placement.describe()}{chunks}"
 
 
 def candidates(folders: Sequence[VariantFolder], units: Sequence[ComputeUnit]) -> list[Candidate]:

@@ -16,7 +16,7 @@ from sdq_core.errors import InputError, SdqError
 from sdq_core.models import ModelStore
 from sdq_core.models.any_variant import Present, check_reference, complete_variants
 from sdq_core.values.recipes import Recipe
-from sdq_core.values.variants import AnyVariant, ComputeUnit, Lane, RecipeVariant, Variant
+from sdq_core.values.variants import AnyVariant, ComputeUnit, Placement, RecipeVariant, Variant
 from worker.choosing.unusable import (
     NotOfThisLaneError,
     Unusable,
@@ -35,7 +35,7 @@ class Repertoire:
         self,
         store: ModelStore,
         ledger: Ledger,
-        lane: Lane | None = None,
+        lane: Placement | None = None,
         *,
         patience_s: float = PATIENCE_WITH_OTHERS_S,
     ) -> None:
@@ -139,7 +139,7 @@ class Repertoire:
                 raise NotOfThisLaneError(
                     f"the model has no complete packages as {word} here. Other lanes and workers can draw it."
                 )
-            return [_variant(wanted.model, here[word], self._lane)]
+            return [self._lane.of(wanted.model, here[word])]
         loaded = [
             variant
             for variant in pinned
@@ -147,10 +147,8 @@ class Repertoire:
             and here.get(variant.attention_implementation) == variant.revision
         ]
         others = (
-            _variant(
-                wanted.model,
-                revision,
-                Lane(attention_implementation=word, compute_unit=ComputeUnit.ALL),
+            Placement(attention_implementation=word, compute_unit=ComputeUnit.ALL).of(
+                wanted.model, revision
             )
             for word, revision in here.items()
         )
@@ -170,15 +168,6 @@ class Repertoire:
         present = complete_variants(self._store, wanted.model)
         check_reference(wanted, present)
         return present
-
-
-def _variant(model: str, revision: str, lane: Lane) -> Variant:
-    return Variant(
-        model=model,
-        revision=revision,
-        attention_implementation=lane.attention_implementation,
-        compute_unit=lane.compute_unit,
-    )
 
 
 def _misfit(recipe: Recipe, variant: Variant, present: Present) -> InputError | None:

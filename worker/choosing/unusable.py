@@ -19,7 +19,7 @@ class VariantPausedError(ConfigurationError):
 
     def __init__(self, variant: Variant, reason: str) -> None:
         super().__init__(
-            f"{variant} is paused: {reason}. Once that is fixed, run `sdq resume --variant {variant.key}`."
+            f"{variant} is paused: {reason}. Once that is fixed, run `sdq resume --variant-key {variant.key}`."
         )
 
 

@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from sdq_core.errors import PackageError
+from sdq_core.printable import quote
 from worker.mlpackage import datatypes
 from worker.mlpackage.datatypes import DataType
 from worker.mlpackage.messages import Model
@@ -84,11 +85,11 @@ class _ProgramReader:
         functions = spec.mlProgram.functions
         name = description.defaultFunctionName or "main"
         if name not in functions:
-            raise self._damaged(f"it has no function {_shown(name)}")
+            raise self._damaged(f"it has no function {quote(name)}")
         function = functions[name]
         block = function.block_specializations.get(function.opset)
         if block is None:
-            raise self._damaged(f"it has no block for its opset {_shown(function.opset)}")
+            raise self._damaged(f"it has no block for its opset {quote(function.opset)}")
         self._refuse_images(
             [*description.input, *(f for d in description.functions for f in d.input)]
         )
@@ -97,7 +98,7 @@ class _ProgramReader:
         for tensor in inputs:
             if None in tensor.shape:
                 raise PackageError(
-                    f"{self._package.model}: input {_shown(tensor.name)} may have several shapes; "
+                    f"{self._package.model}: input {quote(tensor.name)} may have several shapes; "
                     f"convert the model again for one fixed size."
                 )
         known = {tensor.name for tensor in inputs}
@@ -109,16 +110,14 @@ class _ProgramReader:
             if operation.type == "const":
                 value = operation.inputs.get("val", ())
                 if len(value) != 1 or isinstance(value[0], str) or len(operation.outputs) != 1:
-                    raise self._damaged(f"constant {_shown(operation.name)} has no value")
+                    raise self._damaged(f"constant {quote(operation.name)} has no value")
                 constants[operation.outputs[0].name] = value[0]
             else:
                 operations.append(operation)
         outputs = tuple(block.outputs)
         missing = [output for output in outputs if output not in known]
         if missing or not outputs:
-            raise self._damaged(
-                f"nothing computes its output {', '.join(map(_shown, missing[:5]))}"
-            )
+            raise self._damaged(f"nothing computes its output {', '.join(map(quote, missing[:5]))}")
         return Program(
             source=self._package.model,
             opset=function.opset,
@@ -133,17 +132,17 @@ class _ProgramReader:
             for argument in arguments:
                 if isinstance(argument, str) and argument not in known:
                     raise self._damaged(
-                        f"operation {_shown(operation.name)} takes {_shown(argument)}, which nothing before it gives"
+                        f"operation {quote(operation.name)} takes {quote(argument)}, which nothing before it gives"
                     )
         for output in operation.outputs:
             if output.name in known:
-                raise self._damaged(f"two operations give {_shown(output.name)}")
+                raise self._damaged(f"two operations give {quote(output.name)}")
             known.add(output.name)
 
     def _operation(self, message: Any) -> Operation:
         if message.blocks:
             raise PackageError(
-                f"{self._package.model}: operation {_shown(message.type)} holds blocks of its own, which sdq does not "
+                f"{self._package.model}: operation {quote(message.type)} holds blocks of its own, which sdq does not "
                 f"run; convert the model again without loops or branches."
             )
         inputs: dict[str, tuple[Argument, ...]] = {
@@ -170,18 +169,18 @@ class _ProgramReader:
         kind = message.WhichOneof("type")
         if kind != "tensorType":
             raise PackageError(
-                f"{self._package.model}: {_shown(name)} is a {kind or 'value without a type'}, and sdq runs networks "
+                f"{self._package.model}: {quote(name)} is a {kind or 'value without a type'}, and sdq runs networks "
                 f"of tensors only; use a package without states or lists."
             )
         tensor = message.tensorType
         dtype = datatypes.BY_MIL_NUMBER.get(tensor.dataType)
         if dtype is None:
             raise PackageError(
-                f"{self._package.model}: {_shown(name)} has data type {tensor.dataType}, which this version "
+                f"{self._package.model}: {quote(name)} has data type {tensor.dataType}, which this version "
                 "does not read."
             )
         if len(tensor.dimensions) > MOST_DIMENSIONS:
-            raise self._damaged(f"{_shown(name)} has {len(tensor.dimensions):,} dimensions")
+            raise self._damaged(f"{quote(name)} has {len(tensor.dimensions):,} dimensions")
         shape = tuple(
             d.constant.size if d.WhichOneof("dimension") == "constant" else None
             for d in tensor.dimensions
@@ -189,7 +188,7 @@ class _ProgramReader:
         # Each size by itself too: a product of zero hides the others from the next line, but not from NumPy.
         sizes = [size for size in shape if size is not None]
         if max(sizes, default=0) > MOST_ELEMENTS or math.prod(sizes) > MOST_ELEMENTS:
-            raise self._damaged(f"{_shown(name)} has the impossible shape {shape}")
+            raise self._damaged(f"{quote(name)} has the impossible shape {shape}")
         return dtype, shape
 
     def _constant(self, message: Any) -> Constant:
@@ -244,14 +243,9 @@ class _ProgramReader:
         for feature in features:
             if feature.type.WhichOneof("Type") == "imageType":
                 raise PackageError(
-                    f"{self._package.model}: input {_shown(feature.name)} is an image; convert the model again "
+                    f"{self._package.model}: input {quote(feature.name)} is an image; convert the model again "
                     "with tensors."
                 )
 
     def _damaged(self, what: str) -> PackageError:
         return PackageError(f"{self._package.model} is damaged ({what}); {_AGAIN}.")
-
-
-def _shown(name: str) -> str:
-    """Show a name that a file gives in a message: escaped, and never longer than a line."""
-    return repr(name if len(name) <= 60 else f"{name[:57]}...")

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdq_core.errors import PackageError
+from sdq_core.models.folder import VAE_SCALE_FACTOR
 from worker.pipelines.arrays import Array, as_expected, require_inputs, require_output
 from worker.runtimes.contract import LoadedModel
 
 INPUTS = frozenset({"sample", "timestep", "encoder_hidden_states"})
 LATENT_CHANNELS = 4
-#: Pixels per latent in each direction, the VAE's scale.
-PIXELS_PER_LATENT = 8
 
 
 class ChunkedModel:
@@ -65,12 +64,12 @@ class UNet:
     @property
     def width(self) -> int:
         """Pixels of the image."""
-        return self.latents_shape[3] * PIXELS_PER_LATENT
+        return self.latents_shape[3] * VAE_SCALE_FACTOR
 
     @property
     def height(self) -> int:
         """Pixels of the image."""
-        return self.latents_shape[2] * PIXELS_PER_LATENT
+        return self.latents_shape[2] * VAE_SCALE_FACTOR
 
     def refuse_guidance(self, guidance_scale: float) -> None:
         """Raise PackageError for a guidance scale that this network cannot be used with."""

@@ -15,11 +15,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from producer.fields import build_line
-from producer.names import field_named, unknown_name
-from producer.prompts import PromptLine
-from producer.words import quote
+from producer.reading.fields import build_line
+from producer.reading.names import field_named, unknown_name
+from producer.reading.prompt_line import PromptLine
 from sdq_core.errors import InputError
+from sdq_core.printable import quote
 
 _OPTION_START = re.compile(r"(?:^|(?<=\s))--(?=[A-Za-z])")
 _OPTION_NAME = re.compile(r"--([^\s=]+)(?:=|\s+|$)")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from producer.words import did_you_mean, quote
+from producer.reading.words import did_you_mean
+from sdq_core.printable import quote
 
 #: Every name that is understood -> the field. A dash may stand for an underscore, and case does not matter.
 NAMES = {

@@ -8,10 +8,10 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 
-from producer.fields import build_line
-from producer.names import field_named, unknown_name
-from producer.prompts import PromptLine
-from producer.words import quote
+from producer.reading.fields import build_line
+from producer.reading.names import field_named, unknown_name
+from producer.reading.prompt_line import PromptLine
+from sdq_core.printable import quote
 
 MAX_COLUMNS = 500
 #: A quoted cell goes on over line ends, so cells with a quote at each line end would gather a file in one row.

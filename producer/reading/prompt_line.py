@@ -1,7 +1,7 @@
 """A prompt line: one prompt with the options written beside it, whatever the format it came from.
 
 None means "not said here": the submission's own option, then sdq's default, applies. Values are checked for what can
-be known without the model (see `producer.fields`); `producer.plan` checks the rest.
+be known without the model (see `producer.reading.fields`); `producer.planning.plan` checks the rest.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from db.values import JSON
-from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler, Whichever
+from sdq_core.values.variants import ComputeUnit, Scheduler, VariantWord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class PromptLine:
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     scheduler: Scheduler | None = None
-    variants: tuple[AttentionImplementation | Whichever, ...] | None = None
+    variants: tuple[VariantWord, ...] | None = None
     compute_unit: ComputeUnit | None = None
     model: str | None = None
     width: int | None = None

@@ -10,14 +10,15 @@ import difflib
 from collections.abc import Iterable
 
 from sdq_core.errors import InputError, UsageError
+from sdq_core.printable import quote
 from sdq_core.values.variants import (
     ANY,
     SAMPLER_NAMES,
     AttentionImplementation,
     ComputeUnit,
-    Lane,
+    Placement,
     Scheduler,
-    Whichever,
+    VariantWord,
 )
 
 _SCHEDULERS = {
@@ -45,9 +46,9 @@ def parse_scheduler(text: str) -> Scheduler:
     return found
 
 
-def parse_variants(text: str) -> tuple[AttentionImplementation | Whichever, ...]:
+def parse_variants(text: str) -> tuple[VariantWord, ...]:
     """Read one variant or several with commas between (each draws its own images), each once; `any` is one too."""
-    found: list[AttentionImplementation | Whichever] = []
+    found: list[VariantWord] = []
     for word in text.split(","):
         name = word.strip().lower().removesuffix("/").removesuffix("/packages").replace("-", "_")
         try:
@@ -69,7 +70,7 @@ def parse_compute_unit(text: str) -> ComputeUnit:
     return found
 
 
-def parse_lanes(text: str) -> tuple[Lane, ...]:
+def parse_lanes(text: str) -> tuple[Placement, ...]:
     """Read `--lanes`: ATTENTION:UNIT, several with commas between.
 
     Raise UsageError for anything of another form and for a lane that is named twice, InputError for an unknown word.
@@ -78,12 +79,12 @@ def parse_lanes(text: str) -> tuple[Lane, ...]:
     for word in text.split(","):
         attention, colon, unit = word.partition(":")
         words = parse_variants(attention) if colon else ()
-        if not words or isinstance(words[0], Whichever):
+        if not words or words[0] is ANY:
             raise UsageError(
                 f"--lanes takes a variant and a compute unit for each lane, such as original:CPU_AND_GPU, not "
                 f"{quote(word.strip())}."
             )
-        lane = Lane(attention_implementation=words[0], compute_unit=parse_compute_unit(unit))
+        lane = Placement(attention_implementation=words[0], compute_unit=parse_compute_unit(unit))
         if lane in lanes:
             raise UsageError(f"--lanes names {lane} twice; each lane is a worker of its own kind.")
         lanes.append(lane)
@@ -98,8 +99,3 @@ def did_you_mean(word: str, known: Iterable[str], shown: Iterable[str] | None = 
     if near:
         return f"; did you mean {by_lower[near[0]]}?"
     return f"; use one of {', '.join(known if shown is None else shown)}"
-
-
-def quote(text: str) -> str:
-    """Show a user's text in a message: escaped, and never longer than a line."""
-    return repr(text if len(text) <= 40 else f"{text[:37]}...")

@@ -11,15 +11,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from producer.fields import build_line, count_values
-from producer.jsonl import read_jsonl
-from producer.lines import STANDARD_INPUT, display_name, read_lines
-from producer.prompts import PromptLine
-from producer.table import read_table
-from producer.txt import read_txt
-from producer.words import quote
+from producer.reading.fields import build_line
+from producer.reading.json_values import count_values
+from producer.reading.jsonl import read_jsonl
+from producer.reading.lines import STANDARD_INPUT, display_name, read_lines
+from producer.reading.prompt_line import PromptLine
+from producer.reading.table import read_table
+from producer.reading.txt import read_txt
 from sdq_core.errors import PromptFileError, UsageError
-from sdq_core.printable import printable
+from sdq_core.printable import printable, quote
 
 #: The most prompts of one submission: bounds memory, about 1 GB at a million.
 MAX_PROMPTS = 1_000_000

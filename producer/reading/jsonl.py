@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from producer.fields import build_line
-from producer.names import field_named, unknown_name
-from producer.prompts import PromptLine
-from producer.words import quote
+from producer.reading.fields import build_line
+from producer.reading.names import field_named, unknown_name
+from producer.reading.prompt_line import PromptLine
 from sdq_core.errors import InputError
+from sdq_core.printable import quote
 
 MAX_KEYS = 500
 _PASSED_OVER = "result"

@@ -1,0 +1,68 @@
+"""What was chosen for a batch where its submissions left it open, as the batch's options hold it under `chosen`:
+
+    [{"model": "demo", "asked": {"variant": null, "compute_unit": "ALL"},
+      "placement": {"variant": "original", "compute_unit": "ALL"}}]
+
+sdq 0.1 wrote words, `{"demo": {"auto ALL": "original ALL"}}`. They are read, and become objects with the batch's next
+choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from db.values import JSON, Chosen
+from sdq_core.values.variants import OpenPlacement, Placement
+
+_AUTO = "auto"
+
+
+def read_choices(options: Mapping[str, JSON]) -> list[Chosen]:
+    """Return what a batch's options hold, in either form."""
+    stored = options.get("chosen") or []
+    if isinstance(stored, dict):
+        return [
+            _of_words(model, asked, placement)
+            for model, answers in stored.items()
+            for asked, placement in answers.items()
+        ]
+    return [
+        Chosen(
+            model=fields["model"],
+            asked=OpenPlacement.from_dict(fields["asked"]),
+            placement=Placement.from_dict(fields["placement"]),
+        )
+        for fields in stored
+    ]
+
+
+def with_choices(options: Mapping[str, JSON], chosen: Iterable[Chosen]) -> dict[str, JSON]:
+    """Return the options with these choices in place of what they held."""
+    stored = [
+        {
+            "model": choice.model,
+            "asked": choice.asked.to_dict(),
+            "placement": choice.placement.to_dict(),
+        }
+        for choice in chosen
+    ]
+    return {**options, "chosen": stored} if stored else dict(options)
+
+
+def merged(kept: Sequence[Chosen], new: Sequence[Chosen]) -> list[Chosen] | None:
+    """Return what was kept and what is new to it; None where a question that was answered got another answer."""
+    answers = {(choice.model, choice.asked): choice for choice in kept}
+    for choice in new:
+        if answers.setdefault((choice.model, choice.asked), choice) != choice:
+            return None
+    return list(answers.values())
+
+
+def _of_words(model: str, asked: str, placement: str) -> Chosen:
+    attention, unit = (None if word == _AUTO else word for word in asked.split())
+    variant, compute_unit = placement.split()
+    return Chosen(
+        model=model,
+        asked=OpenPlacement.from_dict({"variant": attention, "compute_unit": unit}),
+        placement=Placement.from_dict({"variant": variant, "compute_unit": compute_unit}),
+    )

@@ -1,0 +1,75 @@
+"""What a submission says once for all of its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from db.values import JSON
+from producer.planning.chooser import Named
+from producer.reading.checks import check_guidance_scale, check_steps, check_text
+from sdq_core.errors import InputError
+from sdq_core.values.recipes import (
+    DEFAULT_GUIDANCE_SCALE,
+    DEFAULT_NUM_INFERENCE_STEPS,
+    DEFAULT_SCHEDULER,
+)
+from sdq_core.values.seeds import format_seeds
+from sdq_core.values.variants import ComputeUnit, Scheduler
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """What a submission says once for all of its lines; a line's own options win.
+
+    variants: each draws its own images; `any` leaves the compute unit open too. None for either: auto,
+    see `producer.planning.chooser`.
+    seeds: for lines without a seed; by default the one seed 0, so that submitting again asks for the same image and
+    draws nothing twice. random_seeds: how many to draw instead, anew for each line.
+    batch_name: None lets the ledger choose. slice_size: the most seeds in a unit of dispatch. Raise InputError for a
+    value that no model can take.
+    """
+
+    model: str
+    variants: Named
+    compute_unit: ComputeUnit | None
+    num_inference_steps: int = DEFAULT_NUM_INFERENCE_STEPS
+    guidance_scale: float = DEFAULT_GUIDANCE_SCALE
+    scheduler: Scheduler = DEFAULT_SCHEDULER
+    negative_prompt: str = ""
+    seeds: Sequence[int] = range(1)
+    random_seeds: int | None = None
+    batch_name: str | None = None
+    slice_size: int = 25
+
+    def __post_init__(self) -> None:
+        check_steps(self.num_inference_steps)
+        check_guidance_scale(self.guidance_scale)
+        object.__setattr__(
+            self, "negative_prompt", check_text("negative_prompt", self.negative_prompt)
+        )
+        if self.batch_name is not None:
+            object.__setattr__(self, "batch_name", check_text("batch name", self.batch_name))
+            if not self.batch_name:
+                raise InputError("the batch name is empty")
+        if self.variants == ():
+            raise InputError("there is no variant to draw with")
+        if not self.seeds:
+            raise InputError("there are no seeds to draw")
+        if self.slice_size < 1:
+            raise InputError(f"slice_size is {self.slice_size}; use 1 or more")
+
+    def to_options(self) -> dict[str, JSON]:
+        """Give the JSON-ready form that a batch keeps for its reader."""
+        return {
+            "model": self.model,
+            "variants": None if self.variants is None else [str(word) for word in self.variants],
+            "compute_unit": None if self.compute_unit is None else str(self.compute_unit),
+            "num_inference_steps": self.num_inference_steps,
+            "guidance_scale": float(self.guidance_scale),
+            "scheduler": str(self.scheduler),
+            "negative_prompt": self.negative_prompt,
+            "seeds": None if self.random_seeds else format_seeds(self.seeds),
+            "random_seeds": self.random_seeds,
+            "slice_size": self.slice_size,
+        }

@@ -1,0 +1,213 @@
+"""Planning: prompt lines and a submission's defaults become recipes with seeds, every one of them checked.
+
+Nothing is stored or queued here, and nothing is random but seeds asked for as random, which the plan records. The same
+lines, defaults and model files always give the same plan and the same key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from db.values import JSON, BatchPlan, PlannedEntry
+from producer.planning.chooser import Choose, Unmeasured
+from producer.planning.defaults import Defaults
+from producer.planning.entries import Entries
+from producer.reading.lines import MAX_PROBLEMS
+from producer.reading.prompt_line import PromptLine
+from sdq_core.errors import InputError, InputMissingError, PromptFileError
+from sdq_core.models import AnyFolder, VariantFolder
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.seeds import check_seed, format_seeds, random_seeds
+from sdq_core.values.variants import (
+    ANY,
+    AnyVariant,
+    Placement,
+    RecipeVariant,
+    VariantWord,
+    Whichever,
+)
+
+#: The most images of one submission: 400,000 slices, and months of drawing.
+MAX_IMAGES = 10_000_000
+
+#: Finds a model's variant, or what all have in common, on this disk; raises InputMissingError or InputError.
+Resolve = Callable[[str, VariantWord], VariantFolder | AnyFolder]
+
+
+def plan_batch(
+    lines: Sequence[PromptLine],
+    defaults: Defaults,
+    resolve: Resolve,
+    *,
+    choose: Choose | None = None,
+    source_name: str = "prompt",
+    source: str = "--prompt",
+) -> BatchPlan:
+    """Expand lines into recipes with seeds, in the order of the lines, and check all of them.
+
+    choose: decides about each line's variants and compute unit; by default what is left open is `original` on ALL.
+    Raise PromptFileError with every line that cannot be drawn; and, where the submission's own model or variant is not
+    there, what `resolve` raised.
+    """
+    choose = choose or Unmeasured()
+    resolve = cache(resolve)
+    entries = Entries()
+    problems: list[str] = []
+    images = 0
+    for line in lines:
+        placements = choose(
+            line.model or defaults.model,
+            line.variants or defaults.variants,
+            line.compute_unit or defaults.compute_unit,
+        )
+        images += _how_many(line, defaults) * len(placements)
+        if images > MAX_IMAGES:
+            problems.append(
+                f"{line.source}: more than {MAX_IMAGES:,} images up to here; ask for fewer seeds, or submit in parts"
+            )
+        if images > MAX_IMAGES or len(problems) >= MAX_PROBLEMS:
+            break
+        try:
+            seeds = _seeds(line, defaults)
+            for placement in placements:
+                word = ANY if placement is ANY else placement.attention_implementation
+                folder = _folder(line, defaults, word, resolve)
+                entries.add(_recipe(line, defaults, folder, placement), seeds, _fields(line))
+        except InputError as error:
+            problems.append(f"{line.source}: {error}")
+    if problems:
+        raise PromptFileError(problems)
+    planned = entries.planned()
+    return BatchPlan(
+        name=defaults.batch_name,
+        source_name=source_name,
+        source=source,
+        key=_key(defaults.batch_name, planned),
+        entries=planned,
+        options=defaults.to_options(),
+        chosen=choose.to_keep(),
+        slice_size=defaults.slice_size,
+    )
+
+
+def _folder(
+    line: PromptLine, defaults: Defaults, word: VariantWord, resolve: Resolve
+) -> VariantFolder | AnyFolder:
+    """Find what a line is drawn with; raise InputError where the line names what is not there."""
+    model = line.model or defaults.model
+    try:
+        return resolve(model, word)
+    except InputMissingError as error:
+        named = not line.variants if defaults.variants is None else word in defaults.variants
+        if model == defaults.model and named:
+            raise  # the command's fault rather than a line's
+        raise InputError(str(error)) from error
+
+
+def _recipe(
+    line: PromptLine,
+    defaults: Defaults,
+    folder: VariantFolder | AnyFolder,
+    placement: Placement | Whichever,
+) -> Recipe:
+    def said(own: int | None, default: int) -> int:
+        return default if own is None else own
+
+    guidance_scale = defaults.guidance_scale if line.guidance_scale is None else line.guidance_scale
+    if guidance_scale <= 1 and folder.unet_batch != 1:
+        raise InputError(
+            f"guidance_scale {guidance_scale:g} draws without guidance, which needs a U-Net converted "
+            f"with batch 1, and that of {folder.model} {folder.attention_implementation} has batch "
+            f"{folder.unet_batch}; use more than 1"
+        )
+    width, height = said(line.width, folder.width), said(line.height, folder.height)
+    if (width, height) != (folder.width, folder.height):
+        raise InputError(
+            f"the size {width}x{height} does not fit: "
+            f"{folder.model} was converted for {folder.width}x{folder.height}; leave width and height out"
+        )
+    return Recipe(
+        variant=_variant(line, folder, placement),
+        prompt=line.prompt,
+        negative_prompt=(
+            defaults.negative_prompt if line.negative_prompt is None else line.negative_prompt
+        ),
+        num_inference_steps=said(line.num_inference_steps, defaults.num_inference_steps),
+        guidance_scale=guidance_scale,
+        scheduler=line.scheduler or defaults.scheduler,
+        width=folder.width,
+        height=folder.height,
+    )
+
+
+def _variant(
+    line: PromptLine, folder: VariantFolder | AnyFolder, placement: Placement | Whichever
+) -> RecipeVariant:
+    if placement is not ANY:
+        return placement.of(folder.model, folder.revision)
+    if line.compute_unit is not None:
+        raise InputError(
+            f"compute_unit {line.compute_unit} does not go with variant any, which leaves both to the worker; "
+            "leave it out, or name a variant"
+        )
+    return AnyVariant(model=folder.model, revision=folder.revision)
+
+
+def _how_many(line: PromptLine, defaults: Defaults) -> int:
+    """Count a line's seeds without making them."""
+    if line.seeds is not None:
+        return len(line.seeds)
+    return line.random_seeds or line.image_count or defaults.random_seeds or len(defaults.seeds)
+
+
+def _seeds(line: PromptLine, defaults: Defaults) -> Sequence[int]:
+    """A line's own seeds; or so many at random; or so many counted up; or the submission's."""
+    if line.seeds is not None:
+        return line.seeds
+    if line.random_seeds is not None:
+        return random_seeds(line.random_seeds)
+    if defaults.random_seeds is not None:
+        return random_seeds(line.image_count or defaults.random_seeds)
+    if line.image_count is not None:
+        first = defaults.seeds[0]
+        check_seed(first + line.image_count - 1)
+        return range(first, first + line.image_count)
+    return defaults.seeds
+
+
+def _fields(line: PromptLine) -> dict[str, JSON]:
+    fields: dict[str, JSON] = {}
+    if line.custom_id is not None:
+        fields["custom_id"] = line.custom_id
+    if line.tags:
+        fields["tags"] = list(line.tags)
+    if line.meta:
+        fields["meta"] = dict(line.meta)
+    return fields
+
+
+def _key(batch_name: str | None, entries: Sequence[PlannedEntry]) -> str:
+    """Hash what a batch draws and whose it is: its name where given, each recipe, its seeds and the user's fields.
+
+    A name makes another batch of the same images on purpose; options that change no image, such as the slice size, do
+    not make another batch.
+    """
+    digest = hashlib.sha256()
+    digest.update(_canonical([1, batch_name]))
+    # Most entries share one sequence of seeds; `entries` keeps them alive, so an id means one of them.
+    texts: dict[int, str] = {}
+    for entry in entries:
+        seeds = texts.get(id(entry.seeds)) or format_seeds(entry.seeds)
+        texts[id(entry.seeds)] = seeds
+        digest.update(_canonical([entry.recipe.content_key, seeds, entry.fields]))
+    return digest.hexdigest()
+
+
+def _canonical(value: Sequence[JSON]) -> bytes:
+    return _ENCODER.encode(value).encode() + b"\n"
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,1 @@
+"""From files, standard input and the command line to prompt lines."""

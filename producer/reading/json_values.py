@@ -1,0 +1,83 @@
+"""Values as files hold them, text or JSON, on their way to what a prompt line takes.
+
+`field` is what messages call the value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from db.values import JSON
+from sdq_core.errors import InputError
+from sdq_core.printable import quote
+
+_NUMBER = re.compile(
+    r"[+-]?[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE][+-]?[0-9]{1,3})?|[+-]?\.[0-9]{1,20}"
+)
+_KINDS: Sequence[tuple[type | tuple[type, ...], str]] = (
+    (bool, "true or false"),
+    ((int, float), "a number"),
+    (str, "text"),
+    (list, "a list"),
+    (dict, "an object"),
+)
+
+
+def text(field: str, value: JSON) -> str:
+    """Return a text; raise InputError for anything else."""
+    if not isinstance(value, str):
+        raise InputError(f"{field} must be text, not {_kind(value)}")
+    return value
+
+
+def number(field: str, value: JSON) -> float:
+    """Return a number, written as text or not; raise InputError for anything else."""
+    if isinstance(value, str):
+        value = value.strip()
+        if not _NUMBER.fullmatch(value):
+            raise InputError(f"{field} is {quote(value)}, which is no number")
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"{field} must be a number, not {_kind(value)}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise InputError(f"{field} is far too large") from None
+
+
+def whole(field: str, value: JSON) -> int:
+    """Return a whole number of at most 64 bits, written as text or not; raise InputError for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return bounded(field, value)
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,20}\s*", value):
+        return int(value)
+    found = number(field, value)
+    if not found.is_integer():
+        raise InputError(f"{field} is {quote(str(value))}, which is no whole number")
+    return bounded(field, int(found))
+
+
+def bounded(field: str, value: int) -> int:
+    """Return the number; raise InputError for more than 64 bits: no message has to print thousands of digits."""
+    if value.bit_length() > 64:
+        raise InputError(f"{field} is far too large")
+    return value
+
+
+def count_values(value: JSON) -> int:
+    """Count the texts, numbers, lists and objects of a JSON value, which in memory are far larger than as text."""
+    count = 0
+    waiting = [value]
+    while waiting:
+        inner = waiting.pop()
+        count += 1
+        if isinstance(inner, dict):
+            waiting.extend(inner.values())
+        elif isinstance(inner, list):
+            waiting.extend(inner)
+    return count
+
+
+def _kind(value: JSON) -> str:
+    return next((name for kind, name in _KINDS if isinstance(value, kind)), "null")

@@ -1,0 +1,72 @@
+"""What to draw, as `sdq submit` and `sdq run` take it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmitOptions:
+    """The options as they were typed; None, or empty, for what was left out. `sdq.cli.submission` checks them."""
+
+    files: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+    negative_prompt: str | None = None
+    seeds: str | None = None
+    random_seeds: int | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    scheduler: str | None = None
+    model: str | None = None
+    variant: str | None = None
+    compute_unit: str | None = None
+    batch: str | None = None
+    prompt_format: str | None = None
+    literal: bool = False
+
+
+def submission_options(command: Command) -> Command:
+    """Add all that says what to draw; the command gets an `options` argument, `SubmitOptions`."""
+
+    @functools.wraps(command)
+    def with_options(*args: Any, **kwargs: Any) -> Any:
+        given = {field.name: kwargs.pop(field.name) for field in fields(SubmitOptions)}
+        return command(*args, options=SubmitOptions(**given), **kwargs)
+
+    for option in reversed(
+        (
+            click.argument("files", nargs=-1, metavar="[FILE|-]..."),
+            click.option("--prompt", "prompts", multiple=True, metavar="TEXT", help="A prompt; may be repeated."),
+            click.option("--negative-prompt", metavar="TEXT", help="What the images should not show."),
+            click.option("-s", "--seed", "--seed-range", "seeds", metavar="SEEDS",
+                         help="Seeds: 7, 0-99, 0-99(+10), 0-100[5] or 1,5,9-12 [0]."),
+            click.option("--random-seeds", type=click.IntRange(1, 100_000), metavar="N",
+                         help="Choose N random seeds per prompt now, and record them."),
+            click.option("--num-inference-steps", "--steps", type=int, metavar="N",
+                         help="Denoising steps per image [20]."),
+            click.option("--guidance-scale", "--cfg-scale", type=float, metavar="X",
+                         help="How closely to follow the prompt [7.5]."),
+            click.option("--scheduler", metavar="NAME",
+                         help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LMSDiscrete or PNDM "
+                              "[DPMSolverMultistep]."),
+            click.option("--model", metavar="NAME|DIR", help="A model's name or folder [demo]."),
+            click.option("--variant", metavar="NAMES",
+                         help="original, split_einsum or split_einsum_v2; with commas, each of several. auto: the "
+                              "fastest that `sdq bench` measured, else original [auto]. any: whichever a worker has."),
+            click.option("--compute-unit", metavar="UNIT",
+                         help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY. auto: the fastest measured, else ALL [auto]."),
+            click.option("--batch", metavar="NAME", help="Name of the batch; an existing one grows [the file's name]."),
+            click.option("--format", "prompt_format", type=click.Choice(["txt", "csv", "tsv", "jsonl"]),
+                         help="Format of the files [from their extension]."),
+            click.option("--literal", is_flag=True, help="Treat --options in a txt file as part of the prompt."),
+        )
+    ):  # fmt: skip
+        with_options = option(with_options)
+    return with_options  # type: ignore[return-value]

@@ -1,0 +1,33 @@
+"""`sdq submit` and its ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from db.ledger import Ledger
+from sdq.cli import main
+from tests.core.small_ledger import submit
+
+
+def test_one_submit_opens_its_ledger_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Ledger.open(f"sqlite:///{tmp_path / 'sdq.db'}") as ledger:
+        submit(ledger, "a boat")
+    opened: list[str] = []
+    open_ledger = Ledger.open
+
+    def counted(url: str) -> Ledger:
+        opened.append(url)
+        return open_ledger(url)
+
+    monkeypatch.setattr(Ledger, "open", counted)
+    arguments = ["submit", "--prompt", "a boat", "--dry-run", "--home", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", ["sdq", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "Batch prompt: " in capsys.readouterr().out
+    assert len(opened) == 1
