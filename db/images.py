@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, insert, literal, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, literal, select, update
 
 from db.column_types import UtcTime, now_utc
 from db.recipe_rows import KEYS_AT_ONCE, add_variants, insert_into
@@ -195,7 +195,10 @@ def record_failure(
     error: str,
     final: bool,
 ) -> None:
-    """Keep why an image was not drawn; final gives it up. An image that is done meanwhile stays done."""
+    """Keep why an image was not drawn; final gives it up. An image that is done meanwhile stays done.
+
+    engine_id: which failed; None keeps the one that the attempt was noted with.
+    """
     row = {
         "recipe_id": recipe_id,
         "seed": seed,
@@ -403,9 +406,11 @@ def _record_statement(dialect: str) -> Any:
 @cache
 def _failure_statement(dialect: str) -> Any:
     statement = insert_into(dialect, images)
-    replaced = ("status", "slice_id", "engine_id", "finished_at", "error")
+    replaced = ("status", "slice_id", "finished_at", "error")
+    # Whoever reports a failure may not know the engine, which the attempt has stored.
+    engine_id = func.coalesce(statement.excluded.engine_id, images.c.engine_id)
     return statement.on_conflict_do_update(
         index_elements=["recipe_id", "seed"],
-        set_={name: statement.excluded[name] for name in replaced},
+        set_={**{name: statement.excluded[name] for name in replaced}, "engine_id": engine_id},
         where=images.c.status == _DRAWING,
     ).returning(images.c.id)

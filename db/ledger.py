@@ -231,7 +231,10 @@ class Ledger:
         error: str,
         final: bool,
     ) -> None:
-        """Keep why an image was not drawn; final gives it up. An image that is done meanwhile stays done."""
+        """Keep why an image was not drawn; final gives it up. An image that is done meanwhile stays done.
+
+        engine_id: which failed; None keeps the one that the attempt was noted with.
+        """
         with self._database.writing() as connection:
             images.record_failure(
                 connection,

@@ -6,8 +6,10 @@ from itertools import pairwise
 from threading import Thread
 
 import pytest
+from sqlalchemy import select
 
 from db.ledger import Ledger
+from db.tables import images
 from db.values import BatchState, ImageStatus, Recorded, Slice
 from sdq_core.errors import ConfigurationError, InputMissingError, ServiceUnavailableError
 from tests.ledger.plans import ENGINE, VARIANT, plan, record
@@ -159,6 +161,24 @@ def test_failed_images_can_be_taken_up_again(ledger: Ledger, slice_: Slice, engi
     assert ledger.retry_failed("prompts") == 3
     assert ledger.attempts(slice_) == {} or set(ledger.attempts(slice_).values()) == {0}
     assert len(ledger.open_slices()) == 1
+
+
+def test_a_failure_without_an_engine_keeps_the_one_that_tried(
+    ledger: Ledger, slice_: Slice, engine_id: int
+) -> None:
+    """An engine that was killed is not there to say who it was; the attempt has said it."""
+    for seed, final in ((0, False), (1, True)):
+        ledger.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id)
+        ledger.record_failure(
+            slice_.recipe_id, seed, slice_id=slice_.id, engine_id=None, error="died", final=final
+        )
+    other_id = ledger.register_engine(ENGINE)
+    ledger.record_failure(
+        slice_.recipe_id, 0, slice_id=slice_.id, engine_id=other_id, error="NaN", final=False
+    )
+    with ledger._database.reading() as connection:
+        failed_by = connection.execute(select(images.c.seed, images.c.engine_id)).all()
+    assert dict(tuple(row) for row in failed_by) == {0: other_id, 1: engine_id}
 
 
 def test_unknown_names_and_places_are_said(ledger: Ledger) -> None:
