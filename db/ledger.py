@@ -29,12 +29,12 @@ from db.values import (
     EngineRecord,
     FailedImage,
     ImageRecord,
-    ImageStatus,
     PausedVariant,
     PrunedPage,
     Recorded,
     Slice,
     SliceAudit,
+    SliceProgress,
     SliceRef,
     Submission,
 )
@@ -127,15 +127,10 @@ class Ledger:
         with self._database.reading() as connection:
             return slices.load_slice(connection, slice_id)
 
-    def settled_images(self, slice_: Slice) -> dict[int, ImageStatus]:
-        """Give those of the slice's seeds that are done or given up, whichever batch they were drawn for."""
+    def progress(self, slice_: Slice) -> SliceProgress:
+        """Give which of the slice's seeds are settled, and how often each was tried."""
         with self._database.reading() as connection:
-            return slices.settled_images(connection, slice_)
-
-    def attempts(self, slice_: Slice) -> dict[int, int]:
-        """Give how often each of the slice's seeds was tried; seeds never tried are left out."""
-        with self._database.reading() as connection:
-            return slices.attempts(connection, slice_)
+            return slices.progress(connection, slice_)
 
     def set_batch_state(self, batch: str | int, state: BatchState) -> None:
         """Make a batch active, paused or cancelled; raise InputMissingError when there is no such batch."""

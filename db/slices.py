@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, select, update
 from db.column_types import now_utc
 from db.recipe_rows import RECIPE_COLUMNS, add_variants, all_variants, recipe_of, variant_of
 from db.tables import batches, images, recipes, slices, variants
-from db.values import BatchState, ImageStatus, PausedVariant, Slice, SliceRef
+from db.values import BatchState, ImageStatus, PausedVariant, Slice, SliceProgress, SliceRef
 from sdq_core.errors import InputMissingError
 from sdq_core.values.seeds import parse_seeds
 from sdq_core.values.variants import RecipeVariant, Variant
@@ -89,21 +89,8 @@ def load_slice(connection: Connection, slice_id: int) -> Slice | None:
     )
 
 
-def settled_images(connection: Connection, slice_: Slice) -> dict[int, ImageStatus]:
-    """Give the slice's seeds that are done or given up, whichever batch they were drawn for."""
-    return {
-        seed: ImageStatus(status)
-        for seed, status, _ in _tried(connection, slice_)
-        if status != ImageStatus.DRAWING
-    }
-
-
-def attempts(connection: Connection, slice_: Slice) -> dict[int, int]:
-    """Give how often each of the slice's seeds was tried; those never tried are left out."""
-    return {seed: number for seed, _, number in _tried(connection, slice_)}
-
-
-def _tried(connection: Connection, slice_: Slice) -> list[tuple[int, str, int]]:
+def progress(connection: Connection, slice_: Slice) -> SliceProgress:
+    """Give which of the slice's seeds are settled, and how often each was tried."""
     seeds = set(slice_.seeds)
     rows = connection.execute(
         select(images.c.seed, images.c.status, images.c.attempts).where(
@@ -111,7 +98,13 @@ def _tried(connection: Connection, slice_: Slice) -> list[tuple[int, str, int]]:
             images.c.seed.between(min(seeds), max(seeds)),
         )
     )
-    return [(seed, status, number) for seed, status, number in rows if seed in seeds]
+    tried = [row for row in rows if row.seed in seeds]
+    return SliceProgress(
+        settled={
+            row.seed: ImageStatus(row.status) for row in tried if row.status != ImageStatus.DRAWING
+        },
+        attempts={row.seed: row.attempts for row in tried},
+    )
 
 
 def set_batch_state(connection: Connection, batch_id: int, state: BatchState) -> None:

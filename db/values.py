@@ -111,6 +111,17 @@ class Slice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SliceProgress:
+    """How far the images of a slice are, by seed; a seed that nobody tried is in neither.
+
+    settled: done or given up, whichever batch they were drawn for. attempts: how often each was tried.
+    """
+
+    settled: Mapping[int, ImageStatus]
+    attempts: Mapping[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
 class EngineRecord:
     """What drew images and where: one row per started engine, referred to by its images.
 

@@ -121,7 +121,7 @@ def test_counts_agree_with_the_images(
             slice_ = open_slices[action.which % len(open_slices)]
             _draw(ledger, slice_, action.endings, engine_id)
             if action.finish:
-                settled = len(ledger.settled_images(slice_)) == len(slice_.seeds)
+                settled = len(ledger.progress(slice_).settled) == len(slice_.seeds)
                 assert ledger.finish_slice(slice_.id) == settled
 
     for slice_ in list(_open_slices(ledger, names)):

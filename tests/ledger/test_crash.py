@@ -128,6 +128,6 @@ def test_what_a_killed_worker_recorded_stays_and_its_attempt_counts(
         assert process.exitcode == -signal.SIGKILL
     slice_ = ledger.load_slice(ref.id)
     assert slice_ is not None
-    assert list(ledger.settled_images(slice_)) == [0]
-    assert ledger.attempts(slice_) == {0: 1, 1: deaths}
+    assert list(ledger.progress(slice_).settled) == [0]
+    assert ledger.progress(slice_).attempts == {0: 1, 1: deaths}
     assert ledger.finish_slice(ref.id) is False

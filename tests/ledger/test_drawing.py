@@ -34,8 +34,8 @@ def test_attempts_are_counted_and_forgiven(ledger: Ledger, slice_: Slice, engine
     for expected in (1, 2):
         assert ledger.note_attempts(slice_.recipe_id, [0], engine_id=engine_id) == {0: expected}
     ledger.forgive_attempt(slice_.recipe_id, 0)
-    assert ledger.attempts(slice_) == {0: 1}
-    assert ledger.settled_images(slice_) == {}
+    assert ledger.progress(slice_).attempts == {0: 1}
+    assert ledger.progress(slice_).settled == {}
 
 
 def test_a_done_image_stays_done(ledger: Ledger, slice_: Slice, engine_id: int) -> None:
@@ -45,7 +45,7 @@ def test_a_done_image_stays_done(ledger: Ledger, slice_: Slice, engine_id: int) 
     ledger.record_failure(
         slice_.recipe_id, 0, slice_id=slice_.id, engine_id=engine_id, error="late", final=True
     )
-    assert ledger.settled_images(slice_) == {0: ImageStatus.DONE}
+    assert ledger.progress(slice_).settled == {0: ImageStatus.DONE}
     assert ledger.note_attempts(slice_.recipe_id, [0], engine_id=engine_id) == {}
 
 
@@ -57,8 +57,8 @@ def test_one_commit_records_an_image_and_notes_the_next(
     image = record(slice_, 1, engine_id)
     first = ledger.record_and_go_on(image, upcoming)
     assert first == Recorded(new=True, wanted=True, noted={upcoming: 1})
-    assert ledger.settled_images(slice_) == {1: ImageStatus.DONE}
-    assert ledger.attempts(slice_) == {1: 1, upcoming: 1}
+    assert ledger.progress(slice_).settled == {1: ImageStatus.DONE}
+    assert ledger.progress(slice_).attempts == {1: 1, upcoming: 1}
     status = ledger.batch("prompts")
     assert status is not None
     assert status.completed == 1
@@ -82,7 +82,7 @@ def test_the_image_in_hand_is_the_last_of_a_batch_that_is_held_back(
     ledger.set_batch_state("prompts", state)
     recorded = ledger.record_and_go_on(record(slice_, 1, engine_id), 2)
     assert recorded == Recorded(new=True, wanted=False, noted={})
-    assert ledger.attempts(slice_) == {1: 1}
+    assert ledger.progress(slice_).attempts == {1: 1}
 
 
 def test_workers_at_the_same_slice_do_not_block_each_other(
@@ -159,7 +159,9 @@ def test_failed_images_can_be_taken_up_again(ledger: Ledger, slice_: Slice, engi
         )
     ledger.finish_slice(slice_.id)
     assert ledger.retry_failed("prompts") == 3
-    assert ledger.attempts(slice_) == {} or set(ledger.attempts(slice_).values()) == {0}
+    assert ledger.progress(slice_).attempts == {} or set(
+        ledger.progress(slice_).attempts.values()
+    ) == {0}
     assert len(ledger.open_slices()) == 1
 
 

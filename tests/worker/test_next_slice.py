@@ -168,7 +168,9 @@ def test_a_stop_takes_the_next_slice_back(scene: Scene) -> None:
     for ref in scene.ledger.open_slices():
         slice_ = scene.ledger.load_slice(ref.id)
         assert slice_ is not None
-        assert not any(scene.ledger.attempts(slice_).values()) or slice_.recipe.prompt == "a"
+        assert (
+            not any(scene.ledger.progress(slice_).attempts.values()) or slice_.recipe.prompt == "a"
+        )
 
 
 def test_an_engine_that_dies_costs_the_next_slice_no_attempt(scene: Scene) -> None:

@@ -36,12 +36,12 @@ class OpenSlice:
     @classmethod
     def of(cls, ledger: Ledger, piece: Slice, *, queue_wait_ms: float) -> OpenSlice:
         """Read from the ledger what is left of a slice."""
-        settled = ledger.settled_images(piece)
+        progress = ledger.progress(piece)
         return cls(
             piece=piece,
             queue_wait_ms=queue_wait_ms,
-            pending=deque(seed for seed in piece.seeds if seed not in settled),
-            attempts=dict(ledger.attempts(piece)),
+            pending=deque(seed for seed in piece.seeds if seed not in progress.settled),
+            attempts=dict(progress.attempts),
         )
 
     @property
