@@ -103,7 +103,7 @@ def main() -> None:
     cpu: list[float] = []
     with data_folder() as home, Ledger.open(f"sqlite:///{home / 'sdq.db'}") as ledger:
         prompts = [f"number {number}" for number in range(options.slices)]
-        submission = ledger.add_batch(plan(prompts, range(25)))
+        submission = ledger.submissions.add(plan(prompts, range(25)))
         outputs = home / "outputs"
 
         def settled(*_: object) -> None:
@@ -112,7 +112,7 @@ def main() -> None:
 
         drawing = studio(ledger, outputs, settled)
         for ref in submission.slices:
-            slice_ = ledger.load_slice(ref.id)
+            slice_ = ledger.work.load_slice(ref.id)
             assert slice_ is not None
             moments.clear()
             cpu_moments.clear()
@@ -121,8 +121,8 @@ def main() -> None:
             Drawing(drawing, variant, close=lambda *_: None).run(slice_)
             own += [(later - earlier) * 1000 for earlier, later in pairwise(moments)]
             cpu += [(later - earlier) * 1000 for earlier, later in pairwise(cpu_moments)]
-            assert ledger.finish_slice(ref.id)
-        rows = [row.image for row in ledger.images("prompts")]
+            assert ledger.work.finish_slice(ref.id)
+        rows = [row.image for row in ledger.batches.images("prompts")]
         assert len(rows) == 25 * options.slices
         encode_ms = median(row.encode_ms for row in rows)
         save_ms = median(row.save_ms for row in rows)

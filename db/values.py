@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -77,7 +77,7 @@ class Submission:
 
     Every image that the plan names is counted once: new (to be drawn), known to the batch already, or new to the batch
     but drawn, or given up, before for another. slices: the new ones that want queueing now, so none of a paused batch
-    or variant; older open ones are `Ledger.open_slices`'s. slices_new counts the new unfinished ones, paused or not.
+    or variant; older open ones are `Work.open_slices`'s. slices_new counts the new unfinished ones, paused or not.
     """
 
     batch_id: int
@@ -199,11 +199,6 @@ class DrawnImage:
     engine: EngineRecord
     attempts: int
     finished_at: datetime
-
-    @property
-    def exact_recipe(self) -> Recipe:
-        """The recipe that gives these very pixels again: with the variant that drew them."""
-        return replace(self.recipe, variant=self.engine.variant)
 
 
 @dataclass(frozen=True, kw_only=True)

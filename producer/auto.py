@@ -101,7 +101,7 @@ class AutoChoice:
     """Chooses for one submission; satisfies `Choose`.
 
     find: resolves a variant's folder, or raises InputMissingError or InputError. here: the attention implementations
-    of a model that are on this disk. measured: a model's benchmarks, by `Ledger.benchmarks`. batch: the options of the
+    of a model that are on this disk. measured: a model's benchmarks, by `Benchmarks.newest`. batch: the options of the
     batch that is submitted to, None for a new one.
     """
 

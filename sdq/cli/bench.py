@@ -108,7 +108,7 @@ def command(
                 on_begin=begin,
                 on_row=show,
             )
-            ledger.record_benchmarks(bench.measured)
+            ledger.benchmarks.record(bench.measured)
             winner = _chosen_from_now_on(ledger, store, name)
             found.append((bench, winner))
             if not as_json:
@@ -151,7 +151,7 @@ def _chosen_from_now_on(ledger: Ledger, store: ModelStore, model: str) -> Pair |
     auto = AutoChoice(
         find=store.find,
         here=store.attention_implementations,
-        measured=ledger.benchmarks,
+        measured=ledger.benchmarks.newest,
         machine=this_machine,
         batch=None,
     )

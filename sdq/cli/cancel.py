@@ -19,8 +19,8 @@ def command(settings: Settings, batch: str) -> None:
     from db.values import BatchState
 
     with open_ledger(settings) as ledger:
-        ledger.set_batch_state(batch, BatchState.CANCELLED)
-        status = ledger.batch(batch)
+        ledger.batches.set_state(batch, BatchState.CANCELLED)
+        status = ledger.batches.find(batch)
         left = status.total - status.completed - status.failed
         click.echo(
             f"Batch {status.name} is cancelled: {status.completed:,} images drawn, {left:,} not."

@@ -21,8 +21,8 @@ def command(settings: Settings, batch: str | None, variant: str | None) -> None:
         raise UsageError("Name a batch, or --variant KEY.")
     with open_ledger(settings) as ledger:
         if batch:
-            ledger.set_batch_state(batch, BatchState.PAUSED)
+            ledger.batches.set_state(batch, BatchState.PAUSED)
             click.echo(f"Batch {batch} is paused. Go on with: sdq resume {batch}")
         if variant:
-            ledger.pause_variant(variant, "by hand")
+            ledger.variants.pause(variant, "by hand")
             click.echo(f"Variant {variant} is paused. Go on with: sdq resume --variant {variant}")

@@ -25,8 +25,8 @@ def command(settings: Settings, batch: str | None, variant: str | None) -> None:
         raise UsageError("Name a batch, or --variant KEY; `sdq status` shows what is paused.")
     with open_ledger(settings) as ledger:
         if batch:
-            ledger.set_batch_state(batch, BatchState.ACTIVE)
+            ledger.batches.set_state(batch, BatchState.ACTIVE)
         if variant:
-            ledger.resume_variant(variant)
+            ledger.variants.resume(variant)
         found = reconcile(ledger, Queues(connect(settings), ledger.id), wait_s=60)
         click.echo(f"Going on; {found.requeued:,} slices queued.")

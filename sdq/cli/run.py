@@ -66,7 +66,7 @@ def command(
         unusable: dict[str, SdqError] = {}
 
         def finished() -> bool:
-            status = ledger.batch(submission.batch_id)
+            status = ledger.batches.find(submission.batch_id)
             return bool(unusable) or status is None or status.completed_at is not None
 
         with BatchProgress(ledger, submission.batch_id, quiet=quiet) as progress:
@@ -89,7 +89,7 @@ def command(
                 return EXIT_SIGINT if stop.signum == signal.SIGINT else EXIT_SIGTERM
         if unusable:
             raise next(iter(unusable.values()))
-        status = ledger.batch(submission.batch_id)
+        status = ledger.batches.find(submission.batch_id)
         done = status.completed if status else 0
         failed = status.failed if status else 0
         open_images = status.total - done - failed if status else 0

@@ -94,9 +94,9 @@ def plan_from_options(settings: Settings, options: dict[str, Any]) -> Planned:
         auto = AutoChoice(
             find=find,
             here=store.attention_implementations,
-            measured=ledger.benchmarks if ledger else lambda _: (),
+            measured=ledger.benchmarks.newest if ledger else lambda _: (),
             machine=this_machine,
-            batch=ledger.batch_options(*batch) if ledger else None,
+            batch=ledger.submissions.batch_options(*batch) if ledger else None,
         )
         plan = plan_batch(
             lines,
@@ -117,7 +117,7 @@ def submit_plan(
         settings
     )  # before anything is stored: a submission without queues helps nobody
     queues = Queues(connection, ledger.id)
-    submission = ledger.add_batch(plan)
+    submission = ledger.submissions.add(plan)
     dispatch(queues, submission.slices, at_front=at_front)
     return submission, queues
 

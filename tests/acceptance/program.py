@@ -65,7 +65,7 @@ class Program:
 
     def drawn(self, batch: str) -> list[DrawnImage]:
         with self.ledger() as ledger:
-            return list(ledger.images(batch))
+            return list(ledger.batches.images(batch))
 
     def wait_until(self, condition: Callable[[], bool], *, timeout_s: float = 60) -> None:
         deadline = time.monotonic() + timeout_s

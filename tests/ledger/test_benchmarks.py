@@ -62,9 +62,9 @@ def test_rows_come_back_as_they_were(ledger: Ledger) -> None:
         measured(SPLIT, ComputeUnit.CPU_AND_NE, 700),
         measured(SPLIT, ComputeUnit.CPU_ONLY, None),
     ]
-    ledger.record_benchmarks(rows)
-    assert ledger.benchmarks("demo") == rows
-    assert ledger.benchmarks("other") == []
+    ledger.benchmarks.record(rows)
+    assert ledger.benchmarks.newest("demo") == rows
+    assert ledger.benchmarks.newest("other") == []
 
 
 def test_the_newest_of_each_variant_on_each_machine_counts(ledger: Ledger) -> None:
@@ -76,9 +76,9 @@ def test_the_newest_of_each_variant_on_each_machine_counts(ledger: Ledger) -> No
         measured(SPLIT, ComputeUnit.CPU_AND_NE, None),
         measured(image_ms=1100),
     ]
-    ledger.record_benchmarks([measured(image_ms=1), measured(SPLIT, ComputeUnit.CPU_AND_NE, 1)])
-    ledger.record_benchmarks([*kept, measured(image_ms=5, drawn_with=False, unet="chunks")])
-    assert ledger.benchmarks("demo") == kept
+    ledger.benchmarks.record([measured(image_ms=1), measured(SPLIT, ComputeUnit.CPU_AND_NE, 1)])
+    ledger.benchmarks.record([*kept, measured(image_ms=5, drawn_with=False, unet="chunks")])
+    assert ledger.benchmarks.newest("demo") == kept
 
 
 def test_the_fastest_with_sane_pictures_wins() -> None:
@@ -117,23 +117,28 @@ def chosen(answer: str, asked: str = "auto auto") -> dict[str, dict[str, str]]:
 def test_what_was_chosen_stays_with_its_batch(ledger: Ledger) -> None:
     first = replace(plan(["a"], [0]), chosen=chosen("original ALL"), options={"variants": None})
     ask = (None, "prompts", "/here/prompts.txt")
-    assert ledger.batch_options(*ask) is None
-    ledger.preview(first)
-    assert ledger.batch_options(*ask) is None
-    ledger.add_batch(first)
-    assert ledger.batch_options(*ask) == {"variants": None, "chosen": chosen("original ALL")}
-    assert ledger.batch_options(None, "prompts", "/elsewhere/prompts.txt") is None
-    assert ledger.batch_options("prompts", "x", "-") == ledger.batch_options(*ask)
+    assert ledger.submissions.batch_options(*ask) is None
+    ledger.submissions.preview(first)
+    assert ledger.submissions.batch_options(*ask) is None
+    ledger.submissions.add(first)
+    assert ledger.submissions.batch_options(*ask) == {
+        "variants": None,
+        "chosen": chosen("original ALL"),
+    }
+    assert ledger.submissions.batch_options(None, "prompts", "/elsewhere/prompts.txt") is None
+    assert ledger.submissions.batch_options(
+        "prompts", "x", "-"
+    ) == ledger.submissions.batch_options(*ask)
     more = chosen("split_einsum CPU_AND_NE", "auto CPU_AND_NE")
-    ledger.add_batch(replace(plan(["a", "b"], [0]), chosen=more))
-    options = ledger.batch_options(*ask)
+    ledger.submissions.add(replace(plan(["a", "b"], [0]), chosen=more))
+    options = ledger.submissions.batch_options(*ask)
     assert options is not None
     assert options["chosen"] == {"demo": {**chosen("original ALL")["demo"], **more["demo"]}}
 
 
 def test_two_that_submit_at_once_and_choose_otherwise_are_told_apart(ledger: Ledger) -> None:
-    ledger.add_batch(replace(plan(["a"], [0]), chosen=chosen("original ALL")))
+    ledger.submissions.add(replace(plan(["a"], [0]), chosen=chosen("original ALL")))
     with pytest.raises(TryAgainError, match="Submit it again"):
-        ledger.add_batch(replace(plan(["b"], [0]), chosen=chosen("split_einsum ALL")))
-    (status,) = ledger.batches()
+        ledger.submissions.add(replace(plan(["b"], [0]), chosen=chosen("split_einsum ALL")))
+    (status,) = ledger.batches.statuses()
     assert status.total == 1

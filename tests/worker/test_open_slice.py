@@ -12,12 +12,12 @@ from worker.drawing.open_slice import OpenSlice
 
 
 def test_what_is_left_of_a_slice_is_asked_for_once(ledger: Ledger) -> None:
-    (ref,) = ledger.add_batch(plan(["a"], range(4))).slices
-    slice_ = ledger.load_slice(ref.id)
+    (ref,) = ledger.submissions.add(plan(["a"], range(4))).slices
+    slice_ = ledger.work.load_slice(ref.id)
     assert slice_ is not None
-    engine_id = ledger.register_engine(ENGINE)
-    ledger.note_attempts(slice_.recipe_id, [1, 2], engine_id=engine_id)
-    ledger.record_and_go_on(record(slice_, 1, engine_id), None)
+    engine_id = ledger.work.register_engine(ENGINE)
+    ledger.work.note_attempts(slice_.recipe_id, [1, 2], engine_id=engine_id)
+    ledger.work.record_and_go_on(record(slice_, 1, engine_id), None)
     asked: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:

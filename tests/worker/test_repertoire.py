@@ -98,12 +98,12 @@ def test_what_failed_or_is_paused_makes_way_for_another(ledger: Ledger, store: M
     repertoire.failed(VariantUnusable(first, PackageError("its weights are damaged")))
     second = repertoire.variant_for(recipe, [])
     assert second == variant(store, SPLIT, ComputeUnit.ALL)
-    ledger.pause_variant(second, "by hand")  # although nobody asked for it by name
+    ledger.variants.pause(second, "by hand")  # although nobody asked for it by name
     with pytest.raises(VariantUnusable, match="by hand") as caught:
         repertoire.variant_for(recipe, [])
     assert caught.value.variant == recipe.variant
     assert caught.value.heals  # the one of the two that may
-    ledger.resume_variant(second.key)
+    ledger.variants.resume(second.key)
     assert repertoire.variant_for(recipe, []) == second
     repertoire.failed(VariantUnusable(second, EngineDiedError("killed")))
     with pytest.raises(VariantUnusable, match="killed") as caught:
@@ -114,7 +114,7 @@ def test_what_failed_or_is_paused_makes_way_for_another(ledger: Ledger, store: M
 def test_a_lane_whose_variant_is_paused_looks_again(ledger: Ledger, store: ModelStore) -> None:
     repertoire = Repertoire(store, ledger, NE_LANE)
     own = repertoire.variant_for(any_recipe(store), [])
-    ledger.pause_variant(own, "by hand")
+    ledger.variants.pause(own, "by hand")
     with pytest.raises(VariantUnusable, match=f"sdq resume --variant {own.key}") as caught:
         repertoire.variant_for(any_recipe(store), [])
     assert isinstance(caught.value.cause, VariantPausedError)
@@ -164,7 +164,7 @@ def test_lanes_are_given_only_their_own_queues(ledger: Ledger, store: ModelStore
     gpu = variant(store, ORIGINAL, ComputeUnit.CPU_AND_GPU)
     ne = variant(store, SPLIT, ComputeUnit.CPU_AND_NE)
     for known in (gpu, ne):
-        ledger.pause_variant(known, "so that the ledger knows it")
+        ledger.variants.pause(known, "so that the ledger knows it")
     keys = [gpu.key, ne.key, "0123456789abcdef"]
     assert Repertoire(store, ledger, NE_LANE).wanted(keys) == {ne.key: ne}
     everything = {gpu.key: gpu, ne.key: ne, "0123456789abcdef": None}

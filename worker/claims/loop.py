@@ -285,7 +285,7 @@ class SliceWorker(SimpleWorker):
 
     def _opened(self, claim: Claim) -> OpenSlice | None:
         """Give what is left of a claimed slice; None when nobody wants it any more."""
-        slice_ = self._ledger.load_slice(claim.slice_id)
+        slice_ = self._ledger.work.load_slice(claim.slice_id)
         if slice_ is None or not slice_.wanted:
             return None
         since = max(slice_.created_at, claim.job.enqueued_at or slice_.created_at)
@@ -339,7 +339,7 @@ class SliceWorker(SimpleWorker):
         """Note in the ledger and in Redis what became of a slice."""
         try:
             if outcome is Outcome.FINISHED:
-                self._patience.until_done(lambda: self._ledger.finish_slice(slice_.piece.id))
+                self._patience.until_done(lambda: self._ledger.work.finish_slice(slice_.piece.id))
         finally:
             self._end(self._claims[slice_.piece.id], outcome)
 

@@ -233,7 +233,7 @@ class Drawing:
                 ready=engine.ready,
                 safety=self._studio.gallery.safety,
             )
-            engine_id = self._lasting(lambda: self._ledger.register_engine(record))
+            engine_id = self._lasting(lambda: self._ledger.work.register_engine(record))
             self._studio.engines[engine.pid] = KnownEngine(id=engine_id, record=record)
         return engine
 
@@ -276,7 +276,7 @@ class Drawing:
             seed = slice_.pending[0]
             noted = self._lasting(
                 partial(
-                    self._ledger.note_attempts,
+                    self._ledger.work.note_attempts,
                     slice_.piece.recipe_id,
                     [seed],
                     engine_id=self._studio.engines[engine.pid].id,
@@ -336,7 +336,7 @@ class Drawing:
         )
         fed = slice_.hungry and not (self._stopping or self._withdrawals or self._studio.stopping())
         upcoming = slice_.pending[0] if fed else None
-        recorded = self._lasting(lambda: self._ledger.record_and_go_on(record, upcoming))
+        recorded = self._lasting(lambda: self._ledger.work.record_and_go_on(record, upcoming))
         if not recorded.new:
             self._lasting(lambda: self._settle_between(record))
         del self._in_pipe[number]  # until it is recorded, it is not drawn
@@ -363,7 +363,7 @@ class Drawing:
         different ones, the second file may have replaced the first before or after the first one's row.
         """
         if self._studio.gallery.holds(record):
-            self._ledger.replace_done(record)
+            self._ledger.work.replace_done(record)
 
     def _image_failed(self, asked: Asked, error: str, *, hopeless: bool = False) -> None:
         """Count a failed attempt; the image goes to the end of its slice, or is given up."""
@@ -371,7 +371,7 @@ class Drawing:
         attempts = slice_.attempts.get(seed, 1)
         final = hopeless or attempts >= self._studio.max_attempts
         self._lasting(
-            lambda: self._ledger.record_failure(
+            lambda: self._ledger.work.record_failure(
                 slice_.piece.recipe_id,
                 seed,
                 slice_id=slice_.piece.id,
@@ -399,7 +399,7 @@ class Drawing:
         if self._studio.failures_in_a_row[self._variant.key] < FAILURES_TO_PAUSE:
             return
         reason = f"{FAILURES_TO_PAUSE} images in a row failed, the last one with: {error}"
-        self._lasting(lambda: self._ledger.pause_variant(self._variant, reason))
+        self._lasting(lambda: self._ledger.variants.pause(self._variant, reason))
         self._studio.failures_in_a_row.pop(self._variant.key)
         raise VariantUnusable(self._variant, VariantPausedError(self._variant, reason))
 
@@ -426,7 +426,7 @@ class Drawing:
         for number in numbers:
             asked = self._in_pipe.pop(number)
             asked.slice.pending.appendleft(asked.seed)
-            self._ledger.forgive_attempt(asked.slice.piece.recipe_id, asked.seed)
+            self._ledger.work.forgive_attempt(asked.slice.piece.recipe_id, asked.seed)
 
     def _lasting(self, action: Callable[[], Result]) -> Result:
         """Do what touches disk or ledger; trouble there is waited for, not counted against the image."""

@@ -36,7 +36,7 @@ class OpenSlice:
     @classmethod
     def of(cls, ledger: Ledger, piece: Slice, *, queue_wait_ms: float) -> OpenSlice:
         """Read from the ledger what is left of a slice."""
-        progress = ledger.progress(piece)
+        progress = ledger.work.progress(piece)
         return cls(
             piece=piece,
             queue_wait_ms=queue_wait_ms,
