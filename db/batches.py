@@ -11,8 +11,8 @@ from db.counts import recount
 from db.recipe_rows import RECIPE_COLUMNS, recipe_of
 from db.report import batch_id_of, find_batch, statuses_of
 from db.tables import batches, images, recipes, slices, variants
-from db.values import BatchState, BatchStatus, FailedImage, DrawnImage, ImageStatus
-from db.walk import drawn_images
+from db.values import BatchState, BatchStatus, FailedImage, FinishedImage, ImageStatus
+from db.walk import finished_images
 from sdq_core.values.seeds import parse_seeds
 
 
@@ -38,11 +38,11 @@ class Batches:
         with self._database.reading() as connection:
             return find_batch(connection, name_or_id)
 
-    def images(self, batch: str | int) -> Iterator[DrawnImage]:
+    def images(self, batch: str | int) -> Iterator[FinishedImage]:
         """Yield a batch's finished images by entry, slice and seed, a page at a time."""
         with self._database.reading() as connection:
             batch_id = batch_id_of(connection, batch)
-        return drawn_images(self._database, batch_id)
+        return finished_images(self._database, batch_id)
 
     def failed_images(self, batch: str | int, limit: int | None = None) -> list[FailedImage]:
         """List a batch's given-up images in the order of its slices."""

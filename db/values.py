@@ -184,7 +184,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawnImage:
+class FinishedImage:
     """A finished image with all that is known of it, for exports and checks.
 
     entry and fields are those of the batch that was asked about; image and engine tell where and when it was drawn,

@@ -11,7 +11,7 @@ from db.connection import Database
 from db.engines import load_engines
 from db.recipe_rows import RECIPE_COLUMNS, recipe_of
 from db.tables import images, recipes, slices, variants
-from db.values import EngineRecord, DrawnImage, ImageRecord, ImageStatus
+from db.values import EngineRecord, FinishedImage, ImageRecord, ImageStatus
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import parse_seeds
 
@@ -23,7 +23,7 @@ SLICES_AT_ONCE = 100
 _IMAGE_FIELDS = tuple(ImageRecord.__dataclass_fields__)
 
 
-def drawn_images(database: Database, batch_id: int) -> Iterator[DrawnImage]:
+def finished_images(database: Database, batch_id: int) -> Iterator[FinishedImage]:
     """Yield a batch's finished images by entry, slice and seed; each page is read when it is wanted."""
     known_engines: dict[int, EngineRecord] = {}
     return walk_slices(
@@ -62,7 +62,7 @@ def walk_slices(
 
 def _of_slices(
     connection: Connection, slice_rows: Sequence[Row[Any]], known_engines: dict[int, EngineRecord]
-) -> Iterator[DrawnImage]:
+) -> Iterator[FinishedImage]:
     recipe_ids = {slice_.recipe_id for slice_ in slice_rows}
     recipe_by_id: dict[int, Recipe] = {
         row["id"]: recipe_of(row)
@@ -86,7 +86,7 @@ def _of_slices(
         for seed in parse_seeds(slice_.seeds):
             found = drawn.get((slice_.recipe_id, seed))
             if found is not None:
-                yield DrawnImage(
+                yield FinishedImage(
                     entry=slice_.entry,
                     fields=slice_.fields,
                     recipe=recipe_by_id[slice_.recipe_id],

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from db.dispatch import reconcile
 from db.ledger import Ledger
-from db.values import BatchState, DrawnImage
+from db.values import BatchState, FinishedImage
 from sdq_core.errors import InputMissingError
 from sdq_core.images.path import batch_folder, image_path
 from sdq_core.images.store import is_temporary, sweep_temporary_files
@@ -35,8 +35,8 @@ class Findings:
     """
 
     images: int = 0
-    missing: list[DrawnImage] = field(default_factory=list)
-    damaged: list[DrawnImage] = field(default_factory=list)
+    missing: list[FinishedImage] = field(default_factory=list)
+    damaged: list[FinishedImage] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
     temporary: list[str] = field(default_factory=list)
     unqueued: list[int] = field(default_factory=list)
@@ -115,7 +115,7 @@ def repair(ledger: Ledger, queues: Queues, outputs: Path, findings: Findings) ->
 
 
 def _check_file(
-    findings: Findings, outputs: Path, image: DrawnImage, *, read_files: bool
+    findings: Findings, outputs: Path, image: FinishedImage, *, read_files: bool
 ) -> None:
     path = outputs / image.image.path
     try:

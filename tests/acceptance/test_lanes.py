@@ -14,7 +14,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from db.values import DrawnImage
+from db.values import FinishedImage
 from sdq_core.images.read import read_record
 from sdq_core.models import DEMO, ModelStore
 from sdq_core.values.variants import AttentionImplementation
@@ -33,7 +33,7 @@ def submit_any(program: Program, prompts: Path, seeds: str, *, batch: str = "bot
     return program.run("submit", str(prompts), *arguments).stdout
 
 
-def drawn_by(images: list[DrawnImage]) -> Counter[str]:
+def drawn_by(images: list[FinishedImage]) -> Counter[str]:
     return Counter(str(image.engine.variant) for image in images)
 
 
