@@ -36,7 +36,7 @@ def drain(home: Path, prompts: int, seeds: int, steps: int, round_number: int) -
         "--negative-prompt", "fog")  # fmt: skip
     sdq(home, "worker", "--burst", "--quiet")
     with Ledger.open(f"sqlite:///{home / 'sdq.db'}") as ledger:
-        times = sorted(image.finished_at for image in ledger.images(name))
+        times = sorted(image.finished_at for image in ledger.batches.images(name))
     assert len(times) == prompts * seeds
     return (times[-1] - times[0]).total_seconds() * 1000 / (len(times) - 1)
 
@@ -44,7 +44,7 @@ def drain(home: Path, prompts: int, seeds: int, steps: int, round_number: int) -
 def parts(home: Path, round_number: int) -> list[tuple[str, str, str]]:
     """Give each part's mean milliseconds of an image, and its share of the engine's time."""
     with Ledger.open(f"sqlite:///{home / 'sdq.db'}") as ledger:
-        records = [drawn.image for drawn in ledger.images(f"round-{round_number}")]
+        records = [drawn.image for drawn in ledger.batches.images(f"round-{round_number}")]
     means = {
         part: mean(getattr(record, part) for record in records)
         for part in ENGINE_PARTS + WORKER_PARTS

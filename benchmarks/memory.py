@@ -48,7 +48,7 @@ def main() -> None:
         with Ledger.open(f"sqlite:///{home / 'sdq.db'}") as ledger:
             for tenth in range(1, 11):
                 wanted = max(1, options.images * tenth // 10 - 1)  # while it still runs
-                while (status := ledger.batch("many")) is None or status.completed < wanted:
+                while (status := ledger.batches.find("many")) is None or status.completed < wanted:
                     if worker.poll() is not None:
                         raise SystemExit(f"The worker ended with {worker.returncode}.")
                     time.sleep(0.02)

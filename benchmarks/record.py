@@ -117,12 +117,12 @@ def main() -> None:
     cpu: list[float] = []
     with data_folder() as home, Ledger.open(f"sqlite:///{home / 'sdq.db'}") as ledger:
         prompts = [f"number {number}" for number in range(options.slices)]
-        submission = ledger.add_batch(plan(prompts, range(25)))
+        submission = ledger.submissions.add(plan(prompts, range(25)))
         outputs = home / "outputs"
 
         drawing = studio(ledger, outputs, stopwatch)
         for ref in submission.slices:
-            slice_ = ledger.load_slice(ref.id)
+            slice_ = ledger.work.load_slice(ref.id)
             assert slice_ is not None
             stopwatch.moments.clear()
             stopwatch.cpu_moments.clear()
@@ -131,8 +131,8 @@ def main() -> None:
             Drawing(drawing, variant, stopwatch).run(slice_)
             own += [(later - earlier) * 1000 for earlier, later in pairwise(stopwatch.moments)]
             cpu += [(later - earlier) * 1000 for earlier, later in pairwise(stopwatch.cpu_moments)]
-            assert ledger.finish_slice(ref.id)
-        rows = [row.image for row in ledger.images("prompts")]
+            assert ledger.work.finish_slice(ref.id)
+        rows = [row.image for row in ledger.batches.images("prompts")]
         assert len(rows) == 25 * options.slices
         encode_ms = median(row.encode_ms for row in rows)
         save_ms = median(row.save_ms for row in rows)

@@ -93,7 +93,7 @@ def work(settings: Settings, image_s: float) -> None:
             WorkerOptions(max_pinned=1),
             start=lambda _variant: cast(Any, SleepingEngine(image_s)),
         )
-        worker.work_until(lambda _tally: bool(ledger.batch("scale")))
+        worker.work_until(lambda _tally: bool(ledger.batches.find("scale")))
 
 
 def redis_calls(queues: Queues) -> int:
@@ -117,7 +117,7 @@ def run(postgres: Any, number: int, image_s: float, images: int, home: Path) -> 
         command = [sys.executable, "-m", "benchmarks.scale", "--image-s", str(image_s), "--one"]
         command += [str(value) for key, value in asdict(settings).items() if key != "origins"]
         prompts = [f"number {i}" for i in range(number * images // SLICE)]
-        submission = ledger.add_batch(plan(prompts, range(SLICE), name="scale"))
+        submission = ledger.submissions.add(plan(prompts, range(SLICE), name="scale"))
         calls = redis_calls(queues)
         # All at once would be a start that no fleet has; the middle of the run is what counts.
         workers = [subprocess.Popen(command) for _ in range(number)]
@@ -126,7 +126,7 @@ def run(postgres: Any, number: int, image_s: float, images: int, home: Path) -> 
         while any(worker.poll() is None for worker in workers):
             busy.append(psutil.cpu_percent(interval=1.0))
         calls = redis_calls(queues) - calls
-        times = sorted(image.finished_at.timestamp() for image in ledger.images("scale"))
+        times = sorted(image.finished_at.timestamp() for image in ledger.batches.images("scale"))
     total = number * images
     assert len(times) == total, (len(times), total)
     commits = int(postgres.psql(

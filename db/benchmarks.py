@@ -7,41 +7,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, func, insert, select
+from sqlalchemy import RowMapping, func, insert, select
 
+from db.connection import Database
 from db.tables import benchmarks
 from db.values import Benchmark
 from sdq_core.values.machine import Machine
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 
 
-def record(connection: Connection, measured: Sequence[Benchmark]) -> None:
-    """Store what was measured, in its order."""
-    for row in measured:
-        connection.execute(insert(benchmarks).values(_values(row)))
+class Benchmarks:
+    """What `sdq bench` measured. Rows are only added, durably; all of a call or none."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-def newest(connection: Connection, model: str) -> list[Benchmark]:
-    """Give the newest measurement of each of a model's variants on each machine, failed ones too, oldest first.
+    def record(self, measured: Sequence[Benchmark]) -> None:
+        """Store what was measured of a model, in its order."""
+        with self._database.writing(durable=True) as connection:
+            for row in measured:
+                connection.execute(insert(benchmarks).values(_values(row)))
 
-    What was measured only for comparison, and is not what drawing would load, is left out.
-    """
-    ids = (
-        select(func.max(benchmarks.c.id))
-        .where(benchmarks.c.model == model, benchmarks.c.drawn_with)
-        .group_by(
-            benchmarks.c.host,
-            benchmarks.c.chip,
-            benchmarks.c.os,
-            benchmarks.c.revision,
-            benchmarks.c.attention_implementation,
-            benchmarks.c.compute_unit,
+    def newest(self, model: str) -> list[Benchmark]:
+        """Give the newest measurement of each of a model's variants on each machine, failed ones too, oldest first.
+
+        What was measured only for comparison, and is not what drawing would load, is left out.
+        """
+        ids = (
+            select(func.max(benchmarks.c.id))
+            .where(benchmarks.c.model == model, benchmarks.c.drawn_with)
+            .group_by(
+                benchmarks.c.host,
+                benchmarks.c.chip,
+                benchmarks.c.os,
+                benchmarks.c.revision,
+                benchmarks.c.attention_implementation,
+                benchmarks.c.compute_unit,
+            )
         )
-    )
-    rows = connection.execute(
-        select(benchmarks).where(benchmarks.c.id.in_(ids)).order_by(benchmarks.c.id)
-    ).mappings()
-    return [_benchmark(row) for row in rows]
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(benchmarks).where(benchmarks.c.id.in_(ids)).order_by(benchmarks.c.id)
+            ).mappings()
+            return [_benchmark(row) for row in rows]
 
 
 def _values(row: Benchmark) -> dict[str, object]:

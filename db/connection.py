@@ -58,11 +58,6 @@ class Database:
 
         self._writer = self.engine.execution_options(**{_WRITE: True})
 
-    @property
-    def url_without_password(self) -> str:
-        """The URL as it may be logged."""
-        return self.url.render_as_string(hide_password=True)
-
     def close(self) -> None:
         """Close all connections; the last one to an SQLite file folds its WAL back into it."""
         self.engine.dispose()

@@ -66,7 +66,7 @@ def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> Reconci
 def all_open_slices(ledger: Ledger, *, at_once: int = 10_000) -> Iterator[SliceRef]:
     """Yield every unfinished slice of active batches, without those of paused variants, a page at a time."""
     after_id = 0
-    while page := ledger.open_slices(after_id=after_id, limit=at_once):
+    while page := ledger.work.open_slices(after_id=after_id, limit=at_once):
         yield from page
         after_id = page[-1].id
 

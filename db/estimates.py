@@ -5,8 +5,9 @@ from __future__ import annotations
 from statistics import mean, median
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 
+from db.connection import Database
 from db.tables import engines, images, recipes, variants
 from db.values import ImageStatus
 from sdq_core.values.variants import AnyVariant, RecipeVariant
@@ -16,56 +17,63 @@ LOOK_BACK = 5000
 SAMPLE = 200
 
 
-def image_ms(
-    connection: Connection, variant: RecipeVariant, num_inference_steps: int
-) -> float | None:
-    """Estimate what an engine takes for one image, ms; None when the variant drew none of late.
+class Estimates:
+    """What an image costs, judged by the last ones. Reading only; the answers change with every image drawn."""
 
-    Images count by the variant that drew them, whatever was asked for; for any variant, all of the model's do.
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    Images of the same number of steps count alone where there are any; otherwise the denoising of the others is scaled.
-    Encoding and saving are left out: the worker does them while the engine draws the next one.
-    """
-    recent = _recent()
-    rows = connection.execute(
-        select(
-            recipes.c.num_inference_steps,
-            recent.c.text_encode_ms,
-            recent.c.denoise_ms,
-            recent.c.decode_ms,
-            recent.c.safety_ms,
+    def image_ms(self, variant: RecipeVariant, num_inference_steps: int) -> float | None:
+        """Estimate what an engine takes for one image, ms; None when the variant drew none of late.
+
+        Images count by the variant that drew them, whatever was asked for; for any variant, all of the model's do.
+
+        Images of the same number of steps count alone where there are any; otherwise the denoising of the others is
+        scaled. Encoding and saving are left out: the worker does them while the engine draws the next one.
+        """
+        recent = _recent()
+        query = (
+            select(
+                recipes.c.num_inference_steps,
+                recent.c.text_encode_ms,
+                recent.c.denoise_ms,
+                recent.c.decode_ms,
+                recent.c.safety_ms,
+            )
+            .join_from(recent, recipes, recipes.c.id == recent.c.recipe_id)
+            .join(engines, engines.c.id == recent.c.engine_id)
+            .join(variants, variants.c.id == engines.c.variant_id)
+            .where(
+                variants.c.model == variant.model
+                if isinstance(variant, AnyVariant)
+                else variants.c.key == variant.key
+            )
+            .order_by(recent.c.id.desc())
+            .limit(SAMPLE)
         )
-        .join_from(recent, recipes, recipes.c.id == recent.c.recipe_id)
-        .join(engines, engines.c.id == recent.c.engine_id)
-        .join(variants, variants.c.id == engines.c.variant_id)
-        .where(
-            variants.c.model == variant.model
-            if isinstance(variant, AnyVariant)
-            else variants.c.key == variant.key
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        if not rows:
+            return None
+        rows = [row for row in rows if row[0] == num_inference_steps] or rows
+        drawing_ms = median(
+            denoise_ms * num_inference_steps / steps + decode_ms + safety_ms
+            for steps, _, denoise_ms, decode_ms, safety_ms in rows
         )
-        .order_by(recent.c.id.desc())
-        .limit(SAMPLE)
-    ).all()
-    if not rows:
-        return None
-    rows = [row for row in rows if row[0] == num_inference_steps] or rows
-    drawing_ms = median(
-        denoise_ms * num_inference_steps / steps + decode_ms + safety_ms
-        for steps, _, denoise_ms, decode_ms, safety_ms in rows
-    )
-    # Most images share their prompt's text with the one before and took 0: a median would hide the others.
-    return float(drawing_ms + mean(row[1] for row in rows))
+        # Most images share their prompt's text with the one before and took 0: a median would hide the others.
+        return float(drawing_ms + mean(row[1] for row in rows))
 
-
-def image_bytes(connection: Connection, width: int, height: int) -> float | None:
-    """Estimate the size of an image's file, or None when none of that size in pixels was drawn of late."""
-    recent = _recent()
-    average = connection.execute(
-        select(func.avg(recent.c.size_bytes))
-        .join_from(recent, recipes, recipes.c.id == recent.c.recipe_id)
-        .where(recipes.c.width == width, recipes.c.height == height)
-    ).scalar()
-    return None if average is None else float(average)
+    def image_bytes(self, width: int, height: int) -> float | None:
+        """Estimate the size of an image's file, or None when none of that size in pixels was drawn of late."""
+        recent = _recent()
+        query = (
+            select(func.avg(recent.c.size_bytes))
+            .join_from(recent, recipes, recipes.c.id == recent.c.recipe_id)
+            .where(recipes.c.width == width, recipes.c.height == height)
+        )
+        with self._database.reading() as connection:
+            average = connection.execute(query).scalar()
+        return None if average is None else float(average)
 
 
 def _recent() -> Any:

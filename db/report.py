@@ -14,28 +14,21 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, or_, select
 
 from db.column_types import now_utc
-from db.recipe_rows import RECIPE_COLUMNS, recipe_of
-from db.tables import batches, images, recipes, slices, variants
-from db.values import BatchState, BatchStatus, FailedImage, ImageStatus
+from db.tables import batches, images, slices
+from db.values import BatchState, BatchStatus, ImageStatus
 from sdq_core.errors import InputMissingError
-from sdq_core.values.seeds import parse_seeds
 
 #: Throughput is that of the last so many images, none of them older than this.
 RATE_IMAGES = 500
 RATE_WINDOW = timedelta(minutes=15)
 
 
-def list_batches(connection: Connection, limit: int | None) -> list[BatchStatus]:
-    """Give the newest batches, the newest first."""
-    return _statuses(connection, select(batches).order_by(batches.c.id.desc()).limit(limit))
-
-
 def find_batch(connection: Connection, name_or_id: str | int) -> BatchStatus | None:
     """Give the batch of that name, else of that id, else None."""
     query = select(batches).where(batches.c.name == str(name_or_id))
-    found = _statuses(connection, query) if isinstance(name_or_id, str) else []
+    found = statuses_of(connection, query) if isinstance(name_or_id, str) else []
     if not found and str(name_or_id).isdecimal() and len(str(name_or_id)) < 19:
-        found = _statuses(connection, select(batches).where(batches.c.id == int(name_or_id)))
+        found = statuses_of(connection, select(batches).where(batches.c.id == int(name_or_id)))
     return found[0] if found else None
 
 
@@ -47,7 +40,8 @@ def batch_id_of(connection: Connection, name_or_id: str | int) -> int:
     return found.id
 
 
-def _statuses(connection: Connection, query: Select[Any]) -> list[BatchStatus]:
+def statuses_of(connection: Connection, query: Select[Any]) -> list[BatchStatus]:
+    """Give how the batches of a query for their rows stand, in its order."""
     rows = connection.execute(query).all()
     unfinished = [row.id for row in rows if row.open_slices]
     begun: dict[int, tuple[int, int]] = {}
@@ -116,48 +110,3 @@ def images_per_hour(connection: Connection, now: datetime) -> dict[int, float]:
         if span_s > 0:
             rates[batch_id] = (len(finished) - 1) / span_s * 3600
     return rates
-
-
-def failed_images(connection: Connection, batch_id: int, limit: int | None) -> list[FailedImage]:
-    """List a batch's given-up images in the order of its slices."""
-    rows = connection.execute(
-        select(
-            batches.c.name.label("batch_name"),
-            slices.c.entry,
-            slices.c.fields,
-            slices.c.recipe_id,
-            slices.c.seeds,
-            *RECIPE_COLUMNS,
-        )
-        .join_from(slices, batches)
-        .join(recipes, recipes.c.id == slices.c.recipe_id)
-        .join(variants, variants.c.id == recipes.c.variant_id)
-        .where(slices.c.batch_id == batch_id, slices.c.failed > 0)
-        .order_by(slices.c.entry, slices.c.id)
-    ).mappings()
-    found: list[FailedImage] = []
-    for row in rows:
-        recipe = recipe_of(row)
-        failed = connection.execute(
-            select(images.c.seed, images.c.attempts, images.c.error).where(
-                images.c.recipe_id == row["recipe_id"],
-                images.c.status == str(ImageStatus.FAILED),
-            )
-        )
-        by_seed = {seed: (attempts, error) for seed, attempts, error in failed}
-        found += [
-            FailedImage(
-                batch_name=row["batch_name"],
-                entry=row["entry"],
-                fields=row["fields"],
-                recipe=recipe,
-                seed=seed,
-                attempts=by_seed[seed][0],
-                error=by_seed[seed][1] or "",
-            )
-            for seed in parse_seeds(row["seeds"])
-            if seed in by_seed
-        ]
-        if limit is not None and len(found) >= limit:
-            return found[:limit]
-    return found

@@ -1,16 +1,13 @@
-"""What there is to do: open slices, and what the user wants of batches and variants."""
+"""Slices: which are open, and how far each is."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, and_, select
 
-from db.column_types import now_utc
-from db.recipe_rows import RECIPE_COLUMNS, add_variants, all_variants, recipe_of, variant_of
+from db.recipe_rows import RECIPE_COLUMNS, all_variants, recipe_of, variant_of
 from db.tables import batches, images, recipes, slices, variants
-from db.values import BatchState, ImageStatus, PausedVariant, Slice, SliceRef
-from sdq_core.errors import InputMissingError
+from db.values import BatchState, ImageStatus, Slice, SliceProgress, SliceRef
 from sdq_core.values.seeds import parse_seeds
-from sdq_core.values.variants import RecipeVariant, Variant
 
 #: Of a slice joined with its batch, recipe and variant: somebody wants it drawn now.
 WANTED = and_(batches.c.state == str(BatchState.ACTIVE), variants.c.paused_since.is_(None))
@@ -89,21 +86,8 @@ def load_slice(connection: Connection, slice_id: int) -> Slice | None:
     )
 
 
-def settled_images(connection: Connection, slice_: Slice) -> dict[int, ImageStatus]:
-    """Give the slice's seeds that are done or given up, whichever batch they were drawn for."""
-    return {
-        seed: ImageStatus(status)
-        for seed, status, _ in _tried(connection, slice_)
-        if status != ImageStatus.DRAWING
-    }
-
-
-def attempts(connection: Connection, slice_: Slice) -> dict[int, int]:
-    """Give how often each of the slice's seeds was tried; those never tried are left out."""
-    return {seed: number for seed, _, number in _tried(connection, slice_)}
-
-
-def _tried(connection: Connection, slice_: Slice) -> list[tuple[int, str, int]]:
+def progress(connection: Connection, slice_: Slice) -> SliceProgress:
+    """Give which of the slice's seeds are settled, and how often each was tried."""
     seeds = set(slice_.seeds)
     rows = connection.execute(
         select(images.c.seed, images.c.status, images.c.attempts).where(
@@ -111,57 +95,10 @@ def _tried(connection: Connection, slice_: Slice) -> list[tuple[int, str, int]]:
             images.c.seed.between(min(seeds), max(seeds)),
         )
     )
-    return [(seed, status, number) for seed, status, number in rows if seed in seeds]
-
-
-def set_batch_state(connection: Connection, batch_id: int, state: BatchState) -> None:
-    """Make a batch active, paused or cancelled."""
-    connection.execute(update(batches).where(batches.c.id == batch_id).values(state=str(state)))
-
-
-def pause_variant(connection: Connection, variant: str | Variant, reason: str) -> None:
-    """Hold a variant back; a second reason does not replace the first.
-
-    By its key it must be known, or InputMissingError is raised; one that draws may not have been asked for by name yet.
-    """
-    if isinstance(variant, Variant):
-        add_variants(connection, [variant])
-    key = variant if isinstance(variant, str) else variant.key
-    _known_variant(connection, key)
-    connection.execute(
-        update(variants)
-        .where(variants.c.key == key, variants.c.paused_since.is_(None))
-        .values(paused_since=now_utc(), pause_reason=reason)
+    tried = [row for row in rows if row.seed in seeds]
+    return SliceProgress(
+        settled={
+            row.seed: ImageStatus(row.status) for row in tried if row.status != ImageStatus.DRAWING
+        },
+        attempts={row.seed: row.attempts for row in tried},
     )
-
-
-def resume_variant(connection: Connection, key: str) -> bool:
-    """Let a variant be drawn again; give whether it was paused. Raise InputMissingError for an unknown key."""
-    _known_variant(connection, key)
-    result = connection.execute(
-        update(variants)
-        .where(variants.c.key == key, variants.c.paused_since.is_not(None))
-        .values(paused_since=None, pause_reason=None)
-    )
-    return result.rowcount > 0
-
-
-def known_variants(connection: Connection) -> dict[str, RecipeVariant]:
-    """Give every variant by its key."""
-    return {row["key"]: variant_of(row) for row in connection.execute(all_variants()).mappings()}
-
-
-def paused_variants(connection: Connection) -> list[PausedVariant]:
-    """List the variants that are held back, the longest first."""
-    query = all_variants().where(variants.c.paused_since.is_not(None))
-    return [
-        PausedVariant(
-            variant=variant_of(row), reason=row["pause_reason"], since=row["paused_since"]
-        )
-        for row in connection.execute(query.order_by(variants.c.paused_since)).mappings()
-    ]
-
-
-def _known_variant(connection: Connection, key: str) -> None:
-    if connection.execute(select(variants.c.id).where(variants.c.key == key)).first() is None:
-        raise InputMissingError(f"The ledger knows no variant {key}: nothing was submitted for it.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -96,7 +96,7 @@ class Submission:
 
     Every image that the plan names is counted once: new (to be drawn), known to the batch already, or new to the batch
     but drawn, or given up, before for another. slices: the new ones that want queueing now, so none of a paused batch
-    or variant; older open ones are `Ledger.open_slices`'s. slices_new counts the new unfinished ones, paused or not.
+    or variant; older open ones are `Work.open_slices`'s. slices_new counts the new unfinished ones, paused or not.
     """
 
     batch_id: int
@@ -127,6 +127,17 @@ class Slice:
     fields: Mapping[str, JSON]
     created_at: datetime
     finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceProgress:
+    """How far the images of a slice are, by seed; a seed that nobody tried is in neither.
+
+    settled: done or given up, whichever batch they were drawn for. attempts: how often each was tried.
+    """
+
+    settled: Mapping[int, ImageStatus]
+    attempts: Mapping[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +203,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DrawnImage:
+class FinishedImage:
     """A finished image with all that is known of it, for exports and checks.
 
     entry and fields are those of the batch that was asked about; image and engine tell where and when it was drawn,
@@ -207,11 +218,6 @@ class DrawnImage:
     engine: EngineRecord
     attempts: int
     finished_at: datetime
-
-    @property
-    def exact_recipe(self) -> Recipe:
-        """The recipe that gives these very pixels again: with the variant that drew them."""
-        return replace(self.recipe, variant=self.engine.variant)
 
 
 @dataclass(frozen=True, kw_only=True)

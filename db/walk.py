@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, RowMapping, select
+from sqlalchemy import Connection, Row, select
 
 from db.connection import Database
-from db.images import ENGINE_FIELDS
-from db.recipe_rows import RECIPE_COLUMNS, VARIANT_COLUMNS, recipe_of, variant_of
-from db.tables import engines, images, recipes, slices, variants
-from db.values import DrawnImage, EngineRecord, ImageRecord, ImageStatus
+from db.engines import load_engines
+from db.recipe_rows import RECIPE_COLUMNS, recipe_of
+from db.tables import images, recipes, slices, variants
+from db.values import EngineRecord, FinishedImage, ImageRecord, ImageStatus
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import parse_seeds
-from sdq_core.values.variants import Variant
 
 Found = TypeVar("Found")
 
@@ -24,7 +23,7 @@ SLICES_AT_ONCE = 100
 _IMAGE_FIELDS = tuple(ImageRecord.__dataclass_fields__)
 
 
-def drawn_images(database: Database, batch_id: int) -> Iterator[DrawnImage]:
+def finished_images(database: Database, batch_id: int) -> Iterator[FinishedImage]:
     """Yield a batch's finished images by entry, slice and seed; each page is read when it is wanted."""
     known_engines: dict[int, EngineRecord] = {}
     return walk_slices(
@@ -61,15 +60,9 @@ def walk_slices(
         entry, slice_id = page[-1].entry, page[-1].id
 
 
-def _drawn_by(row: RowMapping) -> Variant:
-    variant = variant_of(row)
-    assert isinstance(variant, Variant)  # engines hold one; `any` is only asked for
-    return variant
-
-
 def _of_slices(
     connection: Connection, slice_rows: Sequence[Row[Any]], known_engines: dict[int, EngineRecord]
-) -> Iterator[DrawnImage]:
+) -> Iterator[FinishedImage]:
     recipe_ids = {slice_.recipe_id for slice_ in slice_rows}
     recipe_by_id: dict[int, Recipe] = {
         row["id"]: recipe_of(row)
@@ -87,21 +80,13 @@ def _of_slices(
             )
         ).mappings()
     }
-    new_engines = {row["engine_id"] for row in drawn.values()} - known_engines.keys()
-    if new_engines:
-        for row in connection.execute(
-            select(engines, *VARIANT_COLUMNS)
-            .join_from(engines, variants)
-            .where(engines.c.id.in_(new_engines))
-        ).mappings():
-            known_engines[row[engines.c.id]] = EngineRecord(
-                variant=_drawn_by(row), **{name: row[engines.c[name]] for name in ENGINE_FIELDS}
-            )
+    if new_engines := {row["engine_id"] for row in drawn.values()} - known_engines.keys():
+        known_engines.update(load_engines(connection, new_engines))
     for slice_ in slice_rows:
         for seed in parse_seeds(slice_.seeds):
             found = drawn.get((slice_.recipe_id, seed))
             if found is not None:
-                yield DrawnImage(
+                yield FinishedImage(
                     entry=slice_.entry,
                     fields=slice_.fields,
                     recipe=recipe_by_id[slice_.recipe_id],

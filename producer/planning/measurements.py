@@ -27,7 +27,7 @@ from sdq_core.values.variants import AttentionImplementation, ComputeUnit, OpenP
 class Measurements:
     """The measurements of the models on this disk.
 
-    benchmarks: a model's, oldest first, as `Ledger.benchmarks` gives them. machine: asked for only where there are any.
+    benchmarks: a model's, oldest first, as `Benchmarks.newest` gives them. machine: asked for only where there are any.
     """
 
     def __init__(

@@ -107,7 +107,7 @@ def command(
                 on_begin=begin,
                 on_row=show,
             )
-            ledger.record_benchmarks(bench.measured)
+            ledger.benchmarks.record(bench.measured)
             winner = _chosen_from_now_on(ledger, store, name)
             found.append((bench, winner))
             if not as_json:
@@ -149,7 +149,7 @@ def _chosen_from_now_on(ledger: Ledger, store: ModelStore, model: str) -> Placem
     from sdq_core.values.machine import this_machine
     from sdq_core.values.variants import OpenPlacement
 
-    measurements = Measurements(store, benchmarks=ledger.benchmarks, machine=this_machine)
+    measurements = Measurements(store, benchmarks=ledger.benchmarks.newest, machine=this_machine)
     choice = measurements.choose(model, OpenPlacement())
     return choice.placement if choice.because is Because.MEASURED else None
 

@@ -20,8 +20,8 @@ def command(settings: Settings, batch: str) -> None:
     from db.values import BatchState
 
     with open_ledger(settings) as ledger:
-        ledger.set_batch_state(batch, BatchState.CANCELLED)
-        status = ledger.batch(batch)
+        ledger.batches.set_state(batch, BatchState.CANCELLED)
+        status = ledger.batches.find(batch)
         if status is None:  # by `sdq prune`, since the line above
             raise InputMissingError(f"Batch {batch!r} was removed while it was being cancelled.")
         left = status.total - status.completed - status.failed

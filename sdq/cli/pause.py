@@ -21,10 +21,10 @@ def command(settings: Settings, batch: str | None, variant_key: str | None) -> N
         raise UsageError("Name a batch, or --variant-key KEY.")
     with open_ledger(settings) as ledger:
         if batch:
-            ledger.set_batch_state(batch, BatchState.PAUSED)
+            ledger.batches.set_state(batch, BatchState.PAUSED)
             click.echo(f"Batch {batch} is paused. Go on with: sdq resume {batch}")
         if variant_key:
-            ledger.pause_variant(variant_key, "by hand")
+            ledger.variants.pause(variant_key, "by hand")
             click.echo(
                 f"Variant {variant_key} is paused. Go on with: sdq resume --variant-key {variant_key}"
             )

@@ -91,10 +91,10 @@ def _chosen(
         raise UsageError("Name batches or pass --older-than DAYS, not both.")
     if older_than is not None:
         before = datetime.now(UTC) - timedelta(days=older_than)
-        return [s for s in ledger.batches() if s.completed_at and s.completed_at < before]
+        return [s for s in ledger.batches.statuses() if s.completed_at and s.completed_at < before]
     found = {}
     for name in batches:
-        if (status := ledger.batch(name)) is None:
+        if (status := ledger.batches.find(name)) is None:
             raise InputMissingError(f"There is no batch {name!r}. `sdq status` lists them.")
         found[status.id] = status
     return list(found.values())

@@ -23,8 +23,8 @@ def command(settings: Settings, batch: str | None, variant_key: str | None) -> N
         raise UsageError("Name a batch, or --variant-key KEY; `sdq status` shows what is paused.")
     with open_ledger(settings) as ledger:
         if batch:
-            ledger.set_batch_state(batch, BatchState.ACTIVE)
+            ledger.batches.set_state(batch, BatchState.ACTIVE)
         if variant_key:
-            ledger.resume_variant(variant_key)
+            ledger.variants.resume(variant_key)
         found = reconcile(ledger, Queues(connect(settings), ledger.id), wait_s=60)
         click.echo(f"Resumed; {found.requeued:,} slices queued.")

@@ -34,13 +34,13 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
     from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 
     with open_ledger(settings) as ledger:
-        failed = ledger.failed_images(batch)
+        failed = ledger.batches.failed_images(batch)
         if not failed:
             click.echo(f"No image of batch {batch} has failed.")
             return
         if not changes:
             queues = Queues(connect(settings), ledger.id)
-            retried = ledger.retry_failed(batch)
+            retried = ledger.batches.retry_failed(batch)
             reconcile(ledger, queues, wait_s=60)
             click.echo(f"{retried:,} images of batch {batch} are queued again.")
             return

@@ -58,7 +58,7 @@ def command(
                 click.echo(sentence, err=True)
 
         def finished(tally: Tally) -> bool:
-            status = ledger.batch(submission.batch_id)
+            status = ledger.batches.find(submission.batch_id)
             return bool(tally.unusable) or status is None or status.completed_at is not None
 
         with BatchProgress(ledger, submission.batch_id, quiet=quiet) as progress:
@@ -80,7 +80,7 @@ def command(
                 return EXIT_SIGINT if stop.signum == signal.SIGINT else EXIT_SIGTERM
         if worker.tally.unusable:
             raise next(iter(worker.tally.unusable.values()))
-        status = ledger.batch(submission.batch_id)
+        status = ledger.batches.find(submission.batch_id)
         done = status.completed if status else 0
         failed = status.failed if status else 0
         open_images = status.total - done - failed if status else 0

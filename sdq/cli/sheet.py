@@ -42,7 +42,7 @@ def command(settings: Settings, batch: str, out: Path, thumb: int, columns: int,
 
     lines: dict[int, tuple[str, list[Path]]] = {}
     with open_ledger(settings) as ledger:
-        for image in ledger.images(batch):
+        for image in ledger.batches.images(batch):
             if image.entry not in lines and len(lines) == rows:
                 break
             _, paths = lines.setdefault(image.entry, (image.recipe.prompt, []))

@@ -28,15 +28,20 @@ def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -
     with open_ledger(settings) as ledger:
         while True:
             if batch is None:
-                found = ledger.batches()
+                found = ledger.batches.statuses()
             else:
-                one = ledger.batch(batch)
+                one = ledger.batches.find(batch)
                 if one is None:
-                    names = ", ".join(status.name for status in ledger.batches(5)) or "none yet"
+                    names = (
+                        ", ".join(status.name for status in ledger.batches.statuses(5))
+                        or "none yet"
+                    )
                     raise InputMissingError(f"There is no batch {batch!r}. The newest: {names}.")
                 found = [one]
-            failures = ledger.failed_images(found[0].id, 20) if batch and found[0].failed else []
-            paused = ledger.paused_variants()
+            failures = (
+                ledger.batches.failed_images(found[0].id, 20) if batch and found[0].failed else []
+            )
+            paused = ledger.variants.paused()
             if as_json:
                 shown = [status_as_dict(status) for status in found]
                 if batch:

@@ -109,9 +109,13 @@ def plan_request(settings: Settings, request: Request, ledger: Ledger | None) ->
     defaults, source = request.defaults, request.source
     chooser = Chooser(
         Measurements(
-            store, benchmarks=ledger.benchmarks if ledger else lambda _: (), machine=this_machine
+            store,
+            benchmarks=ledger.benchmarks.newest if ledger else lambda _: (),
+            machine=this_machine,
         ),
-        ledger.batch_options(defaults.batch_name, source.name, source.text) if ledger else None,
+        ledger.submissions.batch_options(defaults.batch_name, source.name, source.text)
+        if ledger
+        else None,
     )
     plan = plan_batch(
         request.lines,
@@ -132,7 +136,7 @@ def submit_plan(
         settings
     )  # before anything is stored: a submission without queues helps nobody
     queues = Queues(connection, ledger.id)
-    submission = ledger.add_batch(plan)
+    submission = ledger.submissions.add(plan)
     dispatch(queues, submission.slices, at_front=at_front)
     return submission, queues
 

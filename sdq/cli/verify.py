@@ -36,7 +36,7 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
 
     with open_ledger(settings) as ledger:
         queues = Queues(connect(settings), ledger.id)
-        statuses = ledger.batches() if batch is None else [ledger.batch(batch)]
+        statuses = ledger.batches.statuses() if batch is None else [ledger.batches.find(batch)]
         total = sum(status.completed for status in statuses if status)
         with Progress(transient=True, disable=not sys.stderr.isatty()) as bar:
             task = bar.add_task("Reading files", total=total)

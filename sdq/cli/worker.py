@@ -151,7 +151,7 @@ def _run_lanes(
 
         def look() -> None:
             with contextlib.suppress(SdqError), redis_errors():
-                known = ledger.variants()
+                known = ledger.variants.known()
                 waiting = [known[key] for key in queues.waiting() if key in known]
                 for variant in undrawable(lanes, store, waiting):
                     if variant.key not in told:

@@ -53,8 +53,10 @@ def forget_batch(
     for the batch or somebody submits to it.
     """
     refuse_unfinished(status)
-    batch_id = ledger.begin_pruning(status.name)
-    unfinished = [slice_.id for slice_ in ledger.audited_slices(batch_id) if not slice_.finished]
+    batch_id = ledger.upkeep.begin_pruning(status.name)
+    unfinished = [
+        slice_.id for slice_ in ledger.upkeep.audited_slices(batch_id) if not slice_.finished
+    ]
     if unfinished:
         with redis_errors():
             holdings = queues.holdings()
@@ -64,12 +66,11 @@ def forget_batch(
                 )
             queues.withdraw(holdings.waiting.intersection(unfinished))
     images = files = size = 0
-    while not (page := ledger.prune_page(batch_id)).last:
+    while not (page := ledger.upkeep.prune_page(batch_id)).last:
         images += page.images
         for path in () if keep_files else page.paths:
-            with contextlib.suppress(
-                OSError
-            ):  # gone already, or its disk is: it has no row any more
+            # Gone already, or its disk is: it has no row any more.
+            with contextlib.suppress(OSError):
                 size_of_it = (outputs / path).stat().st_size
                 (outputs / path).unlink()
                 files, size = files + 1, size + size_of_it

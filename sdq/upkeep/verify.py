@@ -16,7 +16,7 @@ from pathlib import Path
 
 from db.dispatch import reconcile
 from db.ledger import Ledger
-from db.values import BatchState, DrawnImage
+from db.values import BatchState, FinishedImage
 from sdq_core.errors import InputMissingError
 from sdq_core.images.path import batch_folder, image_path
 from sdq_core.images.store import is_temporary, sweep_temporary_files
@@ -35,8 +35,8 @@ class Findings:
     """
 
     images: int = 0
-    missing: list[DrawnImage] = field(default_factory=list)
-    damaged: list[DrawnImage] = field(default_factory=list)
+    missing: list[FinishedImage] = field(default_factory=list)
+    damaged: list[FinishedImage] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
     temporary: list[str] = field(default_factory=list)
     unqueued: list[int] = field(default_factory=list)
@@ -66,7 +66,7 @@ def verify(
     read_files: compute each file's sha256; otherwise only its size is compared. on_image hears of each image. Raises
     InputMissingError for an unknown batch.
     """
-    statuses = ledger.batches() if batch is None else [ledger.batch(batch)]
+    statuses = ledger.batches.statuses() if batch is None else [ledger.batches.find(batch)]
     findings = Findings()
     known: set[str] = set()
     wanted: set[str] = set()
@@ -75,18 +75,18 @@ def verify(
         if status is None:
             raise InputMissingError(f"There is no batch {batch!r}. `sdq status` lists them.")
         # What is left before what is there: an image that is finished in between is in both, and no stray.
-        for slice_ in ledger.audited_slices(status.id):
+        for slice_ in ledger.upkeep.audited_slices(status.id):
             wanted.update(image_path(status.name, slice_.entry, seed) for seed in slice_.unsettled)
             if slice_.finished and slice_.unsettled:
                 findings.unfit.append(slice_.id)
             if not slice_.finished and status.state is BatchState.ACTIVE:
                 open_slices.add(slice_.id)
-        for image in ledger.images(status.id):
+        for image in ledger.batches.images(status.id):
             if image.image.path not in known:
                 known.add(image.image.path)
                 _check_file(findings, outputs, image, read_files=read_files)
                 on_image()
-        if not ledger.counts_agree(status.id):
+        if not ledger.upkeep.counts_agree(status.id):
             findings.miscounted.append(status.name)
     folders = [outputs / batch_folder(status.name) for status in statuses if status]
     if batch is None and outputs.is_dir():
@@ -100,21 +100,23 @@ def verify(
 def repair(ledger: Ledger, queues: Queues, outputs: Path, findings: Findings) -> int:
     """Make right what was found, as far as it can be; give how many images will be drawn again."""
     for name in findings.miscounted:
-        ledger.recount(name)
+        ledger.upkeep.recount(name)
     lost = [
         (found.image.recipe_id, found.image.seed) for found in findings.missing + findings.damaged
     ]
-    again = ledger.take_back(lost)
-    for piece_id in findings.unfit:
-        slice_ = ledger.load_slice(piece_id)
+    again = ledger.upkeep.take_back(lost)
+    for slice_id in findings.unfit:
+        slice_ = ledger.work.load_slice(slice_id)
         if slice_ is not None:
-            ledger.recount(slice_.batch_id)
+            ledger.upkeep.recount(slice_.batch_id)
     sweep_temporary_files(outputs, older_than_s=_BEING_WRITTEN_S)
     reconcile(ledger, queues, wait_s=60)
     return again
 
 
-def _check_file(findings: Findings, outputs: Path, image: DrawnImage, *, read_files: bool) -> None:
+def _check_file(
+    findings: Findings, outputs: Path, image: FinishedImage, *, read_files: bool
+) -> None:
     path = outputs / image.image.path
     try:
         if path.stat().st_size != image.image.size_bytes or (
@@ -155,12 +157,12 @@ def _age_s(path: Path) -> float:
 
 
 def _unqueued(ledger: Ledger, queues: Queues, open_slices: set[int]) -> list[int]:
-    paused = {held.variant.key for held in ledger.paused_variants()}
+    paused = {held.variant.key for held in ledger.variants.paused()}
     with redis_errors():
         in_hand = queues.holdings().in_hand()
     found = []
     for slice_id in sorted(open_slices - in_hand):
-        slice_ = ledger.load_slice(slice_id)  # again: it may have been finished meanwhile
+        slice_ = ledger.work.load_slice(slice_id)  # again: it may have been finished meanwhile
         if slice_ and not slice_.finished_at and slice_.recipe.variant.key not in paused:
             found.append(slice_id)
     return found

@@ -44,7 +44,7 @@ class Forecast:
 
 def forecast(ledger: Ledger, plan: BatchPlan) -> Forecast:
     """Try the plan on the ledger without storing it, and estimate time and disk space for what is new."""
-    preview = ledger.preview(plan)
+    preview = ledger.submissions.preview(plan)
     planned = sum(len(entry.seeds) for entry in plan.entries)
     share_new = preview.images_new / planned if planned else 0.0
     images_of: Counter[tuple[RecipeVariant, int]] = Counter()
@@ -53,8 +53,12 @@ def forecast(ledger: Ledger, plan: BatchPlan) -> Forecast:
         recipe = entry.recipe
         images_of[recipe.variant, recipe.num_inference_steps] += len(entry.seeds)
         pixels[recipe.width, recipe.height] += len(entry.seeds)
-    times = [(ledger.image_ms(variant, steps), n) for (variant, steps), n in images_of.items()]
-    sizes = [(ledger.image_bytes(width, height), n) for (width, height), n in pixels.items()]
+    times = [
+        (ledger.estimates.image_ms(variant, steps), n) for (variant, steps), n in images_of.items()
+    ]
+    sizes = [
+        (ledger.estimates.image_bytes(width, height), n) for (width, height), n in pixels.items()
+    ]
     return Forecast(
         batch=preview.batch_name,
         images_new=preview.images_new,

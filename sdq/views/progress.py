@@ -27,7 +27,7 @@ class BatchProgress:
     """Shows the progress of a batch while this process draws it."""
 
     def __init__(self, ledger: Ledger, batch_id: int, *, quiet: bool) -> None:
-        status = ledger.batch(batch_id)
+        status = ledger.batches.find(batch_id)
         self._batch_id = batch_id
         self._total = status.total if status else 0
         self._settled = status.completed + status.failed if status else 0

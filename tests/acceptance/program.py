@@ -15,7 +15,7 @@ from typing import IO
 import psutil
 
 from db.ledger import Ledger
-from db.values import DrawnImage
+from db.values import FinishedImage
 from sdq_core.queue.server import RedisServer
 
 SDQ = Path(sys.executable).with_name("sdq")
@@ -65,9 +65,9 @@ class Program:
     def ledger(self) -> Ledger:
         return Ledger.open(f"sqlite:///{self.home / 'sdq.db'}")
 
-    def drawn(self, batch: str) -> list[DrawnImage]:
+    def drawn(self, batch: str) -> list[FinishedImage]:
         with self.ledger() as ledger:
-            return list(ledger.images(batch))
+            return list(ledger.batches.images(batch))
 
     def wait_until(self, condition: Callable[[], bool], *, timeout_s: float = 60) -> None:
         deadline = time.monotonic() + timeout_s
@@ -102,7 +102,7 @@ def stop(
     return process.returncode
 
 
-def assert_whole(home: Path, images: Sequence[DrawnImage], expected: int) -> None:
+def assert_whole(home: Path, images: Sequence[FinishedImage], expected: int) -> None:
     """Every requested image is there exactly once, each file is what its row says, and nothing else lies about."""
     assert len(images) == expected
     assert len({(image.recipe.content_key, image.seed) for image in images}) == expected

@@ -28,20 +28,20 @@ def remember(program: Program, *times: tuple[AttentionImplementation, float]) ->
     store = ModelStore(program.home / "models")
     machine = this_machine()
     with program.ledger() as ledger:
-        ledger.record_benchmarks([row(store, word, ALL, ms, machine) for word, ms in times])
+        ledger.benchmarks.record([row(store, word, ALL, ms, machine) for word, ms in times])
 
 
 def variants_of(program: Program, batch: str) -> set[tuple[str, str]]:
     """What the batch's slices name, drawn or not."""
     with program.ledger() as ledger:
-        refs = [ledger.load_slice(ref.id) for ref in ledger.open_slices()]
+        refs = [ledger.work.load_slice(ref.id) for ref in ledger.work.open_slices()]
     found = [slice_.recipe.variant for slice_ in refs if slice_ and slice_.batch_name == batch]
     return {(str(v.attention_implementation), str(v.compute_unit)) for v in found}
 
 
 def stored(program: Program, model: str = DEMO) -> Sequence[Benchmark]:
     with program.ledger() as ledger:
-        return ledger.benchmarks(model)
+        return ledger.benchmarks.newest(model)
 
 
 def test_it_measures_shows_and_remembers(program: Program) -> None:
@@ -167,7 +167,7 @@ def test_a_machine_without_numpy_submits_with_what_others_measured(
 ) -> None:
     store = ModelStore(program.home / "models")
     with program.ledger() as ledger:
-        ledger.record_benchmarks([row(store, SPLIT, ComputeUnit.CPU_AND_NE, 500, HERE)])
+        ledger.benchmarks.record([row(store, SPLIT, ComputeUnit.CPU_AND_NE, 500, HERE)])
     light = tmp_path / "light"
     light.mkdir()
     for library in ("numpy", "coremltools", "onnx", "onnxruntime", "tokenizers"):

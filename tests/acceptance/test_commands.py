@@ -102,7 +102,7 @@ def test_a_mistake_gets_one_sentence_and_its_code(
     assert "unexpected" not in result.stderr
     if (program.home / "sdq.db").exists():
         with program.ledger() as ledger:
-            assert ledger.batches() == []
+            assert ledger.batches.statuses() == []
 
 
 @pytest.mark.parametrize(
@@ -163,6 +163,6 @@ def test_damaged_weights_stop_the_variant_and_fail_no_image(
     result = program.run("run", "--prompt", "x", "--model", "my-model", "--batch", "own", code=65)
     assert "weight.bin" in result.stderr
     with program.ledger() as ledger:
-        status = ledger.batch("own")
+        status = ledger.batches.find("own")
         assert status is not None
         assert (status.completed, status.failed, status.total) == (0, 0, 1)

@@ -50,16 +50,16 @@ def submit(program: Program, prompts: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("when", "place", "nth"),
     [
-        ("after", "db.ledger:Ledger.load_slice", 1),
-        ("after", "db.ledger:Ledger.note_attempts", 1),
+        ("after", "db.work:Work.load_slice", 1),
+        ("after", "db.work:Work.note_attempts", 1),
         ("after", "worker.engine.handle:Engine.request", 2),
         ("before", "worker.drawing.saving:Gallery.save", 2),
         ("after", "sdq_core.images.store:_write", 2),
         ("before", "sdq_core.images.store:_sync_folder", 4),
         ("after", "worker.drawing.saving:Gallery.save", 2),
-        ("after", "db.ledger:Ledger.record_and_go_on", 2),
-        ("before", "db.ledger:Ledger.finish_slice", 1),
-        ("after", "db.ledger:Ledger.finish_slice", 1),
+        ("after", "db.work:Work.record_and_go_on", 2),
+        ("before", "db.work:Work.finish_slice", 1),
+        ("after", "db.work:Work.finish_slice", 1),
         ("after", "worker.claims.claims:Claims._end", 1),
         ("after", "worker.claims.claims:pop", 2),
         ("after", "worker.claims.claims:Claims._claimed", 2),
@@ -91,8 +91,8 @@ def test_a_worker_killed_at_this_point_loses_nothing(
 @pytest.mark.parametrize(
     ("when", "place"),
     [
-        ("before", "db.ledger:Ledger.add_batch"),
-        ("after", "db.ledger:Ledger.add_batch"),
+        ("before", "db.submissions:Submissions.add"),
+        ("after", "db.submissions:Submissions.add"),
         ("before", "sdq_core.queue.queues:Queues.enqueue"),
         ("after", "sdq_core.queue.queues:Queues.enqueue"),
     ],
@@ -104,7 +104,7 @@ def test_a_submission_killed_at_this_point_is_all_there_or_not_at_all(
     die(program, when, place, 1, *arguments)
     stored = place.endswith("enqueue") or when == "after"
     with program.ledger() as ledger:
-        assert len(ledger.open_slices()) == (2 if stored else 0)
+        assert len(ledger.work.open_slices()) == (2 if stored else 0)
     if stored:  # a worker finds it even if nobody submits again
         program.run("worker", "--burst")
     else:

@@ -41,7 +41,7 @@ def test_a_batch_survives_stops_and_kills_of_everything(program: Program, prompt
     assert "completed" in status
     assert "100" in status
     with program.ledger() as ledger:
-        assert ledger.open_slices() == []
+        assert ledger.work.open_slices() == []
 
 
 def test_the_second_signal_stops_at_once_and_loses_nothing(program: Program, prompts: Path) -> None:

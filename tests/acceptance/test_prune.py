@@ -56,7 +56,7 @@ def test_only_what_is_finished_or_cancelled_goes(program: Program, prompts: Path
 
 def _begun(program: Program) -> bool:
     with program.ledger() as ledger:
-        status = ledger.batch("prompts")
+        status = ledger.batches.find("prompts")
         return status is not None and status.started_at is not None
 
 

@@ -19,11 +19,11 @@ def fail_all(program: Program, error: str) -> int:
     """Give up every open image, as a worker does after the last attempt."""
     count = 0
     with program.ledger() as ledger:
-        for ref in ledger.open_slices():
-            slice_ = ledger.load_slice(ref.id)
+        for ref in ledger.work.open_slices():
+            slice_ = ledger.work.load_slice(ref.id)
             assert slice_ is not None
             for seed in slice_.seeds:
-                ledger.record_failure(
+                ledger.work.record_failure(
                     slice_.recipe_id,
                     seed,
                     slice_id=slice_.id,
@@ -32,7 +32,7 @@ def fail_all(program: Program, error: str) -> int:
                     final=True,
                 )
                 count += 1
-            assert ledger.finish_slice(slice_.id)
+            assert ledger.work.finish_slice(slice_.id)
     return count
 
 
@@ -104,7 +104,7 @@ def test_cancel_pause_and_resume_can_each_be_repeated(program: Program, prompts:
 def test_a_paused_variant_waits_and_is_said_to(program: Program, prompts: Path) -> None:
     program.run("submit", str(prompts), "--steps", "2")
     with program.ledger() as ledger:
-        key = ledger.open_slices()[0].variant.key
+        key = ledger.work.open_slices()[0].variant.key
     program.run("pause", "--variant-key", key)
     program.run("worker", "--burst")
     assert counts(program, "prompts")["completed"] == 0
@@ -119,7 +119,7 @@ def test_a_paused_variant_waits_and_is_said_to(program: Program, prompts: Path) 
 def test_the_former_name_of_variant_key_still_works(program: Program, prompts: Path) -> None:
     program.run("submit", str(prompts), "--steps", "2")
     with program.ledger() as ledger:
-        key = ledger.open_slices()[0].variant.key
+        key = ledger.work.open_slices()[0].variant.key
     paused = program.run("pause", "--variant", key)
     assert "Use --variant-key" in paused.stderr
     assert "by hand" in program.run("status").stdout

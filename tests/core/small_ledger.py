@@ -36,15 +36,15 @@ def small_plan(
 
 
 def submit(ledger: Ledger, *prompts: str, images: int = 4, variants: int = 1) -> Submission:
-    return ledger.add_batch(small_plan(*prompts, images=images, variants=variants))
+    return ledger.submissions.add(small_plan(*prompts, images=images, variants=variants))
 
 
 def open_ids(ledger: Ledger) -> list[int]:
-    return [slice_.id for slice_ in ledger.open_slices()]
+    return [slice_.id for slice_ in ledger.work.open_slices()]
 
 
 def loaded(ledger: Ledger, slice_id: int) -> Slice:
-    slice_ = ledger.load_slice(slice_id)
+    slice_ = ledger.work.load_slice(slice_id)
     assert slice_ is not None
     return slice_
 
@@ -52,7 +52,10 @@ def loaded(ledger: Ledger, slice_id: int) -> Slice:
 def finish(ledger: Ledger, slice_id: int) -> None:
     """Write all that a worker writes for a slice that it drew."""
     slice_ = loaded(ledger, slice_id)
-    engine_id = ledger.register_engine(ENGINE)
-    ledger.note_attempts(slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_id)
-    ledger.record_images(record(slice_, seed, engine_id) for seed in slice_.seeds)
-    assert ledger.finish_slice(slice_id)
+    engine_id = ledger.work.register_engine(ENGINE)
+    ledger.work.note_attempts(
+        slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_id
+    )
+    for seed in slice_.seeds:
+        ledger.work.record_and_go_on(record(slice_, seed, engine_id), None)
+    assert ledger.work.finish_slice(slice_id)

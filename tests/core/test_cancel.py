@@ -18,13 +18,13 @@ def test_a_batch_that_vanishes_while_it_is_cancelled_gets_a_sentence(
     url = f"sqlite:///{tmp_path / 'sdq.db'}"
     with Ledger.open(url) as ledger:
         name = submit(ledger, "a boat").batch_name
-    set_batch_state = Ledger.set_batch_state
+    set_batch_state = Ledger.batches.set_state
 
     def then_prune(ledger: Ledger, batch: str | int, state: BatchState) -> None:
         """Cancel, and forget the batch before anybody looks again, as `sdq prune` beside it may."""
         set_batch_state(ledger, batch, state)
-        batch_id = ledger.begin_pruning(batch)
-        while not ledger.prune_page(batch_id).last:
+        batch_id = ledger.upkeep.begin_pruning(batch)
+        while not ledger.upkeep.prune_page(batch_id).last:
             pass
 
     monkeypatch.setattr(Ledger, "set_batch_state", then_prune)

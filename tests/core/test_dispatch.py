@@ -34,7 +34,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def variant_key(ledger: Ledger) -> str:
-    return ledger.open_slices()[0].variant.key
+    return ledger.work.open_slices()[0].variant.key
 
 
 def job_ids(queues: Queues, slice_ids: list[int]) -> list[str]:
@@ -76,9 +76,9 @@ def test_the_same_submission_again_queues_nothing(own_ledger: Ledger, queues: Qu
 def test_each_variant_has_a_queue_of_its_own(own_ledger: Ledger, queues: Queues) -> None:
     submission = submit(own_ledger, "the sea", "a tent", variants=2)
     assert dispatch(queues, submission.slices) == 8
-    keys = {slice_.variant.key for slice_ in own_ledger.open_slices()}
+    keys = {slice_.variant.key for slice_ in own_ledger.work.open_slices()}
     assert queues.waiting() == dict.fromkeys(keys, 4)
-    for slice_ in own_ledger.open_slices():
+    for slice_ in own_ledger.work.open_slices():
         assert queues.job_id(slice_.id) in queues.queue(slice_.variant.key).job_ids
 
 
@@ -213,22 +213,22 @@ def test_what_a_worker_left_of_a_finished_slice_is_swept_up(
 
 
 def test_paused_and_cancelled_batches_are_not_queued(own_ledger: Ledger, queues: Queues) -> None:
-    paused = own_ledger.add_batch(small_plan("the sea", name="paused"))
-    own_ledger.set_batch_state("paused", BatchState.PAUSED)
-    own_ledger.add_batch(small_plan("a tent", name="cancelled"))
-    own_ledger.set_batch_state("cancelled", BatchState.CANCELLED)
+    paused = own_ledger.submissions.add(small_plan("the sea", name="paused"))
+    own_ledger.batches.set_state("paused", BatchState.PAUSED)
+    own_ledger.submissions.add(small_plan("a tent", name="cancelled"))
+    own_ledger.batches.set_state("cancelled", BatchState.CANCELLED)
     assert reconcile(own_ledger, queues) == NOTHING
-    own_ledger.set_batch_state("paused", BatchState.ACTIVE)
+    own_ledger.batches.set_state("paused", BatchState.ACTIVE)
     assert reconcile(own_ledger, queues).requeued == len(paused.slices)
 
 
 def test_paused_variants_are_not_queued(own_ledger: Ledger, queues: Queues) -> None:
     submit(own_ledger, "the sea", variants=2)
     key = variant_key(own_ledger)
-    own_ledger.pause_variant(key, "for a reason")
+    own_ledger.variants.pause(key, "for a reason")
     assert reconcile(own_ledger, queues).requeued == 2
     assert key not in queues.waiting()
-    own_ledger.resume_variant(key)
+    own_ledger.variants.resume(key)
     assert reconcile(own_ledger, queues).requeued == 2
 
 

@@ -60,7 +60,7 @@ def test_a_used_installation_is_looked_at_and_left_as_it_is(program: Program) ->
     assert facts(report, "folders")["data folder"].endswith(", exists")
     assert files_below(program.home).keys() == before.keys()
     with program.ledger() as ledger:
-        assert ledger.batches()[0].total == 1
+        assert ledger.batches.statuses()[0].total == 1
 
 
 @pytest.mark.parametrize(

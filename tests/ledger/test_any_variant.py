@@ -33,67 +33,66 @@ NE = replace(
 @pytest.fixture
 def slice_(ledger: Ledger) -> Slice:
     """An open slice of three images, for any variant; the same prompt is asked for by a variant's name too."""
-    ledger.add_batch(plan(["a"], range(3), name="named"))
+    ledger.submissions.add(plan(["a"], range(3), name="named"))
     entries = [PlannedEntry(recipe=ANY_RECIPE, seeds=range(3))]
-    submission = ledger.add_batch(
+    submission = ledger.submissions.add(
         BatchPlan(name="any", source_name="any", source="-", key="any", entries=entries)
     )
     assert submission.images_new == 3
-    slice_ = ledger.load_slice(submission.slices[0].id)
+    slice_ = ledger.work.load_slice(submission.slices[0].id)
     assert slice_ is not None
     assert slice_.recipe == ANY_RECIPE
     return slice_
 
 
 def test_each_image_says_which_variant_drew_it(ledger: Ledger, slice_: Slice) -> None:
-    gpu = ledger.register_engine(ENGINE)
-    ne = ledger.register_engine(replace(ENGINE, variant=NE))  # asked for by nobody
+    gpu = ledger.work.register_engine(ENGINE)
+    ne = ledger.work.register_engine(replace(ENGINE, variant=NE))  # asked for by nobody
     for seed, engine_id in ((0, gpu), (1, ne), (2, gpu)):
-        ledger.record_image(record(slice_, seed, engine_id))
-    assert ledger.finish_slice(slice_.id)
-    images = list(ledger.images("any"))
+        ledger.work.record_and_go_on(record(slice_, seed, engine_id), None)
+    assert ledger.work.finish_slice(slice_.id)
+    images = list(ledger.batches.images("any"))
     assert [image.engine.variant for image in images] == [VARIANT, NE, VARIANT]
     assert [image.recipe for image in images] == [ANY_RECIPE] * 3
-    assert images[1].exact_recipe == replace(ANY_RECIPE, variant=NE)
-    assert list(ledger.images("named")) == []
-    assert set(ledger.variants().values()) == {VARIANT, NE, ANY_RECIPE.variant}
+    assert list(ledger.batches.images("named")) == []
+    assert set(ledger.variants.known().values()) == {VARIANT, NE, ANY_RECIPE.variant}
 
 
 def test_times_count_for_the_variant_that_drew(ledger: Ledger, slice_: Slice) -> None:
-    engine_id = ledger.register_engine(replace(ENGINE, variant=NE))
-    ledger.record_image(record(slice_, 0, engine_id))
-    assert ledger.image_ms(NE, 20) == pytest.approx(105.5)
-    assert ledger.image_ms(VARIANT, 20) is None
-    assert ledger.image_ms(ANY_RECIPE.variant, 20) == pytest.approx(105.5)
+    engine_id = ledger.work.register_engine(replace(ENGINE, variant=NE))
+    ledger.work.record_and_go_on(record(slice_, 0, engine_id), None)
+    assert ledger.estimates.image_ms(NE, 20) == pytest.approx(105.5)
+    assert ledger.estimates.image_ms(VARIANT, 20) is None
+    assert ledger.estimates.image_ms(ANY_RECIPE.variant, 20) == pytest.approx(105.5)
     other = AnyVariant(model="other", revision=ANY_RECIPE.variant.revision)
-    assert ledger.image_ms(other, 20) is None
+    assert ledger.estimates.image_ms(other, 20) is None
 
 
 def test_a_variant_that_is_paused_while_it_draws_any_ends_its_slice(
     ledger: Ledger, slice_: Slice
 ) -> None:
-    gpu = ledger.register_engine(ENGINE)
-    ne = ledger.register_engine(replace(ENGINE, variant=NE))
-    ledger.pause_variant(NE.key, "by hand")
-    refused = ledger.record_and_go_on(record(slice_, 0, ne), 1)
+    gpu = ledger.work.register_engine(ENGINE)
+    ne = ledger.work.register_engine(replace(ENGINE, variant=NE))
+    ledger.variants.pause(NE.key, "by hand")
+    refused = ledger.work.record_and_go_on(record(slice_, 0, ne), 1)
     assert (refused.new, refused.wanted, refused.noted) == (True, False, {})
-    assert ledger.record_and_go_on(record(slice_, 1, gpu), 2).noted == {2: 1}
-    assert slice_.id in {ref.id for ref in ledger.open_slices()}  # others go on
-    ledger.pause_variant(ANY_RECIPE.variant.key, "by hand")
-    assert slice_.id not in {ref.id for ref in ledger.open_slices()}
+    assert ledger.work.record_and_go_on(record(slice_, 1, gpu), 2).noted == {2: 1}
+    assert slice_.id in {ref.id for ref in ledger.work.open_slices()}  # others go on
+    ledger.variants.pause(ANY_RECIPE.variant.key, "by hand")
+    assert slice_.id not in {ref.id for ref in ledger.work.open_slices()}
 
 
 def test_a_row_is_replaced_only_by_a_file_at_its_own_place(ledger: Ledger, slice_: Slice) -> None:
-    gpu = ledger.register_engine(ENGINE)
-    ne = ledger.register_engine(replace(ENGINE, variant=NE))
+    gpu = ledger.work.register_engine(ENGINE)
+    ne = ledger.work.register_engine(replace(ENGINE, variant=NE))
     first, second = record(slice_, 0, gpu), replace(record(slice_, 0, ne), sha256="ef" * 32)
-    assert ledger.replace_done(second) is False  # nobody drew it yet
-    ledger.record_image(first)
-    assert ledger.record_image(second) is False
-    assert ledger.replace_done(replace(second, path="elsewhere.png")) is False
-    assert next(iter(ledger.images("any"))).image == first
-    assert ledger.replace_done(second) is True
-    (image,) = ledger.images("any")
+    assert ledger.work.replace_done(second) is False  # nobody drew it yet
+    ledger.work.record_and_go_on(first, None)
+    assert ledger.work.record_and_go_on(second, None).new is False
+    assert ledger.work.replace_done(replace(second, path="elsewhere.png")) is False
+    assert next(iter(ledger.batches.images("any"))).image == first
+    assert ledger.work.replace_done(second) is True
+    (image,) = ledger.batches.images("any")
     assert (image.image, image.engine.variant) == (second, NE)
 
 

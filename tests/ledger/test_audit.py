@@ -11,63 +11,64 @@ from tests.ledger.plans import ENGINE, plan, record
 
 
 def _draw_all(ledger: Ledger) -> None:
-    engine_id = ledger.register_engine(ENGINE)
-    for ref in ledger.open_slices():
-        slice_ = ledger.load_slice(ref.id)
+    engine_id = ledger.work.register_engine(ENGINE)
+    for ref in ledger.work.open_slices():
+        slice_ = ledger.work.load_slice(ref.id)
         assert slice_ is not None
-        ledger.note_attempts(
+        ledger.work.note_attempts(
             slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_.id
         )
-        ledger.record_images(record(slice_, seed, engine_id) for seed in slice_.seeds)
-        ledger.finish_slice(slice_.id)
+        for seed in slice_.seeds:
+            ledger.work.record_and_go_on(record(slice_, seed, engine_id), None)
+        ledger.work.finish_slice(slice_.id)
 
 
 def test_a_batch_that_is_drawn_has_nothing_left(ledger: Ledger) -> None:
-    ledger.add_batch(plan(["a", "b"], range(30), name="one"))
-    left = [len(slice_.unsettled) for slice_ in ledger.audited_slices("one")]
+    ledger.submissions.add(plan(["a", "b"], range(30), name="one"))
+    left = [len(slice_.unsettled) for slice_ in ledger.upkeep.audited_slices("one")]
     assert left == [25, 5, 25, 5]
     _draw_all(ledger)
-    assert [len(slice_.unsettled) for slice_ in ledger.audited_slices("one")] == [0, 0, 0, 0]
-    assert all(slice_.finished for slice_ in ledger.audited_slices("one"))
-    assert ledger.counts_agree("one")
+    assert [len(slice_.unsettled) for slice_ in ledger.upkeep.audited_slices("one")] == [0, 0, 0, 0]
+    assert all(slice_.finished for slice_ in ledger.upkeep.audited_slices("one"))
+    assert ledger.upkeep.counts_agree("one")
 
 
 def test_an_image_taken_back_is_open_in_every_batch_that_wants_it(ledger: Ledger) -> None:
-    ledger.add_batch(plan(["a", "b"], range(30), name="one"))
-    ledger.add_batch(plan(["a"], range(10), name="two"))
+    ledger.submissions.add(plan(["a", "b"], range(30), name="one"))
+    ledger.submissions.add(plan(["a"], range(10), name="two"))
     _draw_all(ledger)
-    lost = [(image.image.recipe_id, image.seed) for image in ledger.images("two")][:2]
-    assert ledger.take_back(lost) == 2
-    assert ledger.take_back(lost) == 0
+    lost = [(image.image.recipe_id, image.seed) for image in ledger.batches.images("two")][:2]
+    assert ledger.upkeep.take_back(lost) == 2
+    assert ledger.upkeep.take_back(lost) == 0
     for name, total in (("one", 60), ("two", 10)):
-        status = ledger.batch(name)
+        status = ledger.batches.find(name)
         assert status is not None
         assert (status.completed, status.total, status.completed_at) == (total - 2, total, None)
-        assert ledger.counts_agree(name)
-    assert len(ledger.open_slices()) == 2
+        assert ledger.upkeep.counts_agree(name)
+    assert len(ledger.work.open_slices()) == 2
     _draw_all(ledger)
     for name in ("one", "two"):
-        status = ledger.batch(name)
+        status = ledger.batches.find(name)
         assert status is not None
         assert status.completed == status.total
         assert status.completed_at is not None
 
 
 def test_wrong_counts_are_found_and_mended(ledger: Ledger) -> None:
-    ledger.add_batch(plan(["a"], range(30), name="one"))
+    ledger.submissions.add(plan(["a"], range(30), name="one"))
     _draw_all(ledger)
     with ledger._database.writing() as connection:
         connection.execute(text("UPDATE batches SET images_done = 7, open_slices = 3"))
-    assert not ledger.counts_agree("one")
-    ledger.recount("one")
-    assert ledger.counts_agree("one")
-    status = ledger.batch("one")
+    assert not ledger.upkeep.counts_agree("one")
+    ledger.upkeep.recount("one")
+    assert ledger.upkeep.counts_agree("one")
+    status = ledger.batches.find("one")
     assert status is not None
     assert (status.completed, status.total) == (30, 30)
     assert status.completed_at is not None
 
 
 def test_an_unknown_batch_is_refused(ledger: Ledger) -> None:
-    for look in (ledger.audited_slices, ledger.counts_agree, ledger.recount):
+    for look in (ledger.upkeep.audited_slices, ledger.upkeep.counts_agree, ledger.upkeep.recount):
         with pytest.raises(InputMissingError, match="no batch 'x'"):
             look("x")

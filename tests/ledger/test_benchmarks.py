@@ -71,9 +71,9 @@ def test_rows_come_back_as_they_were(ledger: Ledger) -> None:
         measured(SPLIT, ComputeUnit.CPU_AND_NE, 700),
         measured(SPLIT, ComputeUnit.CPU_ONLY, None),
     ]
-    ledger.record_benchmarks(rows)
-    assert ledger.benchmarks("demo") == rows
-    assert ledger.benchmarks("other") == []
+    ledger.benchmarks.record(rows)
+    assert ledger.benchmarks.newest("demo") == rows
+    assert ledger.benchmarks.newest("other") == []
 
 
 def test_the_newest_of_each_variant_on_each_machine_counts(ledger: Ledger) -> None:
@@ -85,9 +85,9 @@ def test_the_newest_of_each_variant_on_each_machine_counts(ledger: Ledger) -> No
         measured(SPLIT, ComputeUnit.CPU_AND_NE, None),
         measured(image_ms=1100),
     ]
-    ledger.record_benchmarks([measured(image_ms=1), measured(SPLIT, ComputeUnit.CPU_AND_NE, 1)])
-    ledger.record_benchmarks([*kept, measured(image_ms=5, drawn_with=False, unet="chunks")])
-    assert ledger.benchmarks("demo") == kept
+    ledger.benchmarks.record([measured(image_ms=1), measured(SPLIT, ComputeUnit.CPU_AND_NE, 1)])
+    ledger.benchmarks.record([*kept, measured(image_ms=5, drawn_with=False, unet="chunks")])
+    assert ledger.benchmarks.newest("demo") == kept
 
 
 def test_the_fastest_with_sane_pictures_wins() -> None:
@@ -127,24 +127,28 @@ def chosen(placement: Placement, unit: ComputeUnit | None = None) -> Chosen:
 def test_what_was_chosen_stays_with_its_batch(ledger: Ledger) -> None:
     first = replace(plan(["a"], [0]), chosen=[chosen(USUAL)], options={"variants": None})
     ask = (None, "prompts", "/here/prompts.txt")
-    assert ledger.batch_options(*ask) is None
-    ledger.preview(first)
-    assert ledger.batch_options(*ask) is None
-    ledger.add_batch(first)
-    assert ledger.batch_options(*ask) == BatchOptions(
+    assert ledger.submissions.batch_options(*ask) is None
+    ledger.submissions.preview(first)
+    assert ledger.submissions.batch_options(*ask) is None
+    ledger.submissions.add(first)
+    assert ledger.submissions.batch_options(*ask) == BatchOptions(
         given={"variants": None}, chosen=[chosen(USUAL)]
     )
-    assert ledger.batch_options(None, "prompts", "/elsewhere/prompts.txt") is None
-    assert ledger.batch_options("prompts", "x", "-") == ledger.batch_options(*ask)
+    assert ledger.submissions.batch_options(None, "prompts", "/elsewhere/prompts.txt") is None
+    assert ledger.submissions.batch_options(
+        "prompts", "x", "-"
+    ) == ledger.submissions.batch_options(*ask)
     more = chosen(ON_NE, ComputeUnit.CPU_AND_NE)
-    ledger.add_batch(replace(plan(["a", "b"], [0]), chosen=[more]))
-    options = ledger.batch_options(*ask)
+    ledger.submissions.add(replace(plan(["a", "b"], [0]), chosen=[more]))
+    options = ledger.submissions.batch_options(*ask)
     assert options is not None
     assert options.chosen == [chosen(USUAL), more]
 
 
 def test_choices_are_stored_as_objects(ledger: Ledger) -> None:
-    ledger.add_batch(replace(plan(["a"], [0]), chosen=[chosen(ON_NE, ComputeUnit.CPU_AND_NE)]))
+    ledger.submissions.add(
+        replace(plan(["a"], [0]), chosen=[chosen(ON_NE, ComputeUnit.CPU_AND_NE)])
+    )
     assert stored_options(ledger)["chosen"] == [
         {
             "model": "demo",
@@ -166,7 +170,7 @@ OPTIONS_OF_0_1: dict[str, Any] = {
 
 
 def test_the_words_of_a_batch_of_0_1_are_read_and_become_objects(ledger: Ledger) -> None:
-    ledger.add_batch(plan(["a"], [0]))
+    ledger.submissions.add(plan(["a"], [0]))
     with ledger._database.writing() as connection:
         connection.execute(update(batches).values(options=OPTIONS_OF_0_1))
     ask = ("prompts", "prompts", "-")
@@ -179,24 +183,24 @@ def test_the_words_of_a_batch_of_0_1_are_read_and_become_objects(ledger: Ledger)
             placement=replace(USUAL, compute_unit=ComputeUnit.CPU_AND_GPU),
         ),
     ]
-    options = ledger.batch_options(*ask)
+    options = ledger.submissions.batch_options(*ask)
     assert options is not None
     assert options.chosen == kept
     assert options.given == {k: v for k, v in OPTIONS_OF_0_1.items() if k != "chosen"}
     with pytest.raises(TryAgainError, match="Submit it again"):
-        ledger.add_batch(replace(plan(["b"], [0]), chosen=[chosen(ON_NE)]))
+        ledger.submissions.add(replace(plan(["b"], [0]), chosen=[chosen(ON_NE)]))
     more = chosen(ON_NE, ComputeUnit.CPU_AND_NE)
-    ledger.add_batch(replace(plan(["b"], [0]), chosen=[chosen(USUAL), more]))
-    assert ledger.batch_options(*ask) == replace(options, chosen=[*kept, more])
+    ledger.submissions.add(replace(plan(["b"], [0]), chosen=[chosen(USUAL), more]))
+    assert ledger.submissions.batch_options(*ask) == replace(options, chosen=[*kept, more])
     assert isinstance(stored_options(ledger)["chosen"], list)
 
 
 def test_two_that_submit_at_once_and_choose_otherwise_are_told_apart(ledger: Ledger) -> None:
-    ledger.add_batch(replace(plan(["a"], [0]), chosen=[chosen(USUAL)]))
+    ledger.submissions.add(replace(plan(["a"], [0]), chosen=[chosen(USUAL)]))
     other = replace(USUAL, attention_implementation=SPLIT)
     with pytest.raises(TryAgainError, match="Submit it again"):
-        ledger.add_batch(replace(plan(["b"], [0]), chosen=[chosen(other)]))
-    (status,) = ledger.batches()
+        ledger.submissions.add(replace(plan(["b"], [0]), chosen=[chosen(other)]))
+    (status,) = ledger.batches.statuses()
     assert status.total == 1
 
 

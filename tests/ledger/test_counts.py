@@ -52,14 +52,14 @@ actions = st.lists(submits | draws | draws | st.builds(Retry, st.integers(0, 1))
 
 def _draw(ledger: Ledger, slice_: Slice, endings: str, engine_id: int) -> None:
     for seed, ending in zip(slice_.seeds, endings, strict=False):
-        if not ledger.note_attempts(
+        if not ledger.work.note_attempts(
             slice_.recipe_id, [seed], engine_id=engine_id, slice_id=slice_.id
         ):
             continue
         if ending == "D":
-            ledger.record_image(record(slice_, seed, engine_id))
+            ledger.work.record_and_go_on(record(slice_, seed, engine_id), None)
         elif ending in "Ff":
-            ledger.record_failure(
+            ledger.work.record_failure(
                 slice_.recipe_id,
                 seed,
                 slice_id=slice_.id,
@@ -70,15 +70,15 @@ def _draw(ledger: Ledger, slice_: Slice, endings: str, engine_id: int) -> None:
 
 
 def _open_slices(ledger: Ledger, batches: list[str]) -> Iterator[Slice]:
-    for ref in ledger.open_slices():
-        slice_ = ledger.load_slice(ref.id)
+    for ref in ledger.work.open_slices():
+        slice_ = ledger.work.load_slice(ref.id)
         assert slice_ is not None
         if slice_.batch_name in batches:
             yield slice_
 
 
 def _status(ledger: Ledger, batch: str) -> BatchStatus:
-    found = ledger.batch(batch)
+    found = ledger.batches.find(batch)
     assert found is not None
     return found
 
@@ -102,30 +102,30 @@ def test_counts_agree_with_the_images(
     names = [f"{number}-a", f"{number}-b"]
     prompts = [f"cat {number}", f"dog {number}"]
     planned: dict[str, set[tuple[str, int]]] = {}
-    engine_id = ledger.register_engine(ENGINE)
+    engine_id = ledger.work.register_engine(ENGINE)
     for action in [Submit(0, 3, 7), *story]:
         if isinstance(action, Submit):
             seeds = range(action.first, action.first + action.count)
             name = names[action.batch]
             before = planned.setdefault(name, set())
             wanted = {(prompt, seed) for prompt in prompts for seed in seeds}
-            added = ledger.add_batch(plan(prompts, seeds, name=name, slice_size=5))
+            added = ledger.submissions.add(plan(prompts, seeds, name=name, slice_size=5))
             assert added.images_known == len(wanted & before)
             new = added.images_new + added.images_drawn + added.images_failed
             assert new == len(wanted - before)
             before |= wanted
         elif isinstance(action, Retry):
             if names[action.batch] in planned:
-                ledger.retry_failed(names[action.batch])
+                ledger.batches.retry_failed(names[action.batch])
         elif open_slices := list(_open_slices(ledger, names)):
             slice_ = open_slices[action.which % len(open_slices)]
             _draw(ledger, slice_, action.endings, engine_id)
             if action.finish:
-                settled = len(ledger.settled_images(slice_)) == len(slice_.seeds)
-                assert ledger.finish_slice(slice_.id) == settled
+                settled = len(ledger.work.progress(slice_).settled) == len(slice_.seeds)
+                assert ledger.work.finish_slice(slice_.id) == settled
 
     for slice_ in list(_open_slices(ledger, names)):
-        ledger.finish_slice(slice_.id)
+        ledger.work.finish_slice(slice_.id)
     states = _images(database, prompts)
     for name, wanted in planned.items():
         status = _status(ledger, name)
@@ -135,12 +135,12 @@ def test_counts_agree_with_the_images(
         assert (status.completed_at is not None) == (done + failed == len(wanted))
         if status.completed_at:
             assert (status.completed, status.failed) == (done, failed)
-            assert len(ledger.failed_images(name)) == failed
+            assert len(ledger.batches.failed_images(name)) == failed
         else:  # what was drawn for the other batch is counted when its own slice is finished
             assert status.completed <= done
             assert status.failed <= failed
-        assert len(list(ledger.images(name))) == done
-        ledger.set_batch_state(name, BatchState.CANCELLED)  # the next story's look is short
+        assert len(list(ledger.batches.images(name))) == done
+        ledger.batches.set_state(name, BatchState.CANCELLED)  # the next story's look is short
 
 
 def _images(database: Database, prompts: list[str]) -> dict[tuple[str, int], str]:

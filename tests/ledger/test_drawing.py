@@ -6,8 +6,10 @@ from itertools import pairwise
 from threading import Thread
 
 import pytest
+from sqlalchemy import select
 
 from db.ledger import Ledger
+from db.tables import images
 from db.values import BatchState, ImageStatus, Recorded, Slice
 from sdq_core.errors import ConfigurationError, InputMissingError, ServiceUnavailableError
 from tests.ledger.plans import ENGINE, VARIANT, plan, record
@@ -16,8 +18,8 @@ from tests.ledger.plans import ENGINE, VARIANT, plan, record
 @pytest.fixture
 def slice_(ledger: Ledger) -> Slice:
     """An open slice of three images."""
-    submission = ledger.add_batch(plan(["a"], range(3)))
-    slice_ = ledger.load_slice(submission.slices[0].id)
+    submission = ledger.submissions.add(plan(["a"], range(3)))
+    slice_ = ledger.work.load_slice(submission.slices[0].id)
     assert slice_ is not None
     return slice_
 
@@ -25,51 +27,53 @@ def slice_(ledger: Ledger) -> Slice:
 @pytest.fixture
 def engine_id(ledger: Ledger) -> int:
     """A registered engine."""
-    return ledger.register_engine(ENGINE)
+    return ledger.work.register_engine(ENGINE)
 
 
 def test_attempts_are_counted_and_forgiven(ledger: Ledger, slice_: Slice, engine_id: int) -> None:
     for expected in (1, 2):
-        assert ledger.note_attempts(slice_.recipe_id, [0], engine_id=engine_id) == {0: expected}
-    ledger.forgive_attempt(slice_.recipe_id, 0)
-    assert ledger.attempts(slice_) == {0: 1}
-    assert ledger.settled_images(slice_) == {}
+        assert ledger.work.note_attempts(slice_.recipe_id, [0], engine_id=engine_id) == {
+            0: expected
+        }
+    ledger.work.forgive_attempt(slice_.recipe_id, 0)
+    assert ledger.work.progress(slice_).attempts == {0: 1}
+    assert ledger.work.progress(slice_).settled == {}
 
 
 def test_a_done_image_stays_done(ledger: Ledger, slice_: Slice, engine_id: int) -> None:
-    ledger.note_attempts(slice_.recipe_id, [0], engine_id=engine_id)
-    assert ledger.record_image(record(slice_, 0, engine_id)) is True
-    assert ledger.record_image(record(slice_, 0, engine_id)) is False
-    ledger.record_failure(
+    ledger.work.note_attempts(slice_.recipe_id, [0], engine_id=engine_id)
+    assert ledger.work.record_and_go_on(record(slice_, 0, engine_id), None).new is True
+    assert ledger.work.record_and_go_on(record(slice_, 0, engine_id), None).new is False
+    ledger.work.record_failure(
         slice_.recipe_id, 0, slice_id=slice_.id, engine_id=engine_id, error="late", final=True
     )
-    assert ledger.settled_images(slice_) == {0: ImageStatus.DONE}
-    assert ledger.note_attempts(slice_.recipe_id, [0], engine_id=engine_id) == {}
+    assert ledger.work.progress(slice_).settled == {0: ImageStatus.DONE}
+    assert ledger.work.note_attempts(slice_.recipe_id, [0], engine_id=engine_id) == {}
 
 
 @pytest.mark.parametrize("upcoming", [0, 2])
 def test_one_commit_records_an_image_and_notes_the_next(
     ledger: Ledger, slice_: Slice, engine_id: int, upcoming: int
 ) -> None:
-    ledger.note_attempts(slice_.recipe_id, [1], engine_id=engine_id, slice_id=slice_.id)
+    ledger.work.note_attempts(slice_.recipe_id, [1], engine_id=engine_id, slice_id=slice_.id)
     image = record(slice_, 1, engine_id)
-    first = ledger.record_and_go_on(image, upcoming)
+    first = ledger.work.record_and_go_on(image, upcoming)
     assert first == Recorded(new=True, wanted=True, noted={upcoming: 1})
-    assert ledger.settled_images(slice_) == {1: ImageStatus.DONE}
-    assert ledger.attempts(slice_) == {1: 1, upcoming: 1}
-    status = ledger.batch("prompts")
+    assert ledger.work.progress(slice_).settled == {1: ImageStatus.DONE}
+    assert ledger.work.progress(slice_).attempts == {1: 1, upcoming: 1}
+    status = ledger.batches.find("prompts")
     assert status is not None
     assert status.completed == 1
-    again = ledger.record_and_go_on(image, upcoming)
+    again = ledger.work.record_and_go_on(image, upcoming)
     assert again == Recorded(new=False, wanted=True, noted={upcoming: 2})
-    assert ledger.record_and_go_on(image, None) == Recorded(new=False, wanted=True, noted={})
+    assert ledger.work.record_and_go_on(image, None) == Recorded(new=False, wanted=True, noted={})
 
 
 def test_the_next_image_is_not_noted_where_it_is_settled(
     ledger: Ledger, slice_: Slice, engine_id: int
 ) -> None:
-    ledger.record_image(record(slice_, 2, engine_id))
-    recorded = ledger.record_and_go_on(record(slice_, 1, engine_id), 2)
+    ledger.work.record_and_go_on(record(slice_, 2, engine_id), None)
+    recorded = ledger.work.record_and_go_on(record(slice_, 1, engine_id), 2)
     assert recorded == Recorded(new=True, wanted=True, noted={})
 
 
@@ -77,18 +81,18 @@ def test_the_next_image_is_not_noted_where_it_is_settled(
 def test_the_image_in_hand_is_the_last_of_a_batch_that_is_held_back(
     ledger: Ledger, slice_: Slice, engine_id: int, state: BatchState
 ) -> None:
-    ledger.set_batch_state("prompts", state)
-    recorded = ledger.record_and_go_on(record(slice_, 1, engine_id), 2)
+    ledger.batches.set_state("prompts", state)
+    recorded = ledger.work.record_and_go_on(record(slice_, 1, engine_id), 2)
     assert recorded == Recorded(new=True, wanted=False, noted={})
-    assert ledger.attempts(slice_) == {1: 1}
+    assert ledger.work.progress(slice_).attempts == {1: 1}
 
 
 def test_workers_at_the_same_slice_do_not_block_each_other(
     ledger: Ledger, ledger_url: str, engine_id: int
 ) -> None:
     """Two that record and note each other's images, in both orders, for as long as a deadlock would need to show."""
-    submission = ledger.add_batch(plan(["b"], range(200), slice_size=200, name="both"))
-    slice_ = ledger.load_slice(submission.slices[0].id)
+    submission = ledger.submissions.add(plan(["b"], range(200), slice_size=200, name="both"))
+    slice_ = ledger.work.load_slice(submission.slices[0].id)
     assert slice_ is not None
     seeds = list(slice_.seeds)
     failures: list[Exception] = []
@@ -97,7 +101,7 @@ def test_workers_at_the_same_slice_do_not_block_each_other(
         with Ledger.open(ledger_url) as own:
             for seed, upcoming in pairwise(order):
                 try:
-                    own.record_and_go_on(record(slice_, seed, engine_id), upcoming)
+                    own.work.record_and_go_on(record(slice_, seed, engine_id), upcoming)
                 except Exception as error:
                     failures.append(error)
 
@@ -107,7 +111,7 @@ def test_workers_at_the_same_slice_do_not_block_each_other(
     for thread in threads:
         thread.join()
     assert failures == []
-    status = ledger.batch("both")
+    status = ledger.batches.find("both")
     assert status is not None
     assert status.completed == 200
 
@@ -116,55 +120,75 @@ def test_a_slice_is_finished_when_all_is_settled(
     ledger: Ledger, ledger_url: str, slice_: Slice, engine_id: int
 ) -> None:
     for seed in (0, 1):
-        ledger.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id, slice_id=slice_.id)
-        ledger.record_image(record(slice_, seed, engine_id))
-    assert ledger.finish_slice(slice_.id) is False
-    ledger.note_attempts(slice_.recipe_id, [2], engine_id=engine_id, slice_id=slice_.id)
-    ledger.record_failure(
+        ledger.work.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id, slice_id=slice_.id)
+        ledger.work.record_and_go_on(record(slice_, seed, engine_id), None)
+    assert ledger.work.finish_slice(slice_.id) is False
+    ledger.work.note_attempts(slice_.recipe_id, [2], engine_id=engine_id, slice_id=slice_.id)
+    ledger.work.record_failure(
         slice_.recipe_id, 2, slice_id=slice_.id, engine_id=engine_id, error="NaN", final=True
     )
-    assert ledger.finish_slice(slice_.id) is True
-    assert ledger.open_slices() == []
+    assert ledger.work.finish_slice(slice_.id) is True
+    assert ledger.work.open_slices() == []
     with Ledger.open(ledger_url) as reopened:
         assert reopened.id == ledger.id
-        status = reopened.batch("prompts")
+        status = reopened.batches.find("prompts")
         assert status is not None
         assert (status.completed, status.failed, status.total) == (2, 1, 3)
         assert status.completed_at is not None
         assert status.completed_at.tzinfo is not None
-        (failure,) = reopened.failed_images("prompts")
+        (failure,) = reopened.batches.failed_images("prompts")
         assert (failure.seed, failure.error, failure.attempts) == (2, "NaN", 1)
-        image = next(iter(reopened.images("prompts")))
+        image = next(iter(reopened.batches.images("prompts")))
         assert image.image == record(slice_, 0, engine_id)
         assert image.engine == ENGINE
-        assert reopened.image_ms(VARIANT, 20) == pytest.approx(105.5, abs=5)
+        assert reopened.estimates.image_ms(VARIANT, 20) == pytest.approx(105.5, abs=5)
 
 
 def test_a_paused_variant_is_not_dispatched(ledger: Ledger, slice_: Slice) -> None:
-    ledger.pause_variant(VARIANT.key, "ten failures")
-    assert ledger.open_slices() == []
-    (paused,) = ledger.paused_variants()
+    ledger.variants.pause(VARIANT.key, "ten failures")
+    assert ledger.work.open_slices() == []
+    (paused,) = ledger.variants.paused()
     assert (paused.variant, paused.reason) == (VARIANT, "ten failures")
-    assert ledger.resume_variant(VARIANT.key) is True
-    assert [ref.id for ref in ledger.open_slices()] == [slice_.id]
+    assert ledger.variants.resume(VARIANT.key) is True
+    assert [ref.id for ref in ledger.work.open_slices()] == [slice_.id]
 
 
 def test_failed_images_can_be_taken_up_again(ledger: Ledger, slice_: Slice, engine_id: int) -> None:
     for seed in slice_.seeds:
-        ledger.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id)
-        ledger.record_failure(
+        ledger.work.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id)
+        ledger.work.record_failure(
             slice_.recipe_id, seed, slice_id=slice_.id, engine_id=engine_id, error="x", final=True
         )
-    ledger.finish_slice(slice_.id)
-    assert ledger.retry_failed("prompts") == 3
-    assert ledger.attempts(slice_) == {} or set(ledger.attempts(slice_).values()) == {0}
-    assert len(ledger.open_slices()) == 1
+    ledger.work.finish_slice(slice_.id)
+    assert ledger.batches.retry_failed("prompts") == 3
+    assert ledger.work.progress(slice_).attempts == {} or set(
+        ledger.work.progress(slice_).attempts.values()
+    ) == {0}
+    assert len(ledger.work.open_slices()) == 1
+
+
+def test_a_failure_without_an_engine_keeps_the_one_that_tried(
+    ledger: Ledger, slice_: Slice, engine_id: int
+) -> None:
+    """An engine that was killed is not there to say who it was; the attempt has said it."""
+    for seed, final in ((0, False), (1, True)):
+        ledger.work.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id)
+        ledger.work.record_failure(
+            slice_.recipe_id, seed, slice_id=slice_.id, engine_id=None, error="died", final=final
+        )
+    other_id = ledger.work.register_engine(ENGINE)
+    ledger.work.record_failure(
+        slice_.recipe_id, 0, slice_id=slice_.id, engine_id=other_id, error="NaN", final=False
+    )
+    with ledger._database.reading() as connection:
+        failed_by = connection.execute(select(images.c.seed, images.c.engine_id)).all()
+    assert dict(tuple(row) for row in failed_by) == {0: other_id, 1: engine_id}
 
 
 def test_unknown_names_and_places_are_said(ledger: Ledger) -> None:
-    assert ledger.batch("none") is None
+    assert ledger.batches.find("none") is None
     with pytest.raises(InputMissingError, match="none"):
-        ledger.failed_images("none")
+        ledger.batches.failed_images("none")
     with pytest.raises(ServiceUnavailableError) as caught:
         Ledger.open("postgresql://me:secret@localhost:1/x")
     assert "secret" not in str(caught.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select
 
-from db import prune
+from db import removal
 from db.ledger import Ledger
 from db.tables import batches, images, recipes, slices
 from db.values import BatchState
@@ -14,21 +14,22 @@ from tests.ledger.plans import ENGINE, plan, record
 
 
 def draw_all(ledger: Ledger) -> None:
-    engine_id = ledger.register_engine(ENGINE)
-    for ref in ledger.open_slices():
-        slice_ = ledger.load_slice(ref.id)
+    engine_id = ledger.work.register_engine(ENGINE)
+    for ref in ledger.work.open_slices():
+        slice_ = ledger.work.load_slice(ref.id)
         assert slice_ is not None
-        ledger.note_attempts(
+        ledger.work.note_attempts(
             slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_.id
         )
-        ledger.record_images(record(slice_, seed, engine_id) for seed in slice_.seeds)
-        ledger.finish_slice(slice_.id)
+        for seed in slice_.seeds:
+            ledger.work.record_and_go_on(record(slice_, seed, engine_id), None)
+        ledger.work.finish_slice(slice_.id)
 
 
 def forget(ledger: Ledger, name: str) -> list[str]:
-    batch_id = ledger.begin_pruning(name)
+    batch_id = ledger.upkeep.begin_pruning(name)
     paths: list[str] = []
-    while not (page := ledger.prune_page(batch_id)).last:
+    while not (page := ledger.upkeep.prune_page(batch_id)).last:
         paths += page.paths
         assert page.images == len(page.paths)
     return paths
@@ -44,63 +45,65 @@ def rows(ledger: Ledger) -> dict[str, int]:
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prune, "SLICES_AT_ONCE", 2)
+    monkeypatch.setattr(removal, "SLICES_AT_ONCE", 2)
 
 
 def test_nothing_is_left_of_a_forgotten_batch(ledger: Ledger) -> None:
-    ledger.add_batch(plan(["a", "b"], range(60), name="one"))
+    ledger.submissions.add(plan(["a", "b"], range(60), name="one"))
     draw_all(ledger)
     paths = forget(ledger, "one")
     assert len(set(paths)) == 120
     assert rows(ledger) == {"batches": 0, "slices": 0, "recipes": 0, "images": 0}
     with pytest.raises(InputMissingError):
-        ledger.begin_pruning("one")
+        ledger.upkeep.begin_pruning("one")
     # and the name is free: the same images are asked for anew
-    assert ledger.add_batch(plan(["a", "b"], range(60), name="one")).images_new == 120
+    assert ledger.submissions.add(plan(["a", "b"], range(60), name="one")).images_new == 120
 
 
 def test_what_another_batch_asks_for_stays_and_is_still_exported(ledger: Ledger) -> None:
-    ledger.add_batch(plan(["a", "b"], range(30), name="one"))
+    ledger.submissions.add(plan(["a", "b"], range(30), name="one"))
     draw_all(ledger)
-    ledger.add_batch(plan(["b", "c"], range(10, 40), name="two"))
+    ledger.submissions.add(plan(["b", "c"], range(10, 40), name="two"))
     draw_all(ledger)
-    before = {(i.recipe.prompt, i.seed): i.image.path for i in ledger.images("two")}
+    before = {(i.recipe.prompt, i.seed): i.image.path for i in ledger.batches.images("two")}
     paths = forget(ledger, "one")
     assert len(paths) == 30 + 10
     assert not set(paths) & set(before.values())
-    assert {(i.recipe.prompt, i.seed): i.image.path for i in ledger.images("two")} == before
-    assert ledger.counts_agree("two")
+    assert {(i.recipe.prompt, i.seed): i.image.path for i in ledger.batches.images("two")} == before
+    assert ledger.upkeep.counts_agree("two")
     assert rows(ledger)["images"] == len(before) == 60
     assert len(forget(ledger, "two")) == 60
     assert rows(ledger) == {"batches": 0, "slices": 0, "recipes": 0, "images": 0}
 
 
 def test_a_cancelled_batch_goes_with_what_it_failed_and_began(ledger: Ledger) -> None:
-    ledger.add_batch(plan(["a"], range(50), name="one"))
-    engine_id = ledger.register_engine(ENGINE)
-    slice_ = ledger.load_slice(ledger.open_slices()[0].id)
+    ledger.submissions.add(plan(["a"], range(50), name="one"))
+    engine_id = ledger.work.register_engine(ENGINE)
+    slice_ = ledger.work.load_slice(ledger.work.open_slices()[0].id)
     assert slice_ is not None
-    ledger.note_attempts(slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_.id)
-    ledger.record_image(record(slice_, 0, engine_id))
-    ledger.record_failure(
+    ledger.work.note_attempts(
+        slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_.id
+    )
+    ledger.work.record_and_go_on(record(slice_, 0, engine_id), None)
+    ledger.work.record_failure(
         slice_.recipe_id, 1, slice_id=slice_.id, engine_id=engine_id, error="NaN", final=True
     )
-    ledger.set_batch_state("one", BatchState.CANCELLED)
+    ledger.batches.set_state("one", BatchState.CANCELLED)
     assert len(forget(ledger, "one")) == 1
     assert rows(ledger) == {"batches": 0, "slices": 0, "recipes": 0, "images": 0}
 
 
 def test_an_interrupted_forgetting_goes_on_or_is_undone_by_submitting_again(ledger: Ledger) -> None:
-    ledger.add_batch(plan(["a", "b"], range(60), name="one"))
+    ledger.submissions.add(plan(["a", "b"], range(60), name="one"))
     draw_all(ledger)
-    batch_id = ledger.begin_pruning("one")
-    assert ledger.prune_page(batch_id).images == 50
+    batch_id = ledger.upkeep.begin_pruning("one")
+    assert ledger.upkeep.prune_page(batch_id).images == 50
     # killed here; somebody submits the same again, and what went is asked for anew
-    assert ledger.add_batch(plan(["a", "b"], range(60), name="one")).images_new == 50
+    assert ledger.submissions.add(plan(["a", "b"], range(60), name="one")).images_new == 50
     with pytest.raises(TryAgainError, match="submitted again"):
-        ledger.prune_page(batch_id)
+        ledger.upkeep.prune_page(batch_id)
     draw_all(ledger)
-    assert len(list(ledger.images("one"))) == 120
-    ledger.recount("one")
-    assert ledger.counts_agree("one")
+    assert len(list(ledger.batches.images("one"))) == 120
+    ledger.upkeep.recount("one")
+    assert ledger.upkeep.counts_agree("one")
     assert len(forget(ledger, "one")) == 120

@@ -66,7 +66,7 @@ def test_migrations_make_exactly_the_tables(ledger: Ledger, empty_url: str) -> N
     with ledger._database.reading() as connection:
         assert _described(connection) == migrated
     with Ledger.open(empty_url) as opened:  # and what was migrated works
-        assert opened.add_batch(plan(["a"], range(30))).images_new == 30
+        assert opened.submissions.add(plan(["a"], range(30))).images_new == 30
         assert opened.id != ledger.id
 
 
@@ -85,7 +85,7 @@ def test_a_ledger_of_the_first_version_is_migrated_with_what_it_holds(ledger_url
         with opened._database.reading() as connection:
             assert stored_revision(connection) == HEAD_REVISION
             assert connection.execute(text("SELECT count(*) FROM engines")).scalar() == 1
-        assert opened.benchmarks("demo") == []
+        assert opened.benchmarks.newest("demo") == []
 
 
 def test_the_code_knows_its_newest_migration(ledger: Ledger) -> None:
@@ -114,7 +114,7 @@ def test_a_newer_ledger_is_refused(ledger: Ledger, ledger_url: str) -> None:
 
 def _submit(url: str) -> None:
     with Ledger.open(url) as ledger:
-        ledger.add_batch(plan(["a", "b", "c"], range(100)))
+        ledger.submissions.add(plan(["a", "b", "c"], range(100)))
 
 
 def test_processes_that_start_and_submit_at_once_agree(ledger_url: str) -> None:
@@ -126,6 +126,6 @@ def test_processes_that_start_and_submit_at_once_agree(ledger_url: str) -> None:
         process.join(60)
         assert process.exitcode == 0
     with Ledger.open(ledger_url) as ledger:
-        (status,) = ledger.batches()
+        (status,) = ledger.batches.statuses()
         assert status.total == 300
-        assert len(ledger.open_slices()) == 12
+        assert len(ledger.work.open_slices()) == 12

@@ -33,17 +33,17 @@ def test_a_locked_ledger_is_waited_for_and_then_said_to_be_locked(tmp_path: Path
         holder = sqlite3.connect(path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(ServiceUnavailableError, match=r"sdq\.db is locked") as caught:
-            ledger.add_batch(plan(["a"], [1]))
+            ledger.submissions.add(plan(["a"], [1]))
         assert caught.value.retryable
-        assert ledger.batches() == []  # readers are not held up
+        assert ledger.batches.statuses() == []  # readers are not held up
         holder.execute("ROLLBACK")
         holder.close()
-        assert ledger.add_batch(plan(["a"], [1])).images_new == 1
+        assert ledger.submissions.add(plan(["a"], [1])).images_new == 1
 
 
 def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None:
     with Ledger.open(f"sqlite:///{tmp_path / 'sdq.db'}") as ledger:
-        ledger.add_batch(plan(["a"], [1], name="before"))
+        ledger.submissions.add(plan(["a"], [1], name="before"))
     database = Database(f"sqlite:///{tmp_path / 'sdq.db'}")
     event.listen(
         database.engine,
@@ -52,10 +52,10 @@ def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None:
     )
     ledger = Ledger(database)
     with pytest.raises(StorageError, match=r"sdq\.db is full") as caught:
-        ledger.add_batch(plan([f"prompt {i}" for i in range(5000)], range(50), name="big"))
+        ledger.submissions.add(plan([f"prompt {i}" for i in range(5000)], range(50), name="big"))
     assert caught.value.retryable
-    assert [batch.name for batch in ledger.batches()] == ["before"]
-    ledger.add_batch(plan(["b"], [1], name="after"))
+    assert [batch.name for batch in ledger.batches.statuses()] == ["before"]
+    ledger.submissions.add(plan(["b"], [1], name="after"))
     ledger.close()
 
 
@@ -64,7 +64,7 @@ def _open_as_nobody(url: str, answers: Any) -> None:
     os.setuid(NOBODY)
     try:
         with Ledger.open(url) as ledger:
-            ledger.add_batch(plan(["b"], [1]))
+            ledger.submissions.add(plan(["b"], [1]))
         answers.put(("fine", ""))
     except SdqError as error:
         answers.put((type(error).__name__, str(error)))
@@ -75,7 +75,7 @@ def _open_unprivileged(url: str) -> tuple[str, str]:
     if os.geteuid() != 0:
         try:
             with Ledger.open(url) as ledger:
-                ledger.add_batch(plan(["b"], [1]))
+                ledger.submissions.add(plan(["b"], [1]))
         except SdqError as error:
             return type(error).__name__, str(error)
         return "fine", ""
@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_written(open_folder: Path) -> None:
     folder = open_folder / "shared"
     folder.mkdir()
     with Ledger.open(f"sqlite:///{folder / 'sdq.db'}") as ledger:
-        ledger.add_batch(plan(["a"], [1]))
+        ledger.submissions.add(plan(["a"], [1]))
     (folder / "sdq.db").chmod(0o444)
     folder.chmod(0o555)
     kind, message = _open_unprivileged(f"sqlite:///{folder / 'sdq.db'}")
@@ -176,10 +176,10 @@ def test_a_user_who_may_not(postgres: Any) -> None:
 def test_a_server_that_dropped_its_connections_is_connected_to_again(postgres: Any) -> None:
     postgres.psql("CREATE DATABASE dropped;")
     with Ledger.open(postgres.get_uri(database="dropped")) as ledger:
-        ledger.add_batch(plan(["a"], [1]))
+        ledger.submissions.add(plan(["a"], [1]))
         drop = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'dropped';"
         postgres.psql(drop)
-        assert len(ledger.batches()) == 1
+        assert len(ledger.batches.statuses()) == 1
 
         def lose_the_connection() -> None:
             with ledger._database.writing() as connection:
@@ -189,4 +189,4 @@ def test_a_server_that_dropped_its_connections_is_connected_to_again(postgres: A
         with pytest.raises(ServiceUnavailableError) as caught:
             lose_the_connection()
         assert caught.value.retryable
-        assert len(ledger.batches()) == 1
+        assert len(ledger.batches.statuses()) == 1

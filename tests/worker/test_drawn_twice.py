@@ -63,10 +63,10 @@ def slice_(ledger: Ledger) -> Slice:
         num_inference_steps=1,
     )
     entries = [PlannedEntry(recipe=recipe, seeds=(7,))]
-    submission = ledger.add_batch(
+    submission = ledger.submissions.add(
         BatchPlan(name="b", source_name="b", source="-", key="k", entries=entries)
     )
-    found = ledger.load_slice(submission.slices[0].id)
+    found = ledger.work.load_slice(submission.slices[0].id)
     assert found is not None
     return found
 
@@ -92,12 +92,12 @@ def test_the_row_follows_the_file(
     assert draw(slow, slice_, second) is Outcome.FINISHED
     slow.engines.close()
 
-    (image,) = ledger.images("b")
+    (image,) = ledger.batches.images("b")
     (file,) = (path for path in outputs.rglob("*") if path.is_file())
     assert hashlib.sha256(file.read_bytes()).hexdigest() == image.image.sha256
     assert image.engine.variant == (second if early else first)  # whose file was written last
-    assert read_record(file).recipe == image.exact_recipe
-    assert image.exact_recipe == replace(slice_.recipe, variant=image.engine.variant)
-    status = ledger.batch("b")
+    assert image.recipe == slice_.recipe
+    assert read_record(file).recipe == replace(slice_.recipe, variant=image.engine.variant)
+    status = ledger.batches.find("b")
     assert status is not None
     assert (status.completed, status.total) == (1, 1)

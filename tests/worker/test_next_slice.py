@@ -90,11 +90,11 @@ class Scene:
             )
             for prompt in prompts
         ]
-        submission = self.ledger.add_batch(
+        submission = self.ledger.submissions.add(
             BatchPlan(name=batch, source_name=batch, source="-", key=batch, entries=entries)
         )
         for ref in submission.slices:
-            slice_ = self.ledger.load_slice(ref.id)
+            slice_ = self.ledger.work.load_slice(ref.id)
             assert slice_ is not None
             self.waiting.append(OpenSlice.of(self.ledger, slice_, queue_wait_ms=0))
 
@@ -114,7 +114,7 @@ class Scene:
         self.closed.append((open_slice.recipe.prompt, outcome))
 
     def attempts(self, batch: str) -> dict[str, int]:
-        return {image.recipe.prompt: image.attempts for image in self.ledger.images(batch)}
+        return {image.recipe.prompt: image.attempts for image in self.ledger.batches.images(batch)}
 
 
 @pytest.fixture
@@ -146,10 +146,13 @@ def test_a_stop_takes_the_next_slice_back(scene: Scene) -> None:
     assert scene.closed == [("a", Outcome.FINISHED)]
     assert scene.attempts("b") == {"a": 1}
     assert len(scene.waiting) == 1, "nothing was taken after the stop"
-    for ref in scene.ledger.open_slices():
-        slice_ = scene.ledger.load_slice(ref.id)
+    for ref in scene.ledger.work.open_slices():
+        slice_ = scene.ledger.work.load_slice(ref.id)
         assert slice_ is not None
-        assert not any(scene.ledger.attempts(slice_).values()) or slice_.recipe.prompt == "a"
+        assert (
+            not any(scene.ledger.work.progress(slice_).attempts.values())
+            or slice_.recipe.prompt == "a"
+        )
 
 
 def test_an_engine_that_dies_costs_the_next_slice_no_attempt(scene: Scene) -> None:
@@ -197,7 +200,7 @@ def test_a_cancelled_batch_does_not_stop_the_next_one(scene: Scene) -> None:
         nonlocal drawn
         drawn += 1
         if drawn == 3:  # the last one of "a"; the first one of "b" is in the pipe
-            scene.ledger.set_batch_state("cancelled", BatchState.CANCELLED)
+            scene.ledger.batches.set_state("cancelled", BatchState.CANCELLED)
 
     scene.gallery.before = cancel_at_the_third
     scene.draw()
@@ -206,7 +209,7 @@ def test_a_cancelled_batch_does_not_stop_the_next_one(scene: Scene) -> None:
     ]  # fmt: skip
     assert "asked b 2" not in scene.told
     assert scene.attempts("wanted") == {"c": 1}
-    status = scene.ledger.batch("cancelled")
+    status = scene.ledger.batches.find("cancelled")
     assert status is not None
     assert status.completed in (3, 4), "what the engine had begun is kept"
 

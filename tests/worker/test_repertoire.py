@@ -100,12 +100,12 @@ def test_what_failed_or_is_paused_makes_way_for_another(ledger: Ledger, store: M
     )
     second = repertoire.variant_for(recipe, [])
     assert second == variant(store, SPLIT, ComputeUnit.ALL)
-    ledger.pause_variant(second, "by hand")  # although nobody asked for it by name
+    ledger.variants.pause(second, "by hand")  # although nobody asked for it by name
     with pytest.raises(VariantUnusable, match="by hand") as caught:
         repertoire.variant_for(recipe, [])
     assert caught.value.variant == recipe.variant
     assert caught.value.heals  # the one of the two that may
-    ledger.resume_variant(second.key)
+    ledger.variants.resume(second.key)
     assert repertoire.variant_for(recipe, []) == second
     repertoire.note(VariantUnusable(second, EngineDiedError("killed")), recipe.variant.key)
     with pytest.raises(VariantUnusable, match="killed") as caught:
@@ -116,7 +116,7 @@ def test_what_failed_or_is_paused_makes_way_for_another(ledger: Ledger, store: M
 def test_a_lane_whose_variant_is_paused_looks_again(ledger: Ledger, store: ModelStore) -> None:
     repertoire = Repertoire(store, ledger, NE_LANE)
     own = repertoire.variant_for(any_recipe(store), [])
-    ledger.pause_variant(own, "by hand")
+    ledger.variants.pause(own, "by hand")
     with pytest.raises(VariantUnusable, match=f"sdq resume --variant-key {own.key}") as caught:
         repertoire.variant_for(any_recipe(store), [])
     assert isinstance(caught.value.cause, VariantPausedError)
@@ -177,8 +177,8 @@ def ne(ledger: Ledger, store: ModelStore) -> Variant:
 
 def known(ledger: Ledger, which: Variant) -> Variant:
     """Let the ledger know a variant, as it does once something is drawn or paused with it."""
-    ledger.pause_variant(which, "so that the ledger knows it")
-    ledger.resume_variant(which.key)
+    ledger.variants.pause(which, "so that the ledger knows it")
+    ledger.variants.resume(which.key)
     return which
 
 

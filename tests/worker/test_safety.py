@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from db.values import DrawnImage
+from db.values import FinishedImage
 from sdq_core.models import DEMO, ModelStore
 from sdq_core.values.recipes import DEFAULT_SCHEDULER
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
@@ -47,7 +47,7 @@ def tent(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, int]:
     raise AssertionError("no picture of a purple tent is flagged: has the demo model changed?")
 
 
-def draw(program: Program, tent: tuple[str, int], safety: str) -> dict[str, DrawnImage]:
+def draw(program: Program, tent: tuple[str, int], safety: str) -> dict[str, FinishedImage]:
     """Draw a tent that is flagged and a sea that is not; give them by prompt."""
     prompt, seed = tent
     program.run(
@@ -60,7 +60,7 @@ def draw(program: Program, tent: tuple[str, int], safety: str) -> dict[str, Draw
     return {image.recipe.prompt: image for image in images}
 
 
-def shown(program: Program, image: DrawnImage) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
+def shown(program: Program, image: FinishedImage) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
     """Give a file's pixels and what its record says of safety."""
     with Image.open(program.home / "outputs" / image.image.path) as picture:
         record = json.loads(picture.info["sdq"])

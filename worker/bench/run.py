@@ -5,12 +5,12 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
 from PIL import Image
 
-from db.column_types import now_utc
 from db.values import Benchmark
 from sdq_core.errors import SdqError
 from sdq_core.images.pixels import psnr_db
@@ -163,7 +163,7 @@ class _Context:
     def _bare(self, variant: Variant, *, unet: str = "whole", drawn_with: bool = True) -> Benchmark:
         return Benchmark(
             machine=self.machine,
-            measured_at=now_utc(),
+            measured_at=datetime.now(UTC),
             variant=variant,
             unet=unet,
             drawn_with=drawn_with,

@@ -90,7 +90,7 @@ class Repertoire:
             candidates = self._candidates(wanted, present, pinned)
         except SdqError as error:
             raise VariantUnusable(wanted, error) from error
-        paused = {held.variant: held.reason for held in self._ledger.paused_variants()}
+        paused = {held.variant: held.reason for held in self._ledger.variants.paused()}
         causes: list[SdqError] = []
         for variant in candidates:
             if variant in paused:
@@ -115,7 +115,7 @@ class Repertoire:
         A key that the ledger does not know is None, and left to workers without a lane: no job in its queue is ours.
         """
         if any(key not in self._known for key in keys):
-            self._known = self._ledger.variants()
+            self._known = self._ledger.variants.known()
         found = {key: self._known.get(key) for key in keys}
         if self._lane is None:
             return found

@@ -92,7 +92,7 @@ class Intake:
         """Note in the ledger and in Redis what became of a slice."""
         try:
             if outcome is Outcome.FINISHED:
-                self._shift.until_done(lambda: self._ledger.finish_slice(open_slice.id))
+                self._shift.until_done(lambda: self._ledger.work.finish_slice(open_slice.id))
         finally:
             self._claims.end(open_slice.id, outcome)
 
@@ -132,7 +132,7 @@ class Intake:
 
     def _opened(self, claim: Claim) -> OpenSlice | None:
         """Read what is left of a claimed slice; None when nobody wants it any more."""
-        slice_ = self._ledger.load_slice(claim.slice_id)
+        slice_ = self._ledger.work.load_slice(claim.slice_id)
         if slice_ is None or not slice_.wanted:
             return None
         since = max(slice_.created_at, claim.job.enqueued_at or slice_.created_at)

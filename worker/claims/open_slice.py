@@ -28,12 +28,12 @@ class OpenSlice:
     @classmethod
     def of(cls, ledger: Ledger, slice_: Slice, *, queue_wait_ms: float) -> OpenSlice:
         """Read from the ledger what is left of a slice."""
-        settled = ledger.settled_images(slice_)
+        progress = ledger.work.progress(slice_)
         return cls(
             slice_=slice_,
             queue_wait_ms=queue_wait_ms,
-            pending=deque(seed for seed in slice_.seeds if seed not in settled),
-            attempts=dict(ledger.attempts(slice_)),
+            pending=deque(seed for seed in slice_.seeds if seed not in progress.settled),
+            attempts=dict(progress.attempts),
         )
 
     @property

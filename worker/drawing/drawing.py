@@ -146,7 +146,7 @@ class Drawing:
             seed = open_slice.pending[0]
             noted = self._studio.shift.until_done(
                 partial(
-                    self._studio.ledger.note_attempts,
+                    self._studio.ledger.work.note_attempts,
                     open_slice.slice_.recipe_id,
                     [seed],
                     engine_id=feed.loaded.id,

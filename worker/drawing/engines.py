@@ -67,7 +67,7 @@ class Engines:
                 ready=ready,
                 safety=self._safety,
             )
-            row_id = self._shift.until_done(lambda: self._ledger.register_engine(record))
+            row_id = self._shift.until_done(lambda: self._ledger.work.register_engine(record))
             self._rows[engine.pid] = row_id, record
         row_id, record = self._rows[engine.pid]
         return LoadedEngine(engine=engine, id=row_id, record=record)

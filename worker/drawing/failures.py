@@ -58,7 +58,7 @@ class Failures:
         attempts = open_slice.attempts.get(seed, 1)
         final = hopeless or attempts >= self._max_attempts
         self._shift.until_done(
-            lambda: self._ledger.record_failure(
+            lambda: self._ledger.work.record_failure(
                 slice_.recipe_id,
                 seed,
                 slice_id=slice_.id,
@@ -90,6 +90,6 @@ class Failures:
         if self._in_a_row[variant.key] < FAILURES_TO_PAUSE:
             return
         reason = f"{FAILURES_TO_PAUSE} images in a row failed, the last one with: {error}"
-        self._shift.until_done(lambda: self._ledger.pause_variant(variant, reason))
+        self._shift.until_done(lambda: self._ledger.variants.pause(variant, reason))
         self._in_a_row.pop(variant.key)
         raise VariantUnusable(variant, VariantPausedError(variant, reason))

@@ -94,7 +94,7 @@ class Feed:
         for number in numbers:
             asked = self._asked.pop(number)
             asked.open_slice.pending.appendleft(asked.seed)
-            self._ledger.forgive_attempt(asked.open_slice.slice_.recipe_id, asked.seed)
+            self._ledger.work.forgive_attempt(asked.open_slice.slice_.recipe_id, asked.seed)
 
     def take_all_back(self) -> None:
         """Return everything to its slices."""

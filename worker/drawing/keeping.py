@@ -40,7 +40,9 @@ class Keeper:
                 queue_wait_ms=asked.open_slice.queue_wait_ms,
             )
         )
-        recorded = self._shift.until_done(lambda: self._ledger.record_and_go_on(record, upcoming))
+        recorded = self._shift.until_done(
+            lambda: self._ledger.work.record_and_go_on(record, upcoming)
+        )
         if not recorded.new:
             self._shift.until_done(lambda: self._settle_between(record))
         self._tally.count_drawn(slice_, seed)
@@ -53,4 +55,4 @@ class Keeper:
         different ones, the second file may have replaced the first before or after the first one's row.
         """
         if self._gallery.holds(record):
-            self._ledger.replace_done(record)
+            self._ledger.work.replace_done(record)

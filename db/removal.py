@@ -30,7 +30,7 @@ def begin(connection: Connection, batch_id: int) -> None:
     )
 
 
-def prune_page(connection: Connection, batch_id: int) -> PrunedPage:
+def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
     """Remove the next slices of a cancelled batch, and at last the batch; the caller holds the submission lock.
 
     Raises TryAgainError when the batch was taken up again meanwhile.

@@ -1,24 +1,20 @@
-"""Turns a plan into rows: batch, recipes and slices, in one transaction.
+"""What a plan adds to its batch: new recipes, and slices of the seeds that are not planned yet.
 
-A batch is a named collection that only grows. Submitting the same plan again adds nothing; a plan that overlaps adds
-what is missing. Two entries with the same recipe and different fields plan each seed once, and the first one's fields
-stay. An image that exists already, drawn for any batch, is never planned anew: a slice of nothing but such images is
-inserted as finished.
+Two entries with the same recipe and different fields plan each seed once, and the first one's fields stay. An image
+that exists already, drawn for any batch, is never planned anew: a slice of nothing but such images is inserted as
+finished.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, func, select, update
 
 from db.bulk import insert_rows
-from db.choices import merged, read_choices, with_choices
-from db.column_types import now_utc
 from db.recipe_rows import (
     KEYS_AT_ONCE,
     STORED_COLUMNS,
@@ -27,23 +23,13 @@ from db.recipe_rows import (
     recipe_values,
 )
 from db.seed_cutting import SeedCutter, SeedRun
-from db.slices import open_slices, paused_variants
 from db.tables import batches, images, recipes, slices
-from db.values import (
-    BatchOptions,
-    BatchPlan,
-    BatchState,
-    ImageStatus,
-    PlannedEntry,
-    SliceRef,
-    Submission,
-)
-from sdq_core.errors import TryAgainError
+from db.values import BatchPlan, ImageStatus, PlannedEntry
 from sdq_core.values.variants import RecipeVariant
 
 
 @dataclass(kw_only=True)
-class _Growth:
+class Growth:
     """What a plan adds to its batch; counts are of images, and finished_* of those in finished slices."""
 
     entries: int
@@ -82,114 +68,11 @@ _SLICE_COLUMNS = (
 )
 
 
-def submit(connection: Connection, plan: BatchPlan) -> Submission:
-    """Store a plan and say what it added; the caller holds the submission lock, and commits."""
-    now = now_utc()
-    batch, name = _find_batch(connection, plan.name, plan.source_name, plan.source)
-    unchanged = batch is not None and batch.plan_key == plan.key
-    if batch is None:
-        batch = _create_batch(connection, plan, name, now)
-    else:
-        _keep_choices(connection, batch, plan)
-    if unchanged:
-        known = sum(len(entry.seeds) for entry in plan.entries)
-        growth = _Growth(entries=batch.entries, known=known)
-    else:
-        growth = _grow(connection, plan, batch, now)
-    refs: Sequence[SliceRef] = ()
-    if batch.state == BatchState.CANCELLED:
-        connection.execute(
-            update(batches).where(batches.c.id == batch.id).values(state=str(BatchState.ACTIVE))
-        )
-        refs = open_slices(connection, batch_id=batch.id)
-    elif batch.state == BatchState.ACTIVE:
-        paused = {paused.variant for paused in paused_variants(connection)}
-        refs = [
-            SliceRef(id=slice_id, variant=variant)
-            for slice_id, variant in growth.open
-            if not paused or variant not in paused
-        ]
-    return Submission(
-        batch_id=batch.id,
-        batch_name=name,
-        images_new=growth.new,
-        images_known=growth.known,
-        images_drawn=growth.drawn,
-        images_failed=growth.failed,
-        slices=refs,
-        slices_new=len(growth.open),
-    )
-
-
-def options_of_batch(
-    connection: Connection, name: str | None, source_name: str, source: str
-) -> BatchOptions | None:
-    """Give the options of the batch that a plan belongs to, or None where it makes a new one."""
-    batch, _ = _find_batch(connection, name, source_name, source)
-    if batch is None:
-        return None
-    given = {option: value for option, value in batch.options.items() if option != "chosen"}
-    return BatchOptions(given=given, chosen=read_choices(batch.options))
-
-
-def _find_batch(
-    connection: Connection, given_name: str | None, source_name: str, source: str
-) -> tuple[Row[Any] | None, str]:
-    """Give the batch that a plan belongs to, or None and the name for a new one.
-
-    A name that the user gave means that batch, whatever its source. A name made from the source belongs to that source:
-    another file of the same name gets the next free ``name-2``, ``name-3``.
-    """
-    names: Iterator[str]
-    if given_name is not None:
-        names = iter((given_name,))
-    else:
-        names = (source_name if n == 1 else f"{source_name}-{n}" for n in count(1))
-    for name in names:
-        row = connection.execute(select(batches).where(batches.c.name == name)).first()
-        if row is None or given_name is not None or row.source == source:
-            return row, name
-    raise AssertionError("unreachable: there is always a free name")
-
-
-def _create_batch(connection: Connection, plan: BatchPlan, name: str, now: datetime) -> Row[Any]:
-    values = {
-        "name": name,
-        "state": str(BatchState.ACTIVE),
-        "source": plan.source,
-        "plan_key": "",
-        "options": with_choices(plan.options, plan.chosen),
-        "created_at": now,
-        "entries": 0,
-        "open_slices": 0,
-        "images_total": 0,
-        "images_done": 0,
-        "images_failed": 0,
-    }
-    return connection.execute(insert(batches).values(values).returning(batches)).one()
-
-
-def _keep_choices(connection: Connection, batch: Row[Any], plan: BatchPlan) -> None:
-    """Add what a submission chose to what was chosen for the batch before.
-
-    Raise TryAgainError when another one chose otherwise after this one had looked: its images would be drawn twice.
-    """
-    kept = read_choices(batch.options)
-    choices = merged(kept, plan.chosen)
-    if choices is None:
-        raise TryAgainError(
-            f"Batch {batch.name} was submitted by somebody else at the same moment, to be drawn with another variant. "
-            "Submit it again: it then keeps what was chosen first."
-        )
-    if choices != kept:
-        options = with_choices(batch.options, choices)
-        connection.execute(update(batches).where(batches.c.id == batch.id).values(options=options))
-
-
-def _grow(connection: Connection, plan: BatchPlan, batch: Row[Any], now: datetime) -> _Growth:
+def grow(connection: Connection, plan: BatchPlan, batch: Row[Any], now: datetime) -> Growth:
+    """Store what a batch lacks of a plan, and count it; the caller holds the submission lock."""
     ids, old_recipes = _recipe_ids(connection, plan)
     planned, ordinals = _planned(connection, batch.id)
-    growth = _Growth(entries=batch.entries)
+    growth = Growth(entries=batch.entries)
     cutter = SeedCutter(plan.slice_size)
     slice_id = _next_id(connection, slices)
     for start in range(0, len(plan.entries), KEYS_AT_ONCE):
@@ -295,7 +178,7 @@ def _settled(connection: Connection, recipe_ids: Sequence[int]) -> dict[int, dic
 
 
 def _count_growth(
-    connection: Connection, plan: BatchPlan, batch: Row[Any], growth: _Growth, now: datetime
+    connection: Connection, plan: BatchPlan, batch: Row[Any], growth: Growth, now: datetime
 ) -> None:
     # A worker may be finishing the batch's last slice just now: change what is there, not what was read.
     change: dict[str, Any] = {

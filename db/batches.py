@@ -1,0 +1,141 @@
+"""Batches: how they stand, what is in them, and what the user wants of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, select, update
+
+from db.connection import Database
+from db.counts import recount
+from db.recipe_rows import RECIPE_COLUMNS, recipe_of
+from db.report import batch_id_of, find_batch, statuses_of
+from db.tables import batches, images, recipes, slices, variants
+from db.values import BatchState, BatchStatus, FailedImage, FinishedImage, ImageStatus
+from db.walk import finished_images
+from sdq_core.values.seeds import parse_seeds
+
+
+class Batches:
+    """Batches as `sdq status` shows them and as the user steers them.
+
+    Reading holds nobody up and sees one state of the ledger, but for `images`, which reads page by page. What the user
+    was told is durable: it survives a power cut. A batch is named by its name or, where no batch has that name, by its
+    id; an unknown one raises InputMissingError.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def statuses(self, limit: int | None = None) -> list[BatchStatus]:
+        """Give how batches stand, the newest first; limit: at most so many."""
+        with self._database.reading() as connection:
+            newest_first = select(batches).order_by(batches.c.id.desc()).limit(limit)
+            return statuses_of(connection, newest_first)
+
+    def find(self, name_or_id: str | int) -> BatchStatus | None:
+        """Give how the batch of that name stands, else the one of that id, else None."""
+        with self._database.reading() as connection:
+            return find_batch(connection, name_or_id)
+
+    def images(self, batch: str | int) -> Iterator[FinishedImage]:
+        """Yield a batch's finished images by entry, slice and seed, a page at a time."""
+        with self._database.reading() as connection:
+            batch_id = batch_id_of(connection, batch)
+        return finished_images(self._database, batch_id)
+
+    def failed_images(self, batch: str | int, limit: int | None = None) -> list[FailedImage]:
+        """List a batch's given-up images in the order of its slices."""
+        with self._database.reading() as connection:
+            return _failed_images(connection, batch_id_of(connection, batch), limit)
+
+    def set_state(self, batch: str | int, state: BatchState) -> None:
+        """Make a batch active, paused or cancelled, durably."""
+        with self._database.writing(durable=True) as connection:
+            batch_id = batch_id_of(connection, batch)
+            connection.execute(
+                update(batches).where(batches.c.id == batch_id).values(state=str(state))
+            )
+
+    def retry_failed(self, batch: str | int) -> int:
+        """Take up a batch's given-up images again with no attempts counted, durably; give how many.
+
+        Their slices are open afterwards, for `Work.open_slices`.
+        """
+        with self._database.writing(durable=True) as connection:
+            return _retry_failed(connection, batch_id_of(connection, batch))
+
+
+def _failed_images(connection: Connection, batch_id: int, limit: int | None) -> list[FailedImage]:
+    """List a batch's given-up images in the order of its slices."""
+    rows = connection.execute(
+        select(
+            batches.c.name.label("batch_name"),
+            slices.c.entry,
+            slices.c.fields,
+            slices.c.recipe_id,
+            slices.c.seeds,
+            *RECIPE_COLUMNS,
+        )
+        .join_from(slices, batches)
+        .join(recipes, recipes.c.id == slices.c.recipe_id)
+        .join(variants, variants.c.id == recipes.c.variant_id)
+        .where(slices.c.batch_id == batch_id, slices.c.failed > 0)
+        .order_by(slices.c.entry, slices.c.id)
+    ).mappings()
+    found: list[FailedImage] = []
+    for row in rows:
+        recipe = recipe_of(row)
+        failed = connection.execute(
+            select(images.c.seed, images.c.attempts, images.c.error).where(
+                images.c.recipe_id == row["recipe_id"],
+                images.c.status == str(ImageStatus.FAILED),
+            )
+        )
+        by_seed = {seed: (attempts, error) for seed, attempts, error in failed}
+        found += [
+            FailedImage(
+                batch_name=row["batch_name"],
+                entry=row["entry"],
+                fields=row["fields"],
+                recipe=recipe,
+                seed=seed,
+                attempts=by_seed[seed][0],
+                error=by_seed[seed][1] or "",
+            )
+            for seed in parse_seeds(row["seeds"])
+            if seed in by_seed
+        ]
+        if limit is not None and len(found) >= limit:
+            return found[:limit]
+    return found
+
+
+def _retry_failed(connection: Connection, batch_id: int) -> int:
+    """Take a batch's given-up images up again with no attempts counted; give how many.
+
+    Their slices are open afterwards, also those of other batches that ask for the same images.
+    """
+    slice_rows = connection.execute(
+        select(slices).where(slices.c.batch_id == batch_id, slices.c.failed > 0)
+    ).all()
+    retried = 0
+    for recipe_id in sorted({slice_.recipe_id for slice_ in slice_rows}):
+        wanted: set[int] = set()
+        for slice_ in slice_rows:
+            if slice_.recipe_id == recipe_id:
+                wanted.update(parse_seeds(slice_.seeds))
+        failed = connection.execute(
+            select(images.c.id, images.c.seed).where(
+                images.c.recipe_id == recipe_id, images.c.status == str(ImageStatus.FAILED)
+            )
+        ).all()
+        ids = [image_id for image_id, seed in failed if seed in wanted]
+        connection.execute(
+            update(images)
+            .where(images.c.id.in_(ids))
+            .values(status=str(ImageStatus.DRAWING), attempts=0, finished_at=None)
+        )
+        retried += len(ids)
+    recount(connection, {slice_.recipe_id for slice_ in slice_rows})
+    return retried

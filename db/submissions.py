@@ -1,0 +1,147 @@
+"""Turns a plan into rows: batch, recipes and slices, in one transaction.
+
+A batch is a named collection that only grows. Submitting the same plan again adds nothing; a plan that overlaps adds
+what is missing (`db.growth`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from db.choices import merged, read_choices, with_choices
+from db.column_types import now_utc
+from db.connection import SUBMISSION_LOCK, Database
+from db.growth import Growth, grow
+from db.slices import open_slices
+from db.tables import batches
+from db.values import BatchOptions, BatchPlan, BatchState, SliceRef, Submission
+from db.variants import paused_variants
+from sdq_core.errors import TryAgainError
+
+
+class Submissions:
+    """What `sdq submit` adds to the ledger.
+
+    One submission at a time, also of several machines, and durable: one that was confirmed survives a power cut, one
+    that was killed before leaves nothing. Adding a plan twice adds it once.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, plan: BatchPlan) -> Submission:
+        """Store a submission, durably, and say what it added."""
+        with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
+            return submit(connection, plan)
+
+    def preview(self, plan: BatchPlan) -> Submission:
+        """Say what `add` would add, and store nothing. Ids in the answer mean nothing."""
+        with self._database.trying(lock=SUBMISSION_LOCK) as connection:
+            return submit(connection, plan)
+
+    def batch_options(self, name: str | None, source_name: str, source: str) -> BatchOptions | None:
+        """Return the options of the batch that a plan of that name and source would grow, None where it makes one."""
+        with self._database.reading() as connection:
+            batch, _ = _find_batch(connection, name, source_name, source)
+        if batch is None:
+            return None
+        given = {option: value for option, value in batch.options.items() if option != "chosen"}
+        return BatchOptions(given=given, chosen=read_choices(batch.options))
+
+
+def submit(connection: Connection, plan: BatchPlan) -> Submission:
+    """Store a plan and say what it added; the caller holds the submission lock, and commits."""
+    now = now_utc()
+    batch, name = _find_batch(connection, plan.name, plan.source_name, plan.source)
+    unchanged = batch is not None and batch.plan_key == plan.key
+    if batch is None:
+        batch = _create_batch(connection, plan, name, now)
+    else:
+        _keep_choices(connection, batch, plan)
+    if unchanged:
+        known = sum(len(entry.seeds) for entry in plan.entries)
+        growth = Growth(entries=batch.entries, known=known)
+    else:
+        growth = grow(connection, plan, batch, now)
+    refs: Sequence[SliceRef] = ()
+    if batch.state == BatchState.CANCELLED:
+        connection.execute(
+            update(batches).where(batches.c.id == batch.id).values(state=str(BatchState.ACTIVE))
+        )
+        refs = open_slices(connection, batch_id=batch.id)
+    elif batch.state == BatchState.ACTIVE:
+        paused = {paused.variant for paused in paused_variants(connection)}
+        refs = [
+            SliceRef(id=slice_id, variant=variant)
+            for slice_id, variant in growth.open
+            if not paused or variant not in paused
+        ]
+    return Submission(
+        batch_id=batch.id,
+        batch_name=name,
+        images_new=growth.new,
+        images_known=growth.known,
+        images_drawn=growth.drawn,
+        images_failed=growth.failed,
+        slices=refs,
+        slices_new=len(growth.open),
+    )
+
+
+def _find_batch(
+    connection: Connection, given_name: str | None, source_name: str, source: str
+) -> tuple[Row[Any] | None, str]:
+    """Give the batch that a plan belongs to, or None and the name for a new one.
+
+    A name that the user gave means that batch, whatever its source. A name made from the source belongs to that source:
+    another file of the same name gets the next free ``name-2``, ``name-3``.
+    """
+    names: Iterator[str]
+    if given_name is not None:
+        names = iter((given_name,))
+    else:
+        names = (source_name if n == 1 else f"{source_name}-{n}" for n in count(1))
+    for name in names:
+        row = connection.execute(select(batches).where(batches.c.name == name)).first()
+        if row is None or given_name is not None or row.source == source:
+            return row, name
+    raise AssertionError("unreachable: there is always a free name")
+
+
+def _create_batch(connection: Connection, plan: BatchPlan, name: str, now: datetime) -> Row[Any]:
+    values = {
+        "name": name,
+        "state": str(BatchState.ACTIVE),
+        "source": plan.source,
+        "plan_key": "",
+        "options": with_choices(plan.options, plan.chosen),
+        "created_at": now,
+        "entries": 0,
+        "open_slices": 0,
+        "images_total": 0,
+        "images_done": 0,
+        "images_failed": 0,
+    }
+    return connection.execute(insert(batches).values(values).returning(batches)).one()
+
+
+def _keep_choices(connection: Connection, batch: Row[Any], plan: BatchPlan) -> None:
+    """Add what a submission chose to what was chosen for the batch before.
+
+    Raise TryAgainError when another one chose otherwise after this one had looked: its images would be drawn twice.
+    """
+    kept = read_choices(batch.options)
+    choices = merged(kept, plan.chosen)
+    if choices is None:
+        raise TryAgainError(
+            f"Batch {batch.name} was submitted by somebody else at the same moment, to be drawn with another variant. "
+            "Submit it again: it then keeps what was chosen first."
+        )
+    if choices != kept:
+        options = with_choices(batch.options, choices)
+        connection.execute(update(batches).where(batches.c.id == batch.id).values(options=options))

@@ -1,0 +1,158 @@
+"""Holding the ledger to its images and files, and forgetting batches: for `sdq verify` and `sdq prune`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, case, func, literal, select, update
+
+from db import removal
+from db.column_types import UtcTime, now_utc
+from db.connection import SUBMISSION_LOCK, Database
+from db.counts import recount
+from db.report import batch_id_of
+from db.tables import batches, images, slices
+from db.values import ImageStatus, PrunedPage, SliceAudit
+from db.walk import walk_slices
+from sdq_core.values.seeds import parse_seeds
+
+
+class Upkeep:
+    """Finding and mending what does not agree, and forgetting batches.
+
+    All changes are durable and may be repeated, also after an interruption. Forgetting excludes submissions, page by
+    page. A batch is named by name or id; an unknown one raises InputMissingError.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def audited_slices(self, batch: str | int) -> Iterator[SliceAudit]:
+        """Yield a batch's slices, each with those of its seeds that are neither done nor given up, a page at a time."""
+        with self._database.reading() as connection:
+            batch_id = batch_id_of(connection, batch)
+        return walk_slices(self._database, batch_id, _audited)
+
+    def counts_agree(self, batch: str | int) -> bool:
+        """Say whether a batch's counts are the sums of its slices'."""
+        with self._database.reading() as connection:
+            batch_id = batch_id_of(connection, batch)
+            return _summed_counts(connection, batch_id) == _kept_counts(connection, batch_id)
+
+    def recount(self, batch: str | int) -> None:
+        """Count a batch anew, its slices from the images and the batch from its slices."""
+        with self._database.writing(durable=True) as connection:
+            _recount_batch(connection, batch_id_of(connection, batch))
+
+    def take_back(self, keys: Iterable[tuple[int, int]]) -> int:
+        """Make done images (recipe id, seed) undone, with no attempts counted; give how many.
+
+        Their slices are open afterwards, in every batch that asks for them. For images whose file is lost: drawn again,
+        they are the same.
+        """
+        seeds_of: dict[int, set[int]] = {}
+        for recipe_id, seed in keys:
+            seeds_of.setdefault(recipe_id, set()).add(seed)
+        with self._database.writing(durable=True) as connection:
+            taken = sum(
+                _take_back(connection, recipe, seeds_of[recipe]) for recipe in sorted(seeds_of)
+            )
+            recount(connection, seeds_of)
+            return taken
+
+    def begin_pruning(self, batch: str | int) -> int:
+        """Cancel a batch that is to be forgotten, and give its id."""
+        with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
+            batch_id = batch_id_of(connection, batch)
+            removal.begin(connection, batch_id)
+            return batch_id
+
+    def prune_page(self, batch_id: int) -> PrunedPage:
+        """Forget some of a batch's slices and images, or the batch when none are left; call it until it says so.
+
+        The files that it names are to be removed by the caller, after it returned. Raises TryAgainError when the batch
+        was submitted again since `begin_pruning`.
+        """
+        with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
+            return removal.remove_page(connection, batch_id)
+
+
+def _audited(connection: Connection, slice_rows: Sequence[Row[Any]]) -> Iterator[SliceAudit]:
+    recipe_ids = {slice_.recipe_id for slice_ in slice_rows}
+    settled: dict[int, set[int]] = {recipe_id: set() for recipe_id in recipe_ids}
+    rows = connection.execute(
+        select(images.c.recipe_id, images.c.seed).where(
+            images.c.recipe_id.in_(recipe_ids), images.c.status != str(ImageStatus.DRAWING)
+        )
+    )
+    for recipe_id, seed in rows:
+        settled[recipe_id].add(seed)
+    for slice_ in slice_rows:
+        yield SliceAudit(
+            id=slice_.id,
+            entry=slice_.entry,
+            finished=slice_.finished_at is not None,
+            unsettled=tuple(
+                seed for seed in parse_seeds(slice_.seeds) if seed not in settled[slice_.recipe_id]
+            ),
+        )
+
+
+def _recount_batch(connection: Connection, batch_id: int) -> None:
+    recipe_ids = connection.scalars(
+        select(slices.c.recipe_id).where(slices.c.batch_id == batch_id).distinct()
+    ).all()
+    recount(connection, recipe_ids)
+    open_slices, total, done, failed = _summed_counts(connection, batch_id)
+    connection.execute(
+        update(batches)
+        .where(batches.c.id == batch_id)
+        .values(
+            open_slices=open_slices,
+            images_total=total,
+            images_done=done,
+            images_failed=failed,
+            completed_at=None
+            if open_slices
+            else func.coalesce(batches.c.completed_at, literal(now_utc(), UtcTime())),
+        )
+    )
+
+
+def _take_back(connection: Connection, recipe_id: int, seeds: Collection[int]) -> int:
+    changed = connection.execute(
+        update(images)
+        .where(
+            images.c.recipe_id == recipe_id,
+            images.c.seed.in_(seeds),
+            images.c.status == str(ImageStatus.DONE),
+        )
+        .values(status=str(ImageStatus.DRAWING), attempts=0, finished_at=None)
+    )
+    return int(changed.rowcount)
+
+
+def _kept_counts(connection: Connection, batch_id: int) -> tuple[int, int, int, int]:
+    row = connection.execute(
+        select(
+            batches.c.open_slices,
+            batches.c.images_total,
+            batches.c.images_done,
+            batches.c.images_failed,
+        ).where(batches.c.id == batch_id)
+    ).one()
+    return row[0], row[1], row[2], row[3]
+
+
+def _summed_counts(connection: Connection, batch_id: int) -> tuple[int, int, int, int]:
+    is_open = slices.c.finished_at.is_(None)
+    row = connection.execute(
+        select(
+            func.coalesce(func.sum(case((is_open, 1), else_=0)), 0),
+            func.coalesce(func.sum(slices.c.size), 0),
+            func.coalesce(func.sum(case((is_open, 0), else_=slices.c.done)), 0),
+            func.coalesce(func.sum(case((is_open, 0), else_=slices.c.failed)), 0),
+        ).where(slices.c.batch_id == batch_id)
+    ).one()
+    return int(row[0]), int(row[1]), int(row[2]), int(row[3])

@@ -1,0 +1,78 @@
+"""Variants that the ledger knows, and those that are held back."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select, update
+
+from db.column_types import now_utc
+from db.connection import Database
+from db.recipe_rows import add_variants, all_variants, variant_of
+from db.tables import variants
+from db.values import PausedVariant
+from sdq_core.errors import InputMissingError
+from sdq_core.values.variants import RecipeVariant, Variant
+
+
+class Variants:
+    """Which variants there are, and which of them are paused.
+
+    Pausing and resuming are durable, and repeating them changes nothing.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known(self) -> dict[str, RecipeVariant]:
+        """Give every variant that was asked for or drawn with, by its key."""
+        with self._database.reading() as connection:
+            rows = connection.execute(all_variants()).mappings()
+            return {row["key"]: variant_of(row) for row in rows}
+
+    def paused(self) -> list[PausedVariant]:
+        """List the variants that are held back, the longest first."""
+        with self._database.reading() as connection:
+            return paused_variants(connection)
+
+    def pause(self, variant: str | Variant, reason: str) -> None:
+        """Hold a variant, or the one of a key, back until it is resumed; a second reason does not replace the first.
+
+        Raise InputMissingError for a key that the ledger does not know; a variant that draws may not have been asked
+        for by name yet.
+        """
+        with self._database.writing(durable=True) as connection:
+            if isinstance(variant, Variant):
+                add_variants(connection, [variant])
+            key = variant if isinstance(variant, str) else variant.key
+            _refuse_unknown(connection, key)
+            connection.execute(
+                update(variants)
+                .where(variants.c.key == key, variants.c.paused_since.is_(None))
+                .values(paused_since=now_utc(), pause_reason=reason)
+            )
+
+    def resume(self, key: str) -> bool:
+        """Let a variant be drawn again; give whether it was paused. Raise InputMissingError for an unknown key."""
+        with self._database.writing(durable=True) as connection:
+            _refuse_unknown(connection, key)
+            result = connection.execute(
+                update(variants)
+                .where(variants.c.key == key, variants.c.paused_since.is_not(None))
+                .values(paused_since=None, pause_reason=None)
+            )
+            return result.rowcount > 0
+
+
+def paused_variants(connection: Connection) -> list[PausedVariant]:
+    """List the variants that are held back, the longest first."""
+    query = all_variants().where(variants.c.paused_since.is_not(None))
+    return [
+        PausedVariant(
+            variant=variant_of(row), reason=row["pause_reason"], since=row["paused_since"]
+        )
+        for row in connection.execute(query.order_by(variants.c.paused_since)).mappings()
+    ]
+
+
+def _refuse_unknown(connection: Connection, key: str) -> None:
+    if connection.execute(select(variants.c.id).where(variants.c.key == key)).first() is None:
+        raise InputMissingError(f"The ledger knows no variant {key}: nothing was submitted for it.")
