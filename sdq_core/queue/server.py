@@ -212,8 +212,9 @@ class RedisServer:
                 if is_refusal(said):
                     raise ConfigurationError(refused(self.folder, program))
                 raise ServiceUnavailableError(
-                    f"The embedded Redis did not start: {_last_line(said)} Look into {log}, or set SDQ_REDIS_URL to a "
-                    "Redis of yours."
+                    f"The embedded Redis did not start: {_last_line(said)} Look into {log}. If its files are damaged, "
+                    f"delete the folder {self.folder}: nothing is lost, the next `sdq worker` queues everything "
+                    "unfinished again."
                 )
             time.sleep(0.01)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from tests.acceptance.program import Program, assert_whole
@@ -72,10 +73,11 @@ def test_verify_finds_what_is_lost_and_repair_brings_it_back(
 def test_verify_queues_what_no_queue_holds(program: Program, prompts: Path) -> None:
     program.run("submit", str(prompts), "--steps", "2")
     program.redis.stop()
-    for file in (program.home / "redis").rglob("*.aof"):
-        file.unlink()
     for file in (program.home / "redis").rglob("*.rdb"):
         file.unlink()
+    said = program.run("verify", code=69).stderr
+    assert f"delete the folder {program.home / 'redis'}" in said
+    shutil.rmtree(program.home / "redis")
     found = program.run("verify", code=1).stdout
     assert found.count("in no queue: slice") == 4
     program.run("verify", "--repair")

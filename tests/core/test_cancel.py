@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from db.batches import Batches
 from db.ledger import Ledger
 from db.values import BatchState
 from sdq.cli import main
@@ -18,16 +19,17 @@ def test_a_batch_that_vanishes_while_it_is_cancelled_gets_a_sentence(
     url = f"sqlite:///{tmp_path / 'sdq.db'}"
     with Ledger.open(url) as ledger:
         name = submit(ledger, "a boat").batch_name
-    set_batch_state = Ledger.batches.set_state
+    set_state = Batches.set_state
 
-    def then_prune(ledger: Ledger, batch: str | int, state: BatchState) -> None:
+    def then_prune(batches: Batches, batch: str | int, state: BatchState) -> None:
         """Cancel, and forget the batch before anybody looks again, as `sdq prune` beside it may."""
-        set_batch_state(ledger, batch, state)
-        batch_id = ledger.upkeep.begin_pruning(batch)
-        while not ledger.upkeep.prune_page(batch_id).last:
-            pass
+        set_state(batches, batch, state)
+        with Ledger.open(url) as ledger:
+            batch_id = ledger.upkeep.begin_pruning(batch)
+            while not ledger.upkeep.prune_page(batch_id).last:
+                pass
 
-    monkeypatch.setattr(Ledger, "set_batch_state", then_prune)
+    monkeypatch.setattr(Batches, "set_state", then_prune)
     monkeypatch.setattr("sys.argv", ["sdq", "cancel", name, "--database-url", url])
     with pytest.raises(SystemExit) as ended:
         main()
