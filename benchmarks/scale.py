@@ -31,6 +31,7 @@ from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
 from tests.ledger.plans import VARIANT, plan
 from worker.engine.messages import Drawn, Event, Ready, Withdrawn
+from worker.engine.pool import EnginePool
 from worker.pipelines.contract import DrawnImage, ImageRequest
 from worker.service import WorkerOptions, make_worker
 
@@ -90,10 +91,10 @@ def work(settings: Settings, image_s: float) -> None:
             settings,
             ledger,
             queues,
-            WorkerOptions(max_pinned=1),
-            start=lambda _variant: cast(Any, SleepingEngine(image_s)),
+            WorkerOptions(),
+            pool=EnginePool(lambda _variant: cast(Any, SleepingEngine(image_s)), max_pinned=1),
         )
-        worker.work_until(lambda _tally: bool(ledger.batches.find("scale")))
+        worker.work_until(lambda: bool(ledger.batches.find("scale")))
 
 
 def redis_calls(queues: Queues) -> int:

@@ -1,8 +1,8 @@
 """The one place where the databases' exceptions become sdq's.
 
 What is a bug (a broken constraint, a malformed statement) is let through with its traceback; everything that a user or
-another process can cause is translated. SQLite is told apart by its messages, which are constants of its source
-(`sqlite3ErrStr`): Python 3.10 does not hand its error codes over.
+another process can cause is translated. SQLite's errors are told apart by their messages, which are constants of its
+source (`sqlite3ErrStr`) and, unlike its codes, tell a foreign table from a missing one.
 """
 
 from __future__ import annotations

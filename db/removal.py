@@ -18,7 +18,7 @@ from sdq_core.errors import TryAgainError
 from sdq_core.values.seeds import parse_seeds
 
 #: There is no index from recipes to slices, so each page walks them all: a million images take twenty walks.
-SLICES_AT_ONCE = 2000
+SLICES_PER_TRANSACTION = 2000
 
 
 def begin(connection: Connection, batch_id: int) -> None:
@@ -44,7 +44,7 @@ def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
         select(slices)
         .where(slices.c.batch_id == batch_id)
         .order_by(slices.c.id)
-        .limit(SLICES_AT_ONCE)
+        .limit(SLICES_PER_TRANSACTION)
     ).all()
     if not slice_rows:
         connection.execute(delete(batches).where(batches.c.id == batch_id))

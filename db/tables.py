@@ -11,7 +11,7 @@ A recipe's variant is what was asked for, which may be `any`; an engine's is wha
 Counts are kept so that nobody has to scan a million rows: a slice counts its own images while it is open, and when it
 is finished (``finished_at``) its counts move into its batch's. `tests/ledger/test_counts.py` holds both to the rows.
 
-Recipes and slices are numbered by `db.submission` and not by the database: under the submission lock nobody else adds
+Recipes and slices are numbered by `db.growth` and not by the database: under the submission lock nobody else adds
 any, and a submission of 40,000 slices need not ask for their ids.
 
 These are Core tables and not mapped classes: importing ``sqlalchemy.orm`` would add a third to the start of every

@@ -18,7 +18,7 @@ from sdq_core.values.seeds import parse_seeds
 Found = TypeVar("Found")
 
 #: Slices read at once: some thousands of images, so that memory stays small however large the batch is.
-SLICES_AT_ONCE = 100
+_SLICES_AT_ONCE = 100
 
 _IMAGE_FIELDS = tuple(ImageRecord.__dataclass_fields__)
 
@@ -51,11 +51,11 @@ def walk_slices(
                     | ((slices.c.entry == entry) & (slices.c.id > slice_id)),
                 )
                 .order_by(slices.c.entry, slices.c.id)
-                .limit(SLICES_AT_ONCE)
+                .limit(_SLICES_AT_ONCE)
             ).all()
             found = list(look(connection, page))
         yield from found
-        if len(page) < SLICES_AT_ONCE:
+        if len(page) < _SLICES_AT_ONCE:
             return
         entry, slice_id = page[-1].entry, page[-1].id
 

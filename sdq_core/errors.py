@@ -152,4 +152,6 @@ class UnexpectedDrawError(DrawError):
 
 def describe_error(error: BaseException) -> str:
     """Name an exception with its message, for records and for messages about exceptions that are not ours."""
+    if isinstance(error, UnexpectedDrawError):
+        return str(error)
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -7,13 +7,12 @@ alone stops as at the first signal, so that no second pair of workers fills the 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
 
 from sdq_core.errors import (
@@ -26,6 +25,7 @@ from sdq_core.errors import (
 )
 from sdq_core.models import ModelStore
 from sdq_core.values.variants import AnyVariant, Placement, RecipeVariant
+from worker.claims.signals import handled_by
 
 log = logging.getLogger(__name__)
 
@@ -134,16 +134,20 @@ class LaneSupervisor:
         images failed in any lane, and 0.
         """
         next_look = 0.0
-        with self._handling_signals():
-            while any(lane.code is None for lane in self._lanes):
-                self._hand_on()
-                for lane in self._lanes:
-                    lane.start_when_due()
-                    lane.look(again=self._again)
-                if time.monotonic() >= next_look:
-                    next_look = time.monotonic() + _LOOK_EVERY_S
-                    self._look()
-                time.sleep(_TICK_S)
+        try:
+            with handled_by(self._on_signal):
+                while any(lane.code is None for lane in self._lanes):
+                    self._hand_on()
+                    for lane in self._lanes:
+                        lane.start_when_due()
+                        lane.look(again=self._again)
+                    if time.monotonic() >= next_look:
+                        next_look = time.monotonic() + _LOOK_EVERY_S
+                        self._look()
+                    time.sleep(_TICK_S)
+        finally:
+            for lane in self._lanes:
+                lane.kill()  # only where this ends by an exception
         if len(self._signals) > 1:
             return 128 + self._signals[1]
         # A lane that a signal found before it could listen has ended as it was told to.
@@ -166,20 +170,6 @@ class LaneSupervisor:
             log.error("Lane %s died %d times and is given up.", lane.lane, lane.starts)
             return False
         return True
-
-    @contextlib.contextmanager
-    def _handling_signals(self) -> Iterator[None]:
-        before = {
-            number: signal.signal(number, self._on_signal)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            for lane in self._lanes:
-                lane.kill()  # only where this ends by an exception
 
     def _hand_on(self) -> None:
         while self._handed_on < len(self._signals):

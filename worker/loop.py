@@ -6,13 +6,13 @@ What it is made of has rooms of its own: `claims` says which slice is next and k
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from sdq_core.errors import SdqError
 from worker.choosing.repertoire import Repertoire
 from worker.choosing.unusable import VariantUnusable
 from worker.claims.claims import Claims
 from worker.claims.intake import Intake
-from worker.claims.open_slice import OpenSlice
 from worker.claims.shift import GaveUp
 from worker.drawing.drawing import Drawing
 from worker.drawing.studio import Studio
@@ -40,7 +40,12 @@ class Worker:
         self._shift = studio.shift
         self.tally = tally
 
-    def work_until(self, finished: Callable[[Tally], bool]) -> None:
+    @property
+    def unusable(self) -> Mapping[str, SdqError]:
+        """The variant keys that cannot be drawn here for now, each with the reason."""
+        return self._repertoire.unusable
+
+    def work_until(self, finished: Callable[[], bool]) -> None:
         """Draw until told to stop, or until nothing waits and `finished` says so; `tally` counts what was done.
 
         The first SIGINT or SIGTERM lets the image in hand be finished and saved; the second raises StopNow.
@@ -49,7 +54,7 @@ class Worker:
             try:
                 self._shift.until_done(self._claims.sign_on)
                 while not self._shift.stopping:
-                    if not self._shift.until_done(self._work_once) and finished(self.tally):
+                    if not self._shift.until_done(self._work_once) and finished():
                         break
             except GaveUp:
                 pass
@@ -66,19 +71,10 @@ class Worker:
             self._shift.pause(_IDLE_S)
             return False
         try:
-            self._draw(first)
-        finally:
-            self._intake.hand_back()
-        return True
-
-    def _draw(self, first: OpenSlice) -> None:
-        key = first.recipe.variant.key
-        try:
             variant = self._repertoire.variant_for(first.recipe, self._studio.engines.pinned())
             Drawing(self._studio, variant, self._intake).run(first)
         except VariantUnusable as unusable:
-            self._repertoire.note(unusable, key)
-            if unusable.variant.key == key:
-                self.tally.unusable[key] = unusable.cause
-        else:
-            self.tally.unusable.pop(key, None)
+            self._repertoire.note(unusable, first.recipe.variant.key)
+        finally:
+            self._intake.hand_back()
+        return True

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from db.ledger import Ledger
-from sdq_core.errors import InputMissingError
 from sdq_core.models import ModelStore
 from sdq_core.queue.queues import Queues
 from sdq_core.settings import Settings
@@ -52,11 +50,11 @@ def make_worker(
     options: WorkerOptions,
     *,
     onlooker: Onlooker | None = None,
-    start: Callable[[Variant], Engine] | None = None,
+    pool: EnginePool | None = None,
 ) -> Worker:
     """Put a worker together; nothing is claimed or loaded yet. onlooker: sees each image that is settled.
 
-    start: starts the engine of a variant, by default as the options say.
+    pool: the engines, by default those that the options ask for.
     """
     store = ModelStore(settings.models)
     claims = Claims(queues, settings)
@@ -68,10 +66,8 @@ def make_worker(
         ledger=ledger,
         shift=shift,
         tally=tally,
-        pool=EnginePool(
-            start or EngineStarter(settings, store, options).start,
-            max_pinned=options.max_pinned,
-        ),
+        pool=pool
+        or EnginePool(EngineStarter(settings, store, options).start, max_pinned=options.max_pinned),
         gallery=Gallery(
             settings.outputs, with_metadata=options.with_metadata, safety=options.safety
         ),
@@ -91,15 +87,8 @@ class EngineStarter:
 
     def start(self, variant: Variant) -> Engine:
         """Start an engine; raise InputMissingError or PackageError when this machine does not have its model."""
-        folder = self.store.find(variant.model, variant.attention_implementation)
-        if folder.revision != variant.revision:
-            raise InputMissingError(
-                f"Model {variant.model!r} ({variant.attention_implementation}) has changed since these images were "
-                f"submitted (revision {variant.revision}, here {folder.revision}): submit them again, or bring the "
-                "previous files back."
-            )
         launch = Launch(
-            folder=folder,
+            folder=self.store.find_variant(variant),
             compute_unit=variant.compute_unit,
             cache=self.settings.cache,
             threads=self.options.threads,

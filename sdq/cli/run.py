@@ -42,7 +42,6 @@ def command(
     from sdq.views.progress import BatchProgress
     from sdq_core.values.safety import Safety
     from worker.claims.shift import StopNow
-    from worker.drawing.tally import Tally
     from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, make_worker
 
@@ -57,10 +56,6 @@ def command(
             for sentence in (describe_submission(submission), *planned.describe_choices()):
                 click.echo(sentence, err=True)
 
-        def finished(tally: Tally) -> bool:
-            status = ledger.batches.find(submission.batch_id)
-            return bool(tally.unusable) or status is None or status.completed_at is not None
-
         with BatchProgress(ledger, submission.batch_id, quiet=quiet) as progress:
             worker = make_worker(
                 settings,
@@ -74,12 +69,17 @@ def command(
                 ),
                 onlooker=progress,
             )
+
+            def finished() -> bool:
+                status = ledger.batches.find(submission.batch_id)
+                return bool(worker.unusable) or status is None or status.completed_at is not None
+
             try:
                 worker.work_until(finished)
             except StopNow as stop:
                 return EXIT_SIGINT if stop.signum == signal.SIGINT else EXIT_SIGTERM
-        if worker.tally.unusable:
-            raise next(iter(worker.tally.unusable.values()))
+        if worker.unusable:
+            raise next(iter(worker.unusable.values()))
         status = ledger.batches.find(submission.batch_id)
         done = status.completed if status else 0
         failed = status.failed if status else 0

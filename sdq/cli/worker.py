@@ -87,7 +87,6 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     from sdq_core.values.safety import Safety
     from worker.choosing.unusable import NotOfThisLaneError
     from worker.claims.shift import StopNow
-    from worker.drawing.tally import Tally
     from worker.engine.handle import Deadlines
     from worker.lanes import threads_per_lane
     from worker.pipelines.choice import PipelineChoice
@@ -101,13 +100,6 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     with open_ledger(settings) as ledger:
         queues = Queues(connect(settings), ledger.id)
 
-        def drained(tally: Tally) -> bool:
-            return burst and not any(
-                slice_.variant.key not in tally.unusable
-                and (lane is None or lane.draws(slice_.variant))
-                for slice_ in all_open_slices(ledger, at_once=1000)
-            )
-
         options = WorkerOptions(
             max_pinned=max_pinned,
             max_attempts=max_attempts,
@@ -120,6 +112,14 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
         )
         worker = make_worker(settings, ledger, queues, options)
         tally = worker.tally
+
+        def drained() -> bool:
+            unusable = worker.unusable
+            return burst and not any(
+                slice_.variant.key not in unusable and (lane is None or lane.draws(slice_.variant))
+                for slice_ in all_open_slices(ledger, at_once=1000)
+            )
+
         try:
             worker.work_until(drained)
         except StopNow as stop:
@@ -127,7 +127,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
         finally:
             log.info("%d images drawn, %d failed.", tally.drawn, tally.failed)
     reasons = [
-        cause for cause in tally.unusable.values() if not isinstance(cause, NotOfThisLaneError)
+        cause for cause in worker.unusable.values() if not isinstance(cause, NotOfThisLaneError)
     ]
     if burst and reasons:
         return reasons[0].exit_code

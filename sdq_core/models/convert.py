@@ -31,7 +31,7 @@ def convert(
     if importlib.util.find_spec(_TOOL) is None:
         raise ConfigurationError(
             f"Converting needs Apple's {_TOOL}, which is not installed here: "
-            "`pip install git+https://github.com/apple/ml-stable-diffusion` with Python 3.10 or 3.11, or pull a "
+            "`pip install git+https://github.com/apple/ml-stable-diffusion` with Python 3.11, or pull a "
             "converted model: `sdq models pull apple/coreml-stable-diffusion-v1-5`."
         )
     word = name or Path(model).name

@@ -17,7 +17,7 @@ from pathlib import Path
 from sdq_core.errors import InputMissingError, StorageError
 from sdq_core.models.folder import VariantFolder, find_files, read_folder
 from sdq_core.models.parts import KINDS, holds_model, split_download
-from sdq_core.values.variants import AttentionImplementation
+from sdq_core.values.variants import AttentionImplementation, Variant
 
 #: The model that sdq brings along.
 DEMO = "demo"
@@ -72,6 +72,17 @@ class ModelStore:
                 f"{packages} cannot be read ({error.strerror}): check its disk and its permissions."
             ) from error
         return known[1]
+
+    def find_variant(self, variant: Variant) -> VariantFolder:
+        """Resolve a variant; raise InputMissingError when its files are not those of its revision, else as `find`."""
+        folder = self.find(variant.model, variant.attention_implementation)
+        if folder.revision != variant.revision:
+            raise InputMissingError(
+                f"Model {variant.model!r} ({variant.attention_implementation}) has changed since these images were "
+                f"submitted (revision {variant.revision}, here {folder.revision}). Submit them again, or restore the "
+                "previous files."
+            )
+        return folder
 
     def folder_of(
         self, model: str, attention_implementation: AttentionImplementation

@@ -45,7 +45,7 @@ def rows(ledger: Ledger) -> dict[str, int]:
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(removal, "SLICES_AT_ONCE", 2)
+    monkeypatch.setattr(removal, "SLICES_PER_TRANSACTION", 2)
 
 
 def test_nothing_is_left_of_a_forgotten_batch(ledger: Ledger) -> None:

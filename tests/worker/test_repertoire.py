@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from db.ledger import Ledger
-from sdq_core.errors import EngineDiedError, InputError, InputMissingError, PackageError
+from sdq_core.errors import (
+    EngineDiedError,
+    InputError,
+    InputMissingError,
+    PackageError,
+    StorageError,
+)
 from sdq_core.models import DEMO, ModelStore, resolver
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import (
@@ -231,3 +237,32 @@ def test_a_variant_that_failed_for_any_keeps_its_own_queue(
     repertoire.note(VariantUnusable(ne, PackageError("out of memory")), recipe.variant.key)
     assert repertoire.next_key([ne.key], []) == ne.key
     assert repertoire.variant_for(recipe, [ne]) != ne
+
+
+def test_what_cannot_be_loaded_ends_no_engine_for_it(ledger: Ledger, store: ModelStore) -> None:
+    repertoire = Repertoire(store, ledger)
+    mine = own_model(store, "mine", ORIGINAL)
+    folder = store.find("mine", ORIGINAL)
+    named = Placement(attention_implementation=ORIGINAL, compute_unit=ComputeUnit.ALL)
+    recipe = replace(any_recipe(store), variant=named.of("mine", folder.revision))
+    assert repertoire.variant_for(recipe, []) == recipe.variant
+    shutil.rmtree(mine / "mine_original_packages")
+    with pytest.raises(VariantUnusable, match="no model 'mine'") as caught:
+        repertoire.variant_for(recipe, [])
+    assert caught.value.heals  # it may be pulled again
+    assert repertoire.variant_for(recipe, [named.of("mine", folder.revision)]) == recipe.variant
+
+
+def test_a_disk_that_fails_for_a_moment_does_not_stop_any(
+    ledger: Ledger, store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageError("the disk does not answer")
+
+    repertoire = Repertoire(store, ledger)
+    recipe = any_recipe(store)
+    before = repertoire.variant_for(recipe, [])
+    monkeypatch.setattr("worker.choosing.repertoire.complete_variants", fail)
+    assert repertoire.variant_for(recipe, []) == before
+    with pytest.raises(VariantUnusable, match="does not answer"):
+        Repertoire(store, ledger).variant_for(recipe, [])

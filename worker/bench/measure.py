@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +17,9 @@ from worker.bench.candidates import Candidate
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Launch, Ready
 from worker.pipelines.contract import DrawnImage, ImageRequest
-from worker.runtimes.disk import disk_errors
+from worker.runtimes.disk import disk_errors, drop_stale
 
 _TEMPORARY = "bench-"
-_STALE_S = 24 * 3600
 
 #: Long enough to load what a first image loads lazily; its time does not count.
 _WARM_UP_STEPS = 2
@@ -103,9 +100,7 @@ def measure(candidate: Candidate, task: Task, *, cache: Path, deadlines: Deadlin
 def _empty_folder(cache: Path) -> Iterator[Path]:
     with disk_errors(cache):
         cache.mkdir(parents=True, exist_ok=True)
-        for left in cache.glob(f"{_TEMPORARY}*"):  # by a run that was killed
-            if time.time() - left.stat().st_mtime > _STALE_S:
-                shutil.rmtree(left, ignore_errors=True)
+        drop_stale(cache, _TEMPORARY)
         folder = tempfile.TemporaryDirectory(
             prefix=_TEMPORARY, dir=cache, ignore_cleanup_errors=True
         )

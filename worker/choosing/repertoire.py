@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from db.ledger import Ledger
-from sdq_core.errors import InputError, SdqError
+from sdq_core.errors import InputError, SdqError, StorageError
 from sdq_core.models import ModelStore
 from sdq_core.models.any_variant import Present, check_reference, complete_variants
 from sdq_core.values.recipes import Recipe
@@ -47,8 +47,14 @@ class Repertoire:
         self._unusable = Unusable()  # queues
         self._passed_over = Unusable()  # variants that `any` is not drawn with
         self._known: Mapping[str, RecipeVariant] = {}
+        self._present: dict[str, Present] = {}
         self._waiting_since: dict[str, float] = {}
         self._last_key: str | None = None
+
+    @property
+    def unusable(self) -> Mapping[str, SdqError]:
+        """The variant keys whose queues are left alone for now, each with the reason."""
+        return self._unusable.causes()
 
     def next_key(self, waiting: Iterable[str], pinned: Sequence[Variant]) -> str | None:
         """Choose the variant key whose queue is drawn next; None when nothing that waits is drawn here.
@@ -83,9 +89,12 @@ class Repertoire:
         Raises VariantUnusable when nothing here can draw it.
         """
         wanted = recipe.variant
-        if isinstance(wanted, Variant):
-            return wanted
         try:
+            if isinstance(wanted, Variant):
+                if wanted not in pinned:
+                    # Before an engine that draws is ended to make room for one that cannot be loaded.
+                    self._store.find_variant(wanted)
+                return wanted
             present = self._complete(wanted)
             candidates = self._candidates(wanted, present, pinned)
         except SdqError as error:
@@ -164,9 +173,18 @@ class Repertoire:
         return None if isinstance(cause, VariantPausedError) else cause
 
     def _complete(self, wanted: AnyVariant) -> Present:
-        """Look at a model's variants; one may have been pulled or replaced since the last slice."""
-        present = complete_variants(self._store, wanted.model)
+        """Look at a model's variants; one may have been pulled or replaced since the previous slice.
+
+        While their disk fails, those that were there before draw on.
+        """
+        try:
+            present = complete_variants(self._store, wanted.model)
+        except StorageError:
+            if wanted.key not in self._present:
+                raise
+            return self._present[wanted.key]
         check_reference(wanted, present)
+        self._present[wanted.key] = present
         return present
 
 

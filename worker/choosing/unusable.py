@@ -59,6 +59,10 @@ class Unusable:
         until = time.monotonic() + LOOK_AGAIN_AFTER_S if unusable.heals else float("inf")
         self._until[key] = (unusable.cause, until)
 
+    def causes(self) -> dict[str, SdqError]:
+        """Return all variant keys that are not to be tried now, each with the reason."""
+        return {key: cause for key in self._until if (cause := self.cause(key))}
+
     def cause(self, key: str) -> SdqError | None:
         """Return why a variant key is not to be tried now; None when it may be."""
         cause, until = self._until.get(key, (None, 0.0))

@@ -59,13 +59,18 @@ class Intake:
         pinned: the variants in memory, the one used last first. Raises what is in the way, with nothing taken.
         """
         try:
-            self._tend()
-            with redis_errors():
-                self._key = self._repertoire.next_key(self._queues.waiting(), pinned)
-            return self._take_wanted()
+            while not self._shift.stopping:
+                self._tend()
+                with redis_errors():
+                    self._key = self._repertoire.next_key(self._queues.waiting(), pinned)
+                if self._key is None:
+                    return None
+                if found := self._take_wanted():
+                    return found
         except BaseException:
             self._claims.hand_back()
             raise
+        return None
 
     def take(self, pinned: Sequence[Variant]) -> OpenSlice | None:
         """Take another slice for an engine that draws, if it is of the queue that comes next anyway.

@@ -8,12 +8,13 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar
 
 from sdq_core.errors import SdqError
 from worker.claims.rq_worker import HEARTBEAT_EVERY_S
+from worker.claims.signals import handled_by
 
 log = logging.getLogger(__name__)
 
@@ -59,18 +60,9 @@ class Shift:
             self._on_signal(signal.SIGTERM, None)
         return self._signal is not None
 
-    @contextlib.contextmanager
-    def signals(self) -> Iterator[None]:
+    def signals(self) -> contextlib.AbstractContextManager[None]:
         """Let the first SIGINT or SIGTERM end the shift while the block lasts; the second one raises StopNow."""
-        before = {
-            number: signal.signal(number, self._on_signal)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        return handled_by(self._on_signal)
 
     def beat(self, *, now: bool = False) -> None:
         """Send the heartbeats when they are due, every few seconds, or now."""

@@ -168,11 +168,12 @@ class Drawing:
         """Keep an image; the engine is at the next one already, and is asked for the one after that."""
         asked = feed[number]
         open_slice = asked.open_slice
+        record = self._studio.keeper.save(image, asked, feed.loaded)
         fed = open_slice.hungry and not (
             self._stopping or feed.is_withdrawing or self._studio.shift.stopping
         )
         upcoming = open_slice.pending[0] if fed else None
-        recorded = self._studio.keeper.keep(image, asked, feed.loaded, upcoming)
+        recorded = self._studio.keeper.record(record, asked, upcoming)
         feed.settle(number)  # until it is recorded, it is not drawn
         self._studio.failures.note_success(self._variant)
         with contextlib.suppress(EngineDiedError):  # `poll` says it again, where it is dealt with

@@ -68,6 +68,7 @@ class Engines:
                 safety=self._safety,
             )
             row_id = self._shift.until_done(lambda: self._ledger.work.register_engine(record))
+            log.info("%s is in memory after %.1f s.", variant, ready.load_ms / 1000)
             self._rows[engine.pid] = row_id, record
         row_id, record = self._rows[engine.pid]
         return LoadedEngine(engine=engine, id=row_id, record=record)

@@ -21,16 +21,10 @@ class Keeper:
         self._shift = shift
         self._tally = tally
 
-    def keep(
-        self, image: DrawnImage, asked: Asked, loaded: LoadedEngine, upcoming: int | None
-    ) -> Recorded:
-        """Write the file, then the row.
-
-        upcoming: the seed of the same slice that the engine is asked for next: its attempt is noted in the commit that
-        records this image.
-        """
+    def save(self, image: DrawnImage, asked: Asked, loaded: LoadedEngine) -> ImageRecord:
+        """Write the file; return the row that may be recorded now."""
         slice_, seed = asked.open_slice.slice_, asked.seed
-        record = self._shift.until_done(
+        return self._shift.until_done(
             lambda: self._gallery.save(
                 slice_,
                 seed,
@@ -40,12 +34,18 @@ class Keeper:
                 queue_wait_ms=asked.open_slice.queue_wait_ms,
             )
         )
+
+    def record(self, record: ImageRecord, asked: Asked, upcoming: int | None) -> Recorded:
+        """Commit the row of a saved image.
+
+        upcoming: the seed of the same slice that the engine is asked for next: its attempt is noted in the same commit.
+        """
         recorded = self._shift.until_done(
             lambda: self._ledger.work.record_and_go_on(record, upcoming)
         )
         if not recorded.new:
             self._shift.until_done(lambda: self._settle_between(record))
-        self._tally.count_drawn(slice_, seed)
+        self._tally.count_drawn(asked.open_slice.slice_, asked.seed)
         return recorded
 
     def _settle_between(self, record: ImageRecord) -> None:

@@ -39,7 +39,7 @@ class Gallery:
 
     def save(
         self,
-        piece: Slice,
+        slice_: Slice,
         seed: int,
         drawn: DrawnImage,
         *,
@@ -59,7 +59,7 @@ class Gallery:
             picture = hidden(picture, self.safety)
         about = ImageMetadata(
             # With the variant that drew it, where the recipe leaves that open: so it can be drawn again exactly.
-            recipe=replace(piece.recipe, variant=engine.variant),
+            recipe=replace(slice_.recipe, variant=engine.variant),
             seed=seed,
             version=self._version,
             # What explains a difference between two machines; nothing that differs from run to run on one.
@@ -82,7 +82,7 @@ class Gallery:
         )
         data = encode_png(picture, about if self._with_metadata else None)
         encoded = time.perf_counter()
-        path = image_path(piece.batch_name, piece.entry, seed)
+        path = image_path(slice_.batch_name, slice_.entry, seed)
         try:
             stored = store_file(data, self._root / path)
         except OutputError as error:
@@ -95,9 +95,9 @@ class Gallery:
         if drawn.nsfw_flagged:
             log.info("Flagged by the safety checker (--safety %s): %s", self.safety, path)
         return ImageRecord(
-            recipe_id=piece.recipe_id,
+            recipe_id=slice_.recipe_id,
             seed=seed,
-            slice_id=piece.id,
+            slice_id=slice_.id,
             engine_id=engine_id,
             path=path,
             size_bytes=stored.size_bytes,

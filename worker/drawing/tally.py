@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from db.values import Slice
-from sdq_core.errors import SdqError
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +20,10 @@ class Onlooker(Protocol):
 
 @dataclass(kw_only=True)
 class Tally:
-    """A worker's report. unusable: the variant keys that cannot be drawn here, with the reason."""
+    """A worker's counts, and its onlooker."""
 
     drawn: int = 0
     failed: int = 0
-    unusable: dict[str, SdqError] = field(default_factory=dict)
     onlooker: Onlooker | None = None
 
     def count_drawn(self, slice_: Slice, seed: int) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from sdq_core.errors import OutputError, StorageError
+
+_STALE_S = 24 * 3600
 
 
 @contextlib.contextmanager
@@ -25,6 +29,14 @@ def disk_errors(folder: Path) -> Iterator[None]:
         raise OutputError(
             f"{folder} cannot be written ({error.strerror}); choose another cache folder."
         ) from error
+
+
+def drop_stale(folder: Path, prefix: str) -> None:
+    """Remove what killed processes left of this prefix in a folder; what is still written is never a day old."""
+    for left in folder.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def note_use(entry: Path) -> None:

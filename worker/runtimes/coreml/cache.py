@@ -16,15 +16,13 @@ import contextlib
 import fcntl
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from worker.mlpackage.package import Package
-from worker.runtimes.disk import disk_errors, note_use
+from worker.runtimes.disk import disk_errors, drop_stale, note_use
 
 _TEMPORARY = ".partial-"
-_STALE_S = 24 * 3600
 
 Compile = Callable[[Path, Path], None]
 """Compiles the package at the first path to the second, which does not exist and ends in ``.mlmodelc``."""
@@ -52,7 +50,7 @@ class CompiledModels:
             return final
         with disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._drop_stale()
+            drop_stale(self._folder, _TEMPORARY)
             with _alone(final.with_suffix(".lock")):
                 if final.is_dir() and not anew:  # compiled by another process meanwhile
                     return final
@@ -65,13 +63,6 @@ class CompiledModels:
                 finally:
                     shutil.rmtree(work, ignore_errors=True)
         return final
-
-    def _drop_stale(self) -> None:
-        """Remove what crashed compilations left; a running one is never a day old."""
-        for folder in self._folder.glob(f"{_TEMPORARY}*"):
-            with contextlib.suppress(OSError):
-                if time.time() - folder.stat().st_mtime > _STALE_S:
-                    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

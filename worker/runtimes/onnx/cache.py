@@ -16,7 +16,6 @@ import errno
 import json
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +24,13 @@ import numpy as np
 
 from sdq_core.errors import StorageError
 from worker.mlpackage.package import Package
-from worker.runtimes.disk import disk_errors, note_use
+from worker.runtimes.disk import disk_errors, drop_stale, note_use
 from worker.runtimes.inputs import Input
 
 MODEL = "model.onnx"
 WEIGHTS = "weights.data"
 _ENTRY = "entry.json"
 _TEMPORARY = ".partial-"
-_STALE_S = 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +69,7 @@ class TranslationCache:
             return entry
         with disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._drop_stale()
+            drop_stale(self._folder, _TEMPORARY)
             temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self._folder))
             try:
                 _write(temporary, package, write)
@@ -98,13 +96,6 @@ class TranslationCache:
         if entry is None:
             raise StorageError(f"{final} was damaged while it was written; check the disk.")
         return entry
-
-    def _drop_stale(self) -> None:
-        """Remove what crashed translations left; a running one is never a day old."""
-        for folder in self._folder.glob(f"{_TEMPORARY}*"):
-            with contextlib.suppress(OSError):
-                if time.time() - folder.stat().st_mtime > _STALE_S:
-                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _write(folder: Path, package: Package, write: Write) -> None:
