@@ -31,7 +31,7 @@ def test_a_picture_that_differs_is_a_problem_of_its_variant(
         path.write_bytes(encode_png(other, about))
     report = examined(program, code=1, **environment)
     (problem,) = report["problems"]
-    assert "original on ALL, draws a different picture than expected" in problem
+    assert "original on ALL, draws a different image than expected" in problem
     by_variant = {name.split()[0]: proof for name, proof in facts(report, "drawing").items()}
     assert by_variant["original"]["psnr_db"] < ALIKE_DB
     assert by_variant["split_einsum"]["identical"] or by_variant["split_einsum"]["psnr_db"] > 30
@@ -164,7 +164,7 @@ def test_a_wrong_compute_unit_is_answered_with_a_guess(program: Program) -> None
 
 def test_a_compute_unit_without_drawing_is_refused(program: Program) -> None:
     refused = program.run("doctor", "--no-draw", "--compute-unit", "ALL", code=2)
-    assert "--compute-unit and --no-draw exclude each other" in refused.stderr
+    assert "Use --compute-unit or --no-draw, not both." in refused.stderr
 
 
 def test_the_recorded_pictures_tell_one_another_apart() -> None:
