@@ -43,7 +43,8 @@ def lines_again(failed: Iterable[FailedImage], settings: Sequence[str]) -> list[
         if line is not None:
             lines.append(line)
     if problems:
-        raise InputError(problems[0].partition(": ")[2])  # the option is wrong for every line alike
+        # The option is wrong for every line alike.
+        raise InputError(f"--set: {problems[0].partition(': ')[2]}")
     return lines
 
 
@@ -55,7 +56,7 @@ def _changes(settings: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--set takes NAME=VALUE, such as steps=40, not {setting!r}.")
         field = field_named(name)
         if field is None:
-            raise UsageError(unknown_name("option", name))
+            raise UsageError(f"--set: {unknown_name('option', name)}")
         if field not in _CHANGEABLE:
             raise UsageError(f"--set cannot change {name.strip()}: retried images keep theirs.")
         changes[field] = value

@@ -1,8 +1,9 @@
 """Every error that sdq raises on purpose, and the exit code that each one becomes.
 
-A message is a whole sentence, or two: what happened, to what, and the next step. One rule has one exception: a message
-about a single value or line of a prompt file is a clause, without capital and full stop, because it is put behind its
-place: `prompts.txt:3: the prompt is empty`. The same checks serve the command line, where `sdq:` is the place.
+A message is a whole sentence or two: what happened, to what, and the next step. The one exception is what is wrong with
+a single line or value of the user's input (`producer.reading`, `sdq_core.values.seeds`): it is a clause without capital
+and full stop, because it is put behind its place, as in `prompts.txt:3: the prompt is empty`. The same checks serve the
+command line, where the place is `sdq:` or an option. So nothing ever has to strip or add a full stop.
 
 Foreign exceptions are translated where they enter, so that nothing above has to know redis-py, SQLAlchemy or ONNX
 Runtime.

@@ -72,7 +72,7 @@ def build_line(
 
 
 def _with_settled_seeds(said: _Part) -> _Part:
-    """Return the same with at most one of seeds, random_seeds and image_count; raise InputError where they clash."""
+    """Return the same with at most one of seeds, random_seeds and image_count; raise InputError if they clash."""
     seeds, random, count = (
         said.get("seeds"),
         said.get("random_seeds"),

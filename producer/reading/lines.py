@@ -23,7 +23,7 @@ MAX_FILE_BYTES = 2**30
 #: Enough to see what is wrong; a file in which every line is wrong has another format.
 MAX_PROBLEMS = 1000
 
-#: What stands for standard input among the paths.
+#: The path that stands for standard input.
 STANDARD_INPUT = "-"
 
 _BOM = b"\xef\xbb\xbf"

@@ -80,7 +80,7 @@ def _nearest(folder: Path) -> Path:
 
 
 def _try_to_write(folder: Path) -> None:
-    """Write an unnamed file, which leaves nothing behind; raise OSError where that fails."""
+    """Write an unnamed file, which leaves nothing behind; raise OSError if that fails."""
     with tempfile.TemporaryFile(dir=folder, prefix=".sdq-doctor-") as file:
         file.write(b"sdq")
         file.flush()

@@ -17,7 +17,7 @@ def image_from_rgb(pixels: bytes | bytearray | memoryview, width: int, height: i
 def psnr_db(one: Image.Image, other: Image.Image) -> float:
     """Return the peak signal-to-noise ratio of two RGB images in dB, infinite for equal ones.
 
-    Raises ValueError when their sizes differ.
+    Raise ValueError if their sizes differ.
     """
     if one.size != other.size:
         raise ValueError(f"{one.size} and {other.size} are not the same size.")

@@ -64,7 +64,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Pulled:
-    """A variant that is here now; fresh: it was downloaded just now."""
+    """A variant that is here now; fresh: this pull downloaded it."""
 
     name: str
     attention_implementation: AttentionImplementation

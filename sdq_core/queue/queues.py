@@ -139,7 +139,7 @@ class Queues:
     def slice_id(self, job_id: str) -> int | None:
         """Return the slice that a job id names, None for a foreign one."""
         number = job_id.removeprefix(self._prefix)
-        # At most as many digits as a database's integer: anything longer is not ours, and int() would take for ever.
+        # At most as many digits as a database's integer: anything longer is not ours, and int() would take very long.
         named = job_id.startswith(self._prefix) and re.fullmatch("[1-9][0-9]{0,17}", number)
         return int(number) if named else None
 

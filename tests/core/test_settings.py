@@ -116,7 +116,7 @@ def test_embedded_can_be_asked_for_where_another_redis_is_set(tmp_path: Path) ->
             b"colour = 'red'",
             "has an unknown setting 'colour'. It can set database_url, outputs, redis_url",
         ),
-        (b"home = '/elsewhere'", "sets 'home'"),
+        (b"home = '/elsewhere'", "unknown setting 'home'"),
         (b"redis_url = 6379", "to a string"),
         (b"[outputs]\npath = '/x'", "to a string"),
     ],

@@ -49,7 +49,7 @@ def test_without_pictures_to_compare_with_nothing_is_proven(
         picture.write_bytes(picture.read_bytes()[:-2000])
     (problem,) = examined(program, code=1, **environment)["problems"]
     assert "reference" in problem
-    assert "reinstall sdq" in problem
+    assert "Reinstall sdq" in problem
 
 
 def test_an_engine_that_dies_is_a_finding_and_not_the_end(program: Program, tmp_path: Path) -> None:

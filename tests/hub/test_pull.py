@@ -79,7 +79,7 @@ def test_the_list_is_aligned_and_says_below_it_what_is_unusable(station: Station
     assert {cell_len(text) for text in before} == {len("日本語のモデル") * 2 + 2}
     assert next(line for line in table if line.startswith("broken")).endswith("MB  unusable")
     assert problem == (
-        f"broken original is unusable: {broken} lacks the text_encoder and the vae_decoder: "
+        f"broken original is unusable: {broken} lacks the text_encoder and the vae_decoder. "
         "Download or convert the missing .mlpackage."
     )
 

@@ -172,7 +172,7 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "folder.txt").mkdir()
     with pytest.raises(InputError, match="is a folder"):
         read_prompts([tmp_path / "folder.txt"])
-    with pytest.raises(UsageError, match="add --format"):
+    with pytest.raises(UsageError, match="Add --format"):
         read_prompts([tmp_path / "prompts.docx"])
 
 
