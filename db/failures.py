@@ -96,7 +96,9 @@ def _of_postgresql(error: DBAPIError, where: str) -> SdqError | None:
         code = next((c for words, c in _POSTGRESQL_CONNECTING if words in text), "")
     for prefix, kind, message in _POSTGRESQL:
         if code and code.startswith(prefix):
-            return kind(f"{message.format(where=where)} ({text.splitlines()[0]})")
+            return kind(
+                f"{message.format(where=where)} PostgreSQL reports: {text.splitlines()[0]}."
+            )
     if isinstance(error, OperationalError) or error.connection_invalidated:
         first_line = text.splitlines()[0] if text else type(cause).__name__
         return ServiceUnavailableError(

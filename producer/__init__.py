@@ -1,6 +1,6 @@
 """Plans: prompt files -> recipes and slices -> ledger rows -> Redis.
 
-The way in: `read_prompts` gives prompt lines, `plan_batch` makes the plan that the ledger takes.
+`read_prompts` reads prompt lines, `plan_batch` makes the plan that the ledger takes.
 """
 
 from producer.planning.defaults import Defaults

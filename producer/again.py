@@ -1,4 +1,4 @@
-"""Asking once more for images that failed, with other options: `sdq retry --set steps=40`."""
+"""Requesting failed images again with other options: `sdq retry --set steps=40`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from producer.reading.prompt_line import PromptLine
 from sdq_core.errors import InputError, UsageError
 from sdq_core.values.variants import ANY
 
-#: What makes another image of the same prompt and seed. The user's own fields stay with their image.
+#: What makes a different image of the same prompt and seed. The user's own fields stay with their image.
 _CHANGEABLE = frozenset(
     {"prompt", "negative_prompt", "num_inference_steps", "guidance_scale", "scheduler", "variants",
      "compute_unit", "model"}
@@ -20,10 +20,11 @@ _CHANGEABLE = frozenset(
 
 
 def lines_again(failed: Iterable[FailedImage], settings: Sequence[str]) -> list[PromptLine]:
-    """Give the prompt lines of failed images with some options changed.
+    """Return the prompt lines of failed images with some options changed.
 
-    settings: ``name=value``, by any name that a prompt file takes. Raise UsageError for one that is not of this form or
-    names nothing that can be changed, InputError for a value that no model takes.
+    settings: ``name=value``, by any name that a prompt file takes.
+
+    Raise UsageError for a setting of another form or one that cannot be changed, InputError for an invalid value.
     """
     changes = _changes(settings)
     leaves_unit_open = str(ANY) in changes.get("variants", "").lower().split(",")
@@ -42,7 +43,8 @@ def lines_again(failed: Iterable[FailedImage], settings: Sequence[str]) -> list[
         if line is not None:
             lines.append(line)
     if problems:
-        raise InputError(problems[0].partition(": ")[2])  # the same option is wrong for every line
+        # The option is wrong for every line alike.
+        raise InputError(f"--set: {problems[0].partition(': ')[2]}")
     return lines
 
 
@@ -54,7 +56,7 @@ def _changes(settings: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--set takes NAME=VALUE, such as steps=40, not {setting!r}.")
         field = field_named(name)
         if field is None:
-            raise UsageError(unknown_name("option", name))
+            raise UsageError(f"--set: {unknown_name('option', name)}")
         if field not in _CHANGEABLE:
             raise UsageError(f"--set cannot change {name.strip()}: retried images keep theirs.")
         changes[field] = value

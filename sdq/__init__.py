@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+#: Installed beside `sdq`, under names that other programs also use; `sdq_core` is ours alone.
 SIBLINGS = ("db", "producer", "worker")
-"""Installed beside `sdq`, under names that other programs use too. `sdq_core` is a name of ours alone."""
 
 
 def refuse_strangers() -> None:
-    """Raise ConfigurationError if a package or module of someone else stands where Python finds one of SIBLINGS.
+    """Raise ConfigurationError if Python finds someone else's package or module in place of one of SIBLINGS.
 
     Only looks, and imports none of them. A folder without `__init__.py` hides nothing: Python prefers a real package.
     """
@@ -26,6 +26,6 @@ def refuse_strangers() -> None:
         from sdq_core.errors import ConfigurationError
 
         raise ConfigurationError(
-            f"sdq cannot start: Python finds another {name!r} before sdq's own, {spec.origin or folder}. Take its "
-            "folder off PYTHONPATH, run `sdq` instead of `python -m sdq`, or install sdq in an environment of its own."
+            f"sdq cannot start: Python finds another {name!r} before sdq's own, {spec.origin or folder}. Remove its "
+            "folder from PYTHONPATH, run `sdq` instead of `python -m sdq`, or install sdq in an environment of its own."
         )

@@ -1,1 +1,1 @@
-"""The ground that everything stands on: values, errors, settings, models, images and the queue."""
+"""The ground floor: values, errors, settings, models, images and the queue."""

@@ -1,18 +1,23 @@
 """Every error that sdq raises on purpose, and the exit code that each one becomes.
 
-A message is one sentence that says what happened and to what, and then what to do about it. Foreign exceptions are
-translated where they enter, so that nothing above has to know redis-py, SQLAlchemy or ONNX Runtime.
+A message is a whole sentence or two: what happened, to what, and the next step. The one exception is what is wrong with
+a single line or value of the user's input (`producer.reading`, `sdq_core.values.seeds`): it is a clause without capital
+and full stop, because it is put behind its place, as in `prompts.txt:3: the prompt is empty`. The same checks serve the
+command line, where the place is `sdq:` or an option. So nothing ever has to strip or add a full stop.
+
+Foreign exceptions are translated where they enter, so that nothing above has to know redis-py, SQLAlchemy or ONNX
+Runtime.
 
     SdqError                      1   anything below
-    ├── UsageError                2   options that do not fit together
+    ├── UsageError                2   options that cannot be combined
     ├── InputError               65   bad data: prompt files, model packages, PNGs
     │   ├── PromptFileError           with file:line, all of them at once
     │   └── PackageError              an .mlpackage that cannot be read or run
-    ├── InputMissingError        66   a file, model or batch that is not there
+    ├── InputMissingError        66   a file, model or batch that does not exist
     ├── ServiceUnavailableError  69   Redis or the database (retryable)
     ├── OutputError              73   a place that cannot be written
     ├── StorageError             74   disk full, input/output error (retryable)
-    ├── TryAgainError            75   somebody else holds what is needed (retryable)
+    ├── TryAgainError            75   another process holds what is needed (retryable)
     ├── ConfigurationError       78   settings, installation
     └── DrawError                     one image failed in its engine
         ├── EngineDiedError           the engine's process ended (retryable)
@@ -49,7 +54,7 @@ class SdqError(Exception):
 
 
 class UsageError(SdqError):
-    """Options that do not fit together."""
+    """Options that cannot be combined."""
 
     exit_code = EXIT_USAGE
 
@@ -61,7 +66,7 @@ class InputError(SdqError):
 
 
 class PromptFileError(InputError):
-    """One or more lines of prompt files that cannot be used; each problem reads ``file:line: what``."""
+    """One or more unusable lines of prompt files; each problem reads ``file:line: what``."""
 
     SHOWN = 20
 
@@ -78,7 +83,7 @@ class PackageError(InputError):
 
 
 class InputMissingError(SdqError):
-    """A file, model, variant or batch that is not there."""
+    """A file, model, variant or batch that does not exist."""
 
     exit_code = EXIT_INPUT_MISSING
 
@@ -97,27 +102,27 @@ class OutputError(SdqError):
 
 
 class StorageError(SdqError):
-    """The disk is full or does not answer."""
+    """The disk is full or does not respond."""
 
     exit_code = EXIT_IO_ERROR
     retryable = True
 
 
 class TryAgainError(SdqError):
-    """Somebody else holds what is needed just now."""
+    """Another process holds what is needed."""
 
     exit_code = EXIT_TRY_AGAIN
     retryable = True
 
 
 class ConfigurationError(SdqError):
-    """Settings or an installation that cannot work."""
+    """A setting or an installation that cannot work."""
 
     exit_code = EXIT_CONFIGURATION
 
 
 class DrawError(SdqError):
-    """One image could not be drawn; the slice goes on."""
+    """One image could not be drawn; the slice continues."""
 
 
 class EngineDiedError(DrawError):
@@ -133,25 +138,25 @@ class EngineHungError(DrawError):
 
 
 class ComputeError(DrawError):
-    """The runtime failed while it ran a network; seen under memory pressure, and gone with a fresh engine."""
+    """The runtime failed while it ran a network: seen under memory pressure; a fresh engine recovers."""
 
     retryable = True
 
 
 class BrokenImageError(DrawError):
-    """The model gave NaN or one constant colour."""
+    """The model produced NaN or one constant colour."""
 
     retryable = True
 
 
 class UnexpectedDrawError(DrawError):
-    """A model or runtime raised what nobody expected of it; the message names it."""
+    """A model or runtime raised an unexpected exception; the message names it."""
 
     retryable = True
 
 
 def describe_error(error: BaseException) -> str:
-    """Name an exception with its message, for records and for messages about exceptions that are not ours."""
+    """Return an exception's class and message, for records and for messages about foreign exceptions."""
     if isinstance(error, UnexpectedDrawError):
         return str(error)
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

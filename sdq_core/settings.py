@@ -1,4 +1,4 @@
-"""Settings: where things are. Read once by the command line and passed down.
+"""Settings: where everything is. Read once by the command line and passed down.
 
 Default < `sdq.toml` in the data folder < environment < option; `origins` says which of them won.
 """
@@ -15,10 +15,10 @@ from sdq_core.errors import ConfigurationError
 
 CONFIGURATION_FILE = "sdq.toml"
 
-#: Instead of a Redis URL: the data folder's own.
+#: In place of a Redis URL: the data folder's own Redis.
 EMBEDDED = "embedded"
 
-#: Setting -> the environment variables that may give it, the first one that is set wins.
+#: Setting -> its environment variables; the first one that is set wins.
 VARIABLES: Mapping[str, tuple[str, ...]] = {
     "home": ("SDQ_HOME",),
     "redis_url": ("SDQ_REDIS_URL", "RQ_REDIS_URL", "REDIS_URL"),
@@ -29,9 +29,13 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where this installation keeps its things.
+    """Where this installation keeps its files and finds its services.
 
-    redis_url is None for the embedded Redis of the data folder. origins: setting -> where its value came from.
+    home: the data folder.
+    redis_url: None for the embedded Redis of the data folder.
+    database_url: the ledger, as SQLAlchemy writes it.
+    outputs: the folder for images.
+    origins: setting -> where its value came from.
     """
 
     home: Path
@@ -47,7 +51,7 @@ class Settings:
 
     @property
     def cache(self) -> Path:
-        """Translated and compiled models; may be deleted at any time."""
+        """Translated and compiled models; safe to delete at any time."""
         return self.home / "cache"
 
     @property
@@ -59,7 +63,7 @@ class Settings:
 def read_settings(
     environment: Mapping[str, str] = os.environ, options: Mapping[str, str | None] | None = None
 ) -> Settings:
-    """Combine options, environment, `sdq.toml` and defaults; raise ConfigurationError for what makes no sense."""
+    """Combine options, environment, `sdq.toml` and defaults; raise ConfigurationError for an unusable `sdq.toml`."""
     values: dict[str, str] = {}
     origins: dict[str, str] = {}
 
@@ -97,13 +101,15 @@ def _read_file(path: Path) -> dict[str, str]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}.") from None
+        raise ConfigurationError(f"Cannot read {path} ({error}). Fix or remove it.") from None
     entries: dict[str, str] = {}
     known = VARIABLES.keys() - {"home"}
     for key, value in table.items():
-        if key not in known or not isinstance(value, str):
+        if key not in known:
             raise ConfigurationError(
-                f"{path} sets {key!r}; it can set {', '.join(sorted(known))}, each to a text."
+                f"{path} has an unknown setting {key!r}. It can set {', '.join(sorted(known))}."
             )
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{path} must set {key!r} to a string, in quotes.")
         entries[key] = value
     return entries

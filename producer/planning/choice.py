@@ -1,4 +1,4 @@
-"""One decision about what draws a model's images, and how users are told of it."""
+"""One decision about what draws a model's images, and how users read it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,12 @@ class Because(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What a model is drawn with where variant or compute unit was left open.
+    """What draws a model's images where variant or compute unit was left open.
 
-    instead: what a measurement gives for a new batch, where that is something else.
+    model: its name.
+    placement: what was chosen.
+    because: why.
+    instead: what a new batch would get by measurement, if that is something else.
     """
 
     model: str
@@ -39,16 +42,16 @@ class Choice:
         return {"model": self.model, **self.placement.to_dict(), "because": str(self.because)}
 
     def describe(self) -> str | None:
-        """Say it in a sentence or two; None where it goes without saying."""
-        what = f"{self.model} is drawn with {self.placement.describe()}"
+        """Return a sentence or two for the user; None if there is nothing to tell."""
+        what = f"{self.model} uses {self.placement.describe()}"
         if self.because is Because.MEASURED:
-            return f"{what}, the fastest that was measured here."
+            return f"{what}, the fastest measured on this machine."
         if self.because is Because.MEASURED_ELSEWHERE:
-            return f"{what}, the fastest for the machines that were measured; this one was not."
+            return f"{what}, the fastest on the machines that were measured; this one was not."
         if self.because is Because.BATCH and self.instead:
             return (
-                f"{what}, as its batch was begun. {self.instead.describe()} was measured as faster since: "
-                f"for new images name another --batch, or say --variant {self.instead.attention_implementation} "
+                f"{what}, like the rest of its batch. {self.instead.describe()} has since been measured as faster. "
+                f"For new images, name another --batch, or use --variant {self.instead.attention_implementation} "
                 f"--compute-unit {self.instead.compute_unit}."
             )
         return None

@@ -1,11 +1,11 @@
-"""What each line is drawn with: as it was named, as its batch was begun, or by measurement.
+"""What draws each line: what it names, what its batch started with, or what measured fastest.
 
 `auto` is decided once, when a batch first needs it, and kept with the batch: variant and compute unit determine the
-pixels, so a file that is submitted again after something faster was measured must not become a second copy of all its
-images. In this order:
+pixels, so a file that is submitted again after a new measurement must not become a second copy of all its images. In
+this order:
 
 1. what the line or the command names;
-2. what the batch has: its first submission's own words, else what was chosen for it before;
+2. what the batch has: what its first submission named, else what was chosen for it before;
 3. what a new batch gets (`producer.planning.measurements`).
 """
 
@@ -29,17 +29,17 @@ from sdq_core.values.variants import (
 
 AUTO = "auto"
 
-#: Variants as they were named, `any` among them perhaps; None for auto.
+#: Variants as the user named them, perhaps with `any`; None for auto.
 Named = tuple[VariantWord, ...] | None
 
 
 class Choose(Protocol):
-    """Decides what the images of a plan are drawn with."""
+    """Decides what draws the images of a plan."""
 
     def __call__(
         self, model: str, variants: Named, unit: ComputeUnit | None, /
     ) -> Sequence[Placement | Whichever]:
-        """Return what each of a line's images is drawn with, once for each; `any` leaves it to the worker.
+        """Return what draws each of a line's images; `any` leaves it to the worker.
 
         variants, unit: what was named for the line, None for auto.
         """
@@ -68,7 +68,7 @@ class Unmeasured:
 
 
 class Chooser:
-    """Chooses for one submission. batch: of the batch that is submitted to; None for a new one."""
+    """Chooses for one submission; batch: the options of the batch it adds to, None for a new one."""
 
     def __init__(self, measurements: Measurements, batch: BatchOptions | None) -> None:
         self._measurements = measurements
@@ -79,14 +79,14 @@ class Chooser:
         self._kept = {
             (kept.model, kept.asked): kept.placement for kept in (batch.chosen if batch else ())
         }
-        # What was decided here, and what the batch's own words decided, each by what was asked.
+        # What was decided here, and what the batch's own options decided, each by what was asked.
         self._decided: dict[tuple[str, OpenPlacement], Choice] = {}
         self._remarked: dict[tuple[str, OpenPlacement], Choice] = {}
 
     def __call__(
         self, model: str, variants: Named, unit: ComputeUnit | None
     ) -> Sequence[Placement | Whichever]:
-        """Return what each of a line's images is drawn with, once for each."""
+        """Return what draws each of a line's images."""
         words = self._batch_variants if variants is None else variants
         if variants is None and words and ANY in words and unit:
             words = None  # the batch's `any` does not go with a compute unit
@@ -100,7 +100,7 @@ class Chooser:
 
     @property
     def choices(self) -> list[Choice]:
-        """All that was decided or is worth a word, in the order in which it came up."""
+        """All that was decided or is worth telling, in the order it came up."""
         return list(dict.fromkeys([*self._decided.values(), *self._remarked.values()]))
 
     def to_keep(self) -> Sequence[Chosen]:
@@ -125,7 +125,7 @@ class Chooser:
         return self._decided[model, asked]
 
     def _kept_for(self, model: str, asked: OpenPlacement) -> Placement | None:
-        """Return what the batch was begun with: for the same question, else for the open one where it fits."""
+        """Return what the batch started with: for the same question, else for the open one if it fits."""
         for question in (asked, OpenPlacement()):
             kept = self._kept.get((model, question))
             if kept is not None and asked.admits(kept):
@@ -135,7 +135,7 @@ class Chooser:
     def _remark(
         self, model: str, asked: Sequence[OpenPlacement], placements: Sequence[Placement]
     ) -> None:
-        """Remember that the batch's own words decided, to say so where a measurement would not."""
+        """Remember that the batch's own options decided, to tell the user if a measurement would differ."""
         for question in asked:
             if (model, question) not in self._remarked:
                 fresh = self._measurements.choose(model, question)
@@ -149,7 +149,7 @@ class Chooser:
 
 
 def _each(words: Named, unit: ComputeUnit | None) -> list[OpenPlacement]:
-    """Return what is asked for, one for each variant that is named; one that leaves the variant open for None."""
+    """Return what is asked for: one per named variant, or one with the variant left open for None."""
     if words is None:
         return [OpenPlacement(compute_unit=unit)]
     return [

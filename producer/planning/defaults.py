@@ -1,4 +1,4 @@
-"""What a submission says once for all of its lines."""
+"""A submission's options, for all of its lines."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ from sdq_core.values.variants import ComputeUnit, Scheduler
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
-    """What a submission says once for all of its lines; a line's own options win.
+    """A submission's options, for all of its lines; a line's own options win.
 
-    variants: each draws its own images; `any` leaves the compute unit open too. None for either: auto,
-    see `producer.planning.chooser`.
+    variants: each draws its own images; `any` leaves the compute unit open, too.
+    variants, compute_unit: None for auto, see `producer.planning.chooser`.
     seeds: for lines without a seed; by default the one seed 0, so that submitting again asks for the same image and
-    draws nothing twice. random_seeds: how many to draw instead, anew for each line.
-    batch_name: None lets the ledger choose. slice_size: the most seeds in a unit of dispatch. Raise InputError for a
-    value that no model can take.
+        draws nothing twice.
+    random_seeds: how many to choose instead, for each line.
+    batch_name: None lets the ledger choose.
+    slice_size: the most seeds in a slice.
+
+    Raise InputError for an invalid value.
     """
 
     model: str
@@ -51,16 +54,16 @@ class Defaults:
         if self.batch_name is not None:
             object.__setattr__(self, "batch_name", check_text("batch name", self.batch_name))
             if not self.batch_name:
-                raise InputError("the batch name is empty")
+                raise InputError("the batch name is empty; leave --batch out, or name one")
         if self.variants == ():
-            raise InputError("there is no variant to draw with")
+            raise InputError("no variant is given")
         if not self.seeds:
-            raise InputError("there are no seeds to draw")
+            raise InputError("no seeds are given")
         if self.slice_size < 1:
             raise InputError(f"slice_size is {self.slice_size}; use 1 or more")
 
     def to_options(self) -> dict[str, JSON]:
-        """Give the JSON-ready form that a batch keeps for its reader."""
+        """Return the JSON-ready form that a batch keeps as its record."""
         return {
             "model": self.model,
             "variants": None if self.variants is None else [str(word) for word in self.variants],

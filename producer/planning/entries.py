@@ -1,9 +1,9 @@
-"""The entries of a plan: identical recipes merged, every (recipe, seed) asked for once.
+"""The entries of a plan: identical recipes merged, every (recipe, seed) requested once.
 
-Lines with one recipe and the same user's fields become one entry with all their seeds. Lines with one recipe and
-different fields stay apart, for a `custom_id` belongs to its own seeds; where they ask for the same seed, the first
-line owns the image and keeps the other's fields under `also`, with the seeds concerned, so that no one's results are
-lost: an image is drawn once, and both find it.
+Lines with one recipe and the same user fields become one entry with all their seeds. Lines with one recipe and
+different fields stay apart, because a `custom_id` belongs to its own seeds. If they ask for the same seed, the first
+line owns the image and keeps the other's fields and those seeds under `also`: the image is drawn once, and both find
+it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Entry:
         self.also: list[dict[str, JSON]] = []
 
     def planned(self) -> PlannedEntry:
-        """Give the finished value."""
+        """Return the finished entry."""
         return PlannedEntry(
             recipe=self.recipe,
             seeds=compact_seeds([*self.seeds, *self.more]) if self.more else self.seeds,
@@ -45,7 +45,7 @@ class _Group:
     def add(
         self, recipe: Recipe, seeds: Sequence[int], fields: Mapping[str, JSON]
     ) -> _Entry | None:
-        """Add another line's share; give the entry if it needs one of its own."""
+        """Add another line's share; return an entry if it needs one of its own."""
         written = _canonical(fields)
         own = self.by_fields.get(written)
         free: list[int] = []
@@ -71,7 +71,7 @@ class _Group:
 
 
 class Entries:
-    """Collects recipes with seeds in the order in which they come."""
+    """Collects recipes with seeds in the order they come."""
 
     def __init__(self) -> None:
         self._entries: list[_Entry] = []
@@ -87,7 +87,7 @@ class Entries:
             entry = _Entry(recipe, seeds, fields)
             self._first[key] = entry
         else:
-            # Most recipes come once, so a seed's owner is looked up only from the second time on.
+            # Most recipes come only once, so seeds' owners are recorded from the second time on.
             group = self._groups.get(key)
             if group is None:
                 group = self._groups[key] = _Group(first)
@@ -96,7 +96,7 @@ class Entries:
             self._entries.append(entry)
 
     def planned(self) -> list[PlannedEntry]:
-        """Give all entries, the first line's first."""
+        """Return all entries, in the order of their first lines."""
         return [entry.planned() for entry in self._entries]
 
 

@@ -1,14 +1,14 @@
-"""What a new batch is drawn with, by what `sdq bench` measured.
+"""What draws a new batch, according to `sdq bench`.
 
 In this order:
 
-1. of what was measured on a machine like this one (chip and system build), the fastest whose packages are here and
+1. the fastest that was measured on a machine like this one (same chip and system build) and whose packages are here,
    unchanged;
-2. nothing of it having been measured here (a machine that only submits, say): that with which the other machines of
-   the ledger, together, draw most images an hour;
-3. `original` on ALL, or where a model is not here as `original`, the first that is.
+2. if nothing was measured here (on a machine that only submits, say): what draws most images per hour on the ledger's
+   other machines together;
+3. `original` on ALL, or the first variant there is if the model is not here as `original`.
 
-What was named holds: with only a variant or only a compute unit given, the choice is among what fits it.
+If a variant or a compute unit is named, only what fits it is considered.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from sdq_core.values.variants import AttentionImplementation, ComputeUnit, OpenP
 class Measurements:
     """The measurements of the models on this disk.
 
-    benchmarks: a model's, oldest first, as `Benchmarks.newest` gives them. machine: asked for only where there are any.
+    benchmarks: returns a model's, oldest first, like `Benchmarks.newest`.
+    machine: returns this machine; called only if there are any.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Measurements:
         return self._of_model[model]
 
     def _is_here(self, row: Benchmark) -> bool:
-        """Say whether what was measured is on this disk, unchanged."""
+        """Say whether the measured model is on this disk, unchanged."""
         variant = row.variant
         try:
             found = self._store.find(variant.model, variant.attention_implementation)

@@ -1,7 +1,7 @@
-"""Planning: prompt lines and a submission's defaults become recipes with seeds, every one of them checked.
+"""Planning: prompt lines and a submission's defaults become recipes with seeds, all of them checked.
 
-Nothing is stored or queued here, and nothing is random but seeds asked for as random, which the plan records. The same
-lines, defaults and model files always give the same plan and the same key.
+Nothing is stored or queued here, and nothing is random except random seeds, which the plan records. The same lines,
+defaults and model files always give the same plan and the same key.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from sdq_core.values.variants import (
 #: The most images of one submission: 400,000 slices, and months of drawing.
 MAX_IMAGES = 10_000_000
 
-#: Finds a model's variant, or what all have in common, on this disk; raises InputMissingError or InputError.
+#: Returns a model's variant, or what all have in common; raises InputMissingError or InputError.
 Resolve = Callable[[str, VariantWord], VariantFolder | AnyFolder]
 
 
@@ -48,9 +48,10 @@ def plan_batch(
 ) -> BatchPlan:
     """Expand lines into recipes with seeds, in the order of the lines, and check all of them.
 
-    choose: decides about each line's variants and compute unit; by default what is left open is `original` on ALL.
-    Raise PromptFileError with every line that cannot be drawn; and, where the submission's own model or variant is not
-    there, what `resolve` raised.
+    choose: decides on each line's variants and compute unit; by default what is left open is `original` on ALL.
+
+    Raise PromptFileError with every line that cannot be drawn; if the submission's own model or variant is missing,
+    raise what `resolve` raised.
     """
     choose = choose or Unmeasured()
     resolve = cache(resolve)
@@ -96,7 +97,7 @@ def plan_batch(
 def _folder(
     line: PromptLine, defaults: Defaults, word: VariantWord, resolve: Resolve
 ) -> VariantFolder | AnyFolder:
-    """Find what a line is drawn with; raise InputError where the line names what is not there."""
+    """Return what draws a line; raise InputError if the line names what is not there."""
     model = line.model or defaults.model
     try:
         return resolve(model, word)
@@ -119,15 +120,15 @@ def _recipe(
     guidance_scale = defaults.guidance_scale if line.guidance_scale is None else line.guidance_scale
     if guidance_scale <= 1 and folder.unet_batch != 1:
         raise InputError(
-            f"guidance_scale {guidance_scale:g} draws without guidance, which needs a U-Net converted "
-            f"with batch 1, and that of {folder.model} {folder.attention_implementation} has batch "
+            f"guidance_scale {guidance_scale:g} turns guidance off, which needs a U-Net converted "
+            f"with batch 1, but that of {folder.model} {folder.attention_implementation} has batch "
             f"{folder.unet_batch}; use more than 1"
         )
     width, height = said(line.width, folder.width), said(line.height, folder.height)
     if (width, height) != (folder.width, folder.height):
         raise InputError(
-            f"the size {width}x{height} does not fit: "
-            f"{folder.model} was converted for {folder.width}x{folder.height}; leave width and height out"
+            f"{folder.model} cannot draw {width}x{height}: "
+            f"it was converted for {folder.width}x{folder.height}; leave width and height out"
         )
     return Recipe(
         variant=_variant(line, folder, placement),
@@ -150,7 +151,7 @@ def _variant(
         return placement.of(folder.model, folder.revision)
     if line.compute_unit is not None:
         raise InputError(
-            f"compute_unit {line.compute_unit} does not go with variant any, which leaves both to the worker; "
+            f"compute_unit {line.compute_unit} cannot be combined with variant any, which leaves both to the worker; "
             "leave it out, or name a variant"
         )
     return AnyVariant(model=folder.model, revision=folder.revision)
@@ -164,7 +165,7 @@ def _how_many(line: PromptLine, defaults: Defaults) -> int:
 
 
 def _seeds(line: PromptLine, defaults: Defaults) -> Sequence[int]:
-    """A line's own seeds; or so many at random; or so many counted up; or the submission's."""
+    """Return a line's own seeds, else its number of random or of consecutive ones, else the submission's."""
     if line.seeds is not None:
         return line.seeds
     if line.random_seeds is not None:
@@ -190,10 +191,10 @@ def _fields(line: PromptLine) -> dict[str, JSON]:
 
 
 def _key(batch_name: str | None, entries: Sequence[PlannedEntry]) -> str:
-    """Hash what a batch draws and whose it is: its name where given, each recipe, its seeds and the user's fields.
+    """Hash what identifies a batch: its name if given, and each recipe with its seeds and the user's fields.
 
-    A name makes another batch of the same images on purpose; options that change no image, such as the slice size, do
-    not make another batch.
+    Another name makes another batch of the same images, on purpose; options that change no image, such as the slice
+    size, do not.
     """
     digest = hashlib.sha256()
     digest.update(_canonical([1, batch_name]))

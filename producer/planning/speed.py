@@ -1,4 +1,4 @@
-"""Which measured placement is fastest, among those whose pictures are sound."""
+"""Which measured placement is fastest, among those whose images are right."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterable
 from db.values import Benchmark
 from sdq_core.values.variants import Placement
 
-#: What is faster by less than this is noise: the usual placement stays.
+#: A smaller lead than this is noise: the usual placement stays.
 SAME_SPEED = 0.05
 
-#: Below it a picture is another picture (dB): what float16 and other arithmetic changes stays far above.
+#: dB. An image below it is a different image; float16 and other arithmetic stay far above.
 LEAST_PSNR_DB = 25.0
 
 
 def is_usable(row: Benchmark) -> bool:
-    """Say whether a placement may be chosen: measured wholly, with pictures that are like the reference's."""
+    """Say whether a placement may be chosen: completely measured, with images like the reference's."""
     return (
         row.drawn_with
         and row.error is None
@@ -27,9 +27,9 @@ def is_usable(row: Benchmark) -> bool:
 
 
 def fastest(measured: Iterable[Benchmark], usual: Placement) -> Benchmark | None:
-    """Return the usable row that draws an image of the usual number of steps soonest, None when none is usable.
+    """Return the usable row that draws an image of the usual number of steps fastest, None if none is usable.
 
-    usual: what is drawn with when nothing is known; it wins where it is as fast (`SAME_SPEED`).
+    usual: the choice without measurements; it wins if it is as fast (`SAME_SPEED`).
     """
     times = [
         (row.usual_image_ms, row)
@@ -46,9 +46,9 @@ def fastest(measured: Iterable[Benchmark], usual: Placement) -> Benchmark | None
 
 
 def fastest_for_all(measured: Iterable[Benchmark]) -> Placement | None:
-    """Return the placement with which several machines, together, draw most images an hour.
+    """Return the placement with which several machines together draw most images per hour.
 
-    measured: oldest first; of each machine and placement the newest row counts.
+    measured: oldest first; the newest row of each machine and placement counts.
     """
     newest = {(row.machine.host, row.variant.placement): row for row in measured}
     hourly: dict[Placement, float] = defaultdict(float)

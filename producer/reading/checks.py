@@ -1,4 +1,4 @@
-"""Checks that a prompt line's options and the command line's share."""
+"""Checks that prompt files and the command line share."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def check_guidance_scale(scale: float) -> float:
 
 
 def check_text(name: str, text: str) -> str:
-    """Return the text without white space around it; raise InputError for what no text should hold."""
+    """Return the text without surrounding white space; raise InputError for characters that no text should hold."""
     if len(text) > MAX_TEXT_CHARS:
-        raise InputError(f"{name} has {len(text):,} characters; the most is {MAX_TEXT_CHARS:,}")
+        raise InputError(f"{name} has {len(text):,} characters; the limit is {MAX_TEXT_CHARS:,}")
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     bad = BAD_CHARACTER.search(text)

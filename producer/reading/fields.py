@@ -1,7 +1,7 @@
 """A prompt line's options by name: how each is checked.
 
-All formats end here. A txt option and a csv cell arrive as text, a jsonl value as whatever JSON it was; both become the
-same `PromptLine` or a list of problems. Nothing here raises: a file's problems are collected and reported together.
+All formats end here. A txt option and a csv cell arrive as text, a jsonl value as any JSON; both become the same
+`PromptLine` or a list of problems. Nothing here raises: a file's problems are collected and reported together.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_MODEL_CHARS = 1000
 
 
 class _Part(TypedDict, total=False):
-    """What one option says of a line, by the names of `PromptLine`: most often one of them."""
+    """What one option sets, by the names of `PromptLine`: usually one of them."""
 
     prompt: str
     negative_prompt: str
@@ -50,7 +50,7 @@ class _Part(TypedDict, total=False):
 def build_line(
     values: Mapping[str, JSON], *, source: str, problems: list[str]
 ) -> PromptLine | None:
-    """Check a line's values by field name; add what is wrong to `problems` and give None, or give the line."""
+    """Check a line's values by field name; return the line, or add what is wrong to `problems` and return None."""
     said: _Part = {}
     before = len(problems)
     for field, value in values.items():
@@ -61,7 +61,7 @@ def build_line(
         except InputError as error:
             problems.append(f"{source}: {error}")
     if values.get("prompt") is None:
-        problems.append(f"{source}: there is no prompt")
+        problems.append(f"{source}: the prompt is missing")
     if len(problems) > before:
         return None
     try:
@@ -72,25 +72,25 @@ def build_line(
 
 
 def _with_settled_seeds(said: _Part) -> _Part:
-    """Return the same with at most one of seeds, random_seeds and image_count; raise InputError where they clash."""
+    """Return the same with at most one of seeds, random_seeds and image_count; raise InputError if they clash."""
     seeds, random, count = (
         said.get("seeds"),
         said.get("random_seeds"),
         said.get("image_count"),
     )
     if seeds is not None and random is not None:
-        raise InputError("seed and random_seeds do not fit together; leave one out")
+        raise InputError("seed and random_seeds cannot be combined; leave one out")
     if count is None or (seeds is None and random is None):
         return said
     settled = said.copy()
     del settled["image_count"]
     if seeds is None:
         if random != 1:
-            raise InputError("n_iter and random_seeds do not fit together; leave one out")
+            raise InputError("n_iter and random_seeds cannot be combined; leave one out")
         settled["random_seeds"] = count
     else:
         if len(seeds) != 1:
-            raise InputError("n_iter and several seeds do not fit together; leave one out")
+            raise InputError("n_iter and several seeds cannot be combined; leave one out")
         check_seed(seeds[0] + count - 1)
         settled["seeds"] = range(seeds[0], seeds[0] + count)
     return settled
@@ -108,7 +108,7 @@ def _prompt(value: JSON) -> str:
 
 
 def _custom_id(value: JSON) -> _Part:
-    # Data sets often number their rows; an id is text all the same.
+    # Data sets often number their rows; an id is still text.
     numbered = type(value) is int
     custom_id = _text("custom_id", str(bounded("custom_id", value)) if numbered else value)
     return {"custom_id": custom_id} if custom_id else {}
@@ -117,9 +117,9 @@ def _custom_id(value: JSON) -> _Part:
 def _model(value: JSON) -> str:
     model = _text("model", value)
     if not model:
-        raise InputError("the model has no name")
+        raise InputError("the model name is empty")
     if len(model) > MAX_MODEL_CHARS:
-        raise InputError(f"the model's name has more than {MAX_MODEL_CHARS:,} characters")
+        raise InputError(f"the model name has more than {MAX_MODEL_CHARS:,} characters")
     return model
 
 
@@ -161,9 +161,9 @@ def _variants(value: JSON) -> tuple[VariantWord, ...]:
 def _tags(value: JSON) -> tuple[str, ...]:
     words = re.split(r"[,;]", value) if isinstance(value, str) else value
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise InputError("tags must be a list of texts")
+        raise InputError("tags must be a list of strings")
     if len(words) > MAX_TAGS:
-        raise InputError(f"there are {len(words):,} tags; the most is {MAX_TAGS:,}")
+        raise InputError(f"there are {len(words):,} tags; the limit is {MAX_TAGS:,}")
     tags = (check_text("tag", word) for word in words)
     return tuple(dict.fromkeys(tag for tag in tags if tag))
 
@@ -172,7 +172,7 @@ def _meta(value: JSON) -> Mapping[str, JSON]:
     if not isinstance(value, dict):
         raise InputError("meta must be an object")
     if count_values(value) > MAX_META_VALUES:
-        raise InputError(f"meta holds more than {MAX_META_VALUES:,} values")
+        raise InputError(f"meta has more than {MAX_META_VALUES:,} values")
     _check_meta(value, depth=0)
     return value
 
@@ -180,7 +180,7 @@ def _meta(value: JSON) -> Mapping[str, JSON]:
 def _check_meta(value: JSON, *, depth: int) -> None:
     """Refuse what the ledger's databases cannot store as JSON."""
     if depth > MAX_META_DEPTH:
-        raise InputError(f"meta is nested more than {MAX_META_DEPTH} deep")
+        raise InputError(f"meta is nested more than {MAX_META_DEPTH} levels deep")
     if isinstance(value, str):
         if "\0" in value or re.search(r"[\ud800-\udfff]", value):
             raise InputError("meta contains a NUL or half a surrogate pair; remove it")

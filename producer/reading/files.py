@@ -21,14 +21,14 @@ from producer.reading.txt import read_txt
 from sdq_core.errors import PromptFileError, UsageError
 from sdq_core.printable import printable, quote
 
-#: The most prompts of one submission: bounds memory, about 1 GB at a million.
+#: The most prompts in one submission; bounds memory, about 1 GB for a million.
 MAX_PROMPTS = 1_000_000
-#: The most values in all lists and objects of one submission (seeds one by one, tags, meta), for the same reason.
+#: The most values in all lists and objects of one submission (single seeds, tags, meta), for the same reason.
 MAX_VALUES = 10_000_000
 
 
 class PromptFormat(StrEnum):
-    """How a prompt file is written."""
+    """The formats of prompt files."""
 
     TXT = "txt"
     CSV = "csv"
@@ -47,7 +47,7 @@ _ENDINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class PromptSource:
-    """Where a submission's prompts came from: a short name for batches, and the full text for the record."""
+    """Where a submission's prompts came from: a short name for its batch, and the full text for the record."""
 
     name: str
     text: str
@@ -61,16 +61,18 @@ def read_prompts(
     literal: bool = False,
     stdin: BinaryIO | None = None,
 ) -> list[PromptLine]:
-    """Read the files in order (``-`` is standard input), then the prompts given as `texts`, taken as they are.
+    """Read the files in order (``-`` is standard input), then the prompts in `texts`, taken literally.
 
-    format: of every file; by default each file's ending decides, and standard input is txt. literal: no options in txt
-    files. Raise PromptFileError with all problems, InputMissingError, StorageError, and UsageError for an ending that
-    says nothing.
+    format: of every file; by default each file's extension decides, and standard input is txt.
+    literal: no options in txt files.
+    stdin: what to read for ``-``, by default the process's own.
+
+    Raise PromptFileError with all problems, InputMissingError, StorageError, and UsageError for an unknown extension.
     """
     files = [str(path) for path in paths]
     formats = [format or _format_of(path) for path in files]
     if files.count(STANDARD_INPUT) > 1:
-        raise UsageError("standard input (-) can be read only once")
+        raise UsageError("Standard input (-) can be read only once. Name it once.")
     problems: list[str] = []
     lines: list[PromptLine] = []
     values = 0
@@ -87,7 +89,7 @@ def read_prompts(
                 )
                 raise PromptFileError([f"{line.source}: more than {what}; submit them in parts"])
         if len(lines) + len(problems) == found:
-            problems.append(f"{display_name(path)}:1: there is no prompt in this file")
+            problems.append(f"{display_name(path)}:1: this file has no prompts")
     for number, text in enumerate(texts, 1):
         source = "--prompt" if len(texts) == 1 else f"--prompt {number}"
         given = build_line({"prompt": text}, source=source, problems=problems)
@@ -96,13 +98,17 @@ def read_prompts(
     if problems:
         raise PromptFileError(problems)
     if not lines:
-        raise UsageError("no prompts; name a prompt file, or - for standard input, or use --prompt")
+        raise UsageError(
+            "There are no prompts. Name a prompt file, or - for standard input, or use --prompt."
+        )
     _check_custom_ids(lines)
     return lines
 
 
 def describe_source(paths: Sequence[str | Path] = (), texts: Sequence[str] = ()) -> PromptSource:
-    """Name a submission after its first file: ``prompts`` for ``prompts.txt``, else ``stdin`` or ``prompt``."""
+    """Return where prompts come from, named after the first file: ``prompts`` for ``prompts.txt``, else ``stdin`` or
+    ``prompt``.
+    """
     shown = [
         STANDARD_INPUT if str(path) == STANDARD_INPUT else str(Path(path).absolute())
         for path in paths
@@ -111,7 +117,7 @@ def describe_source(paths: Sequence[str | Path] = (), texts: Sequence[str] = ())
         shown.append("--prompt")
     first = shown[0] if shown else "--prompt"
     names = {STANDARD_INPUT: "stdin", "--prompt": "prompt"}
-    # A file's name may hold what no text may: line ends, escape sequences, bytes that are no UTF-8.
+    # A file name may contain what a text may not: line ends, escape sequences, bytes that are not UTF-8.
     name = names.get(first) or printable(Path(first).stem)
     return PromptSource(
         name=name.replace("\n", "_"),
@@ -149,12 +155,12 @@ def _format_of(path: str) -> PromptFormat:
     except KeyError:
         known = ", ".join(PromptFormat)
         raise UsageError(
-            f"the ending of {path} does not say how it is written; add --format with one of {known}"
+            f"The extension of {path} does not tell its format. Add --format with one of {known}."
         ) from None
 
 
 def _check_custom_ids(lines: Sequence[PromptLine]) -> None:
-    """Results are joined by custom_id, so one id must not mean two prompts."""
+    """Raise PromptFileError if a custom_id is used twice: results are joined by it."""
     first: dict[str, str] = {}
     problems = []
     for line in lines:
@@ -163,7 +169,7 @@ def _check_custom_ids(lines: Sequence[PromptLine]) -> None:
         earlier = first.setdefault(line.custom_id, line.source)
         if earlier is not line.source:
             problems.append(
-                f"{line.source}: custom_id {quote(line.custom_id)} is taken by {earlier} already"
+                f"{line.source}: custom_id {quote(line.custom_id)} is already used by {earlier}"
             )
     if problems:
         raise PromptFileError(problems)

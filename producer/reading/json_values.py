@@ -1,6 +1,6 @@
-"""Values as files hold them, text or JSON, on their way to what a prompt line takes.
+"""From values in files, text or JSON, to what a prompt line takes.
 
-`field` is what messages call the value.
+`field` is the value's name in messages.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _KINDS: Sequence[tuple[type | tuple[type, ...], str]] = (
 
 
 def text(field: str, value: JSON) -> str:
-    """Return a text; raise InputError for anything else."""
+    """Return a string; raise InputError for anything else."""
     if not isinstance(value, str):
         raise InputError(f"{field} must be text, not {_kind(value)}")
     return value
@@ -36,7 +36,7 @@ def number(field: str, value: JSON) -> float:
     if isinstance(value, str):
         value = value.strip()
         if not _NUMBER.fullmatch(value):
-            raise InputError(f"{field} is {quote(value)}, which is no number")
+            raise InputError(f"{field} is {quote(value)}, which is not a number")
         return float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(f"{field} must be a number, not {_kind(value)}")
@@ -54,19 +54,19 @@ def whole(field: str, value: JSON) -> int:
         return int(value)
     found = number(field, value)
     if not found.is_integer():
-        raise InputError(f"{field} is {quote(str(value))}, which is no whole number")
+        raise InputError(f"{field} is {quote(str(value))}, which is not a whole number")
     return bounded(field, int(found))
 
 
 def bounded(field: str, value: int) -> int:
-    """Return the number; raise InputError for more than 64 bits: no message has to print thousands of digits."""
+    """Return the number; raise InputError for more than 64 bits, so that no message prints thousands of digits."""
     if value.bit_length() > 64:
         raise InputError(f"{field} is far too large")
     return value
 
 
 def count_values(value: JSON) -> int:
-    """Count the texts, numbers, lists and objects of a JSON value, which in memory are far larger than as text."""
+    """Count the strings, numbers, lists and objects of a JSON value; in memory they are far larger than as text."""
     count = 0
     waiting = [value]
     while waiting:

@@ -1,7 +1,7 @@
-"""JSON Lines: an object a line, its keys the options' names, null for the default.
+"""JSON Lines: one object per line, with the options' names as keys and null for the default.
 
-`custom_id`, `tags` and `meta` are the user's own. `result` is what an export adds; it is passed over, so that an
-exported file can be submitted again.
+`custom_id`, `tags` and `meta` are the user's own. `result` is what an export adds; it is ignored, so that an exported
+file can be submitted again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PASSED_OVER = "result"
 def read_jsonl(
     lines: Iterable[tuple[int, str]], *, name: str, problems: list[str]
 ) -> Iterator[PromptLine]:
-    """Give the usable lines and add what is wrong with the others to `problems`."""
+    """Yield the usable lines, and add what is wrong with the others to `problems`."""
     for number, text in lines:
         if not text.strip():
             continue
@@ -44,13 +44,13 @@ def _parsed(text: str) -> dict[str, Any]:
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"not JSON: {error.msg} at column {error.colno}") from None
+        raise InputError(f"the line is not JSON: {error.msg} at column {error.colno}") from None
     except RecursionError:
-        raise InputError("not usable JSON: nested too deep") from None
+        raise InputError("the JSON is nested too deep") from None
     if not isinstance(value, dict):
-        raise InputError('a line must be an object such as {"prompt": "a red house"}')
+        raise InputError('the line must be an object such as {"prompt": "a red house"}')
     if len(value) > MAX_KEYS:
-        raise InputError(f"{len(value):,} keys; the most is {MAX_KEYS}")
+        raise InputError(f"there are {len(value):,} keys; the limit is {MAX_KEYS}")
     return value
 
 
@@ -95,7 +95,7 @@ def _real(text: str) -> float:
 
 
 def _constant(text: str) -> float:
-    raise InputError(f"{text} is no JSON number")
+    raise InputError(f"{text} is not a JSON number")
 
 
 _DECODER = json.JSONDecoder(

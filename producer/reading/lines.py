@@ -1,7 +1,7 @@
-"""Lines of UTF-8 text from a file or standard input, one pass, in bounded memory.
+"""Lines of UTF-8 text from a file or standard input, in one pass and bounded memory.
 
-Owns everything that can be wrong with bytes. A line that cannot be used is reported and comes out empty, so that line
-numbers stay right and the rest of the file is checked in the same pass, up to `MAX_PROBLEMS`.
+Handles everything that can be wrong with bytes. An unusable line is reported and read as empty, so that line numbers
+stay right and the rest of the file is checked in the same pass, up to `MAX_PROBLEMS`.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import BinaryIO
 
 from sdq_core.errors import InputError, InputMissingError, PromptFileError, StorageError
 
-#: A prompt has tens of words; a line this long is a file without line ends.
+#: A prompt has tens of words; a longer line means a file without line ends.
 MAX_LINE_BYTES = 2**20
-#: Ends reading from an endless device; a million prompts take about a tenth of it.
+#: Stops reading from an endless device; a million prompts take about a tenth of it.
 MAX_FILE_BYTES = 2**30
 
-#: Enough to see what is wrong; a file in which every line is wrong is another kind of file.
+#: Enough to see what is wrong; a file in which every line is wrong has another format.
 MAX_PROBLEMS = 1000
 
-#: What stands for standard input among the paths.
+#: The path that stands for standard input.
 STANDARD_INPUT = "-"
 
 _BOM = b"\xef\xbb\xbf"
@@ -33,16 +33,20 @@ _OTHER_ENCODINGS = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"), (b"PK\x03\
 def read_lines(
     path: str, problems: list[str], *, stdin: BinaryIO | None = None
 ) -> Iterator[tuple[int, str]]:
-    """Give (line number from 1, text without its line end); `path` may be ``-``.
+    """Yield (line number from 1, text without its line end); `path` may be ``-``.
 
-    stdin: what to read for ``-``, by default the process's own. Raise InputMissingError for a file that is not there or
-    may not be read, InputError for a folder, StorageError where the disk does not answer.
+    stdin: what to read for ``-``, by default the process's own.
+
+    Raise InputMissingError for a file that is missing or may not be read, InputError for a folder, StorageError if the
+    disk does not respond.
     """
     name = display_name(path)
     try:
         if path == STANDARD_INPUT:
             if stdin is None and sys.stdin is None:  # started without one, as by some launchers
-                raise InputMissingError("there is no standard input to read prompts from")
+                raise InputMissingError(
+                    "There is no standard input to read prompts from. Name a prompt file."
+                )
             yield from _decoded(stdin or sys.stdin.buffer, name, problems)
         else:
             with open(path, "rb") as file:  # noqa: PTH123  Path would change what messages show
@@ -52,7 +56,7 @@ def read_lines(
 
 
 def display_name(path: str) -> str:
-    """Give what a message calls a file."""
+    """Return a file's name in messages."""
     return "stdin" if path == STANDARD_INPUT else path
 
 
@@ -62,7 +66,9 @@ def _decoded(stream: BinaryIO, name: str, problems: list[str]) -> Iterator[tuple
     while raw := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
         if len(problems) >= MAX_PROBLEMS:
-            problems.append(f"{name}:{number}: reading ended here, after {MAX_PROBLEMS:,} problems")
+            problems.append(
+                f"{name}:{number}: reading stopped here, after {MAX_PROBLEMS:,} problems"
+            )
             raise PromptFileError(problems)
         offset = 0
         if number == 1:
@@ -79,7 +85,7 @@ def _decoded(stream: BinaryIO, name: str, problems: list[str]) -> Iterator[tuple
             raw = b""
         if total_bytes > MAX_FILE_BYTES:
             raise PromptFileError(
-                [f"{name}:{number}: more than {MAX_FILE_BYTES:,} bytes; split the file"]
+                [f"{name}:{number}: the file has more than {MAX_FILE_BYTES:,} bytes; split it"]
             )
         yield number, _text(raw, offset, f"{name}:{number}", problems)
 
@@ -91,7 +97,7 @@ def _text(raw: bytes, offset: int, where: str, problems: list[str]) -> str:
         raw.decode()
     except UnicodeDecodeError as error:
         problems.append(
-            f"{where}: not UTF-8: byte {error.start + offset + 1} of the line is "
+            f"{where}: the line is not UTF-8: its byte {error.start + offset + 1} is "
             f"0x{raw[error.start]:02X}; save the file as UTF-8"
         )
     return ""
@@ -110,12 +116,12 @@ def _translated(error: OSError | ValueError, name: str) -> Exception:
     if not isinstance(error, OSError):
         if "null" not in str(error):
             return error
-        return InputMissingError(f"prompt file {name!r}: no file can have this name")
+        return InputMissingError(f"No file can have the name {name!r}.")
     if isinstance(error, IsADirectoryError):
-        return InputError(f"prompt file {name} is a folder; name the files in it")
+        return InputError(f"The prompt file {name} is a folder. Name the files in it.")
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return InputMissingError(f"prompt file {name} does not exist")
+        return InputMissingError(f"The prompt file {name} does not exist.")
     reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno == errno.EIO:
-        return StorageError(f"prompt file {name} cannot be read: {reason}; try again")
-    return InputMissingError(f"prompt file {name} cannot be read: {reason}")
+        return StorageError(f"Cannot read the prompt file {name} ({reason}). Try again.")
+    return InputMissingError(f"Cannot read the prompt file {name} ({reason}).")

@@ -1,11 +1,11 @@
-"""The names of a prompt line's options in every dialect: sdq's, AUTOMATIC1111's, kohya's."""
+"""The names of a prompt line's options in every dialect: sdq's, AUTOMATIC1111's and kohya's."""
 
 from __future__ import annotations
 
 from producer.reading.words import did_you_mean
 from sdq_core.printable import quote
 
-#: Every name that is understood -> the field. A dash may stand for an underscore, and case does not matter.
+#: Every accepted name -> its field. A dash may replace an underscore, and case does not matter.
 NAMES = {
     "prompt": "prompt",
     "text": "prompt",
@@ -49,13 +49,13 @@ _SUGGESTED = [name for name, field in NAMES.items() if name == field or name in 
 
 
 def field_named(name: str, *, short: bool = False) -> str | None:
-    """Give the field that a name stands for, None for a name that nothing knows."""
+    """Return the field that a name stands for, None for an unknown name."""
     key = name.strip().lower().replace("-", "_")
     return SHORT_NAMES.get(key) or NAMES.get(key) if short else NAMES.get(key)
 
 
 def unknown_name(what: str, name: str) -> str:
-    """Give the problem of an unknown option, column or key."""
+    """Return the message about an unknown option, column or key."""
     key = name.strip().lower().replace("-", "_")
     near = did_you_mean(key, NAMES, _SUGGESTED)
     return f"unknown {what} {quote(name)}{near}"

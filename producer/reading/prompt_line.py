@@ -1,7 +1,7 @@
-"""A prompt line: one prompt with the options written beside it, whatever the format it came from.
+"""A prompt line: one prompt with its options, whatever the format of its file.
 
-None means "not said here": the submission's own option, then sdq's default, applies. Values are checked for what can
-be known without the model (see `producer.reading.fields`); `producer.planning.plan` checks the rest.
+None means "not set here": the submission's own option applies, then sdq's default. Values are checked as far as that
+is possible without the model (see `producer.reading.fields`); `producer.planning.plan` checks the rest.
 """
 
 from __future__ import annotations
@@ -15,11 +15,16 @@ from sdq_core.values.variants import ComputeUnit, Scheduler, VariantWord
 
 @dataclass(frozen=True, kw_only=True)
 class PromptLine:
-    """One prompt, its options and where it stands.
+    """One prompt with its options and its place.
 
-    source: ``file:line`` for messages. seeds: written on the line. random_seeds: how many to draw at planning.
-    image_count: how many seeds to count up from the submission's first (AUTOMATIC1111's ``n_iter`` without a seed);
-    at most one of these three is set. width, height: pixels. custom_id, tags, meta: the user's own, never used to draw.
+    At most one of seeds, random_seeds and image_count is set.
+
+    source: ``file:line`` for messages.
+    seeds: written on the line.
+    random_seeds: how many to choose when planning.
+    image_count: how many seeds to count up from the submission's first (AUTOMATIC1111's ``n_iter`` without a seed).
+    width, height: pixels.
+    custom_id, tags, meta: the user's own, never used to draw.
     """
 
     prompt: str

@@ -1,6 +1,6 @@
-"""Tables: csv and tsv with a header, a prompt a row, a blank cell for the default.
+"""Tables: csv and tsv with a header, one prompt per row, a blank cell for the default.
 
-Columns are the options' names; `meta.NAME` columns are the user's own and come back with the results as they are.
+Columns have the options' names; `meta.NAME` columns are the user's own and come back unchanged with the results.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from producer.reading.prompt_line import PromptLine
 from sdq_core.printable import quote
 
 MAX_COLUMNS = 500
-#: A quoted cell goes on over line ends, so cells with a quote at each line end would gather a file in one row.
+#: A quoted cell continues across line ends, so an open quote could collect a whole file in one row.
 MAX_ROW_CHARS = 2**20
 _META = "meta."
 
@@ -22,9 +22,9 @@ _META = "meta."
 def read_table(
     lines: Iterable[tuple[int, str]], *, name: str, delimiter: str, problems: list[str]
 ) -> Iterator[PromptLine]:
-    """Give the usable rows and add what is wrong with the others to `problems`.
+    """Yield the usable rows, and add what is wrong with the others to `problems`.
 
-    A header that is wrong ends reading: every row would only repeat its problem.
+    A wrong header ends reading: every row would only repeat its problem.
     """
     feed = _Feed(lines)
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
@@ -35,7 +35,7 @@ def read_table(
         try:
             row = next(reader, None)
         except csv.Error as error:
-            problems.append(f"{name}:{first_line}: not a table from here on: {error}")
+            problems.append(f"{name}:{first_line}: the table cannot be read from here on: {error}")
             return
         except _RowTooLongError:
             problems.append(
@@ -55,7 +55,7 @@ def read_table(
             continue
         if len(row) > len(columns):
             problems.append(
-                f"{source}: {len(row):,} cells in a row of {len(columns)} columns; "
+                f"{source}: the row has {len(row):,} cells for {len(columns)} columns; "
                 "put quotes around a cell that contains the separator"
             )
             continue
@@ -69,7 +69,7 @@ class _RowTooLongError(Exception):
 
 
 class _Feed:
-    """Hands lines to the csv module, no more than a row may have."""
+    """Hands lines to the csv module, up to the limit of a row."""
 
     def __init__(self, lines: Iterable[tuple[int, str]]) -> None:
         self._lines = iter(lines)
@@ -102,10 +102,10 @@ def _values(columns: list[str], row: list[str]) -> dict[str, object]:
 
 
 def _header(row: list[str], source: str, problems: list[str]) -> list[str] | None:
-    """Give each column's field, None after adding what is wrong with the header."""
+    """Return each column's field, or add what is wrong with the header to `problems` and return None."""
     before = len(problems)
     if len(row) > MAX_COLUMNS:
-        problems.append(f"{source}: {len(row):,} columns; the most is {MAX_COLUMNS}")
+        problems.append(f"{source}: there are {len(row):,} columns; the limit is {MAX_COLUMNS}")
         return None
     columns: list[str] = []
     unknown = []
@@ -124,7 +124,7 @@ def _header(row: list[str], source: str, problems: list[str]) -> list[str] | Non
     if "prompt" not in columns:
         hint = " (cells are separated by commas here)" if any(";" in cell for cell in row) else ""
         problems.append(
-            f"{source}: there is no column prompt; the first line must name the columns{hint}"
+            f"{source}: there is no prompt column; the first line must name the columns{hint}"
         )
     else:
         problems.extend(unknown)
@@ -135,5 +135,5 @@ def _unknown(column: str, number: int) -> str:
     if not column:
         return f"column {number} has no name"
     if column.lower() in {"meta", _META}:
-        return f"the column {quote(column)} needs a name behind it, as in meta.source"
-    return f"{unknown_name('column', column)}, or call it meta.NAME to keep it with the results"
+        return f"the column {quote(column)} needs a name after it, as in meta.source"
+    return f"{unknown_name('column', column)}, or name it meta.NAME to keep it with the results"

@@ -1,11 +1,11 @@
-r"""Text files: a prompt a line, `#` for comments, options behind the prompt.
+r"""Text files: one prompt per line, `#` for comments, options after the prompt.
 
-Two dialects that other tools know, told apart by where the first option stands:
+Two dialects that other tools use, told apart by the position of the first option:
 
     --prompt "a red house" --negative_prompt "fog" --seed 7        AUTOMATIC1111's "prompts from file"
     a red house by the sea --steps 30 --n fog, rain --d 7          sdq's long options and kohya's short ones
 
-The prompt is split from its options before anything looks at quotes, so an apostrophe in it means nothing. An option is
+The prompt is split from its options before quotes are read, so an apostrophe in it means nothing. An option is
 `--` and a letter, at the start or after white space: "sea--calm" and "sea -- calm" are text. A value ends at the next
 option, or at its closing quote; inside double quotes `\"` and `\\` stand for themselves.
 """
@@ -25,7 +25,7 @@ _OPTION_START = re.compile(r"(?:^|(?<=\s))--(?=[A-Za-z])")
 _OPTION_NAME = re.compile(r"--([^\s=]+)(?:=|\s+|$)")
 _DOUBLE_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _SINGLE_QUOTED = re.compile(r"'([^']*)'(?=\s*$|\s+--[A-Za-z])")
-#: Of one line's options; what follows is the same mistake again, or no options at all.
+#: The most problems reported for one line; the rest would repeat them.
 _MOST_WRONG = 5
 _ESCAPE = re.compile(r'\\(["\\])')
 
@@ -33,9 +33,9 @@ _ESCAPE = re.compile(r'\\(["\\])')
 def read_txt(
     lines: Iterable[tuple[int, str]], *, name: str, literal: bool, problems: list[str]
 ) -> Iterator[PromptLine]:
-    """Give the usable lines and add what is wrong with the others to `problems`.
+    """Yield the usable lines, and add what is wrong with the others to `problems`.
 
-    literal: take every line as it is, for prompts that hold another tool's options.
+    literal: take every line as it is, for prompts that contain another tool's options.
     """
     for number, text in lines:
         stripped = text.strip()
@@ -55,7 +55,7 @@ def read_txt(
 
 
 def split_options(line: str) -> dict[str, str]:
-    """Split a line into field values; raise InputError with every problem of the line's options in one sentence."""
+    """Split a line into field values; raise InputError with all problems of the line's options."""
     start = _OPTION_START.search(line) if "--" in line else None
     if start is None:
         return {"prompt": line}
@@ -85,9 +85,9 @@ def split_options(line: str) -> dict[str, str]:
 
 
 def _option(line: str, position: int) -> tuple[str, str, int]:
-    """Give an option's name, its value and where the next option starts."""
+    """Return an option's name, its value and the start of the next option."""
     head = _OPTION_NAME.match(line, position)
-    if head is None:  # "--x=" is the only other thing that can stand here
+    if head is None:  # only "--x=" is left
         raise InputError(f"the option {quote(line[position:])} cannot be read")
     name, begin = head[1], head.end()
     if line.startswith('"', begin):
@@ -97,7 +97,7 @@ def _option(line: str, position: int) -> tuple[str, str, int]:
         following = re.compile(r"\s*(?=--[A-Za-z]|$)").match(line, quoted.end())
         if following is None:
             rest = line[quoted.end() :].strip()
-            raise InputError(f"after the value of {_shown(name)} stands {quote(rest)}")
+            raise InputError(f"unexpected {quote(rest)} after the value of {_shown(name)}")
         return name, _ESCAPE.sub(r"\1", quoted[1]), following.end()
     single = _SINGLE_QUOTED.match(line, begin)
     if single is not None:
@@ -109,5 +109,5 @@ def _option(line: str, position: int) -> tuple[str, str, int]:
 
 
 def _shown(name: str) -> str:
-    """Show an option of a file in a message: as it is where it is a plain word, else escaped and shortened."""
+    """Return an option for a message: as it is if it is a plain word, else escaped and shortened."""
     return f"--{name}" if re.fullmatch(r"[\w-]{1,40}", name) else quote(f"--{name}")

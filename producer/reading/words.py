@@ -1,7 +1,7 @@
-"""The words that users write for schedulers, variants and compute units, and a guess at what a wrong one meant.
+"""The names that users write for schedulers, variants and compute units, and suggestions for unknown ones.
 
-Accepted beside sdq's own words: AUTOMATIC1111's sampler names, diffusers' class names, Swift's compute units and the
-folder names of Apple's model repositories. Case does not matter.
+Also accepted are AUTOMATIC1111's sampler names, diffusers' class names, Swift's compute units and the folder names of
+Apple's model repositories. Case does not matter.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _COMPUTE_UNITS = {
 
 
 def parse_scheduler(text: str) -> Scheduler:
-    """Read a scheduler's name; raise InputError with the nearest one for any other."""
+    """Return a scheduler by name; raise InputError with the nearest name for any other."""
     found = _SCHEDULERS.get(text.strip().lower())
     if found is None:
         known = [str(scheduler) for scheduler in Scheduler]
@@ -47,7 +47,7 @@ def parse_scheduler(text: str) -> Scheduler:
 
 
 def parse_variants(text: str) -> tuple[VariantWord, ...]:
-    """Read one variant or several with commas between (each draws its own images), each once; `any` is one too."""
+    """Return one variant, or several separated by commas (each draws its own images), each once; `any` is one, too."""
     found: list[VariantWord] = []
     for word in text.split(","):
         name = word.strip().lower().removesuffix("/").removesuffix("/packages").replace("-", "_")
@@ -62,7 +62,7 @@ def parse_variants(text: str) -> tuple[VariantWord, ...]:
 
 
 def parse_compute_unit(text: str) -> ComputeUnit:
-    """Read a compute unit; raise InputError with the nearest one for any other."""
+    """Return a compute unit by name; raise InputError with the nearest name for any other."""
     found = _COMPUTE_UNITS.get(text.strip().lower())
     if found is None:
         known = [str(unit) for unit in ComputeUnit]
@@ -71,9 +71,9 @@ def parse_compute_unit(text: str) -> ComputeUnit:
 
 
 def parse_lanes(text: str) -> tuple[Placement, ...]:
-    """Read `--lanes`: ATTENTION:UNIT, several with commas between.
+    """Return the lanes of `--lanes`: ATTENTION:UNIT, several separated by commas.
 
-    Raise UsageError for anything of another form and for a lane that is named twice, InputError for an unknown word.
+    Raise UsageError for another form or a lane that is named twice, InputError for an unknown name.
     """
     lanes = []
     for word in text.split(","):
@@ -81,18 +81,18 @@ def parse_lanes(text: str) -> tuple[Placement, ...]:
         words = parse_variants(attention) if colon else ()
         if not words or words[0] is ANY:
             raise UsageError(
-                f"--lanes takes a variant and a compute unit for each lane, such as original:CPU_AND_GPU, not "
+                f"--lanes takes a variant and a compute unit per lane, such as original:CPU_AND_GPU, not "
                 f"{quote(word.strip())}."
             )
         lane = Placement(attention_implementation=words[0], compute_unit=parse_compute_unit(unit))
         if lane in lanes:
-            raise UsageError(f"--lanes names {lane} twice; each lane is a worker of its own kind.")
+            raise UsageError(f"--lanes names {lane} twice. Name each lane once.")
         lanes.append(lane)
     return tuple(lanes)
 
 
 def did_you_mean(word: str, known: Iterable[str], shown: Iterable[str] | None = None) -> str:
-    """Give '; did you mean ...?' or, when nothing is near, '; use one of ...' (of `shown`)."""
+    """Return '; did you mean ...?' or, if nothing is near, '; use one of ...' (of `shown`)."""
     known = list(known)
     by_lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word[:60].lower(), by_lower, n=1)

@@ -1,7 +1,7 @@
-"""The command line: reads options and settings, calls one function, prints what came of it.
+"""The command line: reads options and settings, calls one function, prints the result.
 
-Commands import their library inside, so that `sdq --help` stays instant. Data goes to standard output, progress and
-messages to standard error. Every error of ours becomes one sentence and its exit code; `SDQ_DEBUG=1` shows tracebacks.
+Commands import their libraries when called, so that `sdq --help` stays instant. Data goes to standard output, progress
+and messages to standard error. Every error of ours becomes its message and exit code; `SDQ_DEBUG=1` shows tracebacks.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main() -> NoReturn:
         # The reader of a pipe has seen enough (`sdq ls | head`): no message, and none from the interpreter's flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILURE)
-    # A defect of ours: one line for the user, the traceback for whoever mends it.
+    # A bug of ours: one line for the user, the traceback for whoever fixes it.
     except Exception as error:
         if os.environ.get("SDQ_DEBUG") == "1":
             traceback.print_exc()

@@ -59,7 +59,7 @@ def command(
         from worker.runtimes.installing import how_to_install
 
         raise ConfigurationError(
-            f"Measuring needs what draws, and that is not all here ({error}): {how_to_install()}."
+            f"Measuring needs a runtime, which is not completely installed ({error}): {how_to_install()}."
         ) from error
 
     log_to_stderr(quiet=True)
@@ -75,7 +75,7 @@ def command(
     begun: float | None = None
 
     def time_is_up() -> bool:
-        """Count from the first measurement, which is always made: everything is compared with it."""
+        """Say whether the budget is spent, counted from the first measurement: that one is always made."""
         nonlocal begun
         if begun is None:
             begun = time.monotonic()
@@ -143,7 +143,7 @@ def command(
 
 
 def _chosen_from_now_on(ledger: Ledger, store: ModelStore, model: str) -> Placement | None:
-    """Give what new batches of a model are drawn with, by all that was ever measured here; None without any of it."""
+    """Return what draws new batches of a model, by everything measured here so far; None without measurements."""
     from producer.planning.choice import Because
     from producer.planning.measurements import Measurements
     from sdq_core.values.machine import this_machine

@@ -27,15 +27,15 @@ from sdq_core.settings import Settings
 def command(settings: Settings, names: tuple[str, ...], no_draw: bool, as_json: bool) -> int:
     """Check everything that sdq needs, draw the demo model on every compute unit, and report what is wrong.
 
-    The pictures are compared with reference pictures. The report contains no secrets and can be pasted into a bug
-    report. Nothing is changed, started or left behind. The exit code is 0 if no problem is found, 1 otherwise.
+    The images are compared with reference images. The report contains no secrets and can be pasted into a bug report.
+    Nothing is changed, started or left behind. The exit code is 0 if no problem is found, 1 otherwise.
     """
     from producer.reading.words import parse_compute_unit
     from sdq.doctor import examine
     from sdq_core.values.variants import ComputeUnit
 
     if names and no_draw:
-        raise UsageError("--compute-unit and --no-draw exclude each other: use one of them.")
+        raise UsageError("Use --compute-unit or --no-draw, not both.")
     units = {parse_compute_unit(name) for name in names} or set(ComputeUnit)
     report = examine(
         settings,

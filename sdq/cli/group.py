@@ -18,11 +18,11 @@ class LazyGroup(click.Group):
         self._commands_help = commands_help
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """List the names in the order in which a newcomer needs them."""
+        """Return the names in the order a newcomer needs them."""
         return list(self._commands_help)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import one command."""
+        """Import and return one command."""
         if cmd_name not in self._commands_help:
             return None
         command = importlib.import_module(f"sdq.cli.{cmd_name}").command
@@ -32,7 +32,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; suggest the nearest name for one that is not there."""
+        """Return the command; suggest the nearest name for one that does not exist."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:

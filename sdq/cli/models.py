@@ -41,7 +41,7 @@ def list_command(settings: Settings, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(model) for model in models], indent=2, default=str))
         return
-    rows = [("MODEL", "VARIANT", "KIND", "SIZE", "PICTURE", "WEIGHTS", "UNET", "BATCH", "SOURCE")]
+    rows = [("MODEL", "VARIANT", "KIND", "SIZE", "IMAGE", "WEIGHTS", "UNET", "BATCH", "SOURCE")]
     for model in models:
         size = f"{model.size_bytes / 1e6:,.1f} MB"
         start = (model.name, str(model.attention_implementation), model.kind, size)
@@ -120,7 +120,7 @@ def pull_command(
     from sdq_core.models.pull import Request, pull
 
     if name is not None and (not name or name.startswith(".") or "/" in name):
-        raise InputError(f"--name {name!r} is not a valid folder name.")
+        raise InputError(f"--name {name!r} is not a valid folder name. Choose another one.")
     if quiet:
         hub.hide_progress()
     request = Request(
@@ -154,9 +154,7 @@ def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
     for name in names or store.names():
         variants = store.attention_implementations(name)
         if not variants:
-            raise InputMissingError(
-                f"There is no model {name!r} here; `sdq models` lists those there are."
-            )
+            raise InputMissingError(f"There is no model {name!r} here. `sdq models` lists them.")
         for attention in variants:
             folder = store.folder_of(name, attention)
             record = read_pull_record(folder) if folder else None
@@ -176,7 +174,8 @@ def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
             else:
                 click.echo(f"{name} {attention}: {len(record.files)} files as on the Hub")
     if broken:
-        raise StorageError(f"Files are damaged. To repair them: {'; '.join(broken)}")
+        commands = " and ".join(f"`{command}`" for command in broken)
+        raise StorageError(f"Some files are damaged. To repair them, run {commands}.")
 
 
 @command.command("remove")
@@ -272,6 +271,6 @@ def _variants(text: str | None) -> tuple[AttentionImplementation, ...]:
     named = tuple(word for word in found if isinstance(word, AttentionImplementation))
     if named != found:
         raise InputError(
-            f"--variant any stands for no files here: name one or more of {', '.join(AttentionImplementation)}."
+            f"--variant any does not name any files. Use one or more of {', '.join(AttentionImplementation)}."
         )
     return named

@@ -22,7 +22,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def settings_options(command: Command) -> Command:
-    """Add the options that say where things are; the command gets a `settings` argument."""
+    """Add the options for where everything is; the command gets a `settings` argument."""
 
     @functools.wraps(command)
     def with_settings(
@@ -60,7 +60,7 @@ def settings_options(command: Command) -> Command:
 
 
 def drawing_options(*, threads: str, quiet: str) -> Callable[[Command], Command]:
-    """Add what `sdq run` and `sdq worker` say of drawing; threads, quiet: the help of these options."""
+    """Add the drawing options of `sdq run` and `sdq worker`; threads, quiet: the help texts of these options."""
 
     def add(command: Command) -> Command:
         for option in reversed(
@@ -86,7 +86,7 @@ def drawing_options(*, threads: str, quiet: str) -> Callable[[Command], Command]
 
 
 def variant_key_option(help_text: str) -> Callable[[Command], Command]:
-    """Add `--variant-key`; the command gets a `variant_key` argument. 0.1 called it `--variant`, and printed that."""
+    """Add `--variant-key`; the command gets a `variant_key` argument. In 0.1 it was called `--variant`."""
 
     def add(command: Command) -> Command:
         @functools.wraps(command)
@@ -111,9 +111,9 @@ class _PrintableFormatter(logging.Formatter):
 
 
 def log_to_stderr(*, quiet: bool, speaker: str = "") -> None:
-    """Show the program's messages; the only place that configures logging.
+    """Log to standard error; the only place that configures logging.
 
-    speaker: who says them, where several processes share a terminal.
+    speaker: a name for this process, if several share a terminal.
     """
     handler = logging.StreamHandler(sys.stderr)
     line = f"%(asctime)s {speaker} %(message)s" if speaker else "%(asctime)s %(message)s"
@@ -126,14 +126,14 @@ def log_to_stderr(*, quiet: bool, speaker: str = "") -> None:
 
 
 def open_ledger(settings: Settings) -> Ledger:
-    """Open the settings' ledger (imported here, because SQLAlchemy takes longer than most commands)."""
+    """Open the ledger of the settings (imported here, because SQLAlchemy takes longer than most commands)."""
     from db.ledger import Ledger
 
     return Ledger.open(settings.database_url)
 
 
 def existing_ledger(settings: Settings) -> AbstractContextManager[Ledger | None]:
-    """Open the settings' ledger where there is one, and make none: what is refused leaves nothing behind."""
+    """Open the ledger of the settings if it exists, and never create it: a refused command leaves nothing behind."""
     from db.ledger import Ledger
 
     there = Ledger.may_exist(settings.database_url)

@@ -22,9 +22,9 @@ def command(settings: Settings, batch: str | None, variant_key: str | None) -> N
     with open_ledger(settings) as ledger:
         if batch:
             ledger.batches.set_state(batch, BatchState.PAUSED)
-            click.echo(f"Batch {batch} is paused. Go on with: sdq resume {batch}")
+            click.echo(f"Batch {batch} is paused. To continue, run `sdq resume {batch}`.")
         if variant_key:
             ledger.variants.pause(variant_key, "by hand")
             click.echo(
-                f"Variant {variant_key} is paused. Go on with: sdq resume --variant-key {variant_key}"
+                f"Variant {variant_key} is paused. To continue, run `sdq resume --variant-key {variant_key}`."
             )

@@ -45,7 +45,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
             click.echo(f"{retried:,} images of batch {batch} are queued again.")
             return
         defaults = Defaults(
-            model=DEMO,  # every line says its own
+            model=DEMO,  # every line names its own
             variants=(AttentionImplementation.ORIGINAL,),
             compute_unit=ComputeUnit.ALL,
             batch_name=f"{failed[0].batch_name}-retry",

@@ -21,7 +21,9 @@ def command(settings: Settings, action: str) -> int:
     from sdq_core.queue.server import RedisServer
 
     if settings.redis_url is not None:
-        click.echo(f"Redis is {settings.origins['redis_url']}, not the embedded one.")
+        click.echo(
+            f"The embedded Redis is not used: {settings.origins['redis_url']} names another one."
+        )
         return EXIT_OK
     server = RedisServer(settings.redis_folder)
     if action == "start":
@@ -30,7 +32,7 @@ def command(settings: Settings, action: str) -> int:
         server.stop()
     if server.is_running():
         click.echo(f"running, process {server.pid()}, {server.url}")
-        click.echo(server.program() or "it is loading its file")
+        click.echo(server.program() or "loading its file")
         return EXIT_OK
     click.echo("not running")
     if action == "stop":

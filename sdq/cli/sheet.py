@@ -49,6 +49,6 @@ def command(settings: Settings, batch: str, out: Path, thumb: int, columns: int,
             if len(paths) < columns:
                 paths.append(settings.outputs / image.image.path)
     if not lines:
-        raise InputMissingError(f"Batch {batch!r} has no finished images yet: start `sdq worker`.")
+        raise InputMissingError(f"Batch {batch!r} has no finished images yet. Start `sdq worker`.")
     contact_sheet(list(lines.values()), out, thumb, max_across=columns)
     click.echo(str(out))

@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A submission as it was asked for: its prompts, what holds for all of them, and where they came from."""
+    """A submission as requested: its prompts, the options for all of them, and where they came from."""
 
     lines: Sequence[PromptLine]
     defaults: Defaults
@@ -52,23 +52,23 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A submission before anything is stored. choices: what was decided where variant or compute unit is auto."""
+    """A submission before anything is stored; choices: what was decided where variant or compute unit is auto."""
 
     plan: BatchPlan
     choices: list[Choice]
 
     def describe_choices(self) -> list[str]:
-        """Say what a measurement decided."""
+        """Return a sentence for each choice that needs one."""
         return [sentence for choice in self.choices if (sentence := choice.describe())]
 
 
 def model_name(given: str) -> str:
-    """Give a model's name, or its path as every folder understands it."""
+    """Return a model's name, or its path made absolute."""
     return str(Path(given).expanduser().absolute()) if given != DEMO and "/" in given else given
 
 
 def read_request(options: SubmitOptions) -> Request:
-    """Read the prompts and check the options by themselves; no model and no ledger is looked at yet."""
+    """Read the prompts and check the options on their own, without models and ledger."""
     if options.seeds and options.random_seeds:
         raise UsageError("Use --seed-range or --random-seeds, not both.")
     lines = read_prompts(
@@ -82,7 +82,7 @@ def read_request(options: SubmitOptions) -> Request:
     variants = None if variant is None else parse_variants(variant)
     if variants and ANY in variants and unit is not None:
         raise UsageError(
-            "--variant any leaves the compute unit to the worker: leave --compute-unit out, or name a variant."
+            "--variant any leaves the compute unit to the worker. Leave --compute-unit out, or name a variant."
         )
     defaults = Defaults(
         model=model_name(options.model or DEMO),
@@ -101,9 +101,9 @@ def read_request(options: SubmitOptions) -> Request:
 
 
 def plan_request(settings: Settings, request: Request, ledger: Ledger | None) -> Planned:
-    """Check all that was asked for against the models; nothing is stored or queued yet.
+    """Check the request against the models; nothing is stored or queued yet.
 
-    ledger: None where there is none, so that nothing was measured and no batch begun.
+    ledger: None if there is none, and so no measurements and no batches.
     """
     store = ModelStore(settings.models)
     defaults, source = request.defaults, request.source
@@ -132,17 +132,15 @@ def submit_plan(
     settings: Settings, ledger: Ledger, plan: BatchPlan, *, at_front: bool = False
 ) -> tuple[Submission, Queues]:
     """Commit the plan, then queue it; a crash in between heals at the next submit or worker start."""
-    connection = connect(
-        settings
-    )  # before anything is stored: a submission without queues helps nobody
-    queues = Queues(connection, ledger.id)
+    # Connect before anything is stored: a submission without queues helps nobody.
+    queues = Queues(connect(settings), ledger.id)
     submission = ledger.submissions.add(plan)
     dispatch(queues, submission.slices, at_front=at_front)
     return submission, queues
 
 
 def describe_submission(submission: Submission) -> str:
-    """Say in one sentence what a submission added."""
+    """Return a sentence about what a submission added."""
     name = submission.batch_name
     new, known, drawn = submission.images_new, submission.images_known, submission.images_drawn
     if not new and not drawn and not submission.images_failed:

@@ -1,4 +1,4 @@
-"""What to draw, as `sdq submit` and `sdq run` take it."""
+"""The options that say what to draw, for `sdq submit` and `sdq run`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True, kw_only=True)
 class SubmitOptions:
-    """The options as they were typed; None, or empty, for what was left out. `sdq.cli.submission` checks them."""
+    """The options as typed; None, or empty, for those left out. `sdq.cli.submission` checks them."""
 
     files: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class SubmitOptions:
 
 
 def submission_options(command: Command) -> Command:
-    """Add all that says what to draw; the command gets an `options` argument, `SubmitOptions`."""
+    """Add the options that say what to draw; the command gets an `options` argument, `SubmitOptions`."""
 
     @functools.wraps(command)
     def with_options(*args: Any, **kwargs: Any) -> Any:

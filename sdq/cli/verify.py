@@ -59,7 +59,7 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
             click.echo(f"All is well: {findings.images:,} images have their files.")
             return EXIT_OK
         if not repair:
-            click.echo("Repair with: sdq verify --repair" + (f" {batch}" if batch else ""))
+            click.echo(f"To repair, run `sdq verify --repair{f' {batch}' if batch else ''}`.")
             return EXIT_FAILURE
         again = checks.repair(ledger, queues, settings.outputs, findings)
         click.echo(f"Repaired; {again:,} images will be drawn again.")

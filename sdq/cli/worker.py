@@ -137,7 +137,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
 def _run_lanes(
     settings: Settings, lanes: tuple[Placement, ...], *, burst: bool, quiet: bool
 ) -> int:
-    """Watch a process for each lane, each with this one's own command line, and say what none of them draws."""
+    """Run and watch a process for each lane, with this one's own command line, and warn of what none of them draws."""
     from db.dispatch import all_open_slices
     from sdq_core.models import ModelStore
     from sdq_core.queue.queues import Queues, connect, redis_errors
@@ -179,6 +179,7 @@ def _run_lanes(
         for variant in undrawable(lanes, store, left):
             if isinstance(variant, AnyVariant):
                 raise InputMissingError(
-                    f"{variant}, is still queued: no lane has this model's packages. `sdq models pull` fetches them."
+                    f"Images for {variant}, are still queued: no lane has this model's packages. Download them with "
+                    "`sdq models pull`."
                 )
     return code

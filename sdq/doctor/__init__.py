@@ -1,6 +1,6 @@
 """`sdq doctor`: what this installation consists of, what is wrong with it, and whether it draws what it should.
 
-It only looks: asking for a data folder, a ledger or a Redis never creates one. What cannot be examined that way is
+It only looks: examining a data folder, a ledger or a Redis never creates one. What cannot be examined that way is
 listed as not tried. A report contains no secrets, because it is meant to be pasted where others read it.
 """
 

@@ -11,7 +11,7 @@ from sdq_core.settings import EMBEDDED, VARIABLES, Settings
 
 
 def configuration(settings: Settings, environment: Mapping[str, str]) -> Section:
-    """Show each setting, where it came from, and the names (never the values) of variables that are set."""
+    """Return each setting with its origin, and the names (never the values) of the variables that are set."""
     values = {
         "home": str(settings.home),
         "redis_url": EMBEDDED if settings.redis_url is None else masked_url(settings.redis_url),
@@ -43,7 +43,7 @@ def configuration(settings: Settings, environment: Mapping[str, str]) -> Section
 
 
 def hub(environment: Mapping[str, str]) -> Section:
-    """Say whether models can be pulled, and whether a token is set; the token itself is never read."""
+    """Return whether models can be pulled and whether a token is set; the token itself is never shown."""
     from sdq_core.models.hub import token_is_set
 
     present = token_is_set()

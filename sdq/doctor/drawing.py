@@ -1,20 +1,20 @@
-"""Draws the demo model in every variant on every compute unit, and compares with recorded pictures.
+"""Draws the demo model in every variant on every compute unit, and compares with recorded images.
 
 Each is drawn by an engine of its own, as in `sdq worker`. Translated and compiled models go to a temporary folder, so
-that every run goes all the way from the package to the picture and leaves nothing behind.
+that every run covers the whole way from package to image and leaves nothing behind.
 
 How similar is similar enough? The references come from the portable runtime, which computes in float32; Core ML
-computes in float16 on GPU and Neural Engine. What it gives there was **not measured, for lack of a Mac**. Measured were
-six pictures of the demo model of November 2026, 10 steps each, with noise of a given PSNR added to every output of
-every network at every call:
+computes in float16 on GPU and Neural Engine. Its results there were **not measured, for lack of a Mac**. What was
+measured are six images of the demo model of November 2026, 10 steps each, with noise of a given PSNR added to every
+output of every network at every call:
 
     outputs, dB    rounded to float16    60          50          45          40          35
-    pictures, dB   61 to 65              41 to 54    34 to 47    26 to 42    27 to 36    22 to 30
+    images, dB     61 to 65              41 to 54    34 to 47    26 to 42    27 to 36    22 to 30
 
-Another seed's picture was at 17 to 28 dB (the seeds of that model look similar), another prompt's at 7 to 14, a black
-one at 4 to 9. Apple's converter accepts outputs of 35 dB, which after ten steps is as far off as another seed. Hence
-30 dB: more than any wrong picture reached, less than what outputs of 50 dB lead to. The recording script takes only
-pictures that keep 5 dB on either side.
+Another seed's image was at 17 to 28 dB (the seeds of that model look similar), another prompt's at 7 to 14, a black one
+at 4 to 9. Apple's converter accepts outputs of 35 dB, which after ten steps is as far off as another seed. Hence 30 dB:
+more than any wrong image reached, less than what outputs of 50 dB lead to. The recording script only takes images that
+keep a margin of 5 dB on either side.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ALIKE_DB = 30.0
 def drawing(
     settings: Settings, units: Collection[ComputeUnit], say: Callable[[str], None]
 ) -> Section:
-    """Draw on these compute units, at least one; `say` is called with what is being drawn."""
+    """Draw on these compute units, at least one; `say` is told what is being drawn."""
     missing = missing_runtime(
         sys.platform, sys.version_info[:2], lambda name: importlib.util.find_spec(name) is not None
     )
@@ -52,14 +52,16 @@ def drawing(
     try:
         wanted = references()
     except SdqError as error:
-        return Section(title="Drawing", problems=[_whole(error)])
+        return Section(title="Drawing", problems=[str(error)])
     try:
         cache = tempfile.TemporaryDirectory(prefix="sdq-doctor-", ignore_cleanup_errors=True)
     except OSError as error:
-        reason = f"Cannot create a temporary folder ({error.strerror})"
         return Section(
             title="Drawing",
-            problems=[f"{reason}: free some disk space, or set TMPDIR to another folder."],
+            problems=[
+                f"Cannot create a temporary folder ({error.strerror}). Free some disk space, or set TMPDIR to another "
+                "folder."
+            ],
         )
     facts: list[Fact] = []
     problems: list[str] = []
@@ -72,14 +74,14 @@ def drawing(
             try:
                 folder = _demo(store, attention, wanted.get(attention, ()))
             except SdqError as error:
-                problems.append(f"The demo model ({attention}): {_whole(error)}")
+                problems.append(f"The demo model ({attention}): {error}")
                 continue
             for unit in _units(units, runtimes):
                 say(f"Drawing the demo model, {attention} on {unit} ...")
                 try:
                     proof = prove(folder, wanted[attention], unit, Path(cache.name))
                 except SdqError as error:
-                    problems.append(f"The demo model, {attention} on {unit}: {_whole(error)}")
+                    problems.append(f"The demo model, {attention} on {unit}: {_with_advice(error)}")
                     continue
                 runtimes.add(proof.runtime)
                 facts.append(_fact(attention, unit, proof))
@@ -93,23 +95,23 @@ def drawing(
 def _demo(
     store: ModelStore, attention: AttentionImplementation, wanted: Sequence[Reference]
 ) -> VariantFolder:
-    """Find a variant of the demo model; raise PackageError unless it drew its reference pictures."""
+    """Return a variant of the demo model; raise PackageError unless it drew its reference images."""
     try:
         folder = store.find(DEMO, attention)
     except SdqError as error:
-        raise PackageError(f"{str(error).rstrip('.')}. Or reinstall sdq") from error
+        raise PackageError(f"{error} Or reinstall sdq.") from error
     revisions = {reference.recipe.variant.revision for reference in wanted}
     if revisions != {folder.revision}:
         raise PackageError(
-            f"Its files do not match its reference pictures (revision {folder.revision} instead of "
+            f"Its files do not match its reference images (revision {folder.revision} instead of "
             f"{' or '.join(sorted(revisions)) or 'a recorded one'}), so some are damaged. Reinstall sdq; if you "
-            "changed the model, run tools/record_doctor_references.py"
+            "changed the model, run tools/record_doctor_references.py."
         )
     return folder
 
 
 def _units(wanted: Collection[ComputeUnit], runtimes: set[str]) -> Iterator[ComputeUnit]:
-    """Give the first wanted unit, and the others unless the runtimes that drew by then use nothing but the CPU."""
+    """Yield the first wanted unit, and the others unless the runtimes that drew by then only use the CPU."""
     first, *others = (unit for unit in ComputeUnit if unit in wanted)
     yield first
     if runtimes == {"onnx"} or (not runtimes and sys.platform != "darwin"):
@@ -131,7 +133,7 @@ def _fact(attention: AttentionImplementation, unit: ComputeUnit, proof: Proof) -
     return Fact(
         name=f"{attention} on {where}",
         text=f"{alike}, {proof.pipeline} over {proof.runtime}, loaded in {proof.load_s:.1f} s, {proof.picture_s:.2f} s "
-        "per picture",
+        "per image",
         value={
             "psnr_db": None if math.isinf(proof.likeness_db) else round(proof.likeness_db, 1),
             "identical": math.isinf(proof.likeness_db),
@@ -147,17 +149,16 @@ def _fact(attention: AttentionImplementation, unit: ComputeUnit, proof: Proof) -
 
 def _unlike(attention: AttentionImplementation, unit: ComputeUnit, proof: Proof) -> str:
     finding = (
-        f"The demo model, {attention} on {unit}, draws a different picture than expected: its PSNR against the "
+        f"The demo model, {attention} on {unit}, draws a different image than expected: its PSNR against the "
         f"reference is {proof.likeness_db:.1f} dB, below the required {ALIKE_DB:.0f}."
     )
     if proof.runtime == "onnx" or unit is ComputeUnit.CPU_ONLY:
         return f"{finding} Reinstall sdq and its libraries; if that does not help, report it."
-    return f"{finding} Avoid this compute unit (CPU_ONLY is the safest), and report it together with this report."
+    return f"{finding} Avoid this compute unit (CPU_ONLY is the safest), and attach this report to a bug report."
 
 
-def _whole(error: SdqError) -> str:
-    """Give an error as sentences with a next step, which those of an engine that died lack."""
-    text = f"{str(error).rstrip('.')}."
-    if isinstance(error, DrawError):
-        text += " Run `sdq doctor` again; if that does not help, use another compute unit and report it."
-    return text
+def _with_advice(error: SdqError) -> str:
+    """Return an error's message, with the next step that a DrawError's lacks."""
+    if not isinstance(error, DrawError):
+        return str(error)
+    return f"{error} Run `sdq doctor` again; if that does not help, use another compute unit and report it."

@@ -19,9 +19,9 @@ def examine(
     units: Collection[ComputeUnit],
     say: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Look at everything, and draw the demo model on these compute units, which takes longest; with none, do not draw.
+    """Examine everything, and draw the demo model on these compute units; with none, do not draw.
 
-    `say` is called with what is going on.
+    `say` is told what is being done.
     """
     named = [
         environment.get(name) for name in (*VARIABLES["redis_url"], *VARIABLES["database_url"])

@@ -11,7 +11,7 @@ from sdq.doctor.report import Fact, Section
 from sdq_core.values.machine import chip, operating_system
 from worker.runtimes.installing import core_ml_obstacle
 
-#: What decides whether sdq runs and what it draws, by distribution name.
+#: The distributions that decide whether sdq runs and what it draws.
 _LIBRARIES = (
     "sdq", "click", "rich", "pillow", "redis", "rq", "sqlalchemy", "alembic", "psycopg",
     "numpy", "tokenizers", "coremltools", "onnx", "onnxruntime", "huggingface_hub",
@@ -20,7 +20,7 @@ _LIBRARIES = (
 
 
 def machine() -> Section:
-    """Name system, chip, memory and Python."""
+    """Return system, chip, memory and Python."""
     return Section(
         title="Machine",
         facts=[
@@ -36,7 +36,7 @@ def machine() -> Section:
 
 
 def libraries(platform: str, python: tuple[int, int]) -> Section:
-    """List the versions of what matters, and say where Core ML cannot be used.
+    """Return the versions of what matters, and why Core ML cannot be used if that is so.
 
     platform, python: as in `sys.platform` and `sys.version_info`.
     """
@@ -44,7 +44,7 @@ def libraries(platform: str, python: tuple[int, int]) -> Section:
     if version_of("coremltools") is None:
         obstacle = core_ml_obstacle(platform, python)
     found = [obstacle] if obstacle else []
-    # A Mac that only submits lacks nothing.
+    # A Mac that only submits does not need it.
     draws = version_of("onnxruntime") is not None
     return Section(
         title="Libraries",
@@ -55,7 +55,7 @@ def libraries(platform: str, python: tuple[int, int]) -> Section:
 
 
 def version_of(distribution: str) -> str | None:
-    """Give an installed distribution's version, or None."""
+    """Return an installed distribution's version, or None."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:

@@ -12,12 +12,12 @@ from sdq_core.models import ModelStore
 from sdq_core.models.inventory import inventory
 from sdq_core.settings import Settings
 
-#: A night of pictures, or a small model prepared; a full-size model takes several.
+#: A night of images, or a small prepared model; a full-size model takes several times as much.
 _LEAST_FREE_BYTES = 1_000_000_000
 
 
 def folders(settings: Settings) -> Section:
-    """Examine data and output folder; one that does not exist is judged by the folder it would be created in."""
+    """Examine data and output folder; for one that does not exist, the folder it would be created in."""
     facts: list[Fact] = []
     problems: list[str] = []
     for name, folder, variable in (
@@ -32,7 +32,7 @@ def folders(settings: Settings) -> Section:
         except OSError as error:
             reason = error.strerror or error
             problems.append(
-                f"Cannot write to the {name} {folder} ({reason}): fix that, or set {variable} to another folder."
+                f"Cannot write to the {name} {folder} ({reason}). Fix that, or set {variable} to another folder."
             )
         try:
             free_bytes = shutil.disk_usage(there).free
@@ -47,14 +47,14 @@ def folders(settings: Settings) -> Section:
         )
         if free_bytes < _LEAST_FREE_BYTES:
             problems.append(
-                f"Only {free_bytes / 1e9:.2f} GB are free on the disk of {folder}: free some space; preparing a "
+                f"Only {free_bytes / 1e9:.2f} GB are free on the disk of {folder}. Free some space: preparing a "
                 "full-size model takes several gigabytes."
             )
     return Section(title="Folders", facts=facts, problems=problems)
 
 
 def models(settings: Settings) -> Section:
-    """List the models here, as `sdq models` does."""
+    """Return the models here, as `sdq models` lists them."""
     facts: list[Fact] = []
     problems: list[str] = []
     try:
@@ -68,19 +68,19 @@ def models(settings: Settings) -> Section:
                 text += f", {model.width}x{model.height}, {model.precision}"
             facts.append(Fact(name=name, text=text, value={"revision": model.revision, "is": text}))
     except OSError as error:
-        problems.append(f"Cannot read {settings.models} ({error.strerror}): fix its permissions.")
+        problems.append(f"Cannot read {settings.models} ({error.strerror}). Fix its permissions.")
     return Section(title="Models", facts=facts, problems=problems)
 
 
 def _nearest(folder: Path) -> Path:
-    """Give the folder itself, or the nearest parent that exists."""
+    """Return the folder, or its nearest parent that exists."""
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     return folder
 
 
 def _try_to_write(folder: Path) -> None:
-    """Write an unnamed file, which leaves nothing behind; raise OSError where that fails."""
+    """Write an unnamed file, which leaves nothing behind; raise OSError if that fails."""
     with tempfile.TemporaryFile(dir=folder, prefix=".sdq-doctor-") as file:
         file.write(b"sdq")
         file.flush()

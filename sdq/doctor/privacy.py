@@ -15,7 +15,7 @@ from sdq.doctor.report import JSON, Fact, Section
 
 _MASK = "***"
 
-#: Everything up to the last @ may be somebody's name and password; a host may end in a port and nothing else.
+#: Everything up to the last @ may be a name and password; only a port may follow a host.
 _HOST = r"(?:[\w.\-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]+)?"
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*://)(?:(?P<login>.*)@)?"
@@ -24,9 +24,9 @@ _URL = re.compile(
 )
 #: A URL within a sentence.
 _IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s'\"()]+")
-#: A file and no server: nobody logs in, and an @ belongs to a folder's name.
+#: A file, not a server: there is no login, and an @ belongs to a folder's name.
 _SQLITE = re.compile(r"(?P<scheme>sqlite[a-z+]*://)(?P<place>[^?]*)(?:\?(?P<query>.*))?", re.DOTALL)
-#: Parameters of a URL that are never secret; all others might be.
+#: URL parameters that are never secret; all others might be.
 _OPEN_PARAMETERS = frozenset(
     {"db", "sslmode", "connect_timeout", "socket_timeout", "protocol", "mode"}
 )
@@ -38,7 +38,7 @@ TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
 def masked_url(url: str) -> str:
-    """Give a URL without what may be secret in it; one that cannot be parsed is not shown at all."""
+    """Return a URL without anything that may be secret; one that cannot be parsed is not shown at all."""
     parts = _SQLITE.fullmatch(url) or _URL.fullmatch(url)
     if parts is None:
         return "(not a URL; not shown)"
@@ -57,7 +57,7 @@ class Privacy:
     """Takes secrets and the home folder out of a report."""
 
     def __init__(self, urls: Iterable[str], environment: Mapping[str, str]) -> None:
-        """urls: all that settings and environment contain; environment: where tokens may be."""
+        """urls: all in settings and environment; environment: where tokens may be."""
         self._replacements: dict[str, str] = {}
         for url in urls:
             if len(url) >= _SHORTEST_SECRET:
@@ -68,13 +68,13 @@ class Privacy:
         for name in TOKEN_VARIABLES:
             self._hide(environment.get(name, ""))
         home = str(Path.home())
-        # Not the `/root` of `/rooted`, nor a home that is everything.
+        # Not the `/root` in `/rooted`, nor a home that is `/`.
         self._home = re.compile(rf"{re.escape(home)}(?![\w.\-])") if home.count("/") else None
         if home == "/":
             self._home = None
 
     def of(self, section: Section) -> Section:
-        """Give a section without secrets."""
+        """Return a section without secrets."""
         return Section(
             title=section.title,
             facts=[
@@ -86,7 +86,7 @@ class Privacy:
         )
 
     def sentence(self, text: str) -> str:
-        """Give a sentence, perhaps another library's, without secrets and in one line."""
+        """Return a sentence, perhaps from a library, without secrets and on one line."""
         for secret in sorted(self._replacements, key=len, reverse=True):
             text = text.replace(secret, self._replacements[secret])
         text = _IN_TEXT.sub(lambda found: masked_url(found[0]), text)
@@ -109,12 +109,12 @@ class Privacy:
 
 
 def _spellings(text: str) -> tuple[str, str]:
-    """Give a text as it is and as Python quotes it in messages."""
+    """Return a text as it is, and as Python quotes it in messages."""
     return text, repr(text)[1:-1]
 
 
 def _secrets(url: str) -> Iterable[str]:
-    """Give the parts of a URL that must not be repeated, as written and decoded."""
+    """Yield the secret parts of a URL, as written and decoded."""
     if _SQLITE.fullmatch(url):
         return
     parts = _URL.fullmatch(url)

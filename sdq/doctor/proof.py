@@ -1,6 +1,6 @@
 """One variant of the demo model on one compute unit, drawn by an engine as `sdq worker` starts it.
 
-The engine is a process of its own, so one that crashes or hangs is a finding and not the end of the examination.
+The engine is a process of its own, so a crash or hang is a finding and not the end of the examination.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from sdq_core.images.pixels import image_from_rgb, psnr_db
 from sdq_core.models import VariantFolder
 from sdq_core.values.variants import ComputeUnit
 
-if TYPE_CHECKING:  # need NumPy, which a machine that only submits has not
+if TYPE_CHECKING:  # need NumPy, which a machine that only submits does not have
     from worker.pipelines.contract import DrawnImage
 
-#: For one network: the demo model's are small, but the first load for the Neural Engine is slow for any.
+#: Per network. The demo model's are small, but every first load for the Neural Engine is slow.
 _LOAD_DEADLINE_S = 600.0
 _STEP_DEADLINE_S = 120.0
 
@@ -28,8 +28,11 @@ _STEP_DEADLINE_S = 120.0
 class Proof:
     """What an engine drew, and how fast.
 
-    likeness_db: PSNR of the picture least like its reference, infinite when all are equal. picture_s: the mean,
-    loading not counted.
+    pipeline, runtime: their names.
+    load_s: seconds until the engine was ready.
+    picture_s: mean seconds per image, without loading.
+    pictures: how many were drawn.
+    likeness_db: PSNR of the image least like its reference, infinite if all are equal.
     """
 
     pipeline: str
@@ -43,7 +46,7 @@ class Proof:
 def prove(
     folder: VariantFolder, wanted: Sequence[Reference], unit: ComputeUnit, cache: Path
 ) -> Proof:
-    """Draw the references' recipes and compare; raise an SdqError when nothing can be drawn."""
+    """Draw the references' recipes and compare; raise an SdqError if one cannot be drawn."""
     from worker.engine.handle import Deadlines, Engine
     from worker.engine.messages import Launch
     from worker.pipelines.contract import ImageRequest

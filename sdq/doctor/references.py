@@ -1,6 +1,6 @@
-"""The pictures that the demo model should draw, recorded with the portable runtime.
+"""The images that the demo model should draw, recorded with the portable runtime.
 
-They are PNGs as sdq writes them: each records its recipe and seed, and with them the revision of the demo model.
+They are PNGs as sdq writes them: each records its recipe and seed, and so the revision of the demo model.
 `tools/record_doctor_references.py` writes them.
 """
 
@@ -23,7 +23,7 @@ FOLDER = Path(sdq_core.__file__).resolve().parent / "demo_model" / "reference"
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """A picture and what it was drawn from."""
+    """An image and what it was drawn from."""
 
     path: Path
     recipe: Recipe
@@ -32,9 +32,9 @@ class Reference:
 
 
 def references() -> Mapping[AttentionImplementation, Sequence[Reference]]:
-    """Read the pictures, by the variant of the demo model that drew them.
+    """Return the images, by the variant of the demo model that drew them.
 
-    Raises InputMissingError when there are none, InputError for one that is damaged.
+    Raise InputMissingError if there are none, InputError for a damaged one.
     """
     found: dict[AttentionImplementation, list[Reference]] = {}
     for path in sorted(FOLDER.glob("*.png")):
@@ -42,14 +42,16 @@ def references() -> Mapping[AttentionImplementation, Sequence[Reference]]:
             record = read_record(path)
             with Image.open(path) as picture:
                 pixels: Image.Image = picture.convert("RGB")
-        except (SdqError, OSError, ValueError, SyntaxError) as error:
-            raise InputError(f"{path} is damaged ({error}): reinstall sdq.") from error
+        except SdqError as error:
+            raise InputError(f"{error} Reinstall sdq.") from error
+        except (OSError, ValueError, SyntaxError) as error:
+            raise InputError(f"{path} is damaged ({error}). Reinstall sdq.") from error
         attention = record.recipe.variant.attention_implementation
         if not isinstance(attention, AttentionImplementation):
-            raise InputError(f"{path} does not say which variant drew it: reinstall sdq.")
+            raise InputError(f"{path} does not record which variant drew it. Reinstall sdq.")
         found.setdefault(attention, []).append(
             Reference(path=path, recipe=record.recipe, seed=record.seed, picture=pixels)
         )
     if not found:
-        raise InputMissingError(f"The reference pictures are missing from {FOLDER}: reinstall sdq.")
+        raise InputMissingError(f"The reference images are missing from {FOLDER}. Reinstall sdq.")
     return found

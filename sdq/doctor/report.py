@@ -12,7 +12,11 @@ JSON = Any
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """One line: a name and a text. value: the same for programs, where that is more than the text."""
+    """One line of a report.
+
+    name, text: for people.
+    value: the same for programs, if that is more than the text.
+    """
 
     name: str
     text: str
@@ -21,7 +25,11 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """One subject. problems: a sentence each, with its next step. not_tried: what was not examined, and why."""
+    """One subject of a report.
+
+    problems: whole sentences, each with the next step.
+    not_tried: what was not examined, and why.
+    """
 
     title: str
     facts: Sequence[Fact] = ()
@@ -41,7 +49,7 @@ class Report:
         return [problem for section in self.sections for problem in section.problems]
 
     def lines(self) -> Iterator[str]:
-        """Give the report as text."""
+        """Yield the report's lines of text."""
         for section in self.sections:
             yield section.title
             width = max((len(fact.name) for fact in section.facts), default=0)
@@ -60,7 +68,7 @@ class Report:
         yield from (f"- {problem}" for problem in self.problems)
 
     def to_dict(self) -> Mapping[str, JSON]:
-        """Give the report for programs: the sections by their names, and what is wrong."""
+        """Return the report for programs: all problems, and the sections by name."""
         return {
             "well": not self.problems,
             "problems": self.problems,

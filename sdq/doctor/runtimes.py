@@ -1,4 +1,4 @@
-"""Which runtime could draw here, and what to install where none can."""
+"""Which runtime can draw here, and what to install if none can."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _NEEDED = {
     "coreml": ("coremltools", "numpy", "tokenizers"),
     "onnx": ("numpy", "onnx", "onnxruntime", "tokenizers"),
 }
-#: Without either of these nobody meant to draw here.
+#: Without either of these, this machine is not meant to draw.
 _MARKS = ("coremltools", "onnxruntime")
 
 
 def missing_runtime(
     platform: str, python: tuple[int, int], is_installed: Callable[[str], bool]
 ) -> Section | None:
-    """Say what to install where no runtime is complete, else give None; is_installed: of a package's import name."""
+    """Return what to install if no runtime is complete, else None; is_installed takes an import name."""
     mac = platform == "darwin"
     lacking = {
         runtime: [name for name in names if not is_installed(name)]

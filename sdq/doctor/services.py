@@ -43,7 +43,7 @@ def queues(settings: Settings) -> Section:
             facts=facts,
             problems=[
                 f"The value from {settings.origins['redis_url']} is not a Redis URL (not shown, as it may contain a "
-                "password): use redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH."
+                "password). Use redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH."
             ],
         )
     return _asked(connection, masked_url(settings.redis_url), facts, "answers")
@@ -102,7 +102,7 @@ def ledger(settings: Settings) -> Section:
 def _asked(
     connection: redis.Redis, place: str, facts: list[Fact], state: str, *, embedded: bool = False
 ) -> Section:
-    """Ask a server for its version, and give the Redis section."""
+    """Ask a server for its version, and return the Redis section."""
     try:
         with contextlib.closing(connection), redis_errors(place):
             program = running_program(connection.info("server"))
@@ -113,7 +113,7 @@ def _asked(
     return Section(
         title="Redis",
         facts=[*facts, Fact(name="state", text=state), *shown],
-        problems=[f"{reason}: update it, or set SDQ_REDIS_URL to a newer one."] if reason else [],
+        problems=[f"{reason}. Update it, or set SDQ_REDIS_URL to a newer one."] if reason else [],
     )
 
 

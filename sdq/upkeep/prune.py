@@ -1,8 +1,8 @@
-"""Giving room back: batches that are done with, and what nobody uses any more.
+"""Freeing disk space: finished batches, and prepared models that are no longer used.
 
-A batch goes only when nobody draws for it. Its rows go before their files, page by page, so that no row ever lacks its
-file; whoever was interrupted calls again, and a file that was left over then is one that `sdq verify` lists. Images
-that another batch asks for stay.
+A batch is removed only when nobody draws for it. Its rows go before their files, page by page, so that no row ever
+lacks its file. After an interruption, call again; `sdq verify` lists files that were left over. Images that another
+batch asks for stay.
 """
 
 from __future__ import annotations
@@ -21,13 +21,18 @@ from sdq_core.errors import TryAgainError
 from sdq_core.images.path import batch_folder
 from sdq_core.queue.queues import Queues, redis_errors
 
-#: A model that nobody loaded for so long is made ready again in seconds or minutes when somebody does.
+#: Preparing a removed model again takes seconds or minutes.
 CACHE_UNUSED_S = 30 * 24 * 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Removed:
-    """How much went: finished images, files and their bytes."""
+    """What was removed.
+
+    images: finished images.
+    files: image files.
+    size_bytes: of these files.
+    """
 
     images: int
     files: int
@@ -39,18 +44,19 @@ def refuse_unfinished(status: BatchStatus) -> None:
     left = status.total - status.completed - status.failed
     if left and status.state != "cancelled":
         raise TryAgainError(
-            f"{left:,} images of batch {status.name} are still to be drawn. Wait for them, or first: "
-            f"sdq cancel {status.name}"
+            f"Batch {status.name} still has {left:,} images to draw. Wait for them, or run "
+            f"`sdq cancel {status.name}` first."
         )
 
 
 def forget_batch(
     ledger: Ledger, queues: Queues, outputs: Path, status: BatchStatus, *, keep_files: bool
 ) -> Removed:
-    """Remove a batch from ledger and queues, and the files of those of its images that no other batch asks for.
+    """Remove a batch from ledger and queues, and the files of its images unless another batch asks for them.
 
-    keep_files: leave the files where they are; they are then the user's own. Raises TryAgainError while a worker draws
-    for the batch or somebody submits to it.
+    keep_files: leave the files where they are; they are then the user's own.
+
+    Raise TryAgainError while a worker draws for the batch or someone submits to it.
     """
     refuse_unfinished(status)
     batch_id = ledger.upkeep.begin_pruning(status.name)
@@ -62,14 +68,14 @@ def forget_batch(
             holdings = queues.holdings()
             if (holdings.running | holdings.claimed_lately).intersection(unfinished):
                 raise TryAgainError(
-                    f"A worker is finishing an image of batch {status.name}; try again in a moment."
+                    f"A worker is finishing an image of batch {status.name}. Try again in a moment."
                 )
             queues.withdraw(holdings.waiting.intersection(unfinished))
     images = files = size = 0
     while not (page := ledger.upkeep.prune_page(batch_id)).last:
         images += page.images
         for path in () if keep_files else page.paths:
-            # Gone already, or its disk is: it has no row any more.
+            # The file, or its disk, is already gone; it no longer has a row.
             with contextlib.suppress(OSError):
                 size_of_it = (outputs / path).stat().st_size
                 (outputs / path).unlink()
@@ -80,7 +86,7 @@ def forget_batch(
 
 
 def unused_cache(cache: Path, *, older_than_s: float = CACHE_UNUSED_S) -> Iterator[Path]:
-    """Yield the models made ready for this machine that nobody loaded of late."""
+    """Yield the models prepared for this machine that have not been loaded recently."""
     for entry in (*cache.glob("*/entry.json"), *cache.glob("coreml/*.mlmodelc")):
         folder = entry.parent if entry.name == "entry.json" else entry
         with contextlib.suppress(OSError):
@@ -89,14 +95,14 @@ def unused_cache(cache: Path, *, older_than_s: float = CACHE_UNUSED_S) -> Iterat
 
 
 def remove_folder(folder: Path) -> int:
-    """Delete a folder and give its size in bytes."""
+    """Delete a folder and return its size in bytes."""
     size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
     shutil.rmtree(folder, ignore_errors=True)
     return size
 
 
 def _remove_empty_folders(root: Path) -> None:
-    """Remove `root` and the folders in it as far as nothing is in them; a user's own file keeps its folder."""
+    """Remove `root` and the folders in it that are empty; a user's own file keeps its folder."""
     for parent, _, _ in os.walk(root, topdown=False):
         with contextlib.suppress(OSError):
             Path(parent).rmdir()

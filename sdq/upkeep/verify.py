@@ -1,8 +1,8 @@
 """Does the ledger tell the truth? Every row has its file, every file its row, every open slice its place in a queue.
 
-`verify` looks and changes nothing; `repair` makes right what it found: images whose file is lost or damaged are drawn
-again, slices that no queue holds are queued, counts are counted anew. It removes nothing but a dead process's temporary
-files; a file that nobody asked for is the user's to judge.
+`verify` changes nothing. `repair` fixes what it found: images whose file is lost or damaged are drawn again, slices
+that no queue holds are queued, counts are corrected. It only removes temporary files of dead processes; a file that
+nobody asked for is left to the user.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sdq_core.images.path import batch_folder, image_path
 from sdq_core.images.store import is_temporary, sweep_temporary_files
 from sdq_core.queue.queues import Queues, redis_errors
 
-#: A temporary file that is younger may be a living worker's.
+#: A younger temporary file may belong to a running worker.
 _BEING_WRITTEN_S = 60.0
 
 
@@ -30,8 +30,13 @@ _BEING_WRITTEN_S = 60.0
 class Findings:
     """What is wrong; batches by name, files by path relative to the output root.
 
-    missing, damaged: done images whose file is not there or has another sha256. unqueued: slices of active batches that
-    Redis does not hold. unfit: slices that are closed although images are missing. miscounted: batches.
+    images: how many were checked.
+    missing, damaged: finished images whose file does not exist or has another sha256.
+    strays: files without a row.
+    temporary: files of killed processes.
+    unqueued: slices of active batches that Redis does not hold.
+    unfit: slices that are closed although images are missing.
+    miscounted: batches with wrong counts.
     """
 
     images: int = 0
@@ -45,7 +50,7 @@ class Findings:
 
     @property
     def clean(self) -> bool:
-        """Nothing is wrong."""
+        """Whether nothing is wrong."""
         return not (
             self.missing or self.damaged or self.strays or self.temporary
             or self.unqueued or self.unfit or self.miscounted
@@ -63,8 +68,10 @@ def verify(
 ) -> Findings:
     """Compare ledger, files and queues, of one batch or of all.
 
-    read_files: compute each file's sha256; otherwise only its size is compared. on_image hears of each image. Raises
-    InputMissingError for an unknown batch.
+    read_files: compute each file's sha256; otherwise only compare its size.
+    on_image: called for each image.
+
+    Raise InputMissingError for an unknown batch.
     """
     statuses = ledger.batches.statuses() if batch is None else [ledger.batches.find(batch)]
     findings = Findings()
@@ -74,7 +81,7 @@ def verify(
     for status in statuses:
         if status is None:
             raise InputMissingError(f"There is no batch {batch!r}. `sdq status` lists them.")
-        # What is left before what is there: an image that is finished in between is in both, and no stray.
+        # Unfinished images before finished ones: one that is finished in between is in both, and not a stray.
         for slice_ in ledger.upkeep.audited_slices(status.id):
             wanted.update(image_path(status.name, slice_.entry, seed) for seed in slice_.unsettled)
             if slice_.finished and slice_.unsettled:
@@ -98,7 +105,7 @@ def verify(
 
 
 def repair(ledger: Ledger, queues: Queues, outputs: Path, findings: Findings) -> int:
-    """Make right what was found, as far as it can be; give how many images will be drawn again."""
+    """Repair the findings as far as possible; return how many images will be drawn again."""
     for name in findings.miscounted:
         ledger.upkeep.recount(name)
     lost = [
@@ -125,14 +132,14 @@ def _check_file(
             findings.damaged.append(image)
     except (FileNotFoundError, NotADirectoryError):
         findings.missing.append(image)
-    except OSError:  # it does not answer: as good as damaged
+    except OSError:  # unreadable is as good as damaged
         findings.damaged.append(image)
 
 
 def _find_strays(
     findings: Findings, outputs: Path, folders: list[Path], known: set[str], wanted: set[str]
 ) -> None:
-    """List files that have no row, but not those that are just being drawn."""
+    """Add files that have no row, except those that are just being drawn."""
     for folder in sorted(folders):
         for path in _files(folder):
             relative = path.relative_to(outputs).as_posix()
@@ -152,7 +159,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def _age_s(path: Path) -> float:
     try:
         return time.time() - path.lstat().st_mtime
-    except OSError:  # renamed meanwhile: somebody lives
+    except OSError:  # renamed meanwhile, so its process is running
         return 0.0
 
 

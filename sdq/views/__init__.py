@@ -1,1 +1,1 @@
-"""Read-side views: what users see of the ledger."""
+"""What users see of the ledger."""

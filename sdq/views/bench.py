@@ -25,7 +25,7 @@ def bench_lines(
     left_out: Sequence[str],
     winner: Placement | None,
 ) -> list[str]:
-    """Give a table of one model's measurements, its titles first; then what failed, what was left out, the winner."""
+    """Return a table of one model's measurements, then what failed, what was left out, and the winner."""
     good = [row for row in measured if row.error is None]
     lines = []
     if good:
@@ -36,11 +36,11 @@ def bench_lines(
         if row.error is not None
     ]
     if left_out:
-        lines.append(f"left out, the budget being spent: {', '.join(left_out)}")
+        lines.append(f"not measured, as the budget was spent: {', '.join(left_out)}")
     if winner is not None:
         lines.append(
-            f"Fastest here with pictures like the reference's (at least {LEAST_PSNR_DB:g} dB): "
-            f"{winner.describe()}. New batches are drawn with it where neither variant nor compute unit is said."
+            f"Fastest here with images like the reference's (at least {LEAST_PSNR_DB:g} dB): "
+            f"{winner.describe()}. New batches use it unless --variant or --compute-unit is given."
         )
     return [printable(line) for line in lines]
 
@@ -53,7 +53,7 @@ def bench_as_dict(
     left_out: Sequence[str],
     winner: Placement | None,
 ) -> dict[str, Any]:
-    """Give one model's measurements for JSON; psnr_db is null for the same pixels, which `same_pixels` says."""
+    """Return one model's measurements for JSON; psnr_db is null for equal pixels, which have `same_pixels`."""
     return {
         "model": model,
         "reference": _name(reference),

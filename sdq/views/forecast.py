@@ -1,4 +1,4 @@
-"""What a submission would cost before it is made: images, time (from this ledger's own timings) and disk space."""
+"""What a submission would cost: images, time (from this ledger's own timings) and disk space."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from sdq_core.values.variants import RecipeVariant
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """Expected cost; None where this ledger has no similar images yet."""
+    """The expected cost of a submission.
+
+    images_new, images_known, images_drawn: to draw, submitted before, and already drawn.
+    drawing_s: seconds of drawing with one worker, None if the ledger has no similar images yet.
+    disk_bytes: None likewise.
+    """
 
     batch: str
     images_new: int
@@ -28,7 +33,7 @@ class Forecast:
     disk_bytes: float | None
 
     def describe(self) -> str:
-        """Describe it to people."""
+        """Return it as text for people."""
         time = (
             "unknown (nothing similar has been drawn here yet)"
             if self.drawing_s is None
@@ -72,7 +77,7 @@ def forecast(ledger: Ledger, plan: BatchPlan) -> Forecast:
 
 @contextlib.contextmanager
 def empty_ledger() -> Iterator[Ledger]:
-    """Give a ledger to try a plan on where there is none yet; nothing of it stays."""
+    """Yield a temporary ledger to try a plan on, for when there is none yet."""
     with (
         tempfile.TemporaryDirectory(prefix="sdq-forecast-") as folder,
         Ledger.open(f"sqlite:///{Path(folder) / 'empty.db'}") as ledger,

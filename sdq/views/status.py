@@ -15,7 +15,7 @@ _TITLES = ("batch", "status", "done", "of", "%", "failed", "images/h", "left")
 
 
 def status_word(status: BatchStatus) -> str:
-    """Name the state of a batch, in OpenAI's words where they fit."""
+    """Return a batch's state, in OpenAI's words if they fit."""
     if status.completed_at:
         return "completed"
     if status.state is not BatchState.ACTIVE:
@@ -24,7 +24,7 @@ def status_word(status: BatchStatus) -> str:
 
 
 def status_as_dict(status: BatchStatus) -> dict[str, Any]:
-    """Give a batch's status for JSON, with times in RFC 3339 and UTC."""
+    """Return a batch's status for JSON; times are RFC 3339 in UTC."""
     return {
         "id": status.id,
         "name": status.name,
@@ -50,7 +50,7 @@ def status_lines(
     failures: Sequence[FailedImage],
     paused: Sequence[PausedVariant],
 ) -> list[str]:
-    """Give a table of batches, its titles first, then the failed images of one and the paused variants."""
+    """Return a table of batches, then the failed images of one and the paused variants."""
     if statuses:
         rows = [(status.name, status_word(status), *_numbers(status)) for status in statuses]
         lines = table_lines([_TITLES, *rows], texts=2)
@@ -75,7 +75,7 @@ def _numbers(status: BatchStatus) -> tuple[str, ...]:
     return (
         f"{status.completed:,}",
         f"{status.total:,}",
-        # Only what is completely done is 100 %.
+        # Only a completely finished batch shows 100 %.
         f"{percent:.0f}" if percent in {0, 100} else f"{min(percent, 99.9):.1f}",
         f"{status.failed:,}" if status.failed else "",
         "" if rate is None else f"{rate:,.0f}",

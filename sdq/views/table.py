@@ -1,4 +1,4 @@
-"""Tables for a terminal. Not Rich's own: their import adds 50 ms to every command that would use them."""
+"""Tables for a terminal. Not Rich's: importing them would add 50 ms to every command that prints one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def table_lines(rows: Sequence[Sequence[str]], *, texts: int) -> list[str]:
 
 
 def _columns(text: str) -> int:
-    """Give how many columns of a terminal a text takes."""
+    """Return how many terminal columns a text takes."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len  # 10 ms, which a table without wide characters saves

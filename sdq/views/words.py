@@ -1,10 +1,10 @@
-"""Durations and sizes in people's words."""
+"""Durations and sizes for people."""
 
 from __future__ import annotations
 
 
 def duration(seconds: float) -> str:
-    """Put a duration into words: `42 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
+    """Return a duration as `42 s`, `3 min 20 s`, `2 h 05 min` or `3 d 4 h`."""
     whole = round(seconds)
     if whole < 60:
         return f"{seconds:.1f} s" if seconds < 10 and seconds != whole else f"{whole} s"
@@ -16,7 +16,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Put a size in bytes into words: `830 bytes`, `41.2 kB`, `3.1 GB`."""
+    """Return a size in bytes as `830 bytes`, `41.2 kB` or `3.1 GB`."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""Pictures to PNG bytes: the same pixels and metadata always give the same bytes."""
+"""From images to PNG bytes: the same pixels and metadata always give the same bytes."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _COMPRESS_LEVEL = 4
 
 
 def encode_png(image: Image.Image, metadata: ImageMetadata | None) -> bytes:
-    """Encode an RGB picture; metadata None writes nothing but pixels.
+    """Encode an RGB image; metadata None writes nothing but pixels.
 
     The text chunks `parameters` (AUTOMATIC1111's infotext), `sdq` (the record) and XMP stand before the pixels, where
     readers find them without decoding.
     """
     info = PngInfo()
     if metadata is not None:
-        # tEXt where Latin-1 can hold it, for the readers that know nothing else, iTXt where it cannot.
+        # tEXt where Latin-1 can hold it, for readers that know nothing else, otherwise iTXt.
         info.add_text(
             "parameters",
             write_infotext(metadata.recipe, metadata.seed, version=metadata.version),
         )
         info.add_text(RECORD_KEY, metadata.to_json())
         info.add_itxt("XML:com.adobe.xmp", XMP)
-    # A copy without `info`: pictures that came from a file would bring their own chunks along.
+    # A copy without `info`: an image that was read from a file would bring its own chunks along.
     plain = Image.frombytes("RGB", image.size, image.convert("RGB").tobytes())
     buffer = io.BytesIO()
     plain.save(buffer, "PNG", pnginfo=info, compress_level=_COMPRESS_LEVEL)

@@ -5,8 +5,8 @@
     Steps: 20, Sampler: DPM++ 2M, CFG scale: 7.5, Seed: 42, Size: 512x512, Model: ..., Version: sdq 0.1.0, ...
 
 The format cannot say everything. Readers strip every line and take a line that begins with "Negative prompt:" for the
-start of the negative prompt. Such a line inside a prompt is written behind the line before it, which to the tokenizer
-is the same; only a prompt whose first line begins so is read wrongly. The `sdq` chunk holds the exact record.
+start of the negative prompt. Such a line inside a prompt is joined to the line before it, which is the same to the
+tokenizer; only a prompt whose first line begins that way is misread. The `sdq` chunk holds the exact record.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import SAMPLER_NAMES
 
 _NEGATIVE = "Negative prompt:"
-#: What the readers split the last line with.
+#: How readers split the last line.
 _PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 #: With fewer pairs than this, readers take the last line for a part of the prompt.
 _MIN_PAIRS = 3
@@ -28,7 +28,7 @@ _MIN_PAIRS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Infotext:
-    """What a reader gets out of an infotext; pairs in the order in which they were written."""
+    """What a reader gets from an infotext; pairs in the order they were written."""
 
     prompt: str
     negative_prompt: str

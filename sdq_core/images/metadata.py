@@ -1,4 +1,4 @@
-"""What an image file says about itself: the record that draws it again, and that a model made it."""
+"""What an image file records: how to draw it again, and that a model made it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,12 @@ XMP = (
 
 @dataclass(frozen=True, kw_only=True)
 class ImageMetadata:
-    """An image's recipe and seed, sdq's version, and the caller's own record of how it was drawn (JSON-ready)."""
+    """What goes into an image file.
+
+    recipe, seed: what draws it again.
+    version: of sdq.
+    provenance: how it was drawn, JSON-ready.
+    """
 
     recipe: Recipe
     seed: int
@@ -36,7 +41,7 @@ class ImageMetadata:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """Give the `sdq` record: ASCII, keys sorted, the same text for the same image."""
+        """Return the `sdq` record: ASCII, sorted keys, the same text for the same image."""
         record = {
             "version": RECORD_VERSION,
             "software": f"sdq {self.version}",

@@ -11,19 +11,20 @@ import hashlib
 import re
 import unicodedata
 
-#: ext4 and APFS take 255 bytes for one component; a batch folder needs room for its hash.
+#: ext4 and APFS take 255 bytes for one component, and a batch folder may get a hash as well.
 _MAX_NAME_BYTES = 200
 
 _UNSAFE = re.compile(r"[^\w\-.+,=@() ]+")
 _LOOKS_HASHED = re.compile(r"-[0-9a-f]{10}$")
-#: Names that Windows keeps for devices, whatever their ending; output folders are often shared.
+#: Names that Windows reserves for devices, whatever their extension; output folders are often shared.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
 def image_path(batch_name: str, entry: int, seed: int, suffix: str = ".png") -> str:
-    """Give an image's path relative to the output root, with forward slashes.
+    """Return an image's path relative to the output root, with forward slashes.
 
-    entry: counts the batch's recipes from 1. suffix: the file's ending with its dot.
+    entry: the recipe's number in the batch, from 1.
+    suffix: the file's extension with its dot.
     """
     if entry < 0 or seed < 0:
         raise ValueError(f"entry {entry} and seed {seed} must not be negative")
@@ -31,10 +32,10 @@ def image_path(batch_name: str, entry: int, seed: int, suffix: str = ".png") -> 
 
 
 def batch_folder(batch_name: str) -> str:
-    """Give a batch's folder name: its own name where every file system keeps that apart from all others.
+    """Return a batch's folder name: its own name, if every file system can tell that from all others.
 
-    Otherwise (capitals, separators, control characters, an over-long or reserved name) what is left of it and ten
-    digits of the sha256 of the whole.
+    Otherwise (capitals, separators, control characters, an overlong or reserved name) it is what remains of the name
+    and ten digits of the sha256 of the whole.
     """
     name = unicodedata.normalize("NFC", batch_name)
     safe = _UNSAFE.sub("_", name)

@@ -1,4 +1,4 @@
-"""Pictures in memory: from raw pixels, and how much two of them differ."""
+"""Images in memory: from raw pixels, and how much two of them differ."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from PIL import Image, ImageChops, ImageStat
 
 
 def image_from_rgb(pixels: bytes | bytearray | memoryview, width: int, height: int) -> Image.Image:
-    """Make a picture from ``height * width * 3`` bytes: rows from the top, red, green and blue of each pixel."""
+    """Make an image from ``height * width * 3`` bytes: rows from the top, red, green and blue of each pixel."""
     if len(pixels) != width * height * 3:
-        raise ValueError(f"{len(pixels)} bytes are not {width}x{height} pixels of three bytes")
+        raise ValueError(f"{len(pixels)} bytes are not {width}x{height} pixels of three bytes.")
     return Image.frombytes("RGB", (width, height), bytes(pixels))
 
 
 def psnr_db(one: Image.Image, other: Image.Image) -> float:
-    """Give the peak signal-to-noise ratio of two RGB pictures in dB, infinite for equal ones.
+    """Return the peak signal-to-noise ratio of two RGB images in dB, infinite for equal ones.
 
-    Raises ValueError when their sizes differ.
+    Raise ValueError if their sizes differ.
     """
     if one.size != other.size:
-        raise ValueError(f"{one.size} and {other.size} are not the same size")
+        raise ValueError(f"{one.size} and {other.size} are not the same size.")
     squares = ImageStat.Stat(ImageChops.difference(one.convert("RGB"), other.convert("RGB"))).sum2
     total = sum(squares)
     if not total:

@@ -1,4 +1,4 @@
-"""From a PNG back to the recipe and seed that draw it again.
+"""From a PNG to the recipe and seed that draw it again.
 
 Files come from anywhere, so nothing in them is trusted: chunks are walked without decoding pixels, only the `sdq` text
 is read, and every value is checked. Time and memory are bounded whatever the file contains.
@@ -29,7 +29,7 @@ from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import check_seed
 
 MAX_RECORD_BYTES = 2**20
-#: A picture has tens of chunks; writers that split pixels finely have thousands.
+#: A PNG has tens of chunks; writers that split pixels finely make thousands.
 MAX_CHUNKS = 100_000
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -51,7 +51,7 @@ _RECIPE_TYPES: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class FileRecord:
-    """What an image file says about itself."""
+    """What an image file records about itself."""
 
     recipe: Recipe
     seed: int
@@ -69,34 +69,36 @@ def read_record(path: Path) -> FileRecord:
         with open(path, "rb", opener=_open_at_once) as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
-                raise InputError(f"{path} is a pipe or a device, not a PNG")
+                raise InputError(f"{path} is a pipe or a device, not a PNG.")
             text = _record_text(file, path)
     except (FileNotFoundError, NotADirectoryError):
-        raise InputMissingError(f"{path} does not exist") from None
+        raise InputMissingError(f"{path} does not exist.") from None
     except IsADirectoryError:
-        raise InputError(f"{path} is a folder, not a PNG") from None
+        raise InputError(f"{path} is a folder, not a PNG.") from None
     except OSError as error:
-        raise InputMissingError(f"{path} cannot be read: {error.strerror}") from None
+        raise InputMissingError(f"Cannot read {path} ({error.strerror}).") from None
     except ValueError:  # a zero byte
-        raise InputMissingError(f"no file can have the name {str(path)!r}") from None
+        raise InputMissingError(f"No file can have the name {str(path)!r}.") from None
     return _parsed(text, path)
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a pipe that nobody writes to would wait for ever
+    return os.open(
+        path, flags | os.O_NONBLOCK
+    )  # opening a pipe without a writer would never return
 
 
 def _record_text(file: BinaryIO, path: Path) -> bytes:
     if file.read(len(_SIGNATURE)) != _SIGNATURE:
-        raise InputError(f"{path} is not a PNG")
+        raise InputError(f"{path} is not a PNG.")
     for _ in range(MAX_CHUNKS):
         head = file.read(8)
         if len(head) < 8:
-            raise InputError(f"{path} is truncated before any sdq record")
+            raise InputError(f"{path} is truncated before any sdq record.")
         length, kind = struct.unpack(">I4s", head)
         if kind == b"IEND":
             raise InputError(
-                f"{path} has no sdq record: it was not drawn by sdq, or with --no-metadata"
+                f"{path} has no sdq record: sdq did not draw it, or drew it with --no-metadata."
             )
         if kind == b"tEXt":
             # The keyword says whether the rest is worth reading.
@@ -105,24 +107,24 @@ def _record_text(file: BinaryIO, path: Path) -> bytes:
                 return _checked(file, start, length, path)
             length -= len(start)
         file.seek(length + 4, 1)
-    raise InputError(f"{path} has more than {MAX_CHUNKS:,} chunks and no sdq record among them")
+    raise InputError(f"{path} has more than {MAX_CHUNKS:,} chunks and no sdq record among them.")
 
 
 def _checked(file: BinaryIO, start: bytes, length: int, path: Path) -> bytes:
     if length > MAX_RECORD_BYTES:
         raise InputError(
-            f"{path}: its sdq record has {length:,} bytes; at most {MAX_RECORD_BYTES:,} are read"
+            f"The sdq record of {path} has {length:,} bytes; the limit is {MAX_RECORD_BYTES:,}."
         )
     text = file.read(length - len(start))
     checksum = file.read(4)
     if zlib.crc32(b"tEXt" + start + text) != int.from_bytes(checksum, "big") or len(checksum) < 4:
-        raise InputError(f"{path}: its sdq record is damaged (checksum)")
+        raise InputError(f"The sdq record of {path} is damaged (checksum).")
     return text
 
 
 def _parsed(text: bytes, path: Path) -> FileRecord:
     def bad(what: str) -> InputError:
-        return InputError(f"{path}: its sdq record cannot be used: {what}")
+        return InputError(f"The sdq record of {path} cannot be used: {what}.")
 
     try:
         record = json.loads(text, parse_int=_integer, parse_float=_real, parse_constant=_constant)
@@ -133,14 +135,14 @@ def _parsed(text: bytes, path: Path) -> FileRecord:
     version = record.get("version")
     if version != RECORD_VERSION:
         raise bad(
-            f"its version is {str(version)[:20]!r}, and this sdq reads {RECORD_VERSION}; update sdq"
+            f"its version is {str(version)[:20]!r}, but this sdq reads {RECORD_VERSION}; update sdq"
         )
     fields, seed, provenance = (record.get(key) for key in ("recipe", "seed", "provenance"))
     if type(seed) is not int or not isinstance(fields, dict) or not isinstance(provenance, dict):
         raise bad("recipe, seed or provenance is missing")
     for name, types in _RECIPE_TYPES.items():
         if type(fields.get(name)) not in types:
-            raise bad(f"its recipe's {name} is missing or of the wrong kind")
+            raise bad(f"its recipe's {name} is missing or of the wrong type")
         if isinstance(text := fields[name], str) and (
             len(text) > MAX_TEXT_CHARS or BAD_CHARACTER.search(text)
         ):
@@ -171,7 +173,7 @@ def _integer(digits: str) -> int:
 
 def _real(digits: str) -> float:
     number = float(digits)
-    if not math.isfinite(number):  # nothing that writes strict JSON could write it again
+    if not math.isfinite(number):  # strict JSON could not hold it again
         raise ValueError("too large")
     return number
 

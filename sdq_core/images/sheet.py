@@ -1,7 +1,7 @@
-"""Contact sheets: many pictures on one, a row for each prompt with its seeds across.
+"""Contact sheets: many images on one, a row for each prompt with its seeds across.
 
-Rows with more pictures than fit across continue below. A picture that is missing or cannot be read leaves an empty
-tile, so that a sheet can be made of a batch that is still being drawn.
+Rows with more images than fit across continue below. An image that is missing or unreadable leaves an empty tile, so
+that a sheet can be made of a batch that is still being drawn.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from PIL import Image, ImageDraw, ImageFont
 from sdq_core.errors import InputError, UsageError
 from sdq_core.images.store import StoredFile, store_file
 
-#: Pixels; wider and higher than this many viewers give up, and JPEG ends at 65,535.
+#: Pixels; many viewers give up on more, and JPEG ends at 65,535.
 MAX_SIDE = 30_000
-#: Three bytes each: 600 MB while the sheet is made.
+#: Three bytes each, so 600 MB while the sheet is made.
 MAX_PIXELS = 200_000_000
 
 _BACKGROUND = (250, 250, 248)
@@ -58,19 +58,22 @@ def contact_sheet(
     *,
     max_across: int = 10,
 ) -> StoredFile:
-    """Draw the rows' pictures and captions and store them at `out`, a PNG or a JPEG by its ending.
+    """Draw the rows' images and captions and store them at `out`, a PNG or a JPEG by its extension.
 
-    rows: caption and pictures of each. thumb: the side of a tile in pixels; pictures are fitted into it, never cropped.
-    max_across: the most tiles side by side. Raise UsageError for an ending that is neither, InputError for a sheet that
-    would be too large, OutputError or StorageError where it cannot be stored.
+    rows: each row's caption and images.
+    thumb: the side of a tile in pixels; images are fitted into it, never cropped.
+    max_across: the most tiles side by side.
+
+    Raise UsageError for any other extension, InputError for a sheet that would be too large, OutputError or
+    StorageError if it cannot be stored.
     """
     file_format = _FORMATS.get(out.suffix.lower())
     if file_format is None:
-        raise UsageError(f"a contact sheet is a .png or a .jpg, not {out.name!r}")
+        raise UsageError(f"A contact sheet is a .png or .jpg file, not {out.name!r}.")
     if not 16 <= thumb <= 2048 or max_across < 1:
-        raise UsageError("a tile has 16 to 2048 pixels, and a row has at least one tile")
+        raise UsageError("A tile has 16 to 2048 pixels, and a row has at least one tile.")
     if not any(pictures for _, pictures in rows):
-        raise InputError("there are no images to show on a contact sheet")
+        raise InputError("There are no images to show on a contact sheet.")
     measures = _Measures(
         thumb=thumb,
         across=min(max_across, max(len(pictures) for _, pictures in rows)),
@@ -91,13 +94,13 @@ def contact_sheet(
 
 @dataclass(frozen=True, kw_only=True)
 class _Row:
-    """A caption's lines above lines of tiles, each tile with its picture's fitted size or None."""
+    """A caption's lines above lines of tiles, each tile with its image's fitted size or None."""
 
     caption: Sequence[str]
     tiles: Sequence[Sequence[tuple[Path, tuple[int, int] | None]]]
 
     def tile_heights(self, measures: _Measures) -> list[int]:
-        """Give the height of each line of tiles: that of its tallest picture."""
+        """Return the height of each line of tiles: that of its tallest image."""
         return [
             max((size[1] for _, size in line if size), default=measures.thumb)
             for line in self.tiles
@@ -128,7 +131,7 @@ def _drawn(rows: Sequence[_Row], font: _Font, measures: _Measures) -> Image.Imag
     size = (measures.width, 2 * measures.margin + heights + row_gap * (len(rows) - 1))
     if max(size) > MAX_SIDE or size[0] * size[1] > MAX_PIXELS:
         raise InputError(
-            f"the contact sheet would have {size[0]}x{size[1]} pixels; use smaller tiles or fewer images"
+            f"The contact sheet would have {size[0]}x{size[1]} pixels; use smaller tiles or fewer images."
         )
     sheet = Image.new("RGB", size, _BACKGROUND)
     draw = ImageDraw.Draw(sheet)
@@ -153,7 +156,7 @@ def _drawn(rows: Sequence[_Row], font: _Font, measures: _Measures) -> Image.Imag
 
 
 def _fitted_size(path: Path, thumb: int) -> tuple[int, int] | None:
-    """Give a picture's size on the sheet from its header alone, None if it cannot be read."""
+    """Return an image's size on the sheet, from its header alone; None if it cannot be read."""
     try:
         with Image.open(path) as picture:
             width, height = picture.size
@@ -174,11 +177,11 @@ def _picture(path: Path, size: tuple[int, int]) -> Image.Image | None:
 
 
 def _wrapped(caption: str, font: _Font, measures: _Measures) -> list[str]:
-    """Break a caption at spaces into lines that fit the tiles; what is left after the last line becomes an ellipsis."""
+    """Break a caption at spaces into lines that fit the tiles; the rest after the last line becomes an ellipsis."""
     width = measures.width - 2 * measures.margin
     # A narrow sheet has room for more lines than a wide one needs.
     most = _CAPTION_LINES if measures.across > 1 else 2 * _CAPTION_LINES
-    # What no sheet can show need not be measured, and prompts can be very long.
+    # Prompts can be very long; what no sheet can show is not measured.
     words = caption[: most * width].split()
     lines: list[str] = []
     while words and len(lines) < most:
@@ -199,7 +202,7 @@ def _wrapped(caption: str, font: _Font, measures: _Measures) -> list[str]:
 
 
 def _fitting(word: str, font: _Font, width: int) -> int:
-    """Give how many characters of a word fit, one at least."""
+    """Return how many characters of a word fit, at least one."""
     low, high = 1, len(word)
     while low < high:
         middle = (low + high + 1) // 2

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from sdq_core.errors import OutputError, SdqError, StorageError
 
-#: The place is wrong, and waiting does not help; every other failure is the disk's.
+#: The place is wrong and waiting does not help; every other failure is the disk's.
 _WRONG_PLACE = frozenset(
     {
         errno.EACCES,
@@ -39,17 +39,17 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 @dataclass(frozen=True, kw_only=True)
 class StoredFile:
-    """A file that is on disk: the sha256 of its bytes, in hexadecimal, and their number."""
+    """A file that is on disk: the sha256 of its bytes, in hexadecimal, and its size."""
 
     sha256: str
     size_bytes: int
 
 
 def store_file(data: bytes, target: Path) -> StoredFile:
-    """Put `data` at `target`, replacing what is there; create missing folders.
+    """Write `data` to `target`, replacing what is there; create missing folders.
 
-    Raise OutputError where the place cannot be written, StorageError where the disk is full or does not answer; then
-    the target is as before and no temporary file is left.
+    Raise OutputError if the place cannot be written, StorageError if the disk is full or does not respond; then the
+    target is unchanged and no temporary file is left.
     """
     try:
         _make_folder(target.parent)
@@ -68,28 +68,28 @@ def store_file(data: bytes, target: Path) -> StoredFile:
 
 
 def storage_problem(error: OSError | ValueError, target: Path) -> SdqError:
-    """Say in one sentence why a file cannot be written, and what to do."""
+    """Return the error for a file that cannot be written, with the next step."""
     if not isinstance(error, OSError):
-        return OutputError(f"cannot write {str(target)!r}: {error}; choose another name")
+        return OutputError(f"Cannot write {str(target)!r} ({error}). Choose another name.")
     reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in _FULL:
-        return StorageError(f"cannot write {target}: {reason}; free some space on this disk")
+        return StorageError(f"Cannot write {target} ({reason}). Free some space on this disk.")
     if error.errno in _WRONG_PLACE:
         return OutputError(
-            f"cannot write {target}: {reason}; choose another output folder or fix this one"
+            f"Cannot write {target} ({reason}). Choose another output folder or fix this one."
         )
-    return StorageError(f"cannot write {target}: {reason}; check the disk and try again")
+    return StorageError(f"Cannot write {target} ({reason}). Check the disk and try again.")
 
 
 def is_temporary(path: Path) -> bool:
-    """Say whether a file is one that `store_file` never finished, or is still writing."""
+    """Say whether `store_file` never finished this file, or is still writing it."""
     return path.name.startswith(".sdq-") and path.name.endswith(".tmp")
 
 
 def sweep_temporary_files(root: Path, *, older_than_s: float = 3600.0) -> int:
-    """Remove what killed processes left below `root`; give the number of files.
+    """Remove what killed processes left below `root`; return the number of files.
 
-    older_than_s: spares what a live process may still be writing.
+    older_than_s: younger files stay, as a live process may still be writing them.
     """
     removed = 0
     for path in _temporary_files(root):
@@ -106,7 +106,7 @@ def _temporary_files(root: Path) -> Iterator[Path]:
 
 
 def _write(data: bytes, path: Path) -> None:
-    # O_EXCL: never through a link or into a file that somebody else put there.
+    # O_EXCL: never through a link, or into a file that someone else put there.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         rest = memoryview(data)

@@ -1,4 +1,4 @@
-"""Models on this disk: which there are, in which variants, and where their parts lie."""
+"""Models on this disk: which there are, in which variants, and where their parts are."""
 
 from sdq_core.models.any_variant import AnyFolder, resolver
 from sdq_core.models.folder import VariantFolder

@@ -1,9 +1,8 @@
-"""Any variant of a model: which there are, and what can be said of all of them at once.
+"""Any variant of a model: which there are, and what holds for all of them.
 
-Submitting with `--variant any` asks for a model and leaves its variant to whoever draws. The revision of such a recipe
-is that of one variant, the reference: the first of `AttentionImplementation` that is complete here. So a model that is
-replaced in place gives other images, as with a variant by its name; another variant that is added to a model, or taken
-away, gives none, and draws with the others from then on.
+Submitting with `--variant any` names a model and leaves its variant to the worker. The revision of such a recipe is
+that of one variant, the reference: the first of `AttentionImplementation` that is complete here. So a model replaced in
+place means new images, as with a named variant; a variant added to the model, or removed, does not.
 """
 
 from __future__ import annotations
@@ -24,7 +23,9 @@ Present = Mapping[AttentionImplementation, VariantFolder]
 class AnyFolder:
     """What all variants of a model have in common.
 
-    width, height: pixels. unet_batch: 1 where every variant's U-Net has batch 1, else 2.
+    revision: the reference variant's name and revision.
+    width, height: pixels.
+    unet_batch: 1 if every variant's U-Net has batch 1, else 2.
     """
 
     model: str
@@ -42,7 +43,7 @@ class AnyFolder:
 def resolver(
     store: ModelStore,
 ) -> Callable[[str, AttentionImplementation | Whichever], VariantFolder | AnyFolder]:
-    """Return what looks up a variant by its name, `any` included, as planning does."""
+    """Return a function that looks up a variant by name, including `any`, for planning."""
 
     def resolve(
         model: str, variant: AttentionImplementation | Whichever
@@ -53,17 +54,17 @@ def resolver(
 
 
 def find_any(store: ModelStore, model: str) -> AnyFolder:
-    """Look at all variants of a model.
+    """Return what all variants of a model have in common.
 
-    Raises InputMissingError for a model that is not here, PackageError when no variant is complete, and InputError when
-    they draw pictures of different sizes.
+    Raise InputMissingError for a model that is not here, PackageError if no variant is complete, and InputError if they
+    draw images of different sizes.
     """
     present = complete_variants(store, model)
     sizes = {(folder.width, folder.height) for folder in present.values()}
     if len(sizes) > 1:
         said = ", ".join(f"{word} {f.width}x{f.height}" for word, f in present.items())
         raise InputError(
-            f"variant any does not fit {model}, whose variants draw different sizes ({said}); name one of them"
+            f"The variants of {model} draw different sizes ({said}), so --variant any cannot be used. Name one of them."
         )
     reference = next(iter(present.values()))
     return AnyFolder(
@@ -76,9 +77,9 @@ def find_any(store: ModelStore, model: str) -> AnyFolder:
 
 
 def complete_variants(store: ModelStore, model: str) -> Present:
-    """Give the variants that can be drawn with, in the order in which they serve as the reference; one at least.
+    """Return the complete variants, in the order in which they serve as the reference; at least one.
 
-    Raises InputMissingError for a model that is not here, PackageError when none is complete.
+    Raise InputMissingError for a model that is not here, PackageError if none is complete.
     """
     present: dict[AttentionImplementation, VariantFolder] = {}
     problem: PackageError | None = None
@@ -89,27 +90,27 @@ def complete_variants(store: ModelStore, model: str) -> Present:
             problem = problem or error
     if problem and not present:
         raise problem
-    # Of a model that is not here at all, finding any variant says so.
+    # If the model is not here at all, looking for any variant says so.
     original = AttentionImplementation.ORIGINAL
     return present or {original: store.find(model, original)}
 
 
 def check_reference(wanted: AnyVariant, present: Present) -> None:
-    """Raise InputMissingError when the model is not the one that was submitted.
+    """Raise InputMissingError if the model is not the one that was submitted.
 
-    A machine that lacks the reference takes it on trust: a model's name means one model.
+    A machine without the reference trusts the name: a model's name means one model.
     """
     word, _, revision = wanted.revision.partition(":")
     reference = next((folder for name, folder in present.items() if name == word), None)
     if reference is not None and reference.revision != revision:
         raise InputMissingError(
             f"Model {wanted.model!r} has changed since these images were submitted (revision {revision} of {word}, "
-            f"here {reference.revision}): submit them again, or bring the former files back."
+            f"now {reference.revision}). Submit them again, or restore the previous files."
         )
 
 
 def _own_words(store: ModelStore, model: str) -> list[AttentionImplementation]:
-    """List a model's variants, each folder once: one whose name says no attention answers to all, and is asked."""
+    """Return a model's variants, each folder once; a folder whose name does not tell is read for its attention."""
     folders = {word: store.folder_of(model, word) for word in AttentionImplementation}
     uses = Counter(folder for folder in folders.values() if folder is not None)
     found = []
@@ -122,6 +123,6 @@ def _own_words(store: ModelStore, model: str) -> list[AttentionImplementation]:
                 if store.find(model, word).network.splits_heads != splits:
                     continue
             except PackageError:
-                pass  # said by whoever looks at it again
+                pass  # whoever reads it next reports it
         found.append(word)
     return found

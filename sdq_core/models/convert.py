@@ -1,4 +1,4 @@
-"""Converting a diffusers model by Apple's own tool, in a process of its own, into a model of ours."""
+"""Converting a diffusers model with Apple's own tool, in a process of its own."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ def convert(
     bits: str | None,
     name: str | None,
 ) -> list[Path]:
-    """Run torch2coreml; its messages go where ours go. Returns the new model's folders.
+    """Run torch2coreml, with its messages on standard error, and return the new model's folders.
 
-    model: a repository or a folder in diffusers' layout. Raises ConfigurationError where Apple's package is not
-    installed and SdqError when the conversion fails; what was converted until then is thrown away.
+    model: a repository or a folder in diffusers' layout.
+
+    Raise ConfigurationError if Apple's package is not installed and SdqError if the conversion fails; its partial
+    output is then deleted.
     """
     if importlib.util.find_spec(_TOOL) is None:
         raise ConfigurationError(
-            f"Converting needs Apple's {_TOOL}, which is not installed here: "
+            f"Converting needs Apple's {_TOOL}, which is not installed. Run "
             "`pip install git+https://github.com/apple/ml-stable-diffusion` with Python 3.11, or pull a "
             "converted model: `sdq models pull apple/coreml-stable-diffusion-v1-5`."
         )
     word = name or Path(model).name
     if not word or word.startswith("."):
-        raise InputError(f"{model!r} gives no name for the model: choose one with --name.")
+        raise InputError(f"{model!r} does not give the model a name. Choose one with --name.")
     output = models / ".convert" / f"{word}_{attention}"
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
@@ -51,7 +53,7 @@ def convert(
         code = subprocess.run(command, stdout=sys.stderr, check=False).returncode
         if code != 0:
             raise SdqError(
-                f"Apple's torch2coreml ended with code {code}; its own messages are above."
+                f"Apple's torch2coreml failed with exit code {code}; see its messages above."
             )
         _take_settings(model, output)
         is_local = Path(model).is_dir()
@@ -68,7 +70,7 @@ def convert(
 
 
 def _take_settings(model: str, output: Path) -> None:
-    """Put a local model's settings beside its packages; a repository's are fetched."""
+    """Copy a local model's settings beside its packages; a repository's are downloaded."""
     for folder in ("tokenizer", "tokenizer_2", "scheduler", "feature_extractor"):
         if (source := Path(model) / folder).is_dir():
             shutil.copytree(source, output / folder)

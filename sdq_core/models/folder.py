@@ -1,4 +1,4 @@
-"""A variant's folder: its parts, and the settings beside them.
+"""A variant's folder: its parts and the settings beside them.
 
 `tokenizer/`, `scheduler/` and `feature_extractor/` are beside the parts or up to two folders above.
 """
@@ -17,12 +17,12 @@ from sdq_core.models.network import Network, read_network
 from sdq_core.models.parts import KINDS, holds_model, part_of
 from sdq_core.values.variants import AttentionImplementation
 
-#: Latents are an eighth of the picture on each side in every Stable Diffusion VAE.
+#: Latents are an eighth of the image on each side in every Stable Diffusion VAE.
 VAE_SCALE_FACTOR = 8
 
-#: Latents of 16,384 pixels; what a file claims beyond it, no machine could hold.
+#: Latents of 16,384 pixels; no machine could hold more, whatever a file claims.
 _MAX_SAMPLE = 2048
-#: A package has three files and a compiled model some ten; more is a link to somewhere else.
+#: A package has three files, a compiled model about ten; far more means a link to somewhere else.
 _MAX_FILES = 1000
 
 _PREPROCESSOR = "preprocessor_config.json"
@@ -35,11 +35,14 @@ _SAMPLES = 16
 class VariantFolder:
     """One attention implementation of one model, as found on disk.
 
+    revision: fingerprint of all files below.
     parts: part name (`text_encoder`, `unet`, `unet_chunk1`, `unet_chunk2`, `control-unet`, `vae_decoder`,
-    `vae_encoder`, `safety_checker`) -> its ``.mlpackage`` or ``.mlmodelc``. tokenizer: the folder of `vocab.json` and
-    `merges.txt`. scheduler_config: the file `scheduler_config.json`. feature_extractor: the folder of
-    `preprocessor_config.json`. revision: fingerprint of all these files.
-    width, height: pixels. unet_batch: 2 for classifier-free guidance, else 1.
+        `vae_encoder`, `safety_checker`) -> its ``.mlpackage`` or ``.mlmodelc``.
+    tokenizer: the folder of `vocab.json` and `merges.txt`.
+    scheduler_config: the file `scheduler_config.json`.
+    feature_extractor: the folder of `preprocessor_config.json`.
+    width, height: pixels.
+    unet_batch: 2 for classifier-free guidance, else 1.
     """
 
     model: str
@@ -55,12 +58,12 @@ class VariantFolder:
 
     @property
     def unet(self) -> Path:
-        """The U-Net, or the first of its chunks where it is not here as a whole."""
+        """The U-Net, or the first of its chunks if it is not here as a whole."""
         return unet_of(self.parts)
 
     @cached_property
     def network(self) -> Network:
-        """What the U-Net is; raise PackageError for one that is damaged."""
+        """The U-Net's description; raises PackageError if it is damaged."""
         return read_network(self.unet)
 
 
@@ -74,7 +77,7 @@ class VariantFiles:
     feature_extractor: Path | None
 
     def files(self) -> list[Path]:
-        """List all files that change an image."""
+        """Return all files that affect an image."""
         settings = [
             self.tokenizer / "vocab.json",
             self.tokenizer / "merges.txt",
@@ -89,7 +92,7 @@ class VariantFiles:
 
 
 def find_files(packages: Path) -> VariantFiles:
-    """Find a variant's parts and settings; raise PackageError when something is missing."""
+    """Return a variant's parts and settings; raise PackageError if something is missing."""
     parts = _parts(packages)
     _require_parts(packages, parts)
     extractor = _beside(packages, "feature_extractor", _PREPROCESSOR)
@@ -107,15 +110,15 @@ def read_folder(
     found: VariantFiles,
     files: list[Path],
 ) -> VariantFolder:
-    """Read what a variant's files say. files: as `VariantFiles.files` lists them.
+    """Return the variant that its files describe; files: as `VariantFiles.files` returns them.
 
-    Raises PackageError for a U-Net that is damaged or none of Stable Diffusion.
+    Raise PackageError for a U-Net that is damaged or not Stable Diffusion's.
     """
     unet = unet_of(found.parts)
     sample = read_network(unet).inputs.get("sample", ())
     if len(sample) != 4 or not all(1 <= size <= _MAX_SAMPLE for size in sample):
         raise PackageError(
-            f"{unet} has no input `sample` of four dimensions of sensible size: it is not a Stable Diffusion U-Net."
+            f"{unet} is not a Stable Diffusion U-Net: it has no input `sample` of four dimensions and a sensible size."
         )
     return VariantFolder(
         model=model,
@@ -132,7 +135,7 @@ def read_folder(
 
 
 def size_of(folder: Path) -> int:
-    """Sum the sizes of a folder's files, those behind links to packages included."""
+    """Return the size of a folder's files in bytes, including those behind links to packages."""
     total = 0
     for entry in folder.iterdir():
         if entry.is_dir():
@@ -143,15 +146,15 @@ def size_of(folder: Path) -> int:
 
 
 def unet_of(parts: Mapping[str, Path]) -> Path:
-    """Give the whole U-Net, else the first of its chunks."""
+    """Return the whole U-Net, else the first of its chunks."""
     return parts.get("unet") or parts["unet_chunk1"]
 
 
 def fingerprint(files: list[Path]) -> str:
     """Hash names, sizes and sampled contents to 16 hexadecimal digits.
 
-    Weights of gigabytes are sampled at 16 places: training or compressing a model changes all of them, and submitting
-    must not take as long as reading the model.
+    Weights of gigabytes are sampled at 16 places: training or compressing a model changes them everywhere, and
+    submitting must not take as long as reading the model.
     """
     digest = hashlib.sha256()
     for file in files:
@@ -175,8 +178,8 @@ def _parts(packages: Path) -> dict[str, Path]:
             other = parts.setdefault(part, entry)
             if other != entry:
                 raise PackageError(
-                    f"{packages} holds two packages for the {part}: {other.name} and {entry.name}; "
-                    "keep one model per folder."
+                    f"{packages} has two packages for the {part}: {other.name} and {entry.name}. "
+                    "Keep one model per folder."
                 )
     return parts
 
@@ -187,7 +190,7 @@ def _require_parts(packages: Path, parts: Mapping[str, Path]) -> None:
         missing.append("unet (or unet_chunk1 and unet_chunk2)")
     if missing:
         raise PackageError(
-            f"{packages} lacks the {' and the '.join(missing)}: fetch or convert the missing .mlpackage."
+            f"{packages} lacks the {' and the '.join(missing)}. Download or convert the missing .mlpackage."
         )
 
 
@@ -195,13 +198,13 @@ def _required(packages: Path, folder: str, name: str) -> Path:
     if found := _beside(packages, folder, name):
         return found
     raise PackageError(
-        f"{packages} has no {folder}/{name}: copy the folder {folder}/ of the model's original repository beside the "
+        f"{packages} has no {folder}/{name}. Copy the {folder}/ folder from the model's original repository beside the "
         "packages."
     )
 
 
 def _beside(packages: Path, folder: str, name: str) -> Path | None:
-    """Find a settings file beside the packages or up to two folders above, in a folder of its own or loose."""
+    """Return a settings file beside the packages or up to two folders above, in its folder or loose, or None."""
     for place in (packages, packages.parent, packages.parent.parent):
         for path in (place / folder / name, place / name):
             if path.is_file():
@@ -210,10 +213,10 @@ def _beside(packages: Path, folder: str, name: str) -> Path | None:
 
 
 def _files_in(package: Path) -> list[Path]:
-    """List the files of one package; its folder may be a link to anywhere, such as to all of a disk."""
+    """Return the files of one package; its folder may be a link to anywhere, even to a whole disk."""
     found = list(islice(package.rglob("*"), _MAX_FILES + 1))
     if len(found) > _MAX_FILES:
         raise PackageError(
-            f"{package} holds more than {_MAX_FILES:,} files, so it is no package; fetch or convert it again."
+            f"{package} has more than {_MAX_FILES:,} files, so it is not a package. Download or convert it again."
         )
     return [file for file in found if file.is_file()]

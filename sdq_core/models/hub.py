@@ -1,9 +1,9 @@
-"""The Hugging Face Hub: listing a repository and fetching files of it, by huggingface_hub; nothing else imports it.
+"""The Hugging Face Hub: listing a repository and downloading its files. Nothing else imports huggingface_hub.
 
 Tokens, endpoints, proxies, offline mode, timeouts and progress bars are that library's business (`HF_*`, `hf auth
-login`). A repository is pinned to the commit that its name meant when it was listed, so files of two revisions never
-mix. The library checks sizes but no hashes; so every file is hashed here against what the listing promised,
-and a damaged one is thrown away. Works with 0.24.6 to 2.x: only names that all of them have are used.
+login`). A repository is pinned to the commit its name stood for when it was listed, so files of two revisions never
+mix. The library checks sizes but no hashes; so every file is hashed here against the listing, and a damaged one is
+deleted. Works with 0.24.6 to 2.x: only names that all of them have are used.
 """
 
 from __future__ import annotations
@@ -34,7 +34,13 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteFile:
-    """One file: its size and either the sha256 of its content (LFS) or its git blob id (small files)."""
+    """One file of a repository.
+
+    path: within the repository.
+    size: bytes, None if the Hub does not tell.
+    sha256: of its content, for files in LFS.
+    blob_id: git's, for small files.
+    """
 
     path: str
     size: int | None
@@ -44,7 +50,7 @@ class RemoteFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """A repository at a commit: file path -> file."""
+    """A repository at a commit; files: path -> file."""
 
     repository: str
     commit: str
@@ -52,7 +58,7 @@ class Listing:
 
 
 def token_is_set() -> bool | None:
-    """Say whether huggingface_hub finds a token, by environment or login; None where it is not installed."""
+    """Say whether huggingface_hub finds a token, by environment or login; None if it is not installed."""
     if importlib.util.find_spec("huggingface_hub") is None:
         return None
     from huggingface_hub import get_token
@@ -61,10 +67,10 @@ def token_is_set() -> bool | None:
 
 
 def list_files(repository: str, revision: str | None) -> Listing:
-    """Ask the Hub what a repository holds.
+    """Return what a repository holds.
 
-    Raises hub_errors.NoRepositoryError, InputMissingError for an unknown revision, ConfigurationError for
-    a gated repository and ServiceUnavailableError when the Hub does not answer.
+    Raise hub_errors.NoRepositoryError, InputMissingError for an unknown revision, ConfigurationError for a gated
+    repository and ServiceUnavailableError if the Hub does not answer.
     """
     _require_library()
     from huggingface_hub import HfApi
@@ -74,7 +80,9 @@ def list_files(repository: str, revision: str | None) -> Listing:
             repository, revision=revision, files_metadata=True
         )
     if not info.sha:
-        raise ServiceUnavailableError(f"The Hub names no commit for {repository}; try again later.")
+        raise ServiceUnavailableError(
+            f"The Hub reports no commit for {repository}. Try again later."
+        )
     files = {}
     for sibling in info.siblings or ():
         lfs = sibling.lfs
@@ -88,10 +96,10 @@ def list_files(repository: str, revision: str | None) -> Listing:
 
 
 def fetch(listing: Listing, path: str, folder: Path) -> str:
-    """Bring one file to `folder`/`path`, going on where an earlier attempt ended; return its sha256.
+    """Download one file to `folder`/`path`, resuming an earlier attempt; return its sha256.
 
-    A download that breaks is taken up again a few times. Raises StorageError when the content is not what the Hub
-    promised, and then the file is gone.
+    A download that breaks is resumed a few times. Raise StorageError, and delete the file, if its content is not what
+    the Hub lists.
     """
     from huggingface_hub import hf_hub_download
 
@@ -99,7 +107,7 @@ def fetch(listing: Listing, path: str, folder: Path) -> str:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             with _translated(listing.repository, listing.commit):
-                # A commit, not a branch: a file that is there from this commit costs no request at all.
+                # A commit, not a branch: a file that is already here from this commit costs no request.
                 hf_hub_download(
                     listing.repository,
                     path,
@@ -119,9 +127,9 @@ def fetch(listing: Listing, path: str, folder: Path) -> str:
     if not right or wanted.size not in {None, size}:
         target.unlink()
         raise StorageError(
-            f"{path} of {listing.repository} arrived damaged: its content is not what the Hub promises "
+            f"{path} of {listing.repository} arrived damaged: its content is not what the Hub lists "
             f"({'sha256 ' + wanted.sha256 if wanted.sha256 else 'git blob ' + str(wanted.blob_id)}). "
-            "It was thrown away; pull again."
+            "The file was deleted; pull again."
         )
     return sha256
 
@@ -140,12 +148,12 @@ def offline() -> bool:
 
 
 def sha256_of(path: Path) -> str:
-    """Hash a file."""
+    """Return a file's sha256, in hexadecimal."""
     return _hashes(path)[0]
 
 
 def _hashes(path: Path) -> tuple[str, str, int]:
-    """Give sha256, git blob id and size, and make the file's content durable while it is open."""
+    """Return sha256, git blob id and size, and make the file's content durable while it is open."""
     size = path.stat().st_size
     sha256, blob = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
     with path.open("rb") as file:
@@ -158,7 +166,7 @@ def _hashes(path: Path) -> tuple[str, str, int]:
 
 def _safe(repository: str, path: str) -> str:
     if path.startswith(("/", "\\")) or ".." in path.replace("\\", "/").split("/"):
-        raise InputError(f"{repository} names a file outside of itself ({path!r}): do not use it.")
+        raise InputError(f"{repository} lists a file outside of itself ({path!r}). Do not use it.")
     return path
 
 
@@ -167,7 +175,8 @@ def _require_library() -> None:
         import huggingface_hub  # noqa: F401
     except ImportError:
         raise ConfigurationError(
-            "Pulling models needs huggingface_hub: `pip install 'sdq[hub]'` (it is part of sdq[onnx] and sdq[coreml])."
+            "Pulling models needs huggingface_hub. Run `pip install 'sdq[hub]'` (it is part of sdq[onnx] and "
+            "sdq[coreml])."
         ) from None
 
 
@@ -177,7 +186,7 @@ def _translated(repository: str, revision: str | None) -> Iterator[None]:
         yield
     except SdqError:
         raise
-    # The classes differ by version; what is not understood goes on unchanged.
+    # The classes differ by version; unknown exceptions pass unchanged.
     except Exception as error:
         translated = translate(error, repository, revision)
         if translated is None:

@@ -1,7 +1,7 @@
-"""What huggingface_hub raises -> our errors: one sentence each, naming the repository and what to do.
+"""From huggingface_hub's exceptions to our errors, which name the repository and the next step.
 
-Its classes are looked up by name where all versions from 0.24.6 on have them; the transport below it has been requests,
-httpx and httpx2.
+Its classes are looked up by name in the module where all versions from 0.24.6 on have them; the transport below it has
+been requests, httpx and httpx2.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class NoRepositoryError(InputMissingError):
-    """A repository that does not exist, or that this user may not see: the Hub tells neither from the other."""
+    """A repository that does not exist, or that this user may not see: the Hub does not tell which."""
 
 
 def translate(error: Exception, repository: str, revision: str | None) -> SdqError | None:
-    """Give our error for one of huggingface_hub's, its transport's or the disk's; None for a defect."""
+    """Return our error for one of huggingface_hub's, its transport's or the disk's; None for a bug."""
     utils: Any = importlib.import_module("huggingface_hub.utils")
     chain = list(_chain(error))
     for link in chain:
@@ -52,7 +52,7 @@ def _by_status(chain: list[BaseException], utils: Any, repository: str) -> SdqEr
         if status in {401, 403}:
             return _gated(repository, None)
         if status == 404:
-            return InputMissingError(f"A file of {repository} is not there any more; pull again.")
+            return InputMissingError(f"A file of {repository} is no longer on the Hub. Pull again.")
         if isinstance(link, utils.HfHubHTTPError):
             return _unreachable(repository, f"it answers with status {status}")
     return None
@@ -62,19 +62,21 @@ def _by_errno(chain: list[BaseException], repository: str) -> SdqError | None:
     for link in chain:
         if isinstance(link, OSError) and link.errno in _NO_PLACE:
             return StorageError(
-                f"The disk cannot take {repository}: {link.strerror}. Make room and pull again."
+                f"Cannot store {repository} ({link.strerror}). Free some space and pull again."
             )
         if isinstance(link, OSError) and link.errno in _NO_ACCESS:
-            return OutputError(f"{link.filename} cannot be written: {link.strerror}.")
+            return OutputError(
+                f"Cannot write {link.filename} ({link.strerror}). Fix its permissions and pull again."
+            )
     return None
 
 
 def _by_kind(error: Exception, utils: Any, repository: str) -> SdqError | None:
     if isinstance(error, utils.HFValidationError):
-        return InputError(f"{repository!r} is no repository's name; they are written OWNER/NAME.")
+        return InputError(f"{repository!r} is not a repository name. Write it as OWNER/NAME.")
     if isinstance(error, utils.LocalEntryNotFoundError):
         return _unreachable(repository, "it does not answer")
-    # A connection that ends early shows as a size that does not fit in some versions.
+    # In some versions, a connection that ends early shows as a wrong size.
     if isinstance(error, _transport_errors()) or "onsistency check failed" in str(error):
         return _unreachable(repository, "the connection broke")
     return None
@@ -103,39 +105,39 @@ def _transport_errors() -> tuple[type[BaseException], ...]:
 
 def _gated(repository: str, _: str | None) -> SdqError:
     return ConfigurationError(
-        f"{repository} is open only to users who accepted its terms: accept them at "
-        f"https://huggingface.co/{repository}, then `hf auth login` (or set HF_TOKEN) and pull again."
+        f"{repository} is only available to users who accepted its terms. Accept them at "
+        f"https://huggingface.co/{repository}, run `hf auth login` (or set HF_TOKEN) and pull again."
     )
 
 
 def _no_repository(repository: str, _: str | None) -> SdqError:
     return NoRepositoryError(
-        f"There is no model repository {repository} on the Hub, or you may not see it: check the name, and for a "
-        "private one `hf auth login` (or set HF_TOKEN)."
+        f"There is no model repository {repository} on the Hub, or you may not see it. Check the name; for a private "
+        "repository, run `hf auth login` (or set HF_TOKEN)."
     )
 
 
 def _no_revision(repository: str, revision: str | None) -> SdqError:
     return InputMissingError(
-        f"{repository} has no revision {revision!r}: see its branches and commits on the Hub."
+        f"{repository} has no revision {revision!r}. See its branches and commits on the Hub."
     )
 
 
 def _offline(repository: str, _: str | None) -> SdqError:
     return ServiceUnavailableError(
-        f"{repository} cannot be asked for, because HF_HUB_OFFLINE is set: unset it and pull again. "
-        "Models that are here draw without it."
+        f"Cannot download {repository} because HF_HUB_OFFLINE is set. Unset it and pull again; "
+        "models that are already here work offline."
     )
 
 
 def _unreachable(repository: str, why: str) -> SdqError:
     return ServiceUnavailableError(
-        f"The Hub cannot be reached for {repository} ({why}): check the network (HF_ENDPOINT, proxy) and pull again; "
-        "what has arrived is kept."
+        f"Cannot reach the Hub for {repository} ({why}). Check the network (HF_ENDPOINT, proxy) and pull again; "
+        "downloads so far are kept."
     )
 
 
-# In this order: a gated repository is to the library a kind of missing one.
+# In this order: to the library, a gated repository is a kind of missing one.
 _ANSWERS: tuple[tuple[str, Callable[[str, str | None], SdqError]], ...] = (
     ("OfflineModeIsEnabled", _offline),
     ("GatedRepoError", _gated),

@@ -1,4 +1,4 @@
-"""What there is and what each model is, read from its packages: the table of `sdq models list`."""
+"""Which models there are and what each is, read from its packages: the table of `sdq models list`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,15 @@ from sdq_core.values.variants import AttentionImplementation
 class ModelFacts:
     """One variant on this disk.
 
-    attention_implementation: the name it is drawn by. attention_found: `original` or `split_einsum` as the U-Net's
-    operations say (both versions of split_einsum look alike). unet: `whole`, `chunks` or `whole+chunks`. source:
-    repository@commit of a pulled one, else None. problem: why it cannot be drawn with, else None.
+    attention_implementation: the name to draw it by.
+    kind: `packages` or `compiled`.
+    source: repository@commit of a pulled variant, else None.
+    problem: why it is unusable, else None.
+    precision: how its weights are kept.
+    attention_found: `original` or `split_einsum`, from the U-Net's operations (both versions of split_einsum look
+        alike).
+    unet_batch: 2 for classifier-free guidance, else 1.
+    unet: `whole`, `chunks` or `whole+chunks`.
     """
 
     name: str
@@ -39,7 +45,7 @@ class ModelFacts:
 
 
 def inventory(store: ModelStore) -> Iterator[ModelFacts]:
-    """List every variant of every model, unusable ones with their reason."""
+    """Yield every variant of every model, unusable ones with the reason."""
     for name in store.names():
         for attention in store.attention_implementations(name):
             if folder := store.folder_of(name, attention):

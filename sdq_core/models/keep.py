@@ -1,7 +1,7 @@
-"""Keeping models: adding folders that are already on this disk, and removing what is not wanted any more.
+"""Keeping models: adding folders that are already on this disk, and removing models.
 
-Adding links each package instead of copying it, because packages are gigabytes and people keep their conversions where
-they made them. The model's folder itself is sdq's own, so that removing it removes links and never the user's files.
+Adding links to each package instead of copying it, because packages are gigabytes and people keep their conversions
+where they made them. The model's folder itself is sdq's own, so removing it removes links and never the user's files.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from sdq_core.values.variants import AttentionImplementation
 def own_folders(
     models: Path, name: str, variants: tuple[AttentionImplementation, ...]
 ) -> list[Path]:
-    """List a model's folders within the models folder; raise InputMissingError when there are none."""
+    """Return a model's folders within the models folder; raise InputMissingError if there are none."""
     if name == DEMO:
-        raise InputError("The demo model belongs to sdq and cannot be removed.")
+        raise InputError("The demo model is part of sdq and cannot be removed.")
     found = []
     for entry in sorted(models.iterdir()) if models.is_dir() else []:
         if entry.name.startswith("."):
@@ -34,19 +34,21 @@ def own_folders(
         elif model == name and (not variants or attention in variants):
             found.append(entry)
     if not found:
-        raise InputMissingError(f"There is no such model in {models}: `sdq models list`.")
+        raise InputMissingError(f"There is no model {name!r} in {models}. `sdq models` lists them.")
     return found
 
 
 def remove_folder(folder: Path) -> None:
-    """Delete a model's folder; of a link only the link."""
+    """Delete a model's folder, or only the link if it is one."""
     try:
         if folder.is_symlink():
             folder.unlink()
         else:
             shutil.rmtree(folder)
     except OSError as error:
-        raise StorageError(f"{folder} cannot be removed: {error.strerror}.") from error
+        raise StorageError(
+            f"Cannot remove {folder} ({error.strerror}). Check its permissions and try again."
+        ) from error
 
 
 def add(
@@ -58,16 +60,18 @@ def add(
     base: str | None,
     copy: bool,
 ) -> list[Path]:
-    """Make a model of a folder of packages, or of one in a Hub repository's layout; return the new folders.
+    """Add a folder of packages, or one in a Hub repository's layout, as a model; return the new folders.
 
-    Settings are taken from beside the packages or above; else from `base` or the base that the packages' names say.
-    Raises InputMissingError, PackageError for an incomplete model, OutputError when the name is taken.
+    Settings come from beside the packages or above; otherwise from `base`, or from the base in the packages' names.
+    Raise InputMissingError, PackageError for an incomplete model, OutputError if the name is taken.
     """
     if not path.is_dir():
-        raise InputMissingError(f"{path} is not a folder of .mlpackage files.")
+        raise InputMissingError(f"{path} is not a folder. Name a folder with .mlpackage files.")
     sources = _sources(path)
     if not sources:
-        raise InputMissingError(f"{path} holds no .mlpackage or .mlmodelc of Stable Diffusion.")
+        raise InputMissingError(
+            f"{path} has no .mlpackage or .mlmodelc of Stable Diffusion. Name the folder that has them."
+        )
     if attention and len(sources) > 1:
         sources = [source for source in sources if attention in source[0].parts]
     added = []
@@ -75,7 +79,7 @@ def add(
         word = attention or _attention(source, kind)
         model = name or split_download(path.name)[0]
         if model == DEMO or model.startswith(".") or "/" in model:
-            raise InputError(f"A model cannot be called {model!r}: choose another --name.")
+            raise InputError(f"{model!r} is not a valid model name. Choose another --name.")
         added.append(_add_one(source, kind, models / f"{model}_{word}_{kind}", base, copy=copy))
         ModelStore(models).find(model, word)
     return added
@@ -103,12 +107,12 @@ def _attention(source: Path, kind: str) -> AttentionImplementation:
             return (
                 AttentionImplementation.SPLIT_EINSUM if splits else AttentionImplementation.ORIGINAL
             )
-    raise PackageError(f"{source} has no U-Net: fetch or convert it.")
+    raise PackageError(f"{source} has no U-Net. Download or convert it.")
 
 
 def _add_one(source: Path, kind: str, target: Path, base: str | None, *, copy: bool) -> Path:
     if target.exists() or target.is_symlink():
-        raise OutputError(f"{target} is there already: remove that model or choose another --name.")
+        raise OutputError(f"{target} already exists. Remove that model or choose another --name.")
     building = target.with_name(f".new-{target.name}")
     shutil.rmtree(building, ignore_errors=True)
     try:
@@ -123,14 +127,16 @@ def _add_one(source: Path, kind: str, target: Path, base: str | None, *, copy: b
         put_settings(source, building, base)
         os.rename(building, target)  # noqa: PTH104  (Path.rename reads as if the source stayed)
     except OSError as error:
-        raise StorageError(f"{target} cannot be written: {error.strerror}.") from error
+        raise StorageError(
+            f"Cannot write {target} ({error.strerror}). Check the disk and try again."
+        ) from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return target
 
 
 def put_settings(source: Path, target: Path, base: str | None) -> None:
-    """Copy tokenizer, scheduler and feature extractor from beside the packages, else fetch them from a base model."""
+    """Copy tokenizer, scheduler and feature extractor from beside the packages, or download them from a base model."""
     for folder in (source, source.parent, source.parent.parent):
         for setting in SETTINGS:
             flat = folder / Path(setting).name
@@ -149,8 +155,8 @@ def put_settings(source: Path, target: Path, base: str | None) -> None:
     places = places_of(base) if base else bases_of("", (entry.name for entry in target.iterdir()))
     if not places:
         raise InputMissingError(
-            f"{source} has no tokenizer/ and scheduler/ beside it: copy them from the original model, or name its "
-            "repository as --base OWNER/NAME."
+            f"{source} has no tokenizer/ and scheduler/ beside it. Copy them from the original model, or name its "
+            "repository with --base OWNER/NAME."
         )
     listing = settings_from(places, str(source))
     staging = target / ".settings"

@@ -1,6 +1,6 @@
-"""What of a Hub repository is needed to draw: the parts of one variant, and the settings files beside a base model.
+"""What drawing needs from a Hub repository: the parts of one variant, and the settings files of its base model.
 
-Folders of parts are found by what lies in them, not by a fixed place: Apple's repositories hold
+Folders of parts are found by their content, not by a fixed path: Apple's repositories hold
 `original/packages/*.mlpackage`, its XL ones `packages/*.mlpackage`, others their parts at the top.
 """
 
@@ -15,7 +15,7 @@ from sdq_core.errors import InputMissingError
 from sdq_core.models.parts import KINDS, part_of
 from sdq_core.values.variants import AttentionImplementation
 
-#: Settings beside a base model, as diffusers lays them out. Weights are in none of these files.
+#: A base model's settings in diffusers' layout. None of these files contains weights.
 SETTINGS = (
     *(
         f"{folder}/{name}"
@@ -41,8 +41,10 @@ _CHUNKS = ("unet_chunk1", "unet_chunk2")
 class PartsFolder:
     """A folder of a repository with all parts of one variant.
 
-    path: within the repository, empty for its top. attention_implementation: as its path says, None when it does not.
-    parts: part -> the name of its package -> its files' paths in the repository.
+    path: within the repository, empty for its top.
+    attention_implementation: from its path, None if that does not tell.
+    parts: part -> its package's name and its files' paths in the repository.
+    loose: paths of vocabulary files beside the parts.
     """
 
     path: str
@@ -51,7 +53,7 @@ class PartsFolder:
     loose: tuple[str, ...]
 
     def needed(self, *, all_parts: bool) -> list[str]:
-        """List the files that drawing needs: the whole U-Net, its chunks only where there is none."""
+        """Return the files that drawing needs: the whole U-Net, or its chunks if there is none."""
         unet = ("unet",) if "unet" in self.parts else _CHUNKS
         wanted = (
             self.parts if all_parts else [part for part in _DRAWING + unet if part in self.parts]
@@ -59,12 +61,12 @@ class PartsFolder:
         return [path for part in wanted for path in self.parts[part][1]] + list(self.loose)
 
     def names(self) -> list[str]:
-        """List the parts' package names."""
+        """Return the parts' package names."""
         return [name for name, _ in self.parts.values()]
 
 
 def parts_folders(paths: Iterable[str], kind: str) -> list[PartsFolder]:
-    """Find the folders that hold a text encoder, a U-Net and a VAE decoder of one kind (of `KINDS`)."""
+    """Return the folders with a text encoder, a U-Net and a VAE decoder of one kind (of `KINDS`)."""
     found: dict[str, dict[str, tuple[str, list[str]]]] = defaultdict(dict)
     paths = list(paths)
     for path in paths:
@@ -97,23 +99,24 @@ def choose_folders(
     kind: str,
     wanted: list[AttentionImplementation],
 ) -> list[PartsFolder]:
-    """Pick a folder per wanted variant, or the first there is; raise InputMissingError naming what there is."""
+    """Return a folder per wanted variant, or the first one; raise InputMissingError with those that exist."""
     if not folders:
         raise InputMissingError(
-            f"{repository} holds no complete model as {kind} ({KINDS[kind]}): try --kind "
-            f"{'compiled' if kind == 'packages' else 'packages'}, or unpack its archive and `sdq models add` it."
+            f"{repository} has no complete model as {kind} ({KINDS[kind]}). Try --kind "
+            f"{'compiled' if kind == 'packages' else 'packages'}, or unpack its archive and run `sdq models add`."
         )
     said = {folder.attention_implementation: folder for folder in reversed(folders)}
     if not wanted:
         return [said.get(AttentionImplementation.ORIGINAL) or folders[0]]
     chosen = []
     for attention in dict.fromkeys(wanted):
-        # A repository that does not say holds one variant; what it is shows once it is here.
+        # A repository that does not tell holds one variant; its U-Net tells which, once it is here.
         folder = said.get(attention) or said.get(None)
         if folder is None or folder in chosen:
             there = ", ".join(word for word in AttentionImplementation if word in said)
             raise InputMissingError(
-                f"{repository} has no {attention} as {kind}, only {there or 'one variant that it does not name'}."
+                f"{repository} has no {attention} as {kind}, only {there or 'one variant that it does not name'}. "
+                "Pull that one."
             )
         chosen.append(folder)
     return chosen

@@ -1,8 +1,8 @@
-"""The few fields of a package's `model.mlmodel` that tell of its network.
+"""The few fields of a package's `model.mlmodel` that describe its network.
 
-Walked in protobuf's wire format, without coremltools and NumPy, which a machine that only submits does not have. The
+Read from protobuf's wire format without coremltools and NumPy, which a machine that only submits does not have. The
 description is small; the program is megabytes, and `read_description` skips it by its length. Sizes are bounded, and
-whatever a damaged file holds ends in ValueError or IndexError.
+a damaged file always ends in ValueError or IndexError.
 
 https://apple.github.io/coremltools/mlmodel/Format/Model.html
 https://github.com/apple/coremltools/blob/9.0/mlmodel/format/MIL.proto
@@ -19,8 +19,8 @@ from sdq_core.models.wire import Buffer, Span, fields, first, messages, text, va
 
 Shape = tuple[int, ...]
 
-#: Stable Diffusion's networks have some twenty features of a few fields each; these bound the time and memory that a
-#: damaged file can cost.
+#: Stable Diffusion's networks have about twenty features of a few fields each; these limits bound the time and memory
+#: that a damaged file can cost.
 _MAX_FEATURES = 512
 _MAX_PARTS = 32
 _MAX_DIMENSIONS = 16
@@ -43,8 +43,9 @@ _FLOATS = {10: "float16", 11: "float32"}
 class Program:
     """What a network is made of.
 
-    operations: how often each occurs. palette_bits: the sizes of palettes, ascending. uncompressed: how most of the
-    other weights are kept, `float16` or `float32`; None without such weights.
+    operations: how often each occurs.
+    palette_bits: the sizes of palettes, ascending.
+    uncompressed: how most of the other weights are kept, `float16` or `float32`; None without such weights.
     """
 
     operations: Mapping[str, int]
@@ -53,7 +54,7 @@ class Program:
 
 
 def read_description(data: Buffer) -> tuple[dict[str, Shape], dict[str, Shape]]:
-    """Read name -> shape of inputs and outputs; an empty shape was not declared."""
+    """Return name -> shape of inputs and of outputs; an empty shape was not declared."""
     for number, value in fields(data, (0, len(data)), limit=_MAX_FEATURES):
         if number == _DESCRIPTION and isinstance(value, tuple):
             return _read_description(data, value)
@@ -61,7 +62,7 @@ def read_description(data: Buffer) -> tuple[dict[str, Shape], dict[str, Shape]]:
 
 
 def read_program(data: Buffer) -> Program:
-    """Read the operations of the first function's first block: packages of Stable Diffusion have one of each."""
+    """Return the operations of the first function's first block: Stable Diffusion's packages have one of each."""
     operations: Counter[str] = Counter()
     elements: Counter[str] = Counter()
     bits: set[int] = set()
@@ -101,7 +102,7 @@ def _read_description(
         elif number == _OUTPUTS:
             outputs.update([_read_feature(data, value)])
         elif number == _DESCRIBED_FUNCTIONS and not inputs and not of_function:
-            # Of several functions, the first one's features.
+            # If there are several functions, the first one's features.
             inputs, of_first = _read_description(data, value, of_function=True)
             outputs.update(of_first)
     return inputs, outputs
@@ -142,7 +143,7 @@ def _read_shape(data: Buffer, feature_type: Span) -> Shape:
 
 
 def _attribute_type(data: Buffer, operation: Span, name: str) -> tuple[int, Shape]:
-    """Give element type and shape of an operation's attribute; (0, ()) when it is not written at the operation."""
+    """Return element type and shape of an operation's attribute; (0, ()) if the operation does not hold it."""
     for attribute in messages(data, operation, _ATTRIBUTES):
         key = first(data, attribute, _KEY)
         if key is None or text(data, key) != name:

@@ -1,11 +1,11 @@
 """A network, read from its own file: its inputs and outputs, its attention, and how its weights are kept.
 
-A package says it in its protobuf file, a compiled model in its `metadata.json`; callers need not know which it is.
-Attention and weights are told by the operations: `split_einsum` is the layout whose attention is made of `einsum`, and
-palettized weights are looked up in tables whose size says the bits. So a folder's name need not be believed.
+A package describes it in a protobuf file, a compiled model in `metadata.json`; callers need not know which. Attention
+and weights follow from the operations: `split_einsum` is the layout whose attention consists of `einsum`, and
+palettized weights are looked up in tables whose size gives the bits. So nothing depends on the folder's name.
 
 Files come from strangers: sizes are bounded, pipes are not waited for, and nothing is evaluated. Shapes are read at
-once; a package's program, megabytes, only when somebody asks, so submitting a model never depends on its length.
+once; a package's program, megabytes, only on demand, so submitting does not depend on its length.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sdq_core.errors import PackageError
 from sdq_core.models.mlmodel import Program, Shape, read_description, read_program
 from sdq_core.models.wire import Buffer
 
-#: Where every tool that writes packages puts the network; the manifest only repeats it.
+#: Where every tool that writes packages puts the network; the manifest only repeats this.
 MODEL_FILE = Path("Data/com.apple.CoreML/model.mlmodel")
 METADATA_FILE = Path("metadata.json")
 
@@ -42,7 +42,11 @@ _COMPRESSIONS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """One `.mlpackage` or `.mlmodelc`. inputs, outputs: name -> shape; an empty shape was not declared."""
+    """One `.mlpackage` or `.mlmodelc`.
+
+    path: its folder.
+    inputs, outputs: name -> shape; an empty shape was not declared.
+    """
 
     path: Path
     inputs: Mapping[str, Shape]
@@ -50,9 +54,9 @@ class Network:
 
     @property
     def splits_heads(self) -> bool:
-        """Whether attention is laid out as Apple's SPLIT_EINSUM (either version) does it.
+        """Whether attention is laid out as in Apple's SPLIT_EINSUM (either version).
 
-        Raises PackageError, as `precision` does, when the program is damaged.
+        Raises PackageError, as `precision` does, if the program is damaged.
         """
         return self._program.operations.get("einsum", 0) > 0
 
@@ -60,7 +64,7 @@ class Network:
     def precision(self) -> str:
         """How the weights are kept: `6-bit`, `4/6/8-bit`, `quantized`, `sparse`, `float16`, `float32`.
 
-        `palettized` where palettes do not say their bits, `unknown` where nothing is said.
+        `palettized` if the palettes do not tell their bits, `unknown` if nothing does.
         """
         program = self._program
         if program.palette_bits:
@@ -77,7 +81,7 @@ class Network:
 
 
 def read_network(model: Path) -> Network:
-    """Read an `.mlpackage` or `.mlmodelc`; raise PackageError when it is not there or damaged."""
+    """Read an `.mlpackage` or `.mlmodelc`; raise PackageError if it is missing or damaged."""
     if _is_compiled(model):
         metadata = _read_metadata(model)
         inputs, outputs = _schema(metadata, "inputSchema"), _schema(metadata, "outputSchema")
@@ -103,21 +107,23 @@ def _mapped(package: Path) -> Iterator[Buffer]:
 
 @contextmanager
 def _readable(model: Path, name: Path) -> Iterator[Path]:
-    """Give a model's file; whatever goes wrong while it is read becomes a PackageError."""
+    """Yield a model's file; whatever goes wrong while it is read becomes a PackageError."""
     path = model / name
     try:
-        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-            raise PackageError(f"{path} is no file; fetch or convert the model again.")
+        if path.exists() and not path.is_file():  # opening a pipe would never return
+            raise PackageError(f"{path} is not a file. Download or convert the model again.")
         yield path
     except FileNotFoundError:
         raise PackageError(
-            f"{model} has no {name}: it is incomplete; fetch or convert it again."
+            f"{model} is incomplete: it has no {name}. Download or convert it again."
         ) from None
     except OSError as error:
-        raise PackageError(f"{path} cannot be read: {error.strerror}.") from error
+        raise PackageError(
+            f"Cannot read {path} ({error.strerror}). Check its disk and permissions."
+        ) from error
     except (ValueError, IndexError, RecursionError) as error:
         raise PackageError(
-            f"{path} is damaged ({error}); fetch or convert the model again."
+            f"{path} is damaged ({error}). Download or convert the model again."
         ) from None
 
 
@@ -128,7 +134,7 @@ def _read_metadata(model: Path) -> Mapping[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
         entry = content[0] if isinstance(content, list) and content else content
         if not isinstance(entry, dict):
-            raise PackageError(f"{path} does not describe a model; fetch or convert it again.")
+            raise PackageError(f"{path} does not describe a model. Download or convert it again.")
         return entry
 
 
@@ -142,7 +148,7 @@ def _schema(metadata: Mapping[str, Any], name: str) -> dict[str, Shape]:
 
 
 def _written_shape(written: object) -> Shape:
-    """Read `"[2, 4, 64, 64]"` as JSON; an empty shape for anything else."""
+    """Return the shape written as `"[2, 4, 64, 64]"`; an empty one for anything else."""
     try:
         sizes = json.loads(written) if isinstance(written, str) else written
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
 """The names of a model's parts and of the folders that hold them.
 
-Parts are matched by exact suffix, because a full U-Net and its chunks can lie side by side.
+Parts are matched by exact suffix, because a whole U-Net and its chunks can be side by side.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _COMPILED_PARTS: Mapping[str, str] = {
     "SafetyChecker.mlmodelc": "safety_checker",
 }
 
-#: How a folder's parts are stored -> their ending.
+#: How a folder's parts are stored -> their extension.
 KINDS: Mapping[str, str] = {"packages": ".mlpackage", "compiled": ".mlmodelc"}
 
 
 def part_of(name: str) -> str | None:
-    """Say which part a package's or compiled model's name stands for."""
+    """Return the part that a package's or compiled model's name stands for, None for other names."""
     if match := _PART.search(name):
         return match[1]
     return _COMPILED_PARTS.get(name)
 
 
 def holds_model(folder: Path, kind: str) -> bool:
-    """Whether parts of that kind (of `KINDS`) lie directly in a folder."""
+    """Say whether parts of that kind (of `KINDS`) are directly in a folder."""
     try:
         return any(
             entry.name.endswith(KINDS[kind]) and part_of(entry.name) for entry in folder.iterdir()

@@ -1,8 +1,8 @@
-"""Pulling a model from the Hub: `models/NAME_ATTENTION_KIND/`, whole and checked, or not at all.
+"""Pulling a model from the Hub: `models/NAME_ATTENTION_KIND/`, complete and checked, or not at all.
 
-Files arrive in a hidden folder beside the models, where an interrupted pull goes on, and the finished folder appears by
-one rename. Only what drawing needs is asked for. Files come one after the other: a Ctrl-C then ends the pull at once,
-and one of them, the U-Net, is most of the size anyway.
+Files arrive in a hidden folder beside the models, where an interrupted pull resumes, and the finished folder appears by
+one rename. Only what drawing needs is downloaded. Files come one after the other, so that Ctrl-C ends the pull at once;
+one of them, the U-Net, is most of the size anyway.
 """
 
 from __future__ import annotations
@@ -43,7 +43,15 @@ _STAGING = ".pull"
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to pull. variants empty: original, else what there is. base: repository of the settings, None: by table."""
+    """What to pull.
+
+    repository, revision: where from; None for the default branch.
+    variants: empty for `original`, or else the first found.
+    kind: `packages` or `compiled`.
+    base: the repository of the settings, None to look it up in the table.
+    name: of the model, None for the repository's.
+    all_parts: also those that drawing does not need.
+    """
 
     repository: str
     variants: tuple[AttentionImplementation, ...] = ()
@@ -56,7 +64,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Pulled:
-    """A variant that is here now; fresh: it was not before."""
+    """A variant that is here now; fresh: this pull downloaded it."""
 
     name: str
     attention_implementation: AttentionImplementation
@@ -66,11 +74,11 @@ class Pulled:
 
 
 def pull(request: Request, models: Path, say: Callable[[str], None]) -> list[Pulled]:
-    """Bring the requested variants; what is here already and whole is only checked.
+    """Download the requested variants; those already here are only checked.
 
-    Raises InputMissingError for what the Hub has not, ConfigurationError for gated repositories,
-    ServiceUnavailableError, StorageError for a full disk or damaged content,
-    OutputError when a folder of another origin is in the way.
+    Raise InputMissingError for what the Hub does not have, ConfigurationError for gated repositories,
+    ServiceUnavailableError, StorageError for a full disk or damaged content, OutputError if a folder of another origin
+    is in the way.
     """
     listing = hub.list_files(request.repository, request.revision)
     folders = choose_folders(
@@ -90,7 +98,7 @@ def pull(request: Request, models: Path, say: Callable[[str], None]) -> list[Pul
 
 
 def settings_from(places: tuple[str, ...], asked_for: str) -> hub.Listing:
-    """List the first of a base model's places that exists and holds the settings."""
+    """Return the first of a base model's repositories that exists and has the settings."""
     for place in places:
         try:
             listing = hub.list_files(place, None)
@@ -99,8 +107,8 @@ def settings_from(places: tuple[str, ...], asked_for: str) -> hub.Listing:
         if all(path in listing.files for path in REQUIRED_SETTINGS):
             return listing
     raise InputMissingError(
-        f"The tokenizer and scheduler of {asked_for} are not where they were ({', '.join(places)}): name a repository "
-        "that has them with --base OWNER/NAME."
+        f"The tokenizer and scheduler of {asked_for} are no longer in {', '.join(places)}. Name a repository that has "
+        "them with --base OWNER/NAME."
     )
 
 
@@ -114,8 +122,8 @@ def _settings_source(
     places = bases_of(request.repository, (name for folder in folders for name in folder.names()))
     if not places:
         raise InputMissingError(
-            f"{request.repository} does not say which model it was converted from: name the repository with its "
-            "tokenizer and scheduler, as --base OWNER/NAME."
+            f"{request.repository} does not say which model it was converted from. Name the repository with its "
+            "tokenizer and scheduler with --base OWNER/NAME."
         )
     return settings_from(places, request.repository)
 
@@ -174,7 +182,7 @@ def _pull_folder(
 
 
 def folder_name(model: Path, attention: AttentionImplementation, kind: str) -> Path:
-    """Give a variant's folder: `models/NAME` -> `models/NAME_original_packages`."""
+    """Return a variant's folder: `models/NAME` -> `models/NAME_original_packages`."""
     return model.with_name(f"{model.name}_{attention}_{kind}")
 
 
@@ -185,7 +193,7 @@ def _here(
     listing: hub.Listing,
     source: PartsFolder,
 ) -> Pulled | None:
-    """Say whether a variant is here as it should be, every byte of it."""
+    """Return the variant if it is already here, every byte of it; otherwise None."""
     target = folder_name(model, attention, request.kind)
     _require_ours(target)
     record = read_pull_record(target)
@@ -219,7 +227,7 @@ def _detected(
         return AttentionImplementation.SPLIT_EINSUM if splits else AttentionImplementation.ORIGINAL
     if splits != (attention != AttentionImplementation.ORIGINAL):
         raise PackageError(
-            f"{unet} is not {attention}: its attention is {'split_einsum' if splits else 'original'}; pull it as that."
+            f"{unet} is not {attention} but {'split_einsum' if splits else 'original'}. Pull it as that --variant."
         )
     return attention
 
@@ -231,20 +239,20 @@ def _require_room(listing: hub.Listing, wanted: list[str], staging: Path) -> Non
     free = shutil.disk_usage(staging).free
     if missing > free:
         raise StorageError(
-            f"{listing.repository} needs {missing / 1e9:.1f} GB and {staging.parent.parent} has "
-            f"{free / 1e9:.1f} GB free: make room, or set SDQ_HOME to a larger disk."
+            f"{listing.repository} needs {missing / 1e9:.1f} GB, but {staging.parent.parent} has "
+            f"{free / 1e9:.1f} GB free. Free some space, or set SDQ_HOME to a larger disk."
         )
 
 
 def _require_ours(target: Path) -> None:
     if target.exists() and read_pull_record(target) is None:
         raise OutputError(
-            f"{target} is there and was not pulled by sdq: move it away, or pull under another --name."
+            f"{target} already exists and was not pulled by sdq. Move it away, or pull under another --name."
         )
 
 
 def _drop_what_is_not_wanted(parts: Path, files: dict[str, PulledFile]) -> None:
-    """Remove what an earlier pull with other options left, and the library's bookkeeping."""
+    """Remove what an earlier pull with other options left, and huggingface_hub's own files."""
     kept = {name.split("/", 1)[0] for name in files}
     for entry in parts.iterdir():
         if entry.name not in kept:
@@ -260,23 +268,29 @@ def _replace(new: Path, target: Path) -> None:
         new.rename(target)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        raise StorageError(f"{target} cannot be put in place: {error.strerror}.") from error
+        raise StorageError(
+            f"Cannot move the model to {target} ({error.strerror}). Check the disk and pull again."
+        ) from error
 
 
 @contextmanager
 def _staging(models: Path, repository: str) -> Iterator[Path]:
-    """Hold the folder in which a repository arrives; it is removed when everything has its place."""
+    """Yield the locked folder in which a repository arrives; it is removed once everything is in place."""
     staging = models / _STAGING / repository.replace("/", "--")
     try:
         staging.mkdir(parents=True, exist_ok=True)
         handle = os.open(staging, os.O_RDONLY)
     except OSError as error:
-        raise OutputError(f"{staging} cannot be created: {error.strerror}.") from error
+        raise OutputError(
+            f"Cannot create {staging} ({error.strerror}). Set SDQ_HOME to a folder of your own."
+        ) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise TryAgainError(f"{repository} is being pulled by another sdq just now.") from None
+            raise TryAgainError(
+                f"Another sdq is pulling {repository}. Try again when it is done."
+            ) from None
         yield staging
         shutil.rmtree(staging, ignore_errors=True)
     finally:

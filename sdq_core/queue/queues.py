@@ -4,8 +4,8 @@ A job is in exactly one of three places: waiting in its queue's list, popped int
 milliseconds before it is claimed, or running in the started registry, where the worker's heartbeats move its expiry on.
 An expired entry there is a slice whose worker died.
 
-Names carry the ledger's id, so that several ledgers can share one Redis. Payloads are JSON and name one function, which
-no worker of ours ever imports: a hostile Redis can waste time, not run code.
+Names contain the ledger's id, so that several ledgers can share one Redis. Payloads are JSON and name one function,
+which no worker of ours ever imports: a hostile Redis can waste time, not run code.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ from sdq_core.queue.job_hashes import SliceJobs
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
 
-#: The only function that a job names. Stock RQ workers that import it get a clear refusal.
+#: The only function that a job names. A stock RQ worker that calls it gets a clear refusal.
 DRAW_SLICE = f"{__name__}.draw_slice"
 
-#: What jobs that sdq 0.1 queued name; they may still lie in a Redis.
+#: The function that jobs of sdq 0.1 name; some may still be in a Redis.
 FORMER_DRAW_SLICE = "sdq.queues.draw_slice"
 
-#: A worker that has not been heard of for so long has lost its slice.
+#: A worker that has sent no heartbeat for this long has lost its slice.
 HEARTBEAT_TTL_S = 20
 
-#: How long a job may lie popped but unclaimed; normally milliseconds.
+#: How long a job may stay popped but unclaimed; normally milliseconds.
 _CLAIM_GRACE_S = 10
 
 
 def draw_slice(slice_id: int) -> None:
     """Refuse to run: slices are drawn by `sdq worker`, which never calls this."""
-    raise RuntimeError(f"slice {slice_id} is drawn by `sdq worker`, not by a stock RQ worker")
+    raise RuntimeError(f"Slice {slice_id} must be drawn by `sdq worker`, not by a stock RQ worker.")
 
 
 def connect(settings: Settings) -> redis.Redis:
-    """Connect to the Redis of the settings, starting the embedded one if that is meant.
+    """Connect to the Redis of the settings, and start the embedded one if needed.
 
-    Raises ServiceUnavailableError when it does not answer.
+    Raise ServiceUnavailableError if it does not answer.
     """
     if settings.redis_url is None:
         server = RedisServer(settings.redis_folder)
@@ -60,12 +60,12 @@ def connect(settings: Settings) -> redis.Redis:
     else:
         url = settings.redis_url
     try:
-        # No retries below us: what is worth a retry is decided where the consequences are known.
+        # No retries at this level: callers know what a retry would mean.
         connection = redis.Redis.from_url(
             url, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0)
         )
     except ValueError as error:
-        raise ConfigurationError(f"{url!r} is no Redis URL: {error}.") from None
+        raise ConfigurationError(f"{url!r} is not a Redis URL: {error}.") from None
     with redis_errors(url):
         connection.ping()
     return connection
@@ -73,26 +73,32 @@ def connect(settings: Settings) -> redis.Redis:
 
 @contextlib.contextmanager
 def redis_errors(url: str = "") -> Iterator[None]:
-    """Translate what redis-py raises; the one place where its exceptions end."""
+    """Translate what redis-py raises; no other place catches its exceptions."""
     try:
         yield
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
         place = f" at {url.rsplit('@', 1)[-1]}" if url else ""
         raise ServiceUnavailableError(
-            f"Redis{place} does not answer ({error}). Start it or correct SDQ_REDIS_URL, then repeat the command; "
+            f"Redis{place} does not answer ({error}). Start it or correct SDQ_REDIS_URL, then run the command again; "
             "nothing is lost."
         ) from error
     except redis.exceptions.ResponseError as error:
         if "unknown" in str(error).lower() and "command" in str(error).lower():  # LMOVE or COPY
             raise ConfigurationError(
-                f"This Redis is too old, sdq needs 6.2 or newer ({error}). Update it, or name another."
+                f"This Redis is too old; sdq needs 6.2 or newer ({error}). Update it or use another one."
             ) from error
-        raise ServiceUnavailableError(f"Redis refuses: {error}.") from error
+        raise ServiceUnavailableError(f"Redis refused a command: {error}.") from error
 
 
 @dataclass(frozen=True, kw_only=True)
 class Holdings:
-    """The slices that Redis holds, by where they are."""
+    """The ids of the slices that Redis holds, by where they are.
+
+    waiting: in a queue.
+    running: claimed by a worker whose heartbeat is fresh.
+    claimed_lately: popped a moment ago and not claimed yet.
+    abandoned: a worker died with them.
+    """
 
     waiting: frozenset[int]
     running: frozenset[int]
@@ -100,7 +106,7 @@ class Holdings:
     abandoned: frozenset[int]
 
     def in_hand(self) -> frozenset[int]:
-        """Join all that will be drawn without anybody's help."""
+        """Return all slices that will be drawn without further help."""
         return self.waiting | self.running | self.claimed_lately
 
 
@@ -118,7 +124,7 @@ class Queues:
         )
 
     def queue(self, variant_key: str) -> Queue:
-        """Give a variant's RQ queue."""
+        """Return a variant's RQ queue."""
         return Queue(
             self._prefix + variant_key,
             connection=self.connection,
@@ -131,15 +137,15 @@ class Queues:
         return f"{self._prefix}{slice_id}"
 
     def slice_id(self, job_id: str) -> int | None:
-        """Give back the slice that a job id names, None for a foreign one."""
+        """Return the slice that a job id names, None for a foreign one."""
         number = job_id.removeprefix(self._prefix)
-        # No more digits than a database's integer has: what is longer is not ours, and int() of very many never ends.
+        # At most as many digits as a database's integer: anything longer is not ours, and int() would take very long.
         named = job_id.startswith(self._prefix) and re.fullmatch("[1-9][0-9]{0,17}", number)
         return int(number) if named else None
 
     def enqueue(self, variant_key: str, slice_ids: Iterable[int], *, at_front: bool = False) -> int:
         """Queue slices of one variant; return how many."""
-        # Each push at the front goes before the last one.
+        # Each push at the front goes before the previous one.
         ids = list(slice_ids)[::-1] if at_front else slice_ids
         return self.jobs.enqueue(self.queue(variant_key), ids, at_front=at_front)
 
@@ -154,7 +160,7 @@ class Queues:
             }
 
     def holdings(self) -> Holdings:
-        """Look into every place where a slice can be; note jobs that lie popped but unclaimed."""
+        """Look into every place where a slice can be, and remember which jobs are popped but unclaimed."""
         waiting: set[int] = set()
         running: set[int] = set()
         popped: dict[int, Queue] = {}
@@ -186,8 +192,9 @@ class Queues:
         )
 
     def forget(self, slice_ids: Iterable[int], *, before: float) -> None:
-        """Remove what a dead worker left of these slices: started entries that expired before a time (seconds since
-        the epoch), popped but unclaimed ids, and their jobs.
+        """Remove what a dead worker left of these slices: expired started entries, popped but unclaimed ids, and jobs.
+
+        before: removes entries that expired before this time, in seconds since the epoch.
         """
         with self.connection.pipeline() as pipeline:
             for key in self._variant_keys():
@@ -201,40 +208,43 @@ class Queues:
             pipeline.execute()
 
     def withdraw(self, slice_ids: Iterable[int]) -> None:
-        """Take slices that nobody has begun out of their queues."""
+        """Remove slices that nobody has started from their queues."""
         with self.connection.pipeline(transaction=False) as pipeline:
             for key in self._variant_keys():
                 queue = self.queue(key)
                 for slice_id in slice_ids:
-                    # from the front, where the oldest are: one that is there is found at once
+                    # From the front, where the oldest are, so that a waiting one is found at once.
                     pipeline.lrem(queue.key, 1, self.job_id(slice_id))
                     pipeline.delete(Job.key_for(self.job_id(slice_id)))
             pipeline.execute()
 
     @contextlib.contextmanager
     def dispatch_lock(self, *, ttl_s: float = 10.0, wait_s: float = 0.0) -> Iterator[None]:
-        """Let one process at a time compare ledger and queues; the lock ends soon after its owner died.
+        """Let one process at a time compare ledger and queues; the lock expires soon after its owner dies.
 
-        It saves work and no more: what two queue at once is drawn once. So it need not outlast a long submission.
+        It only saves work: what two processes queue at once is still drawn once. So it need not outlast a long
+        submission.
 
-        Raises TryAgainError when somebody else still holds it after wait_s.
+        Raise TryAgainError if another process still holds it after wait_s.
         """
         lock = self.connection.lock(
             f"sdq:{self._prefix}dispatch", timeout=ttl_s, sleep=0.05, blocking_timeout=wait_s
         )
         if not lock.acquire():
-            raise TryAgainError("Another process is queueing slices just now; try again.")
+            raise TryAgainError("Another process is queueing slices at the moment; try again.")
         try:
             yield
         finally:
-            # It has expired, or Redis is away and it will: either way the work is done.
+            # It has expired, or Redis is unreachable and it will: either way the work is done.
             with contextlib.suppress(redis.exceptions.RedisError):
                 lock.release()
 
     def _variant_keys(self) -> list[str]:
         prefix = f"{RQ_KEY_PREFIX}:queue:{self._prefix}"
         members: Iterable[Any] = self.connection.smembers(Queue.redis_queues_keys)
-        names = (name.decode(errors="replace") for name in members)  # others' may be any bytes
+        names = (
+            name.decode(errors="replace") for name in members
+        )  # foreign names may be any bytes
         return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
     def _slice_ids(self, job_ids: Iterable[bytes]) -> list[int]:

@@ -1,8 +1,8 @@
-"""The embedded Redis: a real server of the data folder, for users who have none running.
+"""The embedded Redis: a real server in the data folder, for users who have none running.
 
-Any command that needs it starts it; it is shared by all sdq processes of that folder and outlives the command that
-started it. It listens on a private unix socket only, and writes an append-only file, so that a kill loses nothing and a
-power cut at most the last second (the ledger puts that back).
+The first command that needs it starts it; all sdq processes of the folder share it, and it outlives the command that
+started it. It listens on a private unix socket only, and writes an append-only file: a kill loses nothing, and a power
+cut at most the last second, which the ledger restores.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SOCKET_PATH_BYTES = 103
 _START_DEADLINE_S = 30.0
 _STOP_DEADLINE_S = 10.0
 
-#: How long a server that is there may be silent while it ends or catches its breath.
+#: How long an existing server may stay silent while it stops or is busy.
 _SILENCE_S = 5.0
 
 
@@ -53,11 +53,11 @@ class RedisServer:
     def ensure_running(self) -> None:
         """Start the server unless it answers already; safe to call from many processes at once.
 
-        Raises ConfigurationError without a program that can serve and read what lies there, OutputError when the folder
-        cannot be written, ServiceUnavailableError when the server does not come up.
+        Raise ConfigurationError without a program that can read the folder's file, OutputError if the folder cannot be
+        written, ServiceUnavailableError if the server does not start.
         """
         if self.socket.parent != self.folder and self.socket.parent.exists():
-            _refuse_foreign(self.socket.parent)  # a server that is there may be another user's
+            _refuse_foreign(self.socket.parent)  # a server in it may be another user's
         if self.is_running():
             return
         with self._lock():
@@ -79,7 +79,7 @@ class RedisServer:
         return True
 
     def is_silent(self) -> bool:
-        """Say whether a server is there that does not answer, or not yet: it holds its lock as long as it lives."""
+        """Say whether a server exists but does not answer (yet): it holds its lock as long as it lives."""
         if self.is_running():
             return False
         try:
@@ -100,14 +100,14 @@ class RedisServer:
             return None
 
     def pid(self) -> int | None:
-        """Give the running server's process id."""
+        """Return the running server's process id, None if it is unknown."""
         try:
             return int((self.folder / "redis.pid").read_text())
         except (OSError, ValueError):
             return None
 
     def stop(self) -> None:
-        """End the server in order, so that its file is complete; do nothing when none runs."""
+        """Shut the server down so that its file is complete; do nothing if none is running."""
         pid = self.pid() if self.is_running() else None
         if pid is None:
             return
@@ -136,15 +136,14 @@ class RedisServer:
             return (self.folder / name).open("a+")
         except OSError as error:
             raise OutputError(
-                f"{self.folder} cannot be written ({error.strerror}): set SDQ_HOME to a folder of yours."
+                f"Cannot write to {self.folder} ({error.strerror}). Set SDQ_HOME to a folder of your own."
             ) from error
 
     @contextlib.contextmanager
     def _only_server(self) -> Iterator[int]:
-        """Give a locked file for the new server to inherit: it is free again when that process has ended, however.
+        """Yield a locked file for the new server to inherit: however that process ends, the lock is then free.
 
-        A server that is stopped or stuck on its disk does not answer, and a second one beside it would write into the
-        same file.
+        A server that is suspended or stuck on its disk does not answer, and a second one would write to the same file.
         """
         with self._lock_file("server.lock") as file:
             deadline = time.monotonic() + _SILENCE_S
@@ -158,15 +157,15 @@ class RedisServer:
                     holder = file.read().strip()
                     left_s = deadline - time.monotonic()
                     if left_s < _SILENCE_S / 2 and not self.socket.exists() and not ended:
-                        # Its socket was tidied away, as systems do in /tmp: nobody can ever reach it again.
+                        # Its socket was cleaned up, as systems do in /tmp: nothing can reach it any more.
                         ended = True
                         with contextlib.suppress(ValueError, ProcessLookupError):
                             os.kill(int(holder), signal.SIGTERM)
                     if left_s < 0:
                         process = f"process {holder}" if holder else f"it locks {file.name}"
                         raise ServiceUnavailableError(
-                            f"The embedded Redis is there and does not answer: {process}. "
-                            "If it stays so, end that process."
+                            f"The embedded Redis does not answer ({process}). "
+                            "Try again in a moment; if that does not help, end that process."
                         ) from None
                     time.sleep(0.05)
             file.truncate(0)
@@ -203,7 +202,7 @@ class RedisServer:
             pass_fds=[held],
             start_new_session=True,  # a Ctrl-C in this terminal is not meant for it
         )
-        with contextlib.suppress(OSError):  # a full disk: the lock holds without its holder's name
+        with contextlib.suppress(OSError):  # a full disk: the lock works without its holder's name
             os.write(held, str(process.pid).encode())
         deadline = time.monotonic() + _START_DEADLINE_S
         while not self.is_running():
@@ -212,9 +211,9 @@ class RedisServer:
                 if is_refusal(said):
                     raise ConfigurationError(refused(self.folder, program))
                 raise ServiceUnavailableError(
-                    f"The embedded Redis did not start: {_last_line(said)} Look into {log}. If its files are damaged, "
-                    f"delete the folder {self.folder}: nothing is lost, the next `sdq worker` queues everything "
-                    "unfinished again."
+                    f"The embedded Redis did not start: {_last_line(said)} See {log}. If its files are damaged, delete "
+                    f"the folder {self.folder}: nothing is lost, the next `sdq worker` queues everything unfinished "
+                    "again."
                 )
             time.sleep(0.01)
 
@@ -231,13 +230,13 @@ def _refuse_foreign(folder: Path) -> None:
     status = folder.stat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise ConfigurationError(
-            f"{folder} is open to other users, so the embedded Redis does not put its socket there: "
-            f"`chmod 700 {folder}`, or set SDQ_HOME to a shorter path."
+            f"{folder} is open to other users, so the embedded Redis cannot put its socket there. "
+            f"Run `chmod 700 {folder}`, or set SDQ_HOME to a shorter path."
         )
 
 
 def _said(log: Path, *, since: int) -> str:
-    """Read what was written into the log from a position (bytes) on."""
+    """Return what was logged after a position (bytes)."""
     try:
         with log.open("rb") as file:
             file.seek(since)
@@ -248,4 +247,4 @@ def _said(log: Path, *, since: int) -> str:
 
 def _last_line(said: str) -> str:
     lines = said.strip().splitlines()
-    return f"{lines[-1].split('#', 1)[-1].strip()}." if lines else "it said nothing."
+    return f"{lines[-1].split('#', 1)[-1].strip()}." if lines else "it logged nothing."

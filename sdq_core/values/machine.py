@@ -14,25 +14,30 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """A machine as measurements see it: what was measured holds for its chip and system build, whatever its name."""
+    """A machine as measurements see it: they hold for its chip and system build, whatever its name.
+
+    host: its name.
+    chip: the processor's name.
+    os: the system with its build.
+    """
 
     host: str
     chip: str
     os: str
 
     def is_like(self, other: Machine) -> bool:
-        """Whether a measurement of the other holds here."""
+        """Say whether a measurement of the other holds here."""
         return (self.chip, self.os) == (other.chip, other.os)
 
 
 def this_machine() -> Machine:
-    """Describe the machine that this runs on."""
+    """Return the machine that this runs on."""
     return Machine(host=socket.gethostname(), chip=chip(), os=operating_system())
 
 
 @lru_cache
 def operating_system() -> str:
-    """Name the system with its build: Core ML's results change with macOS builds."""
+    """Return the system's name with its build: Core ML's results change with macOS builds."""
     if sys.platform == "darwin":
         build = _ask("sw_vers", "-buildVersion")
         return f"macOS {platform.mac_ver()[0]} ({build or 'unknown build'})"
@@ -41,7 +46,7 @@ def operating_system() -> str:
 
 @lru_cache
 def chip() -> str:
-    """Name the processor: `Apple M2 Pro`, or what Linux calls it."""
+    """Return the processor's name: `Apple M2 Pro`, or what Linux calls it."""
     if sys.platform == "darwin":
         return _ask("sysctl", "-n", "machdep.cpu.brand_string") or platform.processor()
     try:
@@ -55,7 +60,7 @@ def chip() -> str:
 
 @lru_cache
 def instruction_set() -> str:
-    """Give a digest of what the processor can do: virtual machines hide some of it, under the same name of the chip."""
+    """Return a digest of the processor's features: virtual machines hide some of them behind the same chip name."""
     if sys.platform == "darwin":
         flags = _ask("sysctl", "hw.optional")
     else:

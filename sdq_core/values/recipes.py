@@ -1,4 +1,4 @@
-"""Recipes: all that determines an image's pixels except its seed.
+"""Recipes: everything that determines an image's pixels except its seed.
 
 Two recipes with the same content key are the same row of the ledger; (content key, seed) is an image's identity, and
 nothing is ever drawn twice for it.
@@ -25,7 +25,10 @@ RNG_NUMPY = "numpy"
 class Recipe:
     """How to draw; with a seed, which image.
 
-    width, height: pixels, the model's own. guidance_scale: 1 or less means no classifier-free guidance.
+    width, height: pixels, the model's own.
+    num_inference_steps: calls of the U-Net, from 1.
+    guidance_scale: 1 or less means no classifier-free guidance.
+    rng: what the latents are drawn from.
     """
 
     variant: RecipeVariant
@@ -39,7 +42,7 @@ class Recipe:
     rng: str = RNG_NUMPY
 
     def to_dict(self) -> dict[str, str | int | float]:
-        """Give the flat, JSON-ready form that the content key, PNG metadata and exports share."""
+        """Return the flat, JSON-ready form that content key, PNG metadata and exports share."""
         return {
             "model": self.variant.model,
             "revision": self.variant.revision,
@@ -57,7 +60,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, fields: dict[str, str | int | float]) -> Recipe:
-        """Make the recipe that `to_dict` described; raise KeyError or ValueError on anything else."""
+        """Return the recipe that `to_dict` described; raise KeyError or ValueError for anything else."""
         return cls(
             variant=recipe_variant(
                 model=str(fields["model"]),

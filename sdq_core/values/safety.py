@@ -1,4 +1,4 @@
-"""What becomes of a picture that the safety checker flags."""
+"""What happens to an image that the safety checker flags."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Safety(StrEnum):
-    """What `--safety` takes."""
+    """The values of `--safety`."""
 
     OFF = "off"
     FLAG = "flag"
@@ -20,5 +20,5 @@ class Safety(StrEnum):
 
     @property
     def hides(self) -> bool:
-        """Whether a flagged picture is kept out of its file."""
+        """Whether a flagged image is hidden in its file."""
         return self in {Safety.BLUR, Safety.BLACK}

@@ -3,10 +3,9 @@
     0-99        inclusive            0-99(+10)   every tenth: 0, 10, ... 90
     0-100[5]    five, evenly spread  1,5,9-12    lists of any of these
 
-Invariant: `parse_seeds(format_seeds(seeds))` gives the same seeds in the same order. Everything is
-bounded: a text that names more than `MAX_SEEDS` is refused before a single one is made. "-1" (a
-random seed) is no seed: whoever plans a batch draws it with `random_seeds` and stores what came, so
-that it can be drawn again.
+Invariant: `parse_seeds(format_seeds(seeds))` returns the same seeds in the same order. Everything is bounded: a text
+that names more than `MAX_SEEDS` is refused before a single one is made. "-1" (a random seed) is not a seed: planning
+replaces it with one from `random_seeds` and stores that, so that the image can be drawn again.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _HELP = "write seeds like 7, 0-99, 0-99(+10), 0-100[5] or 1,5,9-12"
 
 
 def parse_seeds(text: str) -> Sequence[int]:
-    """Read seeds in the order in which they are written, each once; an even run as a `range`.
+    """Return the seeds in the order they are written, each once; an even run as a `range`.
 
     Raise InputError for anything else, a seed beyond `MAX_SEED` or more than `MAX_SEEDS` seeds.
     """
@@ -44,8 +43,8 @@ def parse_seeds(text: str) -> Sequence[int]:
         total += len(seeds)
         if total > MAX_SEEDS:
             raise InputError(
-                f"seeds {quote(text)}: {total:,} seeds or more, and {MAX_SEEDS:,} "
-                "is the most for one prompt; use a shorter range"
+                f"seeds {quote(text)}: {total:,} seeds or more, but one prompt can have at most {MAX_SEEDS:,}; "
+                "use a shorter range"
             )
         pieces.append(seeds)
     if len(pieces) == 1:
@@ -54,7 +53,7 @@ def parse_seeds(text: str) -> Sequence[int]:
 
 
 def compact_seeds(seeds: Iterable[int]) -> Sequence[int]:
-    """Remove duplicates and keep the order; give a `range` where the seeds rise evenly."""
+    """Remove duplicates and keep the order; return a `range` if the seeds rise evenly."""
     if isinstance(seeds, range) and seeds.step > 0:
         return seeds
     unique = tuple(dict.fromkeys(seeds))
@@ -66,7 +65,7 @@ def compact_seeds(seeds: Iterable[int]) -> Sequence[int]:
 
 
 def check_seed(seed: int) -> int:
-    """Give the seed back; raise InputError unless it is an unsigned 32-bit integer."""
+    """Return the seed; raise InputError unless it is an unsigned 32-bit integer."""
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f"seed {quote(str(seed))} is not between 0 and {MAX_SEED}")
     return seed
@@ -83,7 +82,7 @@ def format_seeds(seeds: Iterable[int]) -> str:
 
 
 def random_seeds(count: int) -> tuple[int, ...]:
-    """Draw `count` different seeds from the operating system's randomness."""
+    """Return `count` different seeds from the operating system's randomness."""
     if not 1 <= count <= MAX_SEEDS:
         raise InputError(f"{count} random seeds: ask for 1 to {MAX_SEEDS:,}")
     return tuple(random.SystemRandom().sample(range(MAX_SEED + 1), count))
@@ -120,7 +119,7 @@ def _parse_piece(piece: str) -> Sequence[int]:
     if count in {1, available}:
         return range(first, first + count)
     if count > MAX_SEEDS:
-        return range(first, first + count)  # only its length is looked at, and refused
+        return range(first, first + count)  # the caller refuses its length
     return compact_seeds(first + i * (last - first) // (count - 1) for i in range(count))
 
 

@@ -1,4 +1,4 @@
-"""Which network runs and where: the values that pick an engine and a queue."""
+"""Which network runs and where: the values that select an engine and a queue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 
 
 class AttentionImplementation(StrEnum):
-    """Apple's names for the ways in which the U-Net's attention is laid out."""
+    """Apple's names for how the U-Net computes attention."""
 
     ORIGINAL = "original"
     SPLIT_EINSUM = "split_einsum"
@@ -19,7 +19,7 @@ class AttentionImplementation(StrEnum):
 
 
 class ComputeUnit(StrEnum):
-    """Core ML's compute units; runtimes that know only one processor accept all and record what they used."""
+    """Core ML's compute units; a runtime with only one processor accepts all and records what it used."""
 
     ALL = "ALL"
     CPU_AND_GPU = "CPU_AND_GPU"
@@ -28,14 +28,14 @@ class ComputeUnit(StrEnum):
 
 
 class Whichever(StrEnum):
-    """What a recipe says of both where it leaves them to whoever draws it."""
+    """What a recipe has in place of both if it leaves them to the worker."""
 
     ANY = "any"
 
 
 ANY: Final = Whichever.ANY
 
-#: What users and recipes say of the attention implementation.
+#: The attention implementation, as users and recipes name it.
 VariantWord = AttentionImplementation | Whichever
 
 
@@ -63,20 +63,20 @@ SAMPLER_NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """How a U-Net is laid out and where it runs: all of a variant but its model.
+    """How a U-Net is laid out and where it runs: all of a variant except its model.
 
-    A worker's lane is one, and so is what `sdq bench` finds to be the fastest.
+    A worker's lane is a placement, and so is what `sdq bench` finds to be fastest.
     """
 
     attention_implementation: AttentionImplementation
     compute_unit: ComputeUnit
 
     def __str__(self) -> str:
-        """As `--lanes` writes it."""
+        """Return it as `--lanes` writes it."""
         return f"{self.attention_implementation}:{self.compute_unit}"
 
     def describe(self) -> str:
-        """Write it as sentences do."""
+        """Return it as sentences write it."""
         return f"{self.attention_implementation} on {self.compute_unit}"
 
     def to_dict(self) -> dict[str, str]:
@@ -88,14 +88,14 @@ class Placement:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, str]) -> Placement:
-        """Make what `to_dict` described; raise KeyError or ValueError on anything else."""
+        """Return what `to_dict` described; raise KeyError or ValueError for anything else."""
         return cls(
             attention_implementation=AttentionImplementation(fields["variant"]),
             compute_unit=ComputeUnit(fields["compute_unit"]),
         )
 
     def of(self, model: str, revision: str) -> Variant:
-        """Return the variant of a model that this places."""
+        """Return the variant of a model with this placement."""
         return Variant(
             model=model,
             revision=revision,
@@ -104,20 +104,20 @@ class Placement:
         )
 
     def draws(self, variant: RecipeVariant) -> bool:
-        """Say whether a lane draws a recipe's variant: its own, or anybody's."""
+        """Say whether a lane draws a recipe's variant: its own, or `any`."""
         return isinstance(variant, AnyVariant) or variant.placement == self
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenPlacement:
-    """A placement as it was asked for; None is left to `auto`."""
+    """A placement as requested; None is left to `auto`."""
 
     attention_implementation: AttentionImplementation | None = None
     compute_unit: ComputeUnit | None = None
 
     @property
     def settled(self) -> Placement | None:
-        """The placement, where nothing is left open."""
+        """The placement, if nothing is left open."""
         if self.attention_implementation is None or self.compute_unit is None:
             return None
         return Placement(
@@ -125,7 +125,7 @@ class OpenPlacement:
         )
 
     def admits(self, placement: Placement) -> bool:
-        """Say whether a placement is one of those that were asked for."""
+        """Say whether a placement fits the request."""
         attention, unit = self.attention_implementation, self.compute_unit
         same_attention = attention in {None, placement.attention_implementation}
         return same_attention and unit in {None, placement.compute_unit}
@@ -139,7 +139,7 @@ class OpenPlacement:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, str | None]) -> OpenPlacement:
-        """Make what `to_dict` described; raise KeyError or ValueError on anything else."""
+        """Return what `to_dict` described; raise KeyError or ValueError for anything else."""
         attention, unit = fields["variant"], fields["compute_unit"]
         return cls(
             attention_implementation=AttentionImplementation(attention) if attention else None,
@@ -151,8 +151,9 @@ class OpenPlacement:
 class Variant:
     """One pinned pipeline: a model at a revision, its attention implementation and compute unit.
 
-    ``model`` is a name that `sdq_core.models` resolves, ``revision`` the fingerprint of its files for this attention
-    implementation, so that a model replaced in place is another variant and its images are drawn anew.
+    model: a name that `sdq_core.models` resolves.
+    revision: the fingerprint of its files for this attention implementation; a model replaced in place is another
+        variant, and its images are drawn again.
     """
 
     model: str
@@ -165,7 +166,7 @@ class Variant:
 
     @property
     def placement(self) -> Placement:
-        """All of it but the model."""
+        """All of it except the model."""
         return Placement(
             attention_implementation=self.attention_implementation, compute_unit=self.compute_unit
         )
@@ -178,10 +179,10 @@ class Variant:
 
 @dataclass(frozen=True, kw_only=True)
 class AnyVariant:
-    """Whichever variant of a model a worker has: the one of its lane, or the one in its memory.
+    """Whichever variant of a model a worker has: its lane's, or the one in its memory.
 
-    It has a key, and so a queue and recipes, of its own; which variant drew an image is on the image's row.
-    ``revision`` names the reference among the model's variants, as `sdq_core.models.any_variant` says.
+    It has a key of its own, and so its own queue and recipes; the image's row records which variant drew it.
+    ``revision`` names the reference among the model's variants (`sdq_core.models.any_variant`).
     """
 
     model: str
@@ -206,14 +207,14 @@ class AnyVariant:
         return _key(self.model, self.revision, ANY, ANY)
 
 
-#: What a recipe says of its variant.
+#: A recipe's variant.
 RecipeVariant = Variant | AnyVariant
 
 
 def recipe_variant(
     *, model: str, revision: str, attention_implementation: str, compute_unit: str
 ) -> RecipeVariant:
-    """Make of stored words what they were; raise ValueError for words that are neither a variant's nor `any`'s."""
+    """Return the variant of stored words; raise ValueError for words that are neither a variant's nor `any`'s."""
     if attention_implementation == compute_unit == ANY:
         return AnyVariant(model=model, revision=revision)
     return Variant(

@@ -87,7 +87,7 @@ def test_its_json_says_the_same_and_a_spent_budget_what_is_missing(program: Prog
     assert only["peak_bytes"] == kept.peak_bytes
     assert (only["psnr_db"], only["same_pixels"], only["usable"]) == (None, True, True)
     spoken = program.run("bench", "demo", "--quick", "--budget", "0.01").stdout
-    assert "left out, the budget being spent: split_einsum on ALL" in spoken
+    assert "not measured, as the budget was spent: split_einsum on ALL" in spoken
 
 
 def test_ctrl_c_leaves_no_engine_and_nothing_on_disk(program: Program) -> None:
@@ -120,9 +120,9 @@ def test_a_mistake_gets_one_sentence_and_its_code(
 def test_a_new_batch_is_drawn_with_the_winner_and_says_so(program: Program, prompts: Path) -> None:
     remember(program, (ORIGINAL, 1000), (SPLIT, 500))
     dry = program.run("submit", str(prompts), "--steps", "2", "--dry-run")
-    assert dry.stdout.startswith("demo is drawn with split_einsum on ALL, the fastest")
+    assert dry.stdout.startswith("demo uses split_einsum on ALL, the fastest")
     drawn = program.run("run", str(prompts), "--steps", "2")
-    assert "demo is drawn with split_einsum on ALL" in drawn.stderr
+    assert "demo uses split_einsum on ALL" in drawn.stderr
     images = program.drawn("prompts")
     assert_whole(program.home, images, 4)
     assert {i.recipe.variant.attention_implementation for i in images} == {SPLIT}
@@ -139,7 +139,10 @@ def test_submitting_again_after_measuring_adds_nothing_and_a_grown_file_stays_on
     remember(program, (ORIGINAL, 1000), (SPLIT, 500))
     again = program.run("submit", str(prompts))
     assert again.stdout.startswith("Batch prompts: nothing new; all 4 images")
-    assert "as its batch was begun. split_einsum on ALL was measured as faster" in again.stdout
+    assert (
+        "like the rest of its batch. split_einsum on ALL has since been measured as faster"
+        in again.stdout
+    )
     prompts.write_text(prompts.read_text() + "a lighthouse\n")
     grown = program.run("submit", str(prompts))
     assert grown.stdout.startswith("Batch prompts: 1 image to draw, 4 submitted before.")
@@ -147,7 +150,7 @@ def test_submitting_again_after_measuring_adds_nothing_and_a_grown_file_stays_on
     asked = program.run("submit", str(prompts), "--variant", "split_einsum")
     assert asked.stdout.startswith("Batch prompts: 5 images to draw.")
     other = program.run("submit", str(prompts), "--batch", "other")
-    assert "demo is drawn with split_einsum on ALL, the fastest" in other.stdout
+    assert "demo uses split_einsum on ALL, the fastest" in other.stdout
     assert variants_of(program, "other") == {("split_einsum", "ALL")}
     remember(program, (ORIGINAL, 100), (SPLIT, 500))
     still = program.run("submit", str(prompts), "--batch", "other")
@@ -173,7 +176,7 @@ def test_a_machine_without_numpy_submits_with_what_others_measured(
     for library in ("numpy", "coremltools", "onnx", "onnxruntime", "tokenizers"):
         (light / f"{library}.py").write_text(f"raise ImportError('no {library} here')\n")
     result = program.run("submit", "--prompt", "x", PYTHONPATH=str(light))
-    assert "demo is drawn with split_einsum on CPU_AND_NE" in result.stdout
+    assert "demo uses split_einsum on CPU_AND_NE" in result.stdout
     assert variants_of(program, "prompt") == {("split_einsum", "CPU_AND_NE")}
     refused = program.run("bench", code=78, PYTHONPATH=str(light))
     assert "pip install 'sdq[onnx]'" in refused.stderr

@@ -89,7 +89,7 @@ def test_a_dry_run_and_a_refused_submission_make_no_ledger(program: Program) -> 
         (["submt"], 2, "Did you mean 'submit'?"),
         (["status", "nothing"], 66, "There is no batch 'nothing'"),
         (["submit", "--prompt", "x", "--redis-url", "redis://localhost:1"], 69, "does not answer"),
-        (["submit", "--prompt", "x", "--redis-url", "nonsense"], 78, "is no Redis URL"),
+        (["submit", "--prompt", "x", "--redis-url", "nonsense"], 78, "is not a Redis URL"),
         (["status", "--database-url", "postgresql://localhost:1/x"], 69, "localhost"),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_mistake_gets_one_sentence_and_its_code(
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", ":1: there is no prompt in this file"),
+        (b"", ":1: this file has no prompts"),
         (b"good\nb\xff\xfead\n", ":2:"),
         (b"a cat --stepz 4\n", "unknown option"),
         (b"a cat --seed -7\n", ":1:"),

@@ -190,7 +190,10 @@ def test_a_model_without_a_lanes_packages_is_left_to_the_other_lane(program: Pro
     lacking = program.run(
         "worker", "--burst", "--lanes", f"{NE},split_einsum_v2:CPU_AND_NE", code=66
     )
-    assert "mine, any variant, is still queued: no lane has this model's packages" in lacking.stderr
+    assert (
+        "Images for mine, any variant, are still queued: no lane has this model's packages"
+        in lacking.stderr
+    )
     assert program.drawn("mine") == []
     program.run("worker", "--burst", *LANES)
     images = program.drawn("mine")

@@ -40,12 +40,12 @@ def test_a_finished_batch_goes_with_its_files_and_others_stay(
 def test_only_what_is_finished_or_cancelled_goes(program: Program, prompts: Path) -> None:
     program.run("submit", str(prompts), "--steps", "400")
     refused = program.run("prune", "prompts", "--yes", code=75).stderr
-    assert "4 images of batch prompts are still to be drawn" in refused
+    assert "Batch prompts still has 4 images to draw" in refused
     assert "sdq cancel prompts" in refused
     worker = program.start("worker")
     program.wait_until(lambda: bool(program.redis.is_running()) and _begun(program))
     program.run("cancel", "prompts")
-    assert "try again in a moment" in program.run("prune", "prompts", "--yes", code=75).stderr
+    assert "Try again in a moment" in program.run("prune", "prompts", "--yes", code=75).stderr
     assert stop(worker) == 0
     program.run("prune", "prompts", "--yes")
     assert files(program) == set()

@@ -162,7 +162,7 @@ def test_failed_images_of_any_variant_are_retried_with_it_or_with_a_named_one(
         options = [word for change in changes for word in ("--set", change)]
         assert said in program.run("retry", "prompts", *options).stdout
     refused = program.run("retry", "prompts", "--set", "compute_unit=CPU_ONLY", code=65)
-    assert "does not go with variant any" in refused.stderr
+    assert "cannot be combined with variant any" in refused.stderr
     program.run("worker", "--burst")
     drawn = program.drawn("prompts-retry")
     assert len(drawn) == 8

@@ -90,7 +90,7 @@ def test_a_format_that_the_server_does_not_know_is_named_at_once(
     assert f"cannot read {place}, which {said} wrote. Put that server on the PATH" in str(
         raised.value
     )
-    assert f"delete {place}: the next `sdq worker` queues anew" in str(raised.value)
+    assert f"delete {place}: the next `sdq worker` queues everything" in str(raised.value)
 
 
 def test_the_next_step_helps(program: Program) -> None:

@@ -149,5 +149,5 @@ def old_redis(tmp_path: Path) -> Iterator[redis.Redis]:
 
 
 def test_a_redis_that_is_too_old_is_called_so(old_redis: redis.Redis) -> None:
-    with pytest.raises(ConfigurationError, match=r"too old, sdq needs 6\.2"), redis_errors():
+    with pytest.raises(ConfigurationError, match=r"too old; sdq needs 6\.2"), redis_errors():
         Queues(old_redis, "aaaaaaaaaaaa").enqueue(KEY, [1, 2])

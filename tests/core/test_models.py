@@ -91,7 +91,7 @@ def test_what_is_missing_is_named(models: Path, lost: str, says: str) -> None:
 
 def test_unknown_models_and_variants_name_what_there_is(models: Path) -> None:
     store = ModelStore(models)
-    with pytest.raises(InputMissingError, match="Known: demo, coreml-mine"):
+    with pytest.raises(InputMissingError, match="only demo, coreml-mine"):
         store.find("other", ORIGINAL)
     with pytest.raises(InputMissingError, match="only as original"):
         store.find("coreml-mine", AttentionImplementation.SPLIT_EINSUM)
@@ -187,7 +187,7 @@ def test_a_description_that_ends_early_is_refused_wherever_it_ends(tmp_path: Pat
     file.parent.mkdir(parents=True)
     for length in range(description[1]):
         file.write_bytes(whole[:length])
-        with pytest.raises(PackageError, match="fetch or convert"):
+        with pytest.raises(PackageError, match="Download or convert"):
             read_network(tmp_path)
     file.write_bytes(whole[: description[1]])  # the program is not looked at
     assert read_network(tmp_path).inputs == read_network(UNET).inputs
@@ -210,7 +210,7 @@ def test_damaged_descriptions_are_refused_or_read_within_their_bounds(
         refusal = str(error)
     if network is None:
         assert refusal.startswith(f"{file} is damaged (")
-        assert refusal.endswith("fetch or convert the model again.")
+        assert refusal.endswith("Download or convert the model again.")
     else:
         described = {**network.inputs, **network.outputs}
         assert all(len(name) <= 1000 and len(shape) <= 16 for name, shape in described.items())

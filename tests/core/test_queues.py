@@ -92,7 +92,7 @@ def test_rqs_own_worker_does_not_draw_and_says_who_does(
     SimpleWorker([queue], connection=connection, serializer=JSONSerializer).work(burst=True)
     assert queue.failed_job_registry.get_job_ids() == [queues.job_id(7)]
     result = queue.fetch_job(queues.job_id(7)).latest_result()
-    assert "is drawn by `sdq worker`" in result.exc_string
+    assert "must be drawn by `sdq worker`" in result.exc_string
 
 
 def test_slices_wait_in_their_order_and_at_the_front_in_theirs(queues: Queues) -> None:
@@ -235,7 +235,7 @@ def test_a_redis_without_a_place_is_just_called_redis(redis_server: RedisServer)
 
 
 def test_what_is_no_redis_url_is_a_matter_of_configuration() -> None:
-    with pytest.raises(ConfigurationError, match="no Redis URL"):
+    with pytest.raises(ConfigurationError, match="not a Redis URL"):
         connect(read_settings({"SDQ_REDIS_URL": "http://here"}))
 
 
@@ -250,5 +250,8 @@ def test_connecting_starts_the_embedded_redis(tmp_path: Path) -> None:
 
 def test_what_redis_refuses_is_translated(connection: redis.Redis) -> None:
     connection.set("text", "x")
-    with pytest.raises(ServiceUnavailableError, match="Redis refuses: WRONGTYPE"), redis_errors():
+    with (
+        pytest.raises(ServiceUnavailableError, match="Redis refused a command: WRONGTYPE"),
+        redis_errors(),
+    ):
         connection.lpush("text", "y")

@@ -171,7 +171,7 @@ def test_a_frozen_server_gets_no_second_one_beside_it(server: RedisServer) -> No
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:
-        with pytest.raises(ServiceUnavailableError, match=f"does not answer: process {pid}"):
+        with pytest.raises(ServiceUnavailableError, match=f"does not answer \\(process {pid}\\)"):
             server.ensure_running()
         assert [process.pid for process in processes_of(server)] == [pid]
     finally:
@@ -259,5 +259,5 @@ def test_a_file_that_redis_does_not_read_is_named_with_the_log(server: RedisServ
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="set SDQ_HOME"):
+    with pytest.raises(OutputError, match="Set SDQ_HOME"):
         RedisServer(tmp_path / "file" / "redis").ensure_running()

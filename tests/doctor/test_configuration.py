@@ -29,7 +29,9 @@ def test_every_setting_says_where_it_came_from(program: Program, tmp_path: Path)
 def test_a_settings_file_that_cannot_be_read_is_said_at_once(program: Program) -> None:
     program.home.mkdir()
     (program.home / "sdq.toml").write_text("redis_url = [")
-    assert "sdq.toml cannot be read" in program.run("doctor", code=78).stderr
+    said = program.run("doctor", code=78).stderr
+    assert "Cannot read" in said
+    assert "sdq.toml" in said
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")

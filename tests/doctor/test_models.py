@@ -26,7 +26,7 @@ def test_a_damaged_demo_model_is_found(
     report = examined(program, code=1, **environment)
     (problem,) = report["problems"]
     assert problem.startswith(
-        "The demo model (original): Its files do not match its reference pictures"
+        "The demo model (original): Its files do not match its reference images"
     )
     assert "Reinstall sdq" in problem
     assert [name.split()[0] for name in facts(report, "drawing")] == ["split_einsum"]

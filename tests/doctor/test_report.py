@@ -73,7 +73,7 @@ def test_a_used_installation_is_looked_at_and_left_as_it_is(program: Program) ->
         ({"SDQ_DATABASE_URL": f"sqlite:///{__file__}"}, "is not an SQLite database"),
         (
             {"SDQ_HOME": f"{__file__}/home"},
-            f"Cannot write to the data folder {__file__}/home (Not a directory): fix that",
+            f"Cannot write to the data folder {__file__}/home (Not a directory). Fix that",
         ),
         ({"SDQ_OUTPUTS": f"{__file__}/outputs"}, "set SDQ_OUTPUTS to another folder"),
     ],

@@ -31,7 +31,7 @@ def test_an_embedded_redis_that_hangs_is_named(program: Program) -> None:
 
 OF_NO_USE = [
     ("exit 1", "bin/redis-server cannot be run"),
-    ("echo Redis server v=6.0.16 sha=0", "Redis 6.0.16 is too old, sdq needs 6.2"),
+    ("echo Redis server v=6.0.16 sha=0", "Redis 6.0.16 is too old; sdq needs 6.2"),
 ]
 
 

@@ -154,7 +154,7 @@ def test_a_pipe_is_not_waited_for(demo: Path) -> None:
     path = packages(demo)["unet"] / MODEL_FILE
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(PackageError, match="is no file"):
+    with pytest.raises(PackageError, match="is not a file"):
         find(demo)
 
 
@@ -163,5 +163,5 @@ def test_a_picture_of_impossible_size_is_refused(demo: Path, sizes: tuple[int, .
     path = packages(demo)["unet"] / MODEL_FILE
     path.unlink()
     path.write_bytes(model(feature(b"sample", *sizes)))
-    with pytest.raises(PackageError, match="of sensible size"):
+    with pytest.raises(PackageError, match="a sensible size"):
         find(demo)

@@ -41,11 +41,11 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
         b"prompt,seed\n" + b'"a\n",' * 2 * MILLION,
         "p.csv:2: the row is longer",
     ),
-    "deep lists": ("p.jsonl", b"[" * 900_000, "p.jsonl:1: not usable JSON: nested too deep"),
+    "deep lists": ("p.jsonl", b"[" * 900_000, "p.jsonl:1: the JSON is nested too deep"),
     "far too much meta": (
         "p.jsonl",
         b'{"prompt":"a","meta":{"k":[' + b"[]," * 300_000 + b"[]]}}\n",
-        "p.jsonl:1: meta holds more than 10,000 values",
+        "p.jsonl:1: meta has more than 10,000 values",
     ),
 }
 
@@ -56,12 +56,12 @@ REFUSED_TOGETHER: dict[str, tuple[bytes, str]] = {
         b"fine\na \x1b[2J house\n",
         "escape.txt:2: prompt contains the character U+001B",
     ),
-    "half.txt": (b"a \xed\xa0\x80 house\n", "half.txt:1: not UTF-8"),
+    "half.txt": (b"a \xed\xa0\x80 house\n", "half.txt:1: the line is not UTF-8"),
     "utf16.txt": ("a".encode("utf-16-le"), "utf16.txt:1: prompt contains the character U+0000"),
     "again.txt": (b"a " + b"--n '' " * 140_000, "again.txt:1: --n is given twice"),
     "seeds.txt": (b"a --seed 0-4294967295\n", "4,294,967,296 seeds or more"),
-    "deep.jsonl": (b'{"a":' * 150_000, "deep.jsonl:1: not usable JSON"),
-    "nan.jsonl": (b'{"prompt":"a","cfg_scale":NaN}', "nan.jsonl:1: NaN is no JSON number"),
+    "deep.jsonl": (b'{"a":' * 150_000, "deep.jsonl:1: the JSON is nested too deep"),
+    "nan.jsonl": (b'{"prompt":"a","cfg_scale":NaN}', "nan.jsonl:1: NaN is not a JSON number"),
     "float.jsonl": (b'{"prompt":"a","cfg_scale":1e999}', "float.jsonl:1: the number"),
     "int.jsonl": (b'{"prompt":"a","seed":' + b"9" * 500_000 + b"}", "int.jsonl:1: the number"),
     "twice.jsonl": (b'{"prompt":"a","prompt":"b"}', "the key 'prompt' is given twice"),
@@ -113,7 +113,7 @@ def assert_refused(program: Program, files: list[Path], all_said: list[str]) -> 
 @pytest.mark.parametrize(
     ("make", "shown"),
     [
-        (lambda folder: (folder / "\x1b[2J.txt", b""), rb"\x1b[2J.txt:1: there is no prompt"),
+        (lambda folder: (folder / "\x1b[2J.txt", b""), rb"\x1b[2J.txt:1: this file has no prompts"),
         (lambda folder: (folder / "p.txt", b'a --x\x1b[2J "open'), rb"'--x\x1b[2J' is not closed"),
         (lambda folder: (folder / "p.csv", b"prompt,\x1b[2J\na,b\n"), rb"column '\x1b[2J'"),
     ],

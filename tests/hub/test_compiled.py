@@ -106,5 +106,5 @@ def test_a_pipe_in_place_of_metadata_is_not_waited_for(models: Path) -> None:
     metadata = models / "mine_split_einsum_compiled" / "Unet.mlmodelc" / "metadata.json"
     metadata.unlink()
     os.mkfifo(metadata)
-    with pytest.raises(PackageError, match="is no file"):
+    with pytest.raises(PackageError, match="is not a file"):
         ModelStore(models).find("mine", SPLIT)

@@ -79,8 +79,8 @@ def test_the_list_is_aligned_and_says_below_it_what_is_unusable(station: Station
     assert {cell_len(text) for text in before} == {len("日本語のモデル") * 2 + 2}
     assert next(line for line in table if line.startswith("broken")).endswith("MB  unusable")
     assert problem == (
-        f"broken original is unusable: {broken} lacks the text_encoder and the vae_decoder: "
-        "fetch or convert the missing .mlpackage."
+        f"broken original is unusable: {broken} lacks the text_encoder and the vae_decoder. "
+        "Download or convert the missing .mlpackage."
     )
 
 
@@ -125,7 +125,7 @@ def test_an_interrupted_pull_goes_on_later(station: Station) -> None:
         99,
     )
     result = station.models("pull", APPLE, code=69)
-    assert "what has arrived is kept" in result.stderr
+    assert "downloads so far are kept" in result.stderr
     assert not station.folder().exists()
     before = hub.fetched()
     hub.cuts_left = 0
@@ -150,7 +150,7 @@ def test_a_gated_repository_says_what_to_do(station: Station, status: int) -> No
     station.hub.repositories[APPLE].gated = status
     result = station.models("pull", APPLE, code=78)
     assert result.stderr.count("sdq: ") == 1
-    assert f"accept them at https://huggingface.co/{APPLE}" in result.stderr
+    assert f"Accept them at https://huggingface.co/{APPLE}" in result.stderr
     assert "hf auth login" in result.stderr
     assert "Traceback" not in result.stderr
 
@@ -162,7 +162,7 @@ def test_a_gated_repository_says_what_to_do(station: Station, status: int) -> No
         ([APPLE, "--revision", "v9"], 66, "has no revision 'v9'"),
         ([APPLE, "--variant", "split_einsum_v2"], 66, "only original, split_einsum"),
         ([APPLE, "--variant", "originl"], 65, "did you mean original?"),
-        ([APPLE, "--variant", "any"], 65, "name one or more of original, split_einsum"),
+        ([APPLE, "--variant", "any"], 65, "Use one or more of original, split_einsum"),
         ([APPLE, "--kind", "compiled"], 66, "no complete model as compiled"),
         (["not a name"], 65, "OWNER/NAME"),
     ],
@@ -180,7 +180,7 @@ def test_offline_and_unreachable_are_told_apart(station: Station) -> None:
     assert "HF_HUB_OFFLINE is set" in result.stderr
     assert station.hub.requests == []
     station.hub.url = "http://127.0.0.1:9"
-    assert "cannot be reached" in station.models("pull", APPLE, code=69).stderr
+    assert "Cannot reach the Hub" in station.models("pull", APPLE, code=69).stderr
 
 
 def test_moved_bases_and_renamed_repositories_are_found(station: Station) -> None:
@@ -208,7 +208,7 @@ def test_parts_at_the_top_are_named_by_what_they_are(station: Station) -> None:
     station.hub.repositories["me/xl"] = Repository(files=files)
     station.models("pull", "me/xl")
     assert [model["attention_implementation"] for model in station.listed()] == ["split_einsum"]
-    assert "its attention is split_einsum" in (
+    assert "not original but split_einsum" in (
         station.models("pull", "me/xl", "--variant", "original", code=65).stderr
     )
 

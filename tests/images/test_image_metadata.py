@@ -207,7 +207,7 @@ RECIPE = json.loads(metadata().to_json())["recipe"]
         (record_with(seed=True), "is missing"),
         (record_with(seed=2**32), "not between 0 and"),
         (record_with(recipe=None), "is missing"),
-        (record_with(recipe={**RECIPE, "width": "64"}), "width is missing or of the wrong kind"),
+        (record_with(recipe={**RECIPE, "width": "64"}), "width is missing or of the wrong type"),
         (record_with(recipe={**RECIPE, "width": 0}), "are out of range"),
         (record_with(recipe={**RECIPE, "scheduler": "x"}), "not a valid Scheduler"),
         (record_with(recipe={**RECIPE, "guidance_scale": 10**29}), "are out of range"),
@@ -259,7 +259,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         read_record(tmp_path / "gone.png")
     with pytest.raises(InputError, match="is a folder"):
         read_record(tmp_path)
-    with pytest.raises(InputMissingError, match="no file can have the name"):
+    with pytest.raises(InputMissingError, match="No file can have the name"):
         read_record(tmp_path / "a\0b.png")
 
 

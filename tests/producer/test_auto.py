@@ -109,7 +109,7 @@ def test_the_fastest_that_was_measured_here_is_drawn_with(store: ModelStore) -> 
     choose = auto(store, rows_of(store))
     assert choose(DEMO, None, None) == [on(SPLIT, NE)]
     assert [choice.describe() for choice in choose.choices] == [
-        "demo is drawn with split_einsum on CPU_AND_NE, the fastest that was measured here."
+        "demo uses split_einsum on CPU_AND_NE, the fastest measured on this machine."
     ]
 
 
@@ -195,7 +195,7 @@ def test_a_batch_whose_variant_is_gone_is_not_drawn_with_another(
     packages = store.find(DEMO, ORIGINAL).parts["unet"].parent
     shutil.copytree(packages, tmp_path / "models" / "own_original_packages")
     assert auto(store, batch=kept)("own", None, None) == [on(SPLIT, NE)]
-    with pytest.raises(InputMissingError, match="use --variant original"):
+    with pytest.raises(InputMissingError, match="Use --variant original"):
         store.find("own", SPLIT)  # which is what whoever submits is told
 
 
@@ -214,7 +214,7 @@ def test_a_batch_whose_first_submission_said_it_keeps_that(store: ModelStore) ->
     assert choose(DEMO, None, None) == [on(ORIGINAL, ALL), on(SPLIT, ALL)]
     assert list(choose.to_keep()) == []
     assert [choice.because for choice in choose.choices] == [Because.BATCH]
-    assert "measured as faster since" in (choose.choices[0].describe() or "")
+    assert "has since been measured as faster" in (choose.choices[0].describe() or "")
     assert auto(store, rows_of(store), batch=said)(DEMO, (SPLIT,), NE) == [on(SPLIT, NE)]
 
 

@@ -169,8 +169,8 @@ def test_the_key_says_what_is_drawn() -> None:
     ("changes", "says"),
     [
         ({"guidance_scale": 1.0}, "needs a U-Net converted with batch 1"),
-        ({"width": 640}, "the size 640x512 does not fit: demo was converted for 512x512"),
-        ({"height": 511}, "the size 512x511 does not fit"),
+        ({"width": 640}, "demo cannot draw 640x512: it was converted for 512x512"),
+        ({"height": 511}, "demo cannot draw 512x511"),
         ({"model": "none"}, "there is no model none original"),
         (
             {"variants": (AttentionImplementation.SPLIT_EINSUM_V2,)},
@@ -229,7 +229,9 @@ def test_any_variant_is_a_recipe_of_its_own_beside_the_named_ones() -> None:
     # The submission's compute unit is for the variants that are named; a line's own is a contradiction.
     unit = ComputeUnit.CPU_ONLY
     assert made(line(variants=(ANY,)), compute_unit=unit).entries[0].recipe == left_open
-    with pytest.raises(PromptFileError, match="compute_unit CPU_ONLY does not go with variant any"):
+    with pytest.raises(
+        PromptFileError, match="compute_unit CPU_ONLY cannot be combined with variant any"
+    ):
         made(line(compute_unit=unit), variants=(ANY,))
 
 

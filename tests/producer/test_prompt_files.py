@@ -54,22 +54,22 @@ def test_tabs_separate_in_tsv(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("a red house\na tent\n", "p.csv:1: there is no column prompt"),
+        ("a red house\na tent\n", "p.csv:1: there is no prompt column"),
         ("prompt;seed\na;1\n", "separated by commas"),
         ("prompt,sead\na,1\n", "unknown column 'sead'; did you mean seed?"),
         ("prompt,sead\na,1\n", "meta.NAME"),
         ("prompt,\na,1\n", "column 2 has no name"),
-        ("prompt,meta\na,1\n", "needs a name behind it"),
+        ("prompt,meta\na,1\n", "needs a name after it"),
         ("prompt,steps,num_inference_steps\na,1,1\n", "two columns mean num_inference_steps"),
-        ("prompt\na, b\n", "p.csv:2: 2 cells in a row of 1 columns"),
-        ("prompt,seed\n,4\n", "p.csv:2: there is no prompt"),
-        ('prompt\n"open\nand on\n', "p.csv:2: not a table from here on"),
+        ("prompt\na, b\n", "p.csv:2: the row has 2 cells for 1 columns"),
+        ("prompt,seed\n,4\n", "p.csv:2: the prompt is missing"),
+        ('prompt\n"open\nand on\n', "p.csv:2: the table cannot be read from here on"),
         ("prompt\n" + "y" * 200_000 + "\n", "field larger than"),
-        ("prompt" + ",x" * 600 + "\n", "601 columns; the most is 500"),
-        ("," * 1_000_000 + "\n", "there is no prompt in this file"),
+        ("prompt" + ",x" * 600 + "\n", "601 columns; the limit is 500"),
+        ("," * 1_000_000 + "\n", "this file has no prompts"),
         ("x," * 1_000_000 + "\n", "the line is longer than 1,048,576 bytes"),
         ("prompt,seed\na,1\nb,x\nc,y\n", "p.csv:4: seeds 'y'"),
-        ("prompt\n", "p.csv:1: there is no prompt in this file"),
+        ("prompt\n", "p.csv:1: this file has no prompts"),
     ],
 )
 def test_tables_that_cannot_be_used(tmp_path: Path, text: str, says: str) -> None:
@@ -110,21 +110,24 @@ def test_json_lines_with_every_key(tmp_path: Path) -> None:
         ('{"prompt": "a", "prompt": "b"}', "key 'prompt' is given twice"),
         ('{"prompt": "a", "steps": 1, "num_inference_steps": 1}', "two keys mean"),
         ('{"prompt": "a", "promt": "b"}', "unknown key 'promt'; did you mean prompt?"),
-        ('{"seed": 1}', "there is no prompt"),
+        ('{"seed": 1}', "the prompt is missing"),
         ('{"prompt": ""}', "the prompt is empty"),
-        ('{"prompt": null}', "there is no prompt"),
+        ('{"prompt": null}', "the prompt is missing"),
         ('{"prompt": 5}', "prompt must be text, not a number"),
         ('{"prompt": "a", "seed": true}', "seed must be a number, not true or false"),
-        ('{"prompt": "a", "seed": [1, "x"]}', "which is no number"),
+        ('{"prompt": "a", "seed": [1, "x"]}', "which is not a number"),
         ('{"prompt": "a", "seed": []}', "seed lists 0 seeds"),
         ('{"prompt": "a", "seed": 1e400}', "too large"),
-        ('{"prompt": "a", "seed": NaN}', "NaN is no JSON number"),
+        ('{"prompt": "a", "seed": NaN}', "NaN is not a JSON number"),
         ('{"prompt": "a", "seed": ' + "9" * 500_000 + "}", "too many digits"),
         ('{"prompt": "a", "tags": "x", "meta": 5}', "meta must be an object"),
         ('{"prompt": "half \\ud83d pair"}', "character U+D83D"),
         ('{"prompt": "a", "meta": {"k": "\\u0000"}}', "NUL"),
         ('{"prompt": "a", "meta": {"\\udc00": 1}}', "half a surrogate pair"),
-        ('{"prompt": "a", "meta": ' + '{"k":' * 50 + "1" + "}" * 50 + "}", "more than 32 deep"),
+        (
+            '{"prompt": "a", "meta": ' + '{"k":' * 50 + "1" + "}" * 50 + "}",
+            "more than 32 levels deep",
+        ),
         ("[" * 500_000, "nested too deep"),
         ("{" + ",".join(f'"k{i}":1' for i in range(2000)) + "}", "2,000 keys"),
         ('{"prompt": "' + "x" * 10_000_000 + '"}', "longer than 1,048,576 bytes"),
@@ -146,10 +149,10 @@ def test_a_long_line_does_not_hide_the_rest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "p.txt:1: there is no prompt in this file"),
-        (b"# only\n\n", "there is no prompt in this file"),
-        (b"fine\ncaf\xe9\n", "p.txt:2: not UTF-8: byte 4 of the line is 0xE9"),
-        (b"\xef\xbb\xbfcaf\xe9\n", "p.txt:1: not UTF-8: byte 7 of the line"),
+        (b"", "p.txt:1: this file has no prompts"),
+        (b"# only\n\n", "this file has no prompts"),
+        (b"fine\ncaf\xe9\n", "p.txt:2: the line is not UTF-8: its byte 4 is 0xE9"),
+        (b"\xef\xbb\xbfcaf\xe9\n", "p.txt:1: the line is not UTF-8: its byte 7"),
         ("a house\n".encode("utf-16"), "p.txt:1: this is UTF-16; save it as UTF-8"),
         (b"PK\x03\x04zzz", "zip file"),
         (b"\x89PNG\r\n\x1a\n\0\0", "not UTF-8"),
@@ -164,12 +167,12 @@ def test_bytes_that_are_no_text(tmp_path: Path, content: bytes, says: str) -> No
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError, match=r"gone\.txt does not exist"):
         read_prompts([tmp_path / "gone.txt"])
-    with pytest.raises(InputMissingError, match="no file can have this name"):
+    with pytest.raises(InputMissingError, match="No file can have the name"):
         read_prompts(["a\0b.txt"])
     (tmp_path / "folder.txt").mkdir()
     with pytest.raises(InputError, match="is a folder"):
         read_prompts([tmp_path / "folder.txt"])
-    with pytest.raises(UsageError, match="add --format"):
+    with pytest.raises(UsageError, match="Add --format"):
         read_prompts([tmp_path / "prompts.docx"])
 
 
@@ -181,7 +184,9 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     if user == 0:
         os.seteuid(65534)
     try:
-        with pytest.raises(InputMissingError, match="cannot be read: Permission denied"):
+        with pytest.raises(
+            InputMissingError, match=r"Cannot read .*secret\.txt \(Permission denied\)"
+        ):
             read_prompts([path])
     finally:
         os.seteuid(user)
@@ -195,7 +200,7 @@ def test_a_disk_that_does_not_answer() -> None:
 
 def test_an_endless_device_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines_module, "MAX_FILE_BYTES", 2**22)
-    with pytest.raises(PromptFileError, match="split the file"):
+    with pytest.raises(PromptFileError, match="split it"):
         read_prompts(["/dev/zero"], format=PromptFormat.TXT)
 
 
@@ -224,7 +229,9 @@ def test_files_report_their_problems_together(tmp_path: Path) -> None:
 def test_a_custom_id_means_one_prompt(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text("prompt,custom_id\na,1\nb,2\nc,1\n")
-    with pytest.raises(PromptFileError, match=r"p\.csv:4: custom_id '1' is taken by .*p\.csv:2"):
+    with pytest.raises(
+        PromptFileError, match=r"p\.csv:4: custom_id '1' is already used by .*p\.csv:2"
+    ):
         read_prompts([path])
 
 

@@ -107,7 +107,7 @@ class Claims:
                     self._rq.heartbeat(HEARTBEAT_TTL_S)
         except ServiceUnavailableError as error:
             if not self._unreachable:
-                log.warning("%s. Drawing continues.", str(error).rstrip("."))
+                log.warning("%s Drawing continues.", error)
             self._unreachable = True
             with contextlib.suppress(SdqError):
                 connect(self._settings)

@@ -85,7 +85,7 @@ class Shift:
                 if not error.retryable:
                     raise
                 if not told:
-                    log.warning("%s. Waiting for it to clear.", str(error).rstrip("."))
+                    log.warning("%s Waiting for it to clear.", error)
                     told = True
             else:
                 if told:

@@ -68,7 +68,10 @@ def _load(pipe: Pipe, launch: Launch) -> Pipeline | None:
         pipe.send(LoadFailed(error=error))
         return None
     except (MemoryError, OSError) as error:
-        pipe.send(LoadFailed(error=ConfigurationError(describe_error(error))))
+        reason = (
+            f"The engine cannot load the model ({describe_error(error)}). Check memory and disk."
+        )
+        pipe.send(LoadFailed(error=ConfigurationError(reason)))
         return None
     pipe.send(
         Ready(
@@ -130,7 +133,8 @@ def _draw(pipe: Pipe, pipeline: Pipeline, order: Draw) -> None:
         return
     # Whatever else a model or runtime raises is this image's failure, not the night's.
     except Exception as error:
-        pipe.send(Failed(number=order.number, error=UnexpectedDrawError(describe_error(error))))
+        reason = f"The model or its runtime failed ({describe_error(error)})."
+        pipe.send(Failed(number=order.number, error=UnexpectedDrawError(reason)))
         return
     pipe.send(Drawn(number=order.number, image=image, peak_bytes=peak_resident_bytes()))
 
