@@ -160,11 +160,15 @@ class LaneSupervisor:
             return False
         if not (code < 0 or code in _HEALING):
             if not self._burst:  # stopped by a signal of its own, or for a reason that it logged
-                log.warning("Lane %s ended and is not restarted. Its log says why.", lane.lane)
+                log.warning(
+                    "Lane %s ended and is not restarted. See its messages above.", lane.lane
+                )
             return False
         if self._burst and lane.starts > _RESTARTS_IN_A_BURST:
             log.error(
-                "Gave up on lane %s: it died %d times. Its log says why.", lane.lane, lane.starts
+                "Gave up on lane %s: it died %d times. See its messages above.",
+                lane.lane,
+                lane.starts,
             )
             return False
         return True

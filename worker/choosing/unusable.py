@@ -55,7 +55,7 @@ class Unusable:
         key = unusable.variant.key
         if self._told.get(key) != str(unusable.cause):
             self._told[key] = str(unusable.cause)
-            log.error("%s is unusable here: %s", unusable.variant, unusable.cause)
+            log.error("%s is unusable here. %s", unusable.variant, unusable.cause)
         until = time.monotonic() + LOOK_AGAIN_AFTER_S if unusable.heals else float("inf")
         self._until[key] = (unusable.cause, until)
 

@@ -158,7 +158,7 @@ class Claims:
             return None
         if job is None or slice_id is None:
             log.error(
-                "Refused job %s in queue %s: it was not queued by sdq. Find it among RQ's failed jobs.",
+                "Refused job %s in queue %s: it was not queued by sdq. Check what else writes to this Redis.",
                 arrival,
                 queue.name,
             )

@@ -93,7 +93,7 @@ class Gallery:
         self._has_saved = True
         saved = time.perf_counter()
         if drawn.nsfw_flagged:
-            log.info("Flagged by the safety checker (--safety %s): %s", self.safety, path)
+            log.info("The safety checker flagged %s (--safety %s).", path, self.safety)
         return ImageRecord(
             recipe_id=piece.recipe_id,
             seed=seed,
