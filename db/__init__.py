@@ -1,1 +1,1 @@
-"""The ledger: tables, migrations, and the only functions that touch them."""
+"""The ledger: tables, migrations, and the only functions that use them."""

@@ -1,4 +1,4 @@
-"""Attempts at images: each is counted before it begins, so that one which kills its engine counts too."""
+"""Attempts at images: each is counted before it begins, so that one that kills its engine counts too."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def note_attempts(
     engine_id: int,
     slice_id: int | None,
 ) -> dict[int, int]:
-    """Count an attempt at each image that is not settled yet, and give those with their attempts, this one included."""
+    """Count an attempt at each image that is not settled; return seed -> attempts of these, including this one."""
     if not seeds:
         return {}
     rows = [
@@ -36,7 +36,7 @@ def note_attempts(
         }
         for seed in sorted(set(seeds))
     ]
-    # A single row spares the machinery for many.
+    # A single row does not need the overhead of many.
     noted = connection.execute(
         _note_statement(connection.dialect.name), rows[0] if len(rows) == 1 else rows
     )
@@ -44,7 +44,7 @@ def note_attempts(
 
 
 def mark_started(connection: Connection, slice_id: int) -> None:
-    """Note when the first of a batch's images was tried."""
+    """Record when a batch's first image was tried, unless recorded before."""
     batch_id = select(slices.c.batch_id).where(slices.c.id == slice_id).scalar_subquery()
     connection.execute(
         update(batches)

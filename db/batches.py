@@ -1,4 +1,4 @@
-"""Batches: how they stand, what is in them, and what the user wants of them."""
+"""Batches: their status, their images, and whether they are active, paused or cancelled."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from sdq_core.values.seeds import parse_seeds
 
 
 class Batches:
-    """Batches as `sdq status` shows them and as the user steers them.
+    """Batches as `sdq status` shows them and as the user controls them.
 
-    Reading holds nobody up and sees one state of the ledger, but for `images`, which reads page by page. What the user
-    was told is durable: it survives a power cut. A batch is named by its name or, where no batch has that name, by its
-    id; an unknown one raises InputMissingError.
+    Reading blocks nobody and sees one state of the ledger, except `images`, which reads page by page. Changes are
+    durable: they survive a power cut. Methods take a batch's name or, if no batch has that name, its id; an unknown one
+    raises InputMissingError.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def statuses(self, limit: int | None = None) -> list[BatchStatus]:
-        """Give how batches stand, the newest first; limit: at most so many."""
+        """Return the status of batches, the newest first. limit: at most this many."""
         with self._database.reading() as connection:
             newest_first = select(batches).order_by(batches.c.id.desc()).limit(limit)
             return statuses_of(connection, newest_first)
 
     def find(self, name_or_id: str | int) -> BatchStatus | None:
-        """Give how the batch of that name stands, else the one of that id, else None."""
+        """Return the status of the batch with that name, else with that id, else None."""
         with self._database.reading() as connection:
             return find_batch(connection, name_or_id)
 
@@ -45,7 +45,7 @@ class Batches:
         return finished_images(self._database, batch_id)
 
     def failed_images(self, batch: str | int, limit: int | None = None) -> list[FailedImage]:
-        """List a batch's given-up images in the order of its slices."""
+        """List a batch's failed images in the order of its slices."""
         with self._database.reading() as connection:
             return _failed_images(connection, batch_id_of(connection, batch), limit)
 
@@ -58,16 +58,16 @@ class Batches:
             )
 
     def retry_failed(self, batch: str | int) -> int:
-        """Take up a batch's given-up images again with no attempts counted, durably; give how many.
+        """Reset a batch's failed images to no attempts, durably; return how many.
 
-        Their slices are open afterwards, for `Work.open_slices`.
+        Their slices are open afterwards, so `Work.open_slices` lists them.
         """
         with self._database.writing(durable=True) as connection:
             return _retry_failed(connection, batch_id_of(connection, batch))
 
 
 def _failed_images(connection: Connection, batch_id: int, limit: int | None) -> list[FailedImage]:
-    """List a batch's given-up images in the order of its slices."""
+    """List a batch's failed images in the order of its slices."""
     rows = connection.execute(
         select(
             batches.c.name.label("batch_name"),
@@ -112,9 +112,9 @@ def _failed_images(connection: Connection, batch_id: int, limit: int | None) -> 
 
 
 def _retry_failed(connection: Connection, batch_id: int) -> int:
-    """Take a batch's given-up images up again with no attempts counted; give how many.
+    """Reset a batch's failed images to no attempts; return how many.
 
-    Their slices are open afterwards, also those of other batches that ask for the same images.
+    Their slices are open afterwards, including those of other batches that ask for the same images.
     """
     slice_rows = connection.execute(
         select(slices).where(slices.c.batch_id == batch_id, slices.c.failed > 0)

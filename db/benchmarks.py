@@ -1,6 +1,6 @@
-"""What was measured of variants.
+"""Measurements of variants.
 
-Of each variant on each machine the newest measurement counts, older ones are history.
+For each variant on each machine the newest measurement counts; older ones are history.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Varia
 
 
 class Benchmarks:
-    """What `sdq bench` measured. Rows are only added, durably; all of a call or none."""
+    """What `sdq bench` measured. Rows are only ever added, durably, all of a call or none."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def record(self, measured: Sequence[Benchmark]) -> None:
-        """Store what was measured of a model, in its order."""
+        """Store the measurements of a model, in order."""
         with self._database.writing(durable=True) as connection:
             for row in measured:
                 connection.execute(insert(benchmarks).values(_values(row)))
 
     def newest(self, model: str) -> list[Benchmark]:
-        """Give the newest measurement of each of a model's variants on each machine, failed ones too, oldest first.
+        """Return the newest measurement of each of a model's variants on each machine, oldest first, with failed ones.
 
-        What was measured only for comparison, and is not what drawing would load, is left out.
+        Leaves out what was measured only for comparison and is not what drawing loads.
         """
         ids = (
             select(func.max(benchmarks.c.id))

@@ -1,7 +1,7 @@
-"""Very many rows at once, past what SQLAlchemy does for each of them.
+"""Inserts very many rows at once, without SQLAlchemy's work for each of them.
 
-A dict a row and a processor call a value made up two thirds of a submission of 40,000 slices. So rows come as tuples,
-values are converted a column at a time, and each database takes them in its own fastest way.
+A dict per row and a processor call per value took two thirds of the time of a submission of 40,000 slices. So rows are
+tuples, values are converted column by column, and each database gets them in its own fastest way.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def insert_rows(
         marks = ", ".join("?" * len(columns))
         connection.exec_driver_sql(f"{into}VALUES ({marks})", list(zip(*by_column, strict=True)))
         return
-    # A message for each row would be the greatest part of the time; an array for each column is one for all.
+    # A message per row would take most of the time; with an array per column there is only one.
     arrays = ", ".join(f"%s::{column.type.compile(connection.dialect)}[]" for column in columns)
     connection.exec_driver_sql(
         f"{into}SELECT * FROM unnest({arrays})", tuple(list(values) for values in by_column)
@@ -37,6 +37,6 @@ def insert_rows(
 
 
 def _stored(column: Column[Any], values: Sequence[Any], connection: Connection) -> Iterable[Any]:
-    """Convert a column's values as its type does; most columns are stored as they come."""
+    """Convert a column's values as its type does; most columns are stored as they are."""
     convert = column.type.bind_processor(connection.dialect)
     return values if convert is None else [convert(value) for value in values]

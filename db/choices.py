@@ -1,10 +1,10 @@
-"""What was chosen for a batch where its submissions left it open, as the batch's options hold it under `chosen`:
+"""The placements chosen for a batch where its submissions left them open, stored in its options as `chosen`:
 
     [{"model": "demo", "asked": {"variant": null, "compute_unit": "ALL"},
       "placement": {"variant": "original", "compute_unit": "ALL"}}]
 
-sdq 0.1 wrote words, `{"demo": {"auto ALL": "original ALL"}}`. They are read, and become objects with the batch's next
-choice.
+sdq 0.1 wrote words, `{"demo": {"auto ALL": "original ALL"}}`. These are still read, and become objects with the batch's
+next choice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _AUTO = "auto"
 
 
 def read_choices(options: Mapping[str, JSON]) -> list[Chosen]:
-    """Return what a batch's options hold, in either form."""
+    """Return the choices in a batch's options, in either form."""
     stored = options.get("chosen") or []
     if isinstance(stored, dict):
         return [
@@ -37,7 +37,7 @@ def read_choices(options: Mapping[str, JSON]) -> list[Chosen]:
 
 
 def with_choices(options: Mapping[str, JSON], chosen: Iterable[Chosen]) -> dict[str, JSON]:
-    """Return the options with these choices in place of what they held."""
+    """Return the options with their choices replaced by these."""
     stored = [
         {
             "model": choice.model,
@@ -50,7 +50,7 @@ def with_choices(options: Mapping[str, JSON], chosen: Iterable[Chosen]) -> dict[
 
 
 def merged(kept: Sequence[Chosen], new: Sequence[Chosen]) -> list[Chosen] | None:
-    """Return what was kept and what is new to it; None where a question that was answered got another answer."""
+    """Return the kept choices and the new ones; None if a new one contradicts a kept one."""
     answers = {(choice.model, choice.asked): choice for choice in kept}
     for choice in new:
         if answers.setdefault((choice.model, choice.asked), choice) != choice:

@@ -13,37 +13,37 @@ from sqlalchemy.types import TypeDecorator
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
-#: 64 bits everywhere; SQLite numbers rows by itself only where the type is spelled INTEGER.
+#: 64 bits everywhere; SQLite numbers rows automatically only if the type is spelled INTEGER.
 Id = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def now_utc() -> datetime:
-    """Give the time now, to the millisecond that the ledger keeps."""
+    """Return the current time, rounded to milliseconds as in the ledger."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A UTC time as whole milliseconds since 1970: 6 bytes a row in SQLite, and no text to parse."""
+    """A UTC time as whole milliseconds since 1970: 6 bytes per row in SQLite, and no text to parse."""
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> int | None:
-        """Refuse a time without a zone (ValueError): it would be somebody's local time."""
+        """Raise ValueError for a time without a zone: it could be any local time."""
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError(f"{value!r} has no time zone")
+            raise ValueError(f"{value!r} has no time zone.")
         return (value - EPOCH) // MILLISECOND
 
     def process_result_value(self, value: int | None, _dialect: Dialect) -> datetime | None:
-        """Give an aware time in UTC."""
+        """Return an aware time in UTC."""
         return None if value is None else EPOCH + value * MILLISECOND
 
 
 class Milliseconds(TypeDecorator[float]):
-    """A duration in ms as whole microseconds: half of a float's bytes in SQLite for what images take."""
+    """A duration in ms as whole microseconds: for typical images, half the bytes of a float in SQLite."""
 
     impl = BigInteger
     cache_ok = True
@@ -53,7 +53,7 @@ class Milliseconds(TypeDecorator[float]):
         return None if value is None else round(value * 1000)
 
     def process_result_value(self, value: int | None, _dialect: Dialect) -> float | None:
-        """Give milliseconds."""
+        """Return milliseconds."""
         return None if value is None else value / 1000
 
 
@@ -68,7 +68,7 @@ class HexDigest(TypeDecorator[str]):
         return None if value is None else bytes.fromhex(value)
 
     def process_result_value(self, value: bytes | None, _dialect: Dialect) -> str | None:
-        """Give lower-case hexadecimal digits."""
+        """Return lower-case hexadecimal digits."""
         return None if value is None else bytes(value).hex()
 
 
@@ -79,9 +79,9 @@ class JsonObject(TypeDecorator[Mapping[str, Any]]):
     cache_ok = True
 
     def process_bind_param(self, value: Mapping[str, Any] | None, _dialect: Dialect) -> str | None:
-        """Keep the order of keys, which is the user's; raise TypeError for what JSON cannot hold."""
+        """Keep the user's order of keys; raise TypeError for values that JSON cannot represent."""
         return json.dumps(value, separators=(",", ":")) if value else None
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> Mapping[str, Any]:
-        """Give a dict, empty for NULL."""
+        """Return a dict, empty for NULL."""
         return json.loads(value) if value else {}

@@ -1,12 +1,12 @@
-"""One database, SQLite or PostgreSQL: how it is opened, read and written.
+"""One database, SQLite or PostgreSQL: opens, reads and writes it.
 
-Reading and writing are the only two ways in, and both translate errors. Writers of SQLite take the write lock at once
-(``BEGIN IMMEDIATE``) and so queue up behind each other; a transaction that began as a reader would fail with "database
-is locked" the moment it wanted to write after somebody else.
+`reading` and `writing` are the only ways in, and both translate errors. Writers of SQLite take the write lock at the
+start (``BEGIN IMMEDIATE``) and so wait for each other; a transaction that began as a reader would fail with "database
+is locked" when it tried to write after another writer.
 
 SQLite runs in WAL mode with ``synchronous=NORMAL``: a power cut may lose the last rows but never damages the file. For
-images that is enough, because the file is written first and a lost row only means that the image is drawn again over
-the same file. What the user was told is kept (a submission, a pause) must stay kept, so those commits are `durable`.
+images that is enough, because the file is written first, and a lost row only means that the image is drawn again over
+the same file. What was confirmed to the user (a submission, a pause) must not be lost, so those commits are `durable`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from db.failures import translated
 from sdq_core.errors import ConfigurationError, OutputError
 
-#: How long a writer waits for others, s: many times the longest transaction (a million images: about one second).
+#: How long a writer waits for others: many times the longest transaction (a million images: about one second).
 BUSY_TIMEOUT_S = 30.0
 
-#: PostgreSQL's advisory locks are plain numbers that all programs of a database share: "sdq" and one of ours.
+#: PostgreSQL's advisory locks are numbers shared by all programs of a database: "sdq" in ASCII, and a number of ours.
 SCHEMA_LOCK = 0x736471_01
 SUBMISSION_LOCK = 0x736471_02
 
@@ -51,7 +51,7 @@ class Database:
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
             self.where = self.url.render_as_string(hide_password=True)
-            # A server that was restarted is found out when a connection is taken, not in mid-transaction.
+            # Detect a restarted server when a connection is taken, not in mid-transaction.
             self.engine = create_engine(
                 self.url, pool_pre_ping=True, connect_args={"connect_timeout": 10}
             )
@@ -59,12 +59,12 @@ class Database:
         self._writer = self.engine.execution_options(**{_WRITE: True})
 
     def close(self) -> None:
-        """Close all connections; the last one to an SQLite file folds its WAL back into it."""
+        """Close all connections; the last one to an SQLite file merges its WAL into it."""
         self.engine.dispose()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a transaction that sees one state of the database and changes nothing."""
+        """Open a transaction that sees one state of the database and cannot change it."""
         with self._translating(), self.engine.connect() as connection:
             yield connection
 
@@ -72,12 +72,12 @@ class Database:
     def writing(self, *, durable: bool = False, lock: int | None = None) -> Iterator[Connection]:
         """Open a transaction that commits at the end of the block, or not at all on an exception.
 
-        durable: survive a power cut once committed. lock: exclude other holders of the same number until the end
-        (SQLite has only one writer anyway).
+        durable: survive a power cut once committed.
+        lock: exclude other holders of the same number until the end (SQLite has only one writer anyway).
         """
         with self._translating(), self._writer.connect() as connection:
             if self.is_sqlite and durable:
-                # Cannot be set inside a transaction, and SQLAlchemy begins one on first use of a connection.
+                # Cannot be set inside a transaction, and SQLAlchemy begins one at the first use of a connection.
                 _driver(connection).execute("PRAGMA synchronous=FULL")
             try:
                 with connection.begin():
@@ -90,7 +90,7 @@ class Database:
 
     @contextmanager
     def trying(self, *, lock: int) -> Iterator[Connection]:
-        """Open a transaction as `writing` does that is always rolled back."""
+        """Open a transaction as `writing` does, but always roll it back."""
         with (
             self._translating(),
             self._writer.connect() as connection,
@@ -117,40 +117,42 @@ class Database:
     def _make_folder(self) -> None:
         if not self.url.database or self.url.database == ":memory:":
             raise ConfigurationError(
-                "The ledger needs a file, which several processes share: sqlite:////absolute/path/sdq.db."
+                "An in-memory database cannot be the ledger: several processes share it. Set SDQ_DATABASE_URL to a "
+                "file, such as sqlite:////absolute/path/sdq.db."
             )
         folder = Path(self.url.database).parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(
-                f"The ledger's folder {folder} cannot be created: {error.strerror}."
+                f"The ledger's folder {folder} cannot be created ({error.strerror}). "
+                "Choose another one in SDQ_DATABASE_URL."
             ) from error
 
     def _prepare_sqlite(self, connection: sqlite3.Connection, _record: Any) -> None:
-        connection.isolation_level = None  # the begin event says BEGIN; the driver must not
+        connection.isolation_level = None  # the begin event sends BEGIN, so the driver must not
         execute = connection.execute
         deadline = time.monotonic() + self.busy_timeout_s
         while execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             try:
                 execute("PRAGMA journal_mode=WAL")
             except sqlite3.OperationalError as error:
-                # Several processes that create the file at once: SQLite does not wait for its busy timeout here.
+                # Several processes may create the file at once, and SQLite ignores its busy timeout here.
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
         execute("PRAGMA foreign_keys=ON")
         execute("PRAGMA synchronous=NORMAL")
-        # On macOS a plain fsync leaves data in the drive's cache; elsewhere these two mean nothing.
+        # On macOS a plain fsync leaves data in the drive's cache; elsewhere these two have no effect.
         execute("PRAGMA fullfsync=ON")
         execute("PRAGMA checkpoint_fullfsync=ON")
-        # A submission of a million images makes a WAL of some 10 MB; do not keep that for ever.
+        # A submission of a million images makes a WAL of about 10 MB; do not keep it for ever.
         execute("PRAGMA journal_size_limit=4194304")
         execute("PRAGMA cache_size=-16384")
 
 
 def may_exist(url: str) -> bool:
-    """Say whether there may be a database: False only for an SQLite file that is not there. Nothing is opened."""
+    """Whether there may be a database: False only for a missing SQLite file. Opens nothing."""
     parsed = parsed_url(url)
     return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
 
@@ -167,12 +169,12 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def parsed_url(url: str) -> URL:
-    """Read the spellings that hosting services and other tools use; raise ConfigurationError for the rest."""
+    """Parse a database URL, also as hosting services spell it; raise ConfigurationError for any other."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise ConfigurationError(
-            "SDQ_DATABASE_URL is not a database URL. Write sqlite:////absolute/path/sdq.db or "
+            "SDQ_DATABASE_URL is not a database URL. Set it to sqlite:////absolute/path/sdq.db or "
             "postgresql://user:password@host/database."
         ) from error
     if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
@@ -180,7 +182,7 @@ def parsed_url(url: str) -> URL:
     if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
         if importlib.util.find_spec("psycopg") is None:
             raise ConfigurationError(
-                "PostgreSQL needs a driver that is not installed: pip install 'sdq[postgres]'."
+                "The PostgreSQL driver is not installed. Run `pip install 'sdq[postgres]'`."
             )
         return parsed.set(drivername="postgresql+psycopg")
     raise ConfigurationError(

@@ -1,6 +1,6 @@
-"""What slices and batches count of their images.
+"""The counts of images that slices and batches keep.
 
-An open slice carries its own counts; a finished one has handed them to its batch, so that a status costs few rows.
+An open slice has its own counts; a finished one has added them to its batch, so that a status reads few rows.
 Rows are always locked in this order: image, slice, batch. With one order there is no deadlock.
 """
 
@@ -21,12 +21,12 @@ from sdq_core.values.seeds import parse_seeds
 
 
 def count_image(connection: Connection, slice_id: int, column: Literal["done", "failed"]) -> None:
-    """Count one more image of an open slice; a finished one has its counts from the images themselves."""
+    """Count one more image of an open slice; the counts of a finished one come from its images."""
     connection.execute(_count_statement(column), {"of": slice_id})
 
 
 def finish_slice(connection: Connection, slice_id: int) -> bool:
-    """Close a slice whose images are all settled, and move its counts into its batch; give whether it is closed."""
+    """Close a slice if all its images are settled, and add its counts to its batch; return whether it is closed."""
     slice_ = connection.execute(select(slices).where(slices.c.id == slice_id)).first()
     if slice_ is None:
         return False
@@ -58,9 +58,9 @@ def finish_slice(connection: Connection, slice_id: int) -> bool:
 
 
 def recount(connection: Connection, recipe_ids: Iterable[int]) -> None:
-    """Bring recipes' slices, and their batches, in line with the images; finished ones may be open afterwards."""
+    """Recompute the counts of recipes' slices and their batches; finished slices may be open afterwards."""
     ordered = sorted(recipe_ids)
-    for start in range(0, len(ordered), KEYS_AT_ONCE):  # no index on recipes: one walk for many
+    for start in range(0, len(ordered), KEYS_AT_ONCE):  # no index on recipes: one scan for many
         some = ordered[start : start + KEYS_AT_ONCE]
         slice_rows = connection.execute(
             select(slices).where(slices.c.recipe_id.in_(some)).order_by(slices.c.id)
@@ -74,7 +74,7 @@ def _recount(connection: Connection, slice_rows: Sequence[Row[Any]]) -> None:
         finished = done + failed == slice_.size
         was_finished = slice_.finished_at is not None
         if not was_finished:
-            finished = False  # closing is `finish_slice`'s
+            finished = False  # `finish_slice` closes it
         connection.execute(
             update(slices)
             .where(slices.c.id == slice_.id)

@@ -1,8 +1,8 @@
-"""Between the ledger and the queues: what is planned gets queued, and stays queued until it is drawn.
+"""Queues the ledger's slices, and keeps them queued until they are drawn.
 
-The ledger is the truth. `reconcile` compares its unfinished slices with what Redis holds in every place where a job
-can be, and queues what is missing; so a crash between "committed" and "queued", a lost Redis, and a killed worker all
-heal by the same code. A slice that is queued twice is drawn once: the worker skips images that have their row.
+The ledger is the source of truth. `reconcile` compares its unfinished slices with every place in Redis where a job can
+be, and queues what is missing. So the same code recovers from a crash between commit and queueing, a lost Redis, and a
+killed worker. A slice that is queued twice is drawn once: the worker skips images that have a row.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from db.ledger import Ledger
 from db.values import SliceRef
 from sdq_core.queue.queues import Queues, redis_errors
 
-#: Enough for a million images to be queued by another process.
+#: Long enough for another process to queue a million images.
 _LOCK_WAIT_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reconciled:
-    """What a reconciliation found missing from the queues and put back; resumed are a dead worker's."""
+    """The slices that a reconciliation put back into the queues. resumed: those taken from a dead worker."""
 
     requeued: int
     resumed: int
 
 
 def dispatch(queues: Queues, slices: Iterable[SliceRef], *, at_front: bool = False) -> int:
-    """Queue a new submission's slices, all of a variant in one queue; return how many."""
+    """Queue a new submission's slices, one queue per variant; return how many."""
     count = 0
     with redis_errors(), queues.dispatch_lock(wait_s=_LOCK_WAIT_S):
         for variant_key, group in _by_variant(slices):
@@ -38,13 +38,13 @@ def dispatch(queues: Queues, slices: Iterable[SliceRef], *, at_front: bool = Fal
 
 
 def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> Reconciled:
-    """Queue every unfinished slice that Redis does not hold.
+    """Queue every unfinished slice that is missing from Redis.
 
-    Raises TryAgainError when another process is at it.
+    Raises TryAgainError if another process is reconciling.
     """
     with redis_errors(), queues.dispatch_lock(wait_s=wait_s):
-        # The ledger first: a slice that finishes in between then looks missing and is queued once more for nothing; the
-        # other way round, one that was just submitted would look missing.
+        # Read the ledger first: a slice that finishes in between then looks missing and is queued again, which is
+        # harmless. In the other order, a slice that was just submitted would look missing.
         unfinished = list(all_open_slices(ledger))
         looked_at = time.time()
         holdings = queues.holdings()
@@ -56,7 +56,7 @@ def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> Reconci
             refs = list(group)
             begun = [ref.id for ref in refs if ref.id in holdings.abandoned]
             fresh = [ref.id for ref in refs if ref.id not in holdings.abandoned]
-            if begun:  # what was begun is finished first
+            if begun:  # finish what was begun first
                 queues.enqueue(variant_key, begun, at_front=True)
             if fresh:
                 queues.enqueue(variant_key, fresh)
@@ -64,7 +64,7 @@ def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> Reconci
 
 
 def all_open_slices(ledger: Ledger, *, at_once: int = 10_000) -> Iterator[SliceRef]:
-    """Yield every unfinished slice of active batches, without those of paused variants, a page at a time."""
+    """Yield every unfinished slice of active batches, except those of paused variants, a page at a time."""
     after_id = 0
     while page := ledger.work.open_slices(after_id=after_id, limit=at_once):
         yield from page

@@ -1,4 +1,4 @@
-"""Engines: one row for each that was started, which its images refer to."""
+"""Engines: one row for each that was started, which its images reference."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from db.tables import engines, variants
 from db.values import EngineRecord
 from sdq_core.values.variants import Variant
 
-#: What an engine's row holds of its record beside the variant.
+#: The fields of an engine's record in its row, besides the variant.
 _FIELDS = tuple(name for name in EngineRecord.__dataclass_fields__ if name != "variant")
 
 
 def register_engine(connection: Connection, record: EngineRecord) -> int:
-    """Store a started engine and give the id that its images refer to."""
+    """Store a started engine; return the id that its images reference."""
     variant_id = add_variants(connection, [record.variant])[record.variant]
     values = {name: getattr(record, name) for name in _FIELDS}
     statement = insert(engines).values(**values, variant_id=variant_id, started_at=now_utc())
@@ -25,13 +25,13 @@ def register_engine(connection: Connection, record: EngineRecord) -> int:
 
 
 def load_engines(connection: Connection, ids: Collection[int]) -> dict[int, EngineRecord]:
-    """Give engines by their ids."""
+    """Return engines by their ids."""
     found: dict[int, EngineRecord] = {}
     for row in connection.execute(
         select(engines, *VARIANT_COLUMNS).join_from(engines, variants).where(engines.c.id.in_(ids))
     ).mappings():
         variant = variant_of(row)
-        assert isinstance(variant, Variant)  # engines hold one; `any` is only asked for
+        assert isinstance(variant, Variant)  # an engine always has one; only recipes have `any`
         found[row[engines.c.id]] = EngineRecord(
             variant=variant, **{name: row[engines.c[name]] for name in _FIELDS}
         )

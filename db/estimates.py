@@ -1,4 +1,4 @@
-"""What images cost, from the ledger's own recent ones: for ``--dry-run``."""
+"""Estimates of time and space per image from the ledger's recent images, for ``--dry-run``."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from db.tables import engines, images, recipes, variants
 from db.values import ImageStatus
 from sdq_core.values.variants import AnyVariant, RecipeVariant
 
-#: How far back to look, in images of any variant, and how many of them are enough.
+#: How many recent images of any variant to look at.
 LOOK_BACK = 5000
+#: How many of them are enough for an estimate.
 SAMPLE = 200
 
 
 class Estimates:
-    """What an image costs, judged by the last ones. Reading only; the answers change with every image drawn."""
+    """Time and space per image, from the most recent ones. Only reads; results change with every image drawn."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def image_ms(self, variant: RecipeVariant, num_inference_steps: int) -> float | None:
-        """Estimate what an engine takes for one image, ms; None when the variant drew none of late.
+        """Estimate the time of one image in an engine, ms; None if the variant has no recent images.
 
-        Images count by the variant that drew them, whatever was asked for; for any variant, all of the model's do.
+        An image counts for the variant that drew it, whatever its recipe asked for; for `any`, all of the model count.
 
-        Images of the same number of steps count alone where there are any; otherwise the denoising of the others is
-        scaled. Encoding and saving are left out: the worker does them while the engine draws the next one.
+        Uses only images with the same number of steps if there are any; otherwise scales the denoising of the others.
+        Encoding and saving are left out: the worker does them while the engine draws the next image.
         """
         recent = _recent()
         query = (
@@ -60,11 +61,11 @@ class Estimates:
             denoise_ms * num_inference_steps / steps + decode_ms + safety_ms
             for steps, _, denoise_ms, decode_ms, safety_ms in rows
         )
-        # Most images share their prompt's text with the one before and took 0: a median would hide the others.
+        # Most images share their prompt with the one before, so encoding took 0: a median would hide the others.
         return float(drawing_ms + mean(row[1] for row in rows))
 
     def image_bytes(self, width: int, height: int) -> float | None:
-        """Estimate the size of an image's file, or None when none of that size in pixels was drawn of late."""
+        """Estimate the size of an image's file, bytes; None if no recent image has that size in pixels."""
         recent = _recent()
         query = (
             select(func.avg(recent.c.size_bytes))

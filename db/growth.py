@@ -1,8 +1,7 @@
-"""What a plan adds to its batch: new recipes, and slices of the seeds that are not planned yet.
+"""Adds a plan to its batch: new recipes, and slices of the seeds that are not planned yet.
 
 Two entries with the same recipe and different fields plan each seed once, and the first one's fields stay. An image
-that exists already, drawn for any batch, is never planned anew: a slice of nothing but such images is inserted as
-finished.
+that already exists, drawn for any batch, is never planned again: a slice of only such images is inserted as finished.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from sdq_core.values.variants import RecipeVariant
 
 @dataclass(kw_only=True)
 class Growth:
-    """What a plan adds to its batch; counts are of images, and finished_* of those in finished slices."""
+    """What a plan adds to its batch. Counts are of images; finished_* count those in finished slices."""
 
     entries: int
     known: int = 0
@@ -43,7 +42,7 @@ class Growth:
     open: list[tuple[int, RecipeVariant]] = field(default_factory=list)
 
     def count(self, size: int, done: int, failed: int, *, finished: bool) -> None:
-        """Count a slice that was taken to be known."""
+        """Count a slice that was assumed to be known."""
         self.known -= size
         self.new += size - done - failed
         self.drawn += done
@@ -69,7 +68,7 @@ _SLICE_COLUMNS = (
 
 
 def grow(connection: Connection, plan: BatchPlan, batch: Row[Any], now: datetime) -> Growth:
-    """Store what a batch lacks of a plan, and count it; the caller holds the submission lock."""
+    """Store the part of a plan that a batch lacks, and count it; the caller holds the submission lock."""
     ids, old_recipes = _recipe_ids(connection, plan)
     planned, ordinals = _planned(connection, batch.id)
     growth = Growth(entries=batch.entries)
@@ -85,7 +84,7 @@ def grow(connection: Connection, plan: BatchPlan, batch: Row[Any], now: datetime
             if runs:
                 planned[recipe_id] = before + tuple(run.text for run in runs)
                 wanted.append((recipe_id, entry, runs))
-        # Images can exist only for recipes that did; a fresh million needs no look.
+        # Only old recipes can have images, so a new million needs no lookup.
         settled = _settled(connection, [id_ for id_, _, _ in wanted if id_ in old_recipes])
         for recipe_id, entry, runs in wanted:
             ordinal = ordinals.get(recipe_id)
@@ -130,7 +129,7 @@ def _next_id(connection: Connection, table: Table) -> int:
 
 
 def _recipe_ids(connection: Connection, plan: BatchPlan) -> tuple[dict[str, int], set[int]]:
-    """Give the recipes' row ids by content key, inserting new ones, and which of them are old."""
+    """Return the recipes' row ids by content key, inserting new ones, and the set of old ids."""
     wanted = {entry.recipe.content_key: entry.recipe for entry in plan.entries}
     ids = known_recipes(connection, list(wanted))
     old = set(ids.values())
@@ -149,7 +148,7 @@ def _recipe_ids(connection: Connection, plan: BatchPlan) -> tuple[dict[str, int]
 def _planned(
     connection: Connection, batch_id: int
 ) -> tuple[dict[int, tuple[str, ...]], dict[int, int]]:
-    """Give, by recipe, the seeds of the batch's slices as texts, and its entry's number."""
+    """Return, by recipe, the seeds of the batch's slices as texts, and the entry's number."""
     planned: dict[int, tuple[str, ...]] = {}
     ordinals: dict[int, int] = {}
     rows = connection.execute(
@@ -164,7 +163,7 @@ def _planned(
 
 
 def _settled(connection: Connection, recipe_ids: Sequence[int]) -> dict[int, dict[int, str]]:
-    """Give, by recipe, the seeds that are done or given up."""
+    """Return, by recipe, the status of each seed that is done or failed."""
     found: dict[int, dict[int, str]] = {}
     if recipe_ids:
         rows = connection.execute(
@@ -180,7 +179,7 @@ def _settled(connection: Connection, recipe_ids: Sequence[int]) -> dict[int, dic
 def _count_growth(
     connection: Connection, plan: BatchPlan, batch: Row[Any], growth: Growth, now: datetime
 ) -> None:
-    # A worker may be finishing the batch's last slice just now: change what is there, not what was read.
+    # A worker may be finishing the batch's last slice right now: change the stored counts, not those read before.
     change: dict[str, Any] = {
         "plan_key": plan.key,
         "entries": growth.entries,
@@ -191,6 +190,6 @@ def _count_growth(
     }
     if growth.open:
         change["completed_at"] = None
-    elif growth.rows and batch.open_slices == 0:  # all that is new was drawn before
+    elif growth.rows and batch.open_slices == 0:  # all new images were drawn before
         change["completed_at"] = now
     connection.execute(update(batches).where(batches.c.id == batch.id).values(change))

@@ -1,9 +1,9 @@
-"""One image's life: tried, then done or given up.
+"""The life of an image: tried, then done or failed.
 
-    (no row) ──note──> drawing ──record──> done          done is for ever, but for a lost file (`Upkeep.take_back`)
+    (no row) ──note──> drawing ──record──> done          done is final, except after a lost file (`Upkeep.take_back`)
                           │  └──give up──> failed        failed becomes drawing again only by `Batches.retry_failed`
 
-Images are locked by their seeds, and before what counts them (`db.counts`).
+Images are locked in the order of their seeds, and before the rows that count them (`db.counts`).
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ _MEASURED = (
 
 
 def record_and_go_on(connection: Connection, record: ImageRecord, upcoming: int | None) -> Recorded:
-    """Turn an image into done, and note an attempt at another seed of its slice unless the batch is held back."""
+    """Mark an image done, and note an attempt at another seed of its slice unless the batch is paused or cancelled."""
     wanted = connection.execute(
         _wanted_statement(), {"slice_id": record.slice_id, "engine_id": record.engine_id}
     ).scalar()
     changed: Row[Any] | None = None
     noted: dict[int, int] = {}
-    # By seed, as all who lock several images do, and the slice's count after both.
+    # In the order of seeds, as everywhere that locks several images, and the slice's count after both.
     for seed in sorted({record.seed} if upcoming is None else {record.seed, upcoming}):
         if seed == record.seed:
             changed = _write_done(connection, record)
@@ -71,7 +71,7 @@ def record_and_go_on(connection: Connection, record: ImageRecord, upcoming: int 
 
 
 def replace_done(connection: Connection, record: ImageRecord) -> bool:
-    """Let the row of an image that is done tell of another drawing's file at the same place; give whether it does."""
+    """Replace the row of a done image by that of another drawing at the same path; return whether it was replaced."""
     changed = connection.execute(
         update(images)
         .where(
@@ -86,7 +86,7 @@ def replace_done(connection: Connection, record: ImageRecord) -> bool:
 
 
 def _write_done(connection: Connection, record: ImageRecord) -> Row[Any] | None:
-    """Write the image's row and give it, or None when it was done already."""
+    """Write and return the image's row; None if it was already done."""
     row = {
         "recipe_id": record.recipe_id,
         "seed": record.seed,
@@ -101,7 +101,7 @@ def _write_done(connection: Connection, record: ImageRecord) -> Row[Any] | None:
 
 
 def _clear_errors(connection: Connection, recipe_id: int) -> None:
-    """Tidy up after images that failed and were drawn all the same, perhaps after somebody had given them up."""
+    """Clear the errors of images that were drawn after all, perhaps after they were given up."""
     connection.execute(
         update(images)
         .where(
@@ -124,9 +124,10 @@ def record_failure(
     error: str,
     final: bool,
 ) -> None:
-    """Keep why an image was not drawn; final gives it up. An image that is done meanwhile stays done.
+    """Record why an image was not drawn. An image that is done in the meantime stays done.
 
-    engine_id: which failed; None keeps the one that the attempt was noted with.
+    engine_id: the engine that failed; None keeps the one that the attempt was noted with.
+    final: give the image up.
     """
     row = {
         "recipe_id": recipe_id,
@@ -143,12 +144,12 @@ def record_failure(
         count_image(connection, slice_id, "failed")
 
 
-# Building these takes longer than running them, so each is built once.
+# Building these takes longer than running them, so each is built only once.
 
 
 @cache
 def _wanted_statement() -> Any:
-    # The variant that draws, which of a recipe for any variant is another than the recipe's.
+    # The engine's variant, which differs from the recipe's if that is `any`.
     drawing = variants.alias()
     return (
         select(and_(WANTED, drawing.c.paused_since.is_(None)))
@@ -176,7 +177,7 @@ def _record_statement(dialect: str) -> Any:
 def _failure_statement(dialect: str) -> Any:
     statement = insert_into(dialect, images)
     replaced = ("status", "slice_id", "finished_at", "error")
-    # Whoever reports a failure may not know the engine, which the attempt has stored.
+    # The caller may not know the engine, which was stored with the attempt.
     engine_id = func.coalesce(statement.excluded.engine_id, images.c.engine_id)
     return statement.on_conflict_do_update(
         index_elements=["recipe_id", "seed"],

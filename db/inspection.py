@@ -1,7 +1,7 @@
-"""Looking at a database without becoming part of it: nothing is created, migrated or changed.
+"""Inspects a database without creating, migrating or changing anything.
 
-`Ledger.open` makes a ledger where there is none and brings an old one up to date, which is what every command wants but
-the one that only says how things stand.
+`Ledger.open` creates a missing ledger and migrates an old one, which every command wants except the one that only
+reports (`sdq doctor`).
 """
 
 from __future__ import annotations
@@ -28,10 +28,13 @@ _TIMEOUT_S = 10
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerState:
-    """How a database stands.
+    """The state of a database.
 
-    where: file, or URL without password. there: whether it is there at all; a server's always is. server: kind and
-    version. revision: of its schema, None where sdq has no tables yet; newest: the revision of this sdq.
+    where: its file, or its URL without the password.
+    there: whether it exists; always True for a server.
+    server: kind and version.
+    revision: of its schema, None if it has no tables of sdq.
+    newest: the revision of this sdq.
     """
 
     where: str
@@ -42,10 +45,10 @@ class LedgerState:
 
 
 def inspect_ledger(url: str) -> LedgerState:
-    """Look at the database of a URL.
+    """Inspect the database of a URL.
 
-    Raises ConfigurationError for what is no ledger or that of a newer sdq, ServiceUnavailableError when it does not
-    answer, OutputError when it cannot be written.
+    Raises ConfigurationError if it is not a ledger or belongs to a newer sdq, ServiceUnavailableError if it cannot be
+    reached, OutputError if it cannot be written.
     """
     parsed = parsed_url(url)
     if parsed.get_backend_name() != "sqlite":
@@ -56,7 +59,8 @@ def inspect_ledger(url: str) -> LedgerState:
         return _state(engine, where)
     if not parsed.database or parsed.database == ":memory:":
         raise ConfigurationError(
-            "The ledger needs a file, which several processes share: sqlite:////absolute/path/sdq.db."
+            "An in-memory database cannot be the ledger: several processes share it. Set SDQ_DATABASE_URL to a "
+            "file, such as sqlite:////absolute/path/sdq.db."
         )
     file = Path(parsed.database).absolute()
     if not file.exists():
@@ -67,7 +71,7 @@ def inspect_ledger(url: str) -> LedgerState:
         raise OutputError(
             f"The ledger {file} cannot be written. Check the permissions of the file."
         )
-    # Opened as it is: neither made nor, as `Database` does, turned to write-ahead logging.
+    # Opened as it is: neither created nor, as in `Database`, switched to write-ahead logging.
     address = f"file:{quote(str(file))}?mode=rw"
     engine = create_engine(
         "sqlite://",
@@ -95,8 +99,8 @@ def _state(engine: Engine, where: str) -> LedgerState:
         engine.dispose()
     if revision is not None and not is_known(revision):
         raise ConfigurationError(
-            f"The ledger {where} was written by a newer sdq (revision {revision}; this one knows {HEAD_REVISION}). "
-            "Upgrade sdq here, or name another ledger in SDQ_DATABASE_URL."
+            f"The ledger {where} was written by a newer sdq (revision {revision}, newer than {HEAD_REVISION} here). "
+            "Upgrade sdq, or name another ledger in SDQ_DATABASE_URL."
         )
     return LedgerState(
         where=where,

@@ -1,13 +1,13 @@
-"""The ledger, opened: the rest of sdq asks and changes the database only through it.
+"""The opened ledger: the rest of sdq reads and changes the database only through it.
 
-It has a face for each who comes to it: `submissions` for the producer, `work` for workers, `batches` and `variants` for
-whoever looks and steers, `upkeep` for what compares and tidies, `benchmarks` and `estimates` for choosing and
-forecasting. Each method of a face is one transaction (or, where it yields, one for each page): it happens wholly or not
-at all, also when the process is killed in the middle of it, and a caller that does not know whether a call went through
-may repeat it. What else a face promises, its class says.
+It has one part for each kind of caller: `submissions` for the producer, `work` for workers, `batches` and `variants`
+for status and control, `upkeep` for verifying and pruning, `benchmarks` and `estimates` for choosing variants and
+forecasting. Each method is one transaction (or one per page, if it yields): it happens completely or not at all, even
+if the process is killed in the middle, and a caller that does not know whether a call succeeded may repeat it. Further
+guarantees are documented in the class of each part.
 
 All methods raise ServiceUnavailableError (unreachable, locked), StorageError (disk full), OutputError (not writable) or
-ConfigurationError (not our database), with the database's name and what to do.
+ConfigurationError (not our database), with the database's name and the next step.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from db.work import Work
 
 
 class Ledger:
-    """What was asked for and what was drawn. Threads may share it; after a fork or spawn, open another."""
+    """What was requested and what is finished. Threads may share it; processes must each open their own."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -45,7 +45,7 @@ class Ledger:
 
     @classmethod
     def open(cls, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Ledger:
-        """Open the ledger at an SQLAlchemy URL, and create or migrate it where that is due.
+        """Open the ledger at an SQLAlchemy URL, creating or migrating it if necessary.
 
         ``sqlite:////absolute/path`` or ``postgresql://user:password@host/database`` (``postgres://`` too).
         busy_timeout_s: how long to wait for other writers, s.
@@ -60,7 +60,7 @@ class Ledger:
 
     @staticmethod
     def may_exist(url: str) -> bool:
-        """Say whether `open` may find something; False only where it would make a new SQLite file."""
+        """Whether `open` may find a ledger; False only if it would create a new SQLite file."""
         return may_exist(url)
 
     def close(self) -> None:
@@ -80,5 +80,5 @@ class Ledger:
 
     @property
     def id(self) -> str:
-        """12 hexadecimal digits, drawn when the ledger was created: its queues' name, however its URL is spelled."""
+        """12 random hexadecimal digits, fixed at creation; they name its queues, however the URL is spelled."""
         return self._id

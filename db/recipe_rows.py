@@ -11,7 +11,7 @@ from db.tables import recipes, variants
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import RecipeVariant, Scheduler, recipe_variant
 
-#: Keys in one IN list; SQLite takes at most 32,766 parameters, and longer lists are no faster.
+#: Keys per IN list; SQLite takes at most 32,766 parameters, and longer lists are not faster.
 KEYS_AT_ONCE = 1000
 
 #: All columns that `variant_of` reads.
@@ -52,12 +52,12 @@ STORED_COLUMNS = (
 
 
 def variant_of(row: RowMapping) -> RecipeVariant:
-    """Make a variant of a row that has `VARIANT_COLUMNS`."""
+    """Return the variant of a row with `VARIANT_COLUMNS`."""
     return recipe_variant(**{column.name: row[column] for column in VARIANT_COLUMNS})
 
 
 def recipe_of(row: RowMapping) -> Recipe:
-    """Make a recipe of a row that has `RECIPE_COLUMNS`."""
+    """Return the recipe of a row with `RECIPE_COLUMNS`."""
     return Recipe(
         variant=variant_of(row),
         prompt=row["prompt"],
@@ -79,7 +79,7 @@ def all_variants() -> Select[Any]:
 def add_variants(
     connection: Connection, wanted: Iterable[RecipeVariant]
 ) -> dict[RecipeVariant, int]:
-    """Give the row ids of variants, inserting those that are new, whoever else does at the same moment."""
+    """Return the row ids of variants, inserting new ones, even if another process inserts them at the same time."""
     by_key = {variant.key: variant for variant in wanted}
     known = _known_variants(connection, by_key)
     if missing := [variant for key, variant in sorted(by_key.items()) if key not in known]:
@@ -99,9 +99,9 @@ def _known_variants(connection: Connection, keys: Container[str]) -> dict[str, i
 
 
 def insert_into(dialect: str, table: Table) -> Any:
-    """Begin the database's own INSERT, the one that knows ON CONFLICT.
+    """Return the database's own INSERT, which supports ON CONFLICT.
 
-    Imported here: PostgreSQL's, with its asyncio drivers, made up a tenth of the start of every command.
+    Imported here: PostgreSQL's, with its asyncio drivers, took a tenth of the start of every command.
     """
     if dialect == "sqlite":
         from sqlalchemy.dialects.sqlite import insert as insert_sqlite
@@ -113,7 +113,7 @@ def insert_into(dialect: str, table: Table) -> Any:
 
 
 def known_recipes(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
-    """Give the row ids of those content keys that the ledger has."""
+    """Return the row ids of the content keys that are in the ledger."""
     found: dict[str, int] = {}
     for start in range(0, len(keys), KEYS_AT_ONCE):
         chunk = keys[start : start + KEYS_AT_ONCE]
@@ -125,7 +125,7 @@ def known_recipes(connection: Connection, keys: Sequence[str]) -> dict[str, int]
 
 
 def recipe_values(recipe: Recipe, row_id: int, variant_id: int) -> tuple[Any, ...]:
-    """Give the values of `STORED_COLUMNS`."""
+    """Return the values of `STORED_COLUMNS`."""
     return (
         row_id,
         recipe.content_key,

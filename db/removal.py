@@ -1,7 +1,7 @@
-"""Forgetting a batch, a page of its slices at a time.
+"""Removes a batch, a page of its slices at a time.
 
-An image that another batch asks for stays, with its file, wherever that lies. A page is one transaction; a batch that
-is forgotten in part is still there under its name, so whoever was interrupted calls again.
+An image that another batch asks for stays, with its file, wherever that is. A page is one transaction. A batch that is
+removed in part still exists under its name, so an interrupted caller can continue.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SLICES_PER_TRANSACTION = 2000
 
 
 def begin(connection: Connection, batch_id: int) -> None:
-    """Let nobody draw for a batch any more, and let the same submission find out what is missing of it."""
+    """Cancel a batch, so that nobody draws for it, and let a repeated submission add what is missing."""
     connection.execute(
         update(batches)
         .where(batches.c.id == batch_id)
@@ -31,15 +31,17 @@ def begin(connection: Connection, batch_id: int) -> None:
 
 
 def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
-    """Remove the next slices of a cancelled batch, and at last the batch; the caller holds the submission lock.
+    """Remove the next slices of a cancelled batch, and finally the batch; the caller holds the submission lock.
 
-    Raises TryAgainError when the batch was taken up again meanwhile.
+    Raises TryAgainError if the batch was submitted again in the meantime.
     """
     state = connection.execute(select(batches.c.state).where(batches.c.id == batch_id)).scalar()
     if state is None:
         return PrunedPage(images=0, paths=(), last=True)
     if state != BatchState.CANCELLED:
-        raise TryAgainError("The batch was submitted again meanwhile; what is left of it stays.")
+        raise TryAgainError(
+            "The batch was submitted again in the meantime. The rest of it is kept. Run `sdq prune` again to remove it."
+        )
     slice_rows = connection.execute(
         select(slices)
         .where(slices.c.batch_id == batch_id)
@@ -68,7 +70,7 @@ def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
 def _wanted_elsewhere(
     connection: Connection, recipe_ids: Sequence[int], slice_rows: Sequence[Row[Any]]
 ) -> dict[tuple[int, int], int]:
-    """Give the images (recipe id, seed) that other slices ask for, each with such a slice."""
+    """Return the images (recipe id, seed) that other slices ask for, each with one such slice."""
     going = {slice_.id for slice_ in slice_rows}
     wanted: dict[tuple[int, int], int] = {}
     for some in _parts(recipe_ids):

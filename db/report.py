@@ -1,8 +1,8 @@
-"""How batches stand, without scanning their images.
+"""The status of batches, without scanning their images.
 
-Finished slices have handed their counts to their batch and open ones carry their own, so a status costs one row a batch
-and one for each slice that is begun but not finished, be it of ten images or a million. An image that is drawn for
-another batch meanwhile is counted here when its own slice is finished.
+Finished slices have added their counts to their batch and open ones have their own, so a status reads one row per batch
+and one per slice that is begun but not finished, for ten images or a million. An image that is drawn for another batch
+in the meantime counts here when its own slice is finished.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from db.tables import batches, images, slices
 from db.values import BatchState, BatchStatus, ImageStatus
 from sdq_core.errors import InputMissingError
 
-#: Throughput is that of the last so many images, none of them older than this.
+#: Throughput is computed from at most this many recent images.
 RATE_IMAGES = 500
+#: Older images do not count for the throughput.
 RATE_WINDOW = timedelta(minutes=15)
 
 
 def find_batch(connection: Connection, name_or_id: str | int) -> BatchStatus | None:
-    """Give the batch of that name, else of that id, else None."""
+    """Return the status of the batch with that name, else with that id, else None."""
     query = select(batches).where(batches.c.name == str(name_or_id))
     found = statuses_of(connection, query) if isinstance(name_or_id, str) else []
     if not found and str(name_or_id).isdecimal() and len(str(name_or_id)) < 19:
@@ -33,7 +34,7 @@ def find_batch(connection: Connection, name_or_id: str | int) -> BatchStatus | N
 
 
 def batch_id_of(connection: Connection, name_or_id: str | int) -> int:
-    """Give a batch's row id; raise InputMissingError when there is no such batch."""
+    """Return a batch's row id; raise InputMissingError if there is no such batch."""
     found = find_batch(connection, name_or_id)
     if found is None:
         raise InputMissingError(f"There is no batch {name_or_id!r}. `sdq status` lists them.")
@@ -41,7 +42,7 @@ def batch_id_of(connection: Connection, name_or_id: str | int) -> int:
 
 
 def statuses_of(connection: Connection, query: Select[Any]) -> list[BatchStatus]:
-    """Give how the batches of a query for their rows stand, in its order."""
+    """Return the status of the batches that a query selects, in its order."""
     rows = connection.execute(query).all()
     unfinished = [row.id for row in rows if row.open_slices]
     begun: dict[int, tuple[int, int]] = {}
@@ -88,7 +89,7 @@ def _status(row: Row[Any], begun: tuple[int, int], rate: float | None) -> BatchS
 
 
 def images_per_hour(connection: Connection, now: datetime) -> dict[int, float]:
-    """Give, by batch, how fast its images have been finished of late; batches with fewer than two are left out."""
+    """Return the recent rate of each batch, images per hour; batches with fewer than two recent images are left out."""
     # Ids rise with the first attempt, so the end of the table is the recent past, and no index on time is needed.
     recent = (
         select(images.c.slice_id, images.c.finished_at, images.c.status)

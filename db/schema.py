@@ -1,8 +1,7 @@
-"""Brings a database to the schema of this code, however many processes start at once.
+"""Brings a database to the schema of this code, even if several processes start at once.
 
-A new database is created from `db.tables` at one stroke; an older one is migrated by Alembic, which is imported only
-then (it costs more than all the rest of a command). `tests/ledger/test_schema.py` proves that both ways end in the
-same schema.
+A new database is created from `db.tables` in one step; an older one is migrated by Alembic, which is imported only then
+(it takes longer than the rest of a command). `tests/ledger/test_schema.py` proves that both end in the same schema.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def bring_to_head(database: Database) -> None:
-    """Create or migrate the tables under a lock; raise ConfigurationError for a database of a newer sdq."""
+    """Create or migrate the tables under a lock; raise ConfigurationError if a newer sdq wrote them."""
     with database.reading() as connection:
         revision = stored_revision(connection)
     if revision == HEAD_REVISION:
         return
     with database.writing(durable=True, lock=SCHEMA_LOCK) as connection:
-        revision = stored_revision(connection)  # another process may have done it meanwhile
+        revision = stored_revision(connection)  # another process may have done it in the meantime
         if revision is None:
             _create(connection)
         elif revision != HEAD_REVISION:
@@ -39,11 +38,11 @@ def bring_to_head(database: Database) -> None:
 
 
 def stored_revision(connection: Connection) -> str | None:
-    """Give the database's revision, or None when it has no tables of ours."""
+    """Return the database's revision, None if it has no tables of ours."""
     if connection.dialect.name == "sqlite":
         exists = text("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = :name")
     else:
-        # Not to_regclass: it may answer from a cache that is older than the lock that was just waited for.
+        # Not to_regclass: it may answer from a cache that is older than the lock just taken.
         exists = text(
             "SELECT 1 FROM pg_catalog.pg_class WHERE relname = :name AND pg_catalog.pg_table_is_visible(oid)"
         )
@@ -54,7 +53,7 @@ def stored_revision(connection: Connection) -> str | None:
 
 
 def is_known(revision: str) -> bool:
-    """Say whether this sdq has the migration that made a revision."""
+    """Whether this sdq has the migration to a revision."""
     if revision == HEAD_REVISION:
         return True
     from alembic.script import ScriptDirectory
@@ -63,7 +62,7 @@ def is_known(revision: str) -> bool:
 
 
 def refuse_foreign(connection: Connection) -> None:
-    """Raise ConfigurationError for a database without our revision whose tables have our tables' names."""
+    """Raise ConfigurationError if a database without our revision has tables with our names."""
     foreign = set(inspect(connection).get_table_names()) & set(metadata.tables)
     if foreign:
         raise ConfigurationError(
@@ -94,14 +93,14 @@ def _migrate(connection: Connection, revision: str, where: str) -> None:
 
     if not is_known(revision):
         raise ConfigurationError(
-            f"The ledger {where} was written by a newer sdq (revision {revision}; this one knows "
-            f"{HEAD_REVISION}). Upgrade sdq here, or name another ledger in SDQ_DATABASE_URL."
+            f"The ledger {where} was written by a newer sdq (revision {revision}, newer than "
+            f"{HEAD_REVISION} here). Upgrade sdq, or name another ledger in SDQ_DATABASE_URL."
         )
     command.upgrade(alembic_config(connection), "head")
 
 
 def alembic_config(connection: Connection) -> Config:
-    """Give Alembic what an alembic.ini would, bound to a connection whose transaction the caller ends."""
+    """Return Alembic's configuration, bound to a connection whose transaction the caller ends."""
     from alembic.config import Config
 
     config = Config()

@@ -1,6 +1,6 @@
-"""Cuts an entry's seeds into slices, leaving out those that its batch plans already. Pure: no database.
+"""Cuts an entry's seeds into slices, leaving out those already planned in its batch. Pure: no database.
 
-Invariant: the slices of one recipe in one batch never share a seed, whatever was submitted in whatever order.
+Invariant: the slices of one recipe in one batch never share a seed, whatever is submitted in whatever order.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sdq_core.values.seeds import format_seeds, parse_seeds
 
 @dataclass(frozen=True)
 class SeedRun:
-    """The seeds of one slice, and the text that stores them."""
+    """The seeds of one slice, their number, and the text that stores them."""
 
     seeds: Sequence[int]
     size: int
@@ -23,20 +23,20 @@ class SeedRun:
 class SeedCutter:
     """Cuts seeds into runs of at most `slice_size`.
 
-    Ten thousand prompts usually share one range of seeds, so every cut is remembered: a million images cost as much as
-    a hundred. What is planned is passed as the texts of slices, which makes it a key.
+    Ten thousand prompts usually share one range of seeds, so every cut is cached: a million images cost as much as a
+    hundred. Planned seeds are passed as the texts of slices, so that they can be part of the cache's key.
     """
 
     def __init__(self, slice_size: int) -> None:
         if slice_size < 1:
-            raise ValueError(f"slice_size is {slice_size}; a slice holds at least one image")
+            raise ValueError(f"slice_size is {slice_size}, but must be at least 1.")
         self._slice_size = slice_size
         self._cuts: dict[tuple[int, tuple[str, ...]], tuple[SeedRun, ...]] = {}
         self._kept: list[Sequence[int]] = []  # so that no id() is used twice
         self._parsed: dict[str, frozenset[int]] = {}
 
     def cut(self, seeds: Sequence[int], planned: tuple[str, ...] = ()) -> tuple[SeedRun, ...]:
-        """Give the seeds that are not in `planned`, each once, in their order, as runs."""
+        """Return the seeds that are not in `planned` as runs, each seed once and in order."""
         key = (id(seeds), planned)
         runs = self._cuts.get(key)
         if runs is None:

@@ -1,4 +1,4 @@
-"""Slices: which are open, and how far each is."""
+"""Slices: which are open, and the progress of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from db.tables import batches, images, recipes, slices, variants
 from db.values import BatchState, ImageStatus, Slice, SliceProgress, SliceRef
 from sdq_core.values.seeds import parse_seeds
 
-#: Of a slice joined with its batch, recipe and variant: somebody wants it drawn now.
+#: Condition on a slice joined with its batch, recipe and variant: it is wanted now.
 WANTED = and_(batches.c.state == str(BatchState.ACTIVE), variants.c.paused_since.is_(None))
 
 
@@ -20,7 +20,7 @@ def open_slices(
     limit: int | None = None,
     batch_id: int | None = None,
 ) -> list[SliceRef]:
-    """List unfinished slices of active batches, without those of paused variants, by id."""
+    """List unfinished slices of active batches, except those of paused variants, by id."""
     drawable = {
         row["id"]: variant_of(row)
         for row in connection.execute(all_variants()).mappings()
@@ -48,7 +48,7 @@ def open_slices(
 
 
 def load_slice(connection: Connection, slice_id: int) -> Slice | None:
-    """Give a slice with its recipe, or None when there is none."""
+    """Return a slice with its recipe, None if there is none."""
     query = (
         select(
             slices.c.id,
@@ -87,7 +87,7 @@ def load_slice(connection: Connection, slice_id: int) -> Slice | None:
 
 
 def progress(connection: Connection, slice_: Slice) -> SliceProgress:
-    """Give which of the slice's seeds are settled, and how often each was tried."""
+    """Return which of the slice's seeds are settled, and how often each was tried."""
     seeds = set(slice_.seeds)
     rows = connection.execute(
         select(images.c.seed, images.c.status, images.c.attempts).where(

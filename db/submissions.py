@@ -25,27 +25,27 @@ from sdq_core.errors import TryAgainError
 
 
 class Submissions:
-    """What `sdq submit` adds to the ledger.
+    """Adds what `sdq submit` plans to the ledger.
 
-    One submission at a time, also of several machines, and durable: one that was confirmed survives a power cut, one
-    that was killed before leaves nothing. Adding a plan twice adds it once.
+    One submission at a time, across machines, and durable: a confirmed one survives a power cut, and one that is killed
+    earlier leaves nothing. Adding a plan twice adds it once.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def add(self, plan: BatchPlan) -> Submission:
-        """Store a submission, durably, and say what it added."""
+        """Store a submission, durably; return what it added."""
         with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
             return submit(connection, plan)
 
     def preview(self, plan: BatchPlan) -> Submission:
-        """Say what `add` would add, and store nothing. Ids in the answer mean nothing."""
+        """Return what `add` would add, and store nothing. Ids in the result are meaningless."""
         with self._database.trying(lock=SUBMISSION_LOCK) as connection:
             return submit(connection, plan)
 
     def batch_options(self, name: str | None, source_name: str, source: str) -> BatchOptions | None:
-        """Return the options of the batch that a plan of that name and source would grow, None where it makes one."""
+        """Return the options of the batch that a plan with that name and source extends, None if it creates one."""
         with self._database.reading() as connection:
             batch, _ = _find_batch(connection, name, source_name, source)
         if batch is None:
@@ -55,7 +55,7 @@ class Submissions:
 
 
 def submit(connection: Connection, plan: BatchPlan) -> Submission:
-    """Store a plan and say what it added; the caller holds the submission lock, and commits."""
+    """Store a plan and return what it added; the caller holds the submission lock, and commits."""
     now = now_utc()
     batch, name = _find_batch(connection, plan.name, plan.source_name, plan.source)
     unchanged = batch is not None and batch.plan_key == plan.key
@@ -96,10 +96,10 @@ def submit(connection: Connection, plan: BatchPlan) -> Submission:
 def _find_batch(
     connection: Connection, given_name: str | None, source_name: str, source: str
 ) -> tuple[Row[Any] | None, str]:
-    """Give the batch that a plan belongs to, or None and the name for a new one.
+    """Return the batch that a plan belongs to with its name, or None with the name for a new one.
 
-    A name that the user gave means that batch, whatever its source. A name made from the source belongs to that source:
-    another file of the same name gets the next free ``name-2``, ``name-3``.
+    A name from the user means that batch, whatever its source. A name derived from the source belongs to that source:
+    another file with the same name gets the next free ``name-2``, ``name-3``.
     """
     names: Iterator[str]
     if given_name is not None:
@@ -131,16 +131,16 @@ def _create_batch(connection: Connection, plan: BatchPlan, name: str, now: datet
 
 
 def _keep_choices(connection: Connection, batch: Row[Any], plan: BatchPlan) -> None:
-    """Add what a submission chose to what was chosen for the batch before.
+    """Add a submission's choices to the batch's earlier ones.
 
-    Raise TryAgainError when another one chose otherwise after this one had looked: its images would be drawn twice.
+    Raises TryAgainError if another submission chose differently in the meantime: images would be drawn twice.
     """
     kept = read_choices(batch.options)
     choices = merged(kept, plan.chosen)
     if choices is None:
         raise TryAgainError(
-            f"Batch {batch.name} was submitted by somebody else at the same moment, to be drawn with another variant. "
-            "Submit it again: it then keeps what was chosen first."
+            f"Batch {batch.name} was submitted by another process at the same time, with another variant. "
+            "Submit it again to use the variant chosen first."
         )
     if choices != kept:
         options = with_choices(batch.options, choices)

@@ -1,21 +1,22 @@
 """The ledger's tables.
 
-An image is identified by (recipe, seed). Only images that somebody has tried have a row: the pending ones are what the
-slices name and `images` lacks, so a million images are 40,000 rows of `slices`.
+An image is identified by (recipe, seed). Only images that were tried have a row: the pending ones are named in
+`slices` and missing from `images`, so a million images are 40,000 rows of `slices`.
 
     variants ──< recipes ──< images >── engines >── variants
                     └──────< slices >── batches
 
-A recipe's variant is what was asked for, which may be `any`; an engine's is what drew.
+A recipe's variant is the requested one, which may be `any`; an engine's is the one that drew.
 
-Counts are kept so that nobody has to scan a million rows: a slice counts its own images while it is open, and when it
-is finished (``finished_at``) its counts move into its batch's. `tests/ledger/test_counts.py` holds both to the rows.
+Counts are stored so that nothing has to scan a million rows: a slice counts its own images while it is open, and when
+it is finished (``finished_at``) its counts are added to its batch's. `tests/ledger/test_counts.py` compares both with
+the rows.
 
-Recipes and slices are numbered by `db.growth` and not by the database: under the submission lock nobody else adds
-any, and a submission of 40,000 slices need not ask for their ids.
+Recipes and slices are numbered by `db.growth`, not by the database: under the submission lock nobody else adds any, so
+a submission of 40,000 slices does not have to query their ids.
 
-These are Core tables and not mapped classes: importing ``sqlalchemy.orm`` would add a third to the start of every
-command, and nothing here needs an identity map.
+These are Core tables, not mapped classes: importing ``sqlalchemy.orm`` would add a third to the start of every command,
+and nothing here needs an identity map.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ from sqlalchemy import (
 
 from db.column_types import HexDigest, Id, JsonObject, Milliseconds, UtcTime
 
-#: The newest migration; compared with the database's so that Alembic is imported only when there is work for it.
+#: The newest migration; compared with the database's, so that Alembic is imported only to migrate.
 HEAD_REVISION = "0003_engine_variant"
 
-#: Our own name, not Alembic's: a database shared with another program may have an ``alembic_version`` of its own.
+#: Not Alembic's default name: another program in the same database may have its own ``alembic_version``.
 VERSION_TABLE = "sdq_revision"
 
 metadata = MetaData(
@@ -57,7 +58,7 @@ metadata = MetaData(
     }
 )
 
-# One row: which ledger this is, for the names of its queues, however its URL is spelled.
+# One row: the ledger's id, which names its queues, however its URL is spelled.
 identity = Table(
     "identity",
     metadata,
@@ -65,7 +66,7 @@ identity = Table(
     Column("created_at", UtcTime, nullable=False),
 )
 
-# A model at a revision, its attention implementation and compute unit; paused when it fails time after time.
+# A model at a revision, its attention implementation and compute unit; paused if it keeps failing.
 variants = Table(
     "variants",
     metadata,
@@ -96,7 +97,7 @@ recipes = Table(
     Column("rng", Text, nullable=False),
 )
 
-# A named collection that grows with each submission under its name; images_* are of its finished slices.
+# A named collection that grows with each submission to its name; images_* count its finished slices.
 batches = Table(
     "batches",
     metadata,
@@ -104,7 +105,7 @@ batches = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("state", Text, nullable=False),
     Column("source", Text, nullable=False),
-    # Of the plan that was submitted last: the same one again has nothing to add.
+    # The key of the most recent plan: submitting it again adds nothing.
     Column("plan_key", Text, nullable=False),
     Column("options", JsonObject),
     Column("created_at", UtcTime, nullable=False),
@@ -117,7 +118,7 @@ batches = Table(
     Column("images_failed", BigInteger, nullable=False),
 )
 
-# The unit of dispatch: a recipe and a run of seeds ("0-24", "1,5,9-12").
+# The unit of work: a recipe and a run of seeds ("0-24", "1,5,9-12").
 slices = Table(
     "slices",
     metadata,
@@ -134,7 +135,7 @@ slices = Table(
     Column("failed", Integer, nullable=False),
     UniqueConstraint("batch_id", "recipe_id", "seeds"),
 )
-# What dispatch walks, and what status adds up: both stay small however much has been finished.
+# For dispatch and status: open slices stay few, however many are finished.
 _OPEN = slices.c.finished_at.is_(None)
 _INDEXED_ONLY = {
     Index("ix_slices_open", slices.c.id): _OPEN,
@@ -147,13 +148,13 @@ _INDEXED_ONLY = {
 
 @event.listens_for(metadata, "before_create")
 def _index_partly(_metadata: MetaData, connection: Connection, **_options: Any) -> None:
-    """Say it in the one database's own words; both at once import both, and PostgreSQL's take 20 ms of every start."""
+    """Create partial indexes in the database's own dialect only: importing PostgreSQL's takes 20 ms at every start."""
     for index, condition in _INDEXED_ONLY.items():
         index.dialect_kwargs[f"{connection.dialect.name}_where"] = condition
 
 
-# What drew images and where: one row for each engine that was started. Its variant is unknown (None) only where an
-# engine from before migration 0002 drew nothing.
+# What drew images and where: one row for each engine that was started. Its variant is unknown (None) only if it is from
+# before migration 0002 and drew nothing.
 engines = Table(
     "engines",
     metadata,
@@ -173,7 +174,7 @@ engines = Table(
     Column("variant_id", Id, ForeignKey("variants.id")),
 )
 
-# An image that was tried: being drawn, done, or given up after its last attempt. Ids rise with the first attempt.
+# An image that was tried: drawing, done or failed. Ids increase with the first attempt.
 images = Table(
     "images",
     metadata,
@@ -204,7 +205,7 @@ images = Table(
     UniqueConstraint("recipe_id", "seed"),
 )
 
-# What `sdq bench` measured, a row each time; the newest of each variant on each machine is what auto chooses by.
+# What `sdq bench` measured, one row each time; `auto` uses the newest of each variant on each machine.
 benchmarks = Table(
     "benchmarks",
     metadata,
@@ -213,7 +214,7 @@ benchmarks = Table(
     Column("host", Text, nullable=False),
     Column("chip", Text, nullable=False),
     Column("os", Text, nullable=False),
-    # Not a reference to `variants`: most combinations that are measured are never drawn with.
+    # Not a reference to `variants`: most measured combinations never draw.
     Column("model", Text, nullable=False),
     Column("revision", Text, nullable=False),
     Column("attention_implementation", Text, nullable=False),

@@ -1,4 +1,4 @@
-"""Holding the ledger to its images and files, and forgetting batches: for `sdq verify` and `sdq prune`."""
+"""Checks and repairs the ledger, and removes batches, for `sdq verify` and `sdq prune`."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from sdq_core.values.seeds import parse_seeds
 
 
 class Upkeep:
-    """Finding and mending what does not agree, and forgetting batches.
+    """Finds and repairs inconsistencies, and removes batches.
 
-    All changes are durable and may be repeated, also after an interruption. Forgetting excludes submissions, page by
-    page. A batch is named by name or id; an unknown one raises InputMissingError.
+    All changes are durable and may be repeated, even after an interruption. Removing a page of a batch excludes
+    submissions. Methods take a batch's name or id; an unknown one raises InputMissingError.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def audited_slices(self, batch: str | int) -> Iterator[SliceAudit]:
-        """Yield a batch's slices, each with those of its seeds that are neither done nor given up, a page at a time."""
+        """Yield a batch's slices, each with its seeds that are not settled, a page at a time."""
         with self._database.reading() as connection:
             batch_id = batch_id_of(connection, batch)
         return walk_slices(self._database, batch_id, _audited)
 
     def counts_agree(self, batch: str | int) -> bool:
-        """Say whether a batch's counts are the sums of its slices'."""
+        """Whether a batch's counts are the sums of its slices'."""
         with self._database.reading() as connection:
             batch_id = batch_id_of(connection, batch)
             return _summed_counts(connection, batch_id) == _kept_counts(connection, batch_id)
 
     def recount(self, batch: str | int) -> None:
-        """Count a batch anew, its slices from the images and the batch from its slices."""
+        """Recompute a batch's counts: its slices' from the images, the batch's from its slices."""
         with self._database.writing(durable=True) as connection:
             _recount_batch(connection, batch_id_of(connection, batch))
 
     def take_back(self, keys: Iterable[tuple[int, int]]) -> int:
-        """Make done images (recipe id, seed) undone, with no attempts counted; give how many.
+        """Reset done images (recipe id, seed) to no attempts; return how many.
 
-        Their slices are open afterwards, in every batch that asks for them. For images whose file is lost: drawn again,
-        they are the same.
+        Their slices are open afterwards, in every batch that asks for them. For images whose file is lost: they are
+        drawn again, with the same pixels.
         """
         seeds_of: dict[int, set[int]] = {}
         for recipe_id, seed in keys:
@@ -62,17 +62,17 @@ class Upkeep:
             return taken
 
     def begin_pruning(self, batch: str | int) -> int:
-        """Cancel a batch that is to be forgotten, and give its id."""
+        """Cancel a batch before removing it; return its id."""
         with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
             batch_id = batch_id_of(connection, batch)
             removal.begin(connection, batch_id)
             return batch_id
 
     def prune_page(self, batch_id: int) -> PrunedPage:
-        """Forget some of a batch's slices and images, or the batch when none are left; call it until it says so.
+        """Remove some of a batch's slices and images, or the batch if none are left; call it until `last` is True.
 
-        The files that it names are to be removed by the caller, after it returned. Raises TryAgainError when the batch
-        was submitted again since `begin_pruning`.
+        The caller then removes the files that the page names. Raises TryAgainError if the batch was submitted again
+        since `begin_pruning`.
         """
         with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
             return removal.remove_page(connection, batch_id)

@@ -1,4 +1,4 @@
-"""What goes into the ledger and what comes out of it; ORM rows never leave `db`."""
+"""The values that go into the ledger and come out of it; database rows never leave `db`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sdq_core.values.machine import Machine
 from sdq_core.values.recipes import DEFAULT_NUM_INFERENCE_STEPS, Recipe
 from sdq_core.values.variants import OpenPlacement, Placement, RecipeVariant, Variant
 
-#: What JSON can hold; a user's own per-line fields.
+#: A JSON value, such as one of the user's own fields of a line.
 JSON = Any
 
 
 class BatchState(StrEnum):
-    """What the user wants of a batch."""
+    """Whether a batch is to be drawn."""
 
     ACTIVE = "active"
     PAUSED = "paused"
@@ -25,7 +25,7 @@ class BatchState(StrEnum):
 
 
 class ImageStatus(StrEnum):
-    """What became of an image; one that nobody has tried yet has no row."""
+    """The status of an image that was tried; an untried image has no row."""
 
     DRAWING = "drawing"
     DONE = "done"
@@ -34,7 +34,12 @@ class ImageStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedEntry:
-    """One recipe of a submission with its seeds; fields are the user's own (custom_id, tags, meta)."""
+    """One recipe of a submission.
+
+    recipe: the recipe.
+    seeds: its seeds, in order.
+    fields: the user's own (custom_id, tags, meta).
+    """
 
     recipe: Recipe
     seeds: Sequence[int]
@@ -43,7 +48,12 @@ class PlannedEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """What a batch draws a model with where that was left open: decided once, and kept with the batch."""
+    """A batch's choice of placement for a model where it was left open: decided once, and kept with the batch.
+
+    model: its name.
+    asked: what was left open.
+    placement: what was chosen.
+    """
 
     model: str
     asked: OpenPlacement
@@ -52,9 +62,10 @@ class Chosen:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchOptions:
-    """What a batch was begun with.
+    """The options of a batch.
 
-    given: the options of its first submission (`BatchPlan.options`). chosen: all that was decided for it since.
+    given: the options of its first submission (`BatchPlan.options`).
+    chosen: the choices made for it since.
     """
 
     given: Mapping[str, JSON]
@@ -65,11 +76,15 @@ class BatchOptions:
 class BatchPlan:
     """A submission before anything is stored.
 
-    name: the user's, or None to let the ledger find one from `source_name`. key: hash of the expanded plan, that is of
-    every entry's recipe, seeds and fields in their order: a batch that saw this key last is not looked at again.
+    name: the user's name for the batch, or None to derive one from `source_name`.
+    source_name: the source's base name.
     source: the absolute path of the prompt file(s), ``-`` for standard input or ``--prompt``.
-    entries: where many share their seeds, let them share the sequence too; each is then cut only once. chosen: what
-    was decided where variant or compute unit was left open.
+    key: hash of the expanded plan, that is of each entry's recipe, seeds and fields, in order. If it equals the batch's
+    most recent key, nothing is added.
+    entries: its recipes and seeds. Entries with equal seeds should share one sequence, which is then cut only once.
+    options: the options of the submission.
+    chosen: the choices where variant or compute unit was left open.
+    slice_size: the most images per slice.
     """
 
     name: str | None
@@ -84,7 +99,7 @@ class BatchPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class SliceRef:
-    """Just enough of a slice to queue it."""
+    """The part of a slice that is needed to queue it."""
 
     id: int
     variant: RecipeVariant
@@ -94,9 +109,15 @@ class SliceRef:
 class Submission:
     """What a submission added.
 
-    Every image that the plan names is counted once: new (to be drawn), known to the batch already, or new to the batch
-    but drawn, or given up, before for another. slices: the new ones that want queueing now, so none of a paused batch
-    or variant; older open ones are `Work.open_slices`'s. slices_new counts the new unfinished ones, paused or not.
+    Every image of the plan is counted once, in one of the four counts of images.
+
+    batch_id, batch_name: the batch.
+    images_new: images to draw.
+    images_known: images that the batch already had.
+    images_drawn: images new to the batch, but already drawn for another.
+    images_failed: images new to the batch, but already given up for another.
+    slices: the new slices to queue now, so none of a paused batch or variant. `Work.open_slices` lists older ones.
+    slices_new: how many unfinished slices are new, paused or not.
     """
 
     batch_id: int
@@ -111,9 +132,16 @@ class Submission:
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """The unit of dispatch: a recipe and at most `slice_size` seeds.
+    """The unit of work: a recipe and at most `slice_size` seeds.
 
-    entry: counts a batch's recipes from 1. wanted: its batch is active and its variant is not paused.
+    id: its id in the ledger.
+    batch_id, batch_name: its batch.
+    wanted: its batch is active and its variant is not paused.
+    entry: the number of its entry in the batch, from 1.
+    recipe_id, recipe: its recipe.
+    seeds: its seeds, in order.
+    fields: the user's own fields of its entry.
+    created_at, finished_at: UTC; finished_at is None while it is open.
     """
 
     id: int
@@ -131,9 +159,10 @@ class Slice:
 
 @dataclass(frozen=True, kw_only=True)
 class SliceProgress:
-    """How far the images of a slice are, by seed; a seed that nobody tried is in neither.
+    """The progress of a slice's images, by seed. An untried seed is in neither mapping.
 
-    settled: done or given up, whichever batch they were drawn for. attempts: how often each was tried.
+    settled: seed -> status of the images that are done or failed, whichever batch they were drawn for.
+    attempts: seed -> how often it was tried.
     """
 
     settled: Mapping[int, ImageStatus]
@@ -142,9 +171,14 @@ class SliceProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineRecord:
-    """What drew images and where: one row per started engine, referred to by its images.
+    """What drew images and where: one row per started engine, which its images reference.
 
-    versions: of libraries, and under `safety` what its worker made of flagged pictures.
+    variant: what it drew with.
+    worker, host, pid: the worker's name, the machine's name and the engine's process id.
+    pipeline, runtime, compute_unit, precision: how it computed.
+    versions: library -> version, and under `safety` its worker's mode.
+    os, chip: the operating system and processor.
+    load_ms: time to load the pipeline, ms.
     """
 
     variant: Variant
@@ -163,9 +197,17 @@ class EngineRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageRecord:
-    """A finished image: its file (path relative to the output root) and how long everything took.
+    """A finished image: its file, and how long each part of it took.
 
-    pixels_sha256: of what the file shows. nsfw_flagged: None where no safety checker ran.
+    path: of the file, relative to the output folder.
+    size_bytes, sha256: of the file.
+    pixels_sha256: of the pixels in the file.
+    truncated_tokens: tokens cut off the prompt and negative prompt.
+    nsfw_flagged: whether the safety checker flagged it, None without one.
+    concept_scores: the safety checker's score per concept.
+    queue_wait_ms: how long its slice waited in the queue.
+    num_unet_calls: evaluations of the U-Net.
+    encode_ms, save_ms: encoding the PNG and writing the file.
     """
 
     recipe_id: int
@@ -191,10 +233,11 @@ class ImageRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """What a worker learns when it records an image.
+    """The result of recording an image.
 
-    new: it was not done before. wanted: its batch is still active, its variant not paused. noted: the attempts at the
-    image that was announced next, this one included; empty where it is not to be drawn.
+    new: it was not done before.
+    wanted: its batch is still active and its variant not paused.
+    noted: seed -> attempts at the upcoming image, including the one just noted; empty if it is not to be drawn.
     """
 
     new: bool
@@ -204,10 +247,14 @@ class Recorded:
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedImage:
-    """A finished image with all that is known of it, for exports and checks.
+    """A finished image with everything known about it, for exports and checks.
 
-    entry and fields are those of the batch that was asked about; image and engine tell where and when it was drawn,
-    which may have been for another batch. recipe: as asked for, with `any` where the variant was left open.
+    entry, fields: its entry in the requested batch, and the user's fields of that entry.
+    recipe: as requested, with `any` if the variant was left open.
+    seed: its seed.
+    image, engine: its file and what drew it, perhaps for another batch.
+    attempts: how often it was tried.
+    finished_at: UTC.
     """
 
     entry: int
@@ -222,7 +269,7 @@ class FinishedImage:
 
 @dataclass(frozen=True, kw_only=True)
 class SliceAudit:
-    """A slice with those of its seeds that are neither done nor given up; a finished one should have none."""
+    """A slice with its seeds that are not settled; a finished one should have none."""
 
     id: int
     entry: int
@@ -232,7 +279,12 @@ class SliceAudit:
 
 @dataclass(frozen=True, kw_only=True)
 class PrunedPage:
-    """What forgetting a part of a batch removed: finished images, whose files nobody needs now. last: the batch too."""
+    """The finished images that removing a part of a batch removed.
+
+    images: how many.
+    paths: their files, which are no longer needed.
+    last: the batch was removed too.
+    """
 
     images: int
     paths: tuple[str, ...]
@@ -241,7 +293,7 @@ class PrunedPage:
 
 @dataclass(frozen=True, kw_only=True)
 class PausedVariant:
-    """A variant that is not drawn until somebody resumes it."""
+    """A variant that is not drawn until it is resumed."""
 
     variant: RecipeVariant
     reason: str
@@ -250,7 +302,7 @@ class PausedVariant:
 
 @dataclass(frozen=True, kw_only=True)
 class FailedImage:
-    """An image that is given up; entry and fields are those of the batch that was asked about."""
+    """An image that was given up. entry, fields: those of the requested batch."""
 
     batch_name: str
     entry: int
@@ -263,14 +315,22 @@ class FailedImage:
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
-    """What `sdq bench` measured of one variant on one machine, or why it could not (error).
+    """What `sdq bench` measured of one variant on one machine.
 
-    unet: `whole` or `chunks`; drawn_with: whether drawing takes
-    these parts, which it does not with chunks that lie beside a whole U-Net. precision: of the U-Net's weights.
-    first_load_ms: with nothing compiled or translated yet; warm_load_ms: ever after. step_ms, image_ms: medians over
-    the images, the prompt's text encoded before. peak_bytes: resident memory of the engine that drew. psnr_db: of its
-    least similar image to the reference's; infinite for the same pixels, so for the reference itself; None when there
-    was none to compare with.
+    machine, measured_at: where and when (UTC).
+    variant: what was measured.
+    unet: `whole` or `chunks`.
+    drawn_with: whether drawing uses these parts; it does not use chunks if there is a whole U-Net.
+    num_inference_steps, images: steps per image, and number of images.
+    precision: of the U-Net's weights.
+    pipeline, runtime, versions: what computed.
+    first_load_ms: load time with nothing compiled or translated.
+    warm_load_ms: load time afterwards.
+    step_ms, image_ms: medians over the images, without encoding the prompt.
+    peak_bytes: peak resident memory of the engine.
+    psnr_db: of the image least similar to the reference's. Infinite for equal pixels, so also for the reference itself;
+    None without a reference.
+    error: why it could not be measured, else None.
     """
 
     machine: Machine
@@ -294,12 +354,12 @@ class Benchmark:
 
     @property
     def images_per_hour(self) -> float | None:
-        """What one engine draws in an hour at the steps that were measured."""
+        """The images that one engine draws in an hour with the measured number of steps."""
         return None if not self.image_ms else 3_600_000 / self.image_ms
 
     @property
     def usual_image_ms(self) -> float | None:
-        """What an image of the usual number of steps takes, reckoned from both times: it makes rows comparable."""
+        """The time of an image with the default number of steps, computed from both times, to compare rows."""
         if self.image_ms is None or self.step_ms is None:
             return None
         return self.image_ms + self.step_ms * (
@@ -309,7 +369,7 @@ class Benchmark:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchStatus:
-    """A batch as `sdq status` shows it; counts are of images. Times are UTC."""
+    """A batch as `sdq status` shows it. Counts are of images; times are UTC."""
 
     id: int
     name: str

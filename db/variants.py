@@ -1,4 +1,4 @@
-"""Variants that the ledger knows, and those that are held back."""
+"""The variants in the ledger, and those that are paused."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class Variants:
         self._database = database
 
     def known(self) -> dict[str, RecipeVariant]:
-        """Give every variant that was asked for or drawn with, by its key."""
+        """Return every variant that was requested or has drawn, by its key."""
         with self._database.reading() as connection:
             rows = connection.execute(all_variants()).mappings()
             return {row["key"]: variant_of(row) for row in rows}
 
     def paused(self) -> list[PausedVariant]:
-        """List the variants that are held back, the longest first."""
+        """List the paused variants, the longest paused first."""
         with self._database.reading() as connection:
             return paused_variants(connection)
 
     def pause(self, variant: str | Variant, reason: str) -> None:
-        """Hold a variant, or the one of a key, back until it is resumed; a second reason does not replace the first.
+        """Pause a variant, given itself or by its key, until it is resumed; a second reason does not replace the first.
 
-        Raise InputMissingError for a key that the ledger does not know; a variant that draws may not have been asked
-        for by name yet.
+        Raises InputMissingError for a key that is not in the ledger. A variant itself need not be in it: a worker may
+        have chosen it for `any`.
         """
         with self._database.writing(durable=True) as connection:
             if isinstance(variant, Variant):
@@ -51,7 +51,7 @@ class Variants:
             )
 
     def resume(self, key: str) -> bool:
-        """Let a variant be drawn again; give whether it was paused. Raise InputMissingError for an unknown key."""
+        """Resume a variant; return whether it was paused. Raises InputMissingError for an unknown key."""
         with self._database.writing(durable=True) as connection:
             _refuse_unknown(connection, key)
             result = connection.execute(
@@ -63,7 +63,7 @@ class Variants:
 
 
 def paused_variants(connection: Connection) -> list[PausedVariant]:
-    """List the variants that are held back, the longest first."""
+    """List the paused variants, the longest paused first."""
     query = all_variants().where(variants.c.paused_since.is_not(None))
     return [
         PausedVariant(
@@ -75,4 +75,6 @@ def paused_variants(connection: Connection) -> list[PausedVariant]:
 
 def _refuse_unknown(connection: Connection, key: str) -> None:
     if connection.execute(select(variants.c.id).where(variants.c.key == key)).first() is None:
-        raise InputMissingError(f"The ledger knows no variant {key}: nothing was submitted for it.")
+        raise InputMissingError(
+            f"There is no variant {key} in the ledger. Run `sdq status` to see those that are paused."
+        )

@@ -1,4 +1,4 @@
-"""Walks through a batch's slices and finished images in the order in which they were planned."""
+"""Walks through a batch's slices and finished images in the order of planning."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _IMAGE_FIELDS = tuple(ImageRecord.__dataclass_fields__)
 
 
 def finished_images(database: Database, batch_id: int) -> Iterator[FinishedImage]:
-    """Yield a batch's finished images by entry, slice and seed; each page is read when it is wanted."""
+    """Yield a batch's finished images by entry, slice and seed, reading each page when it is needed."""
     known_engines: dict[int, EngineRecord] = {}
     return walk_slices(
         database, batch_id, lambda connection, page: _of_slices(connection, page, known_engines)
@@ -36,9 +36,9 @@ def walk_slices(
     batch_id: int,
     look: Callable[[Connection, Sequence[Row[Any]]], Iterable[Found]],
 ) -> Iterator[Found]:
-    """Yield what `look` finds for each page of a batch's slices, by entry and slice.
+    """Yield what `look` returns for each page of a batch's slices, by entry and slice.
 
-    No transaction stays open in between, so a slow reader holds nobody up; what is drawn meanwhile may appear.
+    No transaction stays open between pages, so a slow reader blocks nobody. Images drawn in the meantime may appear.
     """
     entry, slice_id = 0, 0
     while True:

@@ -1,4 +1,4 @@
-"""What a worker asks of the ledger and records in it: slices, attempts, engines and images."""
+"""What a worker reads from the ledger and records in it: slices, attempts, engines and images."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from db.values import EngineRecord, ImageRecord, Recorded, Slice, SliceProgress,
 
 
 class Work:
-    """Slices to draw, and what became of their images.
+    """Slices to draw, and the results of their images.
 
-    Several workers may hold the same slice: an image that is done stays done and is counted once. Commits are not
-    durable on SQLite: a power cut may lose the last ones, and their images are drawn again over the same files. So
-    record an image only when its file is in place: no row ever lacks its file.
+    Several workers may have the same slice: an image that is done stays done and is counted once. Commits are not
+    durable on SQLite: a power cut may lose the most recent ones, and their images are drawn again over the same files.
+    Record an image only when its file is in place, so that no row ever lacks its file.
     """
 
     def __init__(self, database: Database) -> None:
@@ -22,32 +22,32 @@ class Work:
         self._started_slices: set[int] = set()
 
     def open_slices(self, *, after_id: int = 0, limit: int = 10000) -> list[SliceRef]:
-        """List unfinished slices of active batches, without those of paused variants, by id from beyond after_id."""
+        """List unfinished slices of active batches, except those of paused variants, by id, above after_id."""
         with self._database.reading() as connection:
             return slices.open_slices(connection, after_id=after_id, limit=limit)
 
     def load_slice(self, slice_id: int) -> Slice | None:
-        """Give a slice with its recipe, and whether it is wanted now, or None when there is none."""
+        """Return a slice with its recipe and whether it is wanted now, None if there is none."""
         with self._database.reading() as connection:
             return slices.load_slice(connection, slice_id)
 
     def progress(self, slice_: Slice) -> SliceProgress:
-        """Give which of the slice's seeds are settled, and how often each was tried."""
+        """Return which of the slice's seeds are settled, and how often each was tried."""
         with self._database.reading() as connection:
             return slices.progress(connection, slice_)
 
     def register_engine(self, record: EngineRecord) -> int:
-        """Store an engine that was started, and give the id that its images refer to."""
+        """Store an engine that was started; return the id that its images reference."""
         with self._database.writing() as connection:
             return engines.register_engine(connection, record)
 
     def note_attempts(
         self, recipe_id: int, seeds: Sequence[int], *, engine_id: int, slice_id: int | None = None
     ) -> dict[int, int]:
-        """Count an attempt at each image, before it is tried, and give the attempts so far, this one included.
+        """Count an attempt at each image before it is tried; return seed -> attempts so far, including this one.
 
-        Images that are done or given up are left out of the answer: do not draw them. slice_id: whose, which also
-        starts its batch's clock.
+        The result leaves out images that are settled: do not draw them. slice_id: their slice; its batch starts with
+        the first attempt.
         """
         with self._database.writing() as connection:
             noted = attempts.note_attempts(
@@ -65,18 +65,18 @@ class Work:
             attempts.forgive_attempt(connection, recipe_id, seed)
 
     def record_and_go_on(self, record: ImageRecord, upcoming: int | None) -> Recorded:
-        """Turn an image into done, its file being in place, and count an attempt at another seed of its slice.
+        """Mark an image whose file is in place as done, and count an attempt at another seed of its slice.
 
-        One commit for what a worker does after each image: record, note, and ask whether its batch is still wanted. An
-        upcoming image that is done or given up, or whose batch was paused or cancelled, is not noted: do not draw it.
+        One commit for what a worker does after each image: record, note, and check whether its batch is still wanted.
+        An upcoming image that is settled, or whose batch was paused or cancelled, is not noted: do not draw it.
         """
         with self._database.writing() as connection:
             return images.record_and_go_on(connection, record, upcoming)
 
     def replace_done(self, record: ImageRecord) -> bool:
-        """Let a done image's row tell of this drawing instead: its file lies where the row says, in place of the other.
+        """Replace a done image's row by that of this drawing, whose file replaced the other at the same path.
 
-        Give False, and change nothing, where the row's file lies elsewhere or the image is not done.
+        Returns False, and changes nothing, if the row's file is elsewhere or the image is not done.
         """
         with self._database.writing() as connection:
             return images.replace_done(connection, record)
@@ -91,9 +91,10 @@ class Work:
         error: str,
         final: bool,
     ) -> None:
-        """Keep why an image was not drawn; final gives it up. An image that is done meanwhile stays done.
+        """Record why an image was not drawn. An image that is done in the meantime stays done.
 
-        engine_id: which failed; None keeps the one that the attempt was noted with.
+        engine_id: the engine that failed; None keeps the one that the attempt was noted with.
+        final: give the image up.
         """
         with self._database.writing() as connection:
             images.record_failure(
@@ -107,7 +108,7 @@ class Work:
             )
 
     def finish_slice(self, slice_id: int) -> bool:
-        """Close a slice whose images are all done or given up; give whether it is closed."""
+        """Close a slice if all its images are settled; return whether it is closed."""
         with self._database.writing() as connection:
             closed = counts.finish_slice(connection, slice_id)
         self._started_slices.discard(slice_id)

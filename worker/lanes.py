@@ -1,8 +1,8 @@
 """Lanes: one worker process for each part of the chip, watched by the command that started them.
 
-Every lane is a worker like any other, in a session of its own, so that a Ctrl-C in the terminal reaches it once,
-through here. Its standard input is a pipe from here that says nothing and ends with this process: a lane that is left
-alone stops as at the first signal, so that no second pair of workers fills the memory.
+Every lane is an ordinary worker in a session of its own, so that a Ctrl-C in the terminal reaches it once, through this
+process. Its standard input is a pipe from this process that never carries data. When the pipe closes, because this
+process ended, the lane stops as it does at the first signal: otherwise a second set of workers could fill the memory.
 """
 
 from __future__ import annotations
@@ -33,17 +33,18 @@ _TICK_S = 0.2
 _LOOK_EVERY_S = 10.0
 _FIRST_RESTART_S = 1.0
 _LAST_RESTART_S = 60.0
-#: A lane that lived so long did not die of how it was started.
+#: A lane that ran for this long did not die of how it was started.
 _LIVED_S = 60.0
-#: With an end in sight a lane is not started for ever.
+#: How often a lane of a burst is restarted: a burst must end.
 _RESTARTS_IN_A_BURST = 5
 
-#: Ends that another start may mend: a defect, a service or a disk that is away; any other has been said and stays.
+#: Exit codes after which a restart may help: a defect, an unreachable service, a failing disk. For any other, the lane
+#: has logged a reason that a restart does not change.
 _HEALING = frozenset({EXIT_FAILURE, EXIT_UNAVAILABLE, EXIT_IO_ERROR, EXIT_TRY_AGAIN})
 
 
 class _LaneProcess:
-    """One lane's worker: the process now, and when it is started again."""
+    """One lane's worker: its current process, and when to start the next one."""
 
     def __init__(self, lane: Placement, command: Sequence[str]) -> None:
         self.lane = lane
@@ -65,7 +66,7 @@ class _LaneProcess:
         )
 
     def look(self, *, again: Callable[[_LaneProcess, int], bool]) -> None:
-        """Note an end; plan another start where `again` wants it, else keep the exit code."""
+        """Notice that the process ended; plan a restart if `again` allows it, else keep the exit code."""
         if self._process is None or (code := self._process.poll()) is None:
             return
         self._forget()
@@ -75,14 +76,12 @@ class _LaneProcess:
         if time.monotonic() - self._started_at >= _LIVED_S:
             self._wait_s = _FIRST_RESTART_S
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-        log.warning(
-            "Lane %s ended %s; it is started again in %.0f s.", self.lane, how, self._wait_s
-        )
+        log.warning("Lane %s ended %s. Restarting it in %.0f s.", self.lane, how, self._wait_s)
         self._start_at = time.monotonic() + self._wait_s
         self._wait_s = min(self._wait_s * 2, _LAST_RESTART_S)
 
     def stop(self) -> None:
-        """Tell the worker to end; twice, at once."""
+        """Tell the worker to stop; the second time, immediately."""
         if self._process is not None:
             self._process.terminate()
         elif self.code is None:
@@ -101,7 +100,7 @@ class _LaneProcess:
 
 
 class LaneSupervisor:
-    """Starts the lanes, hands signals on, starts a lane that died again, and ends when all have."""
+    """Starts the lanes, forwards signals, restarts lanes that died, and ends when all lanes have."""
 
     def __init__(
         self,
@@ -111,9 +110,10 @@ class LaneSupervisor:
         burst: bool,
         look: Callable[[], None],
     ) -> None:
-        """Prepare; `run` starts.
+        """Prepare the lanes; `run` starts them.
 
-        command: gives the command line of the lane of that number. burst: lanes end by themselves when all is drawn.
+        command: returns the command line of the lane with that number.
+        burst: lanes end by themselves when everything is drawn.
         look: called every ten seconds.
         """
         self._lanes = [_LaneProcess(lane, command(number)) for number, lane in enumerate(lanes)]
@@ -124,14 +124,14 @@ class LaneSupervisor:
 
     @property
     def stopping(self) -> bool:
-        """Whether a signal came."""
+        """Whether a signal has arrived."""
         return bool(self._signals)
 
     def run(self) -> int:
-        """Watch until all lanes have ended; give the exit code.
+        """Watch until all lanes have ended; return the exit code.
 
-        That is 128 + the signal after a second one; else the first that says more than how images went; else 3 when
-        images failed in any lane, and 0.
+        128 + the signal after a second signal; else the first exit code other than 0 and 3; else 3 if images failed in
+        any lane; else 0.
         """
         next_look = 0.0
         try:
@@ -150,7 +150,7 @@ class LaneSupervisor:
                 lane.kill()  # only where this ends by an exception
         if len(self._signals) > 1:
             return 128 + self._signals[1]
-        # A lane that a signal found before it could listen has ended as it was told to.
+        # A lane killed by a signal before it had installed its handlers has stopped as requested.
         codes = [
             max(lane.code or 0, 0) if self.stopping else lane.code or 0 for lane in self._lanes
         ]
@@ -163,11 +163,17 @@ class LaneSupervisor:
         if self.stopping:
             return False
         if not (code < 0 or code in _HEALING):
-            if not self._burst:  # told to end itself, or for a reason that it gave
-                log.warning("Lane %s has ended and is not started again.", lane.lane)
+            if not self._burst:  # stopped by a signal of its own, or for a reason that it logged
+                log.warning(
+                    "Lane %s ended and is not restarted. See its messages above.", lane.lane
+                )
             return False
         if self._burst and lane.starts > _RESTARTS_IN_A_BURST:
-            log.error("Lane %s died %d times and is given up.", lane.lane, lane.starts)
+            log.error(
+                "Gave up on lane %s: it died %d times. See its messages above.",
+                lane.lane,
+                lane.starts,
+            )
             return False
         return True
 
@@ -182,7 +188,7 @@ class LaneSupervisor:
 
 
 def threads_per_lane(lanes: int) -> int:
-    """Divide the cores among the lanes' portable runtimes, one at least."""
+    """Return the threads for each lane's portable runtime: an equal share of the cores, at least 1."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
@@ -193,13 +199,13 @@ def threads_per_lane(lanes: int) -> int:
 def undrawable(
     lanes: Sequence[Placement], store: ModelStore, wanted: Iterable[RecipeVariant]
 ) -> list[RecipeVariant]:
-    """Pick what no lane here draws: other variants, and any variant of a model without packages for a lane."""
+    """Return what no lane here draws: other variants, and `any` of a model that has packages for none of the lanes."""
     return [variant for variant in wanted if not _is_drawn(lanes, store, variant)]
 
 
 def _is_drawn(lanes: Sequence[Placement], store: ModelStore, variant: RecipeVariant) -> bool:
     if isinstance(variant, AnyVariant):
         here = store.attention_implementations(variant.model)
-        # A model that is not here at all is said by the lane that meets it.
+        # A model that is not installed at all is reported by the lane that tries to load it.
         return not here or any(lane.attention_implementation in here for lane in lanes)
     return any(lane.draws(variant) for lane in lanes)

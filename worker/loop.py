@@ -1,7 +1,7 @@
-"""The worker: takes slices, draws them, and goes on until it is told to stop or all is drawn.
+"""The worker: takes slices and draws them until it is told to stop or everything is drawn.
 
-What it is made of has rooms of its own: `claims` says which slice is next and keeps it, `choosing` what draws it,
-`drawing` how it becomes files and rows, `engine` who computes. It forks nothing and calls nothing that a job names.
+Its parts: `claims` takes the next slice and keeps the claim alive, `choosing` picks the variant that draws it,
+`drawing` turns it into files and rows, `engine` computes. It never forks and never calls what a job names.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Worker:
     def work_until(self, finished: Callable[[], bool]) -> None:
         """Draw until told to stop, or until nothing waits and `finished` says so; `tally` counts what was done.
 
-        The first SIGINT or SIGTERM lets the image in hand be finished and saved; the second raises StopNow.
+        After the first SIGINT or SIGTERM the current image is still finished and saved; the second raises StopNow.
         """
         with self._shift.signals():
             try:
@@ -63,7 +63,7 @@ class Worker:
                 self._claims.sign_off()
 
     def _work_once(self) -> bool:
-        """Take a slice, draw it and those behind it in its queue; return False when there was none."""
+        """Take a slice, and draw it and those behind it in its queue; return False if there was none."""
         first = self._intake.first(self._studio.engines.pinned())
         if first is None:
             self._claims.show_idle()

@@ -1,4 +1,4 @@
-"""Putting a worker together: settings and options in, a worker out."""
+"""Builds a worker from settings and options."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from worker.pipelines.choice import PipelineChoice
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerOptions:
-    """What `sdq worker` lets its user choose.
+    """The options of `sdq worker`.
 
-    threads: of the portable runtime, None for its own choice. lane: the only variants to draw, None for all; such a
-    worker ends with the command that started it.
+    threads: threads of the portable runtime, or None for its own choice.
+    lane: the only placement to draw, or None for all. A worker with a lane ends with the command that started it.
     """
 
     max_pinned: int = DEFAULT_MAX_PINNED
@@ -52,9 +52,10 @@ def make_worker(
     onlooker: Onlooker | None = None,
     pool: EnginePool | None = None,
 ) -> Worker:
-    """Put a worker together; nothing is claimed or loaded yet. onlooker: sees each image that is settled.
+    """Build a worker; nothing is claimed or loaded yet.
 
-    pool: the engines, by default those that the options ask for.
+    onlooker: told of each image that is settled.
+    pool: the engines; by default those that the options ask for.
     """
     store = ModelStore(settings.models)
     claims = Claims(queues, settings)
@@ -79,14 +80,14 @@ def make_worker(
 
 @dataclass(frozen=True)
 class EngineStarter:
-    """Starts the engine of a variant as a worker's options say."""
+    """Starts the engine of a variant with a worker's options."""
 
     settings: Settings
     store: ModelStore
     options: WorkerOptions
 
     def start(self, variant: Variant) -> Engine:
-        """Start an engine; raise InputMissingError or PackageError when this machine does not have its model."""
+        """Start an engine; raise InputMissingError or PackageError if this machine does not have its model."""
         launch = Launch(
             folder=self.store.find_variant(variant),
             compute_unit=variant.compute_unit,

@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `db.schema` holds its lock on."""
+"""Runs migrations on the connection on which `db.schema` has its lock."""
 
 from __future__ import annotations
 

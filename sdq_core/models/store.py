@@ -79,7 +79,7 @@ class ModelStore:
         if folder.revision != variant.revision:
             raise InputMissingError(
                 f"Model {variant.model!r} ({variant.attention_implementation}) has changed since these images were "
-                f"submitted (revision {variant.revision}, here {folder.revision}). Submit them again, or restore the "
+                f"submitted (from revision {variant.revision} to {folder.revision}). Submit them again, or restore the "
                 "previous files."
             )
         return folder

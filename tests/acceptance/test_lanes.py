@@ -98,7 +98,7 @@ def test_a_killed_lane_is_started_again_and_nothing_is_lost(
     assert lanes_of(worker)[0].pid == before[0].pid
     _, log = worker.communicate(timeout=110)
     assert worker.returncode == 0, log
-    assert f"Lane {NE} ended by SIGKILL; it is started again in 1 s." in log
+    assert f"Lane {NE} ended by SIGKILL. Restarting it in 1 s." in log
     assert_whole(program.home, program.drawn("both"), 200)
     assert "All is well: 200 images" in program.run("verify").stdout
 

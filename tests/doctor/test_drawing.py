@@ -121,7 +121,7 @@ def test_with_core_ml_every_compute_unit_is_tried_for_every_variant(
             for unit in ("CPU_AND_GPU", "CPU_AND_NE")
         )
         assert "Avoid this compute unit" in gpu
-        assert "ANECompilerService is stuck. Try another compute unit" in neural
+        assert "ANECompilerService is stuck. Use another compute unit" in neural
     assert len(report["problems"]) == 2 * len(references())
     assert report["sections"]["drawing"]["not_tried"] == []
 

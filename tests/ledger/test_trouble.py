@@ -131,8 +131,8 @@ def test_a_folder_that_is_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("sqlite://", "needs a file"),
-        ("sqlite:///:memory:", "needs a file"),
+        ("sqlite://", "several processes share it"),
+        ("sqlite:///:memory:", "several processes share it"),
         ("mysql://me:secret@host/x", "not supported"),
         ("not a url", "not a database URL"),
         ("", "not a database URL"),
@@ -169,7 +169,7 @@ def test_a_database_that_does_not_exist(postgres: Any) -> None:
 
 def test_a_user_who_may_not(postgres: Any) -> None:
     url = str(make_url(postgres.get_uri()).set(username="nobody_we_know"))
-    with pytest.raises(ConfigurationError, match="refused"):
+    with pytest.raises(ConfigurationError, match="rejected"):
         Ledger.open(url)
 
 

@@ -243,7 +243,7 @@ def test_an_image_of_one_colour_is_found(toy):
     models, pipeline = toy
     whole = models["vae_decoder"].function
     models["vae_decoder"].function = lambda z: {"image": np.zeros_like(whole(z)["image"])}
-    with pytest.raises(BrokenImageError, match="one colour"):
+    with pytest.raises(BrokenImageError, match="only one colour"):
         pipeline.draw(REQUEST, quiet)
 
 

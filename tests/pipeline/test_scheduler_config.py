@@ -79,13 +79,13 @@ def test_dpm_solvers_that_do_not_exist_are_refused(setting):
 @pytest.mark.parametrize("steps", [0, -1, 1001])
 @pytest.mark.parametrize("scheduler", list(Scheduler))
 def test_impossible_step_counts_are_refused(scheduler, steps):
-    with pytest.raises(PackageError, match="Ask for 1 to 1000 steps"):
+    with pytest.raises(PackageError, match="Use 1 to 1000 steps"):
         made({"skip_prk_steps": True}, scheduler, steps)
 
 
 @pytest.mark.parametrize("scheduler", [Scheduler.DDIM, Scheduler.PNDM])
 def test_an_offset_past_the_schedule_is_refused(scheduler):
-    with pytest.raises(PackageError, match="Ask for fewer steps"):
+    with pytest.raises(PackageError, match="Use fewer steps"):
         made({"skip_prk_steps": True, "steps_offset": 1}, scheduler, 1000)
 
 

@@ -139,5 +139,5 @@ def test_a_half_downloaded_compiled_model_fails_when_it_is_loaded(coreml, tmp_pa
     with pytest.raises(PackageError, match=r"Unet\.mlmodelc"):
         coreml.load(folder, ComputeUnit.ALL)
     (folder / "metadata.json").unlink()
-    with pytest.raises(PackageError, match="not a whole compiled model"):
+    with pytest.raises(PackageError, match="not a complete compiled model"):
         coreml.load(folder, ComputeUnit.ALL)

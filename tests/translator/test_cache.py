@@ -167,5 +167,5 @@ def test_what_crashed_long_ago_is_removed(whole: Path, cache: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(whole: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="choose another cache folder"):
+    with pytest.raises(OutputError, match="Choose another cache folder"):
         run(whole, tmp_path / "file" / "cache")

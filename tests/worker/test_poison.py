@@ -88,7 +88,7 @@ def test_a_lane_that_fails_ten_times_in_a_row_is_paused_and_the_other_draws_on(
     program.run("submit", *arguments, *options)
     lanes = "original:CPU_AND_GPU,split_einsum:CPU_AND_NE"
     stopped = program.run("worker", "--burst", "--max-attempts", "1", "--lanes", lanes, code=78)
-    assert stopped.stderr.count("is paused: 10 images in a row failed") >= 1
+    assert stopped.stderr.count("Reason: 10 images in a row failed") >= 1
     status = program.run("status", "b").stdout
     assert "paused: demo split_einsum on CPU_AND_NE: 10 images in a row failed" in status
     assert len(program.drawn("b")) == 90
@@ -102,7 +102,7 @@ def test_a_lane_that_fails_ten_times_in_a_row_is_paused_and_the_other_draws_on(
 def test_a_variant_that_fails_ten_times_in_a_row_is_paused_and_says_so(program: Program) -> None:
     submit(program, *(f"this raises, number {number}" for number in range(12)), "the sea")
     stopped = program.run("worker", "--burst", "--max-attempts", "1", code=78)
-    assert stopped.stderr.count("is paused: 10 images in a row failed") == 1
+    assert stopped.stderr.count("Reason: 10 images in a row failed") == 1
     status = program.run("status", "b").stdout
     assert "the runtime gave up" in status
     hint = next(line for line in status.splitlines() if "sdq resume --variant-key" in line)

@@ -113,6 +113,6 @@ def test_a_worker_hides_what_was_submitted_without_a_word_about_safety(
     )
     worker = program.run("worker", "--burst", "--safety", "black")
     (image,) = program.drawn("b")
-    assert f"Flagged by the safety checker (--safety black): {image.image.path}" in worker.stderr
+    assert f"The safety checker flagged {image.image.path} (--safety black)." in worker.stderr
     assert not shown(program, image)[0].any()
     program.run("verify")

@@ -1,1 +1,1 @@
-"""`sdq bench`: what each variant of a model costs on this machine, measured with engines as the worker starts them."""
+"""`sdq bench`: measures each variant of a model on this machine, in the same engines that the worker starts."""

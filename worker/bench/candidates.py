@@ -1,4 +1,4 @@
-"""What there is to measure of a model on this machine, in the order in which it is worth knowing."""
+"""What can be measured of a model on this machine, the most useful first."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Varia
 
 _CHUNKS = ("unet_chunk1", "unet_chunk2")
 
-#: Core ML's units in the order of interest. What is drawn with when nothing was measured comes first: everything is
-#: compared with it, and a budget that ends the run early leaves a comparison behind that is worth something.
+#: Core ML's compute units, the most useful first. The unit used when nothing was measured comes first: everything is
+#: compared with it, so a run that its time budget cuts short still leaves a useful comparison.
 _FIRST_FOR = {
     AttentionImplementation.ORIGINAL: (
         ComputeUnit.ALL, ComputeUnit.CPU_AND_GPU, ComputeUnit.CPU_ONLY,
@@ -24,7 +24,13 @@ _FIRST_FOR_SPLIT = (
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One row to be. folder: with just the parts that are to be loaded. drawn_with: drawing loads these parts, too."""
+    """One row to measure.
+
+    folder: the variant's folder, with only the parts to load.
+    compute_unit: the unit to load them on.
+    unet: `whole` or `chunks`.
+    drawn_with: whether drawing loads the same parts.
+    """
 
     folder: VariantFolder
     compute_unit: ComputeUnit
@@ -33,7 +39,7 @@ class Candidate:
 
     @property
     def variant(self) -> Variant:
-        """The variant that a recipe would name."""
+        """The variant that a recipe names for this."""
         return Variant(
             model=self.folder.model,
             revision=self.folder.revision,
@@ -49,9 +55,9 @@ class Candidate:
 def candidates(folders: Sequence[VariantFolder], units: Sequence[ComputeUnit]) -> list[Candidate]:
     """List what to measure of a model's variants.
 
-    units: those that this machine tells apart. `original` is not measured on CPU_AND_NE: the Neural Engine does not run
-    it, so that would be CPU_ONLY once more. A U-Net that is there whole and in chunks is measured both ways, in chunks
-    last, for drawing takes the whole one.
+    units: the compute units that differ on this machine. `original` is not measured on CPU_AND_NE: the Neural Engine
+    does not run it, so the result would be that of CPU_ONLY. A U-Net that exists both whole and in chunks is measured
+    both ways, in chunks last, because drawing uses the whole one.
     """
     ranked: list[tuple[int, int, Candidate]] = []
     for place, folder in enumerate(folders):

@@ -1,4 +1,4 @@
-"""One row: a variant is loaded twice and draws, each time in an engine of its own, as the worker starts them."""
+"""One row: loads a variant in two fresh engines, as the worker starts them, and draws with the second."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from worker.runtimes.disk import disk_errors, drop_stale
 
 _TEMPORARY = "bench-"
 
-#: Long enough to load what a first image loads lazily; its time does not count.
+#: Enough steps to load what the first image loads lazily; not part of the measurement.
 _WARM_UP_STEPS = 2
 
 
@@ -34,7 +34,7 @@ class Task:
     images: int
 
     def request(self, seed: int, *, steps: int | None = None) -> ImageRequest:
-        """Ask for one of its images. steps: other than its own."""
+        """Return the request for one of its images. steps: overrides the number of steps."""
         return ImageRequest(
             prompt=self.prompt,
             negative_prompt="",
@@ -47,7 +47,14 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What a row's engines said. ready: the second one's. images: of the task, in the order of their seeds."""
+    """What a row's engines reported.
+
+    task: what was drawn.
+    first_load_ms: the first engine's load, with nothing compiled or translated.
+    ready: the second engine's report.
+    images: the task's images, by seed.
+    peak_bytes: the most memory resident in the second engine.
+    """
 
     task: Task
     first_load_ms: float
@@ -57,25 +64,25 @@ class Measured:
 
     @property
     def step_ms(self) -> float:
-        """A step, with both evaluations of a U-Net of batch 1: the median over the images of each one's mean."""
+        """ms per step, with both evaluations of a U-Net of batch 1: the median over the images' means."""
         return median(image.denoise_ms for image in self.images) / self.task.num_inference_steps
 
     @property
     def image_ms(self) -> float:
-        """An image, from its latents to its checked pixels: the median. Its prompt's text is encoded before."""
+        """ms per image, from its latents to its checked pixels: the median. Encoding the prompt is not included."""
         return median(image.denoise_ms + image.decode_ms + image.safety_ms for image in self.images)
 
     @property
     def pixels(self) -> Sequence[NDArray[np.uint8]]:
-        """The pictures: uint8 [height, width, 3], RGB."""
+        """The images: uint8 [height, width, 3], RGB."""
         return [image.pixels for image in self.images]
 
 
 def measure(candidate: Candidate, task: Task, *, cache: Path, deadlines: Deadlines) -> Measured:
-    """Load a variant with nothing made ready for it, load it again in a fresh engine, and draw.
+    """Load a variant with an empty cache, load it again in a fresh engine, and draw.
 
-    cache: the folder of translated and compiled models; an empty one is made in it for the while, on the disk that has
-    room for them. Raises SdqError: what the engine could not do.
+    cache: the folder of translated and compiled models. The empty cache is a temporary folder in it, because its disk
+    has space for them. Raises SdqError if the engine fails.
     """
     with _empty_folder(cache) as empty:
         launch = Launch(
@@ -110,7 +117,7 @@ def _empty_folder(cache: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _engine(launch: Launch, deadlines: Deadlines) -> Iterator[Engine]:
-    """Start an engine for the block; its memory is free afterwards."""
+    """Start an engine for the block; its memory is released afterwards."""
     engine = Engine(launch, deadlines)
     try:
         yield engine

@@ -1,4 +1,4 @@
-"""All rows of a model, one after the other, and how like the reference's their pictures are."""
+"""Measures all rows of a model, one after the other, and compares their images with the reference's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from worker.bench.candidates import Candidate, candidates
 from worker.bench.measure import Measured, Task, measure
 from worker.engine.handle import Deadlines
 
-#: A subject that the demo model knows as well.
+#: A subject that the demo model can draw too.
 PROMPT = "a lighthouse on the right and the sea at sunset with clouds"
 
 THOROUGH = Task(prompt=PROMPT, num_inference_steps=20, images=3)
@@ -30,9 +30,12 @@ QUICK = Task(prompt=PROMPT, num_inference_steps=4, images=1)
 
 @dataclass(frozen=True, kw_only=True)
 class ModelBench:
-    """A model's rows in the order in which they were measured; reference: that which the pictures were compared with.
+    """What was measured of a model.
 
-    left_out: what was not begun, for time.
+    model: its name.
+    measured: its rows, in the order of measuring.
+    reference: the row whose images the others were compared with.
+    left_out: what was not started because time was up.
     """
 
     model: str
@@ -53,15 +56,21 @@ def bench_model(
     on_row: Callable[[Benchmark], None],
     deadlines: Deadlines | None = None,
 ) -> ModelBench:
-    """Measure a model's variants on this machine; what cannot be loaded or drawn becomes a row with its reason.
+    """Measure a model's variants on this machine; a variant that cannot be loaded or drawn becomes a row with an error.
 
-    units: those that this machine tells apart. on_begin hears of each row before, on_row after it was measured, not yet
-    compared. Raises InputMissingError for a model that is not here.
+    units: the compute units that differ on this machine.
+    time_is_up: asked before each row; True leaves the remaining rows out.
+    on_begin: called before each row.
+    on_row: called with each row once measured, before it is compared.
+
+    Raises InputMissingError if the model is not on this machine.
     """
     deadlines = deadlines or Deadlines()
     here = store.attention_implementations(model)
     if not here:
-        store.find(model, AttentionImplementation.ORIGINAL)  # says what there is instead
+        store.find(
+            model, AttentionImplementation.ORIGINAL
+        )  # raises, and lists the models that are here
     context = _Context(machine=this_machine(), task=task)
     rows: list[Benchmark] = []
     pictures: dict[int, Measured] = {}
@@ -104,29 +113,29 @@ def bench_model(
 
 
 def _reference(rows: Sequence[Benchmark], pictures: dict[int, Measured]) -> int | None:
-    """Give the first row of `original` that drew, on ALL unless that fails; without any, the first that drew."""
+    """Return the first row of `original` that drew (ALL comes first); without one, the first row that drew."""
     original = AttentionImplementation.ORIGINAL
     of_original = [n for n in pictures if rows[n].variant.attention_implementation is original]
     return next(iter([*of_original, *pictures]), None)
 
 
 def _least_like(reference: Measured, other: Measured) -> float:
-    """Compare seed by seed; one broken picture is enough to call a variant broken."""
+    """Compare seed by seed and return the lowest PSNR: one broken image makes a variant broken."""
     if reference.pixels[0].shape != other.pixels[0].shape:
-        return 0.0  # converted for another size: not the same picture at all
+        return 0.0  # converted for another size: not the same image at all
     pairs = zip(reference.pixels, other.pixels, strict=True)
     return min(psnr_db(Image.fromarray(first), Image.fromarray(second)) for first, second in pairs)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Context:
-    """What all rows of a run share."""
+    """What all rows of a run have in common."""
 
     machine: Machine
     task: Task
 
     def row(self, candidate: Candidate, found: Measured) -> Benchmark:
-        """Make the row of what was measured, not yet compared."""
+        """Return the row of a measured variant, not yet compared."""
         return replace(
             self._blank(candidate),
             precision=candidate.folder.network.precision,
@@ -142,13 +151,13 @@ class _Context:
         )
 
     def failed(self, candidate: Candidate, error: SdqError) -> Benchmark:
-        """Make the row of what could not be loaded or drawn."""
+        """Return the row of a variant that could not be loaded or drawn."""
         return replace(self._blank(candidate), error=f"{type(error).__name__}: {error}")
 
     def unusable(
         self, model: str, attention: AttentionImplementation, error: SdqError
     ) -> Benchmark:
-        """Make the row of a variant whose parts do not make a model."""
+        """Return the row of a variant whose files do not make up a model."""
         variant = Variant(
             model=model,
             revision="",

@@ -1,1 +1,1 @@
-"""Which variant comes next, and which cannot be drawn here."""
+"""Which variant to draw next, and which cannot be drawn here."""

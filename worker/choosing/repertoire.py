@@ -1,9 +1,9 @@
 """What a worker draws: which variant comes next, and which one draws `any`.
 
-A recipe's own variant is drawn as it is. For any variant of a model the choice is, in this order: the worker's lane, if
-it has one, and nothing else; what is in memory already; the reference and then the model's other variants, on every
-compute unit. What is in memory for `CPU_ONLY` was asked for where other units fail, and is too slow for all else. A
-variant that is paused, or that failed to load here, is passed over.
+A recipe that names a variant is drawn with it. For `any`, a worker with a lane uses only its lane. Other workers prefer
+what is already in memory, then the reference variant, then the model's other variants, on the compute unit `ALL`. They
+do not use a variant in memory on `CPU_ONLY`: somebody asked for it because other units fail, and it is slow. A variant
+that is paused, or that failed to load here, is skipped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from worker.choosing.unusable import (
     VariantUnusable,
 )
 
-#: How long a variant that is not in memory may wait while the one that is has work.
+#: How long a variant that is not in memory waits while the one in memory has work.
 PATIENCE_WITH_OTHERS_S = 300.0
 
 
@@ -39,13 +39,13 @@ class Repertoire:
         *,
         patience_s: float = PATIENCE_WITH_OTHERS_S,
     ) -> None:
-        """Choose among the models of a store. patience_s: how long a variant may wait for the one in memory."""
+        """Choose among the models of a store. patience_s: how long a variant waits for the one in memory."""
         self._store = store
         self._ledger = ledger
         self._lane = lane
         self._patience_s = patience_s
         self._unusable = Unusable()  # queues
-        self._passed_over = Unusable()  # variants that `any` is not drawn with
+        self._passed_over = Unusable()  # variants not to be used for `any`
         self._known: Mapping[str, RecipeVariant] = {}
         self._present: dict[str, Present] = {}
         self._waiting_since: dict[str, float] = {}
@@ -57,11 +57,12 @@ class Repertoire:
         return self._unusable.causes()
 
     def next_key(self, waiting: Iterable[str], pinned: Sequence[Variant]) -> str | None:
-        """Choose the variant key whose queue is drawn next; None when nothing that waits is drawn here.
+        """Return the variant key whose queue to draw next; None if this worker can draw nothing that waits.
 
-        The variant in memory is preferred, until its queue is empty or another has waited too long. What only that
-        variant can draw comes before what any can: others may help with the latter. pinned: what is in memory, the
-        variant used last first.
+        The variant in memory is preferred until its queue is empty or another has waited too long. What only that
+        variant can draw comes before `any`, which other workers can draw too.
+
+        pinned: the variants in memory, the most recently used first.
         """
         moment = time.monotonic()
         usable = self._drawn_here([key for key in waiting if self._unusable.cause(key) is None])
@@ -79,14 +80,14 @@ class Repertoire:
         return longest
 
     def taken(self, key: str) -> None:
-        """Note that a slice of this queue was taken: its turn has come, and the next slice comes from it too."""
+        """Note that a slice of this queue was taken: it no longer waits, and the next slice comes from it too."""
         self._last_key = key
         self._waiting_since.pop(key, None)
 
     def variant_for(self, recipe: Recipe, pinned: Sequence[Variant]) -> Variant:
-        """Choose what draws a recipe. pinned: what is in memory, the variant used last first.
+        """Return the variant to draw a recipe with; raise VariantUnusable if nothing here can draw it.
 
-        Raises VariantUnusable when nothing here can draw it.
+        pinned: the variants in memory, the most recently used first.
         """
         wanted = recipe.variant
         try:
@@ -112,16 +113,16 @@ class Repertoire:
         raise next((trouble for trouble in troubles if trouble.heals), troubles[0])
 
     def note(self, unusable: VariantUnusable, key: str) -> None:
-        """Leave the queue of a variant key alone from now on, or for a while if the trouble may heal.
+        """Skip the queue of a variant key from now on, or for a while if the problem may go away.
 
-        The queue of any variant stays, with one variant fewer to choose from: the next slice says whether none is left.
+        A queue for `any` stays in use, with one variant fewer to choose from; the next slice shows whether one is left.
         """
         (self._unusable if unusable.variant.key == key else self._passed_over).note(unusable)
 
     def _drawn_here(self, keys: Sequence[str]) -> dict[str, RecipeVariant | None]:
-        """Return those variant keys that this worker may draw, with what they stand for.
+        """Return the variant keys that this worker may draw, with their variants.
 
-        A key that the ledger does not know is None, and left to workers without a lane: no job in its queue is ours.
+        A key that is not in the ledger maps to None and is left to workers without a lane: its jobs are not sdq's.
         """
         if any(key not in self._known for key in keys):
             self._known = self._ledger.variants.known()
@@ -133,7 +134,7 @@ class Repertoire:
         }
 
     def _holds(self, wanted: RecipeVariant | None, pinned: Sequence[Variant]) -> bool:
-        """Whether a recipe's variant would be drawn with one that is in memory."""
+        """Whether a variant in memory would draw a recipe's variant."""
         if isinstance(wanted, AnyVariant):
             return any(self._serves(variant, wanted) for variant in pinned)
         return wanted in pinned
@@ -146,7 +147,7 @@ class Repertoire:
             word = self._lane.attention_implementation
             if word not in here:
                 raise NotOfThisLaneError(
-                    f"the model has no complete packages as {word} here. Other lanes and workers can draw it."
+                    f"The model has no complete packages for {word} here. Other lanes and workers can draw it."
                 )
             return [self._lane.of(wanted.model, here[word])]
         loaded = [
@@ -168,7 +169,7 @@ class Repertoire:
         return pinned.model == wanted.model and not slow
 
     def _cause(self, variant: Variant) -> SdqError | None:
-        """Return why a variant failed here; whether it is paused still, the ledger knows."""
+        """Return why a variant failed here, other than a pause: the ledger has the current pauses."""
         cause = self._passed_over.cause(variant.key)
         return None if isinstance(cause, VariantPausedError) else cause
 
@@ -189,14 +190,16 @@ class Repertoire:
 
 
 def _misfit(recipe: Recipe, variant: Variant, present: Present) -> InputError | None:
-    """Say what submitting could not see: another machine's variant, or one that came later, may not draw the like."""
+    """Return why a variant does not fit a recipe, None if it does: packages here may differ from those at submit."""
     folder = present[variant.attention_implementation]
     if (folder.width, folder.height) != (recipe.width, recipe.height):
         return InputError(
-            f"{variant} draws {folder.width}x{folder.height} here, and {recipe.width}x{recipe.height} was asked for."
+            f"{variant} draws {folder.width}x{folder.height} images here, not {recipe.width}x{recipe.height}. "
+            "Draw this batch on a machine with packages of its size."
         )
     if recipe.guidance_scale <= 1 and folder.unet_batch != 1:
         return InputError(
-            f"{variant} cannot draw without guidance here: its U-Net has batch {folder.unet_batch}."
+            f"{variant} cannot draw without guidance here: its U-Net has batch {folder.unet_batch}. "
+            "Convert the model with --unet-batch-one."
         )
     return None

@@ -1,4 +1,4 @@
-"""What cannot be drawn here: why, and until when it is not worth another look."""
+"""What cannot be drawn here: why, and when to try again."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from sdq_core.values.variants import RecipeVariant, Variant
 
 log = logging.getLogger(__name__)
 
-#: When a variant whose trouble may heal is looked at again; one whose model is broken never is.
+#: How long to wait before trying again a variant whose problem may go away. A broken model is never tried again.
 LOOK_AGAIN_AFTER_S = 60.0
 
 
 class VariantPausedError(ConfigurationError):
-    """Somebody, or ten failures in a row, paused the variant that would draw."""
+    """The variant is paused, by hand or after ten failures in a row."""
 
     def __init__(self, variant: Variant, reason: str) -> None:
         super().__init__(
-            f"{variant} is paused: {reason}. Once that is fixed, run `sdq resume --variant-key {variant.key}`."
+            f"{variant} is paused. Fix the cause, then run `sdq resume --variant-key {variant.key}`. Reason: {reason}"
         )
 
 
 class NotOfThisLaneError(InputMissingError):
-    """The model has no packages for the worker's lane: nobody's fault, and others' work."""
+    """The model has no packages for the worker's lane; other workers can draw it."""
 
 
 class VariantUnusable(Exception):  # noqa: N818 - a turn of events, not an error of its own
-    """This machine cannot draw what a recipe names as its variant now; the cause says why."""
+    """This machine cannot draw a recipe's variant now; `cause` says why."""
 
     def __init__(self, variant: RecipeVariant, cause: SdqError) -> None:
         super().__init__(str(cause))
@@ -37,25 +37,25 @@ class VariantUnusable(Exception):  # noqa: N818 - a turn of events, not an error
 
     @property
     def heals(self) -> bool:
-        """Whether it may be drawn later: an engine that died at every load, a variant that is resumed or pulled."""
+        """Whether it may become usable: after an engine that died at every load, a resume or a pull."""
         return self.cause.retryable or isinstance(
             self.cause, VariantPausedError | InputMissingError
         )
 
 
 class Unusable:
-    """The variants, and `any` of a model, that one worker cannot draw for the moment or at all."""
+    """The variants, and models' `any`, that one worker cannot draw, for now or for good."""
 
     def __init__(self) -> None:
         self._until: dict[str, tuple[SdqError, float]] = {}  # by variant key
         self._told: dict[str, str] = {}
 
     def note(self, unusable: VariantUnusable) -> None:
-        """Remember a variant's trouble, and log it unless it was logged already."""
+        """Remember a variant's problem, and log it unless it was logged already."""
         key = unusable.variant.key
         if self._told.get(key) != str(unusable.cause):
             self._told[key] = str(unusable.cause)
-            log.error("%s is unusable here: %s", unusable.variant, unusable.cause)
+            log.error("%s is unusable here. %s", unusable.variant, unusable.cause)
         until = time.monotonic() + LOOK_AGAIN_AFTER_S if unusable.heals else float("inf")
         self._until[key] = (unusable.cause, until)
 
@@ -64,6 +64,6 @@ class Unusable:
         return {key: cause for key in self._until if (cause := self.cause(key))}
 
     def cause(self, key: str) -> SdqError | None:
-        """Return why a variant key is not to be tried now; None when it may be."""
+        """Return why not to try a variant key now; None if it may be tried."""
         cause, until = self._until.get(key, (None, 0.0))
         return cause if time.monotonic() < until else None

@@ -1,1 +1,1 @@
-"""RQ and Redis: what arrives, what this worker has claimed, how long it stays, and which slice it takes next."""
+"""RQ and Redis: the jobs that arrive, the slices that this worker has claimed, and which one it takes next."""

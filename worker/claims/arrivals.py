@@ -1,8 +1,8 @@
-"""Jobs as they arrive: one popped at a time, ours told from everybody else's before anything in it is believed.
+"""Takes jobs from the queues, one at a time, and tells sdq's own from all others before trusting their contents.
 
-Whoever can write to the Redis can put anything into the queues. A job is ours if its id names a slice of this ledger
-and its data is exactly what `sdq_core.queue` writes for it; all else is refused, kept for inspection and never run.
-RQ's own reading comes last and only for small ones of ours: it inflates whatever it finds and fails on a wrong date.
+Anyone who can write to Redis can put anything into the queues. A job is ours if its id names a slice of this ledger
+and its data is exactly what `sdq_core.queue` writes for it; all others are refused, kept for inspection and never run.
+RQ reads a job only after these checks, because it decompresses data of any size and fails on an invalid date.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rq.serializers import JSONSerializer
 
 from sdq_core.queue.queues import DRAW_SLICE, FORMER_DRAW_SLICE, Queues
 
-#: A job of ours has some 50 bytes of data; zlib makes at most a thousand times as many of these.
+#: Our jobs have about 50 bytes of data; zlib expands these by a factor of a thousand at most.
 _MAX_DATA_BYTES = 4096
 _KEPT_FOR_S = 7 * 24 * 3600
 _RESTORING_FAILED = (
@@ -36,7 +36,7 @@ _RESTORING_FAILED = (
 class Arrival:
     """A popped job, still in the queue's intermediate list; `job` and `slice_id` are None unless it is ours.
 
-    leftover: it is the name of one of ours without a job: its slice was queued twice and is finished, or will be
+    leftover: only the id of one of our jobs, whose job is gone. Its slice was queued twice and is finished, or will be
     queued again.
     """
 
@@ -50,7 +50,7 @@ class Arrival:
 
 
 def pop(queues: Queues, queue: Queue) -> Arrival | None:
-    """Move the queue's first job to its intermediate list and look at it; None when the queue is empty."""
+    """Move the queue's first job to its intermediate list and read it; None if the queue is empty."""
     connection: Any = queue.connection
     raw_id: bytes | None = connection.lmove(queue.key, queue.intermediate_queue_key)
     if raw_id is None:
@@ -63,15 +63,15 @@ def pop(queues: Queues, queue: Queue) -> Arrival | None:
 
 
 def drop(queue: Queue, arrival: Arrival) -> None:
-    """Forget a name that was popped and stands for nothing that is to be done here."""
+    """Forget a popped id that needs no work."""
     connection: Any = queue.connection
     connection.lrem(queue.intermediate_queue_key, 0, arrival.raw_id)
 
 
 def refuse(queues: Queues, queue: Queue, arrival: Arrival) -> None:
-    """Take a job that is not ours out of the queue and put it among the failed ones, for whoever looks for it there.
+    """Move a job that is not ours to RQ's failed jobs, where its owner can find it.
 
-    One that only pretends to be a slice's is deleted, so that reconciling can queue that slice with a job of its own.
+    A job that only pretends to be a slice's is deleted, so that reconciling can queue that slice with a real one.
     """
     key = Job.redis_job_namespace_prefix.encode() + arrival.raw_id
     connection: Any = queue.connection
@@ -84,7 +84,7 @@ def refuse(queues: Queues, queue: Queue, arrival: Arrival) -> None:
         elif is_hash:
             pipeline.hset(key, "status", JobStatus.FAILED.value)
             pipeline.expire(key, _KEPT_FOR_S)
-        if _is_text(arrival.raw_id):  # RQ's tools stop at one that is not
+        if _is_text(arrival.raw_id):  # RQ's tools fail on an id that is not
             pipeline.zadd(
                 queue.failed_job_registry.key, {arrival.raw_id: time.time() + _KEPT_FOR_S}
             )
@@ -99,7 +99,7 @@ def _genuine(queues: Queues, queue: Queue, slice_id: int) -> Job | None:
         job = Job.fetch(job_id, connection=queue.connection, serializer=JSONSerializer)
         named = job.func_name in (DRAW_SLICE, FORMER_DRAW_SLICE)
         ours = named and list(job.args) == [slice_id] and not job.kwargs
-    except ResponseError:  # something else than a hash under the job's name
+    except ResponseError:  # the job's key is not a hash
         return None
     except (DeserializationError, NoSuchJobError, *_RESTORING_FAILED):
         return None

@@ -1,10 +1,10 @@
 """Claims: the slices that this worker has, kept alive in Redis by its heartbeats.
 
 A slice moves from its queue to the intermediate list (`worker.claims.arrivals`), and from there into the started
-registry with the worker's name: that is the claim. It ends in one transaction. It differs from what RQ's own workers do
-where they would lose work or run strangers': a slice is taken from one queue at a time with LMOVE (a stock worker on
-several queues pops with BLPOP and loses jobs to a kill), heartbeats go on during a job, nothing forks, and nothing that
-a job names is ever called.
+registry with the worker's name: that is the claim. It ends in one transaction. This differs from RQ's own workers where
+those would lose jobs or run foreign code: a slice is taken from one queue at a time with LMOVE (a stock worker on
+several queues pops with BLPOP and loses jobs to a kill), heartbeats continue during a job, nothing forks, and nothing
+that a job names is ever called.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class Outcome(Enum):
-    """What became of a slice that was taken."""
+    """How a claim on a slice ended."""
 
     FINISHED = auto()
     HANDED_BACK = auto()
@@ -41,7 +41,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A slice's job while this worker has it, with the queue that it came from and RQ's record of its execution."""
+    """A slice's job while this worker has it, with its queue and RQ's record of its execution."""
 
     slice_id: int
     job: Job
@@ -50,15 +50,15 @@ class Claim:
 
 
 class Claims:
-    """One worker's claims. All but those that say otherwise raise ServiceUnavailableError without Redis."""
+    """One worker's claims. Methods raise ServiceUnavailableError without Redis unless they document otherwise."""
 
     def __init__(self, queues: Queues, settings: Settings) -> None:
-        """Claim nothing yet. settings: where Redis is reached, or started, again."""
+        """Claim nothing yet. settings: how to reach or start Redis again."""
         self._queues = queues
         self._settings = settings
         self._rq = RqWorker(queues.connection)
         self._held: dict[int, Claim] = {}  # by slice
-        self._late: list[tuple[Claim, Outcome]] = []  # ended while Redis did not answer
+        self._late: list[tuple[Claim, Outcome]] = []  # ended while Redis was unreachable
         self._unreachable = False
 
     @property
@@ -68,35 +68,35 @@ class Claims:
 
     @property
     def held(self) -> frozenset[int]:
-        """The slices that are claimed now."""
+        """The ids of the slices that are claimed now."""
         return frozenset(self._held)
 
     def sign_on(self) -> None:
-        """Enter RQ's list of workers, starting the embedded Redis where that is meant."""
+        """Enter RQ's list of workers; start the embedded Redis if the settings ask for it."""
         connect(self._settings)
         with redis_errors():
-            # After a Redis that went away in the middle, the name is there already; nobody else has it.
+            # After an interruption of Redis the name is there already; it is this worker's own.
             if not self._rq.connection.exists(self._rq.key):
                 self._rq.register_birth()  # type: ignore[no-untyped-call]
             self._rq.set_state(WorkerStatus.STARTED)
 
     def sign_off(self) -> None:
-        """End what is still to be ended and leave RQ's list; without a Redis the entry expires by itself."""
+        """End the remaining claims and leave RQ's list; without Redis the entry expires by itself."""
         with contextlib.suppress(ServiceUnavailableError):
             self.end_late()
             with redis_errors():
                 self._rq.register_death()  # type: ignore[no-untyped-call]
 
     def show_idle(self) -> None:
-        """Let RQ's tools show that nothing is drawn just now."""
+        """Let RQ's tools show that this worker is idle."""
         with redis_errors():
             if self._rq.get_state() != WorkerStatus.IDLE:
                 self._rq.set_state(WorkerStatus.IDLE)
 
     def keep_alive(self) -> None:
-        """Send a heartbeat for every claim, or for the worker. Drawing continues while Redis does not answer.
+        """Send a heartbeat for every claim, or for the worker. Drawing continues while Redis is unreachable.
 
-        Raises nothing: trouble is logged once, and Redis is reached or started again where that is possible.
+        Raises nothing: a problem is logged once, and Redis is reached or started again if possible.
         """
         try:
             with redis_errors():
@@ -115,10 +115,10 @@ class Claims:
             self._unreachable = False
 
     def take(self, variant_key: str, *, until: float) -> Claim | None:
-        """Claim the next slice of a variant's queue; None when it is empty.
+        """Claim the next slice of a variant's queue; None if the queue is empty.
 
-        Jobs that are not ours, or not to be drawn, are passed over: at most until that moment of the monotonic clock,
-        and None then.
+        Skips jobs that are not ours or not to be drawn. until: the time of the monotonic clock at which to stop
+        skipping and return None.
         """
         queue = self._queues.queue(variant_key)
         with redis_errors():
@@ -129,35 +129,39 @@ class Claims:
         return None
 
     def end(self, slice_id: int, outcome: Outcome) -> None:
-        """End a claim; when Redis does not answer, `end_late` does so later. Raises nothing."""
+        """End a claim; if Redis is unreachable, `end_late` does so later. Raises nothing."""
         claim = self._held.pop(slice_id)
         try:
             self._end(claim, outcome)
         except ServiceUnavailableError:
-            # What is to be drawn again is queued by reconciling; a finished slice must not stay listed until then.
+            # Reconciling queues what is to be drawn again, but a finished slice must not stay listed until then.
             if outcome is not Outcome.HANDED_BACK:
                 self._late.append((claim, outcome))
 
     def hand_back(self, *, but: Container[int] = ()) -> None:
-        """Put the slices that nothing came of back at the front of their queues, in their old order."""
+        """Put all claimed slices except `but` back at the front of their queues, in their old order."""
         for slice_id in reversed(list(self._held)):
             if slice_id not in but:
                 self.end(slice_id, Outcome.HANDED_BACK)
 
     def end_late(self) -> None:
-        """End the claims whose end Redis has not been told of."""
+        """End the claims that could not be ended while Redis was unreachable."""
         while self._late:
             self._end(*self._late[-1])
             self._late.pop()
 
     def _claimed(self, arrival: Arrival, queue: Queue) -> Claim | None:
-        """Claim what arrived; None when it is not ours, and refused, or when it was queued twice."""
+        """Claim a job; None if it is not ours, which refuses it, or was queued twice."""
         job, slice_id = arrival.job, arrival.slice_id
         if arrival.leftover or slice_id in self._held:
             drop(queue, arrival)
             return None
         if job is None or slice_id is None:
-            log.error("Refused job %s in queue %s: it was not queued by sdq.", arrival, queue.name)
+            log.error(
+                "Refused job %s in queue %s: it was not queued by sdq. Check what else writes to this Redis.",
+                arrival,
+                queue.name,
+            )
             refuse(self._queues, queue, arrival)
             self._rq.failed_job_count += 1
             return None
@@ -168,7 +172,7 @@ class Claims:
         return claim
 
     def _restore(self, claim: Claim) -> None:
-        """Tell a Redis that lost its files that a slice is in hand, or others would draw it as well."""
+        """Register a claim again: after a Redis lost its data, other workers would draw the slice too."""
         with self._rq.connection.pipeline() as pipeline:
             claim.job.started_job_registry.add_execution(
                 claim.execution, pipeline=pipeline, ttl=HEARTBEAT_TTL_S
@@ -176,7 +180,7 @@ class Claims:
             pipeline.execute()
 
     def _end(self, claim: Claim, outcome: Outcome) -> None:
-        """End a claim in one transaction; what does not reach Redis is healed by reconciling."""
+        """End a claim in one transaction; reconciling repairs what does not reach Redis."""
         job = claim.job
         job.ended_at = now()
         with redis_errors(), self._rq.connection.pipeline() as pipeline:

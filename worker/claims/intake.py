@@ -1,4 +1,4 @@
-"""Where the next slice comes from: which queue, claimed how, and what is left of it in the ledger."""
+"""Takes the next slice: chooses its queue, claims it, and reads from the ledger what is left of it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 _RECONCILE_IDLE_S = 5.0
 _RECONCILE_BUSY_S = 60.0
 
-#: Passing over what nobody wants may take long, and the engine is to be listened to meanwhile.
+#: How long to skip unwanted slices at a time: the engine's events must not wait for long.
 _LOOK_FOR_S = 0.25
 
-#: When an engine that draws is worth another look for slices behind the one in hand.
+#: How long to wait before looking again for slices behind the current one.
 _LOOK_AGAIN_S = 0.25
 _AFTER_TROUBLE_S = 5.0
 
@@ -49,14 +49,14 @@ class Intake:
         self._ledger = ledger
         self._repertoire = repertoire
         self._shift = shift
-        self._key: str | None = None  # of the queue that is drawn from
+        self._key: str | None = None  # of the queue in use
         self._next_reconcile = 0.0
         self._look_again = 0.0
 
     def first(self, pinned: Sequence[Variant]) -> OpenSlice | None:
-        """Take a slice of the queue that comes next; None when there is nothing to draw here.
+        """Take a slice from the next queue; None if there is nothing to draw here.
 
-        pinned: the variants in memory, the one used last first. Raises what is in the way, with nothing taken.
+        pinned: the variants in memory, the most recently used first. On an error nothing stays claimed.
         """
         try:
             while not self._shift.stopping:
@@ -73,10 +73,10 @@ class Intake:
         return None
 
     def take(self, pinned: Sequence[Variant]) -> OpenSlice | None:
-        """Take another slice for an engine that draws, if it is of the queue that comes next anyway.
+        """Take another slice for the engine that is drawing, if it is from the queue that comes next anyway.
 
-        pinned: the variants in memory, the one that draws first. Whatever is in the way is left to `first`, when all
-        that was taken is drawn.
+        pinned: the variants in memory, the one that is drawing first. Errors are left to the next call of `first`,
+        when everything taken is drawn.
         """
         if time.monotonic() < self._look_again or self._shift.stopping:
             return None
@@ -94,7 +94,7 @@ class Intake:
         return found
 
     def close(self, open_slice: OpenSlice, outcome: Outcome) -> None:
-        """Note in the ledger and in Redis what became of a slice."""
+        """Record in the ledger and in Redis how a slice ended."""
         try:
             if outcome is Outcome.FINISHED:
                 self._shift.until_done(lambda: self._ledger.work.finish_slice(open_slice.id))
@@ -102,11 +102,11 @@ class Intake:
             self._claims.end(open_slice.id, outcome)
 
     def hand_back(self) -> None:
-        """Give back the slices that were taken and not closed."""
+        """Put the slices that were taken and not closed back into their queues."""
         self._claims.hand_back()
 
     def reconcile_soon(self) -> None:
-        """Compare ledger and queues within seconds: an idle worker is the first to notice a dead one's slices."""
+        """Reconcile within seconds: an idle worker is the first to notice a dead worker's slices."""
         self._next_reconcile = min(self._next_reconcile, time.monotonic() + _RECONCILE_IDLE_S)
 
     def _take_behind(self, pinned: Sequence[Variant]) -> OpenSlice | None:
@@ -120,7 +120,7 @@ class Intake:
         return found
 
     def _take_wanted(self) -> OpenSlice | None:
-        """Claim the queue's first slice that somebody still wants; what nobody does is ended."""
+        """Claim the queue's first slice that is still wanted; end those that are not."""
         if self._key is None:
             return None
         until = time.monotonic() + _LOOK_FOR_S
@@ -136,7 +136,7 @@ class Intake:
         return None
 
     def _opened(self, claim: Claim) -> OpenSlice | None:
-        """Read what is left of a claimed slice; None when nobody wants it any more."""
+        """Read what is left of a claimed slice; None if it is no longer wanted."""
         slice_ = self._ledger.work.load_slice(claim.slice_id)
         if slice_ is None or not slice_.wanted:
             return None
@@ -147,14 +147,14 @@ class Intake:
         )
 
     def _tend(self) -> None:
-        """Do what is due now and then between slices."""
+        """Do what is due between slices: heartbeats, late ends, reconciling."""
         self._shift.beat()
         self._claims.end_late()
         if time.monotonic() < self._next_reconcile:
             return
-        self._shift.beat(now=True)  # what this worker holds must not look lost to itself
+        self._shift.beat(now=True)  # or this worker's own claims could look lost
         self._next_reconcile = time.monotonic() + _RECONCILE_BUSY_S
         with contextlib.suppress(TryAgainError):
             found = reconcile(self._ledger, self._queues)
             if found.resumed:
-                log.warning("Took over %d slice(s) of a worker that died.", found.resumed)
+                log.warning("Took over %d slice(s) from a worker that died.", found.resumed)

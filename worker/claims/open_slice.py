@@ -1,4 +1,4 @@
-"""A slice that was taken: what is left of it, and what becomes of it."""
+"""A slice that was taken: what is left of it, and how it ends."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from worker.claims.claims import Outcome
 class OpenSlice:
     """A slice between being taken and being finished.
 
-    pending: seeds that are neither settled nor asked for. attempts: at each seed, as far as the ledger knows. unwanted:
-    its batch or what draws it was held back meanwhile.
+    slice_: the slice as the ledger has it.
+    queue_wait_ms: how long it waited in its queue.
+    pending: seeds that are neither settled nor requested from the engine.
+    attempts: seed -> attempts so far, as counted in the ledger.
+    unwanted: its batch or its variant was paused or cancelled in the meantime.
     """
 
     slice_: Slice
@@ -43,15 +46,15 @@ class OpenSlice:
 
     @property
     def recipe(self) -> Recipe:
-        """What its images are drawn from."""
+        """The recipe of its images."""
         return self.slice_.recipe
 
     @property
     def hungry(self) -> bool:
-        """Whether the engine is to be asked for more of its images."""
+        """Whether to request more of its images from the engine."""
         return bool(self.pending) and not self.unwanted
 
     @property
     def outcome(self) -> Outcome:
-        """What has become of it, once it is not hungry and the engine has nothing of it to draw."""
+        """How it ended; meaningful once it is not hungry and the engine has none of its images."""
         return Outcome.UNWANTED if self.pending else Outcome.FINISHED

@@ -1,4 +1,4 @@
-"""The worker as RQ's tools see it: `rq info` and dashboards list it, with its state and the job in hand."""
+"""The worker as RQ's tools see it: `rq info` and dashboards list it with its state and current job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEARTBEAT_EVERY_S = 5.0
 
 
 class RqWorker(SimpleWorker):
-    """An entry in RQ's list of workers and RQ's bookkeeping of executions; it never takes or runs a job itself."""
+    """An entry in RQ's list of workers, with RQ's bookkeeping of executions; it never takes or runs a job itself."""
 
     def __init__(self, connection: redis.Redis) -> None:
         host = socket.gethostname().split(".")[0]
@@ -31,5 +31,5 @@ class RqWorker(SimpleWorker):
         )
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002
-        """Let a claim end soon after its worker did."""
+        """Return the time after which a dead worker's claim ends, s."""
         return HEARTBEAT_TTL_S

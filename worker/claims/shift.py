@@ -1,4 +1,4 @@
-"""A worker's shift: it lasts until a signal ends it, beats all the while, and waits for trouble that heals."""
+"""A worker's shift: lasts until a signal, sends heartbeats, and waits for problems that go away."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Result = TypeVar("Result")
 
 
 class GaveUp(Exception):  # noqa: N818 - a turn of events, not an error
-    """The worker was told to stop while it waited."""
+    """The worker was told to stop while it was waiting."""
 
 
 class StopNow(BaseException):
-    """The second signal: leave at once."""
+    """The second signal: stop immediately."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
@@ -38,11 +38,14 @@ class StopNow(BaseException):
 
 
 class Shift:
-    """From the first slice to the first signal. In the worker's one thread, all that lasts calls `beat` meanwhile."""
+    """From the first slice to the first signal. The worker has one thread, so whatever takes long calls `beat`."""
 
     def __init__(self, beat: Callable[[], None], *, ends_with_stdin: bool = False) -> None:
-        """Begin. beat: sends the heartbeats. ends_with_stdin: a closed standard input ends the shift as a signal does:
-        a lane's is a pipe from the command that started it, which never writes to it.
+        """Begin a shift.
+
+        beat: sends the heartbeats.
+        ends_with_stdin: a closed standard input ends the shift as a signal does. A lane's standard input is a pipe from
+        the command that started it, which never writes to it.
         """
         self._beat = beat
         self._next_beat = 0.0
@@ -51,7 +54,7 @@ class Shift:
 
     @property
     def stopping(self) -> bool:
-        """Whether the worker was told to end."""
+        """Whether the worker was told to stop."""
         if (
             self._ends_with_stdin
             and self._signal is None
@@ -65,16 +68,16 @@ class Shift:
         return handled_by(self._on_signal)
 
     def beat(self, *, now: bool = False) -> None:
-        """Send the heartbeats when they are due, every few seconds, or now."""
+        """Send the heartbeats if they are due (every few seconds), or now."""
         if now or time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + HEARTBEAT_EVERY_S
             self._beat()
 
     def until_done(self, action: Callable[[], Result]) -> Result:
-        """Return the action's result, repeating it while it fails for a reason outside the image that may heal.
+        """Return the action's result, repeating it while it fails with a retryable error.
 
-        Says so once. Errors that do not heal by waiting pass through. Raises GaveUp when the worker is told to stop
-        meanwhile.
+        Logs the first failure and the recovery. Other errors pass through. Raises GaveUp if the worker is told to stop
+        in the meantime.
         """
         wait_s = _FIRST_WAIT_S
         told = False
@@ -95,7 +98,7 @@ class Shift:
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
     def pause(self, seconds: float) -> None:
-        """Wait, with heartbeats; raise GaveUp when the worker is told to stop."""
+        """Wait while sending heartbeats; raise GaveUp if the worker is told to stop."""
         end = time.monotonic() + seconds
         while (left_s := end - time.monotonic()) > 0:
             if self.stopping:
@@ -110,5 +113,5 @@ class Shift:
             raise StopNow(signum)
         self._signal = signum
         log.warning(
-            "Stopping once the current image is saved; the rest stays queued. Press Ctrl-C again to stop immediately."
+            "Stopping once the current image is saved. The rest stays queued. Press Ctrl-C again to stop immediately."
         )

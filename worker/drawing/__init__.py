@@ -1,1 +1,1 @@
-"""Slices through an engine into files and rows."""
+"""Draws slices: through an engine, into files and rows."""

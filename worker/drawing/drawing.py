@@ -1,11 +1,11 @@
-"""Drawing: the engine is always fed, every image is a file before it is a row, failures are counted.
+"""Drawing: keeps the engine busy, writes each image's file before its row, and counts failures.
 
-Order of one image: skip it if its row says done; note the attempt; draw; write the file; record the row. A crash
-anywhere leaves either nothing or a file that the next attempt overwrites.
+The order for one image: skip it if its row is done; note the attempt; draw; write the file; record the row. A crash at
+any point leaves either nothing or a file that the next attempt overwrites.
 
-The engine has the next request in its pipe before the previous image is saved, so saving costs no drawing time. At a
-slice's end that is the first image of the next slice, taken while the engine draws. All of this runs in the worker's
-one thread, between the engine's events; the heartbeat is called at least once a second.
+The engine has the next request in its pipe before the previous image is saved, so saving costs no drawing time. At the
+end of a slice that is the first image of the next slice, taken while the engine draws. All of this runs in the worker's
+one thread, between the engine's events; heartbeats are sent at least once a second.
 """
 
 from __future__ import annotations
@@ -42,30 +42,30 @@ class SliceSource(Protocol):
     """Where slices come from and go to; the worker's is `worker.claims.intake.Intake`."""
 
     def take(self, pinned: Sequence[Variant]) -> OpenSlice | None:
-        """Return the next slice for the engine that draws, if there is one. pinned: its variant first."""
+        """Return the next slice for the engine that is drawing, if there is one. pinned: its variant first."""
 
     def close(self, open_slice: OpenSlice, outcome: Outcome) -> None:
-        """Learn that a slice is finished or no longer wanted."""
+        """Close a slice that is finished or no longer wanted."""
 
 
 class Drawing:
-    """Slices of one variant on their way from the ledger through its engine into files and rows."""
+    """Draws slices of one variant: from the ledger, through its engine, into files and rows."""
 
     def __init__(self, studio: Studio, variant: Variant, source: SliceSource) -> None:
-        """Prepare to draw. variant: the recipes' own, or the worker's choice where a recipe leaves it open."""
+        """Prepare to draw. variant: the recipes' own, or the worker's choice for `any`."""
         self._studio = studio
         self._variant = variant
         self._source = source
         self._open: list[OpenSlice] = []
-        self._feed: Feed | None = None  # of the engine that draws
+        self._feed: Feed | None = None  # of the engine that is drawing
         self._stopping = False
 
     def run(self, first: OpenSlice) -> None:
-        """Draw what is missing of a slice, and of those that the source gives.
+        """Draw the missing images of a slice, and of those that the source returns.
 
-        Returns when there is nothing more to draw, or when the worker was told to stop. Raises VariantUnusable when the
-        model cannot be loaded here or fails all the time, GaveUp when the worker was told to stop while it waited.
-        Slices that were not closed are as open as before.
+        Returns when there is nothing more to draw, or when the worker was told to stop. Raises VariantUnusable if the
+        model cannot be loaded here or always fails, GaveUp if the worker was told to stop while it was waiting. Slices
+        that were not closed stay open.
         """
         self._admit(first)
         try:
@@ -75,8 +75,8 @@ class Drawing:
                 self._close_ended()
         finally:
             if self._feed is not None and not self._feed.is_settled:
-                # Ended in the middle: what was asked for and not drawn was no attempt, and its late answer must not
-                # meet the next slice.
+                # Stopped in the middle: requested images that were not drawn do not count as attempts, and a late
+                # answer must not reach the next slice.
                 self._studio.engines.discard(self._variant)
                 with contextlib.suppress(ServiceUnavailableError):
                     self._feed.take_all_back()
@@ -105,14 +105,14 @@ class Drawing:
             self._close_ended()
 
     def _react(self, feed: Feed, event: Event) -> bool:
-        """Do what an event asks for; return False when the engine is not to be used again."""
+        """Handle an event; return False if the engine must not be used again."""
         match event:
             case Drawn(number=number, image=image):
                 self._keep(feed, number, image)
             case Failed(number=number, error=error):
                 self._note_failure(feed, feed.settle(number), error, hopeless=not error.retryable)
                 if isinstance(error, BrokenImageError | ComputeError):
-                    # Either may be the process's own state (seen under memory pressure): a fresh one decides.
+                    # The cause may be the process's own state (seen under memory pressure): retry in a fresh one.
                     feed.take_all_back()
                     self._studio.engines.discard(self._variant)
                     return False
@@ -138,7 +138,7 @@ class Drawing:
             self._source.close(open_slice, open_slice.outcome)
 
     def _fill(self, feed: Feed) -> None:
-        """Fill the engine's pipe; while images of a slice come out of it, `_keep` does."""
+        """Fill the engine's pipe; while images of a slice arrive, `_keep` does so."""
         while feed.has_room and not self._stopping:
             open_slice = self._hungry_slice()
             if open_slice is None:
@@ -156,7 +156,7 @@ class Drawing:
             feed.ask(open_slice, seed, noted)
 
     def _hungry_slice(self) -> OpenSlice | None:
-        """Return the oldest slice that has images to ask for, a new one if need be."""
+        """Return the oldest slice with images to request; take a new one if there is none."""
         while not (hungry := [open_slice for open_slice in self._open if open_slice.hungry]):
             found = self._source.take(self._studio.engines.pinned())
             if found is None:
@@ -165,7 +165,7 @@ class Drawing:
         return hungry[0]
 
     def _keep(self, feed: Feed, number: int, image: DrawnImage) -> None:
-        """Keep an image; the engine is at the next one already, and is asked for the one after that."""
+        """Keep an image, and request the one after next: the engine is already drawing the next."""
         asked = feed[number]
         open_slice = asked.open_slice
         record = self._studio.keeper.save(image, asked, feed.loaded)
@@ -176,14 +176,14 @@ class Drawing:
         recorded = self._studio.keeper.record(record, asked, upcoming)
         feed.settle(number)  # until it is recorded, it is not drawn
         self._studio.failures.note_success(self._variant)
-        with contextlib.suppress(EngineDiedError):  # `poll` says it again, where it is dealt with
+        with contextlib.suppress(EngineDiedError):  # `poll` raises it again, where it is handled
             if not recorded.wanted:
                 self._hold_back(feed, open_slice)
             elif upcoming is not None:
                 feed.ask(open_slice, upcoming, recorded.noted)
 
     def _hold_back(self, feed: Feed, unwanted: OpenSlice) -> None:
-        """Ask for no more of a slice and of others of its batch; what the engine has begun is kept."""
+        """Request no more of a slice and of others of its batch; keep what the engine has begun."""
         for open_slice in self._open:
             if open_slice.slice_.batch_id == unwanted.slice_.batch_id:
                 open_slice.unwanted = True
@@ -191,7 +191,7 @@ class Drawing:
             feed.withdraw()
 
     def _lose_engine(self, feed: Feed, error: SdqError) -> None:
-        """Blame the image that the engine was on, and nobody else."""
+        """Count a failure for the image that the engine was drawing, and for no other."""
         log.warning("%s", error)
         self._studio.engines.discard(self._variant)
         culprit = feed.settle_first()

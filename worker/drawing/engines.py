@@ -1,4 +1,4 @@
-"""A worker's engines: loaded with patience, each with its row in the ledger."""
+"""A worker's engines: loads them, with retries, and gives each its row in the ledger."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from worker.engine.pool import EnginePool
 
 log = logging.getLogger(__name__)
 
-#: Loading takes a moment once a model is prepared for this machine, and is worth a word beyond that.
+#: A prepared model loads quickly; log a message if loading takes longer than this.
 _SAY_LOADING_AFTER_S = 10.0
 _SAY_LOADING_EVERY_S = 60.0
 
-#: An engine that dies while it loads is started again, so often in all.
+#: How often to start an engine that dies while it loads.
 _LOADS = 3
 _RELOAD_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedEngine:
-    """An engine that draws, with its row and that row's id."""
+    """An engine that is ready to draw, with its row and that row's id."""
 
     engine: Engine
     id: int
@@ -45,7 +45,7 @@ class Engines:
     def __init__(
         self, pool: EnginePool, *, ledger: Ledger, shift: Shift, worker: str, safety: Safety
     ) -> None:
-        """Own a pool. worker, safety: what the rows of its engines say of their worker."""
+        """Own a pool. worker, safety: the worker's name and mode, for its engines' rows."""
         self._pool = pool
         self._ledger = ledger
         self._shift = shift
@@ -56,7 +56,7 @@ class Engines:
     def load(self, variant: Variant) -> LoadedEngine:
         """Return the variant's engine once it is in memory and has its row.
 
-        Raises VariantUnusable when it cannot be loaded here, GaveUp when the worker is told to stop meanwhile.
+        Raises VariantUnusable if it cannot be loaded here, GaveUp if the worker is told to stop in the meantime.
         """
         engine, ready = self._loaded(variant)
         if engine.pid not in self._rows:
@@ -74,11 +74,11 @@ class Engines:
         return LoadedEngine(engine=engine, id=row_id, record=record)
 
     def discard(self, variant: Variant) -> None:
-        """End the variant's engine at once."""
+        """Kill the variant's engine."""
         self._pool.discard(variant)
 
     def pinned(self) -> Sequence[Variant]:
-        """List the variants in memory, the one used last first."""
+        """List the variants in memory, the most recently used first."""
         return self._pool.pinned()
 
     def close(self) -> None:
@@ -94,13 +94,13 @@ class Engines:
                 self._pool.discard(variant)
                 if not (error.retryable and loads_left):
                     raise VariantUnusable(variant, error) from error
-                log.warning("%s", error)  # killed while it loaded, for want of memory perhaps
+                log.warning("%s", error)  # killed while it loaded, perhaps because memory ran out
                 self._shift.pause(_RELOAD_AFTER_S)
         raise AssertionError("the last load returns or raises")
 
 
 class _Waiting:
-    """One load: heartbeats, an ear for signals, and a word when it takes long."""
+    """Waits for one load: sends heartbeats, watches for signals, and logs if it takes long."""
 
     def __init__(self, engine: Engine, variant: Variant, shift: Shift) -> None:
         self._engine = engine
@@ -122,7 +122,7 @@ class _Waiting:
             self._say_at = now + _SAY_LOADING_EVERY_S
             log.warning(
                 "Still loading %s of %s after %.0f s. The first load prepares the model for this machine and may "
-                "take minutes.",
+                "take several minutes.",
                 self._package or "the libraries",
                 self._variant,
                 now - self._since,

@@ -1,4 +1,4 @@
-"""Images that fail are tried again at the end of their slice, then given up; a variant that always fails is paused."""
+"""Retries failed images at the end of their slice, then gives them up; pauses a variant that keeps failing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.drawing.tally import Tally
 
 DEFAULT_MAX_ATTEMPTS = 3
 
-#: So many failed images in a row are the variant's fault, not the prompts': it is paused, not burnt through.
+#: This many failed images in a row are the variant's fault, not the prompts': it is paused before all its images fail.
 FAILURES_TO_PAUSE = 10
 
 
@@ -28,7 +28,7 @@ class Failures:
         tally: Tally,
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
     ) -> None:
-        """Count from nothing. max_attempts: how often an image is tried before it is given up."""
+        """Start counting. max_attempts: how often to try an image before giving it up."""
         self._ledger = ledger
         self._shift = shift
         self._tally = tally
@@ -36,7 +36,7 @@ class Failures:
         self._in_a_row: Counter[str] = Counter()  # by variant key
 
     def note_success(self, variant: Variant) -> None:
-        """Note that a variant drew an image: what failed before it was not the variant's fault."""
+        """Reset a variant's failures: it drew an image, so they were not its fault."""
         self._in_a_row.pop(variant.key, None)
 
     def note(
@@ -51,8 +51,10 @@ class Failures:
     ) -> None:
         """Count a failed attempt; the image goes to the end of its slice, or is given up.
 
-        engine_id: the row of the engine that failed, None where its worker died with it. hopeless: another attempt
-        would fail as well. Raises VariantUnusable when it was one failure in a row too many, with the variant paused.
+        engine_id: the row of the engine that failed, None if its worker died too.
+        hopeless: another attempt would fail as well.
+
+        Pauses the variant and raises VariantUnusable after FAILURES_TO_PAUSE failures in a row.
         """
         slice_ = open_slice.slice_
         attempts = open_slice.attempts.get(seed, 1)
@@ -74,7 +76,7 @@ class Failures:
         self._count(variant, error)
 
     def give_up_worn_out(self, variant: Variant, open_slice: OpenSlice) -> None:
-        """Settle images whose attempts are used up: those that killed not only their engine but its worker."""
+        """Give up images without attempts left: those that killed the worker along with the engine."""
         worn_out = [
             seed
             for seed in open_slice.pending
@@ -82,14 +84,14 @@ class Failures:
         ]
         for seed in worn_out:
             open_slice.pending.remove(seed)
-            error = "the worker died with it at every attempt"
+            error = "The worker died at every attempt to draw this image."
             self.note(variant, open_slice, seed, error, engine_id=None)
 
     def _count(self, variant: Variant, error: str) -> None:
         self._in_a_row[variant.key] += 1
         if self._in_a_row[variant.key] < FAILURES_TO_PAUSE:
             return
-        reason = f"{FAILURES_TO_PAUSE} images in a row failed, the last one with: {error}"
+        reason = f"{FAILURES_TO_PAUSE} images in a row failed. The most recent error: {error}"
         self._shift.until_done(lambda: self._ledger.variants.pause(variant, reason))
         self._in_a_row.pop(variant.key)
         raise VariantUnusable(variant, VariantPausedError(variant, reason))

@@ -1,4 +1,4 @@
-"""What an engine was asked for and has not answered yet."""
+"""The requests that an engine has not answered yet."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from worker.claims.open_slice import OpenSlice
 from worker.drawing.engines import LoadedEngine
 from worker.pipelines.contract import ImageRequest
 
-#: The image that is drawn and the one behind it; more would only be withdrawn at a stop.
+#: The image being drawn and the next one; more would only be withdrawn at a stop.
 _AT_MOST = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """An image that the engine was asked for."""
+    """An image requested from the engine."""
 
     open_slice: OpenSlice
     seed: int
 
 
 class Feed:
-    """The images in one engine's pipe, in the order of drawing; each has its attempt noted in the ledger."""
+    """The images in one engine's pipe, in the order of drawing; each attempt is noted in the ledger."""
 
     def __init__(self, loaded: LoadedEngine, ledger: Ledger) -> None:
         self.loaded = loaded
         self._ledger = ledger
         self._asked: dict[int, Asked] = {}  # by the request's number
         self._numbers = itertools.count()
-        self._withdrawals = 0  # asked for and not yet answered
+        self._withdrawals = 0  # not answered yet
 
     @property
     def is_empty(self) -> bool:
@@ -40,17 +40,17 @@ class Feed:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the engine owes no answer."""
+        """Whether no answer of the engine is outstanding."""
         return not (self._asked or self._withdrawals)
 
     @property
     def has_room(self) -> bool:
-        """Whether the engine may be asked for another image now."""
+        """Whether another image may be requested now."""
         return len(self._asked) < _AT_MOST and not self._withdrawals
 
     @property
     def is_withdrawing(self) -> bool:
-        """Whether the engine is yet to say what it forgets."""
+        """Whether the engine has yet to answer a withdrawal."""
         return self._withdrawals > 0
 
     def holds(self, open_slice: OpenSlice) -> bool:
@@ -58,13 +58,13 @@ class Feed:
         return any(asked.open_slice is open_slice for asked in self._asked.values())
 
     def __getitem__(self, number: int) -> Asked:
-        """Return what a request asked for."""
+        """Return the image that a request is for."""
         return self._asked[number]
 
     def ask(self, open_slice: OpenSlice, seed: int, noted: Mapping[int, int]) -> None:
-        """Ask for an image of a slice. noted: the attempts of its seeds, as the ledger counts them now."""
+        """Request an image of a slice. noted: seed -> attempts, as counted in the ledger now."""
         open_slice.pending.remove(seed)
-        if seed not in noted:  # settled meanwhile, by another worker or for another batch
+        if seed not in noted:  # settled in the meantime, by another worker or for another batch
             return
         open_slice.attempts.update(noted)
         number = next(self._numbers)
@@ -72,22 +72,22 @@ class Feed:
         self.loaded.engine.request(number, ImageRequest.of(open_slice.recipe, seed))
 
     def settle(self, number: int) -> Asked:
-        """Take an image out that was drawn or has failed."""
+        """Remove and return an image that was drawn or has failed."""
         return self._asked.pop(number)
 
     def settle_first(self) -> Asked | None:
-        """Take the image out that the engine is on, if there is one."""
+        """Remove and return the image that the engine is drawing, if there is one."""
         return self._asked.pop(next(iter(self._asked))) if self._asked else None
 
     def withdraw(self) -> None:
-        """Ask the engine to forget what it has not begun."""
+        """Tell the engine to drop what it has not begun."""
         self.loaded.engine.withdraw()
         self._withdrawals += 1
 
     def take_back(self, numbers: Iterable[int], *, answered: bool = False) -> None:
-        """Return images that were not begun to their slices; that was no attempt.
+        """Put images that were not begun back into their slices; they do not count as attempts.
 
-        answered: the engine says so itself, after `withdraw`.
+        answered: this is the engine's answer to `withdraw`.
         """
         if answered:
             self._withdrawals -= 1
@@ -97,5 +97,5 @@ class Feed:
             self._ledger.work.forgive_attempt(asked.open_slice.slice_.recipe_id, asked.seed)
 
     def take_all_back(self) -> None:
-        """Return everything to its slices."""
+        """Put all images back into their slices."""
         self.take_back(list(self._asked))

@@ -1,8 +1,8 @@
-"""What becomes of a picture that the safety checker flags: it stays as it is, or its file shows something else.
+"""Hides an image that the safety checker flags, or leaves it as it is.
 
-It is the worker's choice and no part of a recipe: see `docs/decisions/0010-safety-is-the-workers-choice.md`. A picture
-is hidden after it was drawn, checked for being broken and scored, on its way into its file; so a black one of ours can
-never be taken for a model's failure.
+The worker decides, not the recipe: see `docs/decisions/0010-safety-is-the-workers-choice.md`. An image is hidden after
+it was drawn, checked for defects and scored, just before it is saved; so a black image of ours is never mistaken for a
+failure of the model.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from PIL import Image
 
 from sdq_core.values.safety import Safety
 
-#: A blurred picture is interpolated between so many colours on each side, whatever its size: 48 bytes are all that is
-#: left of it. A blur by a radius would have to grow with the picture, and what it leaves can be sharpened again.
+#: A blurred image is interpolated between this many colours on each side, whatever its size: only 48 bytes of it are
+#: left. A blur by radius would have to grow with the image, and could be sharpened again.
 _COLOURS_A_SIDE = 4
 
 
 def hidden(picture: Image.Image, safety: Safety) -> Image.Image:
-    """Give what the file of a flagged RGB picture shows: the picture, its blur or black, in the same size."""
+    """Return what to save of a flagged RGB image: itself, its blur or black, in the same size."""
     if safety is Safety.BLACK:
         return Image.new("RGB", picture.size)
     if safety is Safety.BLUR:

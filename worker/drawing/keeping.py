@@ -1,4 +1,4 @@
-"""Drawn images become files and then rows; trouble with disk or ledger is waited for with the image in hand."""
+"""Saves drawn images as files and then rows, waiting out problems with the disk or the ledger."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.pipelines.contract import DrawnImage
 
 
 class Keeper:
-    """Keeps what one worker draws."""
+    """Saves what one worker draws."""
 
     def __init__(self, gallery: Gallery, *, ledger: Ledger, shift: Shift, tally: Tally) -> None:
         self._gallery = gallery
@@ -49,10 +49,10 @@ class Keeper:
         return recorded
 
     def _settle_between(self, record: ImageRecord) -> None:
-        """Let the row tell of the file that lies there, after another worker recorded the same image first.
+        """Make the row match the file on disk, after another worker recorded the same image first.
 
-        Both drew it because its slice was delivered twice. With one variant on one system the files are the same; with
-        different ones, the second file may have replaced the first before or after the first one's row.
+        Both drew it because its slice was delivered twice. With one variant on one system the files are identical; with
+        different ones, the second file may have replaced the first before or after the first one's row was written.
         """
         if self._gallery.holds(record):
             self._ledger.work.replace_done(record)

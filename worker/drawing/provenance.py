@@ -1,4 +1,4 @@
-"""What drew an image: the facts about machine and libraries that explain a difference between two of them."""
+"""What drew an image: the machine and libraries, which explain differences between two images."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sdq_core.values.machine import chip, operating_system
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import Variant
 
-if TYPE_CHECKING:  # needs NumPy, and a worker has no other need of it
+if TYPE_CHECKING:  # needs NumPy, which a worker does not need otherwise
     from worker.engine.messages import Ready
 
-#: Where an engine's `versions` say what became of the pictures that it flagged.
+#: The key in an engine's `versions` for what the worker does with flagged images.
 SAFETY_KEY = "safety"
 
 
@@ -24,8 +24,7 @@ def engine_record(
 ) -> EngineRecord:
     """Describe a loaded engine for the ledger.
 
-    What its worker makes of flagged pictures stands among the versions, as `safety`: it is a worker's, and so one for
-    all images of an engine.
+    The worker's safety mode is stored among the versions, as `safety`: it is the same for all images of an engine.
     """
     return EngineRecord(
         variant=variant,

@@ -1,4 +1,4 @@
-"""Saving one image: pixels to a PNG that says how it was made, on disk before anybody hears of it."""
+"""Saves one image: pixels to a PNG with its metadata, on disk before it is recorded."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from worker.pipelines.contract import DrawnImage
 
 log = logging.getLogger(__name__)
 
-#: Decimals of a concept's score in a file; the row has all of them.
+#: Decimals of a concept's score in a file; the row has full precision.
 _SCORE_DECIMALS = 6
 
 
 class Gallery:
-    """The output folder. safety: what the files of flagged pictures show."""
+    """The output folder. safety: what the files of flagged images show."""
 
     def __init__(self, root: Path, *, with_metadata: bool, safety: Safety = Safety.FLAG) -> None:
         self.safety = safety
@@ -47,10 +47,10 @@ class Gallery:
         engine: EngineRecord,
         queue_wait_ms: float,
     ) -> ImageRecord:
-        """Write the file and give the row that may be recorded now.
+        """Write the file and return the row to record.
 
-        Raises StorageError when the disk is full or does not answer, or when the folder cannot be written any more;
-        OutputError when it never could.
+        Raises StorageError if the disk is full or failing, or the folder is no longer writable; OutputError if it never
+        was.
         """
         started = time.perf_counter()
         height, width, _ = drawn.pixels.shape
@@ -62,7 +62,7 @@ class Gallery:
             recipe=replace(slice_.recipe, variant=engine.variant),
             seed=seed,
             version=self._version,
-            # What explains a difference between two machines; nothing that differs from run to run on one.
+            # What explains a difference between two machines; nothing that changes from run to run on one.
             provenance={
                 "pipeline": engine.pipeline,
                 "runtime": engine.runtime,
@@ -88,12 +88,12 @@ class Gallery:
         except OutputError as error:
             if not self._has_saved:
                 raise
-            # It took files before: rights that somebody mends, a disk that comes back. Worth waiting for in the night.
+            # The folder was writable before: permissions or a disk may be restored, so waiting is worth it.
             raise StorageError(str(error)) from error
         self._has_saved = True
         saved = time.perf_counter()
         if drawn.nsfw_flagged:
-            log.info("Flagged by the safety checker (--safety %s): %s", self.safety, path)
+            log.info("The safety checker flagged %s (--safety %s).", path, self.safety)
         return ImageRecord(
             recipe_id=slice_.recipe_id,
             seed=seed,
@@ -117,11 +117,13 @@ class Gallery:
         )
 
     def holds(self, record: ImageRecord) -> bool:
-        """Say whether the file that lies where a record says is that record's."""
+        """Whether the file at a record's path is that record's."""
         try:
             data = (self._root / record.path).read_bytes()
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise StorageError(f"{self._root / record.path} cannot be read: {error}.") from error
+            raise StorageError(
+                f"{self._root / record.path} cannot be read ({error.strerror or error}). Check the disk."
+            ) from error
         return hashlib.sha256(data).hexdigest() == record.sha256

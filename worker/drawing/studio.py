@@ -1,4 +1,4 @@
-"""What a worker draws with, the same for all its slices."""
+"""What a worker needs to draw, shared by all its slices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from worker.engine.pool import EnginePool
 
 @dataclass(frozen=True, kw_only=True)
 class Studio:
-    """The ledger, the engines, and what keeps the images that they draw or counts those that fail."""
+    """The ledger, the engines, and what saves drawn images and counts failed ones."""
 
     ledger: Ledger
     shift: Shift
@@ -36,7 +36,7 @@ class Studio:
         gallery: Gallery,
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
     ) -> Studio:
-        """Put one together for the worker of this name."""
+        """Build the studio of the worker with this name."""
         return cls(
             ledger=ledger,
             shift=shift,

@@ -1,6 +1,6 @@
-"""The engine: a process of its own that holds one variant's pipeline, with a pipe in and a pipe out.
+"""The engine: a separate process with one variant's pipeline, which the worker controls through a pipe.
 
-Why a process: coremltools holds the GIL for the whole of every load and predict, so no thread beside it could send a
-heartbeat or enforce a deadline; and ending the process is the only sure way to give a pipeline's memory back, or to end
-a predict that hangs.
+Why a process: coremltools holds the GIL during every load and predict, so no other thread could send a heartbeat or
+enforce a deadline; and ending the process is the only sure way to free a pipeline's memory or to end a predict that
+hangs.
 """

@@ -1,6 +1,6 @@
-"""The client's side of the pipe: start, feed, watch and end one engine.
+"""The worker's side of the pipe: starts, feeds, watches and ends one engine.
 
-`sdq worker` keeps an engine fed with `request` and `poll`; whoever wants one image at a time waits with
+`sdq worker` keeps an engine busy with `request` and `poll`; callers that want one image at a time use
 `wait_until_ready` and `draw`.
 """
 
@@ -37,7 +37,7 @@ _POLL_S = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Deadlines:
-    """How long an engine may be silent. load_s is long: Core ML's first compile for the Neural Engine takes minutes."""
+    """How long an engine may send nothing, s. load_s is long: the first compile for the Neural Engine takes minutes."""
 
     load_s: float = 1800.0
     step_s: float = 300.0
@@ -48,14 +48,14 @@ class Engine:
 
     def __init__(self, launch: Launch, deadlines: Deadlines) -> None:
         self.ready: Ready | None = None
-        self.loading: str | None = None  # the network that is being loaded, by its file's name
+        self.loading: str | None = None  # the file name of the network being loaded
         self._deadlines = deadlines
         self._outstanding = 0
         self._heard_at = time.monotonic()
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                # -P: this folder's own `worker`, or `numpy`, would be imported before ours.
+                # -P: or a `worker` or `numpy` in the current folder would be imported before ours.
                 [sys.executable, "-P", "-m", "worker.engine.main", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -72,8 +72,8 @@ class Engine:
     def wait_until_ready(self, meanwhile: Callable[[], None] = lambda: None) -> Ready:
         """Wait until the pipeline is in memory.
 
-        meanwhile: called at least once a second; what it raises ends the waiting. Raises why the engine could not load,
-        EngineDiedError and EngineHungError as `poll` does.
+        meanwhile: called at least once a second; an exception from it ends the wait. Raises the engine's own error if
+        it could not load, EngineDiedError and EngineHungError as `poll` does.
         """
         while self.ready is None:
             meanwhile()
@@ -83,7 +83,7 @@ class Engine:
         return self.ready
 
     def draw(self, request: ImageRequest) -> Drawn:
-        """Draw one image and wait for it, on an engine that has nothing else to draw; raise why it failed."""
+        """Draw one image on an idle engine and wait for it; raise the engine's error if it failed."""
         self.request(0, request)
         while True:
             event = self.poll(_POLL_S)
@@ -93,25 +93,25 @@ class Engine:
                 return event
 
     def request(self, number: int, request: ImageRequest) -> None:
-        """Put one image into the engine's pipe; it draws them in order."""
+        """Send the request for one image; the engine draws them in order."""
         if self._outstanding == 0:
             self._heard_at = time.monotonic()
         self._outstanding += 1
         self._send(Draw(number=number, request=request))
 
     def withdraw(self) -> None:
-        """Ask the engine to forget what it has not begun; a Withdrawn event says what that was."""
+        """Tell the engine to drop what it has not begun; it answers with a Withdrawn event."""
         self._send(Withdraw())
 
     def poll(self, timeout_s: float) -> Event | None:
         """Wait for the next event, at most timeout_s seconds.
 
-        Raises EngineDiedError when the process is gone, EngineHungError when it was silent for longer than its
-        deadline; it is killed then.
+        Raises EngineDiedError if the process has ended. If it sent nothing for longer than its deadline, kills it and
+        raises EngineHungError.
         """
         try:
             event: Event | None = self._pipe.receive(timeout_s)
-        # ValueError: closed when a request found it dead.
+        # ValueError: the pipe was closed when a request found the engine dead.
         except (EOFError, OSError, ValueError) as error:
             raise self._died() from error
         if event is None:
@@ -121,7 +121,7 @@ class Engine:
         return event
 
     def close(self) -> None:
-        """End the engine; it may finish its step. Its memory is free when this returns."""
+        """End the engine after its current step; its memory is released when this returns."""
         with contextlib.suppress(OSError):
             self._pipe.close()
         try:
@@ -131,7 +131,7 @@ class Engine:
             self._process.wait()
 
     def kill(self) -> None:
-        """End the engine at once."""
+        """Kill the engine."""
         self._process.kill()
         self.close()
 
@@ -158,22 +158,23 @@ class Engine:
         if self.ready is None:
             what, deadline_s = "loading its model", self._deadlines.load_s
         elif self._outstanding:
-            what, deadline_s = "a step", self._deadlines.step_s
+            what, deadline_s = "computing a step", self._deadlines.step_s
         else:
             return
         if silent_s > deadline_s:
             self.kill()
             raise EngineHungError(
-                f"The engine was silent for {silent_s:.0f} s over {what}, more than {deadline_s:.0f} s, and was ended."
+                f"The engine sent nothing for {silent_s:.0f} s while {what} and was stopped. "
+                f"The limit is {deadline_s:.0f} s."
             )
 
     def _died(self) -> EngineDiedError:
         try:
             code = self._process.wait(timeout=2)
-        except subprocess.TimeoutExpired:  # its pipe is closed, so it is of no use any more
+        except subprocess.TimeoutExpired:  # its pipe is closed, so it is useless
             self._process.kill()
             code = self._process.wait()
         with contextlib.suppress(OSError):
             self._pipe.close()
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-        return EngineDiedError(f"The engine's process {self.pid} ended {how}.")
+        return EngineDiedError(f"The engine (process {self.pid}) ended {how}.")

@@ -1,7 +1,7 @@
 """The engine's side of the pipe: ``python -m worker.engine.main FD``.
 
-Loads one pipeline, then draws what it is told, in order, until the pipe closes. It ends with its worker: a pipe whose
-other end is gone raises at the next step's report.
+Loads one pipeline, then draws the requested images in order until the pipe closes. It ends with its worker: when the
+other end of the pipe is gone, the report of the next step raises.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from worker.pipelines.contract import Pipeline
 from worker.runtimes.choice import choose_runtime
 from worker.runtimes.contract import LoadedModel, Runtime
 
-#: A fast model's steps need not each wake the worker.
+#: How often to report steps: those of a fast model need not each wake the worker.
 _REPORT_EVERY_S = 0.25
 
 
 def main() -> None:
     """Serve the worker that started this process."""
-    # A Ctrl-C reaches the whole process group; the worker decides what becomes of the image in hand.
+    # A Ctrl-C reaches the whole process group; the worker decides what happens to the current image.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     pipe = Pipe(socket.socket(fileno=int(sys.argv[1])))
@@ -86,9 +86,9 @@ def _load(pipe: Pipe, launch: Launch) -> Pipeline | None:
 
 
 class _Reporting:
-    """A runtime that tells the worker of each network before it loads it.
+    """A runtime that tells the worker about each network before loading it.
 
-    The load deadline then holds for one network at a time: Core ML's first compile of a U-Net takes minutes.
+    So the load deadline applies to one network at a time: Core ML's first compile of a U-Net takes minutes.
     """
 
     def __init__(self, runtime: Runtime, pipe: Pipe) -> None:
@@ -105,7 +105,7 @@ class _Reporting:
 def _serve(pipe: Pipe, pipeline: Pipeline) -> None:
     waiting: deque[Draw] = deque()
     while True:
-        # Read all that has come before beginning: a withdrawal may lie behind the next request.
+        # Read all orders before drawing: a withdrawal may follow the next request.
         while order := pipe.receive(timeout_s=0 if waiting else None):
             if isinstance(order, Withdraw):
                 pipe.send(Withdrawn(numbers=tuple(draw.number for draw in waiting)))
@@ -131,7 +131,7 @@ def _draw(pipe: Pipe, pipeline: Pipeline, order: Draw) -> None:
     except SdqError as error:
         pipe.send(Failed(number=order.number, error=error))
         return
-    # Whatever else a model or runtime raises is this image's failure, not the night's.
+    # Any other exception of a model or runtime fails this image, not the whole run.
     except Exception as error:
         reason = f"The model or its runtime failed ({describe_error(error)})."
         pipe.send(Failed(number=order.number, error=UnexpectedDrawError(reason)))

@@ -1,4 +1,4 @@
-"""How much memory this process has needed."""
+"""How much memory this process has used at most."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import resource
 import sys
 from pathlib import Path
 
-#: Linux: `ru_maxrss` outlives exec and begins with that of the process that started this one; this does not.
+#: Linux only: `ru_maxrss` survives exec, so it starts at the value of the parent process; this file's value does not.
 _LINUX_STATUS = Path("/proc/self/status")
 
 
 def peak_resident_bytes() -> int:
-    """Give the most bytes that were resident at once since the process began."""
+    """Return the peak resident memory of this process, bytes."""
     try:
         for line in _LINUX_STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):

@@ -1,4 +1,4 @@
-"""What worker and engine say to each other. The pipe is private to the two, so pickles are safe on it."""
+"""The messages between worker and engine. The pipe is private to the two, so pickles are safe on it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from worker.pipelines.contract import DrawnImage, ImageRequest
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """Worker to engine, once: what to load. threads: of the runtime, None for its own choice."""
+    """Worker to engine, once: what to load. threads: threads of the runtime, None for its own choice."""
 
     folder: VariantFolder
     compute_unit: ComputeUnit
@@ -28,7 +28,7 @@ class Launch:
 
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """Worker to engine: draw this next; number names it in the answers."""
+    """Worker to engine: draw this next. number: identifies the request in the answers."""
 
     number: int
     request: ImageRequest
@@ -36,19 +36,26 @@ class Draw:
 
 @dataclass(frozen=True, kw_only=True)
 class Withdraw:
-    """Worker to engine: forget every request that has not begun."""
+    """Worker to engine: drop every request that has not begun."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loading:
-    """Engine to worker: a sign of life before each network; package: the name of its file."""
+    """Engine to worker: sent before loading each network. package: the name of its file."""
 
     package: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """Engine to worker: the pipeline is in memory. precision: of the U-Net's weights; load_ms: all parts."""
+    """Engine to worker: the pipeline is in memory.
+
+    pipeline: its name.
+    runtime: the name of the runtime.
+    precision: of the U-Net's weights.
+    versions: library -> version.
+    load_ms: time to load all parts, ms.
+    """
 
     pipeline: str
     runtime: str
@@ -66,7 +73,7 @@ class LoadFailed:
 
 @dataclass(frozen=True, kw_only=True)
 class Stepped:
-    """Engine to worker: a sign of life after a U-Net evaluation, a few times a second at most."""
+    """Engine to worker: sent after a U-Net evaluation, a few times a second at most."""
 
     number: int
     done: int
@@ -75,7 +82,7 @@ class Stepped:
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
-    """Engine to worker: an image. peak_bytes: the most memory that the engine had resident until then."""
+    """Engine to worker: an image. peak_bytes: the engine's peak resident memory so far."""
 
     number: int
     image: DrawnImage
@@ -84,7 +91,7 @@ class Drawn:
 
 @dataclass(frozen=True, kw_only=True)
 class Failed:
-    """Engine to worker: this image failed, the engine lives."""
+    """Engine to worker: this image failed; the engine is still running."""
 
     number: int
     error: SdqError
@@ -92,7 +99,7 @@ class Failed:
 
 @dataclass(frozen=True, kw_only=True)
 class Withdrawn:
-    """Engine to worker: these requests were forgotten before they began."""
+    """Engine to worker: these requests were dropped before they began."""
 
     numbers: tuple[int, ...]
 

@@ -1,4 +1,4 @@
-"""Whole messages over a socket, with a deadline that holds even when the other side stops in the middle of one.
+"""Whole messages over a socket, with a deadline that holds even if the other side stops in the middle of one.
 
 `multiprocessing.Connection.recv` blocks until the message is complete, so a frozen engine could hang its worker.
 """
@@ -24,14 +24,14 @@ class Pipe:
         self._buffer = bytearray()
 
     def send(self, message: object) -> None:
-        """Send one message; raise OSError when the other end is gone."""
+        """Send one message; raise OSError if the other end is closed."""
         data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
         self._socket.sendall(_HEADER.pack(len(data)) + data)
 
     def receive(self, timeout_s: float | None = None) -> Any:
-        """Wait for one message, at most timeout_s seconds (None: for ever); None when it is not complete by then.
+        """Return the next message; None if it is not complete within timeout_s seconds. timeout_s: None waits forever.
 
-        Raises EOFError when the other end is gone.
+        Raises EOFError if the other end is closed.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while (message := self._complete()) is None:
@@ -41,7 +41,7 @@ class Pipe:
                 return None
             chunk = self._socket.recv(_CHUNK)
             if not chunk:
-                raise EOFError("the other end of the pipe is gone")
+                raise EOFError("The other end of the pipe is closed.")
             self._buffer += chunk
         return pickle.loads(message)
 

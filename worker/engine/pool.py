@@ -1,4 +1,4 @@
-"""The pinned engines: one per variant, at most so many, the least recently used ended first."""
+"""The pinned engines: one per variant, up to a maximum; the least recently used ends first."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ class EnginePool:
         self._engines: OrderedDict[Variant, Engine] = OrderedDict()
 
     def get(self, variant: Variant) -> Engine:
-        """Give the variant's engine, started if need be; it may still be loading.
+        """Return the variant's engine, starting it if necessary; it may still be loading.
 
-        Raises InputMissingError or PackageError when this machine does not have the variant's model.
+        Raises InputMissingError or PackageError if this machine does not have the variant's model.
         """
         if variant not in self._engines:
             while len(self._engines) >= self._max_pinned:
-                # Ended before the next is started: two models need not fit in memory at once.
+                # End it before starting the next: two models may not fit in memory at once.
                 self._engines.popitem(last=False)[1].close()
             self._engines[variant] = self._start(variant)
         self._engines.move_to_end(variant)
         return self._engines[variant]
 
     def pinned(self) -> list[Variant]:
-        """List the variants in memory, the last used first."""
+        """List the variants in memory, the most recently used first."""
         return list(reversed(self._engines))
 
     def discard(self, variant: Variant) -> None:
-        """End the variant's engine at once."""
+        """Kill the variant's engine."""
         if engine := self._engines.pop(variant, None):
             engine.kill()
 

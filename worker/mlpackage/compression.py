@@ -1,6 +1,6 @@
 """Compressed constants -> dense arrays: MIL's `constexpr_*` operations, evaluated with NumPy.
 
-Definitions, of which these functions are the arithmetic:
+These functions do the arithmetic of the definitions in
   iOS 16  https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.ops.defs.html#module-coremltools.converters.mil.mil.ops.defs.iOS16.constexpr_ops
   iOS 18  https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.ops.defs.html#module-coremltools.converters.mil.mil.ops.defs.iOS18.compression
 
@@ -37,7 +37,7 @@ def lut_to_dense_packed(lut: Array, indices: Array, shape: tuple[int, ...]) -> A
 
 
 def lut_to_dense(lut: Array, indices: Array, vector_axis: int | None) -> Array:
-    """constexpr_lut_to_dense, iOS 18: a table for each block of the indices, of values or of vectors.
+    """constexpr_lut_to_dense, iOS 18: one table of values or of vectors per block of the indices.
 
     indices: uint8 [d1, ..., dk]; lut: [g1, ..., gk, 2^bits, vector size] where each g divides its d.
     Returns the shape of the indices, `vector_axis` of it longer by the vector size; the table's type.
@@ -149,6 +149,7 @@ def _sparse_to_dense_either(inputs: Inputs) -> tuple[Array, ...]:
     return (sparse_to_dense(inputs["nonzero_data"], inputs["mask"]),)
 
 
+#: Operation name -> function from its inputs, by parameter name, to its outputs.
 DECODERS: Mapping[str, Callable[[Inputs], tuple[Array, ...]]] = {
     "constexpr_affine_dequantize": lambda i: (
         affine_dequantize(i["quantized_data"], i["scale"], i["zero_point"], int(i["axis"])),
@@ -162,7 +163,6 @@ DECODERS: Mapping[str, Callable[[Inputs], tuple[Array, ...]]] = {
     "constexpr_sparse_blockwise_shift_scale": _sparse_blockwise_shift_scale,
     "constexpr_sparse_to_dense": _sparse_to_dense_either,
 }
-"""Operation name -> its outputs from its inputs, each input an array by its parameter's name."""
 
 
 def _stretched(blocks: Array, shape: tuple[int, ...]) -> Array:

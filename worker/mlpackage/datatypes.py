@@ -1,4 +1,4 @@
-"""The element types of MIL tensors, and how their values lie in memory.
+"""The element types of MIL tensors, and how their values are stored.
 
 Source: `DataType` in https://github.com/apple/coremltools/blob/9.0/mlmodel/format/MIL.proto
 """
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 class DataType:
     """One element type.
 
-    ``numpy`` holds the values once unpacked; ``bits`` is their size in a package, less than a byte for packed ones.
+    name: MIL's name of the type.
+    bits: size of a value in a package; less than 8 for packed types.
+    numpy: dtype of the unpacked values.
     """
 
     name: str
@@ -36,7 +38,7 @@ class DataType:
         return self.numpy.kind in "iu"
 
     def packed_bytes(self, elements: int) -> int:
-        """Bytes that `elements` values take in a package."""
+        """Return the size of `elements` values in a package, bytes."""
         return (elements * self.bits + 7) // 8
 
 
@@ -64,6 +66,7 @@ UINT16 = _type("uint16", 16, "<u2")
 UINT32 = _type("uint32", 32, "<u4")
 UINT64 = _type("uint64", 64, "<u8")
 
+#: The numbers of `DataType` in MIL.proto, without bfloat16 and the 8-bit floats: Stable Diffusion does not use them.
 BY_MIL_NUMBER = {
     1: BOOL,
     2: STRING,
@@ -85,19 +88,18 @@ BY_MIL_NUMBER = {
     38: UINT6,
     39: UINT3,
 }
-"""The numbers of `DataType` in MIL.proto; bfloat16 and the 8-bit floats are left out, no Stable Diffusion uses them."""
 
 
 def unpack_bits(packed: NDArray[np.uint8], bits: int, elements: int) -> NDArray[np.uint8]:
     """Return `elements` unsigned values of `bits` bits each, one a byte.
 
     packed: uint8 [at least ceil(elements * bits / 8)]. Values follow one another from the least significant bit of the
-    first byte on and may straddle bytes, as the notes of `constexpr_lut_to_dense` (iOS 16) have it.
+    first byte and may straddle bytes, as the notes of `constexpr_lut_to_dense` (iOS 16) specify.
     """
     if bits == 8:
         return packed[:elements]
     if 8 % bits == 0:
-        # No value straddles a byte: shifts are some ten times faster than single bits on a gigabyte of indices.
+        # No value straddles a byte: shifts are about ten times faster than single bits on a gigabyte of indices.
         per_byte = 8 // bits
         shifts = np.arange(0, 8, bits, dtype=np.uint8)
         used = packed[: (elements + per_byte - 1) // per_byte]
@@ -109,7 +111,7 @@ def unpack_bits(packed: NDArray[np.uint8], bits: int, elements: int) -> NDArray[
 
 
 def unpack(packed: NDArray[np.uint8], dtype: DataType, elements: int) -> NDArray[np.generic]:
-    """Return `elements` values of `dtype` from the bytes that a package holds; a view where nothing is packed.
+    """Return `elements` values of `dtype` from a package's bytes; a view if nothing is packed.
 
     packed: uint8 [dtype.packed_bytes(elements)]. Returns a one-dimensional array of ``dtype.numpy``.
     """

@@ -1,7 +1,7 @@
 """A network as its package describes it: MIL operations in order, without the file format around them.
 
-Invariant: every name that an operation takes is an input, a constant or an output of an operation before it. Shapes are
-as the converter inferred them; None stands for a size that only running tells.
+Invariant: every name that an operation takes is an input, a constant or the output of an earlier operation. Shapes are
+as the converter inferred them; None stands for a size that is known only at run time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Shape = tuple[int | None, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """A named value that running the network gives."""
+    """A named value that is computed when the network runs."""
 
     name: str
     dtype: DataType
@@ -29,10 +29,12 @@ class Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Constant:
-    """A value that the package holds.
+    """A value stored in the package.
 
-    ``load`` gives an array of ``dtype.numpy`` and ``shape``, anew at each call and never to be written to, so that no
-    more than one large tensor has to be in memory at a time.
+    dtype: its element type.
+    shape: its sizes.
+    load: reads an array of ``dtype.numpy`` and ``shape`` at each call, so that only one large tensor needs to be in
+    memory at a time. Do not write to it.
     """
 
     dtype: DataType
@@ -40,13 +42,13 @@ class Constant:
     load: Callable[[], NDArray[Any]] = field(repr=False)
 
 
+#: An operation's argument: the name of a value, or a constant in its place.
 Argument = str | Constant
-"""What an operation takes: the name of a value, or a constant written in its place."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One MIL operation; ``inputs`` holds one argument per parameter, several where a parameter is a tuple."""
+    """One MIL operation. inputs: parameter -> its argument, or its arguments if the parameter is a tuple."""
 
     type: str
     name: str
@@ -56,7 +58,7 @@ class Operation:
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """The function `main` of a package. ``source`` is the file that it was read from, for messages."""
+    """The function `main` of a package. source: the file that it was read from, for messages."""
 
     source: Path
     opset: str

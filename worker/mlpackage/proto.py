@@ -1,7 +1,7 @@
 """`model.mlmodel` -> `Program`, from the messages of `messages`.
 
-A package has one function and that one block; constants are operations of their own; up to iOS 17 the parameters of
-`constexpr_*` are attributes, later inputs. Both become plain inputs here.
+A package has one function with one block, and constants are operations of their own. The parameters of `constexpr_*`
+are attributes up to iOS 17 and inputs later; both become plain inputs here.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from worker.mlpackage.package import Package
 from worker.mlpackage.program import Argument, Constant, Operation, Program, Shape, Tensor
 from worker.mlpackage.weights import WeightFile
 
+#: Far above any real network's tensors (64 GiB as fp32). A larger one is damage or malice, and would be allocated.
 MOST_ELEMENTS = 2**34
-"""No tensor of a real network comes near (64 GiB as fp32); more is damage or malice, and would be allocated."""
+#: The limit of NumPy 1; MIL's own operations take at most five.
 MOST_DIMENSIONS = 32
-"""What NumPy 1 can hold; MIL's own operations stop at five."""
 
-_AGAIN = "copy or download the package again"
+_AGAIN = "Copy or download the package again."
 
 
 def read_program(package: Package) -> Program:
     """Read the network of `package`, mapping its weights without loading them.
 
-    Raises PackageError when it is damaged, is no ML program, or has inputs that sdq has no use for (images, states,
-    sizes that may vary).
+    Raises PackageError if it is damaged, is not an ML program, or has inputs that sdq does not support (images, states,
+    flexible shapes).
     """
     spec = _parse(package, _bytes(package))
     kind = spec.WhichOneof("Type")
     if kind != "mlProgram":
         raise PackageError(
-            f"{package.model} is a {kind or 'model of another kind'}, not an ML program; convert it again "
+            f"{package.model} is a {kind or 'model of another kind'}, not an ML program. Convert it again "
             f"with coremltools 6 or later and convert_to='mlprogram'."
         )
     return _ProgramReader(package).read(spec)
 
 
 def read_description(package: Package) -> Any:
-    """Return the protobuf message `ModelDescription` of `package`: its inputs and outputs as it declares them.
+    """Return the protobuf message `ModelDescription` of `package`, which declares its inputs and outputs.
 
-    Raises PackageError when it is damaged.
+    Raises PackageError if it is damaged.
     """
     return _parse(package, _bytes(package)).description
 
@@ -60,7 +60,7 @@ def _bytes(package: Package) -> bytes:
         return package.model.read_bytes()
     except OSError as error:
         raise PackageError(
-            f"{package.model} cannot be read ({error.strerror}); {_AGAIN}."
+            f"{package.model} cannot be read ({error.strerror}). {_AGAIN}"
         ) from error
 
 
@@ -69,12 +69,12 @@ def _parse(package: Package, data: bytes) -> Any:
     try:
         spec.ParseFromString(data)
     except DecodeError as error:
-        raise PackageError(f"{package.model} is truncated or damaged; {_AGAIN}.") from error
+        raise PackageError(f"{package.model} is truncated or damaged. {_AGAIN}") from error
     return spec
 
 
 class _ProgramReader:
-    """Reads one program; keeps the weight files that it mapped."""
+    """Reads one program and keeps its weight files mapped."""
 
     def __init__(self, package: Package) -> None:
         self._package = package
@@ -98,8 +98,8 @@ class _ProgramReader:
         for tensor in inputs:
             if None in tensor.shape:
                 raise PackageError(
-                    f"{self._package.model}: input {quote(tensor.name)} may have several shapes; "
-                    f"convert the model again for one fixed size."
+                    f"{self._package.model}: input {quote(tensor.name)} has a flexible shape. "
+                    f"Convert the model again for one fixed size."
                 )
         known = {tensor.name for tensor in inputs}
         constants: dict[str, Constant] = {}
@@ -132,18 +132,18 @@ class _ProgramReader:
             for argument in arguments:
                 if isinstance(argument, str) and argument not in known:
                     raise self._damaged(
-                        f"operation {quote(operation.name)} takes {quote(argument)}, which nothing before it gives"
+                        f"operation {quote(operation.name)} takes {quote(argument)}, which nothing before it computes"
                     )
         for output in operation.outputs:
             if output.name in known:
-                raise self._damaged(f"two operations give {quote(output.name)}")
+                raise self._damaged(f"two operations compute {quote(output.name)}")
             known.add(output.name)
 
     def _operation(self, message: Any) -> Operation:
         if message.blocks:
             raise PackageError(
-                f"{self._package.model}: operation {quote(message.type)} holds blocks of its own, which sdq does not "
-                f"run; convert the model again without loops or branches."
+                f"{self._package.model}: operation {quote(message.type)} contains blocks, which sdq does not run. "
+                f"Convert the model again without loops or branches."
             )
         inputs: dict[str, tuple[Argument, ...]] = {
             key: (self._constant(value),)
@@ -169,15 +169,15 @@ class _ProgramReader:
         kind = message.WhichOneof("type")
         if kind != "tensorType":
             raise PackageError(
-                f"{self._package.model}: {quote(name)} is a {kind or 'value without a type'}, and sdq runs networks "
-                f"of tensors only; use a package without states or lists."
+                f"{self._package.model}: {quote(name)} is a {kind or 'value without a type'}, but sdq runs networks "
+                f"of tensors only. Use a package without states or lists."
             )
         tensor = message.tensorType
         dtype = datatypes.BY_MIL_NUMBER.get(tensor.dataType)
         if dtype is None:
             raise PackageError(
                 f"{self._package.model}: {quote(name)} has data type {tensor.dataType}, which this version "
-                "does not read."
+                "does not read. Upgrade sdq, or convert the model again with float16 weights."
             )
         if len(tensor.dimensions) > MOST_DIMENSIONS:
             raise self._damaged(f"{quote(name)} has {len(tensor.dimensions):,} dimensions")
@@ -185,7 +185,7 @@ class _ProgramReader:
             d.constant.size if d.WhichOneof("dimension") == "constant" else None
             for d in tensor.dimensions
         )
-        # Each size by itself too: a product of zero hides the others from the next line, but not from NumPy.
+        # Check each size too: a zero among them hides the others in the product, but not from NumPy.
         sizes = [size for size in shape if size is not None]
         if max(sizes, default=0) > MOST_ELEMENTS or math.prod(sizes) > MOST_ELEMENTS:
             raise self._damaged(f"{quote(name)} has the impossible shape {shape}")
@@ -201,7 +201,7 @@ class _ProgramReader:
         if message.WhichOneof("value") == "blobFileValue":
             weights = self._weight_file(message.blobFileValue.fileName)
             offset = message.blobFileValue.offset
-            # Read once now, when it costs nothing, so that a damaged file is found before anything is translated.
+            # Check now, which costs nothing, so that damage is found before anything is translated.
             weights.check(offset, dtype, known)
             return Constant(
                 dtype=dtype, shape=known, load=lambda: weights.read(offset, dtype, known)
@@ -215,22 +215,22 @@ class _ProgramReader:
         if field == "bytes":
             packed = np.frombuffer(message.bytes.values, np.uint8)
             if dtype.bits == 0 or packed.size != dtype.packed_bytes(elements):
-                raise self._damaged(f"a constant of shape {shape} holds {packed.size} bytes")
+                raise self._damaged(f"a constant of shape {shape} has {packed.size} bytes")
             return datatypes.unpack(packed, dtype, elements).reshape(shape)
         stored = getattr(message, field).values if field else ()
         if len(stored) != elements:
-            raise self._damaged(f"a constant of shape {shape} holds {len(stored)} values")
+            raise self._damaged(f"a constant of shape {shape} has {len(stored)} values")
         try:
             return np.array(list(stored), dtype=dtype.numpy).reshape(shape)
         except (ValueError, TypeError, OverflowError) as error:
-            raise self._damaged(f"a constant is no {dtype}: {error}") from error
+            raise self._damaged(f"a constant is not {dtype}: {error}") from error
 
     def _list(self, message: Any) -> Constant:
         """Read a list of scalars, such as class names, as a one-dimensional constant."""
         values = [self._constant(value) for value in message.immediateValue.list.values]
         dtype = values[0].dtype if values else datatypes.STRING
         if any(value.dtype is not dtype or value.shape not in ((), (1,)) for value in values):
-            raise self._damaged("a list holds other things than scalars of one type")
+            raise self._damaged("a list contains something other than scalars of one type")
         array = np.array([value.load().item() for value in values], dtype=dtype.numpy)
         return Constant(dtype=dtype, shape=(len(values),), load=lambda: array)
 
@@ -243,9 +243,9 @@ class _ProgramReader:
         for feature in features:
             if feature.type.WhichOneof("Type") == "imageType":
                 raise PackageError(
-                    f"{self._package.model}: input {quote(feature.name)} is an image; convert the model again "
+                    f"{self._package.model}: input {quote(feature.name)} is an image. Convert the model again "
                     "with tensors."
                 )
 
     def _damaged(self, what: str) -> PackageError:
-        return PackageError(f"{self._package.model} is damaged ({what}); {_AGAIN}.")
+        return PackageError(f"{self._package.model} is damaged ({what}). {_AGAIN}")

@@ -6,9 +6,9 @@ Source: https://github.com/apple/coremltools/blob/9.0/mlmodel/src/MILBlob/Blob/S
     blob:      64-byte metadata (uint32 sentinel 0xDEADBEEF, uint32 data type, uint64 size in bytes, uint64 offset of
                the data in the file, uint64 padding in bits), then its data, 64-byte aligned
 
-The network's description gives a blob's element type, shape and the offset of its metadata. Every number is checked
-against the others and against the file before anything is touched, so a damaged file ends in a `PackageError` and
-never in a crash or in wrong weights.
+The network's description gives a blob's element type, its shape and the offset of its metadata. Every number is checked
+against the others and the file before any data is read, so a damaged file raises `PackageError` and never causes a
+crash or wrong weights.
 """
 
 from __future__ import annotations
@@ -66,17 +66,17 @@ class WeightFile:
     def read(self, offset: int, dtype: DataType, shape: Sequence[int]) -> NDArray[np.generic]:
         """Return the blob whose metadata begins at byte `offset`.
 
-        dtype, shape: what the network's description says of it. Returns a read-only array of ``dtype.numpy`` and that
-        shape: a view of the file unless values are packed. Raises PackageError when file and description disagree.
+        dtype, shape: from the network's description. Returns a read-only array of ``dtype.numpy`` and that shape: a
+        view of the file unless values are packed. Raises PackageError if file and description disagree.
         """
         packed = self._bytes[self.check(offset, dtype, shape)]
         return datatypes.unpack(packed, dtype, math.prod(shape)).reshape(tuple(shape))
 
     def check(self, offset: int, dtype: DataType, shape: Sequence[int]) -> slice:
-        """Return which bytes of the file hold that blob's values, without touching them; raise as `read` does."""
+        """Return which bytes of the file are that blob's values, without reading them; raise as `read` does."""
         size = self._bytes.size
         if offset < _HEADER_BYTES or offset + _METADATA_BYTES > size:
-            raise self._damaged(f"a tensor should begin at byte {offset} of its {size}")
+            raise self._damaged(f"a tensor should begin at byte {offset} of {size}")
         sentinel, number, data_bytes, data_offset, padding_bits = _METADATA.unpack(
             self._bytes[offset : offset + _METADATA.size].tobytes()
         )
@@ -85,7 +85,8 @@ class WeightFile:
         stored = _BLOB_TYPES.get(number)
         if stored is None:
             raise PackageError(
-                f"{self.path} holds a tensor of data type {number} at byte {offset}, which this version does not read."
+                f"{self.path} has a tensor of data type {number} at byte {offset}, which this version does not read. "
+                "Upgrade sdq, or convert the model again with float16 weights."
             )
         if stored is not dtype:
             raise self._damaged(f"the tensor at byte {offset} is {stored}, expected {dtype}")
@@ -101,5 +102,5 @@ class WeightFile:
 
     def _damaged(self, what: str) -> PackageError:
         return PackageError(
-            f"{self.path} is truncated or damaged ({what}); copy or download the package again."
+            f"{self.path} is truncated or damaged ({what}). Copy or download the package again."
         )

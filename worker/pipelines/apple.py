@@ -1,16 +1,15 @@
-"""Apple's own pipeline, `CoreMLStableDiffusionPipeline`, over any runtime: unmodified, and kept from its traps.
+"""Apple's own pipeline, `CoreMLStableDiffusionPipeline`, on any runtime: unmodified, with workarounds for its problems.
 
-It asks for models with `expected_inputs` and a call, a tokenizer and a scheduler; it is given ours around the runtime's
-networks, transformers' tokenizer and diffusers' scheduler. What it would do wrong (read at e12202c) and what is done
-about it:
+It takes models with `expected_inputs` and a call, a tokenizer and a scheduler. Here these are wrappers of the runtime's
+networks, transformers' tokenizer and diffusers' scheduler. Its problems (read at e12202c), and the workarounds:
 
-- it crashes on prompts that fill the text encoder's 77 tokens: `apple_parts.PromptTokenizer` hides the rest and counts;
-- with several defaults it draws another image than its command line: they are all given here;
-- its seeds are NumPy's and torch's global ones: both are set for each image, the latents are drawn here;
-- it evaluates chunked and batch-one U-Nets only when told to: they are looked at and it is told;
+- it crashes on prompts that fill the text encoder's 77 tokens: `apple_parts.PromptTokenizer` truncates and counts them;
+- with several defaults it draws another image than its command line: all of these are passed explicitly;
+- it uses NumPy's and torch's global seeds: both are set for each image, and the latents are drawn here;
+- it evaluates chunked and batch-one U-Nets only when told to: the U-Net is inspected, and it is told;
 - it paints flagged images black and drops the scores: it gets no safety checker, `safety.SafetyChecker` runs after it;
-- it has no notion of a broken image: every network's output is checked;
-- importing it sets up logging, and it shows a progress bar: both are undone.
+- it does not detect broken images: every network's output is checked;
+- importing it configures logging, and it shows a progress bar: both are undone.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ class ApplePipeline:
     def __init__(
         self, networks: Networks, tokenizer: PromptTokenizer, scheduler_config: SchedulerConfig
     ) -> None:
-        """Build Apple's pipeline around loaded networks; raise ConfigurationError where it is not installed."""
+        """Build Apple's pipeline around loaded networks; raise ConfigurationError if it is not installed."""
         apple = import_apple()
         require_inputs(networks.text_encoder, "text encoder", {"input_ids"})
         self._networks = networks
@@ -70,7 +69,7 @@ class ApplePipeline:
             feature_extractor=None,
             safety_checker=None,
         )
-        # Plain attributes: registering them, as models of a repository that could be saved, is for diffusers' own.
+        # Plain attributes: diffusers registers only its own classes, so that it can save them to a repository.
         self._pipe.tokenizer = self._tokenizer
         self._pipe.set_progress_bar_config(disable=True)
 
@@ -84,9 +83,9 @@ class ApplePipeline:
     ) -> ApplePipeline:
         """Load every part of a model variant.
 
-        Raises ConfigurationError when Apple's package is not installed, PackageError as `Networks.load` does.
+        Raises ConfigurationError if Apple's package is not installed, PackageError as `Networks.load` does.
         """
-        # The small things first: a missing one should not cost the minutes that a U-Net may take.
+        # Small files first: a missing one should not cost the minutes that a U-Net may take.
         import_apple()
         tokenizer = PromptTokenizer(folder.tokenizer)
         scheduler_config = SchedulerConfig.from_file(folder.scheduler_config)
@@ -116,7 +115,7 @@ class ApplePipeline:
         latents = first_latents(rng, unet.latents_shape, sigma=1.0)
         scheduler = make_diffusers_scheduler(request.scheduler, self._scheduler_config, rng)
         if scheduler.init_noise_sigma != 1.0:
-            # What Apple's pipeline multiplies them by is float32, which only NumPy 2 lets decide the result.
+            # Apple's pipeline multiplies them by a float32, which makes the result float32 only with NumPy 2.
             latents = latents.astype(np.float32)
         self._pipe.scheduler = scheduler
         torch.manual_seed(request.seed)
@@ -132,7 +131,7 @@ class ApplePipeline:
 
         self._unet.on_call = after_unet
         started = time.perf_counter()
-        # NumPy would warn on standard error of what is found and reported.
+        # NumPy would print warnings on standard error about values that are checked and reported here.
         with np.errstate(over="ignore", invalid="ignore"):
             image, _ = self._pipe(
                 request.prompt,
@@ -173,33 +172,34 @@ class ApplePipeline:
 
 
 def is_installed() -> bool:
-    """Say whether Apple's package and what it needs can be found, without importing them."""
+    """Whether Apple's package and its dependencies are installed, without importing them."""
     from importlib.util import find_spec
 
     return all(find_spec(name) for name in (PACKAGE, "diffusers", "torch", "transformers"))
 
 
 def import_apple() -> Any:
-    """Import the module with Apple's pipeline; raise ConfigurationError where that is not possible.
+    """Import the module with Apple's pipeline; raise ConfigurationError if that fails.
 
-    Importing it configures Python's root logger, which is the command line's to configure.
+    Undoes its configuration of Python's root logger, which belongs to the command line.
     """
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     logging.getLogger("coremltools").setLevel(logging.ERROR)
     try:
         from python_coreml_stable_diffusion import pipeline
-    except Exception as error:  # libraries that do not fit each other raise anything at import
+    # Incompatible libraries raise anything at import.
+    except Exception as error:
         raise ConfigurationError(
-            f"Apple's pipeline cannot be used ({' '.join(str(error).split())}): install it as docs/mac.md says, or "
-            "draw with --pipeline builtin."
+            f"Apple's pipeline cannot be imported ({' '.join(str(error).split())}). Install it as described in "
+            "docs/mac.md, or use --pipeline builtin."
         ) from error
     finally:
         root.handlers[:], root.level = handlers, level
     from diffusers.utils import logging as diffusers_logging
 
     diffusers_logging.set_verbosity_error()
-    # It says what it loads, and warns at length of a missing safety checker: ours runs after it.
+    # It logs what it loads, and a long warning about the missing safety checker: ours runs after it.
     logging.getLogger(PACKAGE).setLevel(logging.ERROR)
     for module in ("pipeline", "coreml_model"):
         logging.getLogger(f"{PACKAGE}.{module}").setLevel(logging.ERROR)

@@ -1,6 +1,6 @@
-"""What Apple's pipeline is given: networks that are watched, a tokenizer that never overflows, a scheduler.
+"""What Apple's pipeline gets: networks that are watched, a tokenizer that truncates, a scheduler.
 
-torch, diffusers and transformers are imported where they are used: this file is read on machines without them.
+torch, diffusers and transformers are imported where they are used: machines without them import this file too.
 """
 
 from __future__ import annotations
@@ -23,13 +23,20 @@ from worker.runtimes.contract import LoadedModel
 
 
 class Watched:
-    """A network as Apple's `CoreMLModel` is used: attributes may be set on it, arrays come in float16.
+    """A network with the interface of Apple's `CoreMLModel`: attributes may be set, arrays come in float16.
 
-    calls, spent_s: since `begin`. on_call: hears of the number of calls after each.
+    calls: number of calls since `begin`.
+    spent_s: time spent in them, s.
+    on_call: called after each with their number.
     """
 
     def __init__(self, model: LoadedModel, what: str, output: str, *, keep: int = 0) -> None:
-        """what begins the sentence about a broken output; keep: how many inputs' outputs are remembered."""
+        """Wrap a network.
+
+        what: the subject of the message about a broken output.
+        output: the name of the output to check.
+        keep: how many outputs to cache by their inputs.
+        """
         self.expected_inputs = dict(model.expected_inputs)
         self.on_call: Callable[[int], None] | None = None
         self.begin()
@@ -67,12 +74,12 @@ class Watched:
 class PromptTokenizer:
     """transformers' CLIPTokenizer, called as Apple's pipeline calls it.
 
-    Apple's pipeline tokenizes a prompt twice, cut to 77 tokens and uncut, and crashes when it compares the two at 77 or
-    more. The uncut answer is therefore always given shorter than that; what was cut off is counted here.
+    Apple's pipeline tokenizes a prompt twice, truncated to 77 tokens and in full, and crashes on comparing the two if
+    the full one has 77 or more. So the full result is always kept shorter than that; what was cut off is counted here.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Raise PackageError for missing or damaged files."""
+        """Load the tokenizer; raise PackageError for missing or damaged files."""
         from transformers import CLIPTokenizer
         from transformers.models.clip.tokenization_clip import BasicTokenizer
 
@@ -84,10 +91,10 @@ class PromptTokenizer:
             )
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise PackageError(
-                f"The tokenizer in {folder} cannot be used: {error}. "
+                f"The tokenizer in {folder} cannot be used ({error}). "
                 "Put the tokenizer folder of the model's own repository there."
             ) from error
-        # What a prompt becomes must not depend on whether ftfy happens to be installed.
+        # The tokens of a prompt must not depend on whether ftfy is installed.
         self._tokenizer.fix_text = None
         self._tokenizer.nlp = BasicTokenizer(strip_accents=False, do_split_on_punc=False)
 
@@ -96,11 +103,11 @@ class PromptTokenizer:
         self.truncated_tokens = 0
 
     def __call__(self, text: str | list[str], *, truncation: bool = False, **_: Any) -> Any:
-        """Encode a text as ``input_ids`` [1, n]: padded and cut to 77, or, without truncation, fewer than 77."""
+        """Encode a text as ``input_ids`` [1, n]: padded and truncated to 77, or, without truncation, fewer than 77."""
         room = self.model_max_length
         if not truncation:
             return self._tokenizer(text, truncation=True, max_length=room - 1, return_tensors="np")
-        # Apple's pipeline gives the negative prompt as a list of one.
+        # Apple's pipeline passes the negative prompt as a list of one.
         whole = len(
             self._tokenizer([text] if isinstance(text, str) else text, verbose=False).input_ids[0]
         )
@@ -113,9 +120,9 @@ class PromptTokenizer:
 def make_diffusers_scheduler(
     scheduler: Scheduler, config: SchedulerConfig, rng: np.random.RandomState
 ) -> Any:
-    """Make diffusers' scheduler for one image, as Apple's command line does: from the model's own, by its settings.
+    """Return diffusers' scheduler for one image, made as in Apple's command line: from the model's own settings.
 
-    Raises PackageError when diffusers refuses the settings.
+    Raises PackageError if diffusers rejects the settings.
     """
     if scheduler is Scheduler.EULER_ANCESTRAL_DISCRETE:
         return _EulerAncestral(config, rng)
@@ -129,16 +136,16 @@ def make_diffusers_scheduler(
         return getattr(diffusers, f"{scheduler}Scheduler").from_config(values)
     except (ValueError, TypeError, NotImplementedError) as error:
         raise PackageError(
-            f"{config.origin}: diffusers makes no {scheduler} of it: {error}. Use the model's own file."
+            f"{config.origin} does not work with diffusers' {scheduler} scheduler ({error}). Use the model's own file."
         ) from error
 
 
 class _EulerAncestral:
     """sdq's Euler ancestral with diffusers' interface.
 
-    diffusers draws the noise of its steps from torch's global generator, which Apple's command line never seeds, so no
-    seed has an image there. This one goes on with the generator of the latents: a seed gives one image, and the same
-    from both pipelines.
+    diffusers draws the noise of its steps from torch's global generator, which Apple's command line never seeds, so a
+    seed gives a different image each time. This one continues the generator of the latents: a seed gives one image, the
+    same from both pipelines.
     """
 
     def __init__(self, config: SchedulerConfig, rng: np.random.RandomState) -> None:

@@ -1,4 +1,4 @@
-"""Arrays on their way into and out of the networks: dtypes, names and finiteness."""
+"""Arrays that go into and come out of networks: checks dtypes, names and finiteness."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Array = NDArray[Any]
 
 
 def as_expected(model: LoadedModel, inputs: Mapping[str, Array]) -> dict[str, Array]:
-    """Return those of ``inputs`` that the network takes, each in the dtype of its package."""
+    """Return the ``inputs`` that the network takes, each in the dtype of its package."""
     expected = model.expected_inputs
-    # What float16 cannot hold becomes infinity, and the network's output is then found to be broken.
+    # Values beyond float16 become infinity; the check of the network's output then finds it broken.
     with np.errstate(over="ignore"):
         return {
             name: value.astype(expected[name]["dtype"])
@@ -27,7 +27,7 @@ def as_expected(model: LoadedModel, inputs: Mapping[str, Array]) -> dict[str, Ar
 
 
 def require_inputs(model: LoadedModel, part: str, known: Collection[str]) -> None:
-    """Raise PackageError unless the network takes exactly the inputs that this pipeline knows."""
+    """Raise PackageError unless the network takes exactly the inputs of this pipeline."""
     names = set(model.expected_inputs)
     missing, unknown = sorted(set(known) - names), sorted(names - set(known))
     if missing:
@@ -44,24 +44,24 @@ def require_inputs(model: LoadedModel, part: str, known: Collection[str]) -> Non
             else "This kind of model is not supported"
         )
         raise PackageError(
-            f"The {part} wants {unknown[0]!r}, too. {hint}: use a Stable Diffusion 1 or 2 model."
+            f"The {part} also takes {unknown[0]!r}. {hint}. Use a Stable Diffusion 1 or 2 model."
         )
 
 
 def require_output(outputs: Mapping[str, Array], name: str, part: str) -> Array:
-    """Return one output; raise PackageError when the network does not give it."""
+    """Return one output; raise PackageError if the network does not have it."""
     if name not in outputs:
         raise PackageError(
-            f"The {part} gives {', '.join(sorted(outputs))} but not {name!r}. "
+            f"The {part} has the outputs {', '.join(sorted(outputs))}, but not {name!r}. "
             "Convert it with Apple's torch2coreml, or download it again."
         )
     return outputs[name]
 
 
 def require_finite(values: Array, what: str) -> None:
-    """Raise BrokenImageError for NaN or infinity; ``what`` begins the sentence."""
+    """Raise BrokenImageError for NaN or infinity. what: the subject of its message."""
     if not np.isfinite(values).all():
         raise BrokenImageError(
-            f"{what} gave NaN or infinite values. "
-            "Try again; if it stays so, draw on another compute unit (CPU_ONLY is the safest)."
+            f"{what} produced NaN or infinite values. "
+            "Try again. If it keeps failing, use another compute unit (CPU_ONLY is the safest)."
         )

@@ -1,8 +1,8 @@
-"""The built-in pipeline: Stable Diffusion 1 and 2 over any runtime, in NumPy.
+"""The built-in pipeline: Stable Diffusion 1 and 2 on any runtime, in NumPy.
 
-It computes what Apple's `CoreMLStableDiffusionPipeline` computes, in the same order and with the same casts, so that a
-seed gives the same image from both (EulerAncestralDiscrete excepted: its noise comes from torch there). It needs no
-torch, keeps the scores of the safety checker, and reports every evaluation of the U-Net.
+It computes the same as Apple's `CoreMLStableDiffusionPipeline`, in the same order and with the same casts, so a seed
+gives the same image from both. The exception is EulerAncestralDiscrete, whose noise comes from torch there. It does not
+need torch, keeps the safety checker's scores, and reports every evaluation of the U-Net.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from worker.runtimes.contract import Runtime
 class BuiltinPipeline:
     """A model variant in memory; satisfies `worker.pipelines.contract.Pipeline`.
 
-    Holds the networks and the embeddings of the last prompt, nothing else from one image to the next.
+    Between images it keeps only the networks and the embeddings of the previous prompts.
     """
 
     name = "builtin"
@@ -50,7 +50,7 @@ class BuiltinPipeline:
         safety: Safety = Safety.FLAG,
     ) -> BuiltinPipeline:
         """Load every part of a model variant; see `Networks.load`."""
-        # The small files first: a missing one should not cost the minutes that a U-Net may take.
+        # Small files first: a missing one should not cost the minutes that a U-Net may take.
         tokenizer = ClipTokenizer(folder.tokenizer)
         scheduler_config = SchedulerConfig.from_file(folder.scheduler_config)
         networks = Networks.load(folder, runtime, compute_unit, safety)
@@ -69,8 +69,8 @@ class BuiltinPipeline:
     def draw(self, request: ImageRequest, on_step: StepReport) -> DrawnImage:
         """Draw one image; see `contract.Pipeline.draw`.
 
-        One `numpy.random.RandomState(seed)` serves the whole image: the latents are its first draw, the noise of
-        schedulers that add some its next ones.
+        One `numpy.random.RandomState(seed)` serves the whole image: its first draw gives the latents, the next ones the
+        noise of schedulers that add some.
         """
         guidance = request.guidance_scale > 1.0
         self._unet.refuse_guidance(request.guidance_scale)

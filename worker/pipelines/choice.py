@@ -1,4 +1,4 @@
-"""Which pipeline draws: Apple's on a Mac where it is installed, else the built-in one, unless the user says."""
+"""Chooses the pipeline: the user's choice, else Apple's on a Mac where it is installed, else the built-in one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from worker.runtimes.contract import Runtime
 
 log = logging.getLogger(__name__)
 
-#: What decides an image beside the runtime, by distribution name.
+#: The libraries that affect an image besides the runtime, by distribution name.
 _LIBRARIES = {
     "builtin": ("numpy", "tokenizers"),
     "apple": ("python_coreml_stable_diffusion", "diffusers", "transformers", "torch", "numpy"),
@@ -24,7 +24,7 @@ _LIBRARIES = {
 
 
 class PipelineChoice(StrEnum):
-    """What `--pipeline` takes."""
+    """The values of `--pipeline`."""
 
     AUTO = "auto"
     BUILTIN = "builtin"
@@ -40,8 +40,8 @@ def load_pipeline(
 ) -> Pipeline:
     """Load a model variant into the chosen pipeline.
 
-    Apple's runs on any system when it is asked for by name. Raises ConfigurationError when it is and cannot be
-    imported; chosen automatically, it then makes way for the built-in one, with a warning.
+    Apple's pipeline runs on any system if chosen by name, and raises ConfigurationError if it cannot be imported. If it
+    was chosen automatically, the built-in one then replaces it, with a warning.
     """
     from worker.pipelines.builtin import BuiltinPipeline
 
@@ -57,18 +57,18 @@ def load_pipeline(
     except ConfigurationError as error:
         if choice is PipelineChoice.APPLE:
             raise
-        log.warning("%s Drawing with the built-in pipeline.", error)
+        log.warning("%s Using the built-in pipeline.", error)
         return BuiltinPipeline.load(folder, runtime, compute_unit, safety)
     return ApplePipeline.load(folder, runtime, compute_unit, safety)
 
 
 def library_versions(pipeline: str) -> dict[str, str]:
-    """Return the versions of the libraries that a pipeline, by its name, computes with."""
+    """Return the versions of the libraries that a pipeline, given by name, computes with."""
     found = {}
     for name in _LIBRARIES.get(pipeline, ()):
         try:
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:  # put on the path, not installed
+        except importlib.metadata.PackageNotFoundError:  # on the path, but not installed
             found[name] = "unknown"
     return found
 

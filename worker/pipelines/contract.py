@@ -1,4 +1,4 @@
-"""What every pipeline gives: one image for a request, the same bytes each time."""
+"""The interface of pipelines: a request in, an image out, the same bytes each time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ImageRequest:
 
     @classmethod
     def of(cls, recipe: Recipe, seed: int) -> ImageRequest:
-        """Ask for the image of a recipe with this seed."""
+        """Return the request for the image of a recipe with this seed."""
         return cls(
             prompt=recipe.prompt,
             negative_prompt=recipe.negative_prompt,
@@ -41,10 +41,15 @@ class ImageRequest:
 class DrawnImage:
     """An image and how long each part of it took.
 
-    pixels: uint8 [height, width, 3], RGB. concept_scores: the safety checker's score per concept, empty without one.
-    truncated_tokens: tokens of the prompt and negative prompt beyond the text encoder's 77 that were cut off.
-    num_unet_calls: U-Net evaluations, which some schedulers need more of than steps.
-    text_encode_ms is 0 when the embeddings of the last image served again.
+    pixels: uint8 [height, width, 3], RGB.
+    truncated_tokens: tokens of the prompt and negative prompt cut off beyond the text encoder's 77.
+    nsfw_flagged: whether the safety checker flagged it, None without one.
+    concept_scores: the safety checker's score per concept, empty without one.
+    text_encode_ms: encoding the prompts, 0 if the embeddings of the previous image were reused.
+    denoise_ms: the loop over the timesteps.
+    num_unet_calls: evaluations of the U-Net; some schedulers need more of them than steps.
+    decode_ms: the VAE decoder.
+    safety_ms: the safety checker, 0 without one.
     """
 
     pixels: NDArray[np.uint8]
@@ -58,7 +63,7 @@ class DrawnImage:
     safety_ms: float
 
 
-#: Called after each U-Net evaluation with how many are done and how many there will be.
+#: Called after each U-Net evaluation with the number done and the total.
 StepReport = Callable[[int, int], None]
 
 
@@ -67,7 +72,7 @@ class Pipeline(Protocol):
 
     @property
     def name(self) -> str:
-        """``builtin`` or ``apple``, recorded with every image."""
+        """``builtin`` or ``apple``; recorded with every image."""
         ...
 
     @property
@@ -84,7 +89,7 @@ class Pipeline(Protocol):
         """Draw one image.
 
         The latents are ``numpy.random.RandomState(seed).randn(1, 4, height // 8, width // 8)`` in float16, unscaled,
-        so that a seed gives the noise that Apple's command line gives. Raises BrokenImageError for NaN or constant
-        pixels, PackageError when the request does not fit the packages (guidance and U-Net batch).
+        so that a seed gives the same noise as in Apple's command line. Raises BrokenImageError for NaN or constant
+        pixels, PackageError if the request does not fit the packages (guidance and U-Net batch).
         """
         ...

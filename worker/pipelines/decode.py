@@ -12,13 +12,13 @@ from worker.pipelines.arrays import as_expected, require_finite, require_inputs,
 from worker.pipelines.schedulers import Latents
 from worker.runtimes.contract import LoadedModel
 
-#: Standard deviation of the latents of Stable Diffusion 1 and 2, by which they were divided for training.
+#: The factor that scaled the latents of Stable Diffusion 1 and 2 to unit standard deviation for training.
 SCALING_FACTOR = 0.18215
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """An image as the VAE gave it and as it is stored.
+    """An image as the VAE decoded it and as it is stored.
 
     image: float32 [1, h, w, 3] in [0, 1]. pixels: uint8 [h, w, 3].
     """
@@ -28,15 +28,15 @@ class Decoded:
 
 
 class VaeDecoder:
-    """The decoder's network."""
+    """The VAE decoder's network."""
 
     def __init__(self, model: LoadedModel, latents_shape: tuple[int, ...]) -> None:
-        """Raise PackageError when the network does not take the U-Net's latents."""
+        """Raise PackageError if the network does not take the U-Net's latents."""
         require_inputs(model, "VAE decoder", {"z"})
         shape = tuple(model.expected_inputs["z"]["shape"])
         if shape != latents_shape:
             raise PackageError(
-                f"The VAE decoder takes latents of shape {shape}, but the U-Net gives "
+                f"The VAE decoder takes latents of shape {shape}, but the U-Net produces "
                 f"{latents_shape}. Use packages that were converted together."
             )
         self.model = model
@@ -53,9 +53,9 @@ class VaeDecoder:
 
 
 def refuse_one_colour(pixels: NDArray[np.uint8]) -> None:
-    """Raise BrokenImageError when every pixel is the same."""
+    """Raise BrokenImageError if all pixels are the same."""
     if (pixels == pixels[0, 0]).all():
         raise BrokenImageError(
-            f"The image has one colour only, RGB {tuple(int(value) for value in pixels[0, 0])}. "
-            "Try again; if it stays so, draw on another compute unit (CPU_ONLY is the safest)."
+            f"The image has only one colour, RGB {tuple(int(value) for value in pixels[0, 0])}. "
+            "Try again. If it keeps failing, use another compute unit (CPU_ONLY is the safest)."
         )

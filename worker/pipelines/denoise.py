@@ -16,9 +16,11 @@ from worker.pipelines.unet import UNet
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Where denoising is after one evaluation of the U-Net.
+    """The state of denoising after one evaluation of the U-Net.
 
-    done, total: evaluations. latents: [1, 4, h, w], the final ones once done equals total.
+    done: evaluations so far.
+    total: evaluations of the whole image.
+    latents: [1, 4, h, w]; the final ones once done equals total.
     """
 
     done: int
@@ -27,9 +29,9 @@ class Evaluation:
 
 
 def first_latents(rng: np.random.RandomState, shape: tuple[int, ...], sigma: float) -> Latents:
-    """Draw the noise that an image begins with, as Apple's command line does.
+    """Draw the noise that an image starts from, as Apple's command line does.
 
-    Float16 normal noise, times the scheduler's ``init_noise_sigma``: unchanged where that is 1, otherwise float32.
+    float16 normal noise times the scheduler's ``init_noise_sigma``; unchanged if that is 1, otherwise float32.
     """
     noise = rng.randn(*shape).astype(np.float16)
     return noise if sigma == 1.0 else noise.astype(np.float32) * np.float32(sigma)
@@ -46,8 +48,8 @@ def denoise(
 ) -> Iterator[Evaluation]:
     """Walk ``latents`` down the scheduler's timesteps; yield after every evaluation of the U-Net.
 
-    conditioning: two branches for guidance, one without. A U-Net of batch 2 takes both at once, one of batch 1 is
-    evaluated for one after the other. Raises BrokenImageError when the U-Net or the scheduler gives NaN or infinity.
+    conditioning: two branches for guidance, one without. A U-Net of batch 2 takes both at once; one of batch 1 is
+    evaluated once for each. Raises BrokenImageError if the U-Net or the scheduler produces NaN or infinity.
     """
     batches = _batches(conditioning.hidden_states, unet.batch)
     total = len(scheduler.timesteps) * len(batches)
@@ -62,7 +64,7 @@ def denoise(
             require_finite(predictions[-1], f"Evaluation {done} of {total} of the U-Net")
             if number < len(batches):
                 yield Evaluation(done=done, total=total, latents=latents)
-        # NumPy would warn on standard error of what is found and reported just below.
+        # NumPy would print warnings on standard error about values that are checked just below.
         with np.errstate(over="ignore", invalid="ignore"):
             noise_pred = guided(np.concatenate(predictions), guidance_scale)
             latents = scheduler.step(noise_pred, latents, rng)

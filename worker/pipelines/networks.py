@@ -1,4 +1,4 @@
-"""The networks of a model variant, loaded and found to belong together: what every pipeline begins with."""
+"""Loads the networks of a model variant and checks that they fit together, for every pipeline."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from worker.runtimes.contract import LoadedModel, Runtime
 class Networks:
     """A model variant's networks in memory.
 
-    safety_checker: unless it is off, where both it and its feature extractor are there.
+    text_encoder: prompt tokens to hidden states.
+    unet: predicts noise.
+    vae_decoder: latents to pixels.
+    safety_checker: None if it is off, or if it or its feature extractor is missing.
     """
 
     text_encoder: LoadedModel
@@ -35,10 +38,10 @@ class Networks:
         compute_unit: ComputeUnit,
         safety: Safety = Safety.FLAG,
     ) -> Networks:
-        """Load every part that text to image needs; the whole U-Net is preferred to its chunks.
+        """Load every part that text to image needs; prefer the whole U-Net to its chunks.
 
-        Raises PackageError when a part is missing, damaged or does not fit the others, and for a model without safety
-        checker of which flagged pictures are to be hidden.
+        Raises PackageError if a part is missing, damaged or does not fit the others, or if flagged images are to be
+        hidden and the model has no safety checker.
         """
         extractor = _feature_extractor(folder, safety)
         packages = {
@@ -67,7 +70,7 @@ class Networks:
 
 
 def _feature_extractor(folder: VariantFolder, safety: Safety) -> FeatureExtractor | None:
-    """Read what the safety checker sees through; None where it is off or not there."""
+    """Read the safety checker's feature extractor; None if the checker is off or missing."""
     if not safety.checks:
         return None
     if "safety_checker" in folder.parts and folder.feature_extractor is not None:
@@ -79,12 +82,12 @@ def _feature_extractor(folder: VariantFolder, safety: Safety) -> FeatureExtracto
     )
     raise PackageError(
         f"Model {folder.model} ({folder.attention_implementation}) has no {lacks}, so --safety {safety} could hide "
-        "nothing: put it beside the model's other parts, or draw with --safety flag or --safety off."
+        "nothing. Put it beside the model's other parts, or use --safety flag or --safety off."
     )
 
 
 def _unet(folder: VariantFolder) -> tuple[str, ...]:
-    """Return the part or parts that the U-Net is in."""
+    """Return the name of the U-Net's part, or of its two parts."""
     if "unet" in folder.parts:
         return ("unet",)
     if "unet_chunk1" in folder.parts or "unet_chunk2" in folder.parts:
@@ -96,6 +99,6 @@ def _part(folder: VariantFolder, name: str) -> Path:
     if name not in folder.parts:
         raise PackageError(
             f"Model {folder.model} ({folder.attention_implementation}) has no {name} package. "
-            f"It has {', '.join(sorted(folder.parts)) or 'none'}: download or convert the rest."
+            f"It has {', '.join(sorted(folder.parts)) or 'none'}. Download or convert the rest."
         )
     return folder.parts[name]

@@ -1,7 +1,7 @@
-"""The safety checker: what CLIP sees in an image, scored against concepts that should not be there.
+"""The safety checker: scores an image, as CLIP sees it, against unwanted concepts.
 
-A score above 0 flags the image. The checker's own reaction, painting the image black, is not used: whether to keep,
-blur or drop a flagged image is the user's choice, and a black image could not be told from a broken one.
+A score above 0 flags the image. The checker's own reaction, a black image, is not used: whether to keep, blur or
+blacken a flagged image is the user's choice, and a black image could not be told from a broken one.
 """
 
 from __future__ import annotations
@@ -21,24 +21,27 @@ from worker.pipelines.arrays import as_expected, require_finite, require_inputs,
 from worker.pipelines.decode import Decoded
 from worker.runtimes.contract import LoadedModel
 
-#: OpenAI's normalisation, for files that do not state it.
+#: OpenAI's normalisation, the default for files without one.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SafetyReport:
-    """concept_scores: by concept; the model publishes no names, so they are `concept_00` and on."""
+    """What the safety checker found.
+
+    concept_scores: concept -> score. The model does not name its concepts, so they are `concept_00` and so on.
+    """
 
     flagged: bool
     concept_scores: Mapping[str, float]
 
 
 class FeatureExtractor:
-    """CLIP's view of an image: `preprocessor_config.json` as transformers' CLIPImageProcessor follows it."""
+    """Prepares an image for CLIP as transformers' CLIPImageProcessor does by `preprocessor_config.json`."""
 
     def __init__(self, folder: Path) -> None:
-        """Read the configuration; raise PackageError when it is missing or damaged."""
+        """Read the configuration; raise PackageError if it is missing or damaged."""
         path = folder / "preprocessor_config.json"
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
@@ -57,7 +60,7 @@ class FeatureExtractor:
             self._std = np.array(config.get("image_std", CLIP_STD), np.float32)
         except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
             raise PackageError(
-                f"{path} cannot be read as a feature extractor's configuration: {error}. "
+                f"{path} cannot be read as a feature extractor's configuration ({error}). "
                 "Put the feature_extractor folder of the model's own repository there."
             ) from error
 
@@ -75,7 +78,7 @@ class FeatureExtractor:
         return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None])
 
     def _target(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Return (width, height) to resize to; the longer side is cut to whole pixels."""
+        """Return (width, height) to resize to; the longer side is rounded down to whole pixels."""
         if "shortest_edge" not in self._size:
             return self._size["width"], self._size["height"]
         short = self._size["shortest_edge"]
@@ -89,7 +92,7 @@ class SafetyChecker:
     """The checker's network and its feature extractor."""
 
     def __init__(self, extractor: FeatureExtractor, model: LoadedModel) -> None:
-        """Raise PackageError when the network is not Stable Diffusion's safety checker."""
+        """Raise PackageError if the network is not Stable Diffusion's safety checker."""
         require_inputs(model, "safety checker", {"clip_input", "images", "adjustment"})
         self._extractor = extractor
         self._model = model
@@ -114,7 +117,7 @@ class SafetyChecker:
 
 
 def _size(value: Any, *, shortest_edge: bool) -> dict[str, int]:
-    """Read a size as old files (a number) and new ones (a mapping) state it."""
+    """Read a size from an old file (a number) or a new one (a mapping)."""
     if isinstance(value, int):
         return {"shortest_edge": value} if shortest_edge else {"height": value, "width": value}
     if "shortest_edge" in value and shortest_edge:
@@ -123,7 +126,7 @@ def _size(value: Any, *, shortest_edge: bool) -> dict[str, int]:
 
 
 def _center_crop(values: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Cut out the middle; black where the image does not reach."""
+    """Crop to the center; pad with black where the image is too small."""
     padded = np.zeros(
         (max(height, values.shape[0]), max(width, values.shape[1]), values.shape[2]), values.dtype
     )

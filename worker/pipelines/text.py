@@ -1,4 +1,4 @@
-"""Prompts to the embeddings that the U-Net attends to, each text encoded once."""
+"""Encodes prompts to the embeddings that the U-Net attends to, each text once."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from worker.pipelines.arrays import as_expected, require_finite, require_inputs,
 from worker.pipelines.tokenizer import ClipTokenizer
 from worker.runtimes.contract import LoadedModel
 
-#: The last prompt and the last negative prompt: the seeds of one prompt follow each other, and so do the prompts of
-#: one negative prompt.
+#: The most recent prompt and negative prompt: the seeds of one prompt follow each other, and so do the prompts of one
+#: negative prompt.
 KEPT_TEXTS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conditioning:
-    """What the U-Net is told.
+    """The encoded prompts of an image.
 
-    hidden_states: one array [1, C, 1, 77] per guidance branch: negative prompt then prompt, or the prompt alone.
-    truncated_tokens: how many tokens of these texts did not fit. encode_ms: 0 when no text had to be encoded.
+    hidden_states: one array [1, C, 1, 77] per guidance branch: negative prompt, then prompt; or the prompt alone.
+    truncated_tokens: how many tokens of the texts did not fit.
+    encode_ms: encoding time, 0 if all texts were cached.
     """
 
     hidden_states: tuple[NDArray[np.floating[Any]], ...]
@@ -43,12 +44,12 @@ class TextEncoder:
     """A tokenizer and the text encoder's network."""
 
     def __init__(self, tokenizer: ClipTokenizer, model: LoadedModel) -> None:
-        """Raise PackageError when the network does not take the tokenizer's rows."""
+        """Raise PackageError if the network does not take the tokenizer's output."""
         require_inputs(model, "text encoder", {"input_ids"})
         shape = tuple(model.expected_inputs["input_ids"]["shape"])
         if shape != (1, tokenizer.max_length):
             raise PackageError(
-                f"The text encoder takes input_ids of shape {shape}, but the tokenizer gives "
+                f"The text encoder takes input_ids of shape {shape}, but the tokenizer produces "
                 f"(1, {tokenizer.max_length}). Use the tokenizer of this model."
             )
         self._tokenizer = tokenizer
@@ -56,11 +57,11 @@ class TextEncoder:
         self._kept: OrderedDict[str, _EncodedText] = OrderedDict()
 
     def encode(self, prompt: str, negative_prompt: str | None) -> Conditioning:
-        """Encode a prompt, and a negative prompt unless it is None, which it is without guidance.
+        """Encode a prompt and a negative prompt. negative_prompt: None without guidance.
 
-        Raises BrokenImageError when the network gives NaN or infinity.
+        Raises BrokenImageError if the network produces NaN or infinity.
         """
-        # The negative prompt last: it is then the younger of the two kept texts, and survives a new prompt.
+        # The negative prompt last: as the newer of the two cached texts it survives a new prompt.
         texts = (prompt,) if negative_prompt is None else (prompt, negative_prompt)
         started = time.perf_counter()
         cached = all(text in self._kept for text in texts)

@@ -1,8 +1,8 @@
-"""CLIP's tokenizer: a prompt to the 77 token ids that the text encoder takes.
+"""CLIP's tokenizer: turns a prompt into the 77 token ids that the text encoder takes.
 
-Ids equal those of transformers' CLIPTokenizer (the slow one, without ftfy, which is what Apple's command line uses):
-its clean-up of the text in Python, the byte-pair encoding in the `tokenizers` library. Nothing in a prompt is an
-error: what the vocabulary lacks becomes the unknown token, what is too long is cut off and counted.
+The ids equal those of transformers' CLIPTokenizer (the slow one without ftfy, as in Apple's command line): the text is
+cleaned here, and the `tokenizers` library does the byte-pair encoding. Every prompt is valid: text that is not in the
+vocabulary becomes the unknown token, and tokens beyond the limit are cut off and counted.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
 
 from sdq_core.errors import PackageError
 
-#: What CLIP reads as one word; the text is lower case by then (OpenAI's simple_tokenizer.py).
+#: What CLIP reads as one word, once the text is lower case (OpenAI's simple_tokenizer.py).
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-#: merges.txt holds more than CLIP was trained with: transformers reads these many lines after the first.
+#: merges.txt has more merges than CLIP was trained with: transformers reads this many lines after the first.
 MOST_MERGES = 49152 - 256 - 2
-#: Blocks of Chinese characters, each of which is a word of its own.
+#: Blocks of Chinese characters; each character is a word.
 IDEOGRAPHS = (
     (0x4E00, 0x9FFF),
     (0x3400, 0x4DBF),
@@ -40,17 +40,21 @@ IDEOGRAPHS = (
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizedPrompt:
-    """input_ids: int64 [1, 77], start, prompt, end, padding. truncated_tokens: how many did not fit."""
+    """A prompt as tokens.
+
+    input_ids: int64 [1, 77]: start, prompt, end, padding.
+    truncated_tokens: how many did not fit.
+    """
 
     input_ids: NDArray[np.int64]
     truncated_tokens: int
 
 
 class ClipTokenizer:
-    """A vocabulary and its merges, ready to use; holds no state between prompts."""
+    """A vocabulary and its merges, ready to use; keeps no state between prompts."""
 
     def __init__(self, folder: Path) -> None:
-        """Read `vocab.json` and `merges.txt`, and where they are there the two files with the special tokens.
+        """Read `vocab.json` and `merges.txt`, and the two files with the special tokens if they exist.
 
         Raises PackageError for missing or damaged files.
         """
@@ -68,15 +72,15 @@ class ClipTokenizer:
         self.max_length = _max_length(folder)
         try:
             self._tokenizer = _byte_pair_encoding(vocab, _merges(folder), special)
-        # The library raises bare Exception for what its Rust side refuses.
+        # The library raises bare Exception for errors of its Rust side.
         except Exception as error:
             raise PackageError(
-                f"The tokenizer in {folder} cannot be used: {error}. "
+                f"The tokenizer in {folder} cannot be used ({error}). "
                 "Put the vocab.json and merges.txt of the model's own repository there."
             ) from error
 
     def __call__(self, prompt: str) -> TokenizedPrompt:
-        """Encode one prompt; the empty one is a prompt, too."""
+        """Encode one prompt, which may be empty."""
         ids = self._tokenizer.encode(_clean(prompt), add_special_tokens=False).ids
         room = self.max_length - 2
         row = [self._bos, *ids[:room], self._eos]
@@ -104,16 +108,16 @@ def _byte_pair_encoding(
             ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    # Stable Diffusion 2 pads with "!", which makes every "!" of a prompt the padding token: transformers does so, too.
+    # Stable Diffusion 2 pads with "!", so every "!" of a prompt becomes the padding token, as in transformers.
     tokenizer.add_special_tokens(sorted(set(special.values())))
     return tokenizer
 
 
 def _clean(text: str) -> str:
-    """Tidy a prompt as transformers' BasicTokenizer does: words of lower case, one space between them."""
+    """Clean a prompt as transformers' BasicTokenizer does: lower-case words with one space between them."""
     kept = []
     for character in text:
-        # Whitespace first: tab and newline are control characters as well.
+        # Check for whitespace first: tab and newline are control characters too.
         if character in " \t\n\r" or unicodedata.category(character) == "Zs":
             kept.append(" ")
         elif character == "\ufffd" or unicodedata.category(character).startswith("C"):
@@ -133,7 +137,7 @@ def _merges(folder: Path) -> list[tuple[str, str]]:
         lines = path.read_text(encoding="utf-8").strip().split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise PackageError(
-            f"{path} cannot be read: {error}. Put the model's own merges.txt there."
+            f"{path} cannot be read ({error}). Put the model's own merges.txt there."
         ) from error
     pairs = [tuple(line.split()) for line in lines[1 : MOST_MERGES + 1]]
     if any(len(pair) != 2 for pair in pairs):
@@ -144,10 +148,10 @@ def _merges(folder: Path) -> list[tuple[str, str]]:
 
 
 def _special_tokens(folder: Path) -> dict[str, str]:
-    """Return the four special tokens, found as transformers finds them.
+    """Return the four special tokens, looked up as transformers does.
 
-    `special_tokens_map.json` wins over `tokenizer_config.json` unless the latter was written by a transformers new
-    enough to list ``added_tokens_decoder``.
+    `special_tokens_map.json` wins over `tokenizer_config.json`, unless the latter has ``added_tokens_decoder``, as
+    newer versions of transformers write it.
     """
     tokens = dict.fromkeys(("unk_token", "eos_token", "pad_token"), "<|endoftext|>")
     tokens["bos_token"] = "<|startoftext|>"
@@ -167,7 +171,7 @@ def _special_tokens(folder: Path) -> dict[str, str]:
 
 def _max_length(folder: Path) -> int:
     value = _read_json(folder / "tokenizer_config.json", optional=True).get("model_max_length")
-    # Some files say 1e30 for "no limit"; CLIP has 77 positions in every Stable Diffusion.
+    # Some files have 1e30 for "no limit"; every Stable Diffusion's CLIP has 77 positions.
     return int(value) if isinstance(value, int) and 2 < value <= 1024 else 77
 
 
@@ -178,7 +182,7 @@ def _read_json(path: Path, *, optional: bool = False) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise PackageError(
-            f"{path} cannot be read: {error}. "
+            f"{path} cannot be read ({error}). "
             "Put the tokenizer folder of the model's own repository there."
         ) from error
     if not isinstance(value, dict):

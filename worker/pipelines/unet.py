@@ -20,8 +20,8 @@ LATENT_CHANNELS = 4
 class ChunkedModel:
     """Two networks that run one after the other as if they were one.
 
-    Apple's tool cuts a U-Net that is too large for a phone; what the first chunk puts out the second takes by name,
-    along with those of the U-Net's own inputs that it needs again.
+    Apple's converter cuts a U-Net that is too large for a phone. The second chunk takes the first chunk's outputs by
+    name, along with those of the U-Net's own inputs that it also needs.
     """
 
     def __init__(self, first: LoadedModel, second: LoadedModel) -> None:
@@ -30,7 +30,7 @@ class ChunkedModel:
 
     @property
     def expected_inputs(self) -> Mapping[str, Mapping[str, Any]]:
-        """The whole U-Net's inputs, which the first chunk or the second declares."""
+        """The whole U-Net's inputs, which either chunk may declare."""
         again = {
             name: spec for name, spec in self._second.expected_inputs.items() if name in INPUTS
         }
@@ -45,7 +45,7 @@ class ChunkedModel:
 class UNet:
     """A noise predictor.
 
-    batch: 2 for a network that takes both branches of classifier-free guidance at once, 1 for one that takes either.
+    batch: 2 if the network takes both branches of classifier-free guidance at once, 1 if it takes one at a time.
     """
 
     def __init__(self, model: LoadedModel) -> None:
@@ -55,8 +55,8 @@ class UNet:
         shape = tuple(model.expected_inputs["sample"]["shape"])
         if len(shape) != 4 or shape[0] not in (1, 2) or shape[1] != LATENT_CHANNELS:
             raise PackageError(
-                f"The U-Net takes samples of shape {shape}; sdq draws with (1 or 2, "
-                f"{LATENT_CHANNELS}, height / 8, width / 8). Use a text-to-image model."
+                f"The U-Net takes samples of shape {shape}, but sdq needs (1 or 2, {LATENT_CHANNELS}, height / 8, "
+                "width / 8). Use a text-to-image model."
             )
         self.batch = int(shape[0])
         self.latents_shape = (1, *(int(size) for size in shape[1:]))
@@ -72,11 +72,11 @@ class UNet:
         return self.latents_shape[2] * VAE_SCALE_FACTOR
 
     def refuse_guidance(self, guidance_scale: float) -> None:
-        """Raise PackageError for a guidance scale that this network cannot be used with."""
+        """Raise PackageError if this network does not support a guidance scale."""
         if self.batch == 2 and guidance_scale <= 1.0:
             raise PackageError(
-                f"Guidance scale {guidance_scale:g} needs a U-Net of batch 1, and this one was "
-                "converted for batch 2. Ask for a guidance scale above 1, or convert the model "
+                f"Guidance scale {guidance_scale:g} needs a U-Net of batch 1, but this one was "
+                "converted for batch 2. Use a guidance scale above 1, or convert the model "
                 "with --unet-batch-one."
             )
 

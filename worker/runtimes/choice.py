@@ -1,4 +1,4 @@
-"""Which runtime this machine draws with."""
+"""Chooses this machine's runtime."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from worker.runtimes.installing import how_to_install
 
 
 def choose_runtime(*, cache: Path, threads: int | None) -> Runtime:
-    """Give the runtime of this machine: Core ML on a Mac that has coremltools, else the portable one.
+    """Return the runtime of this machine: Core ML on a Mac that has coremltools, else the portable one.
 
-    Raises ConfigurationError when the libraries of neither runtime are installed.
+    Raises ConfigurationError if the libraries of neither runtime are installed.
     """
     try:
         if sys.platform == "darwin":
@@ -32,10 +32,10 @@ def choose_runtime(*, cache: Path, threads: int | None) -> Runtime:
 
 
 def distinct_compute_units() -> tuple[ComputeUnit, ...]:
-    """Give the compute units between which this machine's runtime tells a difference.
+    """Return the compute units that differ on this machine.
 
-    The portable runtime computes on the CPU whatever it is told, so one stands for all there. Raises
-    ConfigurationError when the libraries of neither runtime are installed.
+    The portable runtime always computes on the CPU, so it has only one. Raises ConfigurationError if the libraries of
+    neither runtime are installed.
     """
     runtime = choose_runtime(cache=Path(), threads=None)
     return tuple(ComputeUnit) if runtime.name == "coreml" else (ComputeUnit.ALL,)

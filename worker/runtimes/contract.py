@@ -1,7 +1,7 @@
-"""What every runtime gives: models loaded from packages and called with arrays.
+"""The interface of runtimes: load models from packages and call them with arrays.
 
-A runtime is the only code that knows its library. Two ship: `onnx` (any machine) and `coreml` (macOS). Both pass the
-same contract tests, and a third must be able to join without a change outside this folder.
+Only a runtime uses its library. There are two: `onnx` (any machine) and `coreml` (macOS). Both pass the same contract
+tests, and a third must be possible without changes outside this folder.
 """
 
 from __future__ import annotations
@@ -26,26 +26,27 @@ class LoadedModel(Protocol):
     def __call__(self, **inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Run the network once.
 
-        inputs: every expected input, by name and of its shape; any float dtype, never changed in place.
-        Returns every output by name, float32. Raises PackageError for a missing, unknown or misshapen input,
-        ComputeError when the library fails in the middle.
+        inputs: every expected input, by name and in its shape; any float dtype, never changed in place.
+
+        Returns every output by name, float32. Raises PackageError if an input is missing, unknown or has the wrong
+        shape, ComputeError if the library fails while it runs.
         """
         ...
 
 
 class Runtime(Protocol):
-    """Loads packages; holds no state besides its settings."""
+    """Loads packages; keeps no state besides its settings."""
 
     @property
     def name(self) -> str:
-        """``onnx`` or ``coreml``, recorded with every image."""
+        """``onnx`` or ``coreml``; recorded with every image."""
         ...
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """Versions of the libraries that compute, recorded with every image."""
+        """The versions of its libraries; recorded with every image."""
         ...
 
     def load(self, package: Path, compute_unit: ComputeUnit) -> LoadedModel:
-        """Load one ``.mlpackage``; raise PackageError when it is damaged or not supported."""
+        """Load one ``.mlpackage``; raise PackageError if it is damaged or not supported."""
         ...

@@ -1,4 +1,4 @@
-"""What a disk may refuse while a model is made ready, in sdq's own errors."""
+"""Turns disk errors while a model is prepared into sdq's own."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def disk_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise StorageError(
-                f"{folder} cannot hold the model that is made ready ({error.strerror}); "
-                "free some space and try again."
+                f"The prepared model cannot be stored in {folder} ({error.strerror}). "
+                "Free some space or check the disk, then try again."
             ) from error
         raise OutputError(
-            f"{folder} cannot be written ({error.strerror}); choose another cache folder."
+            f"{folder} cannot be written ({error.strerror}). Choose another cache folder."
         ) from error
 
 
@@ -40,6 +40,6 @@ def drop_stale(folder: Path, prefix: str) -> None:
 
 
 def note_use(entry: Path) -> None:
-    """Let a cache entry's modification time say when it was last loaded, which is what `sdq prune` goes by."""
-    with contextlib.suppress(OSError):  # a cache on a read-only disk serves as well
+    """Set a cache entry's modification time to now: `sdq prune` uses it as the time of the latest load."""
+    with contextlib.suppress(OSError):  # a cache on a read-only disk works too
         os.utime(entry)

@@ -1,4 +1,4 @@
-"""What a network takes, and holding a caller to it: the same in every runtime."""
+"""The inputs of a network, and the check of a call against them: the same in every runtime."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from sdq_core.errors import PackageError
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """An input of a network: its fixed shape, and the type to which the package rounds it."""
+    """An input of a network.
+
+    name: its name.
+    shape: its fixed shape.
+    dtype: the package's type, to which values are rounded.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -30,21 +35,21 @@ def as_apple_reads(inputs: Mapping[str, Input]) -> dict[str, dict[str, Any]]:
 def rounded(
     package: Path, expected: Mapping[str, Input], given: Mapping[str, NDArray[Any]]
 ) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a call in the package's types; those that have it already are not copied.
+    """Return the arrays of a call in the package's types, without copying those that already have it.
 
-    Raises PackageError when an input is missing, unknown or of another shape.
+    Raises PackageError if an input is missing, unknown or has another shape.
     """
     wrong = [f"{name} is unknown" for name in sorted(given.keys() - expected.keys())]
     wrong += [f"{name} is missing" for name in sorted(expected.keys() - given.keys())]
     if wrong:
         raise PackageError(
-            f"{package} takes {', '.join(expected)}: {', '.join(wrong)}; use packages that belong together."
+            f"{package} takes {', '.join(expected)}, but {', '.join(wrong)}. Use packages that were converted together."
         )
     for name, array in given.items():
         if np.shape(array) != expected[name].shape:
             raise PackageError(
-                f"{package} takes {name} as {list(expected[name].shape)}, not as {list(np.shape(array))}; "
-                f"use packages that belong together, or another size."
+                f"{package} takes {name} as {list(expected[name].shape)}, not as {list(np.shape(array))}. "
+                f"Use packages that were converted together, or another size."
             )
     return {
         name: np.asarray(array).astype(expected[name].dtype, copy=False)

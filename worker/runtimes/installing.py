@@ -1,4 +1,4 @@
-"""What to install so that a machine draws. Imports nothing that may be missing."""
+"""What to install so that a machine can draw. Imports nothing that may be missing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _NEWEST_FOR_CORE_ML = (3, 13)
 
 
 def core_ml_obstacle(platform: str, python: tuple[int, int]) -> str | None:
-    """Say why coremltools cannot be installed on this Mac; None where it can, or where there is no Core ML.
+    """Return why coremltools cannot be installed on this Mac; None if it can, or if this is not a Mac.
 
     platform: as in `sys.platform`.
     """
@@ -22,7 +22,7 @@ def core_ml_obstacle(platform: str, python: tuple[int, int]) -> str | None:
 
 
 def how_to_install() -> str:
-    """Name the commands that give this machine its runtime, as the end of a sentence without its full stop."""
+    """Return the commands that install this machine's runtime, as the end of a sentence without its full stop."""
     if sys.platform != "darwin":
         return "`pip install 'sdq[onnx]'`"
     obstacle = core_ml_obstacle(sys.platform, sys.version_info[:2])

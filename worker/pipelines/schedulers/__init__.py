@@ -1,6 +1,6 @@
 """The six diffusion samplers of Apple's command line in NumPy, numerically those of diffusers 0.35.
 
-`tests/golden` holds what diffusers gives for many configurations, recorded by `tools/record_schedulers.py`.
+`tests/golden` has the results of diffusers for many configurations, recorded by `tools/record_schedulers.py`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,9 @@ _CLASSES: dict[Scheduler, Callable[[SchedulerConfig, int], ImageScheduler]] = {
 def make_scheduler(
     scheduler: Scheduler, config: SchedulerConfig, num_inference_steps: int
 ) -> ImageScheduler:
-    """Set up a scheduler for one image.
+    """Return a scheduler for one image.
 
-    Raises PackageError when the configuration asks for what this scheduler does not do, or when it cannot take this
-    many steps.
+    Raises PackageError if this scheduler does not support the configuration or this many steps.
     """
     config.refuse_unsupported()
     return _CLASSES[scheduler](config, num_inference_steps)

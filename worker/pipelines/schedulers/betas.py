@@ -27,7 +27,7 @@ def training_alphas(
     """Return alpha-bar, the cumulative product of 1 - beta: float32 [num_train_timesteps], falling.
 
     almost_zero_terminal_snr: keep the last one just above zero when ``rescale_betas_zero_snr`` is set, for schedulers
-    that divide by it. may_rescale: whether this scheduler knows that setting.
+    that divide by it. may_rescale: whether this scheduler supports that setting.
     """
     betas = _betas(config)
     rescale = may_rescale and config.flag("rescale_betas_zero_snr", False)
@@ -46,7 +46,7 @@ def _betas(config: SchedulerConfig) -> NDArray[np.float32]:
     count = config.integer("num_train_timesteps", 1000)
     if count < 1:
         raise PackageError(
-            f"{config.origin}: 'num_train_timesteps' is {count}. Use the model's own file."
+            f"{config.origin}: 'num_train_timesteps' is {count}, but must be at least 1. Use the model's own file."
         )
     start, end = config.number("beta_start", 0.0001), config.number("beta_end", 0.02)
     schedule = config.word("beta_schedule", "linear", BETA_SCHEDULES)

@@ -1,6 +1,6 @@
 """A model's `scheduler_config.json`, read as diffusers reads it.
 
-A configuration is written for one scheduler class and used for any: each class takes the settings that it knows and
+A configuration is written for one scheduler class and used for any: each class takes the settings that it supports and
 its own defaults for the rest (`Scheduler.from_config(pipe.scheduler.config)` in diffusers).
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from sdq_core.errors import PackageError
 
-#: Settings that change the image and that no scheduler here follows: better to refuse than to draw another image.
+#: Settings that change the image and that no scheduler here supports: refuse them rather than draw another image.
 UNSUPPORTED = (
     "thresholding",
     "use_beta_sigmas",
@@ -27,9 +27,9 @@ UNSUPPORTED = (
 
 @dataclass(frozen=True, kw_only=True)
 class SchedulerConfig:
-    """The settings of a scheduler by diffusers' names; what is absent or null takes the reading class's default.
+    """The settings of a scheduler by diffusers' names; absent or null ones take the reading class's default.
 
-    origin: where they come from, for messages.
+    origin: the file that they come from, for messages.
     """
 
     values: Mapping[str, Any]
@@ -37,23 +37,23 @@ class SchedulerConfig:
 
     @classmethod
     def from_file(cls, path: Path) -> SchedulerConfig:
-        """Read `scheduler_config.json`; raise PackageError when it is missing or not a JSON object."""
+        """Read `scheduler_config.json`; raise PackageError if it is missing or not a JSON object."""
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise PackageError(
-                f"{path} cannot be read as a scheduler's configuration: {error}. "
+                f"{path} cannot be read as a scheduler's configuration ({error}). "
                 "Put the model's scheduler_config.json there."
             ) from error
         if not isinstance(values, dict):
-            raise PackageError(f"{path} is not a JSON object. Put the model's file there.")
+            raise PackageError(f"{path} is not a JSON object. Put the model's own file there.")
         return cls(values=values, origin=str(path)).for_stable_diffusion()
 
     def for_stable_diffusion(self) -> SchedulerConfig:
         """Correct two settings as diffusers' StableDiffusionPipeline does when it loads an outdated file.
 
-        ``steps_offset`` becomes 1, and ``clip_sample``, which would clip latents to [-1, 1], becomes false. Only
-        settings that the file states: `from_config` drops corrections of those that it leaves to a default.
+        ``steps_offset`` becomes 1, and ``clip_sample``, which would clip latents to [-1, 1], becomes false. Only for
+        settings in the file: `from_config` drops corrections of settings that are left to a default.
         """
         values = dict(self.values)
         if "steps_offset" in values:
@@ -63,7 +63,7 @@ class SchedulerConfig:
         return SchedulerConfig(values=values, origin=self.origin)
 
     def refuse_unsupported(self) -> None:
-        """Raise PackageError for a setting that this code does not follow."""
+        """Raise PackageError for a setting that sdq does not support."""
         for key in UNSUPPORTED:
             if self.values.get(key):
                 raise PackageError(
@@ -81,7 +81,7 @@ class SchedulerConfig:
         return float(value)
 
     def optional_number(self, key: str) -> float | None:
-        """Return a setting as float, None where it is absent."""
+        """Return a setting as float, None if it is absent."""
         return None if self.values.get(key) is None else self.number(key, 0.0)
 
     def integer(self, key: str, default: int) -> int:
@@ -110,7 +110,7 @@ class SchedulerConfig:
         return str(value)
 
     def numbers(self, key: str) -> list[float] | None:
-        """Return a setting that is a list of numbers, None where it is absent."""
+        """Return a setting that is a list of numbers, None if it is absent."""
         value = self.values.get(key)
         if value is None:
             return None

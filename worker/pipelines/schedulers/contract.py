@@ -1,11 +1,11 @@
-"""What every scheduler gives: the timesteps of one image and the step from each to the next.
+"""The interface of schedulers: the timesteps of one image, and the step from each to the next.
 
-A scheduler object serves one image: it is made for a number of steps, called once per timestep in order, and thrown
-away. Making one costs well under a millisecond, so nothing has to be reset and no state leaks into the next image.
+A scheduler object serves one image: it is created for a number of steps, called once per timestep in order, and
+discarded. Creating one takes well under a millisecond, so nothing is reset and no state leaks into the next image.
 
-Coefficients are Python floats (float64), arrays keep the dtype in which they come. NumPy then rounds a coefficient to
-the array's dtype before it multiplies, as torch does with 0-dimensional tensors; with the float16 latents of Stable
-Diffusion's first step that is what makes images agree with diffusers to the last digits.
+Coefficients are Python floats (float64), and arrays keep their dtype. NumPy then rounds a coefficient to the array's
+dtype before it multiplies, as torch does with 0-dimensional tensors. With the float16 latents of Stable Diffusion's
+first step, this makes images agree with diffusers to the last digit.
 """
 
 from __future__ import annotations
@@ -24,26 +24,28 @@ class ImageScheduler(Protocol):
 
     @property
     def timesteps(self) -> NDArray[np.floating[Any]]:
-        """Float32 [n]: the training timestep of each U-Net evaluation, in the order in which to call `step`.
+        """float32 [n]: the training timestep of each U-Net evaluation, in the order of calls of `step`.
 
-        Some schedulers evaluate the U-Net more often than once per inference step, and some between two timesteps.
+        Some schedulers evaluate the U-Net more than once per inference step, and some between two timesteps.
         """
         ...
 
     @property
     def init_noise_sigma(self) -> float:
-        """What unit normal noise is multiplied by to become the first latents."""
+        """The factor from unit normal noise to the first latents."""
         ...
 
     def scale_model_input(self, sample: Latents) -> Latents:
-        """Return what the U-Net is to see of ``sample`` at the coming step; same shape and dtype."""
+        """Return the U-Net's input for ``sample`` at the next step; same shape and dtype."""
         ...
 
     def step(self, noise_pred: Latents, sample: Latents, rng: np.random.RandomState) -> Latents:
         """Go from one timestep to the next.
 
-        noise_pred: the U-Net's output after guidance, float32. sample: the latents that `scale_model_input` was given.
-        rng: where stochastic schedulers draw their noise; the others leave it alone.
+        noise_pred: the U-Net's output after guidance, float32.
+        sample: the latents that were passed to `scale_model_input`.
+        rng: the source of noise of stochastic schedulers; the others do not use it.
+
         Returns the latents of the next timestep, float32.
         """
         ...
@@ -52,8 +54,8 @@ class ImageScheduler(Protocol):
 def draw_noise(like: Latents, rng: np.random.RandomState) -> NDArray[np.float32]:
     """Draw unit normal noise, float32 of the shape of ``like``, for a stochastic step.
 
-    diffusers draws this noise from a torch generator, which cannot be repeated without torch. Here it continues the
-    image's own `numpy.random.RandomState`, the one whose first draw gave the latents: one `randn` of the latents'
-    shape per step, in step order.
+    diffusers draws this noise from a torch generator, which cannot be reproduced without torch. Here it continues the
+    image's own `numpy.random.RandomState`, whose first draw gave the latents: one `randn` of the latents' shape per
+    step, in the order of steps.
     """
     return rng.randn(*like.shape).astype(np.float32)

@@ -27,10 +27,10 @@ from worker.pipelines.schedulers.spacing import (
 )
 
 ALGORITHMS = ("dpmsolver", "dpmsolver++", "sde-dpmsolver", "sde-dpmsolver++")
-#: Other multistep solvers' words in a shared configuration, and what diffusers takes them for.
+#: Names of other multistep solvers in a shared configuration -> what diffusers takes them for.
 ALGORITHM_SYNONYMS = {"deis": "dpmsolver++"}
 SOLVER_SYNONYMS = {"logrho": "midpoint", "bh1": "midpoint", "bh2": "midpoint"}
-#: Below this many steps, ``lower_order_final`` lowers the order of the last ones.
+#: Below this many steps, ``lower_order_final`` lowers the order of the final ones.
 FEW_STEPS = 15
 
 
@@ -141,7 +141,7 @@ class DPMSolverMultistepScheduler:
         return result if noise is None else result + noise_weight * noise
 
     def _differences(self, levels: list[Level], h: float) -> list[Latents]:
-        """Return D0, D1, D2 as far as the order goes."""
+        """Return D0, D1 and D2, as many as the order needs."""
         newest = self._outputs[0]
         if len(levels) == 1:
             return [newest]
@@ -159,7 +159,7 @@ class DPMSolverMultistepScheduler:
     ) -> tuple[float, list[float], float]:
         """Return the weights of the sample, of the differences, and of the noise.
 
-        h may be infinite (a last step to sigma 0), but then the order is 1.
+        h may be infinite (a final step to sigma 0), but then the order is 1.
         """
         # The four algorithms are one in u: x_t = keep x + scale (growth D0 + ...), growth = e^u - 1.
         plus, sde = self._algorithm.endswith("++"), self._algorithm.startswith("sde")
@@ -178,7 +178,7 @@ class DPMSolverMultistepScheduler:
         elif order >= 2:
             weights.append(scale * (growth / u - 1))
         if order == 3:
-            # The papers give no third order with noise; diffusers has this sign there, and images must agree.
+            # The papers have no third order with noise; this is the sign in diffusers, and images must agree.
             half = -0.5 if not sde else 0.5
             weights.append(scale * ((growth - u) / u**2 + half))
         return keep, weights, noise_weight
@@ -210,7 +210,7 @@ def _schedule(
         sigmas = exponential_sigmas(highest, lowest, steps)
         timesteps = timesteps_of_sigmas(sigmas, logs)
     last = 0.0 if final == "zero" else float(trained[0])
-    # diffusers stores these timesteps as integers, cutting off what interpolation left.
+    # diffusers stores these timesteps as integers, which truncates interpolated ones.
     return (
         timesteps.astype(np.int64).astype(np.float32),
         np.append(sigmas, last).astype(np.float32),
@@ -218,7 +218,7 @@ def _schedule(
 
 
 def _usable_timesteps(config: SchedulerConfig, alphas: NDArray[np.float32]) -> int:
-    """Return how many training timesteps lie above ``lambda_min_clipped`` (needed by cosine schedules)."""
+    """Return how many training timesteps are above ``lambda_min_clipped`` (needed by cosine schedules)."""
     lambdas = np.log(np.sqrt(alphas)) - np.log(np.sqrt(np.float32(1) - alphas))
     lowest = np.float32(config.number("lambda_min_clipped", -math.inf))
     return len(alphas) - int(np.searchsorted(lambdas[::-1], lowest))

@@ -19,11 +19,11 @@ from worker.pipelines.schedulers.spacing import (
 
 
 class EulerAncestralDiscreteScheduler:
-    """One image's walk with new noise at every step, the last one excepted.
+    """One image's walk with new noise at every step except the last.
 
     diffusers and Apple's pipeline draw that noise from torch's generator. Here it is drawn from the generator of the
-    latents (`contract.draw_noise`), so a seed gives the same image on every machine, but not the image that Apple's
-    command line gives for this seed: that cannot be had without torch.
+    latents (`contract.draw_noise`), so a seed gives the same image on every machine, but not the image of Apple's
+    command line, which cannot be reproduced without torch.
     """
 
     def __init__(self, config: SchedulerConfig, num_inference_steps: int) -> None:

@@ -17,7 +17,7 @@ from worker.pipelines.schedulers.config import SchedulerConfig
 from worker.pipelines.schedulers.contract import Latents
 from worker.pipelines.schedulers.spacing import SPACINGS, check_steps, check_timesteps
 
-#: Order of the Runge-Kutta warm-up, and so the fewest steps that it can be done in.
+#: Order of the Runge-Kutta warm-up, and so the minimum number of steps for it.
 ORDER = 4
 
 
@@ -54,7 +54,7 @@ class PNDMScheduler:
         if len(rising) < ORDER:
             raise PackageError(
                 f"PNDM with Runge-Kutta steps, as {config.origin} asks for, needs at least {ORDER} "
-                f"inference steps, not {steps}. Ask for more, or set 'skip_prk_steps' there."
+                f"inference steps, not {steps}. Use more steps, or set 'skip_prk_steps' in that file."
             )
         halves = rising[-ORDER:].repeat(2) + np.tile([0, self._stride // 2], ORDER)
         return halves[:-1].repeat(2)[1:-1][::-1], rising[: 1 - ORDER][::-1]

@@ -1,4 +1,4 @@
-"""What the schedulers share that walk down noise levels (sigmas): Euler, Euler ancestral, LMS."""
+"""The common part of the schedulers that walk down noise levels (sigmas): Euler, Euler ancestral, LMS."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from worker.pipelines.schedulers.spacing import init_noise_sigma
 
 
 class SigmaSteps:
-    """A list of noise levels, where on it the image is, and the change of variables of Karras et al.
+    """A list of noise levels, the image's position in it, and the change of variables of Karras et al.
 
-    arXiv:2206.00364, equation 7: the U-Net sees sample / sqrt(sigma^2 + 1). The last noise level is where the last
-    step ends, so there is one more of them than timesteps.
+    arXiv:2206.00364, equation 7: the U-Net sees sample / sqrt(sigma^2 + 1). The last noise level is the end of the last
+    step, so there is one level more than timesteps.
     """
 
     def __init__(
@@ -34,16 +34,16 @@ class SigmaSteps:
 
     @property
     def sigma(self) -> float:
-        """The noise level that the sample has now."""
+        """The sample's current noise level."""
         return float(self.sigmas[self.index])
 
     @property
     def next_sigma(self) -> float:
-        """The noise level that the sample is to have after this step."""
+        """The sample's noise level after this step."""
         return float(self.sigmas[self.index + 1])
 
     def scale_model_input(self, sample: Latents) -> Latents:
-        """Return what the U-Net is to see of ``sample``."""
+        """Return the U-Net's input for ``sample``."""
         return sample / math.sqrt(self.sigma**2 + 1)
 
     def derivative(self, noise_pred: Latents, sample: Latents) -> Latents:

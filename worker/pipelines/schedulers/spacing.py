@@ -1,4 +1,4 @@
-"""Which of the training timesteps the inference steps visit, and which noise levels lie between them.
+"""Which training timesteps the inference steps visit, and the noise levels between them.
 
 Spacings: table 2 of "Common Diffusion Noise Schedules and Sample Steps are Flawed" (Lin et al., arXiv:2305.08891).
 Sigma is the noise level of a variance-exploding process, sqrt((1 - alpha-bar) / alpha-bar).
@@ -24,17 +24,17 @@ def check_steps(num_inference_steps: int, num_train_timesteps: int) -> None:
     """Raise PackageError unless 1 <= num_inference_steps <= num_train_timesteps."""
     if not 1 <= num_inference_steps <= num_train_timesteps:
         raise PackageError(
-            f"{num_inference_steps} inference steps cannot be taken: this model was trained with "
-            f"{num_train_timesteps} timesteps. Ask for 1 to {num_train_timesteps} steps."
+            f"This model was trained with {num_train_timesteps} timesteps, so it cannot take "
+            f"{num_inference_steps} inference steps. Use 1 to {num_train_timesteps} steps."
         )
 
 
 def check_timesteps(timesteps: Floats, num_train_timesteps: int) -> None:
-    """Raise PackageError when ``steps_offset`` pushes a timestep past the training schedule."""
+    """Raise PackageError if ``steps_offset`` pushes a timestep past the training schedule."""
     if timesteps.size and timesteps.max() >= num_train_timesteps:
         raise PackageError(
             f"{len(timesteps)} steps reach timestep {int(timesteps.max())}, past the "
-            f"{num_train_timesteps} that this model was trained with. Ask for fewer steps."
+            f"{num_train_timesteps} that this model was trained with. Use fewer steps."
         )
 
 
@@ -50,7 +50,7 @@ def descending_timesteps(
         ratio = num_train_timesteps // num_inference_steps
         steps = (np.arange(num_inference_steps) * ratio)[::-1].astype(np.float32)
         return np.asarray(steps + config.integer("steps_offset", 0), np.float32)
-    # diffusers lets arange decide how many: rounding may add one, and images must agree.
+    # diffusers takes as many as arange returns: rounding may add one, and images must agree.
     ratio_exact = num_train_timesteps / num_inference_steps
     steps = np.arange(num_train_timesteps, 0, -ratio_exact).round().astype(np.float32)
     return np.asarray(steps - 1, np.float32)
@@ -87,7 +87,7 @@ def timesteps_of_sigmas(
 ) -> NDArray[np.float64]:
     """Return the fractional training timestep of each noise level, by linear interpolation of the logarithm.
 
-    Levels outside the training schedule take its ends.
+    Levels outside the training schedule take the value at its nearest end.
     """
     last = len(training_log_sigmas) - 1
     return np.interp(

@@ -1,7 +1,7 @@
-"""The Mac's own runtime: packages compiled once by Core ML into a fixed place and run by it.
+"""The Mac's own runtime: Core ML compiles packages once, to a fixed path, and runs them.
 
-`CoreMLRuntime` is what others use. Behind it: `cache` keeps compiled models, `features` reads what a model takes,
-`model` runs it. `library` is the only file that knows how coremltools compiles, loads and predicts.
+`CoreMLRuntime` is the public part. Behind it, `cache` keeps compiled models, `features` reads a model's inputs, and
+`model` runs it. Only `library` calls coremltools to compile, load and predict.
 """
 
 from worker.runtimes.coreml.runtime import CoreMLRuntime

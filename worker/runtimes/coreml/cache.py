@@ -2,12 +2,12 @@
 
     <folder>/<package's name>-<key>.mlmodelc
 
-Core ML keeps what it prepared for the Neural Engine by the full path of the compiled model, so the path must be the
-same at every load: `MLModel(package)` compiles into a new temporary folder each time and never meets its own cache.
+Core ML caches what it prepared for the Neural Engine by the full path of the compiled model, so the path must be the
+same at every load: `MLModel(package)` compiles to a new temporary folder each time and never hits that cache.
 
-Invariant: a folder under its final name is whole, because it is compiled under another name and renamed. A lock lets
-the second of two processes wait for the first instead of compiling for minutes what is thrown away. The key holds the
-package's contents and the system's build: an update of macOS compiles anew.
+Invariant: a folder under its final name is complete, because it is compiled under another name and renamed. A lock
+makes the second of two processes wait for the first instead of spending minutes on a model that is discarded. The key
+covers the package's contents and the system's build, so models are compiled again after an update of macOS.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from worker.runtimes.disk import disk_errors, drop_stale, note_use
 
 _TEMPORARY = ".partial-"
 
+#: Compiles the package at the first path to the second, which does not exist and ends in ``.mlmodelc``.
 Compile = Callable[[Path, Path], None]
-"""Compiles the package at the first path to the second, which does not exist and ends in ``.mlmodelc``."""
 
 
 class CompiledModels:
-    """The compiled models under one folder.
+    """The compiled models in one folder.
 
     system: the operating system and its build.
     """
@@ -39,10 +39,10 @@ class CompiledModels:
         self._system = system
 
     def get(self, package: Package, compile_package: Compile, *, anew: bool = False) -> Path:
-        """Return the compiled model of `package`, compiled first unless it is there.
+        """Return the compiled model of `package`, compiling it unless it exists.
 
-        anew: replace one that is there. Raises OutputError or StorageError when the folder cannot be written, and
-        whatever `compile_package` raises.
+        anew: replace an existing one. Raises OutputError or StorageError if the folder cannot be written, and whatever
+        `compile_package` raises.
         """
         final = self._folder / f"{package.path.stem}-{package.content_key(self._system)}.mlmodelc"
         if final.is_dir() and not anew:
@@ -52,7 +52,7 @@ class CompiledModels:
             self._folder.mkdir(parents=True, exist_ok=True)
             drop_stale(self._folder, _TEMPORARY)
             with _alone(final.with_suffix(".lock")):
-                if final.is_dir() and not anew:  # compiled by another process meanwhile
+                if final.is_dir() and not anew:  # compiled by another process in the meantime
                     return final
                 work = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self._folder))
                 try:
@@ -67,7 +67,7 @@ class CompiledModels:
 
 @contextlib.contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Hold `lock` for the block; the system lets go of it when its process ends, however it does."""
+    """Hold `lock` for the block; the system releases it when the process ends, however it ends."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

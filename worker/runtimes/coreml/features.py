@@ -1,7 +1,7 @@
-"""What a model takes, as its package or its compiled form says.
+"""Reads a model's inputs from its package or its compiled form.
 
-A compiled model holds no protobuf, but a `metadata.json` that says it in words. Apple's loader calls `eval` on its
-shapes, and such folders come from the internet: here they are parsed as what they are, lists of whole numbers.
+A compiled model has no protobuf but a `metadata.json` with the shapes as text. Apple's loader calls `eval` on these,
+and such folders come from the internet; here they are parsed as lists of whole numbers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_DIMENSIONS = 16
 
 
 def inputs_of_package(package: Package) -> dict[str, Input]:
-    """Read the inputs from the package's protobuf; raise PackageError when it is damaged or takes no arrays."""
+    """Read the inputs from the package's protobuf; raise PackageError if it is damaged or takes no arrays."""
     found = {}
     for feature in read_description(package).input:
         array = feature.type.multiArrayType
@@ -43,7 +43,7 @@ def inputs_of_package(package: Package) -> dict[str, Input]:
 
 
 def inputs_of_compiled(compiled: Path) -> dict[str, Input]:
-    """Read the inputs from a compiled model's `metadata.json`; raise PackageError when that is missing or odd."""
+    """Read the inputs from a compiled model's `metadata.json`; raise PackageError if that is missing or invalid."""
     path = compiled / METADATA
     try:
         schema = json.loads(path.read_bytes())[0]["inputSchema"]
@@ -55,25 +55,25 @@ def inputs_of_compiled(compiled: Path) -> dict[str, Input]:
             found[name] = _input(path, name, shape, dtype)
     except OSError as error:
         raise PackageError(
-            f"{compiled} is not a whole compiled model ({METADATA}: {error.strerror}); download it again."
+            f"{compiled} is not a complete compiled model ({METADATA}: {error.strerror}). Download it again."
         ) from error
     except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
         raise PackageError(
-            f"{path} does not say what the model takes; download the compiled model again."
+            f"{path} does not describe the model's inputs. Download the compiled model again."
         ) from error
     return _some(found, path)
 
 
-def _input(said_by: Path, name: str, shape: Any, dtype: Any) -> Input:
+def _input(source: Path, name: str, shape: Any, dtype: Any) -> Input:
     sizes = isinstance(shape, list) and 0 < len(shape) <= _MOST_DIMENSIONS
     if not sizes or not all(type(size) is int and size > 0 for size in shape) or dtype is None:
         raise PackageError(
-            f"{said_by}: input {name!r} is no array of one fixed size; convert the model again for one size."
+            f"{source}: input {name!r} is not an array of one fixed size. Convert the model again for one size."
         )
     return Input(name=name, shape=tuple(shape), dtype=np.dtype(dtype))
 
 
-def _some(found: dict[str, Input], said_by: Path) -> dict[str, Input]:
+def _some(found: dict[str, Input], source: Path) -> dict[str, Input]:
     if not found:
-        raise PackageError(f"{said_by} names no inputs; download or convert the model again.")
+        raise PackageError(f"{source} has no inputs. Download or convert the model again.")
     return found

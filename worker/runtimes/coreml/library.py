@@ -1,4 +1,4 @@
-"""coremltools' way into Core ML: compile, load, predict. The only file that knows it.
+"""Calls Core ML through coremltools: compile, load, predict. The only module that does.
 
 Source, read at coremltools 9.0: `models/_compiled_model.py`, `models/utils.py` (`compile_model`), `models/model.py`.
 Everything native is behind one class, `_MLModelProxy`, which exists only in the wheels for macOS.
@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from sdq_core.errors import ComputeError, PackageError
 from sdq_core.values.variants import ComputeUnit
 
-#: Optimization hints came with macOS 15; on an older one coremltools refuses them.
+#: Optimization hints came with macOS 15; coremltools rejects them on older versions.
 _HINTS_SINCE = 15
 
 
 def is_usable() -> bool:
-    """Say whether coremltools is here with its native part, which only its macOS wheels have."""
+    """Whether coremltools is installed with its native part, which only its macOS wheels have."""
     try:
         _coremltools()
         importlib.import_module("coremltools.libcoremlpython")
@@ -34,14 +34,14 @@ def is_usable() -> bool:
 
 
 def versions() -> dict[str, str]:
-    """Return the version of coremltools; Core ML's own is the macOS build, which is recorded with every image."""
+    """Return the version of coremltools; Core ML's version is the macOS build, which every image records."""
     return {"coremltools": importlib.metadata.version("coremltools")}
 
 
 def compile_package(package: Path, destination: Path) -> None:
     """Compile an ``.mlpackage`` to `destination`, which ends in ``.mlmodelc`` and does not exist.
 
-    Raises PackageError when Core ML refuses the package, OSError when the disk does.
+    Raises PackageError if Core ML rejects the package, OSError if writing fails.
     """
     _coremltools()
     from coremltools.models.utils import compile_model
@@ -50,24 +50,25 @@ def compile_package(package: Path, destination: Path) -> None:
         compile_model(str(package), str(destination))
     except OSError:
         raise
-    except Exception as error:  # coremltools raises bare Exception and RuntimeError for all else
+    # coremltools raises bare Exception and RuntimeError for everything else.
+    except Exception as error:
         raise PackageError(
-            f"Core ML cannot compile {package}: {_one_line(error)}. Download or convert it again; if it stays so, it "
-            "may need a newer macOS."
+            f"Core ML cannot compile {package}: {_one_line(error)}. Download or convert it again. If it still fails, "
+            "it may need a newer macOS."
         ) from error
 
 
 def load(compiled: Path, compute_unit: ComputeUnit, *, fast_prediction: bool) -> Any:
-    """Load an ``.mlmodelc``; raise RuntimeError at once when Core ML cannot.
+    """Load an ``.mlmodelc``; raise RuntimeError immediately if Core ML cannot.
 
-    fast_prediction: let Core ML take longer now to be faster later, where this macOS knows that hint.
+    fast_prediction: let loading take longer so that predictions are faster, if this macOS supports that hint.
     """
     ct = _coremltools()
     hints = None
     if fast_prediction and macos_version() >= (_HINTS_SINCE,):
         hints = {"specializationStrategy": ct.SpecializationStrategy.FastPrediction}
     with warnings.catch_warnings():
-        # Some of coremltools' loaders only warn of a failed load, and the first predict then fails instead.
+        # Some of coremltools' loaders only warn about a failed load, and then the first predict fails.
         warnings.simplefilter("error", RuntimeWarning)
         try:
             return ct.models.CompiledMLModel(
@@ -78,28 +79,28 @@ def load(compiled: Path, compute_unit: ComputeUnit, *, fast_prediction: bool) ->
 
 
 def predict(model: Any, compiled: Path, inputs: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """Run a loaded model; raise ComputeError when Core ML fails in the middle.
+    """Run a loaded model; raise ComputeError if Core ML fails while it runs.
 
-    inputs: a dict of the caller's to spare; coremltools replaces its float16 arrays by float32 ones.
+    inputs: a dict that may be changed; coremltools replaces its float16 arrays with float32 ones.
     """
     try:
         outputs: dict[str, Any] = model.predict(inputs)
     except RuntimeError as error:
         raise ComputeError(
-            f"Core ML failed while it ran {compiled.name}: {_one_line(error)}. Under memory pressure this passes; if "
-            "it stays so, draw on another compute unit (CPU_ONLY is the safest)."
+            f"Core ML failed while it ran {compiled.name}: {_one_line(error)}. Low memory can cause this. If it "
+            "keeps failing, use another compute unit (CPU_ONLY is the safest)."
         ) from error
     return outputs
 
 
 def macos_version() -> tuple[int, ...]:
-    """Return macOS' version, such as (15, 1); empty elsewhere."""
+    """Return the version of macOS, such as (15, 1); empty on other systems."""
     version = platform.mac_ver()[0]
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _coremltools() -> Any:
-    # Off macOS it warns at import that it cannot predict; on it, that some PyTorch was not tested with it.
+    # On other systems it warns at import that it cannot predict; on macOS, about untested versions of PyTorch.
     logging.getLogger("coremltools").setLevel(logging.ERROR)
     return importlib.import_module("coremltools")
 

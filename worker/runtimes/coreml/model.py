@@ -16,14 +16,14 @@ from worker.runtimes.inputs import Input, as_apple_reads, rounded
 class CoreMLModel:
     """One network; satisfies `worker.runtimes.contract.LoadedModel`.
 
-    May be called from one thread at a time: predicting is not documented as safe from several. coremltools holds the
-    GIL for the whole of a call.
+    Call it from one thread at a time: predicting is not documented as thread-safe. coremltools holds the GIL for the
+    whole call.
     """
 
     def __init__(
         self, source: Path, compiled: Path, inputs: Mapping[str, Input], native: Any
     ) -> None:
-        """source: what the user calls the model. native: coremltools' `CompiledMLModel`."""
+        """Wrap a loaded model. source: the path that the user knows it by. native: coremltools' `CompiledMLModel`."""
         self._source = source
         self._compiled = compiled
         self._inputs = dict(inputs)
@@ -36,7 +36,7 @@ class CoreMLModel:
 
     def __call__(self, **inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Run the network once; see `worker.runtimes.contract.LoadedModel`."""
-        # A dict of our own: coremltools puts float32 arrays into the one that it is given.
+        # A new dict: coremltools puts float32 arrays into the one that it gets.
         fed = rounded(self._source, self._inputs, inputs)
         outputs = library.predict(self._native, self._source, fed)
         return {name: np.asarray(value, np.float32) for name, value in outputs.items()}

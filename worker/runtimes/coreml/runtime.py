@@ -1,4 +1,4 @@
-"""The Mac's own runtime: packages and compiled models, on the compute unit that is asked for."""
+"""The Mac's own runtime: runs packages and compiled models on any compute unit."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from worker.runtimes.inputs import Input
 class CoreMLRuntime:
     """Loads models into Core ML; satisfies `worker.runtimes.contract.Runtime`.
 
-    cache_dir: where compiled models are kept; made when it is needed, any number of processes may share it, but it
-    must stay where it is (see `cache`). system: the operating system with its build.
+    cache_dir: the folder of compiled models, created when needed; any number of processes may share it. Its path must
+    not change (see `cache`).
+    system: the operating system with its build.
     """
 
     def __init__(self, cache_dir: Path, system: str) -> None:
@@ -27,24 +28,24 @@ class CoreMLRuntime:
 
     @property
     def name(self) -> str:
-        """The name that is recorded with every image."""
+        """The name recorded with every image."""
         return "coreml"
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """The version of coremltools; Core ML itself has that of the system."""
+        """The version of coremltools; Core ML's version is the system's."""
         return library.versions()
 
     def load(self, package: Path, compute_unit: ComputeUnit) -> CoreMLModel:
         """Load an ``.mlpackage``, compiling it the first time, or an ``.mlmodelc`` as it is.
 
-        The first load for the Neural Engine takes minutes. Raises InputMissingError when there is nothing at
-        `package`, PackageError when it is damaged or Core ML refuses it, OutputError or StorageError when the compiled
-        model cannot be kept.
+        The first load for the Neural Engine takes minutes. Raises InputMissingError if `package` does not exist,
+        PackageError if it is damaged or Core ML rejects it, OutputError or StorageError if the compiled model cannot be
+        stored.
         """
         if package.suffix == ".mlmodelc":
             if not package.is_dir():
-                raise InputMissingError(f"{package} does not exist; check the model's folder.")
+                raise InputMissingError(f"{package} does not exist. Check the model's folder.")
             inputs = inputs_of_compiled(package)
             try:
                 return _loaded(package, package, inputs, compute_unit)
@@ -56,7 +57,7 @@ class CoreMLRuntime:
         try:
             return _loaded(package, compiled, inputs, compute_unit)
         except RuntimeError:
-            # What was compiled may be damaged although the package is not: once more, from the package.
+            # The compiled model may be damaged although the package is not: compile once more.
             compiled = self._compiled.get(opened, library.compile_package, anew=True)
         try:
             return _loaded(package, compiled, inputs, compute_unit)
@@ -67,8 +68,8 @@ class CoreMLRuntime:
 def _loaded(
     source: Path, compiled: Path, inputs: dict[str, Input], compute_unit: ComputeUnit
 ) -> CoreMLModel:
-    # The U-Net runs tens of times per image, the others once: only it is worth the longer preparation. Its chunks
-    # have this input, too, and no other part has.
+    # The U-Net runs tens of times per image, the others once: only it is worth the longer preparation. Its chunks also
+    # have this input, but no other part does.
     is_unet = "encoder_hidden_states" in inputs
     native = library.load(compiled, compute_unit, fast_prediction=is_unet)
     return CoreMLModel(source, compiled, inputs, native)
@@ -77,6 +78,6 @@ def _loaded(
 def _refused(package: Path, compute_unit: ComputeUnit, error: RuntimeError) -> PackageError:
     reason = " ".join(str(error).split()).rstrip(".") or "no reason given"
     return PackageError(
-        f"Core ML does not load {package} on {compute_unit}: {reason}. Try another compute unit (CPU_ONLY is the "
+        f"Core ML cannot load {package} on {compute_unit}: {reason}. Use another compute unit (CPU_ONLY is the "
         "safest), or download the model again."
     )

@@ -1,12 +1,12 @@
 """Translations on disk, one folder each, shared by every process on the machine.
 
-    <cache>/<package's name>-<key>/entry.json    what the model takes, and the sizes of the files
+    <cache>/<package's name>-<key>/entry.json    the model's inputs and outputs, and the sizes of the files
                                    model.onnx
                                    weights.data
 
-Invariant: a folder under its final name is whole. It is written under a temporary name and renamed, so that a crash
-leaves rubbish but never half an entry, and two processes that translate at once both end up with one of two equal
-entries. The key holds everything that determines the contents; an entry that fails its check is made anew.
+Invariant: a folder under its final name is complete. It is written under a temporary name and renamed, so a crash
+leaves temporary files but never half an entry, and two processes that translate at once end up with one of two equal
+entries. The key covers everything that determines the contents; an entry that fails its check is written again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TEMPORARY = ".partial-"
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A whole translation."""
+    """A complete translation."""
 
     folder: Path
     inputs: tuple[Input, ...]
@@ -43,25 +43,27 @@ class Entry:
 
     @property
     def model(self) -> Path:
-        """The file to load."""
+        """The path of the file to load."""
         return self.folder / MODEL
 
 
+#: Writes a translation's files to an empty folder; returns its inputs and the names of its outputs.
 Write = Callable[[Path], tuple[tuple[Input, ...], tuple[str, ...]]]
-"""Writes a translation's files to an empty folder and returns its inputs and the names of its outputs."""
 
 
 class TranslationCache:
-    """The translations under one folder."""
+    """The translations in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def get(self, package: Package, version: str, write: Write, *, anew: bool = False) -> Entry:
-        """Return the translation of `package`, written with `write` unless it is there and whole.
+        """Return the translation of `package`, written with `write` unless a complete one exists.
 
-        version: of what writes. anew: replace even an entry that looks whole. Raises OutputError or StorageError when
-        the folder cannot be written, and whatever `write` raises.
+        version: of the code behind `write`.
+        anew: replace even an entry that looks complete.
+
+        Raises OutputError or StorageError if the folder cannot be written, and whatever `write` raises.
         """
         final = self._folder / f"{package.path.stem}-{package.content_key(version)}"
         if not anew and (entry := _read(final)) is not None:
@@ -82,7 +84,7 @@ class TranslationCache:
             present = None if anew else _read(final)
             if present is not None:  # another process was faster
                 return present
-            # Out of the way first: a folder with files in it cannot be renamed over.
+            # Move the old folder away first: a rename cannot replace a folder with files in it.
             grave = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self._folder))
             with contextlib.suppress(FileNotFoundError):
                 final.rename(grave / "entry")
@@ -94,7 +96,7 @@ class TranslationCache:
                 raise
         entry = _read(final)
         if entry is None:
-            raise StorageError(f"{final} was damaged while it was written; check the disk.")
+            raise StorageError(f"{final} was damaged while it was written. Check the disk.")
         return entry
 
 
@@ -111,7 +113,7 @@ def _write(folder: Path, package: Package, write: Write) -> None:
 
 
 def _read(folder: Path) -> Entry | None:
-    """Return the entry in `folder` if every file is there in its size."""
+    """Return the entry in `folder` if every file exists with its size, else None."""
     try:
         document = json.loads((folder / _ENTRY).read_bytes())
         if any((folder / name).stat().st_size != size for name, size in document["files"].items()):

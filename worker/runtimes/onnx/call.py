@@ -1,4 +1,4 @@
-"""One MIL operation with its arguments looked up: what every function in `ops` is given."""
+"""One MIL operation with its arguments looked up: the input of every function in `ops`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from worker.runtimes.onnx.graph import Graph, Value
 
 
 class UnsupportedError(Exception):
-    """This operation cannot be translated as it is used here; the text says why, in a few words.
+    """This use of an operation cannot be translated; the text says why, in a few words.
 
     Never leaves the translator, which collects them all and raises one PackageError.
     """
@@ -30,21 +30,21 @@ class Call:
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
-        """What the package says of the results: one Tensor each."""
+        """The results, as the package declares them: one Tensor each."""
         return self._operation.outputs
 
     @property
     def output(self) -> Tensor:
-        """What the package says of the only result."""
+        """The only result, as the package declares it."""
         (output,) = self._operation.outputs
         return output
 
     def has(self, name: str) -> bool:
-        """Whether the parameter is given."""
+        """Whether the parameter is present."""
         return name in self._arguments
 
     def value(self, name: str) -> Value:
-        """Return the argument of a parameter that must be given."""
+        """Return the argument of a required parameter."""
         values = self._arguments.get(name, ())
         if len(values) != 1:
             raise UnsupportedError(f"{len(values)} arguments for {name!r}")
@@ -55,23 +55,23 @@ class Call:
         return self._arguments.get(name, ())
 
     def optional(self, name: str) -> Value | None:
-        """Return the argument of a parameter, None where it is not given."""
+        """Return the argument of a parameter, None if it is absent."""
         return self.value(name) if self.has(name) else None
 
     def const(self, name: str, default: Any = None) -> Any:
-        """Return a constant argument as Python's own int, float, bool, str or list; `default` where it is not given."""
+        """Return a constant argument as an int, float, bool, str or list; `default` if it is absent."""
         if not self.has(name):
             return default
         held = self.value(name).initializer
         if held is None:
-            raise UnsupportedError(f"{name!r} is computed while running")
+            raise UnsupportedError(f"{name!r} is computed at run time")
         return held.load().tolist()
 
     def required(self, name: str) -> Any:
-        """Return a constant argument that must be given."""
+        """Return a required constant argument."""
         self.value(name)
         return self.const(name)
 
 
+#: Adds the nodes of one operation to the graph and returns the values of its outputs, in order.
 Translate = Callable[[Call, Graph], Value | tuple[Value, ...]]
-"""Adds the nodes of one operation to the graph and returns what stands for its outputs, in order."""

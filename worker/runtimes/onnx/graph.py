@@ -1,7 +1,7 @@
 """An ONNX graph while it is being built: plain values and nodes, without the onnx library.
 
-Floating point is float32 and integers are int64 throughout, whatever their width in the package: ONNX Runtime has
-almost no float16 kernels for the CPU, and its index operations want int64. What fits the narrower type stays the same.
+All floats are float32 and all integers int64, whatever their width in the package: ONNX Runtime has almost no float16
+kernels for the CPU, and its index operations need int64. Values that fit the narrower type stay the same.
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ def computed_dtype(dtype: DataType) -> np.dtype[Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Initializer:
-    """A tensor that the model holds; ``load`` gives its array when it is written, in ``dtype`` or to be cast to it."""
+    """A tensor stored in the model.
+
+    dtype: its type in the model.
+    shape: its sizes.
+    load: returns its array when it is written, in ``dtype`` or to be cast to it.
+    """
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -39,9 +44,9 @@ class Initializer:
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """A tensor of the graph: computed, given from outside, or held (then with its ``initializer``).
+    """A tensor of the graph: computed, an input, or a constant (then with its ``initializer``).
 
-    ``shape`` may have unknown sizes, or be None where nobody needs it.
+    ``shape`` may have unknown sizes, or be None if it is not needed.
     """
 
     name: str
@@ -51,14 +56,14 @@ class Value:
 
     @property
     def rank(self) -> int:
-        """How many dimensions the value has; only to be asked of values of known shape."""
+        """The number of dimensions; only for values of known shape."""
         if self.shape is None:
-            raise ValueError(f"the rank of {self.name} is not known")
+            raise ValueError(f"The rank of {self.name} is unknown.")
         return len(self.shape)
 
     @property
     def static_shape(self) -> tuple[int, ...] | None:
-        """The shape when every size is known, else None."""
+        """The shape if every size is known, else None."""
         if self.shape is None:
             return None
         sizes = tuple(size for size in self.shape if size is not None)
@@ -67,7 +72,7 @@ class Value:
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """One ONNX operation; an empty input name leaves out an optional input."""
+    """One ONNX operation. An empty input name omits an optional input."""
 
     type: str
     inputs: tuple[str, ...]
@@ -77,15 +82,15 @@ class Node:
 
 
 class Graph:
-    """Nodes in the order in which they run, and the tensors that they need."""
+    """Nodes in the order of execution, and the tensors that they need."""
 
     def __init__(self) -> None:
         self.inputs: list[Value] = []
         self.outputs: list[Value] = []
         self.nodes: list[Node] = []
         self.initializers: dict[str, Initializer] = {}
+        #: Prefix of new names: the operation that is being translated.
         self.scope = "graph"
-        """Prefix of new names: the operation that is being translated."""
         self._count = 0
 
     def add(
@@ -99,7 +104,7 @@ class Graph:
     ) -> Value:
         """Append a node with one output and return it.
 
-        inputs: None leaves out an optional one. dtype: of the output, by default the first input's.
+        inputs: None omits an optional one. dtype: of the output; by default the first input's.
         """
         (output,) = self.add_many(
             type_, *inputs, outputs=1, shape=shape, dtype=dtype, domain=domain, **attributes
@@ -134,7 +139,7 @@ class Graph:
         return results
 
     def constant(self, values: ArrayLike, dtype: np.dtype[Any] | None = None) -> Value:
-        """Return a value that holds `values`; it becomes part of the model when a node takes it."""
+        """Return `values` as a constant; it becomes part of the model when a node takes it."""
         array = np.asarray(values, dtype)
         if array.dtype.kind == "f":
             array = array.astype(FLOAT)
@@ -144,18 +149,18 @@ class Graph:
         return self.held(self._name("constant"), initializer)
 
     def shared_ones(self, size: int) -> Value:
-        """Return a vector of ones, held once per size however often it is asked for."""
+        """Return a vector of ones, stored only once per size."""
         ones = Initializer(dtype=FLOAT, shape=(size,), load=lambda: np.ones(size, FLOAT))
         return self.held(f"ones/{size}", ones)
 
     def held(self, name: str, initializer: Initializer) -> Value:
-        """Return a value that holds what `initializer` loads."""
+        """Return a constant with an initializer."""
         return Value(
             name=name, dtype=initializer.dtype, shape=initializer.shape, initializer=initializer
         )
 
     def package_constant(self, name: str, constant: Constant) -> Value:
-        """Return a value that holds a constant of the package, in the type in which it is computed."""
+        """Return a constant of the package, in the type in which it is computed."""
         initializer = Initializer(
             dtype=computed_dtype(constant.dtype), shape=constant.shape, load=constant.load
         )
@@ -167,10 +172,10 @@ class Graph:
         shape: tuple[int, ...],
         change: Callable[[NDArray[Any]], NDArray[Any]],
     ) -> Value:
-        """Return a value that holds `change` of what `value` holds, applied when the model is written."""
+        """Return a constant: `change` applied to the constant `value` when the model is written."""
         held = value.initializer
         if held is None:
-            raise ValueError(f"{value.name} is not a constant")
+            raise ValueError(f"{value.name} is not a constant.")
         load = held.load
         return self.held(
             self._name("constant"), replace(held, shape=shape, load=lambda: change(load()))
@@ -184,7 +189,7 @@ class Graph:
     def prune(self) -> None:
         """Drop nodes and tensors that no output needs.
 
-        ONNX Runtime 1.20 to 1.32 refuses a model with an unused external tensor of more than a kilobyte.
+        ONNX Runtime 1.20 to 1.32 rejects a model with an unused external tensor of more than a kilobyte.
         """
         needed = {value.name for value in self.outputs}
         kept: list[Node] = []
@@ -201,11 +206,11 @@ class Graph:
         return value.name
 
     def _name(self, kind: str) -> str:
-        # A slash cannot be part of a MIL name, so these never meet the package's own names.
+        # A MIL name cannot contain a slash, so these never collide with the package's own names.
         self._count += 1
         return f"{self.scope}/{kind}_{self._count}"
 
 
 def sizes(shape: Sequence[int | None]) -> str:
-    """Return a shape as messages show it: ``[2, 4, ?, ?]``."""
+    """Return a shape for messages: ``[2, 4, ?, ?]``."""
     return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"

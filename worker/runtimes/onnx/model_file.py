@@ -1,7 +1,7 @@
-"""`Graph` -> files that ONNX Runtime loads: the only file that knows the onnx library.
+"""`Graph` -> files that ONNX Runtime loads. The only module that imports onnx.
 
-Weights go to a file of their own, because a model in one protobuf message may not pass 2 GB. They are written one after
-another, so that translating needs memory for one tensor and not for the network.
+Weights go to a file of their own, because a protobuf message cannot exceed 2 GB. They are written one after another, so
+that translating needs memory for one tensor, not for the whole network.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from worker.runtimes.onnx.cache import MODEL, WEIGHTS
 from worker.runtimes.onnx.graph import BOOLEAN, FLOAT, INTEGER, Graph, Initializer, Value
 
 _OPSET = 20
-_IR_VERSION = 9  # the oldest for opset 20, so that every ONNX Runtime from 1.20 on reads it
+#: The oldest for opset 20, so that every ONNX Runtime from 1.20 on reads it.
+_IR_VERSION = 9
 _INLINE_BYTES = 1024
 _ALIGNMENT = 64
 _PAGE = 4096
@@ -30,14 +31,14 @@ _ELEMENT = {
 
 
 def write_model(graph: Graph, folder: Path) -> None:
-    """Write `graph` to `folder` as ``model.onnx`` and ``weights.data``, and wait until both are on the disk.
+    """Write `graph` to `folder` as ``model.onnx`` and ``weights.data``, and sync both to disk.
 
-    Raises PackageError when a weight cannot be decoded, OSError when the disk refuses.
+    Raises PackageError if a weight cannot be decoded, OSError if writing fails.
     """
     with (folder / WEIGHTS).open("wb") as weights:
         tensors = [_tensor(name, held, weights) for name, held in graph.initializers.items()]
         if weights.tell() == 0:
-            weights.write(bytes(_ALIGNMENT))  # an empty file cannot be told from a lost one
+            weights.write(bytes(_ALIGNMENT))  # an empty file cannot be told from a truncated one
         _sync(weights)
     nodes = [
         helper.make_node(
@@ -66,14 +67,14 @@ def _tensor(name: str, held: Initializer, weights: BinaryIO) -> Any:
     array = np.asarray(held.load(), dtype=held.dtype, order="C")
     if array.shape != held.shape:
         raise PackageError(
-            f"Constant {name} has shape {array.shape}, declared as {held.shape}: the package is damaged; "
-            f"copy or download it again."
+            f"The package is damaged: constant {name} has shape {array.shape}, but is declared as {held.shape}. "
+            f"Copy or download the package again."
         )
     tensor = TensorProto(name=name, data_type=_ELEMENT[held.dtype], dims=array.shape)
     if array.nbytes <= _INLINE_BYTES:
         tensor.raw_data = array.tobytes()
         return tensor
-    # Large tensors begin on a page, so that ONNX Runtime can map them.
+    # Large tensors start on a page, so that ONNX Runtime can map them.
     alignment = _PAGE if array.nbytes >= _PAGE else _ALIGNMENT
     weights.write(bytes(-weights.tell() % alignment))
     tensor.data_location = TensorProto.EXTERNAL

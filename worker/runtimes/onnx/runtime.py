@@ -18,9 +18,9 @@ from worker.runtimes.onnx.session import OnnxModel, SessionError
 class OnnxRuntime:
     """Loads packages through translations kept in a folder; satisfies `worker.runtimes.contract.Runtime`.
 
-    cache_dir: made when it is needed; any number of processes may share it. A translation is larger than its package:
-    four bytes per weight, however the package compresses them.
-    threads: how many a network computes with; None leaves it to ONNX Runtime (one per physical core).
+    cache_dir: the folder of translations, created when needed; any number of processes may share it. A translation is
+    larger than its package: four bytes per weight, however the package compresses them.
+    threads: threads per network; None leaves it to ONNX Runtime (one per physical core).
     """
 
     def __init__(self, cache_dir: Path, threads: int | None = None) -> None:
@@ -29,38 +29,40 @@ class OnnxRuntime:
 
     @property
     def name(self) -> str:
-        """The name that is recorded with every image."""
+        """The name recorded with every image."""
         return "onnx"
 
     @property
     def versions(self) -> Mapping[str, str]:
-        """Versions of what computes: the library and the translator."""
+        """The versions of ONNX Runtime and of the translator."""
         return {**session.versions(), "translator": str(translate.VERSION)}
 
     def load(self, package: Path, compute_unit: ComputeUnit) -> OnnxModel:  # noqa: ARG002
         """Load one ``.mlpackage``, translating it the first time.
 
-        compute_unit: any; there is only the CPU. Raises InputMissingError when the package is not there, PackageError
-        when it is damaged or uses operations that have no translation (all of them are named), OutputError or
-        StorageError when the translation cannot be kept.
+        compute_unit: ignored; there is only the CPU.
+
+        Raises InputMissingError if the package does not exist, PackageError if it is damaged or uses operations that
+        cannot be translated (the message names all of them), OutputError or StorageError if the translation cannot be
+        stored.
         """
         opened = Package.open(package)
         try:
             return OnnxModel(package, self._translation(opened), self._threads)
         except SessionError:
-            # The entry has the right size and is damaged all the same: make it anew, once.
+            # The entry has the right size but is damaged: translate once more.
             entry = self._translation(opened, anew=True)
         try:
             return OnnxModel(package, entry, self._threads)
         except SessionError as error:
             raise PackageError(
-                f"{package} was translated, but ONNX Runtime does not load it: {error}. Draw with another version of "
-                "onnxruntime, and report it."
+                f"ONNX Runtime does not load the translation of {package}: {error}. Install another version of "
+                "onnxruntime, and report this."
             ) from error
 
     def _translation(self, package: Package, *, anew: bool = False) -> Entry:
         def write(folder: Path) -> tuple[tuple[Input, ...], tuple[str, ...]]:
-            # Imported here: with a translation in the cache neither protobuf nor onnx is needed.
+            # Imported here: a cached translation needs neither protobuf nor onnx.
             from worker.mlpackage.proto import read_program
             from worker.runtimes.onnx.model_file import write_model
 

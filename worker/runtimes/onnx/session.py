@@ -1,4 +1,4 @@
-"""A translated network in memory, ready to run: the only file that knows ONNX Runtime."""
+"""A translated network in memory, ready to run. The only module that imports onnxruntime."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _RUN_ERRORS: tuple[type[Exception], ...] = (*_ORT_ERRORS, MemoryError)
 
 
 class SessionError(Exception):
-    """ONNX Runtime refuses a translated model; the text is its own."""
+    """ONNX Runtime rejects a translated model; the text is its own."""
 
 
 class OnnxModel:
     """One network; satisfies `worker.runtimes.contract.LoadedModel`.
 
-    May be called from one thread at a time. ONNX Runtime lets go of the GIL while it computes.
+    Call it from one thread at a time. ONNX Runtime releases the GIL while it computes.
     """
 
     def __init__(self, package: Path, entry: Entry, threads: int | None) -> None:
@@ -49,8 +49,8 @@ class OnnxModel:
     def __call__(self, **inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Run the network once; see `worker.runtimes.contract.LoadedModel`.
 
-        Inputs are rounded to the package's type, as Core ML does, and computed with in float32. Raises ComputeError
-        when ONNX Runtime fails in the middle.
+        Inputs are rounded to the package's type, as in Core ML; computation is in float32. Raises ComputeError if ONNX
+        Runtime fails while it runs.
         """
         feed = {
             name: np.asarray(array, np.float32 if array.dtype.kind == "f" else np.int64, order="C")
@@ -60,19 +60,19 @@ class OnnxModel:
             results = self._session.run(self._outputs, feed)
         except _RUN_ERRORS as error:
             raise ComputeError(
-                f"ONNX Runtime failed while it ran {self._package.name}: {_one_line(error)}. Under memory pressure "
-                "this passes; if it stays so, report it with what `sdq doctor` says."
+                f"ONNX Runtime failed while it ran {self._package.name}: {_one_line(error)}. Low memory can cause "
+                "this. If it keeps failing, report it with the output of `sdq doctor`."
             ) from error
         return dict(zip(self._outputs, results, strict=True))
 
 
 def prepare(plain: Path, folder: Path) -> None:
-    """Write what this machine computes with to `folder`, from the translation in the folder `plain`.
+    """Write the network optimized for this machine to `folder`, from the translation in the folder `plain`.
 
-    ONNX Runtime fuses operations and lays weights out anew at every load, in memory of its own beside the file's. Done
-    once and kept, a load maps the file: 0.1 instead of 9 s for a U-Net of Stable Diffusion 1.5's size, and 4.4 instead
-    of 5.5 GB. The result holds for this library and processor (`kind_of_machine`). Where it cannot be made, the
-    translation itself is taken, which gives the same and takes longer.
+    ONNX Runtime fuses operations and rearranges weights at every load, in memory of its own besides the file's. If the
+    result is stored, a load maps the file: 0.1 instead of 9 s for a U-Net of Stable Diffusion 1.5's size, and 4.4
+    instead of 5.5 GB. It is valid for this library and processor (`kind_of_machine`). If it cannot be created, the
+    translation itself is used, which gives the same images and loads more slowly.
     """
     options = _options(None)
     options.optimized_model_filepath = str(folder / MODEL)
@@ -94,7 +94,7 @@ def prepare(plain: Path, folder: Path) -> None:
 
 
 def kind_of_machine() -> str:
-    """Name all that a prepared network depends on beside the translation."""
+    """Return what a prepared network depends on besides the translation, as text."""
     return f"{onnxruntime.__version__} {chip()} {instruction_set()}"
 
 
@@ -103,14 +103,14 @@ def _options(threads: int | None) -> Any:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = threads or 0
     options.inter_op_num_threads = 1
-    # Planned as a whole, a run's memory is held twice from the second run on: 5.2 against 4.4 GB at 64x64 latents.
+    # A memory plan for the whole run doubles its memory from the second run on: 5.2 against 4.4 GB at 64x64 latents.
     options.enable_mem_pattern = False
-    # Errors come as exceptions; printed too, they would tear the display.
+    # Errors are raised; printing them too would break the progress display.
     options.log_severity_level = 4
-    # Denormal numbers, common behind softmax, cost a hundred cycles each and change no pixel.
+    # Denormal numbers, common after softmax, cost a hundred cycles each and change no pixel.
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    # Threads that wait for work by spinning take the cores from the worker, which saves the last image meanwhile,
-    # and from whatever else the machine does: 253 against 334 ms an image, drained on two shared cores.
+    # Threads that spin while waiting for work take the cores from the worker, which saves the previous image then, and
+    # from other programs: 334 against 253 ms per image without it, measured on two shared cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 
@@ -127,5 +127,5 @@ def _one_line(error: BaseException) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the version of the library that computes."""
+    """Return the version of ONNX Runtime."""
     return {"onnxruntime": onnxruntime.__version__}

@@ -1,4 +1,4 @@
-"""`Program` -> `Graph`: every operation of a package said in ONNX, or one error that names all that cannot be."""
+"""`Program` -> `Graph`: translates every operation to ONNX, or raises one error that names all that it cannot."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from worker.runtimes.onnx.ops.elementwise import as_dtype
 from worker.runtimes.onnx.ops.fused import FUSED
 from worker.runtimes.onnx.rewrites import REWRITES
 
+#: Part of the key of every cached translation: raise it with any change to what is written.
 VERSION = 4
-"""Part of the key of every cached translation: raise it with any change that changes what is written."""
 
 _MOST_NAMED = 50
 
@@ -28,9 +28,9 @@ _TRANSLATIONS = {**OPS, **FUSED}
 
 
 def translate(program: Program) -> Graph:
-    """Say `program` in ONNX: same inputs and outputs by name, outputs as float32.
+    """Translate `program` to ONNX: same inputs and outputs by name, outputs as float32.
 
-    Raises PackageError that names every operation that has no translation, before anything is computed.
+    Raises a PackageError that names every operation without a translation, before anything is computed.
     """
     _refuse_unknown(program)
     for rewrite in REWRITES:
@@ -40,7 +40,7 @@ def translate(program: Program) -> Graph:
 
 
 class _Translation:
-    """The state of one translation: what each name of the package stands for by now."""
+    """The state of one translation: the values of the package's names so far."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -86,7 +86,7 @@ class _Translation:
             self._values[tensor.name] = replace(value, shape=tensor.shape)
 
     def _decode(self, operation: Operation) -> None:
-        """Make the outputs of a `constexpr_*` constants that are decoded when they are written."""
+        """Turn the outputs of a `constexpr_*` into constants that are decoded when they are written."""
         inputs: dict[str, Constant] = {}
         for name, group in operation.inputs.items():
             argument = group[0] if len(group) == 1 else ""
@@ -124,7 +124,9 @@ class _Translation:
                     operation, f"its values do not fit together: {error}"
                 ) from error
             if array.shape != shape:
-                raise self._damaged(operation, f"it gives {array.shape}, declared as {shape}")
+                raise self._damaged(
+                    operation, f"its shape is {array.shape}, but is declared as {shape}"
+                )
             return array
 
         return load
@@ -140,17 +142,17 @@ class _Translation:
 
     def _damaged(self, operation: Operation, what: str) -> PackageError:
         return PackageError(
-            f"{self._program.source} is damaged ({operation.type} {operation.name[:60]!r}: {what}); "
-            f"copy or download the package again."
+            f"{self._program.source} is damaged ({operation.type} {operation.name[:60]!r}: {what}). "
+            f"Copy or download the package again."
         )
 
 
 @contextlib.contextmanager
 def refusing_damage(program: Program, what: str) -> Iterator[None]:
-    """Refuse a package whose operations contradict themselves: an axis that is a text, an input that is missing.
+    """Reject a package with inconsistent operations, such as a string for an axis or a missing input.
 
-    Each translation takes what the format promises for granted; a file that breaks the promise ends up here, as one
-    sentence instead of a traceback.
+    Translations rely on the format's guarantees; a file that breaks them raises PackageError here instead of a
+    traceback.
     """
     try:
         yield
@@ -164,10 +166,12 @@ def refusing_damage(program: Program, what: str) -> Iterator[None]:
     ) as error:
         reason = str(error).replace("\n", " ")[:200] or type(error).__name__
         raise PackageError(
-            f"{program.source} is damaged ({what}: {reason}); copy or download the package again."
+            f"{program.source} is damaged ({what}: {reason}). Copy or download the package again."
         ) from error
     except MemoryError as error:
-        raise PackageError(f"{program.source} needs more memory than there is ({what}).") from error
+        raise PackageError(
+            f"{program.source} needs more memory than this machine has ({what}). Close other programs and try again."
+        ) from error
 
 
 def _refuse_unknown(program: Program) -> None:
@@ -182,8 +186,8 @@ def _refuse_unknown(program: Program) -> None:
 
 def _unsupported(program: Program, problems: list[str]) -> PackageError:
     return PackageError(
-        f"{program.source} uses operations that the onnx runtime does not have: {'; '.join(problems[:_MOST_NAMED])}. "
-        f"Run it on a Mac with the coreml runtime, or report the names."
+        f"{program.source} uses operations that sdq's onnx runtime does not support: "
+        f"{'; '.join(problems[:_MOST_NAMED])}. Run it on a Mac with the coreml runtime, or report the names."
     )
 
 

@@ -1,7 +1,7 @@
-"""How each MIL operation is said in ONNX: one function per operation, one file per family.
+"""Translates each MIL operation to ONNX: one function per operation, one file per family.
 
-A new operation is a function in its family's file and a line in the `OPS` table there; nothing else changes. Semantics
-are those of MIL's definitions (https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.ops.defs.html),
+A new operation needs a function in its family's file and a line in the `OPS` table there, nothing else. Semantics are
+those of MIL's definitions (https://apple.github.io/coremltools/source/coremltools.converters.mil.mil.ops.defs.html),
 which each file names by section; where MIL versions differ the function takes both.
 """
 

@@ -13,7 +13,7 @@ def scaled_dot_product_attention(call: Call, graph: Graph) -> Value:
     """softmax(query @ key^T / sqrt(E) + mask) @ value.
 
     query: [B, *, L, E]; key: [B, *, S, E]; value: [B, *, S, EV]; attn_mask: broadcastable to [B, *, L, S], bool (True
-    takes part) or float (added). Result: [B, *, L, EV].
+    attends) or float (added). Result: [B, *, L, EV].
     """
     query, key, value = call.value("query"), call.value("key"), call.value("value")
     width = query.shape[-1] if query.shape else None

@@ -33,7 +33,7 @@ def conv(call: Call, graph: Graph) -> Value:
 
 
 def pad(call: Call, graph: Graph) -> Value:
-    """Pad the trailing dimensions of x, as many as ``pad`` has pairs (before, after)."""
+    """Pad the trailing dimensions of x, one for each pair (before, after) of ``pad``."""
     x = call.value("x")
     pairs = call.required("pad")
     leading = [0] * (x.rank - len(pairs) // 2)

@@ -38,7 +38,7 @@ def _unary(onnx_type: str) -> Translate:
 
 
 def _of_sum(epsilon: float, function: Callable[[Graph, Value], Value]) -> Translate:
-    """Translate a function of x + ``epsilon``, which keeps MIL's logarithm and inverses off zero."""
+    """Translate a function of x + ``epsilon``, which keeps MIL's logarithm and inverses away from zero."""
 
     def translate(call: Call, graph: Graph) -> Value:
         shift = graph.constant(call.const("epsilon", epsilon), FLOAT)
@@ -48,7 +48,7 @@ def _of_sum(epsilon: float, function: Callable[[Graph, Value], Value]) -> Transl
 
 
 def cast(call: Call, graph: Graph) -> Value:
-    """Change the type; between widths of one kind there is nothing to do, see `graph`."""
+    """Change the type; nothing to do between widths of one kind, see `graph`."""
     x = call.value("x")
     name = call.required("dtype")
     if name not in _COMPUTED:
@@ -77,7 +77,7 @@ def exp2(call: Call, graph: Graph) -> Value:
 
 
 def floor_div(call: Call, graph: Graph) -> Value:
-    """The greatest integer not above x / y; ONNX's integer division goes towards zero instead."""
+    """The greatest integer not above x / y; ONNX's integer division rounds towards zero instead."""
     x, y = call.value("x"), call.value("y")
     if x.dtype == FLOAT:
         return graph.add("Floor", graph.add("Div", x, y), shape=call.output.shape)
@@ -101,7 +101,7 @@ def not_equal(call: Call, graph: Graph) -> Value:
 
 
 def select(call: Call, graph: Graph) -> Value:
-    """Take a where cond, else b."""
+    """a where cond is true, else b."""
     if not (call.has("a") and call.has("b")):
         raise UnsupportedError("without a and b")
     a, b = call.value("a"), call.value("b")

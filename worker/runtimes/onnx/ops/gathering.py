@@ -1,5 +1,5 @@
 """Looking up and writing by index: MIL sections iOS15.scatter_gather, iOS16.scatter_gather, iOS17.scatter_gather, and
-`non_zero` of iOS15.tensor_operation. ``validate_indices`` (iOS 17) asks for nothing that ONNX Runtime does not do.
+`non_zero` of iOS15.tensor_operation. ONNX Runtime always does what ``validate_indices`` (iOS 17) requests.
 """
 
 from __future__ import annotations

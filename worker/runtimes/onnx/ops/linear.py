@@ -1,6 +1,6 @@
 """Matrix products: MIL section iOS15.linear.
 
-Constant matrices that MIL wants transposed are transposed when the translation is written, never while running.
+Constant matrices that MIL transposes are transposed when the translation is written, not at run time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def linear(call: Call, graph: Graph) -> Value:
 
 
 def matmul(call: Call, graph: Graph) -> Value:
-    """x @ y, either of them with its last two dimensions exchanged first."""
+    """x @ y, optionally with the last two dimensions of either exchanged first."""
     x, y = call.value("x"), call.value("y")
     if call.const("transpose_x", False):
         x = _transposed(graph, x)
@@ -35,7 +35,7 @@ def matmul(call: Call, graph: Graph) -> Value:
 
 
 def einsum(call: Call, graph: Graph) -> Value:
-    """Sum of products by an equation of two operands, as one matrix product where that can be said.
+    """Sum of products by an equation of two operands, as one matrix product where possible.
 
     ONNX's own Einsum takes any equation but moves far more memory. Apple's attention uses ``bchq,bkhc->bkhq`` and
     ``bkhq,bchk->bchq``, in which h is 1.
@@ -61,7 +61,7 @@ def _as_matmul(
     operands: tuple[Value, Value],
     shape: Shape,
 ) -> Value | None:
-    """Say the einsum as transpose, reshape, MatMul; None where a label repeats or a size is unknown or broadcast."""
+    """Write the einsum as transpose, reshape, MatMul; None if a label repeats or a size is unknown or broadcast."""
     sizes: dict[str, int] = {}
     for term, operand in zip(labels, operands, strict=True):
         known = operand.static_shape
@@ -71,7 +71,7 @@ def _as_matmul(
             if sizes.setdefault(label, size) != size:
                 return None
     left, right = labels
-    # Labels of size 1 change no result; without them fewer axes move.
+    # Labels of size 1 do not change the result; without them fewer axes move.
     real = [label for label in dict.fromkeys(left + right) if sizes[label] > 1]
     batch = [label for label in real if label in left and label in right and label in result]
     summed = [label for label in real if label in left and label in right and label not in result]
@@ -82,7 +82,7 @@ def _as_matmul(
 
     order = [label for label in result if sizes[label] > 1]
     swapped = order == batch + columns + rows
-    if swapped:  # the product comes out in the wanted order if the operands change places
+    if swapped:  # swapping the operands gives the product in the wanted order
         left, right, rows, columns = right, left, columns, rows
         operands = operands[1], operands[0]
     x = _arranged(graph, operands[0], left, sizes, (batch, rows, summed))
@@ -111,7 +111,7 @@ def _arranged(
     if have == wanted:
         return graph.add("Reshape", operand, graph.constant(flat))
     if have == [*groups[0], *groups[2], *groups[1]]:
-        # A transposition of whole matrices, which ONNX Runtime makes part of the product.
+        # A transposition of whole matrices, which ONNX Runtime fuses into the product.
         matrix = graph.add("Reshape", operand, graph.constant([flat[0], flat[2], flat[1]]))
         return graph.add("Transpose", matrix, perm=[0, 2, 1])
     real = graph.add("Reshape", operand, graph.constant([sizes[label] for label in have]))

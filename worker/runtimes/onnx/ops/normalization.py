@@ -49,7 +49,7 @@ def layer_norm(call: Call, graph: Graph) -> Value:
     gamma, beta = call.optional("gamma"), call.optional("beta")
     epsilon = float(call.const("epsilon", 1e-5))
     if (shape := x.static_shape) is None and gamma is None:
-        raise UnsupportedError("a shape known only while running")
+        raise UnsupportedError("a shape known only at run time")
     if gamma is None and shape is not None:
         gamma = graph.constant(np.ones([shape[axis] for axis in axes], FLOAT))
     # ONNX normalises trailing dimensions only; Apple's networks also normalise channels, the second of four.

@@ -44,7 +44,7 @@ def range_1d(call: Call, graph: Graph) -> Value:
 
 
 def reshape(call: Call, graph: Graph) -> Value:
-    """The same elements in another shape; -1 stands for what is left."""
+    """The same elements in another shape; -1 stands for the remaining size."""
     x = call.value("x")
     known = [size for size in call.output.shape if size is not None]
     if len(known) == len(call.output.shape):
@@ -53,7 +53,7 @@ def reshape(call: Call, graph: Graph) -> Value:
 
 
 def shape(call: Call, graph: Graph) -> Value:
-    """The sizes of x, a constant unless only running tells."""
+    """The sizes of x; a constant unless they are known only at run time."""
     x = call.value("x")
     if x.static_shape is not None:
         return graph.constant(x.static_shape, INTEGER)

@@ -28,7 +28,7 @@ def _over_axes(onnx_type: str) -> Translate:
 
 
 def _index_of(onnx_type: str) -> Translate:
-    """Give the index of the first extreme along ``axis``."""
+    """Return the index of the first extreme along ``axis``."""
 
     def translate(call: Call, graph: Graph) -> Value:
         x = call.value("x")

@@ -16,7 +16,7 @@ _BEFORE_START = np.iinfo(np.int64).min
 
 
 def slice_by_index(call: Call, graph: Graph) -> Value:
-    """x[begin:end:stride] in every dimension; masks put the whole side in place of an index, or take one index."""
+    """x[begin:end:stride] in every dimension; masks replace an index by the whole side, or take a single index."""
     x = call.value("x")
     rank = x.rank
     begin, end = call.required("begin"), call.required("end")
@@ -30,7 +30,7 @@ def slice_by_index(call: Call, graph: Graph) -> Value:
         start = begin[axis] if not begin_mask[axis] else (0 if step > 0 else _END)
         stop = end[axis] if not end_mask[axis] else (_END if step > 0 else _BEFORE_START)
         if squeeze_mask[axis]:
-            # One index; -1 has no end that Slice could be told but the last.
+            # A single index. After -1, Slice's end cannot be 0, only the end of the axis.
             start, step = begin[axis], 1
             stop = start + 1 if start != -1 else _END
         if (start, stop, step) != (0, _END, 1):

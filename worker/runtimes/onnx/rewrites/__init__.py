@@ -1,7 +1,7 @@
-"""Rewrites: what a converter took apart and one operation says better, put together before translation.
+"""Rewrites: combine operations that a converter took apart into one, before translation.
 
-A rewrite takes a program and returns one that gives the same results; what it leaves without use is dropped later. The
-operations that it puts in are sdq's own and listed in `ops.fused`. A pattern that is not recognised costs speed only.
+A rewrite takes a program and returns one with the same results; operations that become unused are dropped later. The
+operations that it inserts are sdq's own, in `ops.fused`. A pattern that is not recognised costs only speed.
 """
 
 from __future__ import annotations
@@ -15,5 +15,5 @@ from worker.runtimes.onnx.rewrites.products import join_products
 
 Rewrite = Callable[[Program], Program]
 
+#: In the order in which they run.
 REWRITES: tuple[Rewrite, ...] = (join_heads, join_products, join_group_norm)
-"""In the order in which they run."""

@@ -5,8 +5,8 @@ Recognised, for x [N, C, *D] and groups of C / G channels:
     grouped = reshape(x, [N, G, C / G, *D]);  centred = grouped - reduce_mean(grouped, all but N and G)
     reshape(centred / sqrt(reduce_mean(square(centred), the same) + epsilon), shape of x)
 
-The factor and summand per channel that follow (`batch_norm`, or in U-Nets whose affine part was folded into the next
-convolution nothing) stay as they are. Written out, each of its passes goes through memory by itself.
+The factor and summand per channel that follow (`batch_norm`, or nothing in U-Nets whose affine part was folded into the
+next convolution) stay as they are. Written out, each operation passes through memory separately.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from worker.runtimes.onnx.rewrites.pattern import Producers, constant, replaced
 
 
 def join_group_norm(program: Program) -> Program:
-    """Put `group_normalize` in place of each recognised last reshape."""
+    """Replace each recognised last reshape by `group_normalize`."""
     matcher = _GroupNorm(Producers(program))
     return replaced(program, matcher.match)
 
@@ -52,7 +52,7 @@ class _GroupNorm:
         )
 
     def _centred(self, name: str | None) -> str | None:
-        """Return what `name` is less its own mean over each group."""
+        """Return the value from which `name` subtracts its mean over each group."""
         p = self._producers
         difference = p.of(name, "sub")
         grouped = p.name(difference) if difference else None

@@ -1,8 +1,8 @@
 """Apple's SPLIT_EINSUM and SPLIT_EINSUM_V2 attention -> one operation over all heads.
 
-For the Neural Engine these networks slice query, key and value into heads (V2: the query into chunks as well), take
-each through einsum, softmax over axis 1 and einsum, and concatenate the results: hundreds of small operations, and
-softmaxes along a strided axis, with which a step took four times as long as with `original`.
+For the Neural Engine these networks slice query, key and value into heads (V2: the query into chunks too), put each
+through einsum, softmax over axis 1 and einsum, and concatenate the results: hundreds of small operations, with softmax
+along a strided axis. On the CPU a step took four times as long as with `original`.
 Source: https://machinelearning.apple.com/research/neural-engine-transformers
 
 For heads i, and with V2 for chunks j of the query sequence, this recognises
@@ -22,11 +22,12 @@ from worker.runtimes.onnx.rewrites.pattern import Producers, attention, replaced
 _SCORES = "bkhc,bchq->bkhq"
 _VALUES = "bchk,bkhq->bchq"
 _CHANNELS, _TOKENS = 1, 3
-_KEY_CHANNELS = 3  # of the key transposed
+#: The axis of the transposed key.
+_KEY_CHANNELS = 3
 
 
 def join_heads(program: Program) -> Program:
-    """Put `attention_by_channel` in place of each recognised concatenation of heads."""
+    """Replace each recognised concatenation of heads by `attention_by_channel`."""
     matcher = _Heads(Producers(program))
     return replaced(program, matcher.match)
 
@@ -68,7 +69,7 @@ class _Heads:
         )
 
     def _belong_together(self, heads: list[list[_Head]]) -> bool:
-        """Whether the parts of all heads are of the same tensors, contiguous, in order and complete."""
+        """Whether the parts of all heads belong to the same tensors, contiguous, in order and complete."""
         sources = {
             (c.query.root, c.key.root, c.value.root, c.scale) for chunks in heads for c in chunks
         }
@@ -88,7 +89,7 @@ class _Heads:
         )
 
     def _chunks(self, argument: object) -> list[_Head]:
-        """Return the chunks of one head in order, none if it is something else."""
+        """Return the chunks of one head in order; none if this is not a head."""
         if not isinstance(argument, str):
             return []
         joined = self._producers.of(argument, "concat")
@@ -146,7 +147,7 @@ class _Heads:
         return None
 
     def _part(self, name: str) -> _Part | None:
-        """Follow slices and splits from `name` up to the tensor that they are part of."""
+        """Follow slices and splits from `name` to the tensor that they are part of."""
         shape = self._producers.shape(name)
         if len(shape) != 4 or None in shape:
             return None
@@ -196,7 +197,7 @@ class _Heads:
         ]
 
     def _covers(self, parts: list[_Part], axis: int, *, but: int | None = None) -> bool:
-        """Whether equal parts follow one another along `axis` and are whole along the others, `but` one."""
+        """Whether equal parts follow one another along `axis` and are whole along the others, except `but`."""
         shape = self._producers.shape(parts[0].root)
         width, rest = divmod(shape[axis] or 0, len(parts))
         for number, part in enumerate(parts):
@@ -209,7 +210,7 @@ class _Heads:
         return rest == 0
 
     def _untransposed(self, key: str) -> str | None:
-        """Return what `key` is [B, K, 1, C] of, as [B, C, 1, K]."""
+        """Return the tensor [B, C, 1, K] of which `key` is the transpose [B, K, 1, C]."""
         operation = self._producers.of(key, "transpose")
         if operation is None:
             return None

@@ -1,4 +1,4 @@
-"""What a pattern asks of a program: which operation gives a value, and what constants it takes."""
+"""What a pattern needs to find in a program: the operation that computes a value, and its constants."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ class Producers:
         self._tensors |= {t.name: t for t in program.inputs}
 
     def of(self, name: str | None, type_: str) -> Operation | None:
-        """Return the operation that gives `name` if it is of this type."""
+        """Return the operation that computes `name` if it has this type."""
         operation = self._operations.get(name or "")
         return operation if operation is not None and operation.type == type_ else None
 
     def tensor(self, name: str) -> Tensor | None:
-        """Return what is known of a computed value."""
+        """Return the declaration of a computed value."""
         return self._tensors.get(name)
 
     def shape(self, name: str) -> Shape:
-        """Return the shape of a computed value, empty if there is none of that name."""
+        """Return the shape of a computed value, empty if there is no such value."""
         tensor = self._tensors.get(name)
         return tensor.shape if tensor is not None else ()
 
     def name(self, operation: Operation, parameter: str = "x") -> str | None:
-        """Return the name of the one value that a parameter takes, None for a constant in its place."""
+        """Return the name of a parameter's only value, None if it is a constant."""
         arguments = operation.inputs.get(parameter, ())
         if len(arguments) == 1 and isinstance(arguments[0], str):
             return arguments[0]
         return None
 
     def const(self, operation: Operation, parameter: str, default: Any = None) -> Any:
-        """Return a constant as Python's own value; `default` where it is not given or computed."""
+        """Return a constant as a Python value; `default` if it is absent or computed."""
         arguments = operation.inputs.get(parameter, ())
         if len(arguments) != 1:
             return default
@@ -63,12 +63,12 @@ class Producers:
 
 
 def replaced(program: Program, match: Callable[[Operation], Operation | None]) -> Program:
-    """Return `program` with each operation for which `match` gives another in that one's place."""
+    """Return `program` with each operation replaced by what `match` returns for it, unless that is None."""
     return replace(program, operations=tuple(match(op) or op for op in program.operations))
 
 
 def constant(value: float) -> Constant:
-    """Return a scalar as a constant in an operation's place."""
+    """Return a scalar as a constant argument."""
     array = np.asarray(value)
     dtype = datatypes.FLOAT64 if array.dtype.kind == "f" else datatypes.INT64
     return Constant(dtype=dtype, shape=(), load=lambda: array)
@@ -77,7 +77,7 @@ def constant(value: float) -> Constant:
 def attention(
     operation: Operation, query: str, key: str, value: str, *, heads: int, scale: float
 ) -> Operation:
-    """Return `ops.fused`'s attention with the outputs of `operation`, in whose place it is put."""
+    """Return the attention of `ops.fused` that replaces `operation`, with its outputs."""
     return Operation(
         type="attention_by_channel",
         name=operation.name,

@@ -2,7 +2,7 @@
 
     reshape(matmul(v, softmax(scale * matmul(q^T, k))^T))
 
-with q, k and v reshaped from [B, C, 1, T] to [B, heads, C / heads, T]. Its product of all queries with all keys has a
+with q, k and v reshaped from [B, C, 1, T] to [B, heads, C / heads, T]. Its product of all queries with all keys takes a
 gigabyte at 64x64 latents, and the softmax's result another. Attention with a mask is left as it is.
 """
 
@@ -13,7 +13,7 @@ from worker.runtimes.onnx.rewrites.pattern import Producers, attention, replaced
 
 
 def join_products(program: Program) -> Program:
-    """Put `attention_by_channel` in place of each recognised pair of products."""
+    """Replace each recognised pair of products by `attention_by_channel`."""
     matcher = _Products(Producers(program))
     return replaced(program, matcher.match)
 
