@@ -38,21 +38,21 @@ class CompiledModels:
         self._folder = folder
         self._system = system
 
-    def get(self, package: Package, compile_package: Compile, *, anew: bool = False) -> Path:
+    def get(self, package: Package, compile_package: Compile, *, rebuild: bool = False) -> Path:
         """Return the compiled model of `package`, compiling it unless it exists.
 
-        anew: replace an existing one. Raises OutputError or StorageError if the folder cannot be written, and whatever
+        rebuild: replace an existing one. Raises OutputError or StorageError if the folder cannot be written, and whatever
         `compile_package` raises.
         """
         final = self._folder / f"{package.path.stem}-{package.content_key(self._system)}.mlmodelc"
-        if final.is_dir() and not anew:
+        if final.is_dir() and not rebuild:
             note_use(final)
             return final
         with disk_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             drop_stale(self._folder, _TEMPORARY)
             with _alone(final.with_suffix(".lock")):
-                if final.is_dir() and not anew:  # compiled by another process in the meantime
+                if final.is_dir() and not rebuild:  # compiled by another process in the meantime
                     return final
                 work = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self._folder))
                 try:

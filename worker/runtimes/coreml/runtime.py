@@ -58,7 +58,7 @@ class CoreMLRuntime:
             return _loaded(package, compiled, inputs, compute_unit)
         except RuntimeError:
             # The compiled model may be damaged although the package is not: compile once more.
-            compiled = self._compiled.get(opened, library.compile_package, anew=True)
+            compiled = self._compiled.get(opened, library.compile_package, rebuild=True)
         try:
             return _loaded(package, compiled, inputs, compute_unit)
         except RuntimeError as error:

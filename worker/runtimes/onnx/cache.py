@@ -57,16 +57,16 @@ class TranslationCache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def get(self, package: Package, version: str, write: Write, *, anew: bool = False) -> Entry:
+    def get(self, package: Package, version: str, write: Write, *, rebuild: bool = False) -> Entry:
         """Return the translation of `package`, written with `write` unless a complete one exists.
 
         version: of the code behind `write`.
-        anew: replace even an entry that looks complete.
+        rebuild: replace even an entry that looks complete.
 
         Raises OutputError or StorageError if the folder cannot be written, and whatever `write` raises.
         """
         final = self._folder / f"{package.path.stem}-{package.content_key(version)}"
-        if not anew and (entry := _read(final)) is not None:
+        if not rebuild and (entry := _read(final)) is not None:
             note_use(final)
             return entry
         with disk_errors(self._folder):
@@ -75,13 +75,13 @@ class TranslationCache:
             temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self._folder))
             try:
                 _write(temporary, package, write)
-                return self._publish(temporary, final, anew=anew)
+                return self._publish(temporary, final, rebuild=rebuild)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
 
-    def _publish(self, temporary: Path, final: Path, *, anew: bool) -> Entry:
+    def _publish(self, temporary: Path, final: Path, *, rebuild: bool) -> Entry:
         if final.exists():
-            present = None if anew else _read(final)
+            present = None if rebuild else _read(final)
             if present is not None:  # another process was faster
                 return present
             # Move the old folder away first: a rename cannot replace a folder with files in it.

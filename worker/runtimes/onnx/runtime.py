@@ -51,7 +51,7 @@ class OnnxRuntime:
             return OnnxModel(package, self._translation(opened), self._threads)
         except SessionError:
             # The entry has the right size but is damaged: translate once more.
-            entry = self._translation(opened, anew=True)
+            entry = self._translation(opened, rebuild=True)
         try:
             return OnnxModel(package, entry, self._threads)
         except SessionError as error:
@@ -60,7 +60,7 @@ class OnnxRuntime:
                 "onnxruntime, and report this."
             ) from error
 
-    def _translation(self, package: Package, *, anew: bool = False) -> Entry:
+    def _translation(self, package: Package, *, rebuild: bool = False) -> Entry:
         def write(folder: Path) -> tuple[tuple[Input, ...], tuple[str, ...]]:
             # Imported here: a cached translation needs neither protobuf nor onnx.
             from worker.mlpackage.proto import read_program
@@ -85,4 +85,4 @@ class OnnxRuntime:
             return inputs, program.outputs
 
         version = f"{translate.VERSION} {session.kind_of_machine()}"
-        return self._cache.get(package, version, write, anew=anew)
+        return self._cache.get(package, version, write, rebuild=rebuild)
