@@ -20,6 +20,9 @@ DEFAULT_SCHEDULER = Scheduler.DPM_SOLVER_MULTISTEP
 #: ``numpy.random.RandomState(seed)``, what Apple's command line draws its latents from.
 RNG_NUMPY = "numpy"
 
+#: One encoder for all keys: a submission makes tens of thousands, and `json.dumps` would build one for each.
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -81,7 +84,5 @@ class Recipe:
     @cached_property
     def content_key(self) -> str:
         """The sha256, in hexadecimal, of the recipe's canonical JSON."""
-        canonical = json.dumps(
-            self.to_dict(), ensure_ascii=False, sort_keys=True, separators=(",", ":")
-        )
+        canonical = _CANONICAL.encode(self.to_dict())
         return hashlib.sha256(canonical.encode()).hexdigest()
