@@ -42,7 +42,7 @@ _COMMANDS = {
     cls=LazyGroup,
     commands_help=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Get started: sdq run --prompt 'a red balloon over the sea at sunset' --seed-range 0-3",
+    epilog="\b\nGet started:\n  sdq run --prompt 'a red balloon over the sea at sunset' --seed-range 0-3",
 )
 @click.version_option(package_name="sdq", prog_name="sdq")
 def cli() -> None:

@@ -7,7 +7,7 @@ import os
 
 import click
 
-from sdq.cli.options import settings_options
+from sdq.cli.options import settings_options, value_of
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, UsageError
 from sdq_core.printable import printable
 from sdq_core.settings import Settings
@@ -36,7 +36,8 @@ def command(settings: Settings, names: tuple[str, ...], no_draw: bool, as_json: 
 
     if names and no_draw:
         raise UsageError("Use --compute-unit or --no-draw, not both.")
-    units = {parse_compute_unit(name) for name in names} or set(ComputeUnit)
+    with value_of("--compute-unit"):
+        units = {parse_compute_unit(name) for name in names} or set(ComputeUnit)
     report = examine(
         settings,
         os.environ,

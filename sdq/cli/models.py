@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from sdq.cli.options import settings_options
+from sdq.cli.options import settings_options, value_of
 from sdq_core.errors import InputError, InputMissingError, StorageError
 from sdq_core.printable import printable
 from sdq_core.settings import Settings
@@ -267,7 +267,8 @@ def _variants(text: str | None) -> tuple[AttentionImplementation, ...]:
         return ()
     from producer.reading.words import parse_variants
 
-    found = parse_variants(text)
+    with value_of("--variant"):
+        found = parse_variants(text)
     named = tuple(word for word in found if isinstance(word, AttentionImplementation))
     if named != found:
         raise InputError(

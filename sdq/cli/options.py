@@ -6,12 +6,13 @@ import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sdq_core.errors import InputError
 from sdq_core.printable import printable
 from sdq_core.settings import Settings, read_settings
 
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
     from db.ledger import Ledger
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@contextlib.contextmanager
+def value_of(option: str) -> Iterator[None]:
+    """Put an option's name before what is wrong with its value."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{option}: {error}") from error
 
 
 def settings_options(command: Command) -> Command:

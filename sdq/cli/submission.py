@@ -24,6 +24,7 @@ from producer.planning.choice import Choice
 from producer.planning.chooser import AUTO, Chooser
 from producer.planning.measurements import Measurements
 from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
+from sdq.cli.options import value_of
 from sdq.cli.submit_options import SubmitOptions
 from sdq_core.errors import UsageError
 from sdq_core.models import DEMO, ModelStore, resolver
@@ -79,23 +80,31 @@ def read_request(options: SubmitOptions) -> Request:
         stdin=sys.stdin.buffer,
     )
     variant, unit = _named(options.variant), _named(options.compute_unit)
-    variants = None if variant is None else parse_variants(variant)
+    with value_of("--variant"):
+        variants = None if variant is None else parse_variants(variant)
     if variants and ANY in variants and unit is not None:
         raise UsageError(
-            "--variant any leaves the compute unit to the worker. Leave --compute-unit out, or name a variant."
+            "--variant any leaves the compute unit to the worker: leave --compute-unit out, or name a variant."
         )
-    defaults = Defaults(
-        model=model_name(options.model or DEMO),
-        variants=variants,
-        compute_unit=None if unit is None else parse_compute_unit(unit),
-        num_inference_steps=_or(options.num_inference_steps, DEFAULT_NUM_INFERENCE_STEPS),
-        guidance_scale=_or(options.guidance_scale, DEFAULT_GUIDANCE_SCALE),
-        scheduler=parse_scheduler(_or(options.scheduler, DEFAULT_SCHEDULER)),
-        negative_prompt=options.negative_prompt or "",
-        seeds=parse_seeds(options.seeds) if options.seeds else range(1),
-        random_seeds=options.random_seeds,
-        batch_name=options.batch,
-    )
+    with value_of("--compute-unit"):
+        compute_unit = None if unit is None else parse_compute_unit(unit)
+    with value_of("--scheduler"):
+        scheduler = parse_scheduler(_or(options.scheduler, DEFAULT_SCHEDULER))
+    with value_of("--seed-range"):
+        seeds = parse_seeds(options.seeds) if options.seeds else range(1)
+    with value_of("options"):
+        defaults = Defaults(
+            model=model_name(options.model or DEMO),
+            variants=variants,
+            compute_unit=compute_unit,
+            num_inference_steps=_or(options.num_inference_steps, DEFAULT_NUM_INFERENCE_STEPS),
+            guidance_scale=_or(options.guidance_scale, DEFAULT_GUIDANCE_SCALE),
+            scheduler=scheduler,
+            negative_prompt=options.negative_prompt or "",
+            seeds=seeds,
+            random_seeds=options.random_seeds,
+            batch_name=options.batch,
+        )
     source = describe_source(options.files, options.prompts)
     return Request(lines=lines, defaults=defaults, source=source)
 

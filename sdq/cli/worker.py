@@ -9,7 +9,13 @@ import sys
 
 import click
 
-from sdq.cli.options import drawing_options, log_to_stderr, open_ledger, settings_options
+from sdq.cli.options import (
+    drawing_options,
+    log_to_stderr,
+    open_ledger,
+    settings_options,
+    value_of,
+)
 from sdq_core.errors import (
     EXIT_OK,
     EXIT_SIGINT,
@@ -92,7 +98,8 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, make_worker
 
-    all_lanes = parse_lanes(lanes) if lanes else ()
+    with value_of("--lanes"):
+        all_lanes = parse_lanes(lanes) if lanes else ()
     if all_lanes and lane_number is None:
         return _run_lanes(settings, all_lanes, burst=burst, quiet=quiet)
     lane = all_lanes[lane_number] if lane_number is not None else None

@@ -41,8 +41,9 @@ class CompiledModels:
     def get(self, package: Package, compile_package: Compile, *, rebuild: bool = False) -> Path:
         """Return the compiled model of `package`, compiling it unless it exists.
 
-        rebuild: replace an existing one. Raises OutputError or StorageError if the folder cannot be written, and whatever
-        `compile_package` raises.
+        rebuild: replace an existing one.
+
+        Raises OutputError or StorageError if the folder cannot be written, and whatever `compile_package` raises.
         """
         final = self._folder / f"{package.path.stem}-{package.content_key(self._system)}.mlmodelc"
         if final.is_dir() and not rebuild:
