@@ -85,7 +85,7 @@ def command(
         failed = status.failed if status else 0
         open_images = status.total - done - failed if status else 0
         click.echo(
-            f"{done:,} images in {settings.outputs / submission.batch_name}"
+            f"{done:,} {'image' if done == 1 else 'images'} in {settings.outputs / submission.batch_name}"
             + (f", {failed:,} failed (sdq status {submission.batch_name})" if failed else "")
             + (f", {open_images:,} still queued" if open_images else "")
             + "."

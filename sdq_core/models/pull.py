@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,14 +87,113 @@ def pull(request: Request, models: Path, say: Callable[[str], None]) -> list[Pul
         request.kind,
         list(request.variants),
     )
-    settings = _settings_source(request, listing, folders)
     name = request.name or request.repository.rpartition("/")[2]
-    asked = request.variants or (None,)
     with _staging(models, request.repository) as staging:
+        download = _Download(
+            request=request,
+            listing=listing,
+            settings=_settings_source(request, listing, folders),
+            model=models / name,
+            staging=staging,
+            say=say,
+        )
         return [
-            _pull_folder(request, listing, folder, attention, settings, models / name, staging, say)
-            for folder, attention in zip(folders, asked, strict=True)
+            download.variant(folder, asked)
+            for folder, asked in zip(folders, request.variants or (None,), strict=True)
         ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Download:
+    """One repository on its way to this disk.
+
+    listing: the files of the repository.
+    settings: the files of the repository that has the tokenizer and the scheduler.
+    model: `models/NAME`, from which each variant's folder is named.
+    staging: where files arrive.
+    say: told what is being downloaded.
+    """
+
+    request: Request
+    listing: hub.Listing
+    settings: hub.Listing
+    model: Path
+    staging: Path
+    say: Callable[[str], None]
+
+    def variant(self, source: PartsFolder, asked: AttentionImplementation | None) -> Pulled:
+        """Download one variant, unless it is here already. asked: what was asked for where the folder names nothing."""
+        named = source.attention_implementation
+        attention = named or asked
+        if attention and self._is_here(attention, source):
+            return self._pulled(attention, fresh=False)
+        wanted = source.needed(all_parts=self.request.all_parts)
+        _require_room(self.listing, wanted, self.staging)
+        self.say(
+            f"{self.request.repository} at {self.listing.commit[:12]}: {source.path or 'top'}, {len(wanted)} files"
+        )
+        parts = self.staging / "parts" / source.path
+        files = self._fetch(source, wanted, parts)
+        attention = _detected(parts, files, named, asked)
+        record = PullRecord(
+            repository=self.request.repository,
+            commit=self.listing.commit,
+            base=self.settings.repository,
+            base_commit=self.settings.commit,
+            files=files,
+        )
+        _drop_what_is_not_wanted(parts, files)
+        record.write(parts)
+        target = self._folder(attention)
+        _require_ours(target)
+        _replace(parts, target)
+        return self._pulled(attention, fresh=True)
+
+    def _fetch(
+        self, source: PartsFolder, wanted: Sequence[str], parts: Path
+    ) -> dict[str, PulledFile]:
+        """Download the parts and the settings of a variant into one folder."""
+        files: dict[str, PulledFile] = {}
+        for path in wanted:
+            sha256 = hub.fetch(self.listing, path, self.staging / "parts")
+            inside = path[len(source.path) :].lstrip("/")
+            files[inside] = PulledFile(size=(parts / inside).stat().st_size, sha256=sha256)
+        for path in (path for path in SETTINGS if path in self.settings.files):
+            sha256 = hub.fetch(self.settings, path, self.staging / "settings")
+            arrived = self.staging / "settings" / path
+            files[path] = PulledFile(size=arrived.stat().st_size, sha256=sha256)
+            (parts / path).parent.mkdir(exist_ok=True)
+            shutil.copyfile(arrived, parts / path)
+        return files
+
+    def _is_here(self, attention: AttentionImplementation, source: PartsFolder) -> bool:
+        """Whether the variant is already here, every byte of it."""
+        target = self._folder(attention)
+        _require_ours(target)
+        record = read_pull_record(target)
+        if record is None or (record.repository, record.commit) != (
+            self.listing.repository,
+            self.listing.commit,
+        ):
+            return False
+        needed = {
+            path[len(source.path) :].lstrip("/")
+            for path in source.needed(all_parts=self.request.all_parts)
+        }
+        return needed <= record.files.keys() and not any(differences(target, record))
+
+    def _folder(self, attention: AttentionImplementation) -> Path:
+        return folder_name(self.model, attention, self.request.kind)
+
+    def _pulled(self, attention: AttentionImplementation, *, fresh: bool) -> Pulled:
+        folder = self._folder(attention)
+        return Pulled(
+            name=self.model.name,
+            attention_implementation=attention,
+            folder=folder,
+            size_bytes=size_of(folder),
+            fresh=fresh,
+        )
 
 
 def settings_from(places: tuple[str, ...], asked_for: str) -> hub.Listing:
@@ -128,89 +227,9 @@ def _settings_source(
     return settings_from(places, request.repository)
 
 
-def _pull_folder(
-    request: Request,
-    listing: hub.Listing,
-    source: PartsFolder,
-    asked: AttentionImplementation | None,
-    settings: hub.Listing,
-    model: Path,
-    staging: Path,
-    say: Callable[[str], None],
-) -> Pulled:
-    said = source.attention_implementation
-    if (attention := said or asked) and (here := _here(model, attention, request, listing, source)):
-        return here
-    wanted = source.needed(all_parts=request.all_parts)
-    setting_files = [path for path in SETTINGS if path in settings.files]
-    _require_room(listing, wanted, staging)
-    say(
-        f"{request.repository} at {listing.commit[:12]}: {source.path or 'top'}, {len(wanted)} files"
-    )
-    files: dict[str, PulledFile] = {}
-    parts = staging / "parts" / source.path
-    for path in wanted:
-        sha256 = hub.fetch(listing, path, staging / "parts")
-        inside = path[len(source.path) :].lstrip("/")
-        files[inside] = PulledFile(size=(parts / inside).stat().st_size, sha256=sha256)
-    for path in setting_files:
-        sha256 = hub.fetch(settings, path, staging / "settings")
-        arrived = staging / "settings" / path
-        files[path] = PulledFile(size=arrived.stat().st_size, sha256=sha256)
-        (parts / path).parent.mkdir(exist_ok=True)
-        shutil.copyfile(arrived, parts / path)
-    attention = _detected(parts, files, said, asked)
-    record = PullRecord(
-        repository=request.repository,
-        commit=listing.commit,
-        base=settings.repository,
-        base_commit=settings.commit,
-        files=files,
-    )
-    _drop_what_is_not_wanted(parts, files)
-    record.write(parts)
-    target = folder_name(model, attention, request.kind)
-    _require_ours(target)
-    _replace(parts, target)
-    return Pulled(
-        name=model.name,
-        attention_implementation=attention,
-        folder=target,
-        size_bytes=size_of(target),
-        fresh=True,
-    )
-
-
 def folder_name(model: Path, attention: AttentionImplementation, kind: str) -> Path:
     """Return a variant's folder: `models/NAME` -> `models/NAME_original_packages`."""
     return model.with_name(f"{model.name}_{attention}_{kind}")
-
-
-def _here(
-    model: Path,
-    attention: AttentionImplementation,
-    request: Request,
-    listing: hub.Listing,
-    source: PartsFolder,
-) -> Pulled | None:
-    """Return the variant if it is already here, every byte of it; otherwise None."""
-    target = folder_name(model, attention, request.kind)
-    _require_ours(target)
-    record = read_pull_record(target)
-    if record is None or (record.repository, record.commit) != (listing.repository, listing.commit):
-        return None
-    needed = {
-        path[len(source.path) :].lstrip("/") for path in source.needed(all_parts=request.all_parts)
-    }
-    if not needed <= record.files.keys() or any(differences(target, record)):
-        return None
-    return Pulled(
-        name=model.name,
-        attention_implementation=attention,
-        folder=target,
-        size_bytes=size_of(target),
-        fresh=False,
-    )
 
 
 def _detected(
