@@ -17,7 +17,7 @@ from sdq_core.errors import PackageError
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit
 from worker.drawing.flagged import hidden
-from worker.pipelines.networks import Networks
+from worker.pipelines.parts import Parts
 from worker.pipelines.safety import FeatureExtractor
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "features.npz"
@@ -56,7 +56,7 @@ def test_a_missing_configuration_is_named(tmp_path):
 
 def load(folder, models, safety, *, extractor=True):
     made = variant_folder(folder, models, safety=extractor)
-    return Networks.load(made, ToyRuntime(models), ComputeUnit.ALL, safety).safety_checker
+    return Parts.load(made, ToyRuntime(models), ComputeUnit.ALL, safety).safety_checker
 
 
 @pytest.mark.parametrize("safety", list(Safety))

@@ -29,7 +29,7 @@ from worker.pipelines.arrays import require_finite, require_inputs
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
 from worker.pipelines.decode import Decoded, refuse_one_colour
 from worker.pipelines.denoise import first_latents
-from worker.pipelines.networks import Networks
+from worker.pipelines.parts import Parts
 from worker.pipelines.safety import SafetyReport
 from worker.pipelines.schedulers import SchedulerConfig
 from worker.pipelines.text import KEPT_TEXTS
@@ -44,19 +44,19 @@ class ApplePipeline:
     name = "apple"
 
     def __init__(
-        self, networks: Networks, tokenizer: PromptTokenizer, scheduler_config: SchedulerConfig
+        self, parts: Parts, tokenizer: PromptTokenizer, scheduler_config: SchedulerConfig
     ) -> None:
         """Build Apple's pipeline around loaded networks; raise ConfigurationError if it is not installed."""
         apple = import_apple()
-        require_inputs(networks.text_encoder, "text encoder", {"input_ids"})
-        self._networks = networks
+        require_inputs(parts.text_encoder, "text encoder", {"input_ids"})
+        self._parts = parts
         self._tokenizer = tokenizer
         self._scheduler_config = scheduler_config
         self._text_encoder = Watched(
-            networks.text_encoder, "The text encoder", "last_hidden_state", keep=KEPT_TEXTS
+            parts.text_encoder, "The text encoder", "last_hidden_state", keep=KEPT_TEXTS
         )
-        self._unet = Watched(networks.unet.model, "The U-Net", "noise_pred")
-        self._vae_decoder = Watched(networks.vae_decoder.model, "The VAE decoder", "image")
+        self._unet = Watched(parts.unet.model, "The U-Net", "noise_pred")
+        self._vae_decoder = Watched(parts.vae_decoder.model, "The VAE decoder", "image")
         self._pipe: Any = apple.CoreMLStableDiffusionPipeline(
             text_encoder=self._text_encoder,
             unet=self._unet,
@@ -83,30 +83,30 @@ class ApplePipeline:
     ) -> ApplePipeline:
         """Load every part of a model variant.
 
-        Raises ConfigurationError if Apple's package is not installed, PackageError as `Networks.load` does.
+        Raises ConfigurationError if Apple's package is not installed, PackageError as `Parts.load` does.
         """
         # Small files first: a missing one should not cost the minutes that a U-Net may take.
         import_apple()
         tokenizer = PromptTokenizer(folder.tokenizer)
         scheduler_config = SchedulerConfig.from_file(folder.scheduler_config)
-        networks = Networks.load(folder, runtime, compute_unit, safety)
-        return cls(networks, tokenizer, scheduler_config)
+        parts = Parts.load(folder, runtime, compute_unit, safety)
+        return cls(parts, tokenizer, scheduler_config)
 
     @property
     def width(self) -> int:
         """Pixels."""
-        return self._networks.unet.width
+        return self._parts.unet.width
 
     @property
     def height(self) -> int:
         """Pixels."""
-        return self._networks.unet.height
+        return self._parts.unet.height
 
     def draw(self, request: ImageRequest, on_step: StepReport) -> DrawnImage:
         """Draw one image; see `contract.Pipeline.draw`."""
         import torch
 
-        unet = self._networks.unet
+        unet = self._parts.unet
         unet.refuse_guidance(request.guidance_scale)
         guidance = request.guidance_scale > 1.0
         batch_one = guidance and unet.batch == 1
@@ -152,7 +152,7 @@ class ApplePipeline:
         decoded = Decoded(image=image, pixels=(image[0] * 255).round().astype(np.uint8))
         refuse_one_colour(decoded.pixels)
         report = SafetyReport(flagged=False, concept_scores={})
-        checker = self._networks.safety_checker
+        checker = self._parts.safety_checker
         if checker is not None:
             report = checker.check(decoded)
         checked = time.perf_counter()

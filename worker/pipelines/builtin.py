@@ -16,7 +16,7 @@ from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
 from worker.pipelines.denoise import denoise, first_latents
-from worker.pipelines.networks import Networks
+from worker.pipelines.parts import Parts
 from worker.pipelines.safety import SafetyReport
 from worker.pipelines.schedulers import SchedulerConfig, make_scheduler
 from worker.pipelines.text import TextEncoder
@@ -33,12 +33,12 @@ class BuiltinPipeline:
     name = "builtin"
 
     def __init__(
-        self, networks: Networks, text_encoder: TextEncoder, scheduler_config: SchedulerConfig
+        self, parts: Parts, text_encoder: TextEncoder, scheduler_config: SchedulerConfig
     ) -> None:
         self._text_encoder = text_encoder
-        self._unet = networks.unet
-        self._vae_decoder = networks.vae_decoder
-        self._safety_checker = networks.safety_checker
+        self._unet = parts.unet
+        self._vae_decoder = parts.vae_decoder
+        self._safety_checker = parts.safety_checker
         self._scheduler_config = scheduler_config
 
     @classmethod
@@ -49,12 +49,12 @@ class BuiltinPipeline:
         compute_unit: ComputeUnit,
         safety: Safety = Safety.FLAG,
     ) -> BuiltinPipeline:
-        """Load every part of a model variant; see `Networks.load`."""
+        """Load every part of a model variant; see `Parts.load`."""
         # Small files first: a missing one should not cost the minutes that a U-Net may take.
         tokenizer = ClipTokenizer(folder.tokenizer)
         scheduler_config = SchedulerConfig.from_file(folder.scheduler_config)
-        networks = Networks.load(folder, runtime, compute_unit, safety)
-        return cls(networks, TextEncoder(tokenizer, networks.text_encoder), scheduler_config)
+        parts = Parts.load(folder, runtime, compute_unit, safety)
+        return cls(parts, TextEncoder(tokenizer, parts.text_encoder), scheduler_config)
 
     @property
     def width(self) -> int:

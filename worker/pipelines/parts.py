@@ -1,4 +1,4 @@
-"""Loads the networks of a model variant and checks that they fit together, for every pipeline."""
+"""The parts of a model variant: each loaded on its compute unit, and checked to fit the others. For every pipeline."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from worker.runtimes.contract import LoadedModel, Runtime
 
 
 @dataclass(frozen=True, kw_only=True)
-class Networks:
-    """A model variant's networks in memory.
+class Parts:
+    """A model variant's parts in memory.
 
     text_encoder: prompt tokens to hidden states.
     unet: predicts noise.
@@ -37,8 +37,10 @@ class Networks:
         runtime: Runtime,
         compute_unit: ComputeUnit,
         safety: Safety = Safety.FLAG,
-    ) -> Networks:
+    ) -> Parts:
         """Load every part that text to image needs; prefer the whole U-Net to its chunks.
+
+        compute_unit: what every part runs on.
 
         Raises PackageError if a part is missing, damaged or does not fit the others, or if flagged images are to be
         hidden and the model has no safety checker.
