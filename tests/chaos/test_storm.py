@@ -12,7 +12,7 @@ from tests.chaos.storm import Weather, rage
 
 @pytest.mark.timeout(240)
 def test_a_short_storm_loses_nothing_and_draws_nothing_twice(tmp_path: Path) -> None:
-    weather = Weather(seconds=12, seed=11, workers=2, every_s=1, longest_s=2, backlog=40, kills=5)
+    weather = Weather(seconds=16, seed=11, workers=2, every_s=1, longest_s=2, backlog=40, kills=5)
     outcome = rage(tmp_path, weather)
     assert violations(outcome) == [], describe(outcome)
     assert outcome.kills >= 3
