@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +78,13 @@ def test_an_image_that_kills_its_engine_is_given_up_and_the_batch_goes_on(progra
     assert error["attempts"] == 3
     assert "SIGKILL" in error["error"]
     assert all(image.attempts == 1 for image in program.drawn("b"))
+    with sqlite3.connect(program.home / "sdq.db") as ledger:
+        (failed_on,) = ledger.execute(
+            "SELECT engine_id FROM images WHERE status = 'failed'"
+        ).fetchone()
+        assert failed_on == ledger.execute("SELECT max(id) FROM engines").fetchone()[0] - 1, (
+            "the row keeps the engine that failed last; another one drew what was left"
+        )
 
 
 def test_a_lane_that_fails_ten_times_in_a_row_is_paused_and_the_other_draws_on(
