@@ -48,7 +48,7 @@ class Worker:
     def work_until(self, finished: Callable[[], bool]) -> None:
         """Draw until told to stop, or until nothing waits and `finished` says so; `tally` counts what was done.
 
-        After the first SIGINT or SIGTERM the current image is still finished and saved; the second raises StopNow.
+        After the first signal that asks for a stop, the current image is still saved; the second raises StopNow.
         """
         with self._shift.signals():
             try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 
 import click
 
@@ -15,7 +14,7 @@ from sdq.cli.options import (
     settings_options,
 )
 from sdq.cli.submit_options import SubmitOptions, submission_options
-from sdq_core.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGTERM, EXIT_SOME_IMAGES_FAILED
+from sdq_core.errors import EXIT_OK, EXIT_SOME_IMAGES_FAILED
 from sdq_core.settings import Settings
 
 
@@ -77,7 +76,7 @@ def command(
             try:
                 worker.work_until(finished)
             except StopNow as stop:
-                return EXIT_SIGINT if stop.signum == signal.SIGINT else EXIT_SIGTERM
+                return 128 + stop.signum
         if worker.unusable:
             raise next(iter(worker.unusable.values()))
         status = ledger.batches.find(submission.batch_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import signal
 import sys
 
 import click
@@ -18,8 +17,6 @@ from sdq.cli.options import (
 )
 from sdq_core.errors import (
     EXIT_OK,
-    EXIT_SIGINT,
-    EXIT_SIGTERM,
     EXIT_SOME_IMAGES_FAILED,
     InputMissingError,
     SdqError,
@@ -78,8 +75,9 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
             safety: str, metadata: bool, quiet: bool) -> int:  # fmt: skip
     """Draw queued images one after the other, with the models pinned in memory.
 
-    Press Ctrl-C (or send SIGTERM) once to finish and save the current image and leave the rest queued, again to stop
-    immediately. Nothing is lost either way. Several workers may run at once, on one or several machines.
+    Press Ctrl-C (or send SIGTERM, or close the terminal) once to finish and save the current image and leave the rest
+    queued, again to stop immediately. Nothing is lost either way. Several workers may run at once, on one or several
+    machines.
 
     With --lanes, each lane is a process that draws its own variant and images submitted with --variant any. A lane that
     dies is restarted. Images that no lane draws stay queued for other workers.
@@ -130,7 +128,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
         try:
             worker.work_until(drained)
         except StopNow as stop:
-            return EXIT_SIGINT if stop.signum == signal.SIGINT else EXIT_SIGTERM
+            return 128 + stop.signum
         finally:
             log.info("%d images drawn, %d failed.", tally.drawn, tally.failed)
     reasons = [

@@ -64,7 +64,7 @@ class Shift:
         return self._signal is not None
 
     def signals(self) -> contextlib.AbstractContextManager[None]:
-        """Let the first SIGINT or SIGTERM end the shift while the block lasts; the second one raises StopNow."""
+        """Let the first signal that asks for a stop end the shift while the block lasts; the second raises StopNow."""
         return handled_by(self._on_signal)
 
     def beat(self, *, now: bool = False) -> None:

@@ -40,9 +40,10 @@ _REPORT_EVERY_S = 0.25
 
 def main() -> None:
     """Serve the worker that started this process."""
-    # A Ctrl-C reaches the whole process group; the worker decides what happens to the current image.
+    # A Ctrl-C or a closed terminal reaches the whole process group; the worker decides about the current image.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     pipe = Pipe(socket.socket(fileno=int(sys.argv[1])))
     try:
         launch: Launch = pipe.receive()
