@@ -11,6 +11,7 @@ which no worker of ours ever imports: a hostile Redis can waste time, not run co
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -30,6 +31,8 @@ from sdq_core.queue.job_hashes import SliceJobs
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
 
+log = logging.getLogger(__name__)
+
 #: The only function that a job names. A stock RQ worker that calls it gets a clear refusal.
 DRAW_SLICE = f"{__name__}.draw_slice"
 
@@ -38,6 +41,8 @@ FORMER_DRAW_SLICE = "sdq.queues.draw_slice"
 
 #: A worker that has sent no heartbeat for this long has lost its slice.
 HEARTBEAT_TTL_S = 20
+
+_LOADING_POLL_S = 0.1
 
 #: How long a job may stay popped but unclaimed; normally milliseconds.
 _CLAIM_GRACE_S = 10
@@ -48,10 +53,12 @@ def draw_slice(slice_id: int) -> None:
     raise RuntimeError(f"Slice {slice_id} must be drawn by `sdq worker`, not by a stock RQ worker.")
 
 
-def connect(settings: Settings) -> redis.Redis:
+def connect(settings: Settings, *, wait_until_loaded: bool = True) -> redis.Redis:
     """Connect to the Redis of the settings, and start the embedded one if needed.
 
-    Raise ServiceUnavailableError if it does not answer.
+    wait_until_loaded: wait while it says that it is still loading its file, however long that takes.
+
+    Raise ServiceUnavailableError if it does not answer, or is loading and that is not to be waited for.
     """
     if settings.redis_url is None:
         server = RedisServer(settings.redis_folder)
@@ -67,8 +74,25 @@ def connect(settings: Settings) -> redis.Redis:
     except ValueError as error:
         raise ConfigurationError(f"{url!r} is not a Redis URL: {error}.") from None
     with redis_errors(url):
+        if wait_until_loaded:
+            _wait_until_loaded(connection)
         connection.ping()
     return connection
+
+
+def _wait_until_loaded(connection: redis.Redis) -> None:
+    """Wait as long as a server says that it is loading its file: it was just started and will be ready."""
+    told = False
+    while True:
+        try:
+            connection.ping()
+        except redis.exceptions.BusyLoadingError:
+            if not told:
+                log.warning("Redis is loading its file. Waiting until it is ready.")
+                told = True
+            time.sleep(_LOADING_POLL_S)
+        else:
+            return
 
 
 @contextlib.contextmanager

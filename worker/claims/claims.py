@@ -73,7 +73,9 @@ class Claims:
 
     def sign_on(self) -> None:
         """Enter RQ's list of workers; start the embedded Redis if the settings ask for it."""
-        connect(self._settings)
+        connect(
+            self._settings, wait_until_loaded=False
+        )  # whoever calls this waits, and listens for signals
         with redis_errors():
             # After an interruption of Redis the name is there already; it is this worker's own.
             if not self._rq.connection.exists(self._rq.key):
@@ -110,7 +112,7 @@ class Claims:
                 log.warning("%s Drawing continues.", error)
             self._unreachable = True
             with contextlib.suppress(SdqError):
-                connect(self._settings)
+                connect(self._settings, wait_until_loaded=False)
         else:
             self._unreachable = False
 
