@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from rq.suspension import is_suspended
+
 from db.dispatch import reconcile
 from db.ledger import Ledger
 from sdq_core.errors import SdqError, TryAgainError
@@ -52,6 +54,7 @@ class Intake:
         self._key: str | None = None  # of the queue in use
         self._next_reconcile = 0.0
         self._look_again = 0.0
+        self._suspended = False  # by `rq suspend`
 
     def first(self, pinned: Sequence[Variant]) -> OpenSlice | None:
         """Take a slice from the next queue; None if there is nothing to draw here.
@@ -61,8 +64,7 @@ class Intake:
         try:
             while not self._shift.stopping:
                 self._tend()
-                with redis_errors():
-                    self._key = self._repertoire.next_key(self._queues.waiting(), pinned)
+                self._key = self._next_key(pinned)
                 if self._key is None:
                     return None
                 if found := self._take_wanted():
@@ -111,13 +113,26 @@ class Intake:
 
     def _take_behind(self, pinned: Sequence[Variant]) -> OpenSlice | None:
         self._tend()
-        with redis_errors():
-            if self._repertoire.next_key(self._queues.waiting(), pinned) != self._key:
-                return None
+        if self._next_key(pinned) != self._key:
+            return None
         found = self._take_wanted()
         if found is None or self._repertoire.variant_for(found.recipe, pinned[:1]) != pinned[0]:
             return None
         return found
+
+    def _next_key(self, pinned: Sequence[Variant]) -> str | None:
+        """Choose the queue that comes next; None if there is none, or while `rq suspend` holds all workers back."""
+        with redis_errors():
+            waiting = self._queues.waiting()
+            suspended = bool(waiting and is_suspended(self._queues.connection))
+        if waiting and suspended != self._suspended:
+            self._suspended = suspended
+            log.warning(
+                "Suspended by `rq suspend`. Waiting for `rq resume`."
+                if suspended
+                else "No longer suspended; continuing."
+            )
+        return None if suspended else self._repertoire.next_key(waiting, pinned)
 
     def _take_wanted(self) -> OpenSlice | None:
         """Claim the queue's first slice that is still wanted; end those that are not."""
