@@ -83,9 +83,8 @@ def read_record(path: Path) -> FileRecord:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    return os.open(
-        path, flags | os.O_NONBLOCK
-    )  # opening a pipe without a writer would never return
+    # Opening a pipe without a writer would never return.
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _record_text(file: BinaryIO, path: Path) -> bytes:

@@ -266,9 +266,8 @@ class Queues:
     def _variant_keys(self) -> list[str]:
         prefix = f"{RQ_KEY_PREFIX}:queue:{self._prefix}"
         members: Iterable[Any] = self.connection.smembers(Queue.redis_queues_keys)
-        names = (
-            name.decode(errors="replace") for name in members
-        )  # foreign names may be any bytes
+        # Foreign names may be any bytes.
+        names = (name.decode(errors="replace") for name in members)
         return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
     def _slice_ids(self, job_ids: Iterable[bytes]) -> list[int]:

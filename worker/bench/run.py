@@ -68,9 +68,8 @@ def bench_model(
     deadlines = deadlines or Deadlines()
     here = store.attention_implementations(model)
     if not here:
-        store.find(
-            model, AttentionImplementation.ORIGINAL
-        )  # raises, and lists the models that are here
+        # Raises, and lists the models that are here.
+        store.find(model, AttentionImplementation.ORIGINAL)
     context = _Context(machine=this_machine(), task=task)
     rows: list[Benchmark] = []
     pictures: dict[int, Measured] = {}

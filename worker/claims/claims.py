@@ -73,9 +73,8 @@ class Claims:
 
     def sign_on(self) -> None:
         """Enter RQ's list of workers; start the embedded Redis if the settings ask for it."""
-        connect(
-            self._settings, wait_until_loaded=False
-        )  # whoever calls this waits, and listens for signals
+        # A Redis that is loading its file is waited for by the caller, who listens for signals meanwhile.
+        connect(self._settings, wait_until_loaded=False)
         with redis_errors():
             # After an interruption of Redis the name is there already; it is this worker's own.
             if not self._rq.connection.exists(self._rq.key):
@@ -98,7 +97,7 @@ class Claims:
     def keep_alive(self) -> None:
         """Send a heartbeat for every claim, or for the worker. Drawing continues while Redis is unreachable.
 
-        Raises nothing: a problem is logged once, and Redis is reached or started again if possible.
+        That is logged once, and Redis is reached or started again if possible.
         """
         try:
             with redis_errors():
