@@ -115,7 +115,8 @@ def _storm(
         while (moment := time.monotonic()) < started + weather.seconds:
             if next_trouble is None and moment < arrived + _FIRST_IMAGE_S:
                 started = moment  # a storm needs something to blow at
-            if weather.kills is not None and outcome.kills >= weather.kills:
+            enough = len(customer.wishes()) >= weather.backlog  # not before there is much to lose
+            if weather.kills is not None and outcome.kills >= weather.kills and enough:
                 break
             fleet.tend()
             customer.tend()
