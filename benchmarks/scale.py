@@ -26,7 +26,8 @@ import psutil
 
 from benchmarks.bench import data_folder, show
 from db.ledger import Ledger
-from sdq_core.queue.queues import Queues, connect
+from sdq_core.queue.connection import connect
+from sdq_core.queue.queues import Queues
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
 from tests.ledger.plans import VARIANT, plan

@@ -14,7 +14,8 @@ from itertools import groupby
 
 from db.ledger import Ledger
 from db.values import SliceRef
-from sdq_core.queue.queues import Queues, redis_errors
+from sdq_core.queue.failures import redis_errors
+from sdq_core.queue.queues import Queues
 
 #: Long enough for another process to queue a million images.
 _LOCK_WAIT_S = 60.0

@@ -48,7 +48,8 @@ def command(
     from sdq.upkeep import prune
     from sdq.views.words import size
     from sdq_core.images.store import sweep_temporary_files
-    from sdq_core.queue.queues import Queues, connect
+    from sdq_core.queue.connection import connect
+    from sdq_core.queue.queues import Queues
 
     unused = list(prune.unused_cache(settings.cache))
     freed = 0

@@ -17,7 +17,8 @@ def command(settings: Settings, batch: str | None, variant_key: str | None) -> N
     """Resume a batch that is paused or cancelled, or a variant that was paused or failed too often."""
     from db.dispatch import reconcile
     from db.values import BatchState
-    from sdq_core.queue.queues import Queues, connect
+    from sdq_core.queue.connection import connect
+    from sdq_core.queue.queues import Queues
 
     if not batch and not variant_key:
         raise UsageError("Name a batch, or --variant-key KEY; `sdq status` shows what is paused.")

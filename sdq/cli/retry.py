@@ -30,7 +30,8 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
     from producer.planning.defaults import Defaults
     from sdq.cli.submission import describe_submission, submit_plan
     from sdq_core.models import DEMO, ModelStore, resolver
-    from sdq_core.queue.queues import Queues, connect
+    from sdq_core.queue.connection import connect
+    from sdq_core.queue.queues import Queues
     from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 
     with open_ledger(settings) as ledger:

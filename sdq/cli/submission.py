@@ -28,7 +28,8 @@ from sdq.cli.options import value_of
 from sdq.cli.submit_options import SubmitOptions
 from sdq_core.errors import UsageError
 from sdq_core.models import DEMO, ModelStore, resolver
-from sdq_core.queue.queues import Queues, connect
+from sdq_core.queue.connection import connect
+from sdq_core.queue.queues import Queues
 from sdq_core.settings import Settings
 from sdq_core.values.machine import this_machine
 from sdq_core.values.recipes import (

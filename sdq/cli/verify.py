@@ -32,7 +32,8 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
     from rich.progress import Progress
 
     from sdq.upkeep import verify as checks
-    from sdq_core.queue.queues import Queues, connect
+    from sdq_core.queue.connection import connect
+    from sdq_core.queue.queues import Queues
 
     with open_ledger(settings) as ledger:
         queues = Queues(connect(settings), ledger.id)

@@ -87,7 +87,8 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     """
     from db.dispatch import all_open_slices
     from producer.reading.words import parse_lanes
-    from sdq_core.queue.queues import Queues, connect
+    from sdq_core.queue.connection import connect
+    from sdq_core.queue.queues import Queues
     from sdq_core.values.safety import Safety
     from worker.choosing.unusable import NotOfThisLaneError
     from worker.claims.shift import StopNow
@@ -145,7 +146,9 @@ def _run_lanes(
     """Run and watch a process for each lane, with this one's own command line, and warn of what none of them draws."""
     from db.dispatch import all_open_slices
     from sdq_core.models import ModelStore
-    from sdq_core.queue.queues import Queues, connect, redis_errors
+    from sdq_core.queue.connection import connect
+    from sdq_core.queue.failures import redis_errors
+    from sdq_core.queue.queues import Queues
     from worker.lanes import LaneSupervisor, undrawable
 
     log_to_stderr(quiet=quiet)

@@ -13,8 +13,8 @@ from sdq.doctor.privacy import masked_url
 from sdq.doctor.report import Fact, Section
 from sdq_core.errors import SdqError
 from sdq_core.queue.choice import choose_program
+from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.program import ServerProgram, running_program, too_old
-from sdq_core.queue.queues import redis_errors
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
 

@@ -19,7 +19,8 @@ from db.ledger import Ledger
 from db.values import BatchStatus
 from sdq_core.errors import TryAgainError
 from sdq_core.images.path import batch_folder
-from sdq_core.queue.queues import Queues, redis_errors
+from sdq_core.queue.failures import redis_errors
+from sdq_core.queue.queues import Queues
 
 #: Preparing a removed model again takes seconds or minutes.
 CACHE_UNUSED_S = 30 * 24 * 3600.0

@@ -20,7 +20,8 @@ from db.values import BatchState, FinishedImage
 from sdq_core.errors import InputMissingError
 from sdq_core.images.path import batch_folder, image_path
 from sdq_core.images.store import is_temporary, sweep_temporary_files
-from sdq_core.queue.queues import Queues, redis_errors
+from sdq_core.queue.failures import redis_errors
+from sdq_core.queue.queues import Queues
 
 #: A younger temporary file may belong to a running worker.
 _BEING_WRITTEN_S = 60.0

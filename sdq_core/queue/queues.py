@@ -11,7 +11,6 @@ which no worker of ours ever imports: a hostile Redis can waste time, not run co
 from __future__ import annotations
 
 import contextlib
-import logging
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -19,19 +18,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from rq import Queue
 from rq.defaults import RQ_KEY_PREFIX
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from sdq_core.errors import ConfigurationError, ServiceUnavailableError, TryAgainError
+from sdq_core.errors import TryAgainError
 from sdq_core.queue.job_hashes import SliceJobs
-from sdq_core.queue.server import RedisServer
-from sdq_core.settings import Settings
-
-log = logging.getLogger(__name__)
 
 #: The only function that a job names. A stock RQ worker that calls it gets a clear refusal.
 DRAW_SLICE = f"{__name__}.draw_slice"
@@ -42,8 +35,6 @@ FORMER_DRAW_SLICE = "sdq.queues.draw_slice"
 #: A worker that has sent no heartbeat for this long has lost its slice.
 HEARTBEAT_TTL_S = 20
 
-_LOADING_POLL_S = 0.1
-
 #: How long a job may stay popped but unclaimed; normally milliseconds.
 _CLAIM_GRACE_S = 10
 
@@ -51,67 +42,6 @@ _CLAIM_GRACE_S = 10
 def draw_slice(slice_id: int) -> None:
     """Refuse to run: slices are drawn by `sdq worker`, which never calls this."""
     raise RuntimeError(f"Slice {slice_id} must be drawn by `sdq worker`, not by a stock RQ worker.")
-
-
-def connect(settings: Settings, *, wait_until_loaded: bool = True) -> redis.Redis:
-    """Connect to the Redis of the settings, and start the embedded one if needed.
-
-    wait_until_loaded: wait while it says that it is still loading its file, however long that takes.
-
-    Raise ServiceUnavailableError if it does not answer, or is loading and that is not to be waited for.
-    """
-    if settings.redis_url is None:
-        server = RedisServer(settings.redis_folder)
-        server.ensure_running()
-        url = server.url
-    else:
-        url = settings.redis_url
-    try:
-        # No retries at this level: callers know what a retry would mean.
-        connection = redis.Redis.from_url(
-            url, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0)
-        )
-    except ValueError as error:
-        raise ConfigurationError(f"{url!r} is not a Redis URL: {error}.") from None
-    with redis_errors(url):
-        if wait_until_loaded:
-            _wait_until_loaded(connection)
-        connection.ping()
-    return connection
-
-
-def _wait_until_loaded(connection: redis.Redis) -> None:
-    """Wait as long as a server says that it is loading its file: it was just started and will be ready."""
-    told = False
-    while True:
-        try:
-            connection.ping()
-        except redis.exceptions.BusyLoadingError:
-            if not told:
-                log.warning("Redis is loading its file. Waiting until it is ready.")
-                told = True
-            time.sleep(_LOADING_POLL_S)
-        else:
-            return
-
-
-@contextlib.contextmanager
-def redis_errors(url: str = "") -> Iterator[None]:
-    """Translate what redis-py raises; no other place catches its exceptions."""
-    try:
-        yield
-    except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError) as error:
-        place = f" at {url.rsplit('@', 1)[-1]}" if url else ""
-        raise ServiceUnavailableError(
-            f"Redis{place} does not answer ({error}). Start it or correct SDQ_REDIS_URL, then run the command again; "
-            "nothing is lost."
-        ) from error
-    except redis.exceptions.ResponseError as error:
-        if "unknown" in str(error).lower() and "command" in str(error).lower():  # LMOVE or COPY
-            raise ConfigurationError(
-                f"This Redis is too old; sdq needs 6.2 or newer ({error}). Update it or use another one."
-            ) from error
-        raise ServiceUnavailableError(f"Redis refused a command: {error}.") from error
 
 
 @dataclass(frozen=True, kw_only=True)

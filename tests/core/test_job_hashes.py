@@ -18,7 +18,8 @@ from rq.utils import utcparse
 
 from sdq_core.errors import ConfigurationError
 from sdq_core.queue.choice import program_for
-from sdq_core.queue.queues import Queues, redis_errors
+from sdq_core.queue.failures import redis_errors
+from sdq_core.queue.queues import Queues
 
 KEY = "0123456789ab"
 

@@ -12,7 +12,7 @@ import redis
 
 from sdq_core.errors import ServiceUnavailableError
 from sdq_core.queue.choice import program_for
-from sdq_core.queue.queues import connect
+from sdq_core.queue.connection import connect
 from sdq_core.settings import Settings, read_settings
 
 KEYS = 1000

@@ -18,7 +18,9 @@ from rq.serializers import DefaultSerializer, JSONSerializer
 from rq.utils import import_attribute
 
 from sdq_core.errors import ConfigurationError, ServiceUnavailableError, TryAgainError
-from sdq_core.queue.queues import DRAW_SLICE, Queues, connect, draw_slice, redis_errors
+from sdq_core.queue.connection import connect
+from sdq_core.queue.failures import redis_errors
+from sdq_core.queue.queues import DRAW_SLICE, Queues, draw_slice
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import read_settings
 

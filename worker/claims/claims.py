@@ -23,7 +23,9 @@ from rq.utils import now
 from rq.worker.base import WorkerStatus
 
 from sdq_core.errors import SdqError, ServiceUnavailableError
-from sdq_core.queue.queues import HEARTBEAT_TTL_S, Queues, connect, redis_errors
+from sdq_core.queue.connection import connect
+from sdq_core.queue.failures import redis_errors
+from sdq_core.queue.queues import HEARTBEAT_TTL_S, Queues
 from sdq_core.settings import Settings
 from worker.claims.arrivals import Arrival, drop, pop, refuse
 from worker.claims.rq_worker import RqWorker

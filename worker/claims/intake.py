@@ -13,7 +13,8 @@ from rq.suspension import is_suspended
 from db.dispatch import reconcile
 from db.ledger import Ledger
 from sdq_core.errors import SdqError, TryAgainError
-from sdq_core.queue.queues import Queues, redis_errors
+from sdq_core.queue.failures import redis_errors
+from sdq_core.queue.queues import Queues
 from sdq_core.values.variants import Variant
 from worker.choosing.repertoire import Repertoire
 from worker.choosing.unusable import VariantUnusable
