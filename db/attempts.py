@@ -1,4 +1,4 @@
-"""Attempts at images: each is counted before it begins, so that one that kills its engine counts too."""
+"""Attempts at images: each is counted when its engine begins it, so that one that kills its engine counts too."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
-from db.column_types import now_utc
+from db.column_types import Id, now_utc
 from db.recipe_rows import insert_into
-from db.tables import batches, images, slices
-from db.values import ImageStatus
+from db.tables import batches, engines, images, slices
+from db.values import ImageStatus, Standing
+
+
+def standing(connection: Connection, recipe_id: int, seed: int) -> Standing:
+    """Return how an image stands."""
+    row = connection.execute(
+        _standing_statement(), {"of_recipe": recipe_id, "of_seed": seed}
+    ).first()
+    if row is None:
+        return Standing()
+    return Standing(settled=row.status != ImageStatus.DRAWING, slice_id=row.slice_id)
 
 
 def note_attempts(
@@ -21,8 +31,12 @@ def note_attempts(
     *,
     engine_id: int,
     slice_id: int | None,
+    instead_of: int | None = None,
 ) -> dict[int, int]:
-    """Count an attempt at each image that is not settled; return seed -> attempts of these, including this one."""
+    """Count an attempt at each image that is to be drawn; return seed -> attempts of these, including this one.
+
+    Leaves out images that are settled, or that were begun for another slice than `instead_of`.
+    """
     if not seeds:
         return {}
     rows = [
@@ -33,6 +47,7 @@ def note_attempts(
             "attempts": 1,
             "slice_id": slice_id,
             "engine_id": engine_id,
+            "instead_of": instead_of,
         }
         for seed in sorted(set(seeds))
     ]
@@ -67,7 +82,32 @@ def forgive_attempt(connection: Connection, recipe_id: int, seed: int) -> None:
     )
 
 
-@cache  # building it takes longer than running it
+def forgive_worker(connection: Connection, worker: str) -> None:
+    """Take back the attempts at the images that a worker died with."""
+    of_worker = select(engines.c.id).where(engines.c.worker == worker)
+    connection.execute(
+        update(images)
+        .where(
+            images.c.engine_id.in_(of_worker),
+            images.c.status == str(ImageStatus.DRAWING),
+            images.c.error.is_(None),  # begun and not failed
+            images.c.attempts > 0,
+        )
+        .values(attempts=images.c.attempts - 1)
+    )
+
+
+# Building these takes longer than running them.
+
+
+@cache
+def _standing_statement() -> Any:
+    return select(images.c.status, images.c.slice_id).where(
+        images.c.recipe_id == bindparam("of_recipe"), images.c.seed == bindparam("of_seed")
+    )
+
+
+@cache
 def _note_statement(dialect: str) -> Any:
     statement = insert_into(dialect, images)
     return statement.on_conflict_do_update(
@@ -76,6 +116,14 @@ def _note_statement(dialect: str) -> Any:
             "attempts": images.c.attempts + 1,
             "engine_id": statement.excluded.engine_id,
             "slice_id": statement.excluded.slice_id,
+            "error": None,
         },
-        where=images.c.status == str(ImageStatus.DRAWING),
+        where=and_(
+            images.c.status == str(ImageStatus.DRAWING),
+            or_(
+                images.c.slice_id.is_(None),
+                images.c.slice_id == statement.excluded.slice_id,
+                images.c.slice_id == bindparam("instead_of", type_=Id),
+            ),
+        ),
     ).returning(images.c.seed, images.c.attempts)

@@ -2,14 +2,12 @@
 
 The ledger is the source of truth. `reconcile` compares its unfinished slices with every place in Redis where a job can
 be, and queues what is missing. So the same code recovers from a crash between commit and queueing, a lost Redis, and a
-killed worker. A slice that is queued twice is drawn once: the worker skips images that have a row.
+killed worker. A slice that is queued twice all the same is claimed by one worker only.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from db.ledger import Ledger
@@ -21,25 +19,24 @@ from sdq_core.queue.queues import Queues
 _LOCK_WAIT_S = 60.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reconciled:
-    """The slices that a reconciliation put back into the queues. resumed: those taken from a dead worker."""
+def dispatch(queues: Queues, slices: Sequence[SliceRef], *, at_front: bool = False) -> int:
+    """Queue a new submission's slices, one queue per variant; return how many.
 
-    requeued: int
-    resumed: int
-
-
-def dispatch(queues: Queues, slices: Iterable[SliceRef], *, at_front: bool = False) -> int:
-    """Queue a new submission's slices, one queue per variant; return how many."""
+    Leaves out those that a reconciling worker queued in the meantime.
+    """
     count = 0
+    if not slices:
+        return count
     with redis_errors(), queues.dispatch_lock(wait_s=_LOCK_WAIT_S):
-        for variant_key, group in _by_variant(slices):
+        in_hand = queues.holdings().in_hand()
+        new = (ref for ref in slices if ref.id not in in_hand)
+        for variant_key, group in _by_variant(new):
             count += queues.enqueue(variant_key, (ref.id for ref in group), at_front=at_front)
     return count
 
 
-def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> Reconciled:
-    """Queue every unfinished slice that is missing from Redis.
+def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> int:
+    """Queue every unfinished slice that is missing from Redis; return how many.
 
     Raises TryAgainError if another process is reconciling.
     """
@@ -47,21 +44,13 @@ def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> Reconci
         # Read the ledger first: a slice that finishes in between then looks missing and is queued again, which is
         # harmless. In the other order, a slice that was just submitted would look missing.
         unfinished = list(all_open_slices(ledger))
-        looked_at = time.time()
         holdings = queues.holdings()
         in_hand = holdings.in_hand()
         missing = [ref for ref in unfinished if ref.id not in in_hand]
-        resumed = [ref for ref in missing if ref.id in holdings.abandoned]
-        queues.forget(holdings.abandoned, before=looked_at)
+        queues.forget(holdings.abandoned)
         for variant_key, group in _by_variant(missing):
-            refs = list(group)
-            begun = [ref.id for ref in refs if ref.id in holdings.abandoned]
-            fresh = [ref.id for ref in refs if ref.id not in holdings.abandoned]
-            if begun:  # finish what was begun first
-                queues.enqueue(variant_key, begun, at_front=True)
-            if fresh:
-                queues.enqueue(variant_key, fresh)
-        return Reconciled(requeued=len(missing), resumed=len(resumed))
+            queues.enqueue(variant_key, [ref.id for ref in group])
+        return len(missing)
 
 
 def all_open_slices(ledger: Ledger, *, at_once: int = 10_000) -> Iterator[SliceRef]:

@@ -1,6 +1,6 @@
 """The life of an image: tried, then done or failed.
 
-    (no row) ──note──> drawing ──record──> done          done is final, except after a lost file (`Upkeep.take_back`)
+    (no row) ─begin──> drawing ──record──> done          done is final, except after a lost file (`Upkeep.take_back`)
                           │  └──give up──> failed        failed becomes drawing again only by `Batches.retry_failed`
 
 Images are locked in the order of their seeds, and before the rows that count them (`db.counts`).
@@ -11,15 +11,15 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, select, update
 
-from db.attempts import note_attempts
+from db.attempts import note_attempts, standing
 from db.column_types import now_utc
 from db.counts import count_image, recount
 from db.recipe_rows import insert_into
 from db.slices import WANTED
 from db.tables import batches, engines, images, recipes, slices, variants
-from db.values import ImageRecord, ImageStatus, Recorded
+from db.values import ImageRecord, ImageStatus, Recorded, Standing
 
 _DRAWING = str(ImageStatus.DRAWING)
 _DONE = str(ImageStatus.DONE)
@@ -44,18 +44,21 @@ _MEASURED = (
 )
 
 
-def record_and_go_on(connection: Connection, record: ImageRecord, upcoming: int | None) -> Recorded:
-    """Mark an image done, and note an attempt at another seed of its slice unless the batch is paused or cancelled."""
+def record_and_go_on(
+    connection: Connection, record: ImageRecord, *, begun: int | None, upcoming: int | None
+) -> Recorded:
+    """Mark an image done, count an attempt at another seed of its slice, and look at a third."""
     wanted = connection.execute(
         _wanted_statement(), {"slice_id": record.slice_id, "engine_id": record.engine_id}
     ).scalar()
     changed: Row[Any] | None = None
     noted: dict[int, int] = {}
+    after = Standing()
     # In the order of seeds, as everywhere that locks several images, and the slice's count after both.
-    for seed in sorted({record.seed} if upcoming is None else {record.seed, upcoming}):
+    for seed in sorted({record.seed} if begun is None else {record.seed, begun}):
         if seed == record.seed:
             changed = _write_done(connection, record)
-        elif wanted:
+        else:
             noted = note_attempts(
                 connection,
                 record.recipe_id,
@@ -67,7 +70,18 @@ def record_and_go_on(connection: Connection, record: ImageRecord, upcoming: int 
         count_image(connection, changed.slice_id, "done")
         if changed.error is not None:
             _clear_errors(connection, changed.recipe_id)
-    return Recorded(new=changed is not None, wanted=bool(wanted), noted=noted)
+    if upcoming is not None:
+        after = standing(connection, record.recipe_id, upcoming)
+    return Recorded(new=changed is not None, wanted=bool(wanted), begun=noted, upcoming=after)
+
+
+def path_of(connection: Connection, recipe_id: int, seed: int) -> str | None:
+    """Return the path of a done image, None if it is not done."""
+    return connection.execute(
+        select(images.c.path).where(
+            images.c.recipe_id == recipe_id, images.c.seed == seed, images.c.status == _DONE
+        )
+    ).scalar()
 
 
 def replace_done(connection: Connection, record: ImageRecord) -> bool:
@@ -168,7 +182,11 @@ def _record_statement(dialect: str) -> Any:
     replaced = ("status", "slice_id", "engine_id", "finished_at", *_MEASURED)
     return statement.on_conflict_do_update(
         index_elements=["recipe_id", "seed"],
-        set_={name: statement.excluded[name] for name in replaced},
+        set_={
+            **{name: statement.excluded[name] for name in replaced},
+            # An attempt that was forgiven at a stop came to something after all.
+            "attempts": case((images.c.attempts < 1, 1), else_=images.c.attempts),
+        },
         where=images.c.status != _DONE,
     ).returning(images.c.slice_id, images.c.recipe_id, images.c.error)
 

@@ -232,17 +232,31 @@ class ImageRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How an image stands.
+
+    settled: it is done, or given up.
+    slice_id: the slice that it was begun for; None if nobody has begun it.
+    """
+
+    settled: bool = False
+    slice_id: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recorded:
     """The result of recording an image.
 
     new: it was not done before.
     wanted: its batch is still active and its variant not paused.
-    noted: seed -> attempts at the upcoming image, including the one just noted; empty if it is not to be drawn.
+    begun: seed -> attempts at the image that was begun, including this one; empty if it is not to be drawn.
+    upcoming: what is known of the image that comes after it.
     """
 
     new: bool
     wanted: bool
-    noted: Mapping[int, int]
+    begun: Mapping[int, int]
+    upcoming: Standing
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 from db import attempts, counts, engines, images, slices
 from db.connection import Database
-from db.values import EngineRecord, ImageRecord, Recorded, Slice, SliceProgress, SliceRef
+from db.values import (
+    EngineRecord,
+    ImageRecord,
+    Recorded,
+    Slice,
+    SliceProgress,
+    SliceRef,
+    Standing,
+)
 
 
 class Work:
@@ -41,17 +49,35 @@ class Work:
         with self._database.writing() as connection:
             return engines.register_engine(connection, record)
 
-    def note_attempts(
-        self, recipe_id: int, seeds: Sequence[int], *, engine_id: int, slice_id: int | None = None
-    ) -> dict[int, int]:
-        """Count an attempt at each image before it is tried; return seed -> attempts so far, including this one.
+    def standing(self, recipe_id: int, seed: int) -> Standing:
+        """Return how an image stands, before an engine is asked for it."""
+        with self._database.reading() as connection:
+            return attempts.standing(connection, recipe_id, seed)
 
-        The result leaves out images that are settled: do not draw them. slice_id: their slice; its batch starts with
-        the first attempt.
+    def note_attempts(
+        self,
+        recipe_id: int,
+        seeds: Sequence[int],
+        *,
+        engine_id: int,
+        slice_id: int | None = None,
+        instead_of: int | None = None,
+    ) -> dict[int, int]:
+        """Count an attempt at each image that its engine begins; return seed -> attempts so far, including this one.
+
+        The result leaves out images that are settled or begun for another slice: do not draw them.
+
+        slice_id: their slice; its batch starts with the first attempt.
+        instead_of: another slice that they were begun for, and that nobody draws any more.
         """
         with self._database.writing() as connection:
             noted = attempts.note_attempts(
-                connection, recipe_id, seeds, engine_id=engine_id, slice_id=slice_id
+                connection,
+                recipe_id,
+                seeds,
+                engine_id=engine_id,
+                slice_id=slice_id,
+                instead_of=instead_of,
             )
             if slice_id is not None and slice_id not in self._started_slices:
                 attempts.mark_started(connection, slice_id)
@@ -64,14 +90,27 @@ class Work:
         with self._database.writing() as connection:
             attempts.forgive_attempt(connection, recipe_id, seed)
 
-    def record_and_go_on(self, record: ImageRecord, upcoming: int | None) -> Recorded:
-        """Mark an image whose file is in place as done, and count an attempt at another seed of its slice.
+    def forgive_worker(self, worker: str) -> None:
+        """Take back the attempts at the images that a worker died with, where they were not the cause."""
+        with self._database.writing() as connection:
+            attempts.forgive_worker(connection, worker)
 
-        One commit for what a worker does after each image: record, note, and check whether its batch is still wanted.
-        An upcoming image that is settled, or whose batch was paused or cancelled, is not noted: do not draw it.
+    def record_and_go_on(
+        self, record: ImageRecord, *, begun: int | None = None, upcoming: int | None = None
+    ) -> Recorded:
+        """Mark an image whose file is in place as done.
+
+        One commit for what a worker does after each image, with seeds of the same slice: record an image, count an
+        attempt at the one that its engine has begun in the meantime, look at the one to ask for next, and check whether
+        their batch is still wanted.
         """
         with self._database.writing() as connection:
-            return images.record_and_go_on(connection, record, upcoming)
+            return images.record_and_go_on(connection, record, begun=begun, upcoming=upcoming)
+
+    def path_of(self, recipe_id: int, seed: int) -> str | None:
+        """Return the path of a done image, None if it is not done."""
+        with self._database.reading() as connection:
+            return images.path_of(connection, recipe_id, seed)
 
     def replace_done(self, record: ImageRecord) -> bool:
         """Replace a done image's row by that of this drawing, whose file replaced the other at the same path.

@@ -13,6 +13,7 @@ from sdq_core.values.variants import Placement, Variant
 from worker.choosing.repertoire import Repertoire
 from worker.claims.claims import Claims
 from worker.claims.intake import Intake
+from worker.claims.recovery import Recovery
 from worker.claims.shift import Shift
 from worker.drawing.failures import DEFAULT_MAX_ATTEMPTS
 from worker.drawing.saving import Gallery
@@ -59,7 +60,8 @@ def make_worker(
     """
     store = ModelStore(settings.models)
     claims = Claims(queues, settings)
-    shift = Shift(claims.keep_alive, ends_with_stdin=options.lane is not None)
+    recovery = Recovery(claims=claims, presence=claims.presence, ledger=ledger)
+    shift = Shift(claims.keep_alive, look=recovery.look, ends_with_stdin=options.lane is not None)
     tally = Tally(onlooker=onlooker)
     repertoire = Repertoire(store, ledger, options.lane)
     studio = Studio.of(
@@ -74,7 +76,14 @@ def make_worker(
         ),
         max_attempts=options.max_attempts,
     )
-    intake = Intake(queues=queues, claims=claims, ledger=ledger, repertoire=repertoire, shift=shift)
+    intake = Intake(
+        queues=queues,
+        claims=claims,
+        ledger=ledger,
+        repertoire=repertoire,
+        recovery=recovery,
+        shift=shift,
+    )
     return Worker(claims=claims, intake=intake, repertoire=repertoire, studio=studio, tally=tally)
 
 

@@ -27,5 +27,5 @@ def command(settings: Settings, batch: str | None, variant_key: str | None) -> N
             ledger.batches.set_state(batch, BatchState.ACTIVE)
         if variant_key:
             ledger.variants.resume(variant_key)
-        found = reconcile(ledger, Queues(connect(settings), ledger.id), wait_s=60)
-        click.echo(f"Resumed; {found.requeued:,} slices queued.")
+        requeued = reconcile(ledger, Queues(connect(settings), ledger.id), wait_s=60)
+        click.echo(f"Resumed; {requeued:,} slices queued.")

@@ -61,13 +61,13 @@ def forget_batch(
     """
     refuse_unfinished(status)
     batch_id = ledger.upkeep.begin_pruning(status.name)
-    unfinished = [
+    unfinished = {
         slice_.id for slice_ in ledger.upkeep.audited_slices(batch_id) if not slice_.finished
-    ]
+    }
     if unfinished:
         with redis_errors():
             holdings = queues.holdings()
-            if (holdings.running | holdings.claimed_lately).intersection(unfinished):
+            if holdings.claimed.keys() & unfinished:
                 raise TryAgainError(
                     f"A worker is finishing an image of batch {status.name}. Try again in a moment."
                 )

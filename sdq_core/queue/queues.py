@@ -1,8 +1,6 @@
 """The queues in Redis: one RQ queue per ledger and variant, one job per slice, all of it rebuildable from the ledger.
 
-A job is in exactly one of three places: waiting in its queue's list, popped into the intermediate list for the few
-milliseconds before it is claimed, or running in the started registry, where the worker's heartbeats move its expiry on.
-An expired entry there is a slice whose worker died.
+A job is in one of two places: waiting in its queue's list, or claimed by a worker (`sdq_core.queue.claims`).
 
 Names contain the ledger's id, so that several ledgers can share one Redis. Payloads are JSON and name one function,
 which no worker of ours ever imports: a hostile Redis can waste time, not run code.
@@ -12,8 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +19,10 @@ from rq import Queue
 from rq.defaults import RQ_KEY_PREFIX
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker_registration import REDIS_WORKER_KEYS
 
 from sdq_core.errors import TryAgainError
+from sdq_core.queue.claims import ClaimTable
 from sdq_core.queue.job_hashes import SliceJobs
 
 #: The only function that a job names. A stock RQ worker that calls it gets a clear refusal.
@@ -31,12 +30,6 @@ DRAW_SLICE = f"{__name__}.draw_slice"
 
 #: The function that jobs of sdq 0.1 name; some may still be in a Redis.
 FORMER_DRAW_SLICE = "sdq.queues.draw_slice"
-
-#: A worker that has sent no heartbeat for this long has lost its slice.
-HEARTBEAT_TTL_S = 20
-
-#: How long a job may stay popped but unclaimed; normally milliseconds.
-_CLAIM_GRACE_S = 10
 
 
 def draw_slice(slice_id: int) -> None:
@@ -49,19 +42,17 @@ class Holdings:
     """The ids of the slices that Redis holds, by where they are.
 
     waiting: in a queue.
-    running: claimed by a worker whose heartbeat is fresh.
-    claimed_lately: popped a moment ago and not claimed yet.
-    abandoned: a worker died with them.
+    claimed: with a worker; slice id -> the worker's name.
+    abandoned: left in RQ's own places by a stock worker, or by a worker of sdq 0.1 that died.
     """
 
     waiting: frozenset[int]
-    running: frozenset[int]
-    claimed_lately: frozenset[int]
+    claimed: Mapping[int, str]
     abandoned: frozenset[int]
 
     def in_hand(self) -> frozenset[int]:
         """Return all slices that will be drawn without further help."""
-        return self.waiting | self.running | self.claimed_lately
+        return self.waiting.union(self.claimed)
 
 
 class Queues:
@@ -70,6 +61,7 @@ class Queues:
     def __init__(self, connection: redis.Redis, ledger_id: str) -> None:
         self.connection = connection
         self._prefix = f"sdq-{ledger_id}-"
+        self.claims = ClaimTable(connection, self._prefix)
         self.jobs = SliceJobs(
             function=DRAW_SLICE,
             id_prefix=self._prefix,
@@ -114,52 +106,52 @@ class Queues:
             }
 
     def holdings(self) -> Holdings:
-        """Look into every place where a slice can be, and remember which jobs are popped but unclaimed."""
+        """Look into every place where a slice can be."""
         waiting: set[int] = set()
-        running: set[int] = set()
-        popped: dict[int, Queue] = {}
-        abandoned: set[int] = set()
-        now = time.time()
+        begun: set[int] = set()
+        # Before the queues and after: a slice that is taken or put back in between is then not missed.
+        claimed = self.claims.workers()
         for key in self._variant_keys():
             queue = self.queue(key)
             with self.connection.pipeline() as pipeline:
                 pipeline.lrange(queue.key, 0, -1)
                 pipeline.lrange(queue.intermediate_queue_key, 0, -1)
-                pipeline.zrange(queue.started_job_registry.key, 0, -1, withscores=True)
+                pipeline.zrange(queue.started_job_registry.key, 0, -1)
                 queued, intermediate, started = pipeline.execute()
             waiting.update(self._slice_ids(queued))
-            for slice_id in self._slice_ids(intermediate):
-                popped[slice_id] = queue
-            for execution, expiry in started:
-                for slice_id in self._slice_ids([execution.split(b":", 1)[0]]):
-                    (running if expiry > now else abandoned).add(slice_id)
-        claimed_lately = {
-            slice_id
-            for slice_id, queue in popped.items()
-            if slice_id not in running and not self._claim_overdue(queue, slice_id)
-        }
+            begun.update(self._slice_ids(intermediate))
+            begun.update(self._slice_ids(entry.split(b":", 1)[0] for entry in started))
+        claimed.update(self.claims.workers())
         return Holdings(
             waiting=frozenset(waiting),
-            running=frozenset(running),
-            claimed_lately=frozenset(claimed_lately),
-            abandoned=frozenset((abandoned | popped.keys()) - running - claimed_lately - waiting),
+            claimed=claimed,
+            abandoned=frozenset(begun - waiting - claimed.keys()),
         )
 
-    def forget(self, slice_ids: Iterable[int], *, before: float) -> None:
-        """Remove what a dead worker left of these slices: expired started entries, popped but unclaimed ids, and jobs.
-
-        before: removes entries that expired before this time, in seconds since the epoch.
-        """
-        with self.connection.pipeline() as pipeline:
-            for key in self._variant_keys():
-                queue = self.queue(key)
-                pipeline.zremrangebyscore(queue.started_job_registry.key, "-inf", f"({before}")
-                for slice_id in slice_ids:
-                    job_id = self.job_id(slice_id)
+    def forget(self, slice_ids: Iterable[int]) -> None:
+        """Remove what is left of these slices in RQ's intermediate lists and started registries."""
+        job_ids = {self.job_id(slice_id) for slice_id in slice_ids}
+        for key in self._variant_keys() if job_ids else ():
+            queue = self.queue(key)
+            started: Any = self.connection.zrange(queue.started_job_registry.key, 0, -1)
+            with self.connection.pipeline() as pipeline:
+                for entry in started:
+                    if entry.decode(errors="replace").split(":", 1)[0] in job_ids:
+                        pipeline.zrem(queue.started_job_registry.key, entry)
+                for job_id in job_ids:
                     pipeline.lrem(queue.intermediate_queue_key, 0, job_id)
-                    pipeline.delete(queue.intermediate_queue.get_first_seen_key(job_id))
-                    pipeline.delete(Job.key_for(job_id))
-            pipeline.execute()
+                pipeline.execute()
+
+    def sweep_workers(self) -> None:
+        """Remove the names of workers that ended without signing off from RQ's list, as RQ's own tools do."""
+        members: Iterable[Any] = self.connection.smembers(REDIS_WORKER_KEYS)
+        keys = sorted(members)
+        with self.connection.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.exists(key)
+            dead = [key for key, here in zip(keys, pipeline.execute(), strict=True) if not here]
+        if dead:
+            self.connection.srem(REDIS_WORKER_KEYS, *dead)
 
     def withdraw(self, slice_ids: Iterable[int]) -> None:
         """Remove slices that nobody has started from their queues."""
@@ -176,8 +168,7 @@ class Queues:
     def dispatch_lock(self, *, ttl_s: float = 10.0, wait_s: float = 0.0) -> Iterator[None]:
         """Let one process at a time compare ledger and queues; the lock expires soon after its owner dies.
 
-        It only saves work: what two processes queue at once is still drawn once. So it need not outlast a long
-        submission.
+        It only saves work: what two processes queue at once is claimed once. So it need not outlast a long submission.
 
         Raise TryAgainError if another process still holds it after wait_s.
         """
@@ -203,11 +194,3 @@ class Queues:
     def _slice_ids(self, job_ids: Iterable[bytes]) -> list[int]:
         found = (self.slice_id(job_id.decode(errors="replace")) for job_id in job_ids)
         return [slice_id for slice_id in found if slice_id is not None]
-
-    def _claim_overdue(self, queue: Queue, slice_id: int) -> bool:
-        intermediate: Any = queue.intermediate_queue
-        job_id = self.job_id(slice_id)
-        if intermediate.set_first_seen(job_id):
-            return False
-        first_seen = intermediate.get_first_seen(job_id)
-        return bool(first_seen and time.time() - first_seen.timestamp() > _CLAIM_GRACE_S)

@@ -59,6 +59,17 @@ def chip() -> str:
 
 
 @lru_cache
+def boot() -> str:
+    """Return an id of the running kernel that changes at every boot; empty if the system has none."""
+    if sys.platform == "darwin":
+        return _ask("sysctl", "-n", "kern.bootsessionuuid")
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+@lru_cache
 def instruction_set() -> str:
     """Return a digest of the processor's features: virtual machines hide some of them behind the same chip name."""
     if sys.platform == "darwin":

@@ -57,5 +57,5 @@ def finish(ledger: Ledger, slice_id: int) -> None:
         slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_id
     )
     for seed in slice_.seeds:
-        ledger.work.record_and_go_on(record(slice_, seed, engine_id), None)
+        ledger.work.record_and_go_on(record(slice_, seed, engine_id))
     assert ledger.work.finish_slice(slice_id)

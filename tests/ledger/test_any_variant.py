@@ -49,7 +49,7 @@ def test_each_image_says_which_variant_drew_it(ledger: Ledger, slice_: Slice) ->
     gpu = ledger.work.register_engine(ENGINE)
     ne = ledger.work.register_engine(replace(ENGINE, variant=NE))  # asked for by nobody
     for seed, engine_id in ((0, gpu), (1, ne), (2, gpu)):
-        ledger.work.record_and_go_on(record(slice_, seed, engine_id), None)
+        ledger.work.record_and_go_on(record(slice_, seed, engine_id))
     assert ledger.work.finish_slice(slice_.id)
     images = list(ledger.batches.images("any"))
     assert [image.engine.variant for image in images] == [VARIANT, NE, VARIANT]
@@ -60,7 +60,7 @@ def test_each_image_says_which_variant_drew_it(ledger: Ledger, slice_: Slice) ->
 
 def test_times_count_for_the_variant_that_drew(ledger: Ledger, slice_: Slice) -> None:
     engine_id = ledger.work.register_engine(replace(ENGINE, variant=NE))
-    ledger.work.record_and_go_on(record(slice_, 0, engine_id), None)
+    ledger.work.record_and_go_on(record(slice_, 0, engine_id))
     assert ledger.estimates.image_ms(NE, 20) == pytest.approx(105.5)
     assert ledger.estimates.image_ms(VARIANT, 20) is None
     assert ledger.estimates.image_ms(ANY_RECIPE.variant, 20) == pytest.approx(105.5)
@@ -74,9 +74,9 @@ def test_a_variant_that_is_paused_while_it_draws_any_ends_its_slice(
     gpu = ledger.work.register_engine(ENGINE)
     ne = ledger.work.register_engine(replace(ENGINE, variant=NE))
     ledger.variants.pause(NE.key, "by hand")
-    refused = ledger.work.record_and_go_on(record(slice_, 0, ne), 1)
-    assert (refused.new, refused.wanted, refused.noted) == (True, False, {})
-    assert ledger.work.record_and_go_on(record(slice_, 1, gpu), 2).noted == {2: 1}
+    refused = ledger.work.record_and_go_on(record(slice_, 0, ne))
+    assert (refused.new, refused.wanted) == (True, False)
+    assert ledger.work.record_and_go_on(record(slice_, 1, gpu)).wanted
     assert slice_.id in {ref.id for ref in ledger.work.open_slices()}  # others go on
     ledger.variants.pause(ANY_RECIPE.variant.key, "by hand")
     assert slice_.id not in {ref.id for ref in ledger.work.open_slices()}
@@ -87,8 +87,8 @@ def test_a_row_is_replaced_only_by_a_file_at_its_own_place(ledger: Ledger, slice
     ne = ledger.work.register_engine(replace(ENGINE, variant=NE))
     first, second = record(slice_, 0, gpu), replace(record(slice_, 0, ne), sha256="ef" * 32)
     assert ledger.work.replace_done(second) is False  # nobody drew it yet
-    ledger.work.record_and_go_on(first, None)
-    assert ledger.work.record_and_go_on(second, None).new is False
+    ledger.work.record_and_go_on(first)
+    assert ledger.work.record_and_go_on(second).new is False
     assert ledger.work.replace_done(replace(second, path="elsewhere.png")) is False
     assert next(iter(ledger.batches.images("any"))).image == first
     assert ledger.work.replace_done(second) is True

@@ -19,7 +19,7 @@ def _draw_all(ledger: Ledger) -> None:
             slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_.id
         )
         for seed in slice_.seeds:
-            ledger.work.record_and_go_on(record(slice_, seed, engine_id), None)
+            ledger.work.record_and_go_on(record(slice_, seed, engine_id))
         ledger.work.finish_slice(slice_.id)
 
 

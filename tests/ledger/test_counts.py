@@ -57,7 +57,7 @@ def _draw(ledger: Ledger, slice_: Slice, endings: str, engine_id: int) -> None:
         ):
             continue
         if ending == "D":
-            ledger.work.record_and_go_on(record(slice_, seed, engine_id), None)
+            ledger.work.record_and_go_on(record(slice_, seed, engine_id))
         elif ending in "Ff":
             ledger.work.record_failure(
                 slice_.recipe_id,

@@ -65,12 +65,12 @@ def _draw(url: str, slice_ids: list[int], backwards: bool, pipe: Connection) -> 
             seeds = slice_.seeds[::-1] if backwards else slice_.seeds
             for seed in seeds[:5]:
                 if ledger.work.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id):
-                    drawn += ledger.work.record_and_go_on(record(slice_, seed, engine_id), None).new
+                    drawn += ledger.work.record_and_go_on(record(slice_, seed, engine_id)).new
             noted = ledger.work.note_attempts(
                 slice_.recipe_id, seeds[5:], engine_id=engine_id, slice_id=slice_.id
             )
             for seed in noted:
-                drawn += ledger.work.record_and_go_on(record(slice_, seed, engine_id), None).new
+                drawn += ledger.work.record_and_go_on(record(slice_, seed, engine_id)).new
             finished += ledger.work.finish_slice(slice_.id)
     pipe.send((drawn, finished))
 
@@ -111,7 +111,7 @@ def _note_and_die(url: str, slice_id: int, pipe: Connection) -> None:
     ledger.work.note_attempts(
         slice_.recipe_id, slice_.seeds[:2], engine_id=engine_id, slice_id=slice_.id
     )
-    ledger.work.record_and_go_on(record(slice_, slice_.seeds[0], engine_id), None)
+    ledger.work.record_and_go_on(record(slice_, slice_.seeds[0], engine_id))
     pipe.send("recorded")
     os.kill(os.getpid(), signal.SIGKILL)
 

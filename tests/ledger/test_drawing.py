@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from db.ledger import Ledger
 from db.tables import images
-from db.values import BatchState, ImageStatus, Recorded, Slice
+from db.values import BatchState, ImageStatus, Recorded, Slice, Standing
 from sdq_core.errors import ConfigurationError, InputMissingError, ServiceUnavailableError
 from tests.ledger.plans import ENGINE, VARIANT, plan, record
 
@@ -42,8 +42,8 @@ def test_attempts_are_counted_and_forgiven(ledger: Ledger, slice_: Slice, engine
 
 def test_a_done_image_stays_done(ledger: Ledger, slice_: Slice, engine_id: int) -> None:
     ledger.work.note_attempts(slice_.recipe_id, [0], engine_id=engine_id)
-    assert ledger.work.record_and_go_on(record(slice_, 0, engine_id), None).new is True
-    assert ledger.work.record_and_go_on(record(slice_, 0, engine_id), None).new is False
+    assert ledger.work.record_and_go_on(record(slice_, 0, engine_id)).new is True
+    assert ledger.work.record_and_go_on(record(slice_, 0, engine_id)).new is False
     ledger.work.record_failure(
         slice_.recipe_id, 0, slice_id=slice_.id, engine_id=engine_id, error="late", final=True
     )
@@ -51,30 +51,72 @@ def test_a_done_image_stays_done(ledger: Ledger, slice_: Slice, engine_id: int) 
     assert ledger.work.note_attempts(slice_.recipe_id, [0], engine_id=engine_id) == {}
 
 
-@pytest.mark.parametrize("upcoming", [0, 2])
-def test_one_commit_records_an_image_and_notes_the_next(
-    ledger: Ledger, slice_: Slice, engine_id: int, upcoming: int
+@pytest.mark.parametrize("begun", [0, 2])
+def test_one_commit_records_an_image_and_counts_the_one_that_was_begun(
+    ledger: Ledger, slice_: Slice, engine_id: int, begun: int
 ) -> None:
     ledger.work.note_attempts(slice_.recipe_id, [1], engine_id=engine_id, slice_id=slice_.id)
     image = record(slice_, 1, engine_id)
-    first = ledger.work.record_and_go_on(image, upcoming)
-    assert first == Recorded(new=True, wanted=True, noted={upcoming: 1})
+    first = ledger.work.record_and_go_on(image, begun=begun)
+    assert first == Recorded(new=True, wanted=True, begun={begun: 1}, upcoming=Standing())
     assert ledger.work.progress(slice_).settled == {1: ImageStatus.DONE}
-    assert ledger.work.progress(slice_).attempts == {1: 1, upcoming: 1}
+    assert ledger.work.progress(slice_).attempts == {1: 1, begun: 1}
     status = ledger.batches.find("prompts")
     assert status is not None
     assert status.completed == 1
-    again = ledger.work.record_and_go_on(image, upcoming)
-    assert again == Recorded(new=False, wanted=True, noted={upcoming: 2})
-    assert ledger.work.record_and_go_on(image, None) == Recorded(new=False, wanted=True, noted={})
+    again = ledger.work.record_and_go_on(image, begun=begun)
+    assert again == Recorded(new=False, wanted=True, begun={begun: 2}, upcoming=Standing())
 
 
-def test_the_next_image_is_not_noted_where_it_is_settled(
+def test_an_image_that_is_settled_is_not_begun(
     ledger: Ledger, slice_: Slice, engine_id: int
 ) -> None:
-    ledger.work.record_and_go_on(record(slice_, 2, engine_id), None)
-    recorded = ledger.work.record_and_go_on(record(slice_, 1, engine_id), 2)
-    assert recorded == Recorded(new=True, wanted=True, noted={})
+    ledger.work.record_and_go_on(record(slice_, 2, engine_id))
+    recorded = ledger.work.record_and_go_on(record(slice_, 1, engine_id), begun=2)
+    assert recorded == Recorded(new=True, wanted=True, begun={}, upcoming=Standing())
+
+
+def test_how_the_next_image_stands_is_known_before_it_is_asked_for(
+    ledger: Ledger, slice_: Slice, engine_id: int
+) -> None:
+    seeds = slice_.recipe_id, [2]
+    first = ledger.work.record_and_go_on(record(slice_, 0, engine_id), upcoming=2)
+    assert first.upcoming == ledger.work.standing(slice_.recipe_id, 2) == Standing()
+    ledger.work.note_attempts(*seeds, engine_id=engine_id, slice_id=slice_.id)
+    second = ledger.work.record_and_go_on(record(slice_, 1, engine_id), upcoming=2)
+    assert second.upcoming == Standing(slice_id=slice_.id)
+    ledger.work.record_and_go_on(record(slice_, 2, engine_id))
+    assert ledger.work.standing(slice_.recipe_id, 2).settled
+
+
+def test_an_image_that_is_begun_for_one_slice_is_not_begun_for_another(
+    ledger: Ledger, slice_: Slice, engine_id: int
+) -> None:
+    other = ledger.submissions.add(plan(["a tent"], range(3), name="other")).slices[0].id
+    image = slice_.recipe_id, [0]
+    assert ledger.work.note_attempts(*image, engine_id=engine_id, slice_id=slice_.id) == {0: 1}
+    assert ledger.work.note_attempts(*image, engine_id=engine_id, slice_id=other) == {}
+    taken = ledger.work.note_attempts(
+        *image, engine_id=engine_id, slice_id=other, instead_of=slice_.id
+    )
+    assert taken == {0: 2}
+    assert ledger.work.standing(slice_.recipe_id, 0) == Standing(slice_id=other)
+
+
+def test_what_a_worker_died_with_is_forgiven_and_what_failed_is_not(
+    ledger: Ledger, slice_: Slice, engine_id: int
+) -> None:
+    for seed in (0, 1):
+        ledger.work.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id, slice_id=slice_.id)
+    ledger.work.record_failure(
+        slice_.recipe_id, 0, slice_id=slice_.id, engine_id=engine_id, error="NaN", final=False
+    )
+    ledger.work.forgive_worker("somebody else")
+    assert ledger.work.progress(slice_).attempts == {0: 1, 1: 1}
+    ledger.work.forgive_worker(ENGINE.worker)
+    assert ledger.work.progress(slice_).attempts == {0: 1, 1: 0}
+    ledger.work.record_and_go_on(record(slice_, 1, engine_id))
+    assert ledger.work.progress(slice_).attempts == {0: 1, 1: 1}, "a done image was tried"
 
 
 @pytest.mark.parametrize("state", [BatchState.PAUSED, BatchState.CANCELLED])
@@ -82,15 +124,15 @@ def test_the_image_in_hand_is_the_last_of_a_batch_that_is_held_back(
     ledger: Ledger, slice_: Slice, engine_id: int, state: BatchState
 ) -> None:
     ledger.batches.set_state("prompts", state)
-    recorded = ledger.work.record_and_go_on(record(slice_, 1, engine_id), 2)
-    assert recorded == Recorded(new=True, wanted=False, noted={})
+    recorded = ledger.work.record_and_go_on(record(slice_, 1, engine_id))
+    assert (recorded.new, recorded.wanted) == (True, False)
     assert ledger.work.progress(slice_).attempts == {1: 1}
 
 
 def test_workers_at_the_same_slice_do_not_block_each_other(
     ledger: Ledger, ledger_url: str, engine_id: int
 ) -> None:
-    """Two that record and note each other's images, in both orders, for as long as a deadlock would need to show."""
+    """Two that record and begin each other's images, in both orders, for as long as a deadlock would need to show."""
     submission = ledger.submissions.add(plan(["b"], range(200), slice_size=200, name="both"))
     slice_ = ledger.work.load_slice(submission.slices[0].id)
     assert slice_ is not None
@@ -99,9 +141,9 @@ def test_workers_at_the_same_slice_do_not_block_each_other(
 
     def draw(order: list[int]) -> None:
         with Ledger.open(ledger_url) as own:
-            for seed, upcoming in pairwise(order):
+            for seed, begun in pairwise(order):
                 try:
-                    own.work.record_and_go_on(record(slice_, seed, engine_id), upcoming)
+                    own.work.record_and_go_on(record(slice_, seed, engine_id), begun=begun)
                 except Exception as error:
                     failures.append(error)
 
@@ -121,7 +163,7 @@ def test_a_slice_is_finished_when_all_is_settled(
 ) -> None:
     for seed in (0, 1):
         ledger.work.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id, slice_id=slice_.id)
-        ledger.work.record_and_go_on(record(slice_, seed, engine_id), None)
+        ledger.work.record_and_go_on(record(slice_, seed, engine_id))
     assert ledger.work.finish_slice(slice_.id) is False
     ledger.work.note_attempts(slice_.recipe_id, [2], engine_id=engine_id, slice_id=slice_.id)
     ledger.work.record_failure(

@@ -22,7 +22,7 @@ def draw_all(ledger: Ledger) -> None:
             slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_.id
         )
         for seed in slice_.seeds:
-            ledger.work.record_and_go_on(record(slice_, seed, engine_id), None)
+            ledger.work.record_and_go_on(record(slice_, seed, engine_id))
         ledger.work.finish_slice(slice_.id)
 
 
@@ -84,7 +84,7 @@ def test_a_cancelled_batch_goes_with_what_it_failed_and_began(ledger: Ledger) ->
     ledger.work.note_attempts(
         slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_.id
     )
-    ledger.work.record_and_go_on(record(slice_, 0, engine_id), None)
+    ledger.work.record_and_go_on(record(slice_, 0, engine_id))
     ledger.work.record_failure(
         slice_.recipe_id, 1, slice_id=slice_.id, engine_id=engine_id, error="NaN", final=True
     )

@@ -49,7 +49,7 @@ def test_images_drawn_for_another_batch_are_not_drawn_again(ledger: Ledger) -> N
     engine_id = ledger.work.register_engine(ENGINE)
     for seed in slice_.seeds:
         ledger.work.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id)
-        ledger.work.record_and_go_on(record(slice_, seed, engine_id), None)
+        ledger.work.record_and_go_on(record(slice_, seed, engine_id))
     assert ledger.work.finish_slice(slice_.id)
     second = ledger.submissions.add(plan(["a"], range(3), name="two"))
     assert (second.images_new, second.images_drawn, len(second.slices)) == (0, 3, 0)

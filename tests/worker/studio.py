@@ -60,6 +60,15 @@ class OneSlice:
     def take(self, pinned: Sequence[Variant]) -> OpenSlice | None:
         return None
 
+    def take_over(self, pinned: Sequence[Variant]) -> OpenSlice | None:
+        return None
+
+    def holds(self, open_slice: OpenSlice) -> bool:
+        return True
+
+    def is_claimed(self, slice_id: int) -> bool:
+        return False
+
     def close(self, open_slice: OpenSlice, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
 

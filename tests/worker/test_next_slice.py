@@ -110,6 +110,15 @@ class Scene:
         assert list(pinned) == [VARIANT]
         return self.waiting.popleft() if self.waiting else None
 
+    def take_over(self, pinned: Sequence[Variant]) -> OpenSlice | None:
+        return None
+
+    def holds(self, open_slice: OpenSlice) -> bool:
+        return True
+
+    def is_claimed(self, slice_id: int) -> bool:
+        return False
+
     def close(self, open_slice: OpenSlice, outcome: Outcome) -> None:
         self.closed.append((open_slice.recipe.prompt, outcome))
 

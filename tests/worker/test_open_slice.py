@@ -17,7 +17,7 @@ def test_what_is_left_of_a_slice_is_asked_for_once(ledger: Ledger) -> None:
     assert slice_ is not None
     engine_id = ledger.work.register_engine(ENGINE)
     ledger.work.note_attempts(slice_.recipe_id, [1, 2], engine_id=engine_id)
-    ledger.work.record_and_go_on(record(slice_, 1, engine_id), None)
+    ledger.work.record_and_go_on(record(slice_, 1, engine_id))
     asked: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:

@@ -1,10 +1,9 @@
 """Claims: the slices that this worker has, kept alive in Redis by its heartbeats.
 
-A slice moves from its queue to the intermediate list (`worker.claims.arrivals`), and from there into the started
-registry with the worker's name: that is the claim. It ends in one transaction. This differs from RQ's own workers where
-those would lose jobs or run foreign code: a slice is taken from one queue at a time with LMOVE (a stock worker on
-several queues pops with BLPOP and loses jobs to a kill), heartbeats continue during a job, nothing forks, and nothing
-that a job names is ever called.
+This differs from RQ's own workers where those would lose jobs or run foreign code: a slice is taken from its queue and
+claimed in one step (a stock worker on several queues pops with BLPOP and loses jobs to a kill), heartbeats continue
+during a job, nothing forks, and nothing that a job names is ever called. RQ's records of executions are kept for its
+tools; what counts is `sdq_core.queue.claims`.
 """
 
 from __future__ import annotations
@@ -15,20 +14,23 @@ import time
 from collections.abc import Container
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
 from rq import Queue
 from rq.executions import Execution
-from rq.job import Job, JobStatus
-from rq.utils import now
+from rq.job import Job
 from rq.worker.base import WorkerStatus
 
 from sdq_core.errors import SdqError, ServiceUnavailableError
+from sdq_core.queue.claims import Taken
 from sdq_core.queue.connection import connect
 from sdq_core.queue.failures import redis_errors
-from sdq_core.queue.queues import HEARTBEAT_TTL_S, Queues
+from sdq_core.queue.queues import Queues
 from sdq_core.settings import Settings
-from worker.claims.arrivals import Arrival, drop, pop, refuse
-from worker.claims.rq_worker import RqWorker
+from worker.claims.arrivals import read_job, refuse
+from worker.claims.presence import Presence
+from worker.claims.rq_worker import HEARTBEAT_TTL_S, RqWorker
+from worker.claims.silence import Silence
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +45,14 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A slice's job while this worker has it, with its queue and RQ's record of its execution."""
+    """A slice's job while this worker has it.
+
+    entry: the claim as Redis has it.
+    queue, execution: its queue, and RQ's record of its execution.
+    """
 
     slice_id: int
+    entry: str
     job: Job
     queue: Queue
     execution: Execution
@@ -59,7 +66,12 @@ class Claims:
         self._queues = queues
         self._settings = settings
         self._rq = RqWorker(queues.connection)
+        self.presence = Presence(settings.home / "workers", self.worker)
+        self.server = ""  # the id of the running Redis
+        self._silence = Silence()
+        self._heartbeats = 0
         self._held: dict[int, Claim] = {}  # by slice
+        self._lost: set[int] = set()
         self._late: list[tuple[Claim, Outcome]] = []  # ended while Redis was unreachable
         self._unreachable = False
 
@@ -73,22 +85,37 @@ class Claims:
         """The ids of the slices that are claimed now."""
         return frozenset(self._held)
 
+    def holds(self, slice_id: int) -> bool:
+        """Whether a slice is still this worker's: not if it looked dead for a while and another has taken over."""
+        return slice_id in self._held and slice_id not in self._lost
+
+    def is_claimed(self, slice_id: int) -> bool:
+        """Whether this worker or another has a slice; also if Redis cannot be asked."""
+        if self.holds(slice_id):
+            return True
+        try:
+            with redis_errors():
+                return self._queues.claims.is_claimed(slice_id)
+        except ServiceUnavailableError:
+            return True
+
     def sign_on(self) -> None:
         """Enter RQ's list of workers; start the embedded Redis if the settings ask for it."""
         # A Redis that is loading its file is waited for by the caller, who listens for signals meanwhile.
         connect(self._settings, wait_until_loaded=False)
+        self.presence.begin()
+        self._enter()
         with redis_errors():
-            # After an interruption of Redis the name is there already; it is this worker's own.
-            if not self._rq.connection.exists(self._rq.key):
-                self._rq.register_birth()  # type: ignore[no-untyped-call]
             self._rq.set_state(WorkerStatus.STARTED)
 
     def sign_off(self) -> None:
-        """End the remaining claims and leave RQ's list; without Redis the entry expires by itself."""
+        """End the remaining claims and leave RQ's list; without Redis, the lock file tells others about the end."""
         with contextlib.suppress(ServiceUnavailableError):
             self.end_late()
             with redis_errors():
+                self._queues.claims.sign_off(self.worker)
                 self._rq.register_death()  # type: ignore[no-untyped-call]
+            self.presence.end()
 
     def show_idle(self) -> None:
         """Let RQ's tools show that this worker is idle."""
@@ -97,15 +124,19 @@ class Claims:
                 self._rq.set_state(WorkerStatus.IDLE)
 
     def keep_alive(self) -> None:
-        """Send a heartbeat for every claim, or for the worker. Drawing continues while Redis is unreachable.
+        """Send a heartbeat. Drawing continues while Redis is unreachable.
 
         That is logged once, and Redis is reached or started again if possible.
         """
+        self._heartbeats += 1
+        entries = {slice_id: claim.entry for slice_id, claim in self._held.items()}
         try:
+            if self._unreachable:
+                self._enter()
             with redis_errors():
+                pulse = self._queues.claims.beat(self.worker, self._heartbeats, entries)
                 for claim in self._held.values():
-                    self._rq.maintain_heartbeats(claim.job, claim.execution)
-                    self._restore(claim)
+                    self._show(claim)
                 if not self._held:
                     self._rq.heartbeat(HEARTBEAT_TTL_S)
         except ServiceUnavailableError as error:
@@ -116,6 +147,33 @@ class Claims:
                 connect(self._settings, wait_until_loaded=False)
         else:
             self._unreachable = False
+            self._silence.listen(pulse.heartbeats)
+            for slice_id in pulse.lost - self._lost:
+                log.warning(
+                    "Another worker took over slice %d while this one was silent. Leaving it to that one.",
+                    slice_id,
+                )
+            self._lost.update(pulse.lost)
+
+    def silent(self) -> dict[str, int]:
+        """Return the other workers that have been silent for too long, with the number of their last heartbeat."""
+        dead = self._silence.dead()
+        dead.pop(self.worker, None)
+        return dead
+
+    def release(self, worker: str, *, heartbeat: int | None = None) -> list[int] | None:
+        """Put a dead worker's slices back; return them, or None if it sent a heartbeat after this one."""
+        with redis_errors():
+            released = self._queues.claims.release(worker, heartbeat=heartbeat)
+        self._silence.forget(worker)
+        return released
+
+    def may_have_lost_some(self) -> bool:
+        """Whether Redis may have forgotten the claims of others, which they restore at their next heartbeat."""
+        if self._settings.redis_url is None and self.presence.is_alone():
+            return False
+        with redis_errors():
+            return self._queues.claims.may_have_lost_some()
 
     def take(self, variant_key: str, *, until: float) -> Claim | None:
         """Claim the next slice of a variant's queue; None if the queue is empty.
@@ -125,8 +183,8 @@ class Claims:
         """
         queue = self._queues.queue(variant_key)
         with redis_errors():
-            while (arrival := pop(self._queues, queue)) is not None:
-                claim = self._claimed(arrival, queue)
+            while taken := self._queues.claims.take(queue, variant_key, self.worker):
+                claim = self._claimed(queue, f"{variant_key} {self.worker}", taken)
                 if claim is not None or time.monotonic() >= until:
                     return claim
         return None
@@ -134,6 +192,7 @@ class Claims:
     def end(self, slice_id: int, outcome: Outcome) -> None:
         """End a claim; if Redis is unreachable, `end_late` does so later. Raises nothing."""
         claim = self._held.pop(slice_id)
+        self._lost.discard(slice_id)
         try:
             self._end(claim, outcome)
         except ServiceUnavailableError:
@@ -153,29 +212,44 @@ class Claims:
             self._end(*self._late[-1])
             self._late.pop()
 
-    def _claimed(self, arrival: Arrival, queue: Queue) -> Claim | None:
-        """Claim a job; None if it is not ours, which refuses it, or was queued twice."""
-        job, slice_id = arrival.job, arrival.slice_id
-        if arrival.leftover or slice_id in self._held:
-            drop(queue, arrival)
+    def _claimed(self, queue: Queue, entry: str, taken: Taken) -> Claim | None:
+        """Return the claim that was made; None if the job is not ours, which refuses it, or is here already."""
+        slice_id = taken.slice_id
+        if slice_id in self._held:
             return None
+        job = read_job(self._queues, queue, slice_id) if slice_id is not None else None
         if job is None or slice_id is None:
             log.error(
-                "Refused job %s in queue %s: it was not queued by sdq. Check what else writes to this Redis.",
-                arrival,
+                "Refused job %r in queue %s: it was not queued by sdq. Check what else writes to this Redis.",
+                taken.raw_id[:100].decode(errors="backslashreplace"),
                 queue.name,
             )
-            refuse(self._queues, queue, arrival)
+            refuse(self._queues, queue, taken.raw_id)
+            if slice_id is not None:
+                with self._rq.connection.pipeline() as pipeline:
+                    self._queues.claims.end(pipeline, slice_id, entry, put_back=False)
+                    pipeline.execute()
             self._rq.failed_job_count += 1
             return None
         execution = self._rq.prepare_execution(job)
-        self._rq.prepare_job_execution(job, remove_from_intermediate_queue=True)
-        claim = Claim(slice_id=slice_id, job=job, queue=queue, execution=execution)
+        self._rq.prepare_job_execution(job)
+        claim = Claim(slice_id=slice_id, entry=entry, job=job, queue=queue, execution=execution)
         self._held[slice_id] = claim
         return claim
 
-    def _restore(self, claim: Claim) -> None:
-        """Register a claim again: after a Redis lost its data, other workers would draw the slice too."""
+    def _enter(self) -> None:
+        """Enter RQ's list, and note which Redis it is."""
+        with redis_errors():
+            # After an interruption of Redis the name is there already; it is this worker's own.
+            if not self._rq.connection.exists(self._rq.key):
+                self._rq.register_birth()  # type: ignore[no-untyped-call]
+            info: Any = self._rq.connection.info("server")
+        self.server = str(info.get("run_id", ""))
+        self.presence.note(redis=self.server)
+
+    def _show(self, claim: Claim) -> None:
+        """Let RQ's tools see that a job is running, also after Redis forgot it."""
+        self._rq.maintain_heartbeats(claim.job, claim.execution)
         with self._rq.connection.pipeline() as pipeline:
             claim.job.started_job_registry.add_execution(
                 claim.execution, pipeline=pipeline, ttl=HEARTBEAT_TTL_S
@@ -184,14 +258,10 @@ class Claims:
 
     def _end(self, claim: Claim, outcome: Outcome) -> None:
         """End a claim in one transaction; reconciling repairs what does not reach Redis."""
-        job = claim.job
-        job.ended_at = now()
+        back = outcome is Outcome.HANDED_BACK
         with redis_errors(), self._rq.connection.pipeline() as pipeline:
-            self._rq.cleanup_execution(job, pipeline=pipeline, execution=claim.execution)
-            if outcome is Outcome.HANDED_BACK:
-                job.set_status(JobStatus.QUEUED, pipeline=pipeline)
-                claim.queue.push_job_id(job.id, pipeline=pipeline, at_front=True)
-            else:
-                pipeline.delete(job.key)
+            self._rq.cleanup_execution(claim.job, pipeline=pipeline, execution=claim.execution)
+            self._queues.claims.end(pipeline, claim.slice_id, claim.entry, put_back=back)
+            if not back:
                 self._rq.increment_successful_job_count(pipeline)
             pipeline.execute()

@@ -20,6 +20,7 @@ from worker.choosing.repertoire import Repertoire
 from worker.choosing.unusable import VariantUnusable
 from worker.claims.claims import Claim, Claims, Outcome
 from worker.claims.open_slice import OpenSlice
+from worker.claims.recovery import Recovery
 from worker.claims.shift import Shift
 
 log = logging.getLogger(__name__)
@@ -45,12 +46,14 @@ class Intake:
         claims: Claims,
         ledger: Ledger,
         repertoire: Repertoire,
+        recovery: Recovery,
         shift: Shift,
     ) -> None:
         self._queues = queues
         self._claims = claims
         self._ledger = ledger
         self._repertoire = repertoire
+        self._recovery = recovery
         self._shift = shift
         self._key: str | None = None  # of the queue in use
         self._next_reconcile = 0.0
@@ -95,6 +98,21 @@ class Intake:
         if found is None:
             self._claims.hand_back(but=held)
         return found
+
+    def take_over(self, pinned: Sequence[Variant]) -> OpenSlice | None:
+        """Take a slice of a worker that was just found dead, if the engine that is drawing can draw it."""
+        if not self._recovery.found_slices():
+            return None
+        self._look_again = 0.0
+        return self.take(pinned)
+
+    def holds(self, open_slice: OpenSlice) -> bool:
+        """Whether a slice is still this worker's."""
+        return self._claims.holds(open_slice.id)
+
+    def is_claimed(self, slice_id: int) -> bool:
+        """Whether any worker has a slice."""
+        return self._claims.is_claimed(slice_id)
 
     def close(self, open_slice: OpenSlice, outcome: Outcome) -> None:
         """Record in the ledger and in Redis how a slice ended."""
@@ -168,9 +186,12 @@ class Intake:
         self._claims.end_late()
         if time.monotonic() < self._next_reconcile:
             return
-        self._shift.beat(now=True)  # or this worker's own claims could look lost
+        self._shift.beat(now=True)
+        if self._claims.may_have_lost_some():
+            self._next_reconcile = time.monotonic() + _RECONCILE_IDLE_S
+            return
         self._next_reconcile = time.monotonic() + _RECONCILE_BUSY_S
         with contextlib.suppress(TryAgainError):
-            found = reconcile(self._ledger, self._queues)
-            if found.resumed:
-                log.warning("Took over %d slice(s) from a worker that died.", found.resumed)
+            reconcile(self._ledger, self._queues)
+        with redis_errors():
+            self._queues.sweep_workers()

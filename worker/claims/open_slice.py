@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from db.ledger import Ledger
 from db.values import Slice
@@ -18,14 +18,16 @@ class OpenSlice:
     slice_: the slice as the ledger has it.
     queue_wait_ms: how long it waited in its queue.
     pending: seeds that are neither settled nor requested from the engine.
+    elsewhere: seeds that are being drawn for another slice, which asks for the same images.
     attempts: seed -> attempts so far, as counted in the ledger.
-    unwanted: its batch or its variant was paused or cancelled in the meantime.
+    unwanted: its batch or its variant was paused or cancelled in the meantime, or another worker took it over.
     """
 
     slice_: Slice
     queue_wait_ms: float
     pending: deque[int]
     attempts: dict[int, int]
+    elsewhere: list[int] = field(default_factory=list)
     unwanted: bool = False
 
     @classmethod
@@ -55,6 +57,11 @@ class OpenSlice:
         return bool(self.pending) and not self.unwanted
 
     @property
+    def unfinished(self) -> bool:
+        """Whether images are missing that are wanted."""
+        return bool(self.pending or self.elsewhere) and not self.unwanted
+
+    @property
     def outcome(self) -> Outcome:
-        """How it ended; meaningful once it is not hungry and the engine has none of its images."""
-        return Outcome.UNWANTED if self.pending else Outcome.FINISHED
+        """How it ended; meaningful once it is not unfinished and the engine has none of its images."""
+        return Outcome.UNWANTED if self.pending or self.elsewhere else Outcome.FINISHED

@@ -11,9 +11,10 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 
-from sdq_core.queue.queues import HEARTBEAT_TTL_S
-
 HEARTBEAT_EVERY_S = 5.0
+
+#: How long RQ's tools list a worker without heartbeats, and its jobs as running.
+HEARTBEAT_TTL_S = 20
 
 
 class RqWorker(SimpleWorker):
@@ -31,5 +32,5 @@ class RqWorker(SimpleWorker):
         )
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002
-        """Return the time after which a dead worker's claim ends, s."""
+        """Return how long RQ lists a job as running without heartbeats, s."""
         return HEARTBEAT_TTL_S

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
 _TICK_S = 0.5
+_LOOK_EVERY_S = 0.5
 
 Result = TypeVar("Result")
 
@@ -40,15 +41,24 @@ class StopNow(BaseException):
 class Shift:
     """From the first slice to the first signal. The worker has one thread, so whatever takes long calls `beat`."""
 
-    def __init__(self, beat: Callable[[], None], *, ends_with_stdin: bool = False) -> None:
+    def __init__(
+        self,
+        beat: Callable[[], None],
+        *,
+        look: Callable[[], None] = lambda: None,
+        ends_with_stdin: bool = False,
+    ) -> None:
         """Begin a shift.
 
-        beat: sends the heartbeats.
+        beat: sends the heartbeat.
+        look: looks after other workers.
         ends_with_stdin: a closed standard input ends the shift as a signal does. A lane's standard input is a pipe from
         the command that started it, which never writes to it.
         """
         self._beat = beat
         self._next_beat = 0.0
+        self._look = look
+        self._next_look = 0.0
         self._ends_with_stdin = ends_with_stdin
         self._signal: int | None = None
 
@@ -68,10 +78,13 @@ class Shift:
         return handled_by(self._on_signal)
 
     def beat(self, *, now: bool = False) -> None:
-        """Send the heartbeats if they are due (every few seconds), or now."""
+        """Send the heartbeat if it is due, or now; look after other workers if that is due."""
         if now or time.monotonic() >= self._next_beat:
             self._next_beat = time.monotonic() + HEARTBEAT_EVERY_S
             self._beat()
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + _LOOK_EVERY_S
+            self._look()
 
     def until_done(self, action: Callable[[], Result]) -> Result:
         """Return the action's result, repeating it while it fails with a retryable error.

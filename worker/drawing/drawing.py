@@ -1,28 +1,30 @@
 """Drawing: keeps the engine busy, writes each image's file before its row, and counts failures.
 
-The order for one image: skip it if its row is done; note the attempt; draw; write the file; record the row. A crash at
-any point leaves either nothing or a file that the next attempt overwrites.
+The order for one image: skip it if it is settled or drawn for another slice; request it; count the attempt when the
+engine begins it; write the file; record the row. A crash at any point leaves either nothing or a file that the next
+attempt overwrites.
 
 The engine has the next request in its pipe before the previous image is saved, so saving costs no drawing time. At the
 end of a slice that is the first image of the next slice, taken while the engine draws. All of this runs in the worker's
-one thread, between the engine's events; heartbeats are sent at least once a second.
+one thread, between the engine's events; heartbeats are sent in between.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
+from db.values import Standing
 from sdq_core.errors import (
     BrokenImageError,
     ComputeError,
     EngineDiedError,
     EngineHungError,
     SdqError,
-    ServiceUnavailableError,
     describe_error,
 )
 from sdq_core.values.variants import Variant
@@ -30,12 +32,15 @@ from worker.claims.claims import Outcome
 from worker.claims.open_slice import OpenSlice
 from worker.drawing.feed import Asked, Feed
 from worker.drawing.studio import Studio
-from worker.engine.messages import Drawn, Event, Failed, Withdrawn
+from worker.engine.messages import Began, Drawn, Dropped, Event, Failed, Withdrawn
 from worker.pipelines.contract import DrawnImage
 
 log = logging.getLogger(__name__)
 
-_POLL_S = 1.0
+_POLL_S = 0.5
+
+#: How often to look whether others have drawn the images that they began for slices of their own.
+_REVISIT_S = 1.0
 
 
 class SliceSource(Protocol):
@@ -43,6 +48,15 @@ class SliceSource(Protocol):
 
     def take(self, pinned: Sequence[Variant]) -> OpenSlice | None:
         """Return the next slice for the engine that is drawing, if there is one. pinned: its variant first."""
+
+    def take_over(self, pinned: Sequence[Variant]) -> OpenSlice | None:
+        """Return a slice of a worker that was just found dead, if there is one for the engine that is drawing."""
+
+    def holds(self, open_slice: OpenSlice) -> bool:
+        """Whether a slice is still this worker's."""
+
+    def is_claimed(self, slice_id: int) -> bool:
+        """Whether any worker has a slice."""
 
     def close(self, open_slice: OpenSlice, outcome: Outcome) -> None:
         """Close a slice that is finished or no longer wanted."""
@@ -59,6 +73,7 @@ class Drawing:
         self._open: list[OpenSlice] = []
         self._feed: Feed | None = None  # of the engine that is drawing
         self._stopping = False
+        self._revisit_at = 0.0
 
     def run(self, first: OpenSlice) -> None:
         """Draw the missing images of a slice, and of those that the source returns.
@@ -70,16 +85,16 @@ class Drawing:
         self._admit(first)
         try:
             while self._open and not (self._stopping or self._studio.shift.stopping):
-                self._feed = Feed(self._studio.engines.load(self._variant), self._studio.ledger)
+                self._feed = Feed(self._studio.engines.load(self._variant))
                 self._draw(self._feed)
                 self._close_ended()
         finally:
             if self._feed is not None and not self._feed.is_settled:
-                # Stopped in the middle: requested images that were not drawn do not count as attempts, and a late
-                # answer must not reach the next slice.
+                # Stopped in the middle: the image that was begun does not count as an attempt, and a late answer must
+                # not reach the next slice.
                 self._studio.engines.discard(self._variant)
-                with contextlib.suppress(ServiceUnavailableError):
-                    self._feed.take_all_back()
+                self._forgive(self._feed.begun)
+                self._feed.take_all_back()
 
     def _draw(self, feed: Feed) -> None:
         """Draw with one engine until nothing is left, the worker stops or the engine is lost."""
@@ -90,23 +105,28 @@ class Drawing:
                 if shift.stopping and not self._stopping:
                     self._stopping = True
                     feed.withdraw()
+                    # If the worker is killed because the image takes too long, that is not the image's fault.
+                    self._forgive(feed.begun)
                 if self._stopping and feed.is_empty:
                     return
                 self._fill(feed)
                 self._close_ended()
                 if feed.is_settled:
+                    self._wait_for_others()
                     continue
-                event = feed.loaded.engine.poll(_POLL_S)
+                event = feed.next_event(_POLL_S)
+                if event is not None and not self._react(feed, event):
+                    return
             except (EngineDiedError, EngineHungError) as error:
                 self._lose_engine(feed, error)
-                return
-            if event is not None and not self._react(feed, event):
                 return
             self._close_ended()
 
     def _react(self, feed: Feed, event: Event) -> bool:
         """Handle an event; return False if the engine must not be used again."""
         match event:
+            case Began(number=number):
+                self._count(feed, feed.note_begun(number))
             case Drawn(number=number, image=image):
                 self._keep(feed, number, image)
             case Failed(number=number, error=error):
@@ -116,14 +136,17 @@ class Drawing:
                     feed.take_all_back()
                     self._studio.engines.discard(self._variant)
                     return False
+            case Dropped(number=number):
+                asked = feed.settle(number)
+                asked.open_slice.elsewhere.append(asked.seed)
             case Withdrawn(numbers=numbers):
                 feed.take_back(numbers, answered=True)
             case _:
                 pass
         return True
 
-    def _admit(self, open_slice: OpenSlice) -> None:
-        self._open.append(open_slice)
+    def _admit(self, open_slice: OpenSlice, *, first: bool = False) -> None:
+        self._open.insert(0 if first else len(self._open), open_slice)
         self._studio.failures.give_up_worn_out(self._variant, open_slice)
         self._close_ended()
 
@@ -131,7 +154,7 @@ class Drawing:
         ended = [
             open_slice
             for open_slice in self._open
-            if not (open_slice.hungry or (self._feed and self._feed.holds(open_slice)))
+            if not (open_slice.unfinished or (self._feed and self._feed.holds(open_slice)))
         ]
         for open_slice in ended:
             self._open.remove(open_slice)
@@ -139,24 +162,22 @@ class Drawing:
 
     def _fill(self, feed: Feed) -> None:
         """Fill the engine's pipe; while images of a slice arrive, `_keep` does so."""
+        if not self._stopping and (found := self._source.take_over(self._studio.engines.pinned())):
+            self._admit(found, first=True)
+        self._let_go(feed)
+        self._revisit()
         while feed.has_room and not self._stopping:
             open_slice = self._hungry_slice()
             if open_slice is None:
                 return
             seed = open_slice.pending[0]
-            noted = self._studio.shift.until_done(
-                partial(
-                    self._studio.ledger.work.note_attempts,
-                    open_slice.slice_.recipe_id,
-                    [seed],
-                    engine_id=feed.loaded.id,
-                    slice_id=open_slice.id,
-                )
+            standing = self._studio.shift.until_done(
+                partial(self._studio.ledger.work.standing, open_slice.slice_.recipe_id, seed)
             )
-            feed.ask(open_slice, seed, noted)
+            self._offer(feed, open_slice, seed, standing)
 
     def _hungry_slice(self) -> OpenSlice | None:
-        """Return the oldest slice with images to request; take a new one if there is none."""
+        """Return the first slice with images to request; take a new one if there is none."""
         while not (hungry := [open_slice for open_slice in self._open if open_slice.hungry]):
             found = self._source.take(self._studio.engines.pinned())
             if found is None:
@@ -164,23 +185,90 @@ class Drawing:
             self._admit(found)
         return hungry[0]
 
+    def _offer(self, feed: Feed, open_slice: OpenSlice, seed: int, standing: Standing) -> None:
+        """Request an image, unless it is settled or somebody draws it for another slice."""
+        open_slice.pending.remove(seed)
+        if standing.settled:
+            return
+        other = None if standing.slice_id == open_slice.id else standing.slice_id
+        if feed.holds_image(open_slice.slice_.recipe_id, seed) or (
+            other is not None and self._source.is_claimed(other)
+        ):
+            open_slice.elsewhere.append(seed)
+        else:
+            feed.ask(open_slice, seed, instead_of=other)
+
+    def _let_go(self, feed: Feed) -> None:
+        """Leave slices to the workers that took them over; keep what the engine has begun."""
+        for open_slice in self._open:
+            if not (open_slice.unwanted or self._source.holds(open_slice)):
+                open_slice.unwanted = True
+                if feed.holds(open_slice):
+                    feed.withdraw()
+
+    def _revisit(self) -> None:
+        """Look again at images that others are drawing."""
+        if time.monotonic() >= self._revisit_at:
+            self._revisit_at = time.monotonic() + _REVISIT_S
+            for open_slice in self._open:
+                open_slice.pending.extend(open_slice.elsewhere)
+                open_slice.elsewhere.clear()
+
+    def _wait_for_others(self) -> None:
+        """Pause if only images that others are drawing are missing."""
+        if any(open_slice.elsewhere for open_slice in self._open):
+            self._studio.shift.pause(_REVISIT_S / 2)
+
+    def _count(self, feed: Feed, asked: Asked) -> None:
+        """Count an attempt at an image that the engine has begun, unless it is not to be drawn any more."""
+        slice_ = asked.open_slice.slice_
+        noted = self._studio.shift.until_done(
+            partial(
+                self._studio.ledger.work.note_attempts,
+                slice_.recipe_id,
+                [asked.seed],
+                engine_id=feed.loaded.id,
+                slice_id=slice_.id,
+                instead_of=asked.instead_of,
+            )
+        )
+        self._note_counted(feed, asked, noted)
+
+    def _note_counted(self, feed: Feed, asked: Asked, noted: Mapping[int, int]) -> None:
+        asked.counted = True
+        asked.open_slice.attempts.update(noted)
+        if asked.seed not in noted:  # settled or begun by another worker a moment before
+            feed.drop(asked)
+
     def _keep(self, feed: Feed, number: int, image: DrawnImage) -> None:
         """Keep an image, and request the one after next: the engine is already drawing the next."""
         asked = feed[number]
         open_slice = asked.open_slice
         record = self._studio.keeper.save(image, asked, feed.loaded)
+        with contextlib.suppress(
+            EngineDiedError, EngineHungError
+        ):  # raised again by the next event
+            feed.look_ahead()
         fed = open_slice.hungry and not (
             self._stopping or feed.is_withdrawing or self._studio.shift.stopping
         )
         upcoming = open_slice.pending[0] if fed else None
-        recorded = self._studio.keeper.record(record, asked, upcoming)
+        # The one that the engine has begun meanwhile is counted in the same commit, if it is of the same slice.
+        begun = next((each for each in feed.uncounted() if each.open_slice is open_slice), None)
+        recorded = self._studio.keeper.record(
+            record, asked, begun=begun.seed if begun else None, upcoming=upcoming
+        )
         feed.settle(number)  # until it is recorded, it is not drawn
         self._studio.failures.note_success(self._variant)
-        with contextlib.suppress(EngineDiedError):  # `poll` raises it again, where it is handled
+        with contextlib.suppress(EngineDiedError):  # raised again by the next event
+            if begun is not None:
+                self._note_counted(feed, begun, recorded.begun)
+            for other in feed.uncounted():
+                self._count(feed, other)
             if not recorded.wanted:
                 self._hold_back(feed, open_slice)
             elif upcoming is not None:
-                feed.ask(open_slice, upcoming, recorded.noted)
+                self._offer(feed, open_slice, upcoming, recorded.upcoming)
 
     def _hold_back(self, feed: Feed, unwanted: OpenSlice) -> None:
         """Request no more of a slice and of others of its batch; keep what the engine has begun."""
@@ -194,10 +282,21 @@ class Drawing:
         """Count a failure for the image that the engine was drawing, and for no other."""
         log.warning("%s", error)
         self._studio.engines.discard(self._variant)
-        culprit = feed.settle_first()
+        for asked in feed.uncounted():
+            self._count(feed, asked)
+        culprit = feed.settle_begun()
+        feed.take_all_back()
         if culprit is not None:
-            feed.take_all_back()
             self._note_failure(feed, culprit, error)
+
+    def _forgive(self, asked: Asked | None) -> None:
+        """Take back the attempt at an image that a stop interrupts."""
+        if asked is not None and asked.counted and not asked.forgiven:
+            asked.forgiven = True
+            with contextlib.suppress(SdqError):  # then it counts
+                self._studio.ledger.work.forgive_attempt(
+                    asked.open_slice.slice_.recipe_id, asked.seed
+                )
 
     def _note_failure(
         self, feed: Feed, asked: Asked, error: SdqError, *, hopeless: bool = False

@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from db.ledger import Ledger
 from worker.claims.open_slice import OpenSlice
 from worker.drawing.engines import LoadedEngine
+from worker.engine.messages import Began, Event
 from worker.pipelines.contract import ImageRequest
 
 #: The image being drawn and the next one; more would only be withdrawn at a stop.
 _AT_MOST = 2
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Asked:
-    """An image requested from the engine."""
+    """An image requested from the engine.
+
+    instead_of: another slice that it was begun for, and that nobody draws any more.
+    begun: the engine has begun it.
+    counted: and that attempt is counted in the ledger.
+    forgiven: it was taken back, because the worker stops.
+    """
 
     open_slice: OpenSlice
     seed: int
+    instead_of: int | None = None
+    begun: bool = False
+    counted: bool = False
+    forgiven: bool = False
 
 
 class Feed:
-    """The images in one engine's pipe, in the order of drawing; each attempt is noted in the ledger."""
+    """The images in one engine's pipe, in the order of drawing."""
 
-    def __init__(self, loaded: LoadedEngine, ledger: Ledger) -> None:
+    def __init__(self, loaded: LoadedEngine) -> None:
         self.loaded = loaded
-        self._ledger = ledger
         self._asked: dict[int, Asked] = {}  # by the request's number
         self._numbers = itertools.count()
         self._withdrawals = 0  # not answered yet
+        self._early: deque[Event] = deque()  # received and not handled yet
 
     @property
     def is_empty(self) -> bool:
@@ -53,31 +64,67 @@ class Feed:
         """Whether the engine has yet to answer a withdrawal."""
         return self._withdrawals > 0
 
+    @property
+    def begun(self) -> Asked | None:
+        """The image that the engine is drawing."""
+        return next((asked for asked in self._asked.values() if asked.begun), None)
+
+    def uncounted(self) -> list[Asked]:
+        """List what the engine has begun and the ledger does not know of yet."""
+        return [asked for asked in self._asked.values() if asked.begun and not asked.counted]
+
     def holds(self, open_slice: OpenSlice) -> bool:
         """Whether an image of this slice is in the pipe."""
         return any(asked.open_slice is open_slice for asked in self._asked.values())
+
+    def holds_image(self, recipe_id: int, seed: int) -> bool:
+        """Whether an image is in the pipe, for whatever slice."""
+        return any(
+            (asked.open_slice.slice_.recipe_id, asked.seed) == (recipe_id, seed)
+            for asked in self._asked.values()
+        )
 
     def __getitem__(self, number: int) -> Asked:
         """Return the image that a request is for."""
         return self._asked[number]
 
-    def ask(self, open_slice: OpenSlice, seed: int, noted: Mapping[int, int]) -> None:
-        """Request an image of a slice. noted: seed -> attempts, as counted in the ledger now."""
-        open_slice.pending.remove(seed)
-        if seed not in noted:  # settled in the meantime, by another worker or for another batch
-            return
-        open_slice.attempts.update(noted)
+    def next_event(self, timeout_s: float) -> Event | None:
+        """Return the engine's next event, waiting for it at most timeout_s seconds; see `Engine.poll` for errors."""
+        return self._early.popleft() if self._early else self.loaded.engine.poll(timeout_s)
+
+    def look_ahead(self) -> None:
+        """Note what the engine has begun since the event that is being handled."""
+        while not self._early and (event := self.loaded.engine.poll(0)) is not None:
+            if isinstance(event, Began):
+                self.note_begun(event.number)
+            else:
+                self._early.append(event)
+
+    def ask(self, open_slice: OpenSlice, seed: int, *, instead_of: int | None = None) -> None:
+        """Request an image of a slice. instead_of: see `Asked`."""
         number = next(self._numbers)
-        self._asked[number] = Asked(open_slice=open_slice, seed=seed)
+        self._asked[number] = Asked(open_slice=open_slice, seed=seed, instead_of=instead_of)
         self.loaded.engine.request(number, ImageRequest.of(open_slice.recipe, seed))
 
+    def note_begun(self, number: int) -> Asked:
+        """Note that the engine has begun an image, and return it."""
+        self._asked[number].begun = True
+        return self._asked[number]
+
+    def drop(self, asked: Asked) -> None:
+        """Tell the engine not to go on with an image; it answers with Dropped, or with the image."""
+        self.loaded.engine.drop(
+            next(number for number, each in self._asked.items() if each is asked)
+        )
+
     def settle(self, number: int) -> Asked:
-        """Remove and return an image that was drawn or has failed."""
+        """Remove and return an image that was drawn, has failed or was dropped."""
         return self._asked.pop(number)
 
-    def settle_first(self) -> Asked | None:
-        """Remove and return the image that the engine is drawing, if there is one."""
-        return self._asked.pop(next(iter(self._asked))) if self._asked else None
+    def settle_begun(self) -> Asked | None:
+        """Remove and return the image that the engine was drawing, if there is one."""
+        number = next((number for number, asked in self._asked.items() if asked.begun), None)
+        return None if number is None else self._asked.pop(number)
 
     def withdraw(self) -> None:
         """Tell the engine to drop what it has not begun."""
@@ -85,16 +132,12 @@ class Feed:
         self._withdrawals += 1
 
     def take_back(self, numbers: Iterable[int], *, answered: bool = False) -> None:
-        """Put images that were not begun back into their slices; they do not count as attempts.
-
-        answered: this is the engine's answer to `withdraw`.
-        """
+        """Put images back into their slices. answered: this is the engine's answer to `withdraw`."""
         if answered:
             self._withdrawals -= 1
         for number in numbers:
             asked = self._asked.pop(number)
             asked.open_slice.pending.appendleft(asked.seed)
-            self._ledger.work.forgive_attempt(asked.open_slice.slice_.recipe_id, asked.seed)
 
     def take_all_back(self) -> None:
         """Put all images back into their slices."""

@@ -35,13 +35,15 @@ class Keeper:
             )
         )
 
-    def record(self, record: ImageRecord, asked: Asked, upcoming: int | None) -> Recorded:
+    def record(
+        self, record: ImageRecord, asked: Asked, *, begun: int | None, upcoming: int | None
+    ) -> Recorded:
         """Commit the row of a saved image.
 
-        upcoming: the seed of the same slice that the engine is asked for next: its attempt is noted in the same commit.
+        begun, upcoming: seeds of the same slice, the one that the engine is drawing and the one to request next.
         """
         recorded = self._shift.until_done(
-            lambda: self._ledger.work.record_and_go_on(record, upcoming)
+            lambda: self._ledger.work.record_and_go_on(record, begun=begun, upcoming=upcoming)
         )
         if not recorded.new:
             self._shift.until_done(lambda: self._settle_between(record))
@@ -49,10 +51,13 @@ class Keeper:
         return recorded
 
     def _settle_between(self, record: ImageRecord) -> None:
-        """Make the row match the file on disk, after another worker recorded the same image first.
+        """Make row and file match, after another worker recorded the same image first.
 
-        Both drew it because its slice was delivered twice. With one variant on one system the files are identical; with
-        different ones, the second file may have replaced the first before or after the first one's row was written.
+        It did so for another batch, and this file is a spare; or its slice was delivered twice, after a worker that
+        looked dead came back. With one variant on one system the files are identical then; with different ones, the
+        second file may have replaced the first before or after the first one's row was written.
         """
-        if self._gallery.holds(record):
+        if self._ledger.work.path_of(record.recipe_id, record.seed) not in {record.path, None}:
+            self._gallery.remove(record)
+        elif self._gallery.holds(record):
             self._ledger.work.replace_done(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import time
@@ -127,3 +128,8 @@ class Gallery:
                 f"{self._root / record.path} cannot be read ({error.strerror or error}). Check the disk."
             ) from error
         return hashlib.sha256(data).hexdigest() == record.sha256
+
+    def remove(self, record: ImageRecord) -> None:
+        """Remove a record's file, whose image another file has."""
+        with contextlib.suppress(OSError):  # `sdq verify` finds it
+            (self._root / record.path).unlink()

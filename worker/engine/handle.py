@@ -19,6 +19,8 @@ from sdq_core.errors import EngineDiedError, EngineHungError
 from worker.engine.messages import (
     Draw,
     Drawn,
+    Drop,
+    Dropped,
     Event,
     Failed,
     Launch,
@@ -103,6 +105,10 @@ class Engine:
         """Tell the engine to drop what it has not begun; it answers with a Withdrawn event."""
         self._send(Withdraw())
 
+    def drop(self, number: int) -> None:
+        """Tell the engine not to go on with an image; it answers with a Dropped event, or with the image."""
+        self._send(Drop(number=number))
+
     def poll(self, timeout_s: float) -> Event | None:
         """Wait for the next event, at most timeout_s seconds.
 
@@ -148,7 +154,7 @@ class Engine:
                 self.loading = package
             case Ready():
                 self.ready = event
-            case Drawn() | Failed():
+            case Drawn() | Failed() | Dropped():
                 self._outstanding -= 1
             case Withdrawn(numbers=numbers):
                 self._outstanding -= len(numbers)

@@ -17,8 +17,11 @@ from sdq_core.errors import ConfigurationError, SdqError, UnexpectedDrawError, d
 from sdq_core.values.variants import ComputeUnit
 from worker.engine.memory import peak_resident_bytes
 from worker.engine.messages import (
+    Began,
     Draw,
     Drawn,
+    Drop,
+    Dropped,
     Failed,
     Launch,
     LoadFailed,
@@ -49,7 +52,7 @@ def main() -> None:
         launch: Launch = pipe.receive()
         pipeline = _load(pipe, launch)
         if pipeline is not None:
-            _serve(pipe, pipeline)
+            _Service(pipe, pipeline).serve()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
@@ -103,41 +106,69 @@ class _Reporting:
         return self._runtime.load(package, compute_unit)
 
 
-def _serve(pipe: Pipe, pipeline: Pipeline) -> None:
-    waiting: deque[Draw] = deque()
-    while True:
-        # Read all orders before drawing: a withdrawal may follow the next request.
-        while order := pipe.receive(timeout_s=0 if waiting else None):
-            if isinstance(order, Withdraw):
-                pipe.send(Withdrawn(numbers=tuple(draw.number for draw in waiting)))
-                waiting.clear()
-            else:
-                waiting.append(order)
-        _draw(pipe, pipeline, waiting.popleft())
+class _Dropped(Exception):  # noqa: N818 - a turn of events, not an error
+    """The worker no longer wants the image that is being drawn."""
 
 
-def _draw(pipe: Pipe, pipeline: Pipeline, order: Draw) -> None:
-    next_report = 0.0
+class _Service:
+    """Draws what its worker asks for, in order, and reads its orders before each image and at every step."""
 
-    def on_step(done: int, total: int) -> None:
-        nonlocal next_report
-        if time.monotonic() >= next_report:
-            next_report = time.monotonic() + _REPORT_EVERY_S
-            pipe.send(Stepped(number=order.number, done=done, total=total))
+    def __init__(self, pipe: Pipe, pipeline: Pipeline) -> None:
+        self._pipe = pipe
+        self._pipeline = pipeline
+        self._waiting: deque[Draw] = deque()
+        self._unwanted: set[int] = set()
 
-    try:
-        image = pipeline.draw(order.request, on_step)
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        raise
-    except SdqError as error:
-        pipe.send(Failed(number=order.number, error=error))
-        return
-    # Any other exception of a model or runtime fails this image, not the whole run.
-    except Exception as error:
-        reason = f"The model or its runtime failed ({describe_error(error)})."
-        pipe.send(Failed(number=order.number, error=UnexpectedDrawError(reason)))
-        return
-    pipe.send(Drawn(number=order.number, image=image, peak_bytes=peak_resident_bytes()))
+    def serve(self) -> None:
+        while True:
+            self._read_orders()
+            if self._waiting:
+                self._draw(self._waiting.popleft())
+
+    def _read_orders(self, *, wait: bool = True) -> None:
+        """Read all orders that are there. wait: for one if there is nothing to draw."""
+        while order := self._pipe.receive(timeout_s=None if wait and not self._waiting else 0):
+            match order:
+                case Draw():
+                    self._waiting.append(order)
+                case Withdraw():
+                    numbers = tuple(draw.number for draw in self._waiting)
+                    self._waiting.clear()
+                    self._pipe.send(Withdrawn(numbers=numbers))
+                case Drop(number=number):
+                    self._unwanted.add(number)
+
+    def _draw(self, order: Draw) -> None:
+        self._pipe.send(Began(number=order.number))
+        next_report = time.monotonic() + _REPORT_EVERY_S
+
+        def on_step(done: int, total: int) -> None:
+            nonlocal next_report
+            self._read_orders(wait=False)
+            if order.number in self._unwanted:
+                raise _Dropped
+            if time.monotonic() >= next_report:
+                next_report = time.monotonic() + _REPORT_EVERY_S
+                self._pipe.send(Stepped(number=order.number, done=done, total=total))
+
+        try:
+            image = self._pipeline.draw(order.request, on_step)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise
+        except _Dropped:
+            self._pipe.send(Dropped(number=order.number))
+            return
+        except SdqError as error:
+            self._pipe.send(Failed(number=order.number, error=error))
+            return
+        # Any other exception of a model or runtime fails this image, not the whole run.
+        except Exception as error:
+            reason = f"The model or its runtime failed ({describe_error(error)})."
+            self._pipe.send(Failed(number=order.number, error=UnexpectedDrawError(reason)))
+            return
+        finally:
+            self._unwanted.clear()  # a Drop of an image that is drawn is late
+        self._pipe.send(Drawn(number=order.number, image=image, peak_bytes=peak_resident_bytes()))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,13 @@ class Withdraw:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drop:
+    """Worker to engine: do not go on with this image, even if it has begun."""
+
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Loading:
     """Engine to worker: sent before loading each network. package: the name of its file."""
 
@@ -69,6 +76,13 @@ class LoadFailed:
     """Engine to worker: the variant cannot be loaded; the engine ends."""
 
     error: SdqError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Began:
+    """Engine to worker: sent before the first step of an image."""
+
+    number: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,5 +118,12 @@ class Withdrawn:
     numbers: tuple[int, ...]
 
 
-Event = Loading | Ready | LoadFailed | Stepped | Drawn | Failed | Withdrawn
-Order = Draw | Withdraw
+@dataclass(frozen=True, kw_only=True)
+class Dropped:
+    """Engine to worker: this image was dropped."""
+
+    number: int
+
+
+Event = Loading | Ready | LoadFailed | Began | Stepped | Drawn | Failed | Withdrawn | Dropped
+Order = Draw | Withdraw | Drop
