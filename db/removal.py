@@ -15,6 +15,7 @@ from db.recipe_rows import KEYS_AT_ONCE
 from db.tables import batches, images, recipes, slices
 from db.values import BatchState, ImageStatus, PrunedPage
 from sdq_core.errors import TryAgainError
+from sdq_core.images.path import image_path
 from sdq_core.values.seeds import parse_seeds
 
 #: There is no index from recipes to slices, so each page walks them all: a million images take twenty walks.
@@ -35,10 +36,12 @@ def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
 
     Raises TryAgainError if the batch was submitted again in the meantime.
     """
-    state = connection.execute(select(batches.c.state).where(batches.c.id == batch_id)).scalar()
-    if state is None:
+    batch = connection.execute(
+        select(batches.c.name, batches.c.state).where(batches.c.id == batch_id)
+    ).first()
+    if batch is None:
         return PrunedPage(images=0, paths=(), last=True)
-    if state != BatchState.CANCELLED:
+    if batch.state != BatchState.CANCELLED:
         raise TryAgainError(
             "The batch was submitted again in the meantime. The rest of it is kept. Run `sdq prune` again to remove it."
         )
@@ -54,8 +57,13 @@ def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
     recipe_ids = sorted({slice_.recipe_id for slice_ in slice_rows})
     wanted_by = _wanted_elsewhere(connection, recipe_ids, slice_rows)
     unwanted: list[Any] = []
+    spares: list[str] = []
+    entries = {slice_.recipe_id: slice_.entry for slice_ in slice_rows}
     for image in _images_of(connection, recipe_ids, slice_rows):
         other = wanted_by.get((image.recipe_id, image.seed))
+        own_path = image_path(batch.name, entries[image.recipe_id], image.seed)
+        if image.status == ImageStatus.DONE and image.path != own_path:
+            spares.append(own_path)
         if other is None:
             unwanted.append(image)
         else:
@@ -64,7 +72,7 @@ def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
     _delete(connection, slices, slices.c.id, (slice_.id for slice_ in slice_rows))
     _delete_unused_recipes(connection, recipe_ids)
     done = [image.path for image in unwanted if image.status == ImageStatus.DONE]
-    return PrunedPage(images=len(done), paths=tuple(done), last=False)
+    return PrunedPage(images=len(done), paths=tuple(done), spares=tuple(spares), last=False)
 
 
 def _wanted_elsewhere(

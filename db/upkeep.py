@@ -80,22 +80,22 @@ class Upkeep:
 
 def _audited(connection: Connection, slice_rows: Sequence[Row[Any]]) -> Iterator[SliceAudit]:
     recipe_ids = {slice_.recipe_id for slice_ in slice_rows}
-    settled: dict[int, set[int]] = {recipe_id: set() for recipe_id in recipe_ids}
+    settled: dict[int, dict[int, str]] = {recipe_id: {} for recipe_id in recipe_ids}
     rows = connection.execute(
-        select(images.c.recipe_id, images.c.seed).where(
+        select(images.c.recipe_id, images.c.seed, images.c.status).where(
             images.c.recipe_id.in_(recipe_ids), images.c.status != str(ImageStatus.DRAWING)
         )
     )
-    for recipe_id, seed in rows:
-        settled[recipe_id].add(seed)
+    for recipe_id, seed, status in rows:
+        settled[recipe_id][seed] = status
     for slice_ in slice_rows:
+        seeds, status_of = parse_seeds(slice_.seeds), settled[slice_.recipe_id]
         yield SliceAudit(
             id=slice_.id,
             entry=slice_.entry,
             finished=slice_.finished_at is not None,
-            unsettled=tuple(
-                seed for seed in parse_seeds(slice_.seeds) if seed not in settled[slice_.recipe_id]
-            ),
+            unsettled=tuple(seed for seed in seeds if seed not in status_of),
+            done=tuple(seed for seed in seeds if status_of.get(seed) == ImageStatus.DONE),
         )
 
 

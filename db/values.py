@@ -283,12 +283,13 @@ class FinishedImage:
 
 @dataclass(frozen=True, kw_only=True)
 class SliceAudit:
-    """A slice with its seeds that are not settled; a finished one should have none."""
+    """A slice, its seeds that are done and those that are not settled; a finished one should have none."""
 
     id: int
     entry: int
     finished: bool
     unsettled: tuple[int, ...]
+    done: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,11 +298,13 @@ class PrunedPage:
 
     images: how many.
     paths: their files, which are no longer needed.
+    spares: where a second copy of an image may be, whose file is elsewhere.
     last: the batch was removed too.
     """
 
     images: int
     paths: tuple[str, ...]
+    spares: tuple[str, ...] = ()
     last: bool
 
 

@@ -34,6 +34,7 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
     from sdq.upkeep import verify as checks
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
+    from worker.claims.presence import dead_workers
 
     with open_ledger(settings) as ledger:
         queues = Queues(connect(settings), ledger.id)
@@ -46,12 +47,14 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
                 queues,
                 settings.outputs,
                 batch=batch,
+                dead=dead_workers(settings.home / "workers"),
                 read_files=not quick,
                 on_image=lambda: bar.advance(task),
             )
         _list("missing", [found.image.path for found in findings.missing])
         _list("damaged", [found.image.path for found in findings.damaged])
         _list("not in the ledger", findings.strays)
+        _list("second copy", findings.spares)
         _list("left by a killed process", findings.temporary)
         _list("in no queue", [f"slice {slice_id}" for slice_id in findings.unqueued])
         _list("closed too early", [f"slice {slice_id}" for slice_id in findings.unfit])

@@ -75,6 +75,9 @@ def forget_batch(
     images = files = size = 0
     while not (page := ledger.upkeep.prune_page(batch_id)).last:
         images += page.images
+        for path in () if keep_files else page.spares:
+            with contextlib.suppress(OSError):
+                (outputs / path).unlink()
         for path in () if keep_files else page.paths:
             # The file, or its disk, is already gone; it no longer has a row.
             with contextlib.suppress(OSError):

@@ -1,8 +1,8 @@
 """Does the ledger tell the truth? Every row has its file, every file its row, every open slice its place in a queue.
 
 `verify` changes nothing. `repair` fixes what it found: images whose file is lost or damaged are drawn again, slices
-that no queue holds are queued, counts are corrected. It only removes temporary files of dead processes; a file that
-nobody asked for is left to the user.
+that no queue and no living worker has are queued, counts are corrected. It only removes files that sdq wrote and nobody
+needs: temporary files of dead processes, and second copies of images. A file that nobody asked for is left to the user.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from db.dispatch import reconcile
 from db.ledger import Ledger
-from db.values import BatchState, FinishedImage
+from db.values import BatchState, BatchStatus, FinishedImage
 from sdq_core.errors import InputMissingError
 from sdq_core.images.path import batch_folder, image_path
 from sdq_core.images.store import is_temporary, sweep_temporary_files
@@ -34,8 +34,10 @@ class Findings:
     images: how many were checked.
     missing, damaged: finished images whose file does not exist or has another sha256.
     strays: files without a row.
+    spares: second copies of images, drawn for two batches at once.
     temporary: files of killed processes.
-    unqueued: slices of active batches that Redis does not hold.
+    unqueued: slices of active batches that no queue and no living worker has.
+    dead: workers that died and still have slices.
     unfit: slices that are closed although images are missing.
     miscounted: batches with wrong counts.
     """
@@ -44,8 +46,10 @@ class Findings:
     missing: list[FinishedImage] = field(default_factory=list)
     damaged: list[FinishedImage] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
+    spares: list[str] = field(default_factory=list)
     temporary: list[str] = field(default_factory=list)
     unqueued: list[int] = field(default_factory=list)
+    dead: set[str] = field(default_factory=set)
     unfit: list[int] = field(default_factory=list)
     miscounted: list[str] = field(default_factory=list)
 
@@ -53,7 +57,7 @@ class Findings:
     def clean(self) -> bool:
         """Whether nothing is wrong."""
         return not (
-            self.missing or self.damaged or self.strays or self.temporary
+            self.missing or self.damaged or self.strays or self.spares or self.temporary
             or self.unqueued or self.unfit or self.miscounted
         )  # fmt: skip
 
@@ -64,11 +68,13 @@ def verify(
     outputs: Path,
     *,
     batch: str | None = None,
+    dead: Collection[str] = (),
     read_files: bool = True,
     on_image: Callable[[], None] = lambda: None,
 ) -> Findings:
     """Compare ledger, files and queues, of one batch or of all.
 
+    dead: workers that are known to have died.
     read_files: compute each file's sha256; otherwise only compare its size.
     on_image: called for each image.
 
@@ -101,7 +107,8 @@ def verify(
         folders = [folder for folder in outputs.iterdir() if folder.is_dir()]
     findings.images = len(known)
     _find_strays(findings, outputs, folders, known, wanted)
-    findings.unqueued = _unqueued(ledger, queues, open_slices)
+    _sort_out_spares(findings, ledger, statuses)
+    _find_unqueued(findings, ledger, queues, open_slices, dead)
     return findings
 
 
@@ -117,7 +124,12 @@ def repair(ledger: Ledger, queues: Queues, outputs: Path, findings: Findings) ->
         slice_ = ledger.work.load_slice(slice_id)
         if slice_ is not None:
             ledger.upkeep.recount(slice_.batch_id)
+    for path in findings.spares:
+        (outputs / path).unlink(missing_ok=True)
     sweep_temporary_files(outputs, older_than_s=_BEING_WRITTEN_S)
+    with redis_errors():
+        for worker in findings.dead:
+            queues.claims.release(worker)
     reconcile(ledger, queues, wait_s=60)
     return again
 
@@ -151,6 +163,21 @@ def _find_strays(
                 findings.strays.append(relative)
 
 
+def _sort_out_spares(
+    findings: Findings, ledger: Ledger, statuses: Iterable[BatchStatus | None]
+) -> None:
+    """Move the files whose image another file has from the strays to the spares."""
+    strays = set(findings.strays)
+    for status in statuses if strays else ():
+        if status is None:
+            continue
+        for slice_ in ledger.upkeep.audited_slices(status.id):
+            paths = {image_path(status.name, slice_.entry, seed) for seed in slice_.done}
+            findings.spares.extend(sorted(strays & paths))
+            strays -= paths
+    findings.strays = [path for path in findings.strays if path in strays]
+
+
 def _files(folder: Path) -> Iterator[Path]:
     for parent, _, names in os.walk(folder):
         for name in sorted(names):
@@ -164,13 +191,22 @@ def _age_s(path: Path) -> float:
         return 0.0
 
 
-def _unqueued(ledger: Ledger, queues: Queues, open_slices: set[int]) -> list[int]:
+def _find_unqueued(
+    findings: Findings,
+    ledger: Ledger,
+    queues: Queues,
+    open_slices: set[int],
+    dead: Collection[str],
+) -> None:
     paused = {held.variant.key for held in ledger.variants.paused()}
     with redis_errors():
-        in_hand = queues.holdings().in_hand()
-    found = []
-    for slice_id in sorted(open_slices - in_hand):
+        holdings = queues.holdings()
+        findings.dead = queues.claims.gone(holdings.claimed.values())
+    findings.dead.update(set(dead).intersection(holdings.claimed.values()))
+    held = {
+        slice_id for slice_id, worker in holdings.claimed.items() if worker not in findings.dead
+    }
+    for slice_id in sorted(open_slices - holdings.waiting - held):
         slice_ = ledger.work.load_slice(slice_id)  # again: it may have been finished meanwhile
         if slice_ and not slice_.finished_at and slice_.recipe.variant.key not in paused:
-            found.append(slice_id)
-    return found
+            findings.unqueued.append(slice_id)

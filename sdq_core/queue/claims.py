@@ -89,8 +89,8 @@ return 1
 """
 )
 
-# KEYS: claims, heartbeats, the mark. ARGV: prefix, worker, number, then each slice and claim that the worker has.
-# Returns the slices that another has, and all heartbeats.
+# KEYS: claims, heartbeats, the mark, RQ's hash of the worker. ARGV: prefix, worker, number, then each slice and claim
+# that the worker has. Returns the slices that another has, all heartbeats, and whether RQ lists the worker.
 _BEAT = (
     _COMMON
     + """
@@ -110,7 +110,7 @@ for _, found in ipairs(claimed_by(ARGV[2])) do
   -- The reply that told of it was lost with a connection.
   if not held[found[1]] then put_back(found[1], found[2]) end
 end
-return {lost, redis.call('hgetall', KEYS[2])}
+return {lost, redis.call('hgetall', KEYS[2]), redis.call('exists', KEYS[4])}
 """
 )
 
@@ -154,10 +154,12 @@ class Pulse:
 
     lost: its slices that were released because it looked dead, and claimed by another.
     heartbeats: worker -> number of its heartbeat.
+    is_listed: RQ lists the worker; not if Redis lost its data.
     """
 
     lost: frozenset[int]
     heartbeats: Mapping[str, int]
+    is_listed: bool
 
 
 class ClaimTable:
@@ -200,13 +202,15 @@ class ClaimTable:
         held: slice id -> claim.
         """
         pairs = [part for pair in held.items() for part in pair]
-        lost, heartbeats = self._connection.eval(
-            _BEAT, 3, self._claims, self._heartbeats, self._mark, self._prefix, worker, number, *pairs
-        )  # fmt: skip
+        keys = self._claims, self._heartbeats, self._mark, _rq_key(worker)
+        lost, heartbeats, listed = self._connection.eval(
+            _BEAT, 4, *keys, self._prefix, worker, number, *pairs
+        )
         names = (name.decode(errors="replace") for name in heartbeats[::2])
         return Pulse(
             lost=frozenset(map(int, lost)),
             heartbeats=dict(zip(names, map(int, heartbeats[1::2]), strict=True)),
+            is_listed=bool(listed),
         )
 
     def release(self, worker: str, *, heartbeat: int | None = None) -> list[int] | None:
@@ -214,8 +218,7 @@ class ClaimTable:
 
         heartbeat: release only while this is the number of its last heartbeat; otherwise return None.
         """
-        key = f"{BaseWorker.redis_worker_namespace_prefix}{worker}"
-        keys = self._claims, self._heartbeats, REDIS_WORKER_KEYS, key
+        keys = self._claims, self._heartbeats, REDIS_WORKER_KEYS, _rq_key(worker)
         number = "" if heartbeat is None else heartbeat
         found = self._connection.eval(_RELEASE, 4, *keys, self._prefix, worker, number)
         return None if found is None else sorted(map(int, found))
@@ -245,5 +248,9 @@ class ClaimTable:
         names = sorted(set(workers))
         with self._connection.pipeline(transaction=False) as pipeline:
             for name in names:
-                pipeline.exists(f"{BaseWorker.redis_worker_namespace_prefix}{name}")
+                pipeline.exists(_rq_key(name))
             return {name for name, here in zip(names, pipeline.execute(), strict=True) if not here}
+
+
+def _rq_key(worker: str) -> str:
+    return f"{BaseWorker.redis_worker_namespace_prefix}{worker}"

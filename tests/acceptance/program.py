@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -53,12 +54,15 @@ class Program:
         assert result.returncode == code, (result.returncode, result.stdout, result.stderr)
         return result
 
-    def start(self, *arguments: str, stdout: IO[str] | None = None) -> subprocess.Popen[str]:
-        """Start a command that stays."""
-        process = subprocess.Popen(
-            [SDQ, *arguments],
-            env=self.environment, stdout=stdout, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+    def start(
+        self, *arguments: str, stdout: IO[str] | None = None, log: Path | None = None
+    ) -> subprocess.Popen[str]:
+        """Start a command that stays. log: a file for what it says on stderr, to which it appends."""
+        with log.open("a") if log else contextlib.nullcontext(subprocess.PIPE) as stderr:
+            process = subprocess.Popen(
+                [SDQ, *arguments],
+                env=self.environment, stdout=stdout, stderr=stderr, text=True,
+            )  # fmt: skip
         self._processes.append(process)
         return process
 

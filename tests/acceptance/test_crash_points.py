@@ -5,11 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-import redis
 
 from sdq_core.images.store import is_temporary
 from tests.acceptance.program import Program, assert_whole
@@ -24,16 +22,6 @@ def die(program: Program, when: str, place: str, nth: int, *arguments: str) -> N
         command, env=program.environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert result.returncode == -signal.SIGKILL, (result.returncode, result.stderr)
-
-
-def let_claims_end(program: Program) -> None:
-    """Do what 20 seconds without heartbeats do: the dead worker's claims are over."""
-    with redis.Redis(unix_socket_path=str(program.redis.socket)) as client:
-        for key in client.scan_iter(match="rq:wip:*"):
-            for member in client.zrange(key, 0, -1):
-                client.zadd(key, {member: time.time() - 1}, xx=True)
-        for key in client.scan_iter(match="rq:intermediate*first_seen*"):
-            client.set(key, time.time() - 3600)
 
 
 @pytest.fixture
@@ -61,7 +49,7 @@ def submit(program: Program, prompts: Path) -> list[str]:
         ("before", "db.work:Work.finish_slice", 1),
         ("after", "db.work:Work.finish_slice", 1),
         ("after", "worker.claims.claims:Claims._end", 1),
-        ("after", "worker.claims.claims:pop", 2),
+        ("after", "sdq_core.queue.claims:ClaimTable.take", 2),
         ("after", "worker.claims.claims:Claims._claimed", 2),
         ("after", "worker.claims.intake:Intake._opened", 2),
         ("after", "worker.engine.handle:Engine.request", 4),
@@ -74,7 +62,6 @@ def test_a_worker_killed_at_this_point_loses_nothing(
     program.run(*submit(program, two_prompts))
     die(program, when, place, nth, "worker", "--burst")
     done = {(image.recipe.prompt, image.seed): image for image in program.drawn("two")}
-    let_claims_end(program)
     program.run("worker", "--burst")
     images = program.drawn("two")
     for path in filter(is_temporary, (program.home / "outputs").rglob("*")):

@@ -5,15 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import redis
-from rq.job import Job
-from rq.serializers import JSONSerializer
 
-from db.dispatch import Reconciled, dispatch, reconcile
+from db.dispatch import dispatch, reconcile
 from db.ledger import Ledger
 from db.values import BatchState
 from sdq_core.errors import ServiceUnavailableError, TryAgainError
@@ -21,8 +18,6 @@ from sdq_core.queue.queues import Queues
 from sdq_core.queue.server import RedisServer
 from tests.core.redis_death import kill
 from tests.core.small_ledger import finish, loaded, open_ids, small_plan, submit
-
-NOTHING = Reconciled(requeued=0, resumed=0)
 
 SUBMIT_AND_DIE = """
 import os, signal, sys
@@ -41,20 +36,23 @@ def job_ids(queues: Queues, slice_ids: list[int]) -> list[str]:
     return [queues.job_id(slice_id) for slice_id in slice_ids]
 
 
-def start_first(queues: Queues, key: str, *, for_s: float) -> int:
-    """Take a slice as a worker does whose claim ends so many seconds from now, and give its id."""
+def start_first(queues: Queues, key: str) -> int:
+    """Take a slice as a worker does, and give its id."""
+    taken = queues.claims.take(queues.queue(key), key, "worker")
+    assert taken is not None
+    assert taken.slice_id is not None
+    return taken.slice_id
+
+
+def leave_begun(queues: Queues, key: str) -> int:
+    """Leave a slice as a worker of an earlier version did that died with it, and give its id."""
     queue = queues.queue(key)
     job_id = queue.pop_job_id()
     assert job_id is not None
-    claim(queues, key, job_id, for_s=for_s)
+    queues.connection.zadd(queue.started_job_registry.key, {f"{job_id}:execution": 1.0})
     slice_id = queues.slice_id(job_id)
     assert slice_id is not None
     return slice_id
-
-
-def claim(queues: Queues, key: str, job_id: str, *, for_s: float) -> None:
-    registry = queues.queue(key).started_job_registry.key
-    queues.connection.zadd(registry, {f"{job_id}:execution": time.time() + for_s})
 
 
 def test_slices_are_queued_once_in_their_order(own_ledger: Ledger, queues: Queues) -> None:
@@ -62,8 +60,8 @@ def test_slices_are_queued_once_in_their_order(own_ledger: Ledger, queues: Queue
     assert dispatch(queues, submission.slices) == 4
     key = variant_key(own_ledger)
     assert queues.queue(key).job_ids == job_ids(queues, open_ids(own_ledger))
-    assert reconcile(own_ledger, queues) == NOTHING
-    assert reconcile(own_ledger, queues) == NOTHING
+    assert reconcile(own_ledger, queues) == 0
+    assert reconcile(own_ledger, queues) == 0
     assert queues.waiting() == {key: 4}
 
 
@@ -97,7 +95,7 @@ def test_a_crash_between_storing_and_queueing_heals(
     died = subprocess.run([sys.executable, "-c", SUBMIT_AND_DIE, url], timeout=60, check=False)
     assert died.returncode == -signal.SIGKILL
     assert queues.waiting() == {}
-    assert reconcile(own_ledger, queues) == Reconciled(requeued=4, resumed=0)
+    assert reconcile(own_ledger, queues) == 4
     key = variant_key(own_ledger)
     assert queues.queue(key).job_ids == job_ids(queues, open_ids(own_ledger))
 
@@ -105,7 +103,7 @@ def test_a_crash_between_storing_and_queueing_heals(
 def test_a_redis_that_lost_everything_heals(own_ledger: Ledger, queues: Queues) -> None:
     dispatch(queues, submit(own_ledger, "the sea", "a tent", variants=2).slices)
     queues.connection.flushall()
-    assert reconcile(own_ledger, queues).requeued == 8
+    assert reconcile(own_ledger, queues) == 8
     assert sorted(queues.holdings().waiting) == open_ids(own_ledger)
 
 
@@ -113,7 +111,7 @@ def test_a_redis_that_lost_a_part_gets_just_that(own_ledger: Ledger, queues: Que
     dispatch(queues, submit(own_ledger, "the sea", "a tent").slices)
     queue = queues.queue(variant_key(own_ledger))
     queues.connection.lrem(queue.key, 0, queue.job_ids[1])
-    assert reconcile(own_ledger, queues) == Reconciled(requeued=1, resumed=0)
+    assert reconcile(own_ledger, queues) == 1
     assert sorted(queue.job_ids) == sorted(job_ids(queues, open_ids(own_ledger)))
 
 
@@ -126,90 +124,66 @@ def test_a_killed_and_restarted_redis_needs_no_healing(
         reconcile(own_ledger, queues)
     redis_server.ensure_running()
     with redis.Redis.from_url(redis_server.url) as client:
-        assert reconcile(own_ledger, Queues(client, own_ledger.id)) == NOTHING
+        assert reconcile(own_ledger, Queues(client, own_ledger.id)) == 0
 
 
 def test_a_running_slice_is_left_to_its_worker(own_ledger: Ledger, queues: Queues) -> None:
-    dispatch(queues, submit(own_ledger, "the sea").slices)
+    submission = submit(own_ledger, "the sea")
+    dispatch(queues, submission.slices)
     key = variant_key(own_ledger)
-    running = start_first(queues, key, for_s=20)
-    assert reconcile(own_ledger, queues) == NOTHING
-    assert queues.holdings().running == {running}
+    running = start_first(queues, key)
+    assert reconcile(own_ledger, queues) == 0
+    assert dispatch(queues, submission.slices) == 0
+    assert queues.holdings().claimed == {running: "worker"}
     assert queues.waiting() == {key: 1}
 
 
-def test_the_slices_of_dead_workers_are_resumed_first(own_ledger: Ledger, queues: Queues) -> None:
+def test_a_submission_leaves_out_what_a_worker_queued_a_moment_before(
+    own_ledger: Ledger, queues: Queues
+) -> None:
+    submission = submit(own_ledger, "the sea", "a tent")
+    assert reconcile(own_ledger, queues) == 4
+    start_first(queues, variant_key(own_ledger))
+    assert dispatch(queues, submission.slices) == 0
+    assert sum(queues.waiting().values()) == 3
+
+
+def test_what_a_worker_of_an_earlier_version_died_with_is_queued_again(
+    own_ledger: Ledger, queues: Queues
+) -> None:
     dispatch(queues, submit(own_ledger, "the sea", "a tent").slices)
     key = variant_key(own_ledger)
-    dead = [start_first(queues, key, for_s=-1) for _ in range(2)]
-    alive = start_first(queues, key, for_s=20)
-    assert reconcile(own_ledger, queues) == Reconciled(requeued=2, resumed=2)
+    dead = leave_begun(queues, key)
+    popped = queues.slice_id(
+        queues.connection.lmove(
+            queues.queue(key).key, queues.queue(key).intermediate_queue_key
+        ).decode()
+    )
+    assert queues.holdings().abandoned == {dead, popped}
+    assert reconcile(own_ledger, queues) == 2
+    assert not queues.holdings().abandoned
     queue = queues.queue(key)
-    assert queue.job_ids[:2] == job_ids(queues, dead)
-    entries = queues.connection.zrange(queue.started_job_registry.key, 0, -1)
-    assert entries == [f"{queues.job_id(alive)}:execution".encode()]
-    assert reconcile(own_ledger, queues) == NOTHING
-
-
-def test_what_was_begun_comes_before_what_was_lost(own_ledger: Ledger, queues: Queues) -> None:
-    submission = submit(own_ledger, "the sea", "a tent")
-    dispatch(queues, submission.slices[:2])  # the rest was never queued
-    key = variant_key(own_ledger)
-    begun = start_first(queues, key, for_s=-1)
-    assert reconcile(own_ledger, queues) == Reconciled(requeued=3, resumed=1)
-    ids = queues.queue(key).job_ids
-    assert ids[0] == queues.job_id(begun)
-    assert len(ids) == len(set(ids)) == 4
-
-
-def test_a_waiting_slice_keeps_its_job_when_an_old_claim_on_it_ends(
-    own_ledger: Ledger, queues: Queues
-) -> None:
-    dispatch(queues, submit(own_ledger, "the sea").slices)
-    key = variant_key(own_ledger)
-    waiting = queues.queue(key).job_ids[0]
-    claim(queues, key, waiting, for_s=-1)  # left by a worker that was killed as it handed it back
-    assert reconcile(own_ledger, queues) == NOTHING
-    job = Job.fetch(waiting, connection=queues.connection, serializer=JSONSerializer)
-    assert queues.slice_id(job.id) == job.args[0]
-
-
-def test_a_popped_job_that_nobody_claimed_heals_after_its_grace(
-    own_ledger: Ledger, queues: Queues
-) -> None:
-    dispatch(queues, submit(own_ledger, "the sea").slices)
-    queue = queues.queue(variant_key(own_ledger))
-    job_id = queues.connection.lmove(queue.key, queue.intermediate_queue_key).decode()
-    assert reconcile(own_ledger, queues) == NOTHING
-    assert queues.holdings().claimed_lately == {queues.slice_id(job_id)}
-    # What the first look noted, a minute ago.
-    first_seen = queue.intermediate_queue.get_first_seen_key(job_id)
-    assert queues.connection.exists(first_seen)
-    queues.connection.set(first_seen, time.time() - 60)
-    assert reconcile(own_ledger, queues) == Reconciled(requeued=1, resumed=1)
-    assert queues.connection.llen(queue.intermediate_queue_key) == 0
-    assert not queues.connection.exists(first_seen)
-    assert queue.job_ids[0] == job_id
-    assert Job.exists(job_id, connection=queues.connection)
+    assert sorted(queue.job_ids) == sorted(job_ids(queues, open_ids(own_ledger)))
+    assert not queues.connection.exists(
+        queue.started_job_registry.key, queue.intermediate_queue_key
+    )
 
 
 def test_finished_slices_are_not_queued(own_ledger: Ledger, queues: Queues) -> None:
     submission = submit(own_ledger, "the sea", "a tent")
     finish(own_ledger, submission.slices[0].id)
-    assert reconcile(own_ledger, queues).requeued == 3
+    assert reconcile(own_ledger, queues) == 3
     assert submission.slices[0].id not in queues.holdings().waiting
 
 
-def test_what_a_worker_left_of_a_finished_slice_is_swept_up(
+def test_what_an_earlier_worker_left_of_a_finished_slice_is_swept_up(
     own_ledger: Ledger, queues: Queues
 ) -> None:
     dispatch(queues, submit(own_ledger, "the sea").slices)
-    key = variant_key(own_ledger)
-    drawn = start_first(queues, key, for_s=-1)  # killed after its last image
+    drawn = leave_begun(queues, variant_key(own_ledger))  # killed after its last image
     finish(own_ledger, drawn)
-    assert reconcile(own_ledger, queues) == NOTHING
+    assert reconcile(own_ledger, queues) == 0
     assert not queues.holdings().abandoned
-    assert not Job.exists(queues.job_id(drawn), connection=queues.connection)
 
 
 def test_paused_and_cancelled_batches_are_not_queued(own_ledger: Ledger, queues: Queues) -> None:
@@ -217,19 +191,19 @@ def test_paused_and_cancelled_batches_are_not_queued(own_ledger: Ledger, queues:
     own_ledger.batches.set_state("paused", BatchState.PAUSED)
     own_ledger.submissions.add(small_plan("a tent", name="cancelled"))
     own_ledger.batches.set_state("cancelled", BatchState.CANCELLED)
-    assert reconcile(own_ledger, queues) == NOTHING
+    assert reconcile(own_ledger, queues) == 0
     own_ledger.batches.set_state("paused", BatchState.ACTIVE)
-    assert reconcile(own_ledger, queues).requeued == len(paused.slices)
+    assert reconcile(own_ledger, queues) == len(paused.slices)
 
 
 def test_paused_variants_are_not_queued(own_ledger: Ledger, queues: Queues) -> None:
     submit(own_ledger, "the sea", variants=2)
     key = variant_key(own_ledger)
     own_ledger.variants.pause(key, "for a reason")
-    assert reconcile(own_ledger, queues).requeued == 2
+    assert reconcile(own_ledger, queues) == 2
     assert key not in queues.waiting()
     own_ledger.variants.resume(key)
-    assert reconcile(own_ledger, queues).requeued == 2
+    assert reconcile(own_ledger, queues) == 2
 
 
 def test_two_ledgers_share_a_redis_and_heal_apart(
@@ -239,26 +213,26 @@ def test_two_ledgers_share_a_redis_and_heal_apart(
         other = Queues(queues.connection, other_ledger.id)
         submit(own_ledger, "the sea")
         submit(other_ledger, "the sea", "a tent")
-        assert reconcile(own_ledger, queues).requeued == 2
-        assert reconcile(other_ledger, other).requeued == 4
-        dead = start_first(other, variant_key(other_ledger), for_s=-1)
-        assert reconcile(own_ledger, queues) == NOTHING
+        assert reconcile(own_ledger, queues) == 2
+        assert reconcile(other_ledger, other) == 4
+        dead = leave_begun(other, variant_key(other_ledger))
+        assert reconcile(own_ledger, queues) == 0
         assert other.holdings().abandoned == {dead}
-        assert reconcile(other_ledger, other).resumed == 1
+        assert reconcile(other_ledger, other) == 1
         assert sum(queues.waiting().values()) == 2
 
 
 def test_one_reconciles_at_a_time(own_ledger: Ledger, queues: Queues) -> None:
     with queues.dispatch_lock(), pytest.raises(TryAgainError):
         reconcile(own_ledger, queues)
-    assert reconcile(own_ledger, queues) == NOTHING
+    assert reconcile(own_ledger, queues) == 0
 
 
 def test_a_lock_whose_owner_was_killed_is_outlived(own_ledger: Ledger, queues: Queues) -> None:
     submission = submit(own_ledger, "the sea")
     queues.dispatch_lock(ttl_s=0.3).__enter__()  # an owner that is killed never leaves
     assert dispatch(queues, submission.slices) == 2
-    assert reconcile(own_ledger, queues, wait_s=5) == NOTHING
+    assert reconcile(own_ledger, queues, wait_s=5) == 0
 
 
 def test_a_slice_says_where_it_belongs(own_ledger: Ledger, queues: Queues) -> None:

@@ -20,7 +20,16 @@ from sdq_core.models import DEMO, ModelStore
 from sdq_core.values.recipes import DEFAULT_SCHEDULER
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 from worker.engine.handle import Deadlines, Engine
-from worker.engine.messages import Drawn, Event, Launch, LoadFailed, Ready, Withdrawn
+from worker.engine.messages import (
+    Began,
+    Drawn,
+    Dropped,
+    Event,
+    Launch,
+    LoadFailed,
+    Ready,
+    Withdrawn,
+)
 from worker.engine.pipe import Pipe
 from worker.engine.pool import EnginePool
 from worker.pipelines.contract import ImageRequest
@@ -84,12 +93,33 @@ def test_it_draws_in_order_and_the_same_for_a_seed(engine: Engine) -> None:
 def test_requests_that_have_not_begun_can_be_withdrawn(engine: Engine) -> None:
     for number in range(3):
         engine.request(number, request(number, steps=20))
-    time.sleep(0.05)
+    wait_for(engine, Began)
     engine.withdraw()
+    withdrawn = wait_for(engine, Withdrawn)  # at once, not after the image
     drawn = wait_for(engine, Drawn)
-    withdrawn = wait_for(engine, Withdrawn)
     assert drawn.number == 0  # type: ignore[union-attr]
     assert withdrawn.numbers == (1, 2)  # type: ignore[union-attr]
+
+
+def test_an_image_that_has_begun_can_be_dropped(engine: Engine) -> None:
+    for number in range(2):
+        engine.request(number, request(number, steps=200 if number == 0 else 2))
+    wait_for(engine, Began)
+    engine.drop(0)
+    assert wait_for(engine, Dropped).number == 0  # type: ignore[union-attr]
+    engine.drop(0)  # too late: without effect
+    assert wait_for(engine, Drawn).number == 1  # type: ignore[union-attr]
+
+
+def test_an_engine_says_which_image_it_begins(engine: Engine) -> None:
+    for number in range(2):
+        engine.request(number, request(number))
+    told = []
+    while len(told) < 4:
+        event = engine.poll(30)
+        if isinstance(event, Began | Drawn):
+            told.append((type(event), event.number))
+    assert told == [(Began, 0), (Drawn, 0), (Began, 1), (Drawn, 1)]
 
 
 def test_a_killed_engine_is_noticed_at_once(engine: Engine) -> None:

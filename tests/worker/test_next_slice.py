@@ -23,7 +23,7 @@ from worker.claims.claims import Outcome
 from worker.claims.open_slice import OpenSlice
 from worker.drawing.drawing import Drawing
 from worker.engine.handle import Deadlines, Engine
-from worker.engine.messages import Drawn, Event, Launch
+from worker.engine.messages import Began, Drawn, Event, Launch
 from worker.pipelines.contract import ImageRequest
 
 FOLDER = ModelStore(Path("nowhere")).find(DEMO, AttentionImplementation.ORIGINAL)
@@ -166,15 +166,16 @@ def test_a_stop_takes_the_next_slice_back(scene: Scene) -> None:
 
 def test_an_engine_that_dies_costs_the_next_slice_no_attempt(scene: Scene) -> None:
     scene.add("b", "a", "b")
-    request = WatchedEngine.request
+    poll = WatchedEngine.poll
 
-    def die_at_the_second(engine: WatchedEngine, number: int, asked: ImageRequest) -> None:
-        request(engine, number, asked)
-        if asked.prompt == "b" and len(scene.engines) == 1:
+    def die_in_the_first(engine: WatchedEngine, timeout_s: float) -> Event | None:
+        event = poll(engine, timeout_s)
+        if isinstance(event, Began) and len(scene.engines) == 1:
             os.kill(engine.pid, signal.SIGKILL)
+        return event
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(WatchedEngine, "request", die_at_the_second)
+        patch.setattr(WatchedEngine, "poll", die_in_the_first)
         scene.draw()
     assert sorted(scene.closed) == [("a", Outcome.FINISHED), ("b", Outcome.FINISHED)]
     assert scene.attempts("b") == {"a": 2, "b": 1}

@@ -131,10 +131,11 @@ class Claims:
         self._heartbeats += 1
         entries = {slice_id: claim.entry for slice_id, claim in self._held.items()}
         try:
-            if self._unreachable:
-                self._enter()
             with redis_errors():
                 pulse = self._queues.claims.beat(self.worker, self._heartbeats, entries)
+            if self._unreachable or not pulse.is_listed:  # it may be another Redis, or an empty one
+                self._enter()
+            with redis_errors():
                 for claim in self._held.values():
                     self._show(claim)
                 if not self._held:
