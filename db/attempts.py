@@ -1,4 +1,8 @@
-"""Attempts at images: each is counted when its engine begins it, so that one that kills its engine counts too."""
+"""Attempts at images: one is reserved for its slice before an engine is asked for it, and counted when that begins it.
+
+So no two workers draw one image for two slices, and an image that kills its engine or its worker counts, but not the
+one that waits behind it.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,34 @@ from db.tables import batches, engines, images, slices
 from db.values import ImageStatus, Standing
 
 
-def standing(connection: Connection, recipe_id: int, seed: int) -> Standing:
-    """Return how an image stands."""
-    row = connection.execute(
-        _standing_statement(), {"of_recipe": recipe_id, "of_seed": seed}
+def reserve(
+    connection: Connection,
+    recipe_id: int,
+    seed: int,
+    *,
+    slice_id: int,
+    instead_of: int | None = None,
+) -> Standing:
+    """Reserve an image for a slice unless it is settled or another than `instead_of` has it; return how it stands."""
+    row = {
+        "recipe_id": recipe_id,
+        "seed": seed,
+        "status": str(ImageStatus.DRAWING),
+        "attempts": 0,
+        "slice_id": slice_id,
+        "instead_of": instead_of,
+    }
+    statement = _reserve_statement(connection.dialect.name)
+    if connection.execute(statement, row).first() is not None:
+        return Standing(slice_id=slice_id)
+    found = connection.execute(
+        select(images.c.status, images.c.slice_id).where(
+            images.c.recipe_id == recipe_id, images.c.seed == seed
+        )
     ).first()
-    if row is None:
-        return Standing()
-    return Standing(settled=row.status != ImageStatus.DRAWING, slice_id=row.slice_id)
+    if found is None:  # removed in between
+        return Standing(settled=True)
+    return Standing(settled=found.status != ImageStatus.DRAWING, slice_id=found.slice_id)
 
 
 def note_attempts(
@@ -31,11 +55,10 @@ def note_attempts(
     *,
     engine_id: int,
     slice_id: int | None,
-    instead_of: int | None = None,
 ) -> dict[int, int]:
     """Count an attempt at each image that is to be drawn; return seed -> attempts of these, including this one.
 
-    Leaves out images that are settled, or that were begun for another slice than `instead_of`.
+    Leaves out images that are settled, or that another slice has.
     """
     if not seeds:
         return {}
@@ -47,7 +70,6 @@ def note_attempts(
             "attempts": 1,
             "slice_id": slice_id,
             "engine_id": engine_id,
-            "instead_of": instead_of,
         }
         for seed in sorted(set(seeds))
     ]
@@ -101,10 +123,13 @@ def forgive_worker(connection: Connection, worker: str) -> None:
 
 
 @cache
-def _standing_statement() -> Any:
-    return select(images.c.status, images.c.slice_id).where(
-        images.c.recipe_id == bindparam("of_recipe"), images.c.seed == bindparam("of_seed")
-    )
+def _reserve_statement(dialect: str) -> Any:
+    statement = insert_into(dialect, images)
+    return statement.on_conflict_do_update(
+        index_elements=["recipe_id", "seed"],
+        set_={"slice_id": statement.excluded.slice_id},
+        where=_is_free(statement, images.c.slice_id == bindparam("instead_of", type_=Id)),
+    ).returning(images.c.seed)
 
 
 @cache
@@ -118,12 +143,17 @@ def _note_statement(dialect: str) -> Any:
             "slice_id": statement.excluded.slice_id,
             "error": None,
         },
-        where=and_(
-            images.c.status == str(ImageStatus.DRAWING),
-            or_(
-                images.c.slice_id.is_(None),
-                images.c.slice_id == statement.excluded.slice_id,
-                images.c.slice_id == bindparam("instead_of", type_=Id),
-            ),
-        ),
+        where=_is_free(statement),
     ).returning(images.c.seed, images.c.attempts)
+
+
+def _is_free(statement: Any, *reasons: Any) -> Any:
+    """Condition on an image: it is not settled, and no other slice has it, unless for one of the reasons."""
+    return and_(
+        images.c.status == str(ImageStatus.DRAWING),
+        or_(
+            images.c.slice_id.is_(None),
+            images.c.slice_id == statement.excluded.slice_id,
+            *reasons,
+        ),
+    )

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, func, select, update
 
-from db.attempts import note_attempts, standing
+from db.attempts import note_attempts, reserve
 from db.column_types import now_utc
 from db.counts import count_image, recount
 from db.recipe_rows import insert_into
@@ -47,7 +47,7 @@ _MEASURED = (
 def record_and_go_on(
     connection: Connection, record: ImageRecord, *, begun: int | None, upcoming: int | None
 ) -> Recorded:
-    """Mark an image done, count an attempt at another seed of its slice, and look at a third."""
+    """Mark an image done, count an attempt at another seed of its slice, and reserve a third."""
     wanted = connection.execute(
         _wanted_statement(), {"slice_id": record.slice_id, "engine_id": record.engine_id}
     ).scalar()
@@ -55,9 +55,11 @@ def record_and_go_on(
     noted: dict[int, int] = {}
     after = Standing()
     # In the order of seeds, as everywhere that locks several images, and the slice's count after both.
-    for seed in sorted({record.seed} if begun is None else {record.seed, begun}):
+    for seed in sorted(s for s in {record.seed, begun, upcoming} if s is not None):
         if seed == record.seed:
             changed = _write_done(connection, record)
+        elif seed == upcoming:
+            after = reserve(connection, record.recipe_id, seed, slice_id=record.slice_id)
         else:
             noted = note_attempts(
                 connection,
@@ -70,8 +72,6 @@ def record_and_go_on(
         count_image(connection, changed.slice_id, "done")
         if changed.error is not None:
             _clear_errors(connection, changed.recipe_id)
-    if upcoming is not None:
-        after = standing(connection, record.recipe_id, upcoming)
     return Recorded(new=changed is not None, wanted=bool(wanted), begun=noted, upcoming=after)
 
 

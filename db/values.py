@@ -236,7 +236,7 @@ class Standing:
     """How an image stands.
 
     settled: it is done, or given up.
-    slice_id: the slice that it was begun for; None if nobody has begun it.
+    slice_id: the slice that has it, None for none.
     """
 
     settled: bool = False
@@ -250,7 +250,7 @@ class Recorded:
     new: it was not done before.
     wanted: its batch is still active and its variant not paused.
     begun: seed -> attempts at the image that was begun, including this one; empty if it is not to be drawn.
-    upcoming: what is known of the image that comes after it.
+    upcoming: how the image stands that comes after it.
     """
 
     new: bool

@@ -49,10 +49,19 @@ class Work:
         with self._database.writing() as connection:
             return engines.register_engine(connection, record)
 
-    def standing(self, recipe_id: int, seed: int) -> Standing:
-        """Return how an image stands, before an engine is asked for it."""
-        with self._database.reading() as connection:
-            return attempts.standing(connection, recipe_id, seed)
+    def reserve(
+        self, recipe_id: int, seed: int, *, slice_id: int, instead_of: int | None = None
+    ) -> Standing:
+        """Reserve an image for a slice before an engine is asked for it; return how it stands then.
+
+        It is not to be drawn if it is settled, or if another slice has it, which was first to ask for it.
+
+        instead_of: another slice, which nobody draws now.
+        """
+        with self._database.writing() as connection:
+            return attempts.reserve(
+                connection, recipe_id, seed, slice_id=slice_id, instead_of=instead_of
+            )
 
     def note_attempts(
         self,
@@ -61,14 +70,12 @@ class Work:
         *,
         engine_id: int,
         slice_id: int | None = None,
-        instead_of: int | None = None,
     ) -> dict[int, int]:
         """Count an attempt at each image that its engine begins; return seed -> attempts so far, including this one.
 
-        The result leaves out images that are settled or begun for another slice: do not draw them.
+        The result leaves out images that are settled or that another slice has: do not go on with them.
 
         slice_id: their slice; its batch starts with the first attempt.
-        instead_of: another slice that they were begun for, and that nobody draws any more.
         """
         with self._database.writing() as connection:
             noted = attempts.note_attempts(
@@ -77,7 +84,6 @@ class Work:
                 seeds,
                 engine_id=engine_id,
                 slice_id=slice_id,
-                instead_of=instead_of,
             )
             if slice_id is not None and slice_id not in self._started_slices:
                 attempts.mark_started(connection, slice_id)
@@ -101,7 +107,7 @@ class Work:
         """Mark an image whose file is in place as done.
 
         One commit for what a worker does after each image, with seeds of the same slice: record an image, count an
-        attempt at the one that its engine has begun in the meantime, look at the one to ask for next, and check whether
+        attempt at the one that its engine has begun in the meantime, reserve the one to ask for next, and check whether
         their batch is still wanted.
         """
         with self._database.writing() as connection:

@@ -76,31 +76,35 @@ def test_an_image_that_is_settled_is_not_begun(
     assert recorded == Recorded(new=True, wanted=True, begun={}, upcoming=Standing())
 
 
-def test_how_the_next_image_stands_is_known_before_it_is_asked_for(
-    ledger: Ledger, slice_: Slice, engine_id: int
-) -> None:
-    seeds = slice_.recipe_id, [2]
-    first = ledger.work.record_and_go_on(record(slice_, 0, engine_id), upcoming=2)
-    assert first.upcoming == ledger.work.standing(slice_.recipe_id, 2) == Standing()
-    ledger.work.note_attempts(*seeds, engine_id=engine_id, slice_id=slice_.id)
-    second = ledger.work.record_and_go_on(record(slice_, 1, engine_id), upcoming=2)
-    assert second.upcoming == Standing(slice_id=slice_.id)
-    ledger.work.record_and_go_on(record(slice_, 2, engine_id))
-    assert ledger.work.standing(slice_.recipe_id, 2).settled
-
-
-def test_an_image_that_is_begun_for_one_slice_is_not_begun_for_another(
+def test_the_next_image_is_reserved_in_the_same_commit(
     ledger: Ledger, slice_: Slice, engine_id: int
 ) -> None:
     other = ledger.submissions.add(plan(["a tent"], range(3), name="other")).slices[0].id
-    image = slice_.recipe_id, [0]
-    assert ledger.work.note_attempts(*image, engine_id=engine_id, slice_id=slice_.id) == {0: 1}
-    assert ledger.work.note_attempts(*image, engine_id=engine_id, slice_id=other) == {}
-    taken = ledger.work.note_attempts(
-        *image, engine_id=engine_id, slice_id=other, instead_of=slice_.id
-    )
-    assert taken == {0: 2}
-    assert ledger.work.standing(slice_.recipe_id, 0) == Standing(slice_id=other)
+    first = ledger.work.record_and_go_on(record(slice_, 0, engine_id), begun=1, upcoming=2)
+    assert first.begun == {1: 1}
+    assert first.upcoming == Standing(slice_id=slice_.id)
+    assert ledger.work.progress(slice_).attempts == {0: 1, 1: 1, 2: 0}
+    assert ledger.work.reserve(slice_.recipe_id, 2, slice_id=other) == Standing(slice_id=slice_.id)
+    second = ledger.work.record_and_go_on(record(slice_, 1, engine_id), begun=2, upcoming=0)
+    assert second.begun == {2: 1}
+    assert second.upcoming.settled
+
+
+def test_an_image_that_one_slice_has_is_not_begun_for_another(
+    ledger: Ledger, slice_: Slice, engine_id: int
+) -> None:
+    other = ledger.submissions.add(plan(["a tent"], range(3), name="other")).slices[0].id
+    image = slice_.recipe_id, 0
+    assert ledger.work.reserve(*image, slice_id=slice_.id) == Standing(slice_id=slice_.id)
+    assert ledger.work.reserve(*image, slice_id=slice_.id) == Standing(slice_id=slice_.id)
+    assert ledger.work.reserve(*image, slice_id=other) == Standing(slice_id=slice_.id)
+    noted = {"engine_id": engine_id, "slice_id": other}
+    assert ledger.work.note_attempts(slice_.recipe_id, [0], **noted) == {}
+    mine = ledger.work.reserve(*image, slice_id=other, instead_of=slice_.id)
+    assert mine == Standing(slice_id=other)
+    assert ledger.work.note_attempts(slice_.recipe_id, [0], **noted) == {0: 1}
+    ledger.work.record_and_go_on(record(slice_, 0, engine_id))
+    assert ledger.work.reserve(*image, slice_id=slice_.id).settled
 
 
 def test_what_a_worker_died_with_is_forgiven_and_what_failed_is_not(

@@ -1,7 +1,7 @@
 """Drawing: keeps the engine busy, writes each image's file before its row, and counts failures.
 
-The order for one image: skip it if it is settled or drawn for another slice; request it; count the attempt when the
-engine begins it; write the file; record the row. A crash at any point leaves either nothing or a file that the next
+The order for one image: reserve it, unless it is settled or drawn for another slice; request it; count the attempt when
+the engine begins it; write the file; record the row. A crash at any point leaves either nothing or a file that the next
 attempt overwrites.
 
 The engine has the next request in its pipe before the previous image is saved, so saving costs no drawing time. At the
@@ -171,10 +171,7 @@ class Drawing:
             if open_slice is None:
                 return
             seed = open_slice.pending[0]
-            standing = self._studio.shift.until_done(
-                partial(self._studio.ledger.work.standing, open_slice.slice_.recipe_id, seed)
-            )
-            self._offer(feed, open_slice, seed, standing)
+            self._offer(feed, open_slice, seed, self._reserve(open_slice, seed))
 
     def _hungry_slice(self) -> OpenSlice | None:
         """Return the first slice with images to request; take a new one if there is none."""
@@ -185,18 +182,31 @@ class Drawing:
             self._admit(found)
         return hungry[0]
 
+    def _reserve(
+        self, open_slice: OpenSlice, seed: int, *, instead_of: int | None = None
+    ) -> Standing:
+        return self._studio.shift.until_done(
+            partial(
+                self._studio.ledger.work.reserve,
+                open_slice.slice_.recipe_id,
+                seed,
+                slice_id=open_slice.id,
+                instead_of=instead_of,
+            )
+        )
+
     def _offer(self, feed: Feed, open_slice: OpenSlice, seed: int, standing: Standing) -> None:
         """Request an image, unless it is settled or somebody draws it for another slice."""
+        other = standing.slice_id
+        if not standing.settled and other not in {None, open_slice.id}:
+            if self._source.is_claimed(other):
+                open_slice.pending.remove(seed)
+                open_slice.elsewhere.append(seed)
+                return
+            standing = self._reserve(open_slice, seed, instead_of=other)
         open_slice.pending.remove(seed)
-        if standing.settled:
-            return
-        other = None if standing.slice_id == open_slice.id else standing.slice_id
-        if feed.holds_image(open_slice.slice_.recipe_id, seed) or (
-            other is not None and self._source.is_claimed(other)
-        ):
-            open_slice.elsewhere.append(seed)
-        else:
-            feed.ask(open_slice, seed, instead_of=other)
+        if not standing.settled:
+            feed.ask(open_slice, seed)
 
     def _let_go(self, feed: Feed) -> None:
         """Leave slices to the workers that took them over; keep what the engine has begun."""
@@ -229,7 +239,6 @@ class Drawing:
                 [asked.seed],
                 engine_id=feed.loaded.id,
                 slice_id=slice_.id,
-                instead_of=asked.instead_of,
             )
         )
         self._note_counted(feed, asked, noted)

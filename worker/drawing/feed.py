@@ -20,7 +20,6 @@ _AT_MOST = 2
 class Asked:
     """An image requested from the engine.
 
-    instead_of: another slice that it was begun for, and that nobody draws any more.
     begun: the engine has begun it.
     counted: and that attempt is counted in the ledger.
     forgiven: it was taken back, because the worker stops.
@@ -28,7 +27,6 @@ class Asked:
 
     open_slice: OpenSlice
     seed: int
-    instead_of: int | None = None
     begun: bool = False
     counted: bool = False
     forgiven: bool = False
@@ -77,13 +75,6 @@ class Feed:
         """Whether an image of this slice is in the pipe."""
         return any(asked.open_slice is open_slice for asked in self._asked.values())
 
-    def holds_image(self, recipe_id: int, seed: int) -> bool:
-        """Whether an image is in the pipe, for whatever slice."""
-        return any(
-            (asked.open_slice.slice_.recipe_id, asked.seed) == (recipe_id, seed)
-            for asked in self._asked.values()
-        )
-
     def __getitem__(self, number: int) -> Asked:
         """Return the image that a request is for."""
         return self._asked[number]
@@ -100,10 +91,10 @@ class Feed:
             else:
                 self._early.append(event)
 
-    def ask(self, open_slice: OpenSlice, seed: int, *, instead_of: int | None = None) -> None:
-        """Request an image of a slice. instead_of: see `Asked`."""
+    def ask(self, open_slice: OpenSlice, seed: int) -> None:
+        """Request an image of a slice."""
         number = next(self._numbers)
-        self._asked[number] = Asked(open_slice=open_slice, seed=seed, instead_of=instead_of)
+        self._asked[number] = Asked(open_slice=open_slice, seed=seed)
         self.loaded.engine.request(number, ImageRequest.of(open_slice.recipe, seed))
 
     def note_begun(self, number: int) -> Asked:
