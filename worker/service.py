@@ -58,7 +58,7 @@ def make_worker(
     pool: the engines; by default those that the options ask for.
     """
     store = ModelStore(settings.models)
-    claims = Claims(queues, settings)
+    claims = Claims(queues)
     shift = Shift(claims.keep_alive, ends_with_stdin=options.lane is not None)
     tally = Tally(onlooker=onlooker)
     repertoire = Repertoire(store, ledger, options.lane)

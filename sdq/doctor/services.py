@@ -52,15 +52,10 @@ def queues(settings: Settings) -> Section:
 def _embedded(server: RedisServer) -> Section:
     facts = [Fact(name="which", text="embedded: a server in the data folder, on a private socket")]
     if server.is_running():
-        connection = redis.Redis(unix_socket_path=str(server.socket), **_PATIENCE)
         state = f"running as process {server.pid()}"
-        return _asked(connection, server.url, facts, state, embedded=True)
+        return _asked(server.client(), server.url, facts, state, embedded=True)
     if server.is_silent():
-        problem = (
-            f"The embedded Redis (process {server.pid()}) does not answer. Try again in a moment; if that does not "
-            "help, end that process."
-        )
-        return Section(title="Redis", facts=facts, problems=[problem])
+        return Section(title="Redis", facts=facts, problems=[server.silence()])
     choice = choose_program(server.folder)
     if choice.passed_over:
         facts.append(Fact(name="passed over", text="; ".join(choice.passed_over)))

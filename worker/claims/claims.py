@@ -22,11 +22,9 @@ from rq.job import Job, JobStatus
 from rq.utils import now
 from rq.worker.base import WorkerStatus
 
-from sdq_core.errors import SdqError, ServiceUnavailableError
-from sdq_core.queue.connection import connect
+from sdq_core.errors import ServiceUnavailableError
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.queues import HEARTBEAT_TTL_S, Queues
-from sdq_core.settings import Settings
 from worker.claims.arrivals import Arrival, drop, pop, refuse
 from worker.claims.rq_worker import RqWorker
 
@@ -54,10 +52,9 @@ class Claim:
 class Claims:
     """One worker's claims. Methods raise ServiceUnavailableError without Redis unless they document otherwise."""
 
-    def __init__(self, queues: Queues, settings: Settings) -> None:
-        """Claim nothing yet. settings: how to reach or start Redis again."""
+    def __init__(self, queues: Queues) -> None:
+        """Claim nothing yet."""
         self._queues = queues
-        self._settings = settings
         self._rq = RqWorker(queues.connection)
         self._held: dict[int, Claim] = {}  # by slice
         self._late: list[tuple[Claim, Outcome]] = []  # ended while Redis was unreachable
@@ -74,9 +71,7 @@ class Claims:
         return frozenset(self._held)
 
     def sign_on(self) -> None:
-        """Enter RQ's list of workers; start the embedded Redis if the settings ask for it."""
-        # A Redis that is loading its file is waited for by the caller, who listens for signals meanwhile.
-        connect(self._settings, wait_until_loaded=False)
+        """Enter RQ's list of workers."""
         with redis_errors():
             # After an interruption of Redis the name is there already; it is this worker's own.
             if not self._rq.connection.exists(self._rq.key):
@@ -96,10 +91,10 @@ class Claims:
             if self._rq.get_state() != WorkerStatus.IDLE:
                 self._rq.set_state(WorkerStatus.IDLE)
 
-    def keep_alive(self) -> None:
-        """Send a heartbeat for every claim, or for the worker. Drawing continues while Redis is unreachable.
+    def keep_alive(self) -> bool:
+        """Send a heartbeat for every claim, or for the worker; return whether all arrived.
 
-        That is logged once, and Redis is reached or started again if possible.
+        Drawing continues while Redis is unreachable, and that is logged once.
         """
         try:
             with redis_errors():
@@ -112,10 +107,11 @@ class Claims:
             if not self._unreachable:
                 log.warning("%s Drawing continues.", error)
             self._unreachable = True
-            with contextlib.suppress(SdqError):
-                connect(self._settings, wait_until_loaded=False)
+            # A server that refuses all may be that of a drive which was unplugged: look for the folder's own again.
+            self._rq.connection.connection_pool.disconnect(inuse_connections=False)
         else:
             self._unreachable = False
+        return not self._unreachable
 
     def take(self, variant_key: str, *, until: float) -> Claim | None:
         """Claim the next slice of a variant's queue; None if the queue is empty.

@@ -13,6 +13,7 @@ from rq.suspension import is_suspended
 from db.dispatch import reconcile
 from db.ledger import Ledger
 from sdq_core.errors import SdqError, TryAgainError
+from sdq_core.queue.connection import patience
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.queues import Queues
 from sdq_core.values.variants import Variant
@@ -171,6 +172,7 @@ class Intake:
         self._shift.beat(now=True)  # or this worker's own claims could look lost
         self._next_reconcile = time.monotonic() + _RECONCILE_BUSY_S
         with contextlib.suppress(TryAgainError):
-            found = reconcile(self._ledger, self._queues)
+            with patience(self._queues.connection):
+                found = reconcile(self._ledger, self._queues)
             if found.resumed:
                 log.warning("Took over %d slice(s) from a worker that died.", found.resumed)

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
 _TICK_S = 0.5
+_BEAT_AGAIN_S = 1.0
 
 Result = TypeVar("Result")
 
@@ -40,10 +41,10 @@ class StopNow(BaseException):
 class Shift:
     """From the first slice to the first signal. The worker has one thread, so whatever takes long calls `beat`."""
 
-    def __init__(self, beat: Callable[[], None], *, ends_with_stdin: bool = False) -> None:
+    def __init__(self, beat: Callable[[], bool], *, ends_with_stdin: bool = False) -> None:
         """Begin a shift.
 
-        beat: sends the heartbeats.
+        beat: sends the heartbeats, and says whether they arrived.
         ends_with_stdin: a closed standard input ends the shift as a signal does. A lane's standard input is a pipe from
         the command that started it, which never writes to it.
         """
@@ -68,10 +69,11 @@ class Shift:
         return handled_by(self._on_signal)
 
     def beat(self, *, now: bool = False) -> None:
-        """Send the heartbeats if they are due (every few seconds), or now."""
+        """Send the heartbeats if they are due (every few seconds; every second until they arrive again), or now."""
         if now or time.monotonic() >= self._next_beat:
-            self._next_beat = time.monotonic() + HEARTBEAT_EVERY_S
-            self._beat()
+            self._next_beat = time.monotonic() + _BEAT_AGAIN_S
+            if self._beat():
+                self._next_beat = time.monotonic() + HEARTBEAT_EVERY_S
 
     def until_done(self, action: Callable[[], Result]) -> Result:
         """Return the action's result, repeating it while it fails with a retryable error.
