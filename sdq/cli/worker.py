@@ -88,7 +88,9 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     from db.dispatch import all_open_slices
     from producer.reading.words import parse_lanes
     from sdq_core.queue.connection import connect_worker
+    from sdq_core.queue.failures import redis_errors
     from sdq_core.queue.queues import Queues
+    from sdq_core.queue.retention import what_it_forgets
     from sdq_core.values.safety import Safety
     from worker.choosing.unusable import NotOfThisLaneError
     from worker.claims.shift import StopNow
@@ -105,7 +107,10 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     log_to_stderr(quiet=quiet, speaker=str(lane or ""))
     with open_ledger(settings) as ledger:
         queues = Queues(connect_worker(settings), ledger.id)
-
+        if settings.redis_url is not None:
+            with redis_errors():
+                for sentence in what_it_forgets(queues.connection):
+                    log.warning("%s", sentence)
         options = WorkerOptions(
             max_pinned=max_pinned,
             max_attempts=max_attempts,
