@@ -315,6 +315,10 @@ def _locked(file: IO[str]) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:  # a network volume
+        raise ConfigurationError(
+            f"{file.name} cannot be locked ({error.strerror}). Set SDQ_HOME to a folder on a local disk."
+        ) from error
     return True
 
 
