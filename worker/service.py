@@ -59,7 +59,7 @@ def make_worker(
     pool: the engines; by default those that the options ask for.
     """
     store = ModelStore(settings.models)
-    claims = Claims(queues, settings)
+    claims = Claims(queues, settings.home / "workers", shared=settings.redis_url is not None)
     recovery = Recovery(claims=claims, presence=claims.presence, ledger=ledger)
     shift = Shift(claims.keep_alive, look=recovery.look, ends_with_stdin=options.lane is not None)
     tally = Tally(onlooker=onlooker)

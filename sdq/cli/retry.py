@@ -57,5 +57,5 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
             resolver(ModelStore(settings.models)),
             source=f"sdq retry {batch}",
         )
-        submission, _ = submit_plan(settings, ledger, plan)
+        submission = submit_plan(settings, ledger, plan)
         click.echo(describe_submission(submission))

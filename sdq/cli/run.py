@@ -39,6 +39,8 @@ def command(
     """
     from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
     from sdq.views.progress import BatchProgress
+    from sdq_core.queue.connection import connect_worker
+    from sdq_core.queue.queues import Queues
     from sdq_core.values.safety import Safety
     from worker.claims.shift import StopNow
     from worker.pipelines.choice import PipelineChoice
@@ -50,7 +52,7 @@ def command(
         existing = stack.enter_context(existing_ledger(settings))
         planned = plan_request(settings, request, existing)
         ledger = existing or stack.enter_context(open_ledger(settings))
-        submission, queues = submit_plan(settings, ledger, planned.plan, at_front=True)
+        submission = submit_plan(settings, ledger, planned.plan, at_front=True)
         if not quiet:
             for sentence in (describe_submission(submission), *planned.describe_choices()):
                 click.echo(sentence, err=True)
@@ -59,7 +61,7 @@ def command(
             worker = make_worker(
                 settings,
                 ledger,
-                queues,
+                Queues(connect_worker(settings), ledger.id),
                 WorkerOptions(
                     threads=threads,
                     with_metadata=metadata,

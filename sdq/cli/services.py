@@ -5,7 +5,12 @@ from __future__ import annotations
 import click
 
 from sdq.cli.options import settings_options
-from sdq_core.errors import EXIT_OK, EXIT_UNAVAILABLE, ConfigurationError
+from sdq_core.errors import (
+    EXIT_OK,
+    EXIT_UNAVAILABLE,
+    ConfigurationError,
+    ServiceUnavailableError,
+)
 from sdq_core.settings import Settings
 
 
@@ -30,6 +35,8 @@ def command(settings: Settings, action: str) -> int:
         server.ensure_running()
     elif action == "stop":
         server.stop()
+    if server.is_silent():
+        raise ServiceUnavailableError(server.silence())
     if server.is_running():
         click.echo(f"running, process {server.pid()}, {server.url}")
         click.echo(server.program() or "loading its file")

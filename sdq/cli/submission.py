@@ -140,13 +140,13 @@ def plan_request(settings: Settings, request: Request, ledger: Ledger | None) ->
 
 def submit_plan(
     settings: Settings, ledger: Ledger, plan: BatchPlan, *, at_front: bool = False
-) -> tuple[Submission, Queues]:
+) -> Submission:
     """Commit the plan, then queue it; a crash in between heals at the next submit or worker start."""
     # Connect before anything is stored: a submission without queues helps nobody.
     queues = Queues(connect(settings), ledger.id)
     submission = ledger.submissions.add(plan)
     dispatch(queues, submission.slices, at_front=at_front)
-    return submission, queues
+    return submission
 
 
 def describe_submission(submission: Submission) -> str:

@@ -54,7 +54,7 @@ def command(
                 click.echo("\n".join([*planned.describe_choices(), expected.describe()]))
             return
         ledger = existing or stack.enter_context(open_ledger(settings))
-        submission, _ = submit_plan(settings, ledger, planned.plan)
+        submission = submit_plan(settings, ledger, planned.plan)
         if as_json:
             click.echo(
                 json.dumps(

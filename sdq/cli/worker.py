@@ -87,8 +87,10 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     """
     from db.dispatch import all_open_slices
     from producer.reading.words import parse_lanes
-    from sdq_core.queue.connection import connect
+    from sdq_core.queue.connection import connect_worker
+    from sdq_core.queue.failures import redis_errors
     from sdq_core.queue.queues import Queues
+    from sdq_core.queue.retention import what_it_forgets
     from sdq_core.values.safety import Safety
     from worker.choosing.unusable import NotOfThisLaneError
     from worker.claims.shift import StopNow
@@ -104,8 +106,11 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     lane = all_lanes[lane_number] if lane_number is not None else None
     log_to_stderr(quiet=quiet, speaker=str(lane or ""))
     with open_ledger(settings) as ledger:
-        queues = Queues(connect(settings), ledger.id)
-
+        queues = Queues(connect_worker(settings), ledger.id)
+        if settings.redis_url is not None:
+            with redis_errors():
+                for sentence in what_it_forgets(queues.connection):
+                    log.warning("%s", sentence)
         options = WorkerOptions(
             max_pinned=max_pinned,
             max_attempts=max_attempts,
@@ -146,7 +151,7 @@ def _run_lanes(
     """Run and watch a process for each lane, with this one's own command line, and warn of what none of them draws."""
     from db.dispatch import all_open_slices
     from sdq_core.models import ModelStore
-    from sdq_core.queue.connection import connect
+    from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.failures import redis_errors
     from sdq_core.queue.queues import Queues
     from worker.lanes import LaneSupervisor, undrawable
@@ -155,7 +160,7 @@ def _run_lanes(
     store = ModelStore(settings.models)
     told: set[str] = set()
     with open_ledger(settings) as ledger:
-        queues = Queues(connect(settings), ledger.id)
+        queues = Queues(connect_worker(settings), ledger.id)
 
         def look() -> None:
             with contextlib.suppress(SdqError), redis_errors():

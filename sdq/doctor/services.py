@@ -15,6 +15,7 @@ from sdq_core.errors import SdqError
 from sdq_core.queue.choice import choose_program
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.program import ServerProgram, running_program, too_old
+from sdq_core.queue.retention import what_it_forgets
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
 
@@ -52,15 +53,10 @@ def queues(settings: Settings) -> Section:
 def _embedded(server: RedisServer) -> Section:
     facts = [Fact(name="which", text="embedded: a server in the data folder, on a private socket")]
     if server.is_running():
-        connection = redis.Redis(unix_socket_path=str(server.socket), **_PATIENCE)
         state = f"running as process {server.pid()}"
-        return _asked(connection, server.url, facts, state, embedded=True)
+        return _asked(server.client(), server.url, facts, state, embedded=True)
     if server.is_silent():
-        problem = (
-            f"The embedded Redis (process {server.pid()}) does not answer. Try again in a moment; if that does not "
-            "help, end that process."
-        )
-        return Section(title="Redis", facts=facts, problems=[problem])
+        return Section(title="Redis", facts=facts, problems=[server.silence()])
     choice = choose_program(server.folder)
     if choice.passed_over:
         facts.append(Fact(name="passed over", text="; ".join(choice.passed_over)))
@@ -102,18 +98,20 @@ def ledger(settings: Settings) -> Section:
 def _asked(
     connection: redis.Redis, place: str, facts: list[Fact], state: str, *, embedded: bool = False
 ) -> Section:
-    """Ask a server for its version, and return the Redis section."""
+    """Ask a server for its version and settings, and return the Redis section."""
     try:
         with contextlib.closing(connection), redis_errors(place):
             program = running_program(connection.info("server"))
+            problems = [] if embedded else what_it_forgets(connection)
     except SdqError as error:
         return Section(title="Redis", facts=facts, problems=[str(error)])
     shown = _of_program(program) if embedded else [_version(program)]
-    reason = too_old(program)
+    if reason := too_old(program):
+        problems.insert(0, f"{reason}. Update it, or set SDQ_REDIS_URL to a newer one.")
     return Section(
         title="Redis",
         facts=[*facts, Fact(name="state", text=state), *shown],
-        problems=[f"{reason}. Update it, or set SDQ_REDIS_URL to a newer one."] if reason else [],
+        problems=problems,
     )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
+from collections.abc import Iterator
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from sdq_core.errors import ConfigurationError
+from sdq_core.queue.breaker import Breaker
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
@@ -18,32 +21,78 @@ log = logging.getLogger(__name__)
 
 _LOADING_POLL_S = 0.1
 
+#: How long a command waits for each answer.
+_COMMAND_S = 5.0
+
+#: How long a worker does: it has one thread, which is needed elsewhere.
+_WORKER_S = 0.5
+
 
 def connect(settings: Settings, *, wait_until_loaded: bool = True) -> redis.Redis:
-    """Connect to the Redis of the settings, and start the embedded one if needed.
+    """Connect a command to the Redis of the settings, and start the embedded one if needed.
 
     wait_until_loaded: wait while it says that it is still loading its file, however long that takes.
 
     Raise ServiceUnavailableError if it does not answer, or is loading and that is not to be waited for.
     """
-    if settings.redis_url is None:
-        server = RedisServer(settings.redis_folder)
+    server = _embedded(settings)
+    if server:
         server.ensure_running()
-        url = server.url
-    else:
-        url = settings.redis_url
-    try:
-        # No retries at this level: callers know what a retry would mean.
-        connection = redis.Redis.from_url(
-            url, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0)
-        )
-    except ValueError as error:
-        raise ConfigurationError(f"{url!r} is not a Redis URL: {error}.") from None
+    url = server.url if server else settings.redis_url or ""
+    # No retries at this level: callers know what a retry would mean.
+    connection = _client(settings, server, timeout_s=_COMMAND_S, retry=Retry(NoBackoff(), 0))
     with redis_errors(url):
         if wait_until_loaded:
             _wait_until_loaded(connection)
         connection.ping()
     return connection
+
+
+def connect_worker(settings: Settings) -> redis.Redis:
+    """Connect a worker as a command is, and never let it wait for long from then on.
+
+    While Redis is silent, calls wait for a moment or fail at once (`sdq_core.queue.breaker`). An embedded one that died
+    is started again by the call that meets it.
+    """
+    connect(settings).close()
+    server = _embedded(settings)
+    breaker = Breaker(server.revive if server else lambda: False)
+    return _client(settings, server, timeout_s=_WORKER_S, retry=breaker)
+
+
+@contextlib.contextmanager
+def patience(connection: redis.Redis) -> Iterator[None]:
+    """Let a worker's calls in the block take as long as a command's: calls that list or queue very many jobs."""
+    usual = connection.connection_pool
+    options = usual.connection_kwargs
+    timeout_s = max(options.get("socket_timeout") or _COMMAND_S, _COMMAND_S)
+    patient = redis.ConnectionPool(
+        connection_class=usual.connection_class, **options | {"socket_timeout": timeout_s}
+    )
+    connection.connection_pool = patient
+    try:
+        yield
+    finally:
+        connection.connection_pool = usual
+        patient.disconnect()
+
+
+def _embedded(settings: Settings) -> RedisServer | None:
+    return RedisServer(settings.redis_folder) if settings.redis_url is None else None
+
+
+def _client(
+    settings: Settings, server: RedisServer | None, *, timeout_s: float, retry: Retry
+) -> redis.Redis:
+    if server:
+        return redis.Redis.from_pool(server.connection_pool(timeout_s=timeout_s, retry=retry))
+    url = settings.redis_url or ""
+    try:
+        return redis.Redis.from_url(
+            url, socket_connect_timeout=timeout_s, socket_timeout=timeout_s, retry=retry
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"{url!r} is not a Redis URL: {error}.") from None
 
 
 def _wait_until_loaded(connection: redis.Redis) -> None:

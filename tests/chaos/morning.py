@@ -8,6 +8,7 @@ import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -140,11 +141,10 @@ def left_in_redis(place: Place) -> list[str]:
 
 def _redis_servers(place: Place) -> int:
     """Count the servers of the folder, those that nobody can reach any more included."""
-    socket = str(place.redis.socket)
     count = 0
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            count += any(socket in word for word in process.cmdline())
+            count += "-server" in process.name() and Path(process.cwd()) == place.redis.folder
     return count
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import psutil
-import redis
 
 from sdq_core.queue.server import RedisServer
 
@@ -14,7 +13,7 @@ def kill(server: RedisServer) -> None:
     """Kill -9, once nothing is held back: while Redis forces a second's worth to disk, it keeps the next in memory."""
     pid = server.pid()
     assert pid is not None
-    with redis.Redis.from_url(server.url) as client:
+    with server.client() as client:
         deadline = time.monotonic() + 30
         while client.info("persistence")["aof_buffer_length"]:
             assert time.monotonic() < deadline

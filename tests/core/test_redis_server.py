@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import stat
@@ -16,11 +17,18 @@ import psutil
 import pytest
 import redis
 
-from sdq_core.errors import ConfigurationError, OutputError, ServiceUnavailableError
+from sdq_core.errors import (
+    ConfigurationError,
+    OutputError,
+    ServiceUnavailableError,
+    StorageError,
+)
+from sdq_core.queue.choice import program_for
 from sdq_core.queue.server import RedisServer
 from tests.chaos.place import small_disk
 from tests.core.redis_death import kill
 
+SOURCES = Path(__file__).parents[2]
 START = (
     "import sys; from pathlib import Path; from sdq_core.queue.server import RedisServer; "
     "RedisServer(Path(sys.argv[1])).ensure_running()"
@@ -33,14 +41,6 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
     server = RedisServer(tmp_path / "redis")
     yield server
     server.stop()
-
-
-@pytest.fixture
-def short_sockets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of the sockets whose data folder has a long path, in a temporary folder of this test's own."""
-    with tempfile.TemporaryDirectory(prefix="t") as temporary:
-        monkeypatch.setattr(tempfile, "tempdir", temporary)
-        yield Path(temporary) / f"sdq-{os.getuid()}"
 
 
 def long_folder(tmp_path: Path) -> Path:
@@ -141,16 +141,6 @@ def test_stopped_it_is_gone_and_started_again_it_knows_all(server: RedisServer) 
         assert client.get("key") == b"value"
 
 
-def test_stopping_does_not_kill_whoever_has_the_former_servers_number(server: RedisServer) -> None:
-    server.ensure_running()
-    kill(server)
-    with subprocess.Popen(["sleep", "60"]) as bystander:
-        (server.folder / "redis.pid").write_text(str(bystander.pid))
-        server.stop()
-        assert bystander.poll() is None
-        bystander.kill()
-
-
 def test_a_frozen_server_is_waited_for_no_longer_than_needed(server: RedisServer) -> None:
     server.ensure_running()
     pid = server.pid()
@@ -171,7 +161,7 @@ def test_a_frozen_server_gets_no_second_one_beside_it(server: RedisServer) -> No
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:
-        with pytest.raises(ServiceUnavailableError, match=f"does not answer \\(process {pid}\\)"):
+        with pytest.raises(ServiceUnavailableError, match=f"\\(process {pid}\\) does not answer"):
             server.ensure_running()
         assert [process.pid for process in processes_of(server)] == [pid]
     finally:
@@ -196,54 +186,180 @@ def test_a_full_disk_keeps_no_server_from_starting(tmp_path: Path) -> None:
         kill(server)
 
 
-def test_a_server_whose_socket_was_tidied_away_is_replaced(server: RedisServer) -> None:
+def test_a_server_whose_socket_was_deleted_is_named_and_not_ended(server: RedisServer) -> None:
     server.ensure_running()
-    with redis.Redis.from_url(server.url) as client:
-        client.set("kept", "yes")
-    first = server.pid()
-    server.socket.unlink()
-    server.ensure_running()
-    assert server.pid() != first
-    assert len(processes_of(server)) == 1
-    with redis.Redis.from_url(server.url) as client:
-        assert client.get("kept") == b"yes"
-
-
-def test_a_long_path_gets_a_short_private_socket(tmp_path: Path, short_sockets: Path) -> None:
-    server = RedisServer(long_folder(tmp_path))
-    assert len(os.fsencode(server.socket)) <= 103
-    assert server.socket.parent == short_sockets
-    server.ensure_running()
+    pid = server.pid()
+    server.socket.rename(server.socket.with_suffix(".away"))
     try:
-        assert stat.S_IMODE(short_sockets.stat().st_mode) == 0o700
-        assert RedisServer(long_folder(tmp_path)).is_running()
-        assert RedisServer(long_folder(tmp_path / "other")).socket != server.socket
+        with pytest.raises(ServiceUnavailableError, match=f"process {pid}.*is gone"):
+            server.ensure_running()
+        with pytest.raises(ServiceUnavailableError, match="is gone"):
+            server.stop()
+        assert [process.pid for process in processes_of(server)] == [pid]
     finally:
+        server.socket.with_suffix(".away").rename(server.socket)
+    assert server.pid() == pid
+
+
+def test_a_server_of_sdq_01_with_its_socket_elsewhere_is_named_and_not_doubled(
+    tmp_path: Path,
+) -> None:
+    server = RedisServer(long_folder(tmp_path))
+    server.folder.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(prefix="t") as temporary:
+        former = f"{temporary}/short.sock"
+        with (server.folder / "server.lock").open("a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            command = [str(program_for(server.folder).path), "--port", "0", "--unixsocket", former]
+            process = subprocess.Popen(
+                [*command, "--dir", str(server.folder), "--appendonly", "yes"],
+                stdout=subprocess.DEVNULL,
+                pass_fds=[lock.fileno()],
+            )
+            lock.write(str(process.pid))
+        try:
+            with pytest.raises(
+                ServiceUnavailableError, match=f"process {process.pid}.*temporary folder"
+            ):
+                server.ensure_running()
+            assert [found.pid for found in processes_of(server)] == [process.pid]
+        finally:
+            process.terminate()
+            process.wait(10)
+        server.ensure_running()
         server.stop()
 
 
-def test_a_socket_folder_that_is_open_to_others_is_refused(
-    tmp_path: Path, short_sockets: Path
-) -> None:
+def test_a_folder_has_one_server_however_it_is_spelled(tmp_path: Path) -> None:
     server = RedisServer(long_folder(tmp_path))
-    short_sockets.mkdir()
-    short_sockets.chmod(0o777)
-    with pytest.raises(ConfigurationError, match=f"chmod 700 {short_sockets}"):
-        server.ensure_running()
-    assert not server.socket.exists()
+    server.folder.mkdir(parents=True)
+    (tmp_path / "short").symlink_to(server.folder)
+    (tmp_path / "parent").symlink_to(server.folder.parent)
+    (tmp_path / "tmp").mkdir()
+    spellings = [
+        str(server.folder),
+        str(tmp_path / "short"),
+        str(tmp_path / "parent" / "redis"),
+        os.path.relpath(server.folder, tmp_path),
+        f"{server.folder}/../redis/",
+    ]
+    environments = [
+        {},
+        {"TMPDIR": str(tmp_path / "tmp")},
+        {"TMPDIR": str(tmp_path / "none")},
+        {"TMPDIR": str(server.folder)},  # too long itself
+    ]
+    starters = [
+        subprocess.Popen(
+            [sys.executable, "-c", START, spelling],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(SOURCES)} | environment,
+        )
+        for spelling in spellings
+        for environment in environments
+    ]
+    try:
+        assert [starter.wait(60) for starter in starters] == [0] * len(starters)
+        (process,) = processes_of(server)
+        assert {RedisServer(Path(spelling)).pid() for spelling in spellings[:3]} == {process.pid}
+        assert server.socket.is_socket()
+        assert not list((tmp_path / "tmp").iterdir())
+    finally:
+        server.stop()
+    assert not processes_of(server)
 
 
-def test_a_server_that_somebody_put_into_an_open_socket_folder_is_not_trusted(
-    tmp_path: Path, short_sockets: Path
+def test_a_long_path_is_reached_where_no_temporary_folder_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = RedisServer(long_folder(tmp_path))
     server.ensure_running()
     try:
-        short_sockets.chmod(0o777)
-        with pytest.raises(ConfigurationError, match="open to other users"):
+        monkeypatch.setattr(tempfile, "mkdtemp", no_place)
+        with pytest.raises(redis.ConnectionError, match="neither /tmp nor TMPDIR can be written"):
+            server.client().ping()
+    finally:
+        monkeypatch.undo()
+        server.stop()
+
+
+def no_place(*_: object, **__: object) -> str:
+    raise PermissionError("read-only")
+
+
+def test_a_number_in_a_file_is_nobodys_identity(server: RedisServer) -> None:
+    with subprocess.Popen(["sleep", "60"]) as bystander:
+        server.ensure_running()
+        for name in ("redis.pid", "server.lock"):
+            (server.folder / name).write_text(str(bystander.pid))
+        server.stop()
+        assert not processes_of(server)
+        for name in ("redis.pid", "server.lock"):
+            (server.folder / name).write_text(str(bystander.pid))
+        server.stop()
+        server.ensure_running()
+        server.stop()
+        assert bystander.poll() is None
+        bystander.kill()
+
+
+def test_a_data_folder_that_is_renamed_keeps_its_server(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path / "before" / "redis")
+    server.ensure_running()
+    pid = server.pid()
+    (tmp_path / "before").rename(tmp_path / "after")
+    moved = RedisServer(tmp_path / "after" / "redis")
+    moved.ensure_running()
+    assert moved.pid() == pid
+    moved.stop()
+    assert not moved.is_silent()
+
+
+def test_a_server_that_died_is_revived_in_a_moment(server: RedisServer) -> None:
+    server.ensure_running()
+    kill(server)
+    assert server.revive()
+    assert server.is_running()
+    assert not server.revive()
+
+
+def test_reviving_waits_for_no_silent_server_and_for_no_starter(server: RedisServer) -> None:
+    server.ensure_running()
+    pid = server.pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        assert not server.revive()
+        assert time.monotonic() - started < 1
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    kill(server)
+    with (server.folder / "start.lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert not server.revive()
+    assert not server.is_running()
+
+
+def test_reviving_makes_no_folder_anew(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path / "drive" / "redis")
+    with pytest.raises(StorageError, match="Connect its drive"):
+        server.revive()
+    assert not (tmp_path / "drive").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_another_users_folder_is_neither_trusted_nor_written(server: RedisServer) -> None:
+    server.ensure_running()
+    server.folder.chmod(0o755)
+    for path in (server.folder, *server.folder.parents[:4]):
+        path.chmod(0o755)
+    try:
+        os.seteuid(65534)
+        with pytest.raises(ConfigurationError, match="belongs to root"):
             server.ensure_running()
     finally:
-        server.stop()
+        os.seteuid(0)
 
 
 def test_a_file_that_redis_does_not_read_is_named_with_the_log(server: RedisServer) -> None:

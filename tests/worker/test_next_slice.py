@@ -113,6 +113,8 @@ class Scene:
     def take_over(self, pinned: Sequence[Variant]) -> OpenSlice | None:
         return None
 
+    take_ahead = take_over
+
     def holds(self, open_slice: OpenSlice) -> bool:
         return True
 

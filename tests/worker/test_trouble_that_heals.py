@@ -17,7 +17,6 @@ from db.ledger import Ledger
 from sdq_core.errors import OutputError, StorageError
 from sdq_core.queue.queues import Queues
 from sdq_core.queue.server import RedisServer
-from sdq_core.settings import read_settings
 from tests.acceptance.program import Program, assert_whole, engines_of, stop
 from tests.core.small_ledger import loaded, open_ids, submit
 from tests.ledger.plans import ENGINE
@@ -86,8 +85,7 @@ def test_a_worker_that_begins_again_in_the_middle_knows_its_own_name(
     server.ensure_running()
     try:
         with redis.Redis.from_url(server.url) as client:
-            settings = read_settings({"SDQ_HOME": str(tmp_path)})
-            claims = Claims(Queues(client, ledger.id), settings)
+            claims = Claims(Queues(client, ledger.id), tmp_path / "workers", shared=False)
             claims.sign_on()
             claims.sign_on()
             assert client.exists(f"rq:worker:{claims.worker}")

@@ -14,6 +14,7 @@ import time
 from collections.abc import Container
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 from typing import Any
 
 from rq import Queue
@@ -21,12 +22,10 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.worker.base import WorkerStatus
 
-from sdq_core.errors import SdqError, ServiceUnavailableError
+from sdq_core.errors import ServiceUnavailableError
 from sdq_core.queue.claims import Taken
-from sdq_core.queue.connection import connect
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.queues import Queues
-from sdq_core.settings import Settings
 from worker.claims.arrivals import read_job, refuse
 from worker.claims.presence import Presence
 from worker.claims.rq_worker import HEARTBEAT_TTL_S, RqWorker
@@ -61,15 +60,20 @@ class Claim:
 class Claims:
     """One worker's claims. Methods raise ServiceUnavailableError without Redis unless they document otherwise."""
 
-    def __init__(self, queues: Queues, settings: Settings) -> None:
-        """Claim nothing yet. settings: how to reach or start Redis again."""
+    def __init__(self, queues: Queues, lock_files: Path, *, shared: bool) -> None:
+        """Claim nothing yet.
+
+        lock_files: the folder of the living workers' lock files.
+        shared: whether workers of other data folders use the same Redis.
+        """
         self._queues = queues
-        self._settings = settings
+        self._shared = shared
         self._rq = RqWorker(queues.connection)
-        self.presence = Presence(settings.home / "workers", self.worker)
+        self.presence = Presence(lock_files, self.worker)
         self.server = ""  # the id of the running Redis
         self._silence = Silence()
         self._heartbeats = 0
+        self._workers = 1
         self._held: dict[int, Claim] = {}  # by slice
         self._lost: set[int] = set()
         self._late: list[tuple[Claim, Outcome]] = []  # ended while Redis was unreachable
@@ -79,6 +83,11 @@ class Claims:
     def worker(self) -> str:
         """The worker's name in RQ and in the ledger."""
         return str(self._rq.name)
+
+    @property
+    def workers(self) -> int:
+        """How many workers the ledger has, by their heartbeats."""
+        return max(1, self._workers)
 
     @property
     def held(self) -> frozenset[int]:
@@ -100,9 +109,7 @@ class Claims:
             return True
 
     def sign_on(self) -> None:
-        """Enter RQ's list of workers; start the embedded Redis if the settings ask for it."""
-        # A Redis that is loading its file is waited for by the caller, who listens for signals meanwhile.
-        connect(self._settings, wait_until_loaded=False)
+        """Enter RQ's list of workers."""
         self.presence.begin()
         self._enter()
         with redis_errors():
@@ -123,10 +130,10 @@ class Claims:
             if self._rq.get_state() != WorkerStatus.IDLE:
                 self._rq.set_state(WorkerStatus.IDLE)
 
-    def keep_alive(self) -> None:
-        """Send a heartbeat. Drawing continues while Redis is unreachable.
+    def keep_alive(self) -> bool:
+        """Send a heartbeat; return whether it arrived.
 
-        That is logged once, and Redis is reached or started again if possible.
+        Drawing continues while Redis is unreachable, and that is logged once.
         """
         self._heartbeats += 1
         entries = {slice_id: claim.entry for slice_id, claim in self._held.items()}
@@ -144,10 +151,11 @@ class Claims:
             if not self._unreachable:
                 log.warning("%s Drawing continues.", error)
             self._unreachable = True
-            with contextlib.suppress(SdqError):
-                connect(self._settings, wait_until_loaded=False)
+            # A server that refuses all may be that of a drive which was unplugged: look for the folder's own again.
+            self._rq.connection.connection_pool.disconnect(inuse_connections=False)
         else:
             self._unreachable = False
+            self._workers = len(pulse.heartbeats)
             self._silence.listen(pulse.heartbeats)
             for slice_id in pulse.lost - self._lost:
                 log.warning(
@@ -155,6 +163,7 @@ class Claims:
                     slice_id,
                 )
             self._lost.update(pulse.lost)
+        return not self._unreachable
 
     def silent(self) -> dict[str, int]:
         """Return the other workers that have been silent for too long, with the number of their last heartbeat."""
@@ -171,7 +180,7 @@ class Claims:
 
     def may_have_lost_some(self) -> bool:
         """Whether Redis may have forgotten the claims of others, which they restore at their next heartbeat."""
-        if self._settings.redis_url is None and self.presence.is_alone():
+        if not self._shared and self.presence.is_alone():
             return False
         with redis_errors():
             return self._queues.claims.may_have_lost_some()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from rq.suspension import is_suspended
@@ -13,6 +13,7 @@ from rq.suspension import is_suspended
 from db.dispatch import reconcile
 from db.ledger import Ledger
 from sdq_core.errors import SdqError, TryAgainError
+from sdq_core.queue.connection import patience
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.queues import Queues
 from sdq_core.values.variants import Variant
@@ -30,6 +31,9 @@ _RECONCILE_BUSY_S = 60.0
 
 #: How long to skip unwanted slices at a time: the engine's events must not wait for long.
 _LOOK_FOR_S = 0.25
+
+#: How many waiting slices to leave for each worker before taking some ahead.
+_LEFT_FOR_EACH = 4
 
 #: How long to wait before looking again for slices behind the current one.
 _LOOK_AGAIN_S = 0.25
@@ -56,6 +60,7 @@ class Intake:
         self._recovery = recovery
         self._shift = shift
         self._key: str | None = None  # of the queue in use
+        self._waiting: Mapping[str, int] = {}  # slices, by queue
         self._next_reconcile = 0.0
         self._look_again = 0.0
         self._suspended = False  # by `rq suspend`
@@ -78,17 +83,19 @@ class Intake:
             raise
         return None
 
-    def take(self, pinned: Sequence[Variant]) -> OpenSlice | None:
+    def take(self, pinned: Sequence[Variant], *, leave: int = 0) -> OpenSlice | None:
         """Take another slice for the engine that is drawing, if it is from the queue that comes next anyway.
 
-        pinned: the variants in memory, the one that is drawing first. Errors are left to the next call of `first`,
-        when everything taken is drawn.
+        pinned: the variants in memory, the one that is drawing first.
+        leave: how many slices to leave to others.
+
+        Errors are left to the next call of `first`, when everything taken is drawn.
         """
         if time.monotonic() < self._look_again or self._shift.stopping:
             return None
         held = self._claims.held
         try:
-            found = self._take_behind(pinned)
+            found = self._take_behind(pinned, leave)
         except (SdqError, VariantUnusable):
             self._look_again = time.monotonic() + _AFTER_TROUBLE_S
             found = None
@@ -98,6 +105,10 @@ class Intake:
         if found is None:
             self._claims.hand_back(but=held)
         return found
+
+    def take_ahead(self, pinned: Sequence[Variant]) -> OpenSlice | None:
+        """Take another slice, as `take` does, if so many wait that no other worker will lack it."""
+        return self.take(pinned, leave=_LEFT_FOR_EACH * self._claims.workers)
 
     def take_over(self, pinned: Sequence[Variant]) -> OpenSlice | None:
         """Take a slice of a worker that was just found dead, if the engine that is drawing can draw it."""
@@ -130,9 +141,9 @@ class Intake:
         """Reconcile within seconds: an idle worker is the first to notice a dead worker's slices."""
         self._next_reconcile = min(self._next_reconcile, time.monotonic() + _RECONCILE_IDLE_S)
 
-    def _take_behind(self, pinned: Sequence[Variant]) -> OpenSlice | None:
+    def _take_behind(self, pinned: Sequence[Variant], leave: int) -> OpenSlice | None:
         self._tend()
-        if self._next_key(pinned) != self._key:
+        if self._next_key(pinned) != self._key or self._waiting.get(self._key or "", 0) <= leave:
             return None
         found = self._take_wanted()
         if found is None or self._repertoire.variant_for(found.recipe, pinned[:1]) != pinned[0]:
@@ -142,7 +153,7 @@ class Intake:
     def _next_key(self, pinned: Sequence[Variant]) -> str | None:
         """Choose the queue that comes next; None if there is none, or while `rq suspend` holds all workers back."""
         with redis_errors():
-            waiting = self._queues.waiting()
+            self._waiting = waiting = self._queues.waiting()
             suspended = bool(waiting and is_suspended(self._queues.connection))
         if waiting and suspended != self._suspended:
             self._suspended = suspended
@@ -191,7 +202,7 @@ class Intake:
             self._next_reconcile = time.monotonic() + _RECONCILE_IDLE_S
             return
         self._next_reconcile = time.monotonic() + _RECONCILE_BUSY_S
-        with contextlib.suppress(TryAgainError):
+        with contextlib.suppress(TryAgainError), patience(self._queues.connection):
             reconcile(self._ledger, self._queues)
         with redis_errors():
             self._queues.sweep_workers()

@@ -31,6 +31,10 @@ class RqWorker(SimpleWorker):
             job_monitoring_interval=int(HEARTBEAT_EVERY_S),
         )
 
+    def _set_connection(self, connection: redis.Redis) -> redis.Redis:
+        """Return the connection as it is: RQ would raise its time-out to 15 s, for commands that wait in Redis."""
+        return connection
+
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002
         """Return how long RQ lists a job as running without heartbeats, s."""
         return HEARTBEAT_TTL_S

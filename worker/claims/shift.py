@@ -22,6 +22,7 @@ _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 30.0
 _TICK_S = 0.5
 _LOOK_EVERY_S = 0.5
+_BEAT_AGAIN_S = 1.0
 
 Result = TypeVar("Result")
 
@@ -43,14 +44,14 @@ class Shift:
 
     def __init__(
         self,
-        beat: Callable[[], None],
+        beat: Callable[[], bool],
         *,
         look: Callable[[], None] = lambda: None,
         ends_with_stdin: bool = False,
     ) -> None:
         """Begin a shift.
 
-        beat: sends the heartbeat.
+        beat: sends the heartbeat, and says whether it arrived.
         look: looks after other workers.
         ends_with_stdin: a closed standard input ends the shift as a signal does. A lane's standard input is a pipe from
         the command that started it, which never writes to it.
@@ -78,10 +79,14 @@ class Shift:
         return handled_by(self._on_signal)
 
     def beat(self, *, now: bool = False) -> None:
-        """Send the heartbeat if it is due, or now; look after other workers if that is due."""
+        """Send the heartbeat if it is due, or now; look after other workers if that is due.
+
+        A heartbeat is due every few seconds; every second while it does not arrive.
+        """
         if now or time.monotonic() >= self._next_beat:
-            self._next_beat = time.monotonic() + HEARTBEAT_EVERY_S
-            self._beat()
+            self._next_beat = time.monotonic() + _BEAT_AGAIN_S
+            if self._beat():
+                self._next_beat = time.monotonic() + HEARTBEAT_EVERY_S
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _LOOK_EVERY_S
             self._look()

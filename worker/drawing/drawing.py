@@ -39,6 +39,9 @@ log = logging.getLogger(__name__)
 
 _POLL_S = 0.5
 
+#: How much work to hold while others have enough: a Redis that falls silent does not hold up drawing until it is drawn.
+_IN_HAND_S = 60.0
+
 #: How often to look whether others have drawn the images that they began for slices of their own.
 _REVISIT_S = 1.0
 
@@ -48,6 +51,9 @@ class SliceSource(Protocol):
 
     def take(self, pinned: Sequence[Variant]) -> OpenSlice | None:
         """Return the next slice for the engine that is drawing, if there is one. pinned: its variant first."""
+
+    def take_ahead(self, pinned: Sequence[Variant]) -> OpenSlice | None:
+        """Return another slice, as `take` does, if so many wait that no other worker will lack it."""
 
     def take_over(self, pinned: Sequence[Variant]) -> OpenSlice | None:
         """Return a slice of a worker that was just found dead, if there is one for the engine that is drawing."""
@@ -74,6 +80,8 @@ class Drawing:
         self._feed: Feed | None = None  # of the engine that is drawing
         self._stopping = False
         self._revisit_at = 0.0
+        self._image_s: float | None = None  # from one image to the next
+        self._drawn_at: float | None = None
 
     def run(self, first: OpenSlice) -> None:
         """Draw the missing images of a slice, and of those that the source returns.
@@ -172,6 +180,24 @@ class Drawing:
                 return
             seed = open_slice.pending[0]
             self._offer(feed, open_slice, seed, self._reserve(open_slice, seed))
+        if not self._stopping:
+            self._stock_up()
+
+    def _stock_up(self) -> None:
+        """Take slices ahead until there is enough in hand."""
+        images = sum(len(open_slice.pending) for open_slice in self._open if open_slice.hungry)
+        if self._image_s is None or images * self._image_s > _IN_HAND_S:
+            return
+        if found := self._source.take_ahead(self._studio.engines.pinned()):
+            self._admit(found)
+
+    def _keep_pace(self) -> None:
+        """Measure the time that an image takes."""
+        now = time.monotonic()
+        if self._drawn_at is not None:
+            latest_s = now - self._drawn_at
+            self._image_s = latest_s if self._image_s is None else (self._image_s + latest_s) / 2
+        self._drawn_at = now
 
     def _hungry_slice(self) -> OpenSlice | None:
         """Return the first slice with images to request; take a new one if there is none."""
@@ -251,6 +277,7 @@ class Drawing:
 
     def _keep(self, feed: Feed, number: int, image: DrawnImage) -> None:
         """Keep an image, and request the one after next: the engine is already drawing the next."""
+        self._keep_pace()
         asked = feed[number]
         open_slice = asked.open_slice
         record = self._studio.keeper.save(image, asked, feed.loaded)
