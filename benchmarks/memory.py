@@ -1,7 +1,7 @@
 """Do a worker and its engine grow? Their resident memory over tens of thousands of images in one process each.
 
-    python -m benchmarks.memory [--images 50000] [--steps 1]            # the demo model
-    python -m benchmarks.memory [--images 50000] --answers-at-once      # an engine that draws nothing
+    python -m benchmarks.memory [--images 5000] [--steps 1]             # the demo model
+    python -m benchmarks.memory --images 50000 --answers-at-once        # an engine that draws nothing
 
 Few steps, because what could grow does so by the image. With --answers-at-once, `benchmarks.at_once` draws in the
 engine's process, so the worker, its files and its rows run at their full rate; the engine's own memory is then only its
@@ -94,7 +94,7 @@ def rows(samples: list[Sample], images: int) -> list[tuple[str, str, str]]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=50_000)
+    parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--answers-at-once", action="store_true")
     options = parser.parse_args()
