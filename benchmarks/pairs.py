@@ -19,8 +19,9 @@ import psutil
 
 from benchmarks.bench import show
 
-#: What others may use of all cores, and how far a floor may be from the usual one, in a pair that counts.
-_QUIET = 0.03
+#: The share of all cores that others may use while something is measured that counts.
+QUIET = 0.03
+#: How far a floor may be from the usual one.
 _USUAL = 0.03
 
 
@@ -36,13 +37,16 @@ class Others:
 
 
 @contextmanager
-def others() -> Iterator[Others]:
-    """Watch the machine while the block runs. Children of this process that the block waits for are not others."""
+def others(*running: int) -> Iterator[Others]:
+    """Watch the machine while the block runs.
+
+    Not others are this process, its children that the block waits for, and `running`: ids of children that live on.
+    """
     found = Others()
-    busy, own, started = _busy_s(), _own_s(), time.monotonic()
+    busy, own, started = _busy_s(), _own_s(running), time.monotonic()
     yield found
     capacity_s = (time.monotonic() - started) * (psutil.cpu_count() or 1)
-    found.share = max(0.0, (_busy_s() - busy) - (_own_s() - own)) / capacity_s
+    found.share = max(0.0, (_busy_s() - busy) - (_own_s(running) - own)) / capacity_s
 
 
 def _busy_s() -> float:
@@ -52,9 +56,10 @@ def _busy_s() -> float:
     )
 
 
-def _own_s() -> float:
+def _own_s(running: Sequence[int]) -> float:
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    ended = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    return ended + sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in running)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +78,7 @@ class Pair:
 
     def trouble(self, usual_ms: float) -> str:
         """Say why the pair does not count; nothing if it does. usual_ms: the median floor."""
-        if self.others > _QUIET:
+        if self.others > QUIET:
             return "others were busy"
         if abs(self.floor_ms / usual_ms - 1) > _USUAL:
             return "unusual floor"
