@@ -28,7 +28,7 @@ fuzz: $(VENV)/.developing ## Look for packages that break the reader for SECONDS
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 # What each compares stands in its file's first lines.
-BENCHMARKS := drain one_process_per_image submit record steps memory scale
+BENCHMARKS := drain beside one_process_per_image submit record steps floor memory scale
 bench: $(VENV)/.developing ## Measure everything on an idle machine; ONLY="drain steps" measures these
 	for name in $(or $(ONLY),$(BENCHMARKS)); do $(BIN)/python -m benchmarks.$$name || exit; done
 

@@ -1,11 +1,13 @@
-"""The floor: the same pipeline in one process without queue, ledger or files. Prints milliseconds, one a line.
+"""The floor: the same pipeline in one process without queue, ledger or files. Prints what an image took, a line each.
 
 `python -m benchmarks.bare_loop CACHE PROMPTS SEEDS STEPS [each]`; with `each` the text is encoded for every image, as
-Apple's pipeline does. The first image is drawn twice and its first time left out (warm-up).
+Apple's pipeline does. The first image is drawn twice and its first time left out (warm-up). A line is JSON, in ms: the
+whole image (`image`), the process's processor time for it (`cpu`), and the pipeline's own parts.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -17,6 +19,9 @@ from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
 from worker.runtimes.choice import choose_runtime
+
+#: What the pipeline times of an image, one after the other.
+PARTS = ("text_encode", "denoise", "decode", "safety")
 
 
 def main() -> None:
@@ -44,8 +49,14 @@ def main() -> None:
             scheduler=DEFAULT_SCHEDULER,
         )
         started = time.perf_counter()
-        pipeline.draw(request, lambda _done, _total: None)
-        print((time.perf_counter() - started) * 1000, flush=True)
+        started_cpu = time.process_time()
+        drawn = pipeline.draw(request, lambda _done, _total: None)
+        took = {
+            "image": (time.perf_counter() - started) * 1000,
+            "cpu": (time.process_time() - started_cpu) * 1000,
+            **{part: getattr(drawn, f"{part}_ms") for part in PARTS},
+        }
+        print(json.dumps(took), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
     python -m benchmarks.full_size --torch-python PATH [--folder full-size] [--repeats 3]
 
 Measured for each attention variant, each in a process of its own: translating, loading from the cache, resident memory
-while it runs and at its peak, the median step. The packages (1.7 GB each) are made once and kept in FOLDER; making one
-takes minutes and some 15 GB of memory.
+while it runs and at its peak, the median step, and the operations a second that this makes (`benchmarks.floor` measures
+how many are possible). Torch goes before and after each variant, and the ratio is to the mean of both. The packages
+(1.7 GB each) are made once and kept in FOLDER; making one takes minutes and some 15 GB of memory.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 import numpy as np
 import psutil
 
 from benchmarks.bench import show
+from benchmarks.operations import count
 from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.choice import choose_runtime
 
@@ -67,6 +69,13 @@ def apart(package: Path, cache: Path, threads: int, repeats: int) -> dict[str, f
     return found
 
 
+def eager_ms(python: list[str], threads: int, repeats: int) -> float:
+    """Give ms of a step of torch."""
+    command = [*python, "time", str(threads), str(repeats)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(result.stdout.split()[-1])
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -83,36 +92,49 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     python = [options.torch_python, str(TORCH)]
     rows = []
-    eager = float(
-        subprocess.run(
-            [*python, "time", str(threads), str(options.repeats)],
-            capture_output=True, text=True, check=True,
-        ).stdout.split()[-1]
-    )  # fmt: skip
     for attention in ATTENTIONS:
         package = options.folder / f"{attention}.mlpackage"
         if not package.exists():
             subprocess.run([*python, "convert", str(options.folder), attention], check=True)
+    eager = [eager_ms(python, threads, options.repeats)]
+    for attention in ATTENTIONS:
+        package = options.folder / f"{attention}.mlpackage"
         cache = options.folder / "cache"
         first = apart(package, cache, threads, 0)
         warm = apart(package, cache, threads, options.repeats)
+        eager.append(eager_ms(python, threads, options.repeats))
+        operations = sum(count(package).values())
         rows.append(
             (
                 attention,
                 f"{first['load_s']:.1f}",
                 f"{warm['load_s']:.1f}",
                 f"{warm['step_ms'] / 1000:.2f}",
-                f"{warm['step_ms'] / eager:.2f}",
+                f"{warm['step_ms'] / mean(eager[-2:]):.2f}",
+                f"{operations / warm['step_ms'] / 1e6:.0f}",
                 f"{warm['rss_gb']:.1f}",
                 f"{warm['peak_gb']:.1f}",
             )
         )
-    rows.append(("torch eager", "", "", f"{eager / 1000:.2f}", "1.00", "", ""))
+    steps = " ".join(f"{ms / 1000:.2f}" for ms in eager)
+    rows.append(
+        ("torch eager", "", "", steps, "1.00", f"{operations / mean(eager) / 1e6:.0f}", "", "")
+    )
     show(
         f"U-Net of Stable Diffusion 1.5's size, {threads} threads, median of {options.repeats}",
-        ("", "first load, s", "load, s", "step, s", "to torch", "resident, GB", "peak, GB"),
+        (
+            "",
+            "first load, s",
+            "load, s",
+            "step, s",
+            "to torch",
+            "1e9 operations/s",
+            "resident, GB",
+            "peak, GB",
+        ),
         rows,
     )
+    print(f"A step has {operations / 1e12:.3f}e12 operations.")
 
 
 if __name__ == "__main__":

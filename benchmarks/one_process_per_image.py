@@ -16,7 +16,7 @@ import time
 from statistics import median
 
 from benchmarks.bench import data_folder, show
-from benchmarks.drain import bare, drain
+from benchmarks.drain import Size, bare, drain
 
 _ONE = """
 import sys
@@ -50,14 +50,14 @@ def main() -> None:
         ways["the same with Apple's pipeline"] = apple
     alone: dict[str, list[float]] = {way: [] for way in ways}
     with data_folder() as home:
-        bare(home, 1, 1, 1)
+        bare(home, Size(prompts=1, seeds=1, steps=1))
         for seed in range(options.images):
             for way, (python, program) in ways.items():
                 command = [python, "-c", program, str(home / "cache"), str(seed)]
                 started = time.perf_counter()
                 subprocess.run([*command, str(options.steps)], check=True)
                 alone[way].append((time.perf_counter() - started) * 1000)
-        through = drain(home, 10, 4, options.steps, 0)
+        through = drain(home, Size(prompts=10, seeds=4, steps=options.steps), 0).image_ms
     rows = [
         (way, f"{median(times):.0f}", f"{median(times) / through:.1f}")
         for way, times in alone.items()
