@@ -32,11 +32,13 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
     from rich.progress import Progress
 
     from sdq.upkeep import verify as checks
+    from sdq_core.images.root import OutputRoot
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
 
     with open_ledger(settings) as ledger:
         queues = Queues(connect(settings), ledger.id)
+        root = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
         statuses = ledger.batches.statuses() if batch is None else [ledger.batches.find(batch)]
         total = sum(status.completed for status in statuses if status)
         with Progress(transient=True, disable=not sys.stderr.isatty()) as bar:
@@ -44,7 +46,7 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
             findings = checks.verify(
                 ledger,
                 queues,
-                settings.outputs,
+                root,
                 batch=batch,
                 read_files=not quick,
                 on_image=lambda: bar.advance(task),
@@ -62,7 +64,7 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
         if not repair:
             click.echo(f"To repair, run `sdq verify --repair{f' {batch}' if batch else ''}`.")
             return EXIT_FAILURE
-        again = checks.repair(ledger, queues, settings.outputs, findings)
+        again = checks.repair(ledger, queues, root, findings)
         click.echo(f"Repaired; {again:,} images will be drawn again.")
         if findings.strays:
             click.echo("Files that are not in the ledger were left alone; move them elsewhere.")

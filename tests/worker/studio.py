@@ -7,6 +7,7 @@ from pathlib import Path
 
 from db.ledger import Ledger
 from db.values import ImageRecord
+from sdq_core.images.root import OutputRoot
 from sdq_core.values.variants import Variant
 from worker.claims.claims import Outcome
 from worker.claims.open_slice import OpenSlice
@@ -20,6 +21,11 @@ from worker.engine.pool import EnginePool
 
 def nothing() -> None:
     """Do nothing."""
+
+
+def root_at(path: Path) -> OutputRoot:
+    """An output folder whose record is beside it."""
+    return OutputRoot(path, home=path.parent, ledger_id="0123456789ab")
 
 
 class StoppableShift(Shift):
@@ -40,7 +46,7 @@ class MeetingGallery(Gallery):
     def __init__(
         self, root: Path, before: Callable[[], None] = nothing, after: Callable[[], None] = nothing
     ) -> None:
-        super().__init__(root, with_metadata=True)
+        super().__init__(root_at(root), with_metadata=True)
         self.before = before
         self.after = after
 
