@@ -66,12 +66,12 @@ def command(
             click.echo(f"unused for 30 days: {folder}", err=True)
         if dry_run:
             return
+        if any(status.completed for status in chosen) and not keep_files:
+            _require_files(root)
         if chosen and not yes:
             click.confirm("Remove permanently?", abort=True, err=True)
         if chosen:
             queues = Queues(connect(settings), ledger.id)
-        if any(status.completed for status in chosen) and not keep_files:
-            _require_files(root)
         for status in chosen:
             gone = prune.forget_batch(ledger, queues, root, status, keep_files=keep_files)
             freed += gone.size_bytes
