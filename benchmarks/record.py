@@ -22,6 +22,7 @@ import numpy as np
 
 from benchmarks.bench import data_folder, show
 from db.ledger import Ledger
+from sdq_core.images.root import OutputRoot
 from sdq_core.images.store import store_file
 from sdq_core.values.variants import Variant
 from tests.ledger.plans import plan
@@ -93,7 +94,9 @@ def studio(ledger: Ledger, outputs: Path, stopwatch: Stopwatch) -> Studio:
         shift=Shift(lambda: None),
         tally=Tally(onlooker=stopwatch),
         pool=EnginePool(lambda _variant: cast(Any, InstantEngine()), max_pinned=1),
-        gallery=Gallery(outputs, with_metadata=True),
+        gallery=Gallery(
+            OutputRoot(outputs, home=outputs.parent, ledger_id=ledger.id), with_metadata=True
+        ),
     )
 
 

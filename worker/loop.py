@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sdq_core.errors import SdqError
+from sdq_core.images.root import OutputRoot
 from worker.choosing.repertoire import Repertoire
 from worker.choosing.unusable import VariantUnusable
 from worker.claims.claims import Claims
@@ -31,12 +32,14 @@ class Worker:
         intake: Intake,
         repertoire: Repertoire,
         studio: Studio,
+        outputs: OutputRoot,
         tally: Tally,
     ) -> None:
         self._claims = claims
         self._intake = intake
         self._repertoire = repertoire
         self._studio = studio
+        self._outputs = outputs
         self._shift = studio.shift
         self.tally = tally
 
@@ -71,6 +74,7 @@ class Worker:
             self._shift.pause(_IDLE_S)
             return False
         try:
+            self._outputs.look()  # while they are absent, the slice is another worker's to take
             variant = self._repertoire.variant_for(first.recipe, self._studio.engines.pinned())
             Drawing(self._studio, variant, self._intake).run(first)
         except VariantUnusable as unusable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from db.ledger import Ledger
+from sdq_core.images.root import OutputRoot
 from sdq_core.models import ModelStore
 from sdq_core.queue.queues import Queues
 from sdq_core.settings import Settings
@@ -64,6 +65,7 @@ def make_worker(
     shift = Shift(claims.keep_alive, look=recovery.look, ends_with_stdin=options.lane is not None)
     tally = Tally(onlooker=onlooker)
     repertoire = Repertoire(store, ledger, options.lane)
+    outputs = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
     studio = Studio.of(
         worker=claims.worker,
         ledger=ledger,
@@ -71,9 +73,7 @@ def make_worker(
         tally=tally,
         pool=pool
         or EnginePool(EngineStarter(settings, store, options).start, max_pinned=options.max_pinned),
-        gallery=Gallery(
-            settings.outputs, with_metadata=options.with_metadata, safety=options.safety
-        ),
+        gallery=Gallery(outputs, with_metadata=options.with_metadata, safety=options.safety),
         max_attempts=options.max_attempts,
     )
     intake = Intake(
@@ -84,7 +84,14 @@ def make_worker(
         recovery=recovery,
         shift=shift,
     )
-    return Worker(claims=claims, intake=intake, repertoire=repertoire, studio=studio, tally=tally)
+    return Worker(
+        claims=claims,
+        intake=intake,
+        repertoire=repertoire,
+        studio=studio,
+        outputs=outputs,
+        tally=tally,
+    )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sdq.cli.data_folder import make_data_folder
 from sdq.cli.options import log_to_stderr, open_ledger, settings_options
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, ConfigurationError
 from sdq_core.settings import Settings
@@ -95,6 +96,7 @@ def command(
             f"as {units[0]}."
         )
     found = []
+    make_data_folder(settings)
     with open_ledger(settings) as ledger:
         for name in [model_name(model)] if model else _models_here(store):
             bench = bench_model(
@@ -138,8 +140,11 @@ def command(
             ],
         }
         click.echo(json.dumps(document, indent=2))
-    drew = any(row.error is None for bench, _ in found for row in bench.measured)
-    return EXIT_OK if drew else EXIT_FAILURE
+    return (
+        EXIT_OK
+        if any(row.error is None for bench, _ in found for row in bench.measured)
+        else EXIT_FAILURE
+    )
 
 
 def _chosen_from_now_on(ledger: Ledger, store: ModelStore, model: str) -> Placement | None:

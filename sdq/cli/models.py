@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from sdq.cli.data_folder import refuse_absent_drive
 from sdq.cli.options import settings_options, value_of
 from sdq_core.errors import InputError, InputMissingError, StorageError
 from sdq_core.printable import printable
@@ -132,6 +133,7 @@ def pull_command(
         name=name,
         all_parts=all_parts,
     )
+    refuse_absent_drive(settings)
     say = (lambda _: None) if quiet else (lambda text: click.echo(text, err=True))
     for pulled in pull(request, settings.models, say):
         state = "pulled" if pulled.fresh else "already here, every file checked"
@@ -223,6 +225,7 @@ def add_command(
 
     from sdq_core.models.keep import add
 
+    refuse_absent_drive(settings)
     variants = _variants(variant)
     for folder in add(
         Path(path).expanduser().absolute(),
@@ -257,6 +260,7 @@ def convert_command(
     """Convert a diffusers model with Apple's torch2coreml (needs python_coreml_stable_diffusion)."""
     from sdq_core.models.convert import convert
 
+    refuse_absent_drive(settings)
     attention = _variants(variant)[0]
     for folder in convert(model, settings.models, attention=attention, bits=bits, name=name):
         click.echo(f"converted {folder}")

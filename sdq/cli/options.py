@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sdq.cli.data_folder import refuse_absent_drive
 from sdq_core.errors import InputError
 from sdq_core.printable import printable
 from sdq_core.settings import Settings, read_settings
@@ -139,6 +140,7 @@ def open_ledger(settings: Settings) -> Ledger:
     """Open the ledger of the settings (imported here, because SQLAlchemy takes longer than most commands)."""
     from db.ledger import Ledger
 
+    refuse_absent_drive(settings)
     return Ledger.open(settings.database_url)
 
 
@@ -146,5 +148,6 @@ def existing_ledger(settings: Settings) -> AbstractContextManager[Ledger | None]
     """Open the ledger of the settings if it exists, and never create it: a refused command leaves nothing behind."""
     from db.ledger import Ledger
 
+    refuse_absent_drive(settings)
     there = Ledger.may_exist(settings.database_url)
     return open_ledger(settings) if there else contextlib.nullcontext()

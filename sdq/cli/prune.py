@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from sdq.cli.options import open_ledger, settings_options
-from sdq_core.errors import InputMissingError, UsageError
+from sdq_core.errors import InputMissingError, StorageError, UsageError
 from sdq_core.settings import Settings
 
 if TYPE_CHECKING:
     from db.ledger import Ledger
     from db.values import BatchStatus
+    from sdq_core.images.root import OutputRoot
 
 
 @click.command("prune")
@@ -47,6 +48,7 @@ def command(
     """
     from sdq.upkeep import prune
     from sdq.views.words import size
+    from sdq_core.images.root import OutputRoot
     from sdq_core.images.store import sweep_temporary_files
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
@@ -54,6 +56,7 @@ def command(
     unused = list(prune.unused_cache(settings.cache))
     freed = 0
     with open_ledger(settings) as ledger:
+        root = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
         chosen = _chosen(ledger, batches, older_than)
         for status in chosen:
             prune.refuse_unfinished(status)
@@ -63,14 +66,14 @@ def command(
             click.echo(f"unused for 30 days: {folder}", err=True)
         if dry_run:
             return
+        if any(status.completed for status in chosen) and not keep_files:
+            _require_files(root)
         if chosen and not yes:
             click.confirm("Remove permanently?", abort=True, err=True)
         if chosen:
             queues = Queues(connect(settings), ledger.id)
         for status in chosen:
-            gone = prune.forget_batch(
-                ledger, queues, settings.outputs, status, keep_files=keep_files
-            )
+            gone = prune.forget_batch(ledger, queues, root, status, keep_files=keep_files)
             freed += gone.size_bytes
             click.echo(
                 f"Batch {status.name} is removed: {gone.images:,} images, {gone.files:,} files."
@@ -80,6 +83,16 @@ def command(
         click.echo(f"{temporary:,} temporary files of killed workers removed.")
     freed += sum(prune.remove_folder(folder) for folder in unused)
     click.echo(f"{size(freed)} freed." if freed or temporary else "Nothing to clean up.")
+
+
+def _require_files(root: OutputRoot) -> None:
+    """Raise StorageError if the output folder is absent: removed rows would leave their files behind."""
+    try:
+        root.require()
+    except StorageError as error:
+        raise StorageError(
+            f"{error} To remove only what the ledger has, pass --keep-files."
+        ) from error
 
 
 def _chosen(

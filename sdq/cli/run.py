@@ -6,6 +6,7 @@ import contextlib
 
 import click
 
+from sdq.cli.data_folder import make_data_folder
 from sdq.cli.options import (
     drawing_options,
     existing_ledger,
@@ -51,6 +52,7 @@ def command(
     with contextlib.ExitStack() as stack:
         existing = stack.enter_context(existing_ledger(settings))
         planned = plan_request(settings, request, existing)
+        make_data_folder(settings)
         ledger = existing or stack.enter_context(open_ledger(settings))
         submission = submit_plan(settings, ledger, planned.plan, at_front=True)
         if not quiet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sdq.cli.data_folder import refuse_absent_drive
 from sdq.cli.options import settings_options
 from sdq_core.errors import (
     EXIT_OK,
@@ -32,6 +33,7 @@ def command(settings: Settings, action: str) -> int:
         return EXIT_OK
     server = RedisServer(settings.redis_folder)
     if action == "start":
+        refuse_absent_drive(settings)
         server.ensure_running()
     elif action == "stop":
         server.stop()

@@ -38,6 +38,7 @@ from sdq_core.settings import Settings
 @settings_options
 def command(settings: Settings, batch: str, out: Path, thumb: int, columns: int, rows: int) -> None:
     """Make a contact sheet of a batch's finished images: prompts down, seeds across."""
+    from sdq_core.images.root import OutputRoot
     from sdq_core.images.sheet import contact_sheet
 
     lines: dict[int, tuple[str, list[Path]]] = {}
@@ -48,6 +49,8 @@ def command(settings: Settings, batch: str, out: Path, thumb: int, columns: int,
             _, paths = lines.setdefault(image.entry, (image.recipe.prompt, []))
             if len(paths) < columns:
                 paths.append(settings.outputs / image.image.path)
+        if lines:
+            OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id).require()
     if not lines:
         raise InputMissingError(f"Batch {batch!r} has no finished images yet. Start `sdq worker`.")
     contact_sheet(list(lines.values()), out, thumb, max_across=columns)

@@ -32,12 +32,14 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
     from rich.progress import Progress
 
     from sdq.upkeep import verify as checks
+    from sdq_core.images.root import OutputRoot
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
     from worker.claims.presence import dead_workers
 
     with open_ledger(settings) as ledger:
         queues = Queues(connect(settings), ledger.id)
+        root = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
         statuses = ledger.batches.statuses() if batch is None else [ledger.batches.find(batch)]
         total = sum(status.completed for status in statuses if status)
         with Progress(transient=True, disable=not sys.stderr.isatty()) as bar:
@@ -45,7 +47,7 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
             findings = checks.verify(
                 ledger,
                 queues,
-                settings.outputs,
+                root,
                 batch=batch,
                 dead=dead_workers(settings.home / "workers"),
                 read_files=not quick,
@@ -65,7 +67,7 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
         if not repair:
             click.echo(f"To repair, run `sdq verify --repair{f' {batch}' if batch else ''}`.")
             return EXIT_FAILURE
-        again = checks.repair(ledger, queues, settings.outputs, findings)
+        again = checks.repair(ledger, queues, root, findings)
         click.echo(f"Repaired; {again:,} images will be drawn again.")
         if findings.strays:
             click.echo("Files that are not in the ledger were left alone; move them elsewhere.")

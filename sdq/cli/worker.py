@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from sdq.cli.data_folder import make_data_folder, require_data_folder
 from sdq.cli.options import (
     drawing_options,
     log_to_stderr,
@@ -99,6 +100,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, make_worker
 
+    (make_data_folder if lane_number is None else require_data_folder)(settings)
     with value_of("--lanes"):
         all_lanes = parse_lanes(lanes) if lanes else ()
     if all_lanes and lane_number is None:

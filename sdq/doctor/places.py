@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from sdq.doctor.report import Fact, Section
+from sdq_core.images.root import lost
 from sdq_core.models import ModelStore
 from sdq_core.models.inventory import inventory
 from sdq_core.settings import Settings
@@ -25,8 +26,12 @@ def folders(settings: Settings) -> Section:
         ("outputs", settings.outputs, "SDQ_OUTPUTS"),
     ):
         there = _nearest(folder)
+        absence = lost(folder, settings.home) if name == "outputs" else None
         state = "exists" if there == folder else "not created yet"
-        facts.append(Fact(name=name, text=f"{folder}, {state}"))
+        facts.append(Fact(name=name, text=f"{folder}, {'absent' if absence else state}"))
+        if absence:
+            problems.append(absence)
+            continue
         try:
             _try_to_write(there)
         except OSError as error:

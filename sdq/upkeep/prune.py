@@ -19,6 +19,7 @@ from db.ledger import Ledger
 from db.values import BatchStatus
 from sdq_core.errors import TryAgainError
 from sdq_core.images.path import batch_folder
+from sdq_core.images.root import OutputRoot
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.queues import Queues
 
@@ -51,15 +52,19 @@ def refuse_unfinished(status: BatchStatus) -> None:
 
 
 def forget_batch(
-    ledger: Ledger, queues: Queues, outputs: Path, status: BatchStatus, *, keep_files: bool
+    ledger: Ledger, queues: Queues, root: OutputRoot, status: BatchStatus, *, keep_files: bool
 ) -> Removed:
     """Remove a batch from ledger and queues, and the files of its images unless another batch asks for them.
 
     keep_files: leave the files where they are; they are then the user's own.
 
-    Raise TryAgainError while a worker draws for the batch or someone submits to it.
+    Raise TryAgainError while a worker draws for the batch or someone submits to it, StorageError if its files should go
+    and their root is absent.
     """
     refuse_unfinished(status)
+    removes_files = status.completed > 0 and not keep_files
+    if removes_files:
+        root.require()
     batch_id = ledger.upkeep.begin_pruning(status.name)
     unfinished = {
         slice_.id for slice_ in ledger.upkeep.audited_slices(batch_id) if not slice_.finished
@@ -76,16 +81,17 @@ def forget_batch(
     while not (page := ledger.upkeep.prune_page(batch_id)).last:
         images += page.images
         for path in () if keep_files else page.spares:
-            with contextlib.suppress(OSError):
-                (outputs / path).unlink()
+            root.remove(path)
         for path in () if keep_files else page.paths:
             # The file, or its disk, is already gone; it no longer has a row.
             with contextlib.suppress(OSError):
-                size_of_it = (outputs / path).stat().st_size
-                (outputs / path).unlink()
+                size_of_it = (root.path / path).stat().st_size
+                (root.path / path).unlink()
                 files, size = files + 1, size + size_of_it
+        if removes_files:
+            root.require()  # before the next page's rows go
     if not keep_files:
-        _remove_empty_folders(outputs / batch_folder(status.name))
+        _remove_empty_folders(root.path / batch_folder(status.name))
     return Removed(images=images, files=files, size_bytes=size)
 
 

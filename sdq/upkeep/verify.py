@@ -19,6 +19,7 @@ from db.ledger import Ledger
 from db.values import BatchState, BatchStatus, FinishedImage
 from sdq_core.errors import InputMissingError
 from sdq_core.images.path import batch_folder, image_path
+from sdq_core.images.root import OutputRoot
 from sdq_core.images.store import is_temporary, sweep_temporary_files
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.queues import Queues
@@ -65,7 +66,7 @@ class Findings:
 def verify(
     ledger: Ledger,
     queues: Queues,
-    outputs: Path,
+    root: OutputRoot,
     *,
     batch: str | None = None,
     dead: Collection[str] = (),
@@ -78,8 +79,10 @@ def verify(
     read_files: compute each file's sha256; otherwise only compare its size.
     on_image: called for each image.
 
-    Raise InputMissingError for an unknown batch.
+    Raise InputMissingError for an unknown batch, StorageError if there are finished images and their root is absent,
+    also if it vanishes in the middle.
     """
+    outputs = root.path
     statuses = ledger.batches.statuses() if batch is None else [ledger.batches.find(batch)]
     findings = Findings()
     known: set[str] = set()
@@ -97,8 +100,10 @@ def verify(
                 open_slices.add(slice_.id)
         for image in ledger.batches.images(status.id):
             if image.image.path not in known:
+                if not known:
+                    root.require()
                 known.add(image.image.path)
-                _check_file(findings, outputs, image, read_files=read_files)
+                _check_file(findings, root, image, read_files=read_files)
                 on_image()
         if not ledger.upkeep.counts_agree(status.id):
             findings.miscounted.append(status.name)
@@ -112,8 +117,13 @@ def verify(
     return findings
 
 
-def repair(ledger: Ledger, queues: Queues, outputs: Path, findings: Findings) -> int:
-    """Repair the findings as far as possible; return how many images will be drawn again."""
+def repair(ledger: Ledger, queues: Queues, root: OutputRoot, findings: Findings) -> int:
+    """Repair the findings as far as possible; return how many images will be drawn again.
+
+    Raise StorageError if images are missing and their root is absent by now.
+    """
+    if findings.missing or findings.damaged:
+        root.require()
     for name in findings.miscounted:
         ledger.upkeep.recount(name)
     lost = [
@@ -125,8 +135,8 @@ def repair(ledger: Ledger, queues: Queues, outputs: Path, findings: Findings) ->
         if slice_ is not None:
             ledger.upkeep.recount(slice_.batch_id)
     for path in findings.spares:
-        (outputs / path).unlink(missing_ok=True)
-    sweep_temporary_files(outputs, older_than_s=_BEING_WRITTEN_S)
+        root.remove(path)
+    sweep_temporary_files(root.path, older_than_s=_BEING_WRITTEN_S)
     with redis_errors():
         for worker in findings.dead:
             queues.claims.release(worker)
@@ -135,17 +145,19 @@ def repair(ledger: Ledger, queues: Queues, outputs: Path, findings: Findings) ->
 
 
 def _check_file(
-    findings: Findings, outputs: Path, image: FinishedImage, *, read_files: bool
+    findings: Findings, root: OutputRoot, image: FinishedImage, *, read_files: bool
 ) -> None:
-    path = outputs / image.image.path
+    path = root.path / image.image.path
     try:
         if path.stat().st_size != image.image.size_bytes or (
             read_files and hashlib.sha256(path.read_bytes()).hexdigest() != image.image.sha256
         ):
             findings.damaged.append(image)
     except (FileNotFoundError, NotADirectoryError):
+        root.require()
         findings.missing.append(image)
     except OSError:  # unreadable is as good as damaged
+        root.require()
         findings.damaged.append(image)
 
 

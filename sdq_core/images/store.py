@@ -52,19 +52,41 @@ def store_file(data: bytes, target: Path) -> StoredFile:
     target is unchanged and no temporary file is left.
     """
     try:
-        _make_folder(target.parent)
-        temporary = target.parent / f".sdq-{os.getpid()}-{secrets.token_hex(4)}.tmp"
-        try:
-            _write(data, temporary)
-            temporary.replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(target.parent)
+        make_folder(target.parent)
+        with opened_folder(target.parent) as folder:
+            return write_file(data, target.name, folder)
     except (OSError, ValueError) as error:
         raise storage_problem(error, target) from error
+
+
+def write_file(data: bytes, name: str, folder: int) -> StoredFile:
+    """Write a file of this name into an opened folder, as `store_file` does; raise OSError or ValueError if it fails.
+
+    folder: a file descriptor, so that the file cannot end up in another folder that has taken its path meanwhile.
+    """
+    temporary = f".sdq-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    try:
+        _write(data, temporary, folder)
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
+    sync_folder(folder)
     return StoredFile(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+
+
+@contextlib.contextmanager
+def opened_folder(path: Path | str, *, within: int | None = None) -> Iterator[int]:
+    """Open a folder for the block and yield its file descriptor; raise OSError if there is none.
+
+    within: the opened folder that a relative path begins at.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY, dir_fd=within)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def storage_problem(error: OSError | ValueError, target: Path) -> SdqError:
@@ -105,36 +127,35 @@ def _temporary_files(root: Path) -> Iterator[Path]:
         yield from filter(is_temporary, (Path(folder, name) for name in names))
 
 
-def _write(data: bytes, path: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each forced to disk in its parent; raise OSError if that fails."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        make_folder(folder.parent)
+    with contextlib.suppress(FileExistsError):  # another worker was faster; a file shows up later
+        folder.mkdir()
+        with opened_folder(folder.parent) as parent:
+            sync_folder(parent)
+
+
+def sync_folder(folder: int) -> None:
+    """Force an opened folder to disk."""
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        # Some network file systems cannot force a folder; the rename is all they promise.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+
+
+def _write(data: bytes, name: str, folder: int) -> None:
     # O_EXCL: never through a link, or into a file that someone else put there.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder)
     try:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, each forced to disk in its parent."""
-    if folder.is_dir():
-        return
-    if folder.parent != folder:
-        _make_folder(folder.parent)
-    with contextlib.suppress(FileExistsError):  # another worker was faster; a file shows up below
-        folder.mkdir()
-        _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems cannot force a folder; the rename is all they promise.
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
-            raise
     finally:
         os.close(descriptor)

@@ -61,6 +61,14 @@ class VariantFolder:
         """The U-Net, or the first of its chunks if it is not here as a whole."""
         return unet_of(self.parts)
 
+    def missing(self) -> Path | None:
+        """Return what is gone of the parts and settings that were found here, or a folder above; None if nothing is."""
+        needed = (*self.parts.values(), self.tokenizer, self.scheduler_config)
+        gone = next((path for path in needed if not path.exists()), None)
+        while gone and not gone.parent.exists():
+            gone = gone.parent
+        return gone
+
     @cached_property
     def network(self) -> Network:
         """The U-Net's description; raises PackageError if it is damaged."""

@@ -31,7 +31,7 @@ class ModelStore:
     """The available models: the demo model, `SDQ_HOME/models`, and paths."""
 
     def __init__(self, models: Path) -> None:
-        self._models = models
+        self.models = models
         self._known: dict[
             tuple[str, AttentionImplementation], tuple[dict[Path, _State], VariantFolder]
         ] = {}
@@ -39,8 +39,8 @@ class ModelStore:
     def names(self) -> list[str]:
         """Return the models' names, the demo model first."""
         found = {DEMO: None} if _DEMO_ROOT.is_dir() else {}
-        if self._models.is_dir():
-            for folder in sorted(self._models.iterdir()):
+        if self.models.is_dir():
+            for folder in sorted(self.models.iterdir()):
                 if folder.is_dir() and not folder.name.startswith("."):
                     found.setdefault(split_download(folder.name)[0], None)
         return list(found)
@@ -88,7 +88,7 @@ class ModelStore:
         self, model: str, attention_implementation: AttentionImplementation
     ) -> Path | None:
         """Return the folder with a variant's parts, complete or not; None without one."""
-        roots = [_DEMO_ROOT] if model == DEMO else [self._models / model, _expanded(model)]
+        roots = [_DEMO_ROOT] if model == DEMO else [self.models / model, _expanded(model)]
         # Packages run anywhere, compiled models on Macs only.
         for kind in KINDS:
             for root in roots:
@@ -111,7 +111,7 @@ class ModelStore:
             )
         return InputMissingError(
             f"There is no model {model!r} here, only {', '.join(self.names()) or 'none'}. Put its folder into "
-            f"{self._models}, or name a folder with .mlpackage files with --model."
+            f"{self.models}, or name a folder with .mlpackage files with --model."
         )
 
 

@@ -17,6 +17,7 @@ import psutil
 
 from db.ledger import Ledger
 from db.values import FinishedImage
+from sdq_core.images.root import MARKER
 from sdq_core.queue.server import RedisServer
 
 SDQ = Path(sys.executable).with_name("sdq")
@@ -115,5 +116,6 @@ def assert_whole(home: Path, images: Sequence[FinishedImage], expected: int) -> 
         data = (outputs / image.image.path).read_bytes()
         assert hashlib.sha256(data).hexdigest() == image.image.sha256
     assert {path for path in outputs.rglob("*") if path.is_file()} == {
-        outputs / image.image.path for image in images
+        outputs / MARKER,
+        *(outputs / image.image.path for image in images),
     }

@@ -6,12 +6,15 @@ import os
 import time
 from pathlib import Path
 
+from sdq_core.images.root import MARKER
 from tests.acceptance.program import Program, assert_whole, stop
 
 
 def files(program: Program) -> set[str]:
     outputs = program.home / "outputs"
-    return {str(path.relative_to(outputs)) for path in outputs.rglob("*") if path.is_file()}
+    return {str(path.relative_to(outputs)) for path in outputs.rglob("*") if path.is_file()} - {
+        MARKER
+    }
 
 
 def test_a_finished_batch_goes_with_its_files_and_others_stay(

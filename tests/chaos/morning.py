@@ -15,6 +15,7 @@ import psutil
 import redis
 
 from sdq_core.images.path import image_path
+from sdq_core.images.root import MARKER
 from sdq_core.images.store import sweep_temporary_files
 from tests.chaos.customer import Customer, Wish
 from tests.chaos.fleet import Fleet
@@ -103,7 +104,9 @@ def _look_at_the_files(
 ) -> None:
     outputs = place.home / "outputs"
     found.swept = sweep_temporary_files(outputs, older_than_s=-1)
-    there = {str(path.relative_to(outputs)) for path in outputs.rglob("*") if path.is_file()}
+    there = {str(path.relative_to(outputs)) for path in outputs.rglob("*") if path.is_file()} - {
+        MARKER
+    }
     _complain(found, "rows lack their file", sorted(paths.keys() - there))
     damaged = [
         path

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from db.ledger import Ledger
 from db.values import ImageRecord
+from sdq_core.images.root import OutputRoot
 from sdq_core.values.variants import Variant
 from worker.claims.claims import Outcome
 from worker.claims.open_slice import OpenSlice
@@ -27,6 +28,11 @@ def arrived() -> bool:
     return True
 
 
+def root_at(path: Path) -> OutputRoot:
+    """An output folder whose record is beside it."""
+    return OutputRoot(path, home=path.parent, ledger_id="0123456789ab")
+
+
 class StoppableShift(Shift):
     """A shift without heartbeats that a test ends."""
 
@@ -45,7 +51,7 @@ class MeetingGallery(Gallery):
     def __init__(
         self, root: Path, before: Callable[[], None] = nothing, after: Callable[[], None] = nothing
     ) -> None:
-        super().__init__(root, with_metadata=True)
+        super().__init__(root_at(root), with_metadata=True)
         self.before = before
         self.after = after
 

@@ -14,7 +14,7 @@ from sdq_core.images.read import read_record
 from sdq_core.models import DEMO, ModelStore, resolver
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import ANY, AnyVariant, AttentionImplementation, ComputeUnit, Variant
-from tests.worker.studio import MeetingGallery, OneSlice, make_studio
+from tests.worker.studio import MeetingGallery, OneSlice, make_studio, root_at
 from worker.claims.claims import Outcome
 from worker.claims.open_slice import OpenSlice
 from worker.drawing.drawing import Drawing
@@ -78,7 +78,7 @@ def test_the_row_follows_the_file(
     outputs = tmp_path / "outputs"
     first = variant(AttentionImplementation.ORIGINAL)
     second = variant(AttentionImplementation.SPLIT_EINSUM)
-    other = studio(ledger, Gallery(outputs, with_metadata=True), tmp_path / "cache")
+    other = studio(ledger, Gallery(root_at(outputs), with_metadata=True), tmp_path / "cache")
 
     def meet() -> None:
         assert draw(other, slice_, first) is Outcome.FINISHED
@@ -93,7 +93,7 @@ def test_the_row_follows_the_file(
     slow.engines.close()
 
     (image,) = ledger.batches.images("b")
-    (file,) = (path for path in outputs.rglob("*") if path.is_file())
+    (file,) = outputs.rglob("*.png")
     assert hashlib.sha256(file.read_bytes()).hexdigest() == image.image.sha256
     assert image.engine.variant == (second if early else first)  # whose file was written last
     assert image.recipe == slice_.recipe

@@ -57,11 +57,11 @@ def own_model(store: ModelStore, name: str, *words: AttentionImplementation) -> 
     """A copy of the demo model with some of its variants; give the folder of models."""
     for word in words:
         demo = store.find(DEMO, word)
-        folder = store._models / f"{name}_{word}_packages"
+        folder = store.models / f"{name}_{word}_packages"
         shutil.copytree(demo.parts["unet"].parent, folder)
         shutil.copytree(demo.tokenizer, folder / "tokenizer")
         shutil.copytree(demo.scheduler_config.parent, folder / "scheduler")
-    return store._models
+    return store.models
 
 
 def test_without_lanes_the_reference_draws_unless_another_is_in_memory(
@@ -157,7 +157,7 @@ def test_what_one_variant_cannot_draw_is_left_to_others(ledger: Ledger, store: M
 
 def test_a_folder_that_says_no_attention_is_one_variant(store: ModelStore) -> None:
     folder = own_model(store, "mine", SPLIT) / "mine_split_einsum_packages"
-    folder.rename(store._models / "plain")
+    folder.rename(store.models / "plain")
     assert len(store.attention_implementations("plain")) == 3
     assert resolver(store)("plain", ANY).revision.startswith("split_einsum:")
 
@@ -247,10 +247,64 @@ def test_what_cannot_be_loaded_ends_no_engine_for_it(ledger: Ledger, store: Mode
     recipe = replace(any_recipe(store), variant=named.of("mine", folder.revision))
     assert repertoire.variant_for(recipe, []) == recipe.variant
     shutil.rmtree(mine / "mine_original_packages")
-    with pytest.raises(VariantUnusable, match="no model 'mine'") as caught:
+    with pytest.raises(
+        VariantUnusable, match="mine_original_packages is no longer there"
+    ) as caught:
         repertoire.variant_for(recipe, [])
-    assert caught.value.heals  # it may be pulled again
+    assert caught.value.heals  # it may be put back
     assert repertoire.variant_for(recipe, [named.of("mine", folder.revision)]) == recipe.variant
+
+
+def test_a_model_that_was_here_is_waited_for_and_one_that_never_was_is_not(
+    ledger: Ledger,
+    store: ModelStore,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    repertoire = Repertoire(store, ledger)
+    models = own_model(store, "mine", ORIGINAL)
+    folder = store.find("mine", ORIGINAL)
+    named = Placement(attention_implementation=ORIGINAL, compute_unit=ComputeUnit.ALL)
+    recipes = [
+        replace(any_recipe(store), variant=named.of("mine", folder.revision)),
+        any_recipe(store, "mine"),
+    ]
+    monkeypatch.setattr("worker.choosing.unusable.LOOK_FOR_ABSENT_AFTER_S", 0.0)
+    for recipe in recipes:
+        drawn_with = repertoire.variant_for(recipe, [])
+        for _ in range(2):
+            caplog.clear()
+            models.rename(models.with_name("unplugged"))
+            assert repertoire.variant_for(recipe, [drawn_with]) == drawn_with  # it is in memory
+            for _ in range(2):
+                with pytest.raises(VariantUnusable, match="is no longer there") as caught:
+                    repertoire.variant_for(recipe, [])
+                repertoire.note(caught.value, recipe.variant.key)
+            assert caplog.text.count("Waiting for it") == 1
+            assert not repertoire.unusable, "a burst would end, and leave these images undrawn"
+            models.with_name("unplugged").rename(models)
+            assert repertoire.variant_for(recipe, []) == drawn_with
+        models.rename(models.with_name("unplugged"))
+        stranger = Repertoire(store, ledger)
+        with pytest.raises(VariantUnusable, match="There is no model") as caught:
+            stranger.variant_for(recipe, [])
+        stranger.note(caught.value, recipe.variant.key)
+        assert recipe.variant.key in stranger.unusable
+        models.with_name("unplugged").rename(models)
+
+
+def test_a_model_that_vanishes_while_it_is_loaded_again_is_waited_for(
+    ledger: Ledger, store: ModelStore
+) -> None:
+    repertoire = Repertoire(store, ledger)
+    models = own_model(store, "mine", ORIGINAL)
+    recipe = any_recipe(store, "mine")
+    drawn_with = repertoire.variant_for(recipe, [])
+    shutil.rmtree(models / "mine_original_packages")
+    died = VariantUnusable(drawn_with, PackageError("the engine could not read it"))
+    repertoire.note(died, drawn_with.key)
+    assert not repertoire.unusable
+    assert repertoire.next_key([drawn_with.key], []) is None
 
 
 def test_a_disk_that_fails_for_a_moment_does_not_stop_any(

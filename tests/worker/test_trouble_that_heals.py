@@ -20,6 +20,7 @@ from sdq_core.queue.server import RedisServer
 from tests.acceptance.program import Program, assert_whole, engines_of, stop
 from tests.core.small_ledger import loaded, open_ids, submit
 from tests.ledger.plans import ENGINE
+from tests.worker.studio import root_at
 from worker.claims.claims import Claims
 from worker.drawing.saving import Gallery
 from worker.pipelines.contract import DrawnImage
@@ -60,7 +61,7 @@ def test_a_folder_that_closes_after_it_took_files_is_worth_waiting_for(
     submit(ledger, "the sea")
     slice_ = loaded(ledger, open_ids(ledger)[0])
     root = tmp_path / "outputs"
-    gallery = Gallery(root, with_metadata=False)
+    gallery = Gallery(root_at(root), with_metadata=False)
 
     def save() -> None:
         gallery.save(slice_, 0, _grey(), engine_id=1, engine=ENGINE, queue_wait_ms=0.0)
@@ -72,9 +73,13 @@ def test_a_folder_that_closes_after_it_took_files_is_worth_waiting_for(
     save()
     root.rename(tmp_path / "unplugged")
     root.write_text("a file in the folder's place")
-    with pytest.raises(StorageError, match="fix this one"):
+    with pytest.raises(StorageError, match="Reconnect its drive"):
         save()
     root.unlink()
+    with pytest.raises(StorageError, match="Reconnect its drive"):
+        save()
+    assert not root.exists()
+    (tmp_path / "unplugged").rename(root)
     save()
 
 

@@ -106,7 +106,7 @@ def measure(candidate: Candidate, task: Task, *, cache: Path, deadlines: Deadlin
 @contextlib.contextmanager
 def _empty_folder(cache: Path) -> Iterator[Path]:
     with disk_errors(cache):
-        cache.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(exist_ok=True)
         drop_stale(cache, _TEMPORARY)
         folder = tempfile.TemporaryDirectory(
             prefix=_TEMPORARY, dir=cache, ignore_cleanup_errors=True

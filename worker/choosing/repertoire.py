@@ -4,20 +4,26 @@ A recipe that names a variant is drawn with it. For `any`, a worker with a lane 
 what is already in memory, then the reference variant, then the model's other variants, on the compute unit `ALL`. They
 do not use a variant in memory on `CPU_ONLY`: somebody asked for it because other units fail, and it is slow. A variant
 that is paused, or that failed to load here, is skipped.
+
+A model that was here when this worker looked first, and whose files are gone, is absent, not unusable: its slices go
+back to their queues, and the worker looks for it every few seconds, however long that takes.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from db.ledger import Ledger
-from sdq_core.errors import InputError, SdqError, StorageError
+from sdq_core.errors import InputError, InputMissingError, PackageError, SdqError, StorageError
 from sdq_core.models import ModelStore
 from sdq_core.models.any_variant import Present, check_reference, complete_variants
+from sdq_core.models.folder import VariantFolder
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import AnyVariant, ComputeUnit, Placement, RecipeVariant, Variant
 from worker.choosing.unusable import (
+    ModelAbsentError,
     NotOfThisLaneError,
     Unusable,
     VariantPausedError,
@@ -48,13 +54,18 @@ class Repertoire:
         self._passed_over = Unusable()  # variants not to be used for `any`
         self._known: Mapping[str, RecipeVariant] = {}
         self._present: dict[str, Present] = {}
+        self._found: dict[str, VariantFolder] = {}  # by variant key
         self._waiting_since: dict[str, float] = {}
         self._last_key: str | None = None
 
     @property
     def unusable(self) -> Mapping[str, SdqError]:
-        """The variant keys whose queues are left alone for now, each with the reason."""
-        return self._unusable.causes()
+        """The variant keys that are given up for now, each with the reason; absent models are not among them."""
+        return {
+            key: cause
+            for key, cause in self._unusable.causes().items()
+            if not isinstance(cause, ModelAbsentError)
+        }
 
     def next_key(self, waiting: Iterable[str], pinned: Sequence[Variant]) -> str | None:
         """Return the variant key whose queue to draw next; None if this worker can draw nothing that waits.
@@ -94,12 +105,15 @@ class Repertoire:
             if isinstance(wanted, Variant):
                 if wanted not in pinned:
                     # Before an engine that draws is ended to make room for one that cannot be loaded.
-                    self._store.find_variant(wanted)
+                    self._found[wanted.key] = self._store.find_variant(wanted)
+                    if absence := self._absence(wanted):
+                        raise absence
+                self._unusable.note_return(wanted.key)
                 return wanted
             present = self._complete(wanted)
             candidates = self._candidates(wanted, present, pinned)
         except SdqError as error:
-            raise VariantUnusable(wanted, error) from error
+            raise VariantUnusable(wanted, self._absence(wanted) or error) from error
         paused = {held.variant: held.reason for held in self._ledger.variants.paused()}
         causes: list[SdqError] = []
         for variant in candidates:
@@ -108,6 +122,11 @@ class Repertoire:
             elif cause := self._cause(variant) or _misfit(recipe, variant, present):
                 causes.append(cause)
             else:
+                self._found[variant.key] = present[variant.attention_implementation]
+                if variant not in pinned and (absence := self._absence(variant)):
+                    causes.append(absence)
+                    continue
+                self._unusable.note_return(wanted.key)
                 return variant
         troubles = [VariantUnusable(wanted, cause) for cause in causes]
         raise next((trouble for trouble in troubles if trouble.heals), troubles[0])
@@ -117,6 +136,8 @@ class Repertoire:
 
         A queue for `any` stays in use, with one variant fewer to choose from; the next slice shows whether one is left.
         """
+        if absence := self._absence(unusable.variant):
+            unusable = VariantUnusable(unusable.variant, absence)
         (self._unusable if unusable.variant.key == key else self._passed_over).note(unusable)
 
     def _drawn_here(self, keys: Sequence[str]) -> dict[str, RecipeVariant | None]:
@@ -173,14 +194,36 @@ class Repertoire:
         cause = self._passed_over.cause(variant.key)
         return None if isinstance(cause, VariantPausedError) else cause
 
+    def _absence(self, variant: RecipeVariant) -> ModelAbsentError | None:
+        """Return what is gone of a model that was here before; None if it never was, or may be loaded.
+
+        The data folder counts: without it, nothing that was prepared for this machine can be loaded.
+        """
+        if isinstance(variant, AnyVariant):
+            folders = list(self._present.get(variant.key, {}).values())
+        else:
+            folders = [self._found[variant.key]] if variant.key in self._found else []
+        gone = [missing for folder in folders if (missing := self._missing(folder))]
+        if not gone or len(gone) < len(folders):
+            return None
+        return ModelAbsentError(
+            f"{gone[0]} is no longer there, so {variant} cannot be loaded. Reconnect its drive, or put it back."
+        )
+
+    def _missing(self, folder: VariantFolder) -> Path | None:
+        home = self._store.models.parent
+        return folder.missing() if home.exists() else home
+
     def _complete(self, wanted: AnyVariant) -> Present:
         """Look at a model's variants; one may have been pulled or replaced since the previous slice.
 
-        While their disk fails, those that were there before draw on.
+        While their disk fails or is not connected, those that were there before draw on, if they are in memory.
         """
         try:
             present = complete_variants(self._store, wanted.model)
-        except StorageError:
+        except (StorageError, InputMissingError, PackageError) as error:
+            if not (isinstance(error, StorageError) or self._absence(wanted)):
+                raise
             if wanted.key not in self._present:
                 raise
             return self._present[wanted.key]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import time
 
-from sdq_core.errors import ConfigurationError, InputMissingError, SdqError
+from sdq_core.errors import ConfigurationError, InputMissingError, SdqError, StorageError
 from sdq_core.values.variants import RecipeVariant, Variant
 
 log = logging.getLogger(__name__)
 
 #: How long to wait before trying again a variant whose problem may go away. A broken model is never tried again.
 LOOK_AGAIN_AFTER_S = 60.0
+
+#: The same for a model that was here and whose files are gone: its drive may be back at any time.
+LOOK_FOR_ABSENT_AFTER_S = 5.0
 
 
 class VariantPausedError(ConfigurationError):
@@ -25,6 +28,10 @@ class VariantPausedError(ConfigurationError):
 
 class NotOfThisLaneError(InputMissingError):
     """The model has no packages for the worker's lane; other workers can draw it."""
+
+
+class ModelAbsentError(StorageError):
+    """The files of a model that this worker has found before are gone; it is waited for, not given up."""
 
 
 class VariantUnusable(Exception):  # noqa: N818 - a turn of events, not an error of its own
@@ -53,11 +60,22 @@ class Unusable:
     def note(self, unusable: VariantUnusable) -> None:
         """Remember a variant's problem, and log it unless it was logged already."""
         key = unusable.variant.key
+        absent = isinstance(unusable.cause, ModelAbsentError)
         if self._told.get(key) != str(unusable.cause):
             self._told[key] = str(unusable.cause)
-            log.error("%s is unusable here. %s", unusable.variant, unusable.cause)
-        until = time.monotonic() + LOOK_AGAIN_AFTER_S if unusable.heals else float("inf")
+            if absent:
+                log.warning("%s Waiting for it.", unusable.cause)
+            else:
+                log.error("%s is unusable here. %s", unusable.variant, unusable.cause)
+        again_s = LOOK_FOR_ABSENT_AFTER_S if absent else LOOK_AGAIN_AFTER_S
+        until = time.monotonic() + again_s if unusable.heals else float("inf")
         self._until[key] = (unusable.cause, until)
+
+    def note_return(self, key: str) -> None:
+        """Note that a model is there: if it was absent, it is told of when it is absent the next time."""
+        cause, _ = self._until.get(key, (None, 0.0))
+        if isinstance(cause, ModelAbsentError):
+            del self._until[key], self._told[key]
 
     def causes(self) -> dict[str, SdqError]:
         """Return all variant keys that are not to be tried now, each with the reason."""

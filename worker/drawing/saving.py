@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import time
 from dataclasses import replace
 from importlib import metadata
-from pathlib import Path
 
 from db.values import EngineRecord, ImageRecord, Slice
 from sdq_core.errors import OutputError, StorageError
@@ -16,7 +14,7 @@ from sdq_core.images.encode import encode_png
 from sdq_core.images.metadata import ImageMetadata
 from sdq_core.images.path import image_path
 from sdq_core.images.pixels import image_from_rgb
-from sdq_core.images.store import store_file
+from sdq_core.images.root import OutputRoot
 from sdq_core.values.safety import Safety
 from worker.drawing.flagged import hidden
 from worker.drawing.provenance import SAFETY_KEY
@@ -29,9 +27,11 @@ _SCORE_DECIMALS = 6
 
 
 class Gallery:
-    """The output folder. safety: what the files of flagged images show."""
+    """The images in the output folder. safety: what the files of flagged images show."""
 
-    def __init__(self, root: Path, *, with_metadata: bool, safety: Safety = Safety.FLAG) -> None:
+    def __init__(
+        self, root: OutputRoot, *, with_metadata: bool, safety: Safety = Safety.FLAG
+    ) -> None:
         self.safety = safety
         self._root = root
         self._with_metadata = with_metadata
@@ -50,8 +50,8 @@ class Gallery:
     ) -> ImageRecord:
         """Write the file and return the row to record.
 
-        Raises StorageError if the disk is full or failing, or the folder is no longer writable; OutputError if it never
-        was.
+        Raises StorageError if the disk is full or failing, or the folder is absent or no longer writable; OutputError
+        if it never was writable.
         """
         started = time.perf_counter()
         height, width, _ = drawn.pixels.shape
@@ -85,7 +85,7 @@ class Gallery:
         encoded = time.perf_counter()
         path = image_path(slice_.batch_name, slice_.entry, seed)
         try:
-            stored = store_file(data, self._root / path)
+            stored = self._root.store(data, path)
         except OutputError as error:
             if not self._has_saved:
                 raise
@@ -118,18 +118,10 @@ class Gallery:
         )
 
     def holds(self, record: ImageRecord) -> bool:
-        """Whether the file at a record's path is that record's."""
-        try:
-            data = (self._root / record.path).read_bytes()
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise StorageError(
-                f"{self._root / record.path} cannot be read ({error.strerror or error}). Check the disk."
-            ) from error
-        return hashlib.sha256(data).hexdigest() == record.sha256
+        """Whether the file at a record's path is that record's; raises StorageError if that cannot be said."""
+        data = self._root.read(record.path)
+        return data is not None and hashlib.sha256(data).hexdigest() == record.sha256
 
     def remove(self, record: ImageRecord) -> None:
         """Remove a record's file, whose image another file has."""
-        with contextlib.suppress(OSError):  # `sdq verify` finds it
-            (self._root / record.path).unlink()
+        self._root.remove(record.path)

@@ -6,6 +6,7 @@ other end of the pipe is gone, the report of the next step raises.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import sys
@@ -59,6 +60,8 @@ def main() -> None:
 
 def _load(pipe: Pipe, launch: Launch) -> Pipeline | None:
     started = time.perf_counter()
+    with contextlib.suppress(OSError):  # shows when something is to be stored there
+        launch.cache.mkdir(exist_ok=True)
     try:
         runtime = choose_runtime(cache=launch.cache, threads=launch.threads)
         pipeline = load_pipeline(

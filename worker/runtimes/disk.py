@@ -17,9 +17,16 @@ _STALE_S = 24 * 3600
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn an OSError in the block into StorageError (full, failing) or OutputError (not writable)."""
+    """Turn an OSError in the block into StorageError (full, failing, absent) or OutputError (not writable).
+
+    The block makes the folder without those above it: a data folder that vanished must not be made anew.
+    """
     try:
         yield
+    except FileNotFoundError as error:
+        if folder.is_dir():
+            raise OutputError(f"{folder} cannot be written ({error}). Try again.") from error
+        raise StorageError(f"{folder.parent} is not there. Reconnect its drive.") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise StorageError(

@@ -50,7 +50,7 @@ class CompiledModels:
             note_use(final)
             return final
         with disk_errors(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(exist_ok=True)
             drop_stale(self._folder, _TEMPORARY)
             with _alone(final.with_suffix(".lock")):
                 if final.is_dir() and not rebuild:  # compiled by another process in the meantime

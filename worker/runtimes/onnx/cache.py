@@ -70,7 +70,7 @@ class TranslationCache:
             note_use(final)
             return entry
         with disk_errors(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(exist_ok=True)
             drop_stale(self._folder, _TEMPORARY)
             temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self._folder))
             try:
