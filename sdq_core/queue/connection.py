@@ -10,6 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from sdq_core.errors import ConfigurationError
+from sdq_core.queue.client import Client
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
@@ -34,9 +35,7 @@ def connect(settings: Settings, *, wait_until_loaded: bool = True) -> redis.Redi
         url = settings.redis_url
     try:
         # No retries at this level: callers know what a retry would mean.
-        connection = redis.Redis.from_url(
-            url, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0)
-        )
+        connection = Client.from_url(url, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0))
     except ValueError as error:
         raise ConfigurationError(f"{url!r} is not a Redis URL: {error}.") from None
     with redis_errors(url):

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import sqlite3
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import event, make_url, text
 
 from db.connection import Database
 from db.ledger import Ledger
+from db.limits import COMMAND
 from sdq_core.errors import (
     ConfigurationError,
     OutputError,
@@ -29,7 +31,7 @@ NOBODY = 65534
 
 def test_a_locked_ledger_is_waited_for_and_then_said_to_be_locked(tmp_path: Path) -> None:
     path = tmp_path / "sdq.db"
-    with Ledger.open(f"sqlite:///{path}", busy_timeout_s=0.2) as ledger:
+    with Ledger.open(f"sqlite:///{path}", replace(COMMAND, lock_s=0.2)) as ledger:
         holder = sqlite3.connect(path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(ServiceUnavailableError, match=r"sdq\.db is locked") as caught:
