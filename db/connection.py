@@ -20,13 +20,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from db.failures import Proof, translated
 from db.limits import COMMAND, Limits
+from db.tables import identity
 from sdq_core.errors import ConfigurationError, OutputError, ServiceUnavailableError
 
 #: PostgreSQL's advisory locks are numbers shared by all programs of a database: "sdq" in ASCII, and a number of ours.
@@ -66,6 +68,20 @@ class Database:
     def close(self) -> None:
         """Close all connections; the last one to an SQLite file merges its WAL into it."""
         self.engine.dispose()
+
+    def expect(self, ledger_id: str) -> None:
+        """Refuse from now on to connect to another ledger, which may have been made in this one's place meanwhile."""
+        ask = str(select(identity.c.ledger_id))
+
+        @event.listens_for(self.engine, "connect")
+        def check(connection: Any, _record: Any) -> None:
+            found = connection.execute(ask).fetchone()
+            connection.rollback()
+            if found is None or found[0] != ledger_id:
+                raise ServiceUnavailableError(
+                    f"The database {self.where} holds another ledger than before. Put the former one back, or start "
+                    "sdq again to use this one."
+                )
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -36,6 +36,7 @@ class Ledger:
         self._database = database
         with database.reading() as connection:
             self._id = str(connection.execute(select(identity.c.ledger_id)).scalar_one())
+        database.expect(self._id)
         self.submissions = Submissions(database)
         self.work = Work(database)
         self.batches = Batches(database)

@@ -112,11 +112,11 @@ class Shift:
 
     def _before_next_try(self, wait_s: float, *, took_s: float) -> None:
         if not self.stopping:
-            with contextlib.suppress(GaveUp):  # one more try
+            with contextlib.suppress(GaveUp):  # one more try, if it is a short one
                 self.pause(wait_s)
-        elif time.monotonic() + took_s > self._stopped_at + _LAST_TRIES_S:
-            raise GaveUp
-        else:
+        if self.stopping:
+            if time.monotonic() + took_s > self._stopped_at + _LAST_TRIES_S:
+                raise GaveUp
             time.sleep(_LAST_TRIES_EVERY_S)
 
     def pause(self, seconds: float) -> None:
