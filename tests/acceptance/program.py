@@ -53,11 +53,16 @@ class Program:
         assert result.returncode == code, (result.returncode, result.stdout, result.stderr)
         return result
 
-    def start(self, *arguments: str, stdout: IO[str] | None = None) -> subprocess.Popen[str]:
+    def start(
+        self,
+        *arguments: str,
+        stdout: IO[str] | None = None,
+        stderr: IO[str] | int = subprocess.PIPE,
+    ) -> subprocess.Popen[str]:
         """Start a command that stays."""
         process = subprocess.Popen(
             [SDQ, *arguments],
-            env=self.environment, stdout=stdout, stderr=subprocess.PIPE, text=True,
+            env=self.environment, stdout=stdout, stderr=stderr, text=True,
         )  # fmt: skip
         self._processes.append(process)
         return process

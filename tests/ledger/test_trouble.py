@@ -10,6 +10,7 @@ import shutil
 import signal
 import sqlite3
 import stat
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,7 @@ from sdq_core.errors import (
     ServiceUnavailableError,
     StorageError,
 )
-from tests.ledger.plans import plan
+from tests.ledger.plans import ENGINE, plan, record
 
 NOBODY = 65534
 
@@ -101,7 +102,7 @@ def _open_unprivileged(url: str) -> tuple[str, str]:
 def open_folder(tmp_path: Path) -> Path:
     """A folder that other users may walk into."""
     for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.geteuid() and folder.name.startswith(("pytest-", "test_")):
+        if Path(tempfile.gettempdir()) in folder.parents and folder.stat().st_uid == os.geteuid():
             folder.chmod(folder.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH | stat.S_IRGRP | stat.S_IROTH)  # fmt: skip
     return tmp_path
 
@@ -273,6 +274,17 @@ def test_a_permission_is_named_at_first(postgres: Any) -> None:
     theirs = str(make_url(url).set(username="reader"))
     with pytest.raises(ConfigurationError, match=r"lacks a permission.*SELECT, INSERT"):
         Ledger.open(theirs)
+    owner = Database(url)
+    with owner.writing() as connection:
+        for what in ("SELECT, INSERT, UPDATE, DELETE ON ALL TABLES", "USAGE ON ALL SEQUENCES"):
+            connection.execute(text(f"GRANT {what} IN SCHEMA public TO reader"))
+    owner.close()
+    with Ledger.open(theirs, WORKER) as ledger:
+        submission = ledger.submissions.add(plan(["a"], [1]))
+        slice_ = ledger.work.load_slice(submission.slices[0].id)
+        assert slice_ is not None
+        engine_id = ledger.work.register_engine(ENGINE)
+        assert ledger.work.record_and_go_on(record(slice_, 1, engine_id), None).new
     postgres.psql("REVOKE CONNECT ON DATABASE permissions FROM public;")
     with pytest.raises(ConfigurationError, match=r"lacks a permission"):
         Ledger.open(theirs)
