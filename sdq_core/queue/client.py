@@ -52,17 +52,23 @@ class _Pipeline(Pipeline):
 
 
 class _Granted:
-    """What a server granted."""
+    """What a server granted, and what of that it refuses now: then it is not what it was, whatever else it refuses."""
 
     def __init__(self) -> None:
         self._kinds: set[str] = set()
+        self._lost: set[str] = set()
 
     @contextlib.contextmanager
     def asking(self, commands: Sequence[Command]) -> Iterator[None]:
+        kinds = {kind_of(requested(command)) for command in commands}
         try:
             yield
         except RedisError as error:
-            if refused := refusal(error, commands, granted=self._kinds):
+            granted = self._kinds | kinds if self._lost else self._kinds
+            if refused := refusal(error, commands, granted=granted):
+                if refused.retryable:
+                    self._lost |= kinds & self._kinds
                 raise refused from error
             raise
-        self._kinds.update(kind_of(requested(command)) for command in commands)
+        self._kinds |= kinds
+        self._lost -= kinds

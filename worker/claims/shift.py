@@ -59,6 +59,8 @@ class Shift:
         self._ends_with_stdin = ends_with_stdin
         self._signal: int | None = None
         self._stopped_at = 0.0
+        self._trouble_since: float | None = None
+        self._told = False
 
     @property
     def stopping(self) -> bool:
@@ -89,8 +91,6 @@ class Shift:
         for longer than that.
         """
         wait_s = _FIRST_WAIT_S
-        since: float | None = None
-        told = False
         while True:
             began = time.monotonic()
             try:
@@ -98,17 +98,25 @@ class Shift:
             except SdqError as error:
                 if not error.retryable:
                     raise
-                now = time.monotonic()
-                since = since or now
-                if not told and now - since >= _WORTH_A_WORD_S:
-                    log.warning("%s Waiting for it to clear.", error)
-                    told = True
+                self._note_trouble(error)
             else:
-                if told:
-                    log.warning("Recovered; continuing.")
+                self._note_success()
                 return result
-            self._before_next_try(wait_s, took_s=now - began)
+            self._before_next_try(wait_s, took_s=time.monotonic() - began)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+    def _note_trouble(self, error: SdqError) -> None:
+        now = time.monotonic()
+        self._trouble_since = self._trouble_since or now
+        if not self._told and now - self._trouble_since >= _WORTH_A_WORD_S:
+            log.warning("%s Waiting for it to clear.", error)
+            self._told = True
+
+    def _note_success(self) -> None:
+        """End the trouble: of an action that draws for hours, its parts are the first to get through."""
+        if self._told:
+            log.warning("Recovered; continuing.")
+        self._trouble_since, self._told = None, False
 
     def _before_next_try(self, wait_s: float, *, took_s: float) -> None:
         if not self.stopping:
