@@ -7,6 +7,9 @@ is locked" when it tried to write after another writer.
 SQLite runs in WAL mode with ``synchronous=NORMAL``: a power cut may lose the last rows but never damages the file. For
 images that is enough, because the file is written first, and a lost row only means that the image is drawn again over
 the same file. What was confirmed to the user (a submission, a pause) must not be lost, so those commits are `durable`.
+
+No wait is without end (`db.limits`). A database remembers that it was opened and written, because a refusal means
+something else then (`db.failures`).
 """
 
 from __future__ import annotations
@@ -19,15 +22,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, event, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from db.failures import translated
-from sdq_core.errors import ConfigurationError, OutputError
-
-#: How long a writer waits for others: many times the longest transaction (a million images: about one second).
-BUSY_TIMEOUT_S = 30.0
+from db.failures import Proof, translated
+from db.limits import COMMAND, Limits
+from db.tables import identity
+from sdq_core.errors import ConfigurationError, OutputError, ServiceUnavailableError
 
 #: PostgreSQL's advisory locks are numbers shared by all programs of a database: "sdq" in ASCII, and a number of ours.
 SCHEMA_LOCK = 0x736471_01
@@ -35,38 +37,58 @@ SUBMISSION_LOCK = 0x736471_02
 
 _WRITE = "sdq_write"
 
+#: Whoever asks again this soon after waiting in vain gets the same answer: what ends after trouble asks several things.
+_SAME_ANSWER_S = 0.4
+_IN_VAIN_S = 0.5
+
 
 class Database:
     """Connections to one database. Threads may share it; processes must each open their own."""
 
-    def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+    def __init__(self, url: str, limits: Limits = COMMAND) -> None:
         self.url = parsed_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.busy_timeout_s = busy_timeout_s
         if self.is_sqlite:
+            from db.sqlite import sqlite_engine
+
             self.where = self.url.database or ":memory:"
             self._make_folder()
-            self.engine = create_engine(self.url, connect_args={"timeout": busy_timeout_s})
-            event.listen(self.engine, "connect", self._prepare_sqlite)
+            self.engine = sqlite_engine(self.url, limits)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
-            self.where = self.url.render_as_string(hide_password=True)
-            # Detect a restarted server when a connection is taken, not in mid-transaction.
-            self.engine = create_engine(
-                self.url, pool_pre_ping=True, connect_args={"connect_timeout": 10}
-            )
+            from db.postgresql import postgresql_engine  # needs its driver
 
+            self.where = self.url.render_as_string(hide_password=True)
+            self.engine = postgresql_engine(self.url, limits)
         self._writer = self.engine.execution_options(**{_WRITE: True})
+        self._proven: set[Proof] = set()
+        self._in_vain: ServiceUnavailableError | None = None
+        self._ask_again_at = 0.0
 
     def close(self) -> None:
         """Close all connections; the last one to an SQLite file merges its WAL into it."""
         self.engine.dispose()
+
+    def expect(self, ledger_id: str) -> None:
+        """Refuse from now on to connect to another ledger, which may have been made in this one's place meanwhile."""
+        ask = str(select(identity.c.ledger_id))
+
+        @event.listens_for(self.engine, "connect")
+        def check(connection: Any, _record: Any) -> None:
+            found = connection.execute(ask).fetchone()
+            connection.rollback()
+            if found is None or found[0] != ledger_id:
+                raise ServiceUnavailableError(
+                    f"The database {self.where} holds another ledger than before. Put the former one back, or start "
+                    "sdq again to use this one."
+                )
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that sees one state of the database and cannot change it."""
         with self._translating(), self.engine.connect() as connection:
             yield connection
+        self._proven.add(Proof.OPENED)
 
     @contextmanager
     def writing(self, *, durable: bool = False, lock: int | None = None) -> Iterator[Connection]:
@@ -87,6 +109,7 @@ class Database:
             finally:
                 if self.is_sqlite and durable:
                     _driver(connection).execute("PRAGMA synchronous=NORMAL")
+        self._proven |= {Proof.OPENED, Proof.WRITTEN}
 
     @contextmanager
     def trying(self, *, lock: int) -> Iterator[Connection]:
@@ -106,12 +129,18 @@ class Database:
 
     @contextmanager
     def _translating(self) -> Iterator[None]:
+        began = time.monotonic()
+        if self._in_vain is not None and began < self._ask_again_at:
+            raise ServiceUnavailableError(str(self._in_vain))
         try:
             yield
         except SQLAlchemyError as error:
-            ours = translated(error, self.where)
+            ours = translated(error, self.where, self._proven)
             if ours is None:
                 raise
+            now = time.monotonic()
+            if isinstance(ours, ServiceUnavailableError) and now - began > _IN_VAIN_S:
+                self._in_vain, self._ask_again_at = ours, now + _SAME_ANSWER_S
             raise ours from error
 
     def _make_folder(self) -> None:
@@ -128,27 +157,6 @@ class Database:
                 f"The ledger's folder {folder} cannot be created ({error.strerror}). "
                 "Choose another one in SDQ_DATABASE_URL."
             ) from error
-
-    def _prepare_sqlite(self, connection: sqlite3.Connection, _record: Any) -> None:
-        connection.isolation_level = None  # the begin event sends BEGIN, so the driver must not
-        execute = connection.execute
-        deadline = time.monotonic() + self.busy_timeout_s
-        while execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            try:
-                execute("PRAGMA journal_mode=WAL")
-            except sqlite3.OperationalError as error:
-                # Several processes may create the file at once, and SQLite ignores its busy timeout here.
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
-        execute("PRAGMA foreign_keys=ON")
-        execute("PRAGMA synchronous=NORMAL")
-        # On macOS a plain fsync leaves data in the drive's cache; elsewhere these two have no effect.
-        execute("PRAGMA fullfsync=ON")
-        execute("PRAGMA checkpoint_fullfsync=ON")
-        # A submission of a million images makes a WAL of about 10 MB; do not keep it for ever.
-        execute("PRAGMA journal_size_limit=4194304")
-        execute("PRAGMA cache_size=-16384")
 
 
 def may_exist(url: str) -> bool:

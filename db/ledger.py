@@ -18,8 +18,9 @@ from sqlalchemy import select
 
 from db.batches import Batches
 from db.benchmarks import Benchmarks
-from db.connection import BUSY_TIMEOUT_S, Database, may_exist
+from db.connection import Database, may_exist
 from db.estimates import Estimates
+from db.limits import COMMAND, Limits
 from db.schema import bring_to_head
 from db.submissions import Submissions
 from db.tables import identity
@@ -35,6 +36,7 @@ class Ledger:
         self._database = database
         with database.reading() as connection:
             self._id = str(connection.execute(select(identity.c.ledger_id)).scalar_one())
+        database.expect(self._id)
         self.submissions = Submissions(database)
         self.work = Work(database)
         self.batches = Batches(database)
@@ -44,15 +46,18 @@ class Ledger:
         self.estimates = Estimates(database)
 
     @classmethod
-    def open(cls, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Ledger:
+    def open(cls, url: str, limits: Limits = COMMAND) -> Ledger:
         """Open the ledger at an SQLAlchemy URL, creating or migrating it if necessary.
 
         ``sqlite:////absolute/path`` or ``postgresql://user:password@host/database`` (``postgres://`` too).
-        busy_timeout_s: how long to wait for other writers, s.
+        limits: how long to wait for the database once it is open. Creating and migrating it is always waited for.
         """
-        database = Database(url, busy_timeout_s=busy_timeout_s)
+        database = Database(url)
         try:
             bring_to_head(database)
+            if limits != COMMAND:
+                database.close()
+                database = Database(url, limits)
             return cls(database)
         except BaseException:
             database.close()

@@ -8,6 +8,12 @@ command line, where the place is `sdq:` or an option. So nothing ever has to str
 Foreign exceptions are translated where they enter, so that nothing above has to know redis-py, SQLAlchemy or ONNX
 Runtime.
 
+A worker waits for what is retryable, and ends with any other error. Some refusals are both: a place that cannot be
+written, a role that does not exist or a key that a user may not use is a mistake in the settings the first time, and
+trouble that heals once the same has worked in this process: a drive came loose, a server failed over or is being
+restored. Where they are translated it is known what has worked (`db.failures`, `sdq_core.queue.client`,
+`worker.drawing.saving`): they raise OutputError or ConfigurationError at first, and a retryable error after that.
+
     SdqError                      1   anything below
     ├── UsageError                2   options that cannot be combined
     ├── InputError               65   bad data: prompt files, model packages, PNGs

@@ -57,7 +57,9 @@ class Worker:
             try:
                 self._shift.until_done(self._claims.sign_on)
                 while not self._shift.stopping:
-                    if not self._shift.until_done(self._work_once) and finished():
+                    if not self._shift.until_done(self._work_once) and self._shift.until_done(
+                        finished
+                    ):
                         break
             except GaveUp:
                 pass

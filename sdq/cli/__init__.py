@@ -6,6 +6,7 @@ and messages to standard error. Every error of ours becomes its message and exit
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -16,7 +17,7 @@ import click
 
 from sdq import refuse_strangers
 from sdq.cli.group import LazyGroup
-from sdq_core.errors import EXIT_FAILURE, EXIT_SIGINT, SdqError
+from sdq_core.errors import EXIT_FAILURE, EXIT_IO_ERROR, EXIT_SIGINT, SdqError
 from sdq_core.printable import printable
 
 _COMMANDS = {
@@ -57,27 +58,42 @@ def main() -> NoReturn:
     except click.ClickException as error:
         said = io.StringIO()
         error.show(said)
-        click.echo(printable(said.getvalue()), err=True, nl=False)
+        _say(said.getvalue())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_SIGINT)
     except SdqError as error:
         if os.environ.get("SDQ_DEBUG") == "1":
             traceback.print_exc()
-        click.echo(f"sdq: {printable(str(error))}", err=True)
+        _say(f"sdq: {error}")
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The reader of a pipe has seen enough (`sdq ls | head`): no message, and none from the interpreter's flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILURE)
-    # A bug of ours: one line for the user, the traceback for whoever fixes it.
     except Exception as error:
+        if isinstance(error, OSError) and _is_of_output(error):
+            _say(f"sdq: the output cannot be written ({error.strerror}). Nothing is lost.")
+            sys.exit(EXIT_IO_ERROR)
+        # A bug of ours: one line for the user, the traceback for whoever fixes it.
         if os.environ.get("SDQ_DEBUG") == "1":
             traceback.print_exc()
-        click.echo(
-            f"sdq: unexpected {type(error).__name__}: {printable(str(error))}. This is a bug in sdq: run again "
-            "with SDQ_DEBUG=1 and report the output. Nothing that was queued is lost.",
-            err=True,
+        _say(
+            f"sdq: unexpected {type(error).__name__}: {error}. This is a bug in sdq: run again "
+            "with SDQ_DEBUG=1 and report the output. Nothing that was queued is lost."
         )
         sys.exit(EXIT_FAILURE)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _say(message: str) -> None:
+    """Write to standard error; if that cannot be written, the exit code has to do."""
+    with contextlib.suppress(OSError):
+        click.echo(printable(message.rstrip("\n")), err=True)
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Whether an error is that of a full disk, or the like, behind standard output or error."""
+    return any(
+        frame.f_code is click.echo.__code__ for frame, _ in traceback.walk_tb(error.__traceback__)
+    )

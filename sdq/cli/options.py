@@ -19,6 +19,7 @@ from sdq_core.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from db.ledger import Ledger
+    from db.limits import Limits
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -134,14 +135,20 @@ def log_to_stderr(*, quiet: bool, speaker: str = "") -> None:
     root.setLevel(logging.WARNING if quiet else logging.INFO)
     logging.getLogger("rq").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # A traceback for a connection that cannot be put back as it was; the next use says what is wrong with the database.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
-def open_ledger(settings: Settings) -> Ledger:
-    """Open the ledger of the settings (imported here, because SQLAlchemy takes longer than most commands)."""
+def open_ledger(settings: Settings, limits: Limits | None = None) -> Ledger:
+    """Open the ledger of the settings (imported here, because SQLAlchemy takes longer than most commands).
+
+    limits: a command's own if None.
+    """
     from db.ledger import Ledger
 
     refuse_absent_drive(settings)
-    return Ledger.open(settings.database_url)
+    url = settings.database_url
+    return Ledger.open(url, limits) if limits else Ledger.open(url)
 
 
 def existing_ledger(settings: Settings) -> AbstractContextManager[Ledger | None]:

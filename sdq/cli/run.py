@@ -38,6 +38,7 @@ def command(
 
     Ctrl-C stops after the current image; run the same command again to continue.
     """
+    from db.limits import WORKER
     from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
     from sdq.views.progress import BatchProgress
     from sdq_core.queue.connection import connect_worker
@@ -59,6 +60,7 @@ def command(
             for sentence in (describe_submission(submission), *planned.describe_choices()):
                 click.echo(sentence, err=True)
 
+        ledger = stack.enter_context(open_ledger(settings, WORKER))
         with BatchProgress(ledger, submission.batch_id, quiet=quiet) as progress:
             worker = make_worker(
                 settings,

@@ -87,6 +87,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     variant could not be drawn here at all.
     """
     from db.dispatch import all_open_slices
+    from db.limits import WORKER
     from producer.reading.words import parse_lanes
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.failures import redis_errors
@@ -107,7 +108,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
         return _run_lanes(settings, all_lanes, burst=burst, quiet=quiet)
     lane = all_lanes[lane_number] if lane_number is not None else None
     log_to_stderr(quiet=quiet, speaker=str(lane or ""))
-    with open_ledger(settings) as ledger:
+    with open_ledger(settings, WORKER) as ledger:
         queues = Queues(connect_worker(settings), ledger.id)
         if settings.redis_url is not None:
             with redis_errors():
@@ -152,6 +153,7 @@ def _run_lanes(
 ) -> int:
     """Run and watch a process for each lane, with this one's own command line, and warn of what none of them draws."""
     from db.dispatch import all_open_slices
+    from db.limits import WORKER
     from sdq_core.models import ModelStore
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.failures import redis_errors
@@ -161,7 +163,7 @@ def _run_lanes(
     log_to_stderr(quiet=quiet)
     store = ModelStore(settings.models)
     told: set[str] = set()
-    with open_ledger(settings) as ledger:
+    with open_ledger(settings, WORKER) as ledger:
         queues = Queues(connect_worker(settings), ledger.id)
 
         def look() -> None:

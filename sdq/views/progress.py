@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from types import TracebackType
 
@@ -69,6 +70,10 @@ class BatchProgress:
             return
         self._settled += 1
         self._drawn += 1
+        with contextlib.suppress(OSError):  # a full disk of a log is no reason to stop drawing
+            self._show()
+
+    def _show(self) -> None:
         if self._bar:
             self._bar.update(self._task, completed=self._settled)
         elif not self._quiet and (

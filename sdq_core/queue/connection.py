@@ -13,6 +13,7 @@ from redis.retry import Retry
 
 from sdq_core.errors import ConfigurationError
 from sdq_core.queue.breaker import Breaker
+from sdq_core.queue.client import Client
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
@@ -85,10 +86,10 @@ def _client(
     settings: Settings, server: RedisServer | None, *, timeout_s: float, retry: Retry
 ) -> redis.Redis:
     if server:
-        return redis.Redis.from_pool(server.connection_pool(timeout_s=timeout_s, retry=retry))
+        return Client.from_pool(server.connection_pool(timeout_s=timeout_s, retry=retry))
     url = settings.redis_url or ""
     try:
-        return redis.Redis.from_url(
+        return Client.from_url(
             url, socket_connect_timeout=timeout_s, socket_timeout=timeout_s, retry=retry
         )
     except ValueError as error:

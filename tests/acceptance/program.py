@@ -56,13 +56,17 @@ class Program:
         return result
 
     def start(
-        self, *arguments: str, stdout: IO[str] | None = None, log: Path | None = None
+        self,
+        *arguments: str,
+        stdout: IO[str] | None = None,
+        stderr: IO[str] | int = subprocess.PIPE,
+        log: Path | None = None,
     ) -> subprocess.Popen[str]:
-        """Start a command that stays. log: a file for what it says on stderr, to which it appends."""
-        with log.open("a") if log else contextlib.nullcontext(subprocess.PIPE) as stderr:
+        """Start a command that stays. log: a file to which it appends what it says on stderr."""
+        with log.open("a") if log else contextlib.nullcontext(stderr) as where:
             process = subprocess.Popen(
                 [SDQ, *arguments],
-                env=self.environment, stdout=stdout, stderr=stderr, text=True,
+                env=self.environment, stdout=stdout, stderr=where, text=True,
             )  # fmt: skip
         self._processes.append(process)
         return process

@@ -19,10 +19,17 @@ from worker.claims.signals import handled_by
 log = logging.getLogger(__name__)
 
 _FIRST_WAIT_S = 0.5
-_LONGEST_WAIT_S = 30.0
+_LONGEST_WAIT_S = 5.0
 _TICK_S = 0.5
 _LOOK_EVERY_S = 0.5
 _BEAT_AGAIN_S = 1.0
+
+#: A large submission locks the ledger for a second or two: that is no trouble to report.
+_WORTH_A_WORD_S = 3.0
+
+#: How long to go on trying after a signal, and how often: what was just drawn is worth a moment.
+_LAST_TRIES_S = 1.5
+_LAST_TRIES_EVERY_S = 0.1
 
 Result = TypeVar("Result")
 
@@ -62,6 +69,9 @@ class Shift:
         self._next_look = 0.0
         self._ends_with_stdin = ends_with_stdin
         self._signal: int | None = None
+        self._stopped_at = 0.0
+        self._trouble_since: float | None = None
+        self._told = False
 
     @property
     def stopping(self) -> bool:
@@ -94,26 +104,46 @@ class Shift:
     def until_done(self, action: Callable[[], Result]) -> Result:
         """Return the action's result, repeating it while it fails with a retryable error.
 
-        Logs the first failure and the recovery. Other errors pass through. Raises GaveUp if the worker is told to stop
-        in the meantime.
+        Logs trouble that lasts, once, and the recovery. Other errors pass through. Raises GaveUp if the worker is told
+        to stop in the meantime and the trouble does not end within a second or two. So the action itself must not wait
+        for longer than that.
         """
         wait_s = _FIRST_WAIT_S
-        told = False
         while True:
+            began = time.monotonic()
             try:
                 result = action()
             except SdqError as error:
                 if not error.retryable:
                     raise
-                if not told:
-                    log.warning("%s Waiting for it to clear.", error)
-                    told = True
+                self._note_trouble(error)
             else:
-                if told:
-                    log.warning("Recovered; continuing.")
+                self._note_success()
                 return result
-            self.pause(wait_s)
+            self._before_next_try(wait_s, took_s=time.monotonic() - began)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+    def _note_trouble(self, error: SdqError) -> None:
+        now = time.monotonic()
+        self._trouble_since = self._trouble_since or now
+        if not self._told and now - self._trouble_since >= _WORTH_A_WORD_S:
+            log.warning("%s Waiting for it to clear.", error)
+            self._told = True
+
+    def _note_success(self) -> None:
+        """End the trouble: of an action that draws for hours, its parts are the first to get through."""
+        if self._told:
+            log.warning("Recovered; continuing.")
+        self._trouble_since, self._told = None, False
+
+    def _before_next_try(self, wait_s: float, *, took_s: float) -> None:
+        if not self.stopping:
+            with contextlib.suppress(GaveUp):  # one more try, if it is a short one
+                self.pause(wait_s)
+        if self.stopping:
+            if time.monotonic() + took_s > self._stopped_at + _LAST_TRIES_S:
+                raise GaveUp
+            time.sleep(_LAST_TRIES_EVERY_S)
 
     def pause(self, seconds: float) -> None:
         """Wait while sending heartbeats; raise GaveUp if the worker is told to stop."""
@@ -130,6 +160,7 @@ class Shift:
         if self._signal is not None:
             raise StopNow(signum)
         self._signal = signum
+        self._stopped_at = time.monotonic()
         log.warning(
             "Stopping once the current image is saved. The rest stays queued. Press Ctrl-C again to stop immediately."
         )
