@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.report import describe, violations
-from tests.chaos.storm import Weather, rage
+from tests.chaos.outcome import violations
+from tests.chaos.report import describe
+from tests.chaos.storm import rage
+from tests.chaos.weather import Weather
 
 
 @pytest.mark.timeout(240)
