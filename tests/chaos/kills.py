@@ -17,6 +17,7 @@ from tests.chaos.recovery import Recoveries, ninetieth, out_of_bounds
 
 _TICK_S = 0.02
 _DISK_MIB = 512
+_WORD_EVERY = 10
 
 #: Begin with each worker at work, and give up on a slice that nobody takes.
 _READY_S = 120.0
@@ -57,6 +58,7 @@ def kill_often(
             return len(fleet.drawing()) == workers
 
         try:
+            told = 0
             while len(recoveries.all) < kills:
                 if not wait(all_draw, _READY_S):
                     say(f"Not all workers draw after {_READY_S:.0f} s.")
@@ -66,8 +68,9 @@ def kill_often(
                 if not wait(lambda: not recoveries.waiting(), _LONGEST_S):
                     say(f"Nobody took up a dead worker's slice in {_LONGEST_S:.0f} s.")
                     return False
-                if len(recoveries.all) % 10 == 0:
-                    say(f"{len(recoveries.all)} kills")
+                if len(recoveries.all) >= told + _WORD_EVERY:
+                    told = len(recoveries.all)
+                    say(f"{told} kills")
         finally:
             customer.close()
             fleet.destroy()

@@ -12,13 +12,17 @@ from tests.chaos.journal import Journal
 from tests.chaos.ledger_view import Image, LedgerView
 from tests.chaos.strikes import Strike
 
+#: How long a server may take to commit what a worker told it just before it died.
+_TAKES_EFFECT_S = 0.15
+
 
 @dataclass(kw_only=True)
 class Recovery:
     """One killed worker's slices. Times are of the storm's monotonic clock.
 
-    kind: the trouble's name. taken_at: when one of them was seen in other hands, None if it was not yet; by: the host
-    whose worker that was, None if it was not seen.
+    kind: the trouble's name. confirmed: a moment has passed in which the ledger could still do what the dead worker had
+    told it; images are those that were unfinished then. taken_at: when one of the slices was seen in other hands, None
+    if it was not yet; by: the host whose worker that was, None if it was not seen.
     """
 
     kind: str
@@ -27,6 +31,7 @@ class Recovery:
     killed_at: float
     images: frozenset[Image]
     slices: frozenset[int]
+    confirmed: bool = False
     taken_at: float | None = None
     by: str | None = None
 
@@ -77,6 +82,10 @@ class Recoveries:
             return
         hands = self._ledger.hands()
         for recovery in waiting:
+            left = {hand.image for hand in hands if hand.pid == recovery.pid}
+            if not recovery.confirmed:
+                self._confirm(recovery, {hand.image for hand in hands}, moment)
+                continue
             for line in self._journal.took_over:
                 if line.pid == recovery.pid and line.at >= recovery.killed_at:
                     recovery.taken_at = line.at
@@ -87,10 +96,17 @@ class Recoveries:
                 hand for hand in hands
                 if hand.slice_id in recovery.slices and hand.pid != recovery.pid
             ]  # fmt: skip
-            left = {hand.image for hand in hands if hand.pid == recovery.pid}
             if others or not recovery.images <= left:  # begun again, or even finished
                 recovery.taken_at = moment
                 recovery.by = self._fleet.host_of(others[0].pid) if others else None
+
+    def _confirm(self, recovery: Recovery, held: set[Image], moment: float) -> None:
+        if moment - recovery.killed_at < _TAKES_EFFECT_S:
+            return
+        recovery.confirmed = True
+        recovery.images &= held
+        if not recovery.images:  # it died with nothing in hand
+            self.all.remove(recovery)
 
 
 def out_of_bounds(

@@ -153,7 +153,11 @@ class Storm:
     def _wait_for_the_first_image(self) -> float:
         """A storm needs something to blow at; give when that was there."""
         end = time.monotonic() + _FIRST_IMAGE_S
-        while not self._place.ledger.done() and time.monotonic() < end:
+        while not self._place.ledger.done():
+            if time.monotonic() > end:
+                raise RuntimeError(
+                    f"No image in {_FIRST_IMAGE_S:.0f} s. See the logs in {self._place.logs}."
+                )
             self._go_on()
         return time.monotonic()
 

@@ -101,17 +101,17 @@ class PostgresTroubles:
         self._scene = scene
         self._server = server
 
-    def kill(self) -> Struck | None:
+    def kill(self) -> Struck:
         """Kill -9 it."""
-        if not self._server.kill():
-            return None
-        return self._struck(self._server.revive)
+        self._server.kill()
+        return self._struck(self._server.start)
 
-    def freeze(self) -> Struck | None:
+    def freeze(self) -> Struck:
         """Suspend it."""
-        return self._struck(self._server.thaw) if self._server.freeze() else None
+        self._server.freeze()
+        return self._struck(self._server.thaw)
 
-    def refuse_writes(self) -> Struck | None:
+    def refuse_writes(self) -> Struck:
         """Let it refuse writes, as while somebody makes a copy or moves it."""
         self._server.set_read_only(True)
         return self._struck(lambda: self._server.set_read_only(False))
