@@ -119,7 +119,7 @@ class Queue:
     def __init__(self, place: Place, orders: list[Order], dice: random.Random) -> None:
         self.refusals: list[int] = []
         self._place = place
-        self._left = list(reversed(orders))
+        self._left = orders[::-1]
         self._dice = dice
         self._running: list[subprocess.Popen[bytes]] = []
         self._not_before = 0.0

@@ -17,7 +17,7 @@ from tests.chaos.place import Place
 Wish = tuple[str, int, int]
 
 _SUBJECTS = ("a red house", "a tent in the snow", "the sea at night", "a lighthouse", "a blue kite")
-_MOST_SEEDS = 40
+_MOST_SEEDS = 60
 _RETRY_AFTER_S = 0.5
 
 
@@ -77,14 +77,16 @@ class Customer:
             else:
                 self.submissions += 1
                 self._submitting = None
-                self._not_before = time.monotonic() + self._dice.uniform(2, 8)
+                if self._has_backlog():
+                    self._not_before = time.monotonic() + self._dice.uniform(2, 8)
+                return
         if time.monotonic() < self._not_before:
             return
         if self._submitting is None:
-            if len(all_wishes(self.orders)) - self._place.ledger.done() < self._backlog:
-                self._submitting = self._wish_more()
-            else:
+            if self._has_backlog():
                 self._submitting = self._dice.choice(self.orders)  # the same again
+            else:
+                self._submitting = self._wish_more()
         host = self._dice.choice(self._place.hosts)
         self._process = self._submitting.submit(self._place, host)
 
@@ -108,6 +110,9 @@ class Customer:
             self._process.kill()
             self._process.wait()
 
+    def _has_backlog(self) -> bool:
+        return len(all_wishes(self.orders)) - self._place.ledger.done() >= self._backlog
+
     def _wish_more(self) -> Order:
         growing = [order for order in self.orders if len(order.seeds) < _MOST_SEEDS]
         if not growing or self._dice.random() < 0.4:
@@ -120,7 +125,7 @@ class Customer:
             order = self._dice.choice(growing)
             if self._dice.random() < 0.5:
                 self._add_prompt(order)
-        order.seeds = range(len(order.seeds) + self._dice.randint(3, 9))
+        order.seeds = range(len(order.seeds) + self._dice.randint(5, 15))
         return order
 
     def _add_prompt(self, order: Order) -> None:

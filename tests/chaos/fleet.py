@@ -21,6 +21,7 @@ _RESTART_AFTER_S = 0.5
 #: A worker that cannot begin says so and ends, and launchd starts it again; one that has begun must wait.
 _NOT_USABLE = {EXIT_UNAVAILABLE, EXIT_CANNOT_CREATE, EXIT_IO_ERROR}
 _START_S = 45.0
+_BEGINS_S = 10.0
 
 #: How often a worker's clock is not its host's, where such clocks can be had.
 _STRAYS = 0.25
@@ -80,6 +81,11 @@ class Fleet:
                 )  # fmt: skip
                 berth.started_at = time.monotonic()
                 self._hosts[berth.process.pid] = berth.host.name
+
+    def has_begun(self) -> bool:
+        """Whether each worker is old enough to have its handlers: an interpreter that starts just dies of a signal."""
+        now = time.monotonic()
+        return all(berth.lives and now > berth.started_at + _BEGINS_S for berth in self.berths)
 
     def host_of(self, pid: int) -> str:
         """Give the name of the host that a worker ran on."""

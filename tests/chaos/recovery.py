@@ -41,10 +41,13 @@ class Recovery:
         return None if self.taken_at is None else self.taken_at - self.killed_at
 
     def undisturbed(self, strikes: Sequence[Strike]) -> bool:
-        """Whether no trouble of the whole place came between death and recovery."""
+        """Whether those who took it up could have done so at once: no trouble of the whole place, or of their host."""
         end = self.taken_at
-        return end is not None and not any(
-            strike.wide and strike.overlaps(self.killed_at, end) for strike in strikes
+        if end is None or self.by is None:
+            return False
+        return not any(
+            (strike.wide or strike.emptied == self.by) and strike.overlaps(self.killed_at, end)
+            for strike in strikes
         )
 
 
@@ -159,6 +162,6 @@ def _undisturbed(
     near: list[float] = []
     far: list[float] = []
     for recovery in recoveries:
-        if recovery.seconds is not None and recovery.by and recovery.undisturbed(strikes):
+        if recovery.seconds is not None and recovery.undisturbed(strikes):
             (near if recovery.by == recovery.host else far).append(recovery.seconds)
     return near, far

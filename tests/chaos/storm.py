@@ -128,9 +128,10 @@ class Storm:
             settled = settled or self._customer.settle()
             if settled and self._is_drained():
                 outcome.drained_s = time.monotonic() - started
-                self._wait_for_redis()
                 break
             self._go_on(submitting=False)
+        self._wait(lambda: not self._is_left_in_redis(), _CLAIMS_END_S)
+        self._wait(self._fleet.has_begun, _CLAIMS_END_S)
         self._say(f"calm: {self._word()}")
         self._calm.end(time.monotonic())
         outcome.exit_codes = self._fleet.stop()
@@ -189,7 +190,13 @@ class Storm:
             before = self._place.ledger.hands()
             at = time.monotonic()
             struck = trouble.strike()
-        strike = Strike(name=trouble.name, at=at, is_kill=trouble.is_kill, wide=trouble.wide)
+        strike = Strike(
+            name=trouble.name,
+            at=at,
+            is_kill=trouble.is_kill,
+            wide=trouble.wide,
+            emptied=struck.emptied,
+        )
         hands = {*before, *self._place.ledger.hands()}
         strike.in_hand = {
             hand.image for hand in hands if struck.workers is None or hand.pid in struck.workers
@@ -218,13 +225,15 @@ class Storm:
                 # What was begun meanwhile may have been finished without anybody's knowing.
                 strike.in_hand |= {hand.image for hand in self._place.ledger.hands()}
 
-    def _wait_for_redis(self) -> None:
-        end = time.monotonic() + _CLAIMS_END_S
-        while time.monotonic() < end:
-            with contextlib.suppress(redis.exceptions.RedisError):
-                if not left_in_redis(self._place):
-                    return
+    def _wait(self, until: Callable[[], bool], deadline_s: float) -> None:
+        end = time.monotonic() + deadline_s
+        while not until() and time.monotonic() < end:
             self._go_on(submitting=False)
+
+    def _is_left_in_redis(self) -> bool:
+        with contextlib.suppress(redis.exceptions.RedisError):
+            return bool(left_in_redis(self._place))
+        return True
 
     def _is_drained(self) -> bool:
         with contextlib.suppress(DBAPIError):

@@ -105,6 +105,13 @@ def test_a_recovery_is_not_held_to_a_time_while_redis_or_the_ledger_are_struck()
     assert out_of_bounds(late, [_strike(2, wide=True, healed_at=9)], Bounds()) != []
 
 
+def test_a_host_without_workers_is_not_held_to_a_time_but_the_other_one_is() -> None:
+    gone = _strike(9, healed_at=45)
+    gone.emptied = "a"
+    assert out_of_bounds([_recovery(40, by="a")], [gone], Bounds()) == []
+    assert out_of_bounds([_recovery(40, by="b")], [gone], Bounds()) != []
+
+
 def test_a_stop_is_in_order_with_exit_code_0_and_its_image_saved() -> None:
     def stop(exit_code: int = 0) -> Stop:
         return Stop(

@@ -24,11 +24,12 @@ class Struck:
     """A trouble that has come.
 
     workers: process ids of the workers whose images in hand it interrupted; None for all. dead: those that it killed.
-    heal ends it after lasts_s.
+    emptied: the host that it left without workers. heal ends it after lasts_s.
     """
 
     workers: frozenset[int] | None = frozenset()
     dead: tuple[int, ...] = ()
+    emptied: str | None = None
     lasts_s: float = 0.0
     heal: Heal | None = None
 

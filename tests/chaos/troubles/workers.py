@@ -81,7 +81,7 @@ class WorkerTroubles:
         if not berths:
             return None
         self._fleet.ask_to_end(self._dice.choice(berths), signum)
-        return Struck()
+        return Struck()  # a stop in order is no reason to draw anything twice
 
     def freeze_worker(self) -> Struck | None:
         """Suspend a worker; its engine goes on until its pipe is empty."""
@@ -149,4 +149,6 @@ class WorkerTroubles:
             for berth in berths:
                 berth.not_before = 0.0
 
-        return Struck(workers=frozenset(dead), dead=dead, lasts_s=lasts_s, heal=start_again)
+        return Struck(
+            workers=frozenset(dead), dead=dead, emptied=host.name, lasts_s=lasts_s, heal=start_again
+        )
