@@ -20,8 +20,8 @@ demo: $(VENV)/.drawing ## Draw examples/prompts.txt with seeds 0-3 into demo-out
 test: $(VENV)/.developing ## Run all tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-chaos: $(VENV)/.developing ## Kill everything at random for SECONDS [600]; SEED repeats a storm
-	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+chaos: $(VENV)/.developing ## Kill everything at random for SECONDS [600] on HOSTS [1]; SEED repeats a storm
+	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),600) --hosts $(or $(HOSTS),1) $(if $(SEED),--seed $(SEED))
 
 fuzz: $(VENV)/.developing ## Look for packages that break the reader for SECONDS [60]; SEED repeats a search
 	-@$(INSTALL) atheris 2>/dev/null || echo "No atheris for this Python: searching at random."

@@ -7,15 +7,17 @@ from __future__ import annotations
 import random
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tests.chaos.hosts import Host
 from tests.chaos.place import Place
 
 #: What makes an image one of its own: prompt, steps, seed.
 Wish = tuple[str, int, int]
 
 _SUBJECTS = ("a red house", "a tent in the snow", "the sea at night", "a lighthouse", "a blue kite")
-_MOST_SEEDS = 40
+_MOST_SEEDS = 60
 _RETRY_AFTER_S = 0.5
 
 
@@ -26,11 +28,26 @@ class Order:
     name: str
     steps: int
     prompts: list[str] = field(default_factory=list)
-    seeds: int = 0
+    seeds: range = range(0)
 
     def wishes(self) -> set[Wish]:
         """Every image that the batch asks for."""
-        return {(prompt, self.steps, seed) for prompt in self.prompts for seed in range(self.seeds)}
+        return {(prompt, self.steps, seed) for prompt in self.prompts for seed in self.seeds}
+
+    def submit(self, place: Place, host: Host) -> subprocess.Popen[bytes]:
+        """Start the command that asks for it."""
+        file = place.logs / f"{self.name}.txt"
+        file.write_text("".join(f"{prompt}\n" for prompt in self.prompts))
+        return place.start(
+            "submit", str(file), "--seed-range", f"{self.seeds.start}-{self.seeds.stop - 1}",
+            "--steps", str(self.steps), "--batch", self.name, "--quiet",
+            log="submit.log", host=host,
+        )  # fmt: skip
+
+
+def all_wishes(orders: Iterable[Order]) -> set[Wish]:
+    """Every image that was ever asked for."""
+    return {wish for order in orders for wish in order.wishes()}
 
 
 class Customer:
@@ -47,10 +64,6 @@ class Customer:
         self._submitting: Order | None = None
         self._not_before = 0.0
 
-    def wishes(self) -> set[Wish]:
-        """Every image that was ever asked for."""
-        return {wish for order in self.orders for wish in order.wishes()}
-
     def tend(self) -> None:
         """Submit when there is reason to; repeat what did not get through, as cron would."""
         if self._process is not None:
@@ -64,15 +77,18 @@ class Customer:
             else:
                 self.submissions += 1
                 self._submitting = None
-                self._not_before = time.monotonic() + self._dice.uniform(2, 8)
+                if self._has_backlog():
+                    self._not_before = time.monotonic() + self._dice.uniform(2, 8)
+                return
         if time.monotonic() < self._not_before:
             return
         if self._submitting is None:
-            if len(self.wishes()) - self._place.done() < self._backlog:
-                self._submitting = self._wish_more()
-            else:
+            if self._has_backlog():
                 self._submitting = self._dice.choice(self.orders)  # the same again
-        self._submit(self._submitting)
+            else:
+                self._submitting = self._wish_more()
+        host = self._dice.choice(self._place.hosts)
+        self._process = self._submitting.submit(self._place, host)
 
     def settle(self) -> bool:
         """Bring what is still open through, then say that nothing is; to be called until it does."""
@@ -94,8 +110,11 @@ class Customer:
             self._process.kill()
             self._process.wait()
 
+    def _has_backlog(self) -> bool:
+        return len(all_wishes(self.orders)) - self._place.ledger.done() >= self._backlog
+
     def _wish_more(self) -> Order:
-        growing = [order for order in self.orders if order.seeds < _MOST_SEEDS]
+        growing = [order for order in self.orders if len(order.seeds) < _MOST_SEEDS]
         if not growing or self._dice.random() < 0.4:
             # Steps in common let two batches ask for the same image.
             order = Order(name=f"storm-{len(self.orders)}", steps=self._dice.choice((1, 2, 4)))
@@ -106,19 +125,10 @@ class Customer:
             order = self._dice.choice(growing)
             if self._dice.random() < 0.5:
                 self._add_prompt(order)
-        order.seeds += self._dice.randint(3, 9)
+        order.seeds = range(len(order.seeds) + self._dice.randint(5, 15))
         return order
 
     def _add_prompt(self, order: Order) -> None:
         prompt = f"{self._dice.choice(_SUBJECTS)} number {self._dice.randint(1, 12)}"
         if prompt not in order.prompts:
             order.prompts.append(prompt)
-
-    def _submit(self, order: Order) -> None:
-        file = self._place.logs / f"{order.name}.txt"
-        file.write_text("".join(f"{prompt}\n" for prompt in order.prompts))
-        seeds = f"0-{order.seeds - 1}"
-        self._process = self._place.start(
-            "submit", str(file), "--seed-range", seeds, "--steps", str(order.steps),
-            "--batch", order.name, "--quiet", log="submit.log",
-        )  # fmt: skip

@@ -1,96 +1,131 @@
-"""Where a storm rages: one data folder, on a small disk of its own where mounting one is allowed."""
+"""Where a storm rages: one host or several, what they share, and a small disk where mounting one is allowed."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from sdq_core.queue.server import RedisServer
+import psutil
 
-_PR_SET_PDEATHSIG = 1
-_PR_CAPBSET_DROP = 24
-#: What lets root write into folders that are closed to it: CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
-_ABOVE_RIGHTS = (1, 2)
+from sdq_core.queue.server import RedisServer
+from tests.chaos.clocks import Clock, clock_library, sweep_shared_memory
+from tests.chaos.hosts import Host
+from tests.chaos.ledger_view import LedgerView
+from tests.chaos.postgres import Postgres
+
+#: An hour ahead from the first moment on, so that also a short storm has clocks that differ.
+_FIRST_OFFSET_S = 3600
 
 
 class Place:
-    """A data folder, its processes' environment and its ledger, seen from outside.
+    """Hosts with their outputs, ledger and Redis.
 
-    small_disk: the data folder is a file system of its own that can be filled.
+    disk: the folder of a file system of its own that can be filled, None if there is none. postgres: None for SQLite.
+    redis_is_shared: it is started by the storm only, as hosts share one; else by whichever process needs it.
+    stray_clock: for a worker now and then, whose host's own clock is right. clocks: all that can jump.
     """
 
-    def __init__(self, folder: Path, *, small_disk: bool) -> None:
-        self.home = folder / "home"
+    def __init__(
+        self, folder: Path, *, hosts: int, postgres: Postgres | None, disk: Path | None
+    ) -> None:  # fmt: skip
         self.logs = folder / "logs"
-        self.small_disk = small_disk
-        self.home.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
-        self.redis = RedisServer(self.home / "redis")
-        self.database = self.home / "sdq.db"
+        self.disk = disk
+        self.postgres = postgres
+        self.redis_is_shared = hosts > 1
+        roomy = disk or folder / "disk"
+        library = clock_library()
+        shared = {} if postgres is None else {"SDQ_DATABASE_URL": postgres.url}
+        if self.redis_is_shared:
+            self.outputs = roomy / "outputs"
+            self.redis = RedisServer(folder / "redis")
+            self.redis.ensure_running()
+            shared |= {"SDQ_REDIS_URL": self.redis.url, "SDQ_OUTPUTS": str(self.outputs)}
+            homes = [folder / f"host-{number}" for number in range(1, hosts + 1)]
+        else:
+            homes = [roomy / "home"]
+            self.outputs = homes[0] / "outputs"
+            self.redis = RedisServer(homes[0] / "redis")
+        self.hosts: list[Host] = []
+        for number, home in enumerate(homes, start=1):
+            clock = None
+            if library and number > 1:
+                clock = Clock(folder / f"clock-{number}", library, offset_s=_FIRST_OFFSET_S)
+            self.hosts.append(Host(f"storm{number}", home, shared=shared, clock=clock))
+        self.clocks = [host.clock for host in self.hosts if host.clock]
+        self.stray_clock: Clock | None = None
+        if library and not self.redis_is_shared:
+            self.stray_clock = Clock(folder / "clock", library, offset_s=_FIRST_OFFSET_S)
+            self.clocks.append(self.stray_clock)
+        self.database = homes[0] / "sdq.db"  # only without PostgreSQL
+        if postgres is None:
+            self.ledger = LedgerView(f"sqlite:///{self.database}")
+        else:
+            self.ledger = LedgerView(postgres.url, is_away=lambda: postgres.is_away)
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """Nothing of this shell's own settings, for the storm's processes."""
-        strangers = ("SDQ_", "RQ_", "REDIS_", "DATABASE_")
-        kept = {name: text for name, text in os.environ.items() if not name.startswith(strangers)}
-        return kept | {"SDQ_HOME": str(self.home), "NO_COLOR": "1"}
+    def start(
+        self, *arguments: str, log: str, host: Host | None = None, clock: Clock | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start an `sdq` command, on the first host unless another is named."""
+        return (host or self.hosts[0]).start(*arguments, log=self.logs / log, clock=clock)
 
-    def start(self, *arguments: str, log: str) -> subprocess.Popen[bytes]:
-        """Start an `sdq` command that ends with this process and obeys folders' rights, root or not."""
-        program = Path(sys.executable).with_name("sdq")
-        with (self.logs / log).open("ab") as file:
-            return subprocess.Popen(
-                [program, *arguments],
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-                preexec_fn=_become_ordinary if sys.platform == "linux" else None,  # noqa: PLW1509
+    def engines(self) -> list[psutil.Process]:
+        """List the engines of all hosts."""
+        return [engine for host in self.hosts for engine in host.engines()]
+
+    def processes(self) -> list[psutil.Process]:
+        """List everything that belongs to the place, services included."""
+        found = [process for host in self.hosts for process in host.processes()]
+        if self.postgres:
+            found += self.postgres.processes()
+        pid = self.redis_pid()
+        if pid is not None and all(process.pid != pid for process in found):
+            found.append(psutil.Process(pid))
+        return found
+
+    def redis_pid(self) -> int | None:
+        """Give the process id of the Redis that runs just now."""
+        pid = self.redis.pid()
+        try:
+            running = pid is not None and "-server" in psutil.Process(pid).name()
+        except psutil.Error:
+            return None
+        return pid if running else None
+
+    def close(self) -> None:
+        """Leave no process behind, whatever happened."""
+        for engine in self.engines():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(engine.pid, signal.SIGKILL)
+        self.redis.stop()
+        if self.postgres:
+            self.postgres.stop()
+        sweep_shared_memory()
+
+
+@contextlib.contextmanager
+def opened(folder: Path, *, hosts: int, postgres: bool, disk_mib: int) -> Iterator[Place]:
+    """Prepare a place in an empty folder, and leave nothing running or mounted afterwards."""
+    with small_disk(folder / "disk", size_mib=disk_mib) as mounted:
+        # More than one host cannot share SQLite.
+        server = Postgres(folder / "postgres") if postgres or hosts > 1 else None
+        place = None
+        try:
+            place = Place(
+                folder, hosts=hosts, postgres=server, disk=folder / "disk" if mounted else None
             )
-
-    @contextlib.contextmanager
-    def looking(self) -> Iterator[sqlite3.Connection]:
-        """Read the ledger as any other program would."""
-        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)
-        try:
-            yield connection
+            yield place
         finally:
-            connection.close()
-
-    def done(self) -> int:
-        """Count the finished images."""
-        try:
-            with self.looking() as ledger:
-                query = "SELECT count(*) FROM images WHERE status = 'done'"
-                return int(ledger.execute(query).fetchone()[0])
-        except sqlite3.OperationalError:  # not created yet, or the disk is full just now
-            return 0
-
-    def open_slices(self) -> int:
-        """Count what the ledger still holds to be unfinished."""
-        with self.looking() as ledger:
-            query = "SELECT count(*) FROM slices WHERE finished_at IS NULL"
-            return int(ledger.execute(query).fetchone()[0])
-
-    def in_hand(self, worker: str = "%") -> list[tuple[int, int]]:
-        """Give recipe and seed of the images that are begun and not done, of workers named like this."""
-        query = (
-            "SELECT i.recipe_id, i.seed FROM images i JOIN engines e ON e.id = i.engine_id "
-            "WHERE i.status = 'drawing' AND e.worker LIKE ?"
-        )
-        try:
-            with self.looking() as ledger:
-                return [(recipe, seed) for recipe, seed in ledger.execute(query, [worker])]
-        except sqlite3.OperationalError:
-            return []
+            if place:
+                place.close()
+            elif server:
+                server.stop()
 
 
 @contextlib.contextmanager
@@ -108,11 +143,3 @@ def small_disk(folder: Path, *, size_mib: int) -> Iterator[bool]:
     finally:
         if mounted:
             subprocess.run(["umount", "-l", str(folder)], check=False)
-
-
-def _become_ordinary() -> None:
-    # Between fork and exec: nothing but system calls. Errors mean that there was nothing to give up.
-    libc = ctypes.CDLL(None)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    for capability in _ABOVE_RIGHTS:
-        libc.prctl(_PR_CAPBSET_DROP, capability)

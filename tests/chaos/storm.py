@@ -6,199 +6,247 @@ import contextlib
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import redis
+from sqlalchemy.exc import DBAPIError
 
-from tests.chaos.customer import Customer
-from tests.chaos.fleet import Fleet, make_fleet
-from tests.chaos.morning import Reckoning, left_in_redis, look_at_everything
-from tests.chaos.place import Place, small_disk
-from tests.chaos.troubles import Heal, Trouble, Troubles
+from tests.chaos.calm import Calm
+from tests.chaos.customer import Customer, all_wishes
+from tests.chaos.drawings import drawings
+from tests.chaos.fleet import make_fleet
+from tests.chaos.journal import Journal
+from tests.chaos.morning import left_in_redis, look_at_everything
+from tests.chaos.outcome import Outcome
+from tests.chaos.place import Place, opened
+from tests.chaos.recovery import Recoveries
+from tests.chaos.strikes import Strike
+from tests.chaos.troubles.choice import all_troubles
+from tests.chaos.troubles.trouble import EVERYTHING, Heal, Scene, Struck, Trouble
+from tests.chaos.weather import Weather
 
 _TICK_S = 0.05
+
+#: How often to look who has which image in hand.
+_LOOK_EVERY_S = 0.2
 
 #: How long the first image may be in coming: models are translated, and the machine may be busy.
 _FIRST_IMAGE_S = 120.0
 
 _WORD_EVERY_S = 30.0
 
+#: Idle workers notice claims of the dead: a claim lives 20 s, and they look every five.
 _CLAIMS_END_S = 45.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Weather:
-    """How a storm is. every_s: the mean time between troubles; longest_s: how long a lasting one lasts at most;
-    kills: after how many the storm may end early, None to use all its time.
-    """
-
-    seconds: float
-    seed: int
-    workers: int = 3
-    every_s: float = 2.5
-    longest_s: float = 12.0
-    backlog: int = 150
-    disk_mib: int = 512
-    kills: int | None = None
-    drain_s: float = 300.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Strike:
-    """One trouble that came. at: seconds since the epoch, for the ledger's times are those."""
-
-    name: str
-    is_kill: bool
-    at: float
-    in_hand: tuple[tuple[int, int], ...]
-
-
-@dataclass(kw_only=True)
-class Outcome:
-    """All that a storm left behind. drained_s: how long the calm afterwards took to draw what was left."""
-
-    weather: Weather
-    strikes: list[Strike] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    submissions: int = 0
-    refusals: dict[int, int] = field(default_factory=dict)
-    deserters: list[int] = field(default_factory=list)
-    refused_starts: list[int] = field(default_factory=list)
-    exit_codes: list[int] = field(default_factory=list)
-    stormed_s: float = 0.0
-    drained_s: float | None = None
-    reckoning: Reckoning | None = None
-
-    @property
-    def kills(self) -> int:
-        """Count what was ended by kill -9."""
-        return sum(strike.is_kill for strike in self.strikes)
 
 
 def rage(folder: Path, weather: Weather, *, say: Callable[[str], None] = print) -> Outcome:
     """Let a storm rage in an empty folder, calm it, and look at what is left."""
-    outcome = Outcome(weather=weather)
-    with small_disk(folder / "home", size_mib=weather.disk_mib) as mounted:
-        if not mounted:
-            outcome.skipped.append("disk full: no small disk can be mounted here")
-        place = Place(folder, small_disk=mounted)
-        dice = random.Random(weather.seed)
-        fleet = make_fleet(place, weather.workers)
-        customer = Customer(place, random.Random(weather.seed + 1), backlog=weather.backlog)
+    with opened(
+        folder, hosts=weather.hosts, postgres=weather.postgres, disk_mib=weather.disk_mib
+    ) as place:
+        storm = Storm(place, weather, say)
         try:
-            _storm(place, fleet, customer, dice, weather, outcome, say)
-            _calm(place, fleet, customer, weather, outcome, say)
-            outcome.reckoning = look_at_everything(place, customer, fleet)
+            storm.rage()
+            storm.abate()
         finally:
-            customer.close()
-            fleet.destroy()
-            place.redis.stop()
-    return outcome
+            storm.close()
+        return storm.outcome
 
 
-def _storm(
-    place: Place,
-    fleet: Fleet,
-    customer: Customer,
-    dice: random.Random,
-    weather: Weather,
-    outcome: Outcome,
-    say: Callable[[str], None],
-) -> None:
-    kinds = Troubles(place, fleet, customer, dice, longest_s=weather.longest_s).kinds()
-    lasting: list[tuple[float, Trouble, Heal]] = []
-    arrived = started = time.monotonic()
-    next_trouble: float | None = None
-    next_word = started + _WORD_EVERY_S
-    try:
-        while (moment := time.monotonic()) < started + weather.seconds:
-            if next_trouble is None and moment < arrived + _FIRST_IMAGE_S:
-                started = moment  # a storm needs something to blow at
-            enough = len(customer.wishes()) >= weather.backlog  # not before there is much to lose
-            if weather.kills is not None and outcome.kills >= weather.kills and enough:
+class Storm:
+    """One storm over a place. outcome: what has come of it so far."""
+
+    def __init__(self, place: Place, weather: Weather, say: Callable[[str], None]) -> None:
+        self.outcome = Outcome(weather=weather)
+        self._place = place
+        self._weather = weather
+        self._say = say
+        self._dice = random.Random(weather.seed)
+        self._fleet = make_fleet(place, weather.workers, random.Random(weather.seed + 2))
+        self._customer = Customer(place, random.Random(weather.seed + 1), backlog=weather.backlog)
+        self._journal = Journal(place.logs)
+        self._recoveries = Recoveries(place.ledger, self._journal, self._fleet)
+        scene = Scene(
+            place=place,
+            fleet=self._fleet,
+            customer=self._customer,
+            dice=self._dice,
+            longest_s=weather.longest_s,
+            longest_sleep_s=weather.longest_sleep_s,
+        )
+        self._kinds = all_troubles(scene)
+        self._lasting: list[tuple[float, Trouble, Strike, Heal]] = []
+        self._next_look = 0.0
+        if not place.disk:
+            self.outcome.skipped.append("disk full: no small disk can be mounted here")
+        if not place.clocks:
+            self.outcome.skipped.append("clock jumped: libfaketime is not installed here")
+
+    def rage(self) -> None:
+        """Let troubles come, with calm phases between them."""
+        weather, outcome = self._weather, self.outcome
+        arrived = self._wait_for_the_first_image()
+        calm = Calm(
+            arrived,
+            every_s=weather.calm_every_s,
+            for_s=weather.calm_for_s,
+            settles_s=weather.bounds.calm_settles_s,
+        )
+        outcome.phases = calm.phases
+        next_trouble = arrived
+        next_word = arrived + _WORD_EVERY_S
+        while (moment := time.monotonic()) < arrived + weather.seconds:
+            # Not before there is much to lose.
+            if weather.kills is not None and outcome.kills >= weather.kills and self._has_much():
                 break
-            fleet.tend()
-            customer.tend()
-            for entry in [entry for entry in lasting if entry[0] <= moment]:
-                lasting.remove(entry)
-                entry[2]()
-            if next_trouble is None:
-                next_trouble = moment if place.done() else None
-            elif moment >= next_trouble:
-                next_trouble = moment + dice.expovariate(1 / weather.every_s)
-                _strike(dice, kinds, lasting, outcome)
+            self._heal(moment)
+            if calm.is_due(moment) and not calm.reigns:
+                self._heal()
+                calm.begin(moment)
+            elif calm.reigns and not calm.is_due(moment):
+                calm.end(moment)
+                next_trouble = moment
+            if not calm.reigns and moment >= next_trouble:
+                next_trouble = moment + self._dice.expovariate(1 / weather.every_s)
+                self._strike()
             if moment >= next_word:
                 next_word = moment + _WORD_EVERY_S
-                say(
-                    f"{moment - started:5.0f} s: {outcome.kills} kills, "
-                    f"{len(outcome.strikes)} troubles, "
-                    f"{place.done()} of {len(customer.wishes())} images, "
-                    f"{len(fleet.deserters)} workers gone by themselves"
+                self._say(f"{moment - arrived:5.0f} s: {self._word()}")
+            self._go_on()
+        outcome.stormed_s = time.monotonic() - arrived
+        self._heal()
+        if not calm.reigns:
+            calm.begin(time.monotonic())
+        self._calm = calm
+
+    def abate(self) -> None:
+        """Let the workers draw what is left, end them in order, and look at everything."""
+        outcome = self.outcome
+        started = time.monotonic()
+        settled = False
+        while time.monotonic() < started + self._weather.drain_s:
+            settled = settled or self._customer.settle()
+            if settled and self._is_drained():
+                outcome.drained_s = time.monotonic() - started
+                break
+            self._go_on(submitting=False)
+        self._wait(lambda: not self._is_left_in_redis(), _CLAIMS_END_S)
+        self._wait(self._fleet.has_begun, _CLAIMS_END_S)
+        self._say(f"calm: {self._word()}")
+        self._calm.end(time.monotonic())
+        outcome.exit_codes = self._fleet.stop()
+        self._journal.read()
+        outcome.submissions = self._customer.submissions
+        outcome.refusals = self._customer.refusals
+        outcome.stops = self._fleet.stops
+        outcome.recoveries = self._recoveries.all
+        outcome.deserters = self._fleet.deserters
+        outcome.refused_starts = self._fleet.refusals
+        outcome.drawings = drawings(self._journal.drawn, self._place.ledger.entries())
+        outcome.reckoning = look_at_everything(self._place, self._customer.orders)
+
+    def close(self) -> None:
+        """Heal everything, and leave no process behind."""
+        self._heal()
+        self._customer.close()
+        self._fleet.destroy()
+
+    def _wait_for_the_first_image(self) -> float:
+        """A storm needs something to blow at; give when that was there."""
+        end = time.monotonic() + _FIRST_IMAGE_S
+        while not self._place.ledger.done():
+            if time.monotonic() > end:
+                raise RuntimeError(
+                    f"No image in {_FIRST_IMAGE_S:.0f} s. See the logs in {self._place.logs}."
                 )
-            time.sleep(_TICK_S)
-    finally:
-        for _, _, heal in lasting:
-            heal()
-        outcome.stormed_s = time.monotonic() - started
+            self._go_on()
+        return time.monotonic()
 
+    def _go_on(self, *, submitting: bool = True) -> None:
+        """Do what is always done, and wait a moment."""
+        if all(trouble.thing != EVERYTHING for _, trouble, _, _ in self._lasting):
+            self._fleet.tend()
+            if submitting:
+                self._customer.tend()
+        self._journal.read()
+        if (moment := time.monotonic()) >= self._next_look:
+            self._next_look = moment + _LOOK_EVERY_S
+            self._recoveries.look(moment)
+        time.sleep(_TICK_S)
 
-def _strike(
-    dice: random.Random,
-    kinds: list[Trouble],
-    lasting: list[tuple[float, Trouble, Heal]],
-    outcome: Outcome,
-) -> None:
-    under_way = {trouble.name for _, trouble, _ in lasting}
-    possible = [kind for kind in kinds if not (kind.alone and kind.name in under_way)]
-    struck = None
-    while struck is None:  # it may have chosen a submission when none runs
-        if not possible:
+    def _strike(self) -> None:
+        befallen = {trouble.thing for _, trouble, _, _ in self._lasting}
+        if EVERYTHING in befallen:
             return
-        trouble = dice.choices(possible, weights=[kind.rate for kind in possible])[0]
-        possible.remove(trouble)
-        at = time.time()
-        struck = trouble.strike()
-    outcome.strikes.append(
-        Strike(name=trouble.name, is_kill=trouble.is_kill, at=at, in_hand=struck.in_hand)
-    )
-    if struck.heal:
-        lasting.append((time.monotonic() + struck.lasts_s, trouble, struck.heal))
-
-
-def _wait_for_redis(place: Place, fleet: Fleet) -> None:
-    """Let the idle workers notice claims of the dead: a claim lives 20 s, and they look every five."""
-    end = time.monotonic() + _CLAIMS_END_S
-    while time.monotonic() < end:
-        fleet.tend()
-        with contextlib.suppress(redis.exceptions.RedisError):
-            if not left_in_redis(place):
+        possible = [
+            kind for kind in self._kinds if kind.thing is None or kind.thing not in befallen
+        ]
+        struck = None
+        while struck is None:  # it may have chosen a submission when none runs
+            if not possible:
                 return
-        time.sleep(4 * _TICK_S)
+            trouble = self._dice.choices(possible, weights=[kind.rate for kind in possible])[0]
+            possible.remove(trouble)
+            before = self._place.ledger.hands()
+            at = time.monotonic()
+            struck = trouble.strike()
+        strike = Strike(
+            name=trouble.name,
+            at=at,
+            is_kill=trouble.is_kill,
+            wide=trouble.wide,
+            emptied=struck.emptied,
+        )
+        hands = {*before, *self._place.ledger.hands()}
+        strike.in_hand = {
+            hand.image for hand in hands if struck.workers is None or hand.pid in struck.workers
+        }
+        self.outcome.strikes.append(strike)
+        for pid in struck.dead:
+            self._recoveries.expect(trouble.name, pid, time.monotonic())
+        self._keep(trouble, strike, struck)
 
+    def _keep(self, trouble: Trouble, strike: Strike, struck: Struck) -> None:
+        """Remember to end a trouble that lasts."""
+        if struck.heal is None:
+            strike.healed_at = strike.at
+        else:
+            ends = time.monotonic() + struck.lasts_s
+            self._lasting.append((ends, trouble, strike, struck.heal))
 
-def _calm(
-    place: Place,
-    fleet: Fleet,
-    customer: Customer,
-    weather: Weather,
-    outcome: Outcome,
-    say: Callable[[str], None],
-) -> None:
-    """Let the workers draw what is left, and end them in order."""
-    started = time.monotonic()
-    settled = False
-    while time.monotonic() < started + weather.drain_s:
-        fleet.tend()
-        settled = settled or customer.settle()
-        if settled and place.done() >= len(customer.wishes()) and not place.open_slices():
-            outcome.drained_s = time.monotonic() - started
-            _wait_for_redis(place, fleet)
-            break
-        time.sleep(4 * _TICK_S)
-    say(f"calm: {place.done()} of {len(customer.wishes())} images")
-    outcome.submissions = customer.submissions
-    outcome.refusals = customer.refusals
-    outcome.exit_codes = fleet.stop()
-    outcome.deserters = fleet.deserters
-    outcome.refused_starts = fleet.refusals
+    def _heal(self, moment: float = float("inf")) -> None:
+        """End the troubles that have lasted long enough, or all."""
+        for entry in [entry for entry in self._lasting if entry[0] <= moment]:
+            _, _, strike, heal = entry
+            self._lasting.remove(entry)
+            heal()
+            strike.healed_at = time.monotonic()
+            if strike.wide:
+                # What was begun meanwhile may have been finished without anybody's knowing.
+                strike.in_hand |= {hand.image for hand in self._place.ledger.hands()}
+
+    def _wait(self, until: Callable[[], bool], deadline_s: float) -> None:
+        end = time.monotonic() + deadline_s
+        while not until() and time.monotonic() < end:
+            self._go_on(submitting=False)
+
+    def _is_left_in_redis(self) -> bool:
+        with contextlib.suppress(redis.exceptions.RedisError):
+            return bool(left_in_redis(self._place))
+        return True
+
+    def _is_drained(self) -> bool:
+        with contextlib.suppress(DBAPIError):
+            done = self._place.ledger.done() >= len(all_wishes(self._customer.orders))
+            return done and not self._place.ledger.open_slices()
+        return False
+
+    def _has_much(self) -> bool:
+        return len(all_wishes(self._customer.orders)) >= self._weather.backlog
+
+    def _word(self) -> str:
+        return (
+            f"{self.outcome.kills} kills, {len(self.outcome.strikes)} troubles, "
+            f"{self._place.ledger.done()} of {len(all_wishes(self._customer.orders))} images, "
+            f"{len(self._fleet.deserters)} workers gone by themselves"
+        )

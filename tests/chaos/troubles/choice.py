@@ -1,0 +1,25 @@
+"""All kinds of trouble that can come to a place."""
+
+from __future__ import annotations
+
+from tests.chaos.troubles.disks import disk_troubles
+from tests.chaos.troubles.services import service_troubles
+from tests.chaos.troubles.trouble import Scene, Struck, Trouble
+from tests.chaos.troubles.workers import worker_troubles
+
+
+def all_troubles(scene: Scene) -> list[Trouble]:
+    """List what can be done here."""
+
+    def kill_submission() -> Struck | None:
+        return Struck() if scene.customer.kill() else None
+
+    def jump() -> Struck | None:
+        scene.dice.choice(scene.place.clocks).jump(scene.dice)
+        return Struck()
+
+    kinds = [*worker_troubles(scene), *service_troubles(scene), *disk_troubles(scene)]
+    kinds.append(Trouble(name="submission killed", rate=12, strike=kill_submission, is_kill=True))
+    if scene.place.clocks:
+        kinds.append(Trouble(name="clock jumped", rate=4, strike=jump))
+    return kinds
