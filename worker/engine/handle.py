@@ -127,9 +127,11 @@ class Engine:
         return event
 
     def close(self) -> None:
-        """End the engine after its current step; its memory is released when this returns."""
+        """End the engine; its memory is released when this returns. One that is loading or drawing is killed."""
         with contextlib.suppress(OSError):
             self._pipe.close()
+        if self.ready is None or self._outstanding:  # it would notice at its next step, however long that takes
+            self._process.kill()
         try:
             self._process.wait(timeout=2)
         except subprocess.TimeoutExpired:
