@@ -10,6 +10,10 @@ from typing import Any
 
 import redis
 
+from sdq_core.errors import ConfigurationError
+
+_FORBIDDEN = (redis.exceptions.ResponseError, ConfigurationError)
+
 #: Longer than Redis' own settings leave a single change unsaved, s.
 _UNSAVED_S = 2 * 3600
 
@@ -36,7 +40,7 @@ def _unsaved(connection: redis.Redis) -> Iterator[str]:
         return
     try:
         saves = bool(connection.config_get("save").get("save"))
-    except redis.exceptions.ResponseError:  # managed services do not show it
+    except _FORBIDDEN:  # managed services do not show it
         now_s = _info(connection, "server").get("server_time_usec", 0) / 1e6
         unsaved_s = now_s - persistence.get("rdb_last_save_time", now_s)
         saves = not (persistence.get("rdb_changes_since_last_save", 0) and unsaved_s > _UNSAVED_S)
@@ -51,5 +55,5 @@ def _info(connection: redis.Redis, section: str) -> Mapping[str, Any]:
     """Read a section of INFO; empty where that is forbidden."""
     try:
         return dict(connection.info(section))
-    except redis.exceptions.ResponseError:
+    except _FORBIDDEN:
         return {}

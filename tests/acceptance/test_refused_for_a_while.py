@@ -94,7 +94,7 @@ def test_a_key_that_was_never_granted_ends_a_burst(program: Program) -> None:
     for lanes in ((), ("--lanes", "original:ALL")):
         worker = ("worker", "--burst", *lanes, "--redis-url", _as("some", url))
         ended = program.run(*worker, code=EXIT_CONFIGURATION)
-        assert "`SET sdq:" in ended.stderr
+        assert "`EVAL sdq:" in ended.stderr
         assert "SDQ_REDIS_URL" in ended.stderr
     program.run("worker", "--burst", "--threads", "1", "--redis-url", _as("all", url))
     assert len(program.drawn("prompt")) == 1

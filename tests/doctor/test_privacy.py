@@ -25,7 +25,7 @@ def guarded_redis(folder: Path, password: str) -> Iterator[int]:
         port = found.getsockname()[1]
     server = subprocess.Popen(
         [program_for(folder).path, "--port", str(port), "--bind", "127.0.0.1", "--requirepass", password,
-         "--save", "", "--dir", str(folder)],
+         "--appendonly", "yes", "--dir", str(folder)],
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
     try:

@@ -284,7 +284,7 @@ def test_a_permission_is_named_at_first(postgres: Any) -> None:
         slice_ = ledger.work.load_slice(submission.slices[0].id)
         assert slice_ is not None
         engine_id = ledger.work.register_engine(ENGINE)
-        assert ledger.work.record_and_go_on(record(slice_, 1, engine_id), None).new
+        assert ledger.work.record_and_go_on(record(slice_, 1, engine_id)).new
     postgres.psql("REVOKE CONNECT ON DATABASE permissions FROM public;")
     with pytest.raises(ConfigurationError, match=r"lacks a permission"):
         Ledger.open(theirs)

@@ -22,7 +22,7 @@ from rq.executions import Execution
 from rq.job import Job
 from rq.worker.base import WorkerStatus
 
-from sdq_core.errors import ServiceUnavailableError
+from sdq_core.errors import SdqError, ServiceUnavailableError
 from sdq_core.queue.claims import Taken
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.queues import Queues
@@ -117,7 +117,7 @@ class Claims:
 
     def sign_off(self) -> None:
         """End the remaining claims and leave RQ's list; without Redis, the lock file tells others about the end."""
-        with contextlib.suppress(ServiceUnavailableError):
+        with contextlib.suppress(SdqError):
             self.end_late()
             with redis_errors():
                 self._queues.claims.sign_off(self.worker)
