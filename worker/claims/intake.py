@@ -37,6 +37,7 @@ _LEFT_FOR_EACH = 4
 
 #: How long to wait before looking again for slices behind the current one.
 _LOOK_AGAIN_S = 0.25
+_LOOK_AHEAD_AGAIN_S = 1.0
 _AFTER_TROUBLE_S = 5.0
 
 
@@ -63,6 +64,7 @@ class Intake:
         self._waiting: Mapping[str, int] = {}  # slices, by queue
         self._next_reconcile = 0.0
         self._look_again = 0.0
+        self._look_ahead_again = 0.0
         self._suspended = False  # by `rq suspend`
 
     def first(self, pinned: Sequence[Variant]) -> OpenSlice | None:
@@ -83,32 +85,28 @@ class Intake:
             raise
         return None
 
-    def take(self, pinned: Sequence[Variant], *, leave: int = 0) -> OpenSlice | None:
+    def take(self, pinned: Sequence[Variant]) -> OpenSlice | None:
         """Take another slice for the engine that is drawing, if it is from the queue that comes next anyway.
 
         pinned: the variants in memory, the one that is drawing first.
-        leave: how many slices to leave to others.
 
         Errors are left to the next call of `first`, when everything taken is drawn.
         """
         if time.monotonic() < self._look_again or self._shift.stopping:
             return None
-        held = self._claims.held
-        try:
-            found = self._take_behind(pinned, leave)
-        except (SdqError, VariantUnusable):
-            self._look_again = time.monotonic() + _AFTER_TROUBLE_S
-            found = None
-        else:
-            if found is None:
-                self._look_again = time.monotonic() + _LOOK_AGAIN_S
+        found = self._take_another(pinned)
         if found is None:
-            self._claims.hand_back(but=held)
+            self._look_again = max(self._look_again, time.monotonic() + _LOOK_AGAIN_S)
         return found
 
     def take_ahead(self, pinned: Sequence[Variant]) -> OpenSlice | None:
         """Take another slice, as `take` does, if so many wait that no other worker will lack it."""
-        return self.take(pinned, leave=_LEFT_FOR_EACH * self._claims.workers)
+        if time.monotonic() < max(self._look_again, self._look_ahead_again) or self._shift.stopping:
+            return None
+        found = self._take_another(pinned, leave=_LEFT_FOR_EACH * self._claims.workers)
+        if found is None:
+            self._look_ahead_again = time.monotonic() + _LOOK_AHEAD_AGAIN_S
+        return found
 
     def take_over(self, pinned: Sequence[Variant]) -> OpenSlice | None:
         """Take a slice of a worker that was just found dead, if the engine that is drawing can draw it."""
@@ -140,6 +138,18 @@ class Intake:
     def reconcile_soon(self) -> None:
         """Reconcile within seconds: an idle worker is the first to notice a dead worker's slices."""
         self._next_reconcile = min(self._next_reconcile, time.monotonic() + _RECONCILE_IDLE_S)
+
+    def _take_another(self, pinned: Sequence[Variant], *, leave: int = 0) -> OpenSlice | None:
+        """Take a slice behind those that are claimed. leave: how many to leave to others."""
+        held = self._claims.held
+        try:
+            found = self._take_behind(pinned, leave)
+        except (SdqError, VariantUnusable):
+            self._look_again = time.monotonic() + _AFTER_TROUBLE_S
+            found = None
+        if found is None:
+            self._claims.hand_back(but=held)
+        return found
 
     def _take_behind(self, pinned: Sequence[Variant], leave: int) -> OpenSlice | None:
         self._tend()
