@@ -13,12 +13,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from typing import Protocol
 
-from db.values import Standing
 from sdq_core.errors import (
     BrokenImageError,
     ComputeError,
@@ -28,9 +25,9 @@ from sdq_core.errors import (
     describe_error,
 )
 from sdq_core.values.variants import Variant
-from worker.claims.claims import Outcome
 from worker.claims.open_slice import OpenSlice
 from worker.drawing.feed import Asked, Feed
+from worker.drawing.open_slices import OpenSlices, SliceSource
 from worker.drawing.studio import Studio
 from worker.engine.messages import Began, Drawn, Dropped, Event, Failed, Withdrawn
 from worker.pipelines.contract import DrawnImage
@@ -38,34 +35,6 @@ from worker.pipelines.contract import DrawnImage
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.5
-
-#: How much work to hold while others have enough: a Redis that falls silent does not hold up drawing until it is drawn.
-_IN_HAND_S = 60.0
-
-#: How often to look whether others have drawn the images that they began for slices of their own.
-_REVISIT_S = 1.0
-
-
-class SliceSource(Protocol):
-    """Where slices come from and go to; the worker's is `worker.claims.intake.Intake`."""
-
-    def take(self, pinned: Sequence[Variant]) -> OpenSlice | None:
-        """Return the next slice for the engine that is drawing, if there is one. pinned: its variant first."""
-
-    def take_ahead(self, pinned: Sequence[Variant]) -> OpenSlice | None:
-        """Return another slice, as `take` does, if so many wait that no other worker will lack it."""
-
-    def take_over(self, pinned: Sequence[Variant]) -> OpenSlice | None:
-        """Return a slice of a worker that was just found dead, if there is one for the engine that is drawing."""
-
-    def holds(self, open_slice: OpenSlice) -> bool:
-        """Whether a slice is still this worker's."""
-
-    def is_claimed(self, slice_id: int) -> bool:
-        """Whether any worker has a slice."""
-
-    def close(self, open_slice: OpenSlice, outcome: Outcome) -> None:
-        """Close a slice that is finished or no longer wanted."""
 
 
 class Drawing:
@@ -75,13 +44,9 @@ class Drawing:
         """Prepare to draw. variant: the recipes' own, or the worker's choice for `any`."""
         self._studio = studio
         self._variant = variant
-        self._source = source
-        self._open: list[OpenSlice] = []
+        self._slices = OpenSlices(studio, variant, source)
         self._feed: Feed | None = None  # of the engine that is drawing
         self._stopping = False
-        self._revisit_at = 0.0
-        self._image_s: float | None = None  # from one image to the next
-        self._drawn_at: float | None = None
 
     def run(self, first: OpenSlice) -> None:
         """Draw the missing images of a slice, and of those that the source returns.
@@ -90,12 +55,12 @@ class Drawing:
         model cannot be loaded here or always fails, GaveUp if the worker was told to stop while it was waiting. Slices
         that were not closed stay open.
         """
-        self._admit(first)
+        self._slices.admit(first)
         try:
-            while self._open and not (self._stopping or self._studio.shift.stopping):
+            while self._slices and not (self._stopping or self._studio.shift.stopping):
                 self._feed = Feed(self._studio.engines.load(self._variant))
                 self._draw(self._feed)
-                self._close_ended()
+                self._slices.close_ended(self._feed)
         finally:
             if self._feed is not None and not self._feed.is_settled:
                 # Stopped in the middle: the image that was begun does not count as an attempt, and a late answer must
@@ -107,7 +72,7 @@ class Drawing:
     def _draw(self, feed: Feed) -> None:
         """Draw with one engine until nothing is left, the worker stops or the engine is lost."""
         shift = self._studio.shift
-        while self._open or not feed.is_settled:
+        while self._slices or not feed.is_settled:
             shift.beat()
             try:
                 if shift.stopping and not self._stopping:
@@ -118,9 +83,9 @@ class Drawing:
                 if self._stopping and feed.is_empty:
                     return
                 self._fill(feed)
-                self._close_ended()
+                self._slices.close_ended(feed)
                 if feed.is_settled:
-                    self._wait_for_others()
+                    self._slices.wait_for_others()
                     continue
                 event = feed.next_event(_POLL_S)
                 if event is not None and not self._react(feed, event):
@@ -128,7 +93,7 @@ class Drawing:
             except (EngineDiedError, EngineHungError) as error:
                 self._lose_engine(feed, error)
                 return
-            self._close_ended()
+            self._slices.close_ended(feed)
 
     def _react(self, feed: Feed, event: Event) -> bool:
         """Handle an event; return False if the engine must not be used again."""
@@ -153,107 +118,18 @@ class Drawing:
                 pass
         return True
 
-    def _admit(self, open_slice: OpenSlice, *, first: bool = False) -> None:
-        self._open.insert(0 if first else len(self._open), open_slice)
-        self._studio.failures.give_up_worn_out(self._variant, open_slice)
-        self._close_ended()
-
-    def _close_ended(self) -> None:
-        ended = [
-            open_slice
-            for open_slice in self._open
-            if not (open_slice.unfinished or (self._feed and self._feed.holds(open_slice)))
-        ]
-        for open_slice in ended:
-            self._open.remove(open_slice)
-            self._source.close(open_slice, open_slice.outcome)
-
     def _fill(self, feed: Feed) -> None:
         """Fill the engine's pipe; while images of a slice arrive, `_keep` does so."""
-        if not self._stopping and (found := self._source.take_over(self._studio.engines.pinned())):
-            self._admit(found, first=True)
-        self._let_go(feed)
-        self._revisit()
-        while feed.has_room and not self._stopping:
-            open_slice = self._hungry_slice()
-            if open_slice is None:
-                return
-            seed = open_slice.pending[0]
-            self._offer(feed, open_slice, seed, self._reserve(open_slice, seed))
-        if not self._stopping:
-            self._stock_up()
-
-    def _stock_up(self) -> None:
-        """Take slices ahead until there is enough in hand."""
-        images = sum(len(open_slice.pending) for open_slice in self._open if open_slice.hungry)
-        if self._image_s is None or images * self._image_s > _IN_HAND_S:
+        if self._slices.let_go(feed):
+            feed.withdraw()
+        if self._stopping:
             return
-        if found := self._source.take_ahead(self._studio.engines.pinned()):
-            self._admit(found)
-
-    def _keep_pace(self) -> None:
-        """Measure the time that an image takes."""
-        now = time.monotonic()
-        if self._drawn_at is not None:
-            latest_s = now - self._drawn_at
-            self._image_s = latest_s if self._image_s is None else (self._image_s + latest_s) / 2
-        self._drawn_at = now
-
-    def _hungry_slice(self) -> OpenSlice | None:
-        """Return the first slice with images to request; take a new one if there is none."""
-        while not (hungry := [open_slice for open_slice in self._open if open_slice.hungry]):
-            found = self._source.take(self._studio.engines.pinned())
-            if found is None:
-                return None
-            self._admit(found)
-        return hungry[0]
-
-    def _reserve(
-        self, open_slice: OpenSlice, seed: int, *, instead_of: int | None = None
-    ) -> Standing:
-        return self._studio.shift.until_done(
-            partial(
-                self._studio.ledger.work.reserve,
-                open_slice.slice_.recipe_id,
-                seed,
-                slice_id=open_slice.id,
-                instead_of=instead_of,
-            )
-        )
-
-    def _offer(self, feed: Feed, open_slice: OpenSlice, seed: int, standing: Standing) -> None:
-        """Request an image, unless it is settled or somebody draws it for another slice."""
-        other = standing.slice_id
-        if not standing.settled and other not in {None, open_slice.id}:
-            if self._source.is_claimed(other):
-                open_slice.pending.remove(seed)
-                open_slice.elsewhere.append(seed)
-                return
-            standing = self._reserve(open_slice, seed, instead_of=other)
-        open_slice.pending.remove(seed)
-        if not standing.settled:
-            feed.ask(open_slice, seed)
-
-    def _let_go(self, feed: Feed) -> None:
-        """Leave slices to the workers that took them over; keep what the engine has begun."""
-        for open_slice in self._open:
-            if not (open_slice.unwanted or self._source.holds(open_slice)):
-                open_slice.unwanted = True
-                if feed.holds(open_slice):
-                    feed.withdraw()
-
-    def _revisit(self) -> None:
-        """Look again at images that others are drawing."""
-        if time.monotonic() >= self._revisit_at:
-            self._revisit_at = time.monotonic() + _REVISIT_S
-            for open_slice in self._open:
-                open_slice.pending.extend(open_slice.elsewhere)
-                open_slice.elsewhere.clear()
-
-    def _wait_for_others(self) -> None:
-        """Pause if only images that others are drawing are missing."""
-        if any(open_slice.elsewhere for open_slice in self._open):
-            self._studio.shift.pause(_REVISIT_S / 2)
+        self._slices.take_over()
+        while feed.has_room and (open_slice := self._slices.hungry()) is not None:
+            seed = open_slice.pending[0]
+            if self._slices.reserve(open_slice, seed):
+                feed.ask(open_slice, seed)
+        self._slices.stock_up()
 
     def _count(self, feed: Feed, asked: Asked) -> None:
         """Count an attempt at an image that the engine has begun, unless it is not to be drawn any more."""
@@ -277,7 +153,7 @@ class Drawing:
 
     def _keep(self, feed: Feed, number: int, image: DrawnImage) -> None:
         """Keep an image, and request the one after next: the engine is already drawing the next."""
-        self._keep_pace()
+        self._slices.note_drawn()
         asked = feed[number]
         open_slice = asked.open_slice
         record = self._studio.keeper.save(image, asked, feed.loaded)
@@ -303,15 +179,14 @@ class Drawing:
                 self._count(feed, other)
             if not recorded.wanted:
                 self._hold_back(feed, open_slice)
-            elif upcoming is not None:
-                self._offer(feed, open_slice, upcoming, recorded.upcoming)
+            elif upcoming is not None and self._slices.reserve(
+                open_slice, upcoming, standing=recorded.upcoming
+            ):
+                feed.ask(open_slice, upcoming)
 
     def _hold_back(self, feed: Feed, unwanted: OpenSlice) -> None:
         """Request no more of a slice and of others of its batch; keep what the engine has begun."""
-        for open_slice in self._open:
-            if open_slice.slice_.batch_id == unwanted.slice_.batch_id:
-                open_slice.unwanted = True
-        if any(open_slice.unwanted and feed.holds(open_slice) for open_slice in self._open):
+        if any(feed.holds(open_slice) for open_slice in self._slices.hold_back(unwanted)):
             feed.withdraw()
 
     def _lose_engine(self, feed: Feed, error: SdqError) -> None:
