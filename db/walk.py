@@ -6,7 +6,7 @@ time in proportion to the batch, and memory for one page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping, select, true
@@ -41,20 +41,23 @@ def walk_slices(
     look: Callable[[Connection, Sequence[Row[Any]]], Iterable[Found]],
     *,
     only: ColumnElement[bool] | None = None,
+    at_once: int | None = None,
 ) -> Iterator[Found]:
     """Yield what `look` returns for each page of a batch's slices, by entry and slice.
 
     No transaction stays open between pages, so a slow reader blocks nobody. Images drawn in the meantime may appear.
 
     only: a condition on the slices.
+    at_once: how many slices a page has.
     """
+    limit = at_once or _SLICES_AT_ONCE
     entry, slice_id = 0, 0
     while True:
         with database.reading() as connection:
-            page = slices_after(connection, batch_id, entry, slice_id, _SLICES_AT_ONCE, only=only)
+            page = slices_after(connection, batch_id, entry, slice_id, limit, only=only)
             found = list(look(connection, page))
         yield from found
-        if len(page) < _SLICES_AT_ONCE:
+        if len(page) < limit:
             return
         entry, slice_id = page[-1].entry, page[-1].id
 
@@ -90,27 +93,38 @@ def images_of(
 
     Most slices of a new batch have no image, which costs one look at their recipes.
     """
-    seeds: dict[int, set[int]] = {}
-    for some in parts(sorted({slice_.recipe_id for slice_ in slice_rows})):
+    seeds: dict[int, set[int]] = {slice_.recipe_id: set() for slice_ in slice_rows}
+    tried: set[int] = set()
+    for some in parts(sorted(seeds)):
         any_image = select(images.c.id).where(images.c.recipe_id == recipes.c.id).exists()
-        for recipe_id in connection.scalars(
-            select(recipes.c.id).where(recipes.c.id.in_(some), any_image)
-        ):
-            seeds[recipe_id] = set()
-    for slice_ in slice_rows if seeds else ():
-        if slice_.recipe_id in seeds:
+        tried.update(
+            connection.scalars(select(recipes.c.id).where(recipes.c.id.in_(some), any_image))
+        )
+    for slice_ in slice_rows if tried else ():
+        if slice_.recipe_id in tried:
             seeds[slice_.recipe_id].update(parse_seeds(slice_.seeds))
+    yield from images_with(connection, seeds, columns)
+
+
+def images_with(
+    connection: Connection, seeds: Mapping[int, Collection[int]], columns: Iterable[Column[Any]]
+) -> Iterator[RowMapping]:
+    """Yield the rows of the images with these seeds of these recipes, by recipe id, of a page.
+
+    The page has all seeds of its recipes that are needed, except perhaps of the first and the last. Those may have a
+    million more, and asked for by recipe alone, each page would read them all.
+    """
     query = select(*columns)
-    # The page has all seeds of its entries, except of the first and the last. Those may have a million more: asked
-    # for by recipe alone, each page would read them all.
-    for recipe_id in {slice_rows[0].recipe_id, slice_rows[-1].recipe_id} if seeds else ():
-        for some in parts(sorted(seeds.pop(recipe_id, ()))):
+    wanted = {recipe_id: seeds[recipe_id] for recipe_id in seeds if seeds[recipe_id]}
+    ends = {*list(seeds)[:1], *list(seeds)[-1:]}
+    for recipe_id in ends & wanted.keys():
+        for some in parts(sorted(wanted.pop(recipe_id))):
             yield from connection.execute(
                 query.where(images.c.recipe_id == recipe_id, images.c.seed.in_(some))
             ).mappings()
-    for some in parts(sorted(seeds)):
+    for some in parts(sorted(wanted)):
         for row in connection.execute(query.where(images.c.recipe_id.in_(some))).mappings():
-            if row["seed"] in seeds[row["recipe_id"]]:
+            if row["seed"] in wanted[row["recipe_id"]]:
                 yield row
 
 
