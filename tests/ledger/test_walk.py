@@ -84,6 +84,20 @@ def test_the_last_page_costs_as_much_as_the_first(
         assert max(pruned) < 2 * min(pruned)
 
 
+def test_a_status_costs_the_same_however_many_slices_are_pending(tmp_path: Path) -> None:
+    costs = []
+    with sqlite_ledger(tmp_path) as (ledger, steps):
+        for prompts in (10, 1000):
+            ledger.submissions.add(plan([f"{i}" for i in range(prompts)], [1, 2], slice_size=1))
+            ledger.batches.statuses()  # the first one prepares statements
+            before = steps[0]
+            ledger.batches.statuses()
+            ledger.batches.failed_images(1)
+            assert ledger.batches.retry_failed(1) == 0
+            costs.append(steps[0] - before)
+    assert costs[1] < 2 * costs[0] + 10
+
+
 @pytest.mark.usefixtures("small_pages")
 def test_walks_meet_every_image_once_in_the_order_of_planning(ledger: Ledger) -> None:
     ledger.submissions.add(plan(["a", "b", "c"], range(0, 20, 2), name="one", slice_size=2))
