@@ -97,9 +97,9 @@ class BatchPlan:
     slice_size: int = 25
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SliceRef:
-    """The part of a slice that is needed to queue it."""
+    """The part of a slice that is needed to queue it. With slots: a submission has up to 400,000."""
 
     id: int
     variant: RecipeVariant
