@@ -12,7 +12,6 @@ import argparse
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +26,14 @@ from sdq_core.settings import read_settings
 #: The most that ten times the images may cost.
 MOST_TIME, MOST_MEMORY = 12.0, 1.2
 
+#: A small process between: the system counts the memory of the one that starts a command for the command as well.
+_MEASURE = """
+import resource, subprocess, sys, time
+started = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -38,19 +45,16 @@ class Cost:
 
 def cost(home: Path, *command: str) -> Cost:
     """Run a command to its end."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command,
+    measured = subprocess.run(
+        [sys.executable, "-I", "-c", _MEASURE, *command],
         env=os.environ | {"SDQ_HOME": str(home)},
-        stdout=subprocess.DEVNULL,
+        check=True,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        text=True,
     )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(time.perf_counter() - started, used.ru_maxrss * unit)
+    seconds, peak = measured.stdout.split()
+    return Cost(float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024))
 
 
 def costs(images: int, seeds: int) -> dict[str, Cost]:
