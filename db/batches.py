@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from db.connection import Database
 from db.counts import recount
@@ -12,7 +12,7 @@ from db.recipe_rows import RECIPE_COLUMNS, recipe_of
 from db.report import batch_id_of, find_batch, statuses_of
 from db.tables import batches, images, recipes, slices, variants
 from db.values import BatchState, BatchStatus, FailedImage, FinishedImage, ImageStatus
-from db.walk import finished_images
+from db.walk import finished_images, parts
 from sdq_core.values.seeds import parse_seeds
 
 
@@ -80,15 +80,17 @@ def _failed_images(connection: Connection, batch_id: int, limit: int | None) -> 
         .join_from(slices, batches)
         .join(recipes, recipes.c.id == slices.c.recipe_id)
         .join(variants, variants.c.id == recipes.c.variant_id)
-        .where(slices.c.batch_id == batch_id, slices.c.failed > 0)
+        .where(_has_failed(batch_id))
         .order_by(slices.c.entry, slices.c.id)
     ).mappings()
     found: list[FailedImage] = []
     for row in rows:
         recipe = recipe_of(row)
+        seeds = parse_seeds(row["seeds"])
         failed = connection.execute(
             select(images.c.seed, images.c.attempts, images.c.error).where(
                 images.c.recipe_id == row["recipe_id"],
+                images.c.seed.between(min(seeds), max(seeds)),
                 images.c.status == str(ImageStatus.FAILED),
             )
         )
@@ -103,7 +105,7 @@ def _failed_images(connection: Connection, batch_id: int, limit: int | None) -> 
                 attempts=by_seed[seed][0],
                 error=by_seed[seed][1] or "",
             )
-            for seed in parse_seeds(row["seeds"])
+            for seed in seeds
             if seed in by_seed
         ]
         if limit is not None and len(found) >= limit:
@@ -117,25 +119,31 @@ def _retry_failed(connection: Connection, batch_id: int) -> int:
     Their slices are open afterwards, including those of other batches that ask for the same images.
     """
     slice_rows = connection.execute(
-        select(slices).where(slices.c.batch_id == batch_id, slices.c.failed > 0)
+        select(slices.c.recipe_id, slices.c.seeds).where(_has_failed(batch_id))
     ).all()
+    seeds: dict[int, set[int]] = {}
+    for slice_ in slice_rows:
+        seeds.setdefault(slice_.recipe_id, set()).update(parse_seeds(slice_.seeds))
     retried = 0
-    for recipe_id in sorted({slice_.recipe_id for slice_ in slice_rows}):
-        wanted: set[int] = set()
-        for slice_ in slice_rows:
-            if slice_.recipe_id == recipe_id:
-                wanted.update(parse_seeds(slice_.seeds))
+    for recipe_id, wanted in sorted(seeds.items()):
         failed = connection.execute(
             select(images.c.id, images.c.seed).where(
                 images.c.recipe_id == recipe_id, images.c.status == str(ImageStatus.FAILED)
             )
         ).all()
         ids = [image_id for image_id, seed in failed if seed in wanted]
-        connection.execute(
-            update(images)
-            .where(images.c.id.in_(ids))
-            .values(status=str(ImageStatus.DRAWING), attempts=0, finished_at=None)
-        )
+        for some in parts(ids):
+            connection.execute(
+                update(images)
+                .where(images.c.id.in_(some))
+                .values(status=str(ImageStatus.DRAWING), attempts=0, finished_at=None)
+            )
         retried += len(ids)
-    recount(connection, {slice_.recipe_id for slice_ in slice_rows})
+    recount(connection, seeds)
     return retried
+
+
+def _has_failed(batch_id: int) -> ColumnElement[bool]:
+    """Return the condition on a batch's slices with failed images, of which there are few."""
+    # The sum leaves databases only the index of such slices; SQLite would take another, with all slices of the batch.
+    return and_(slices.c.batch_id + 0 == batch_id, slices.c.failed > 0)

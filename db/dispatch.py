@@ -14,6 +14,7 @@ from db.ledger import Ledger
 from db.values import SliceRef
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.queues import Queues
+from sdq_core.queue.slice_ids import SliceIds
 
 #: Long enough for another process to queue a million images.
 _LOCK_WAIT_S = 60.0
@@ -43,14 +44,16 @@ def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> int:
     with redis_errors(), queues.dispatch_lock(wait_s=wait_s):
         # Read the ledger first: a slice that finishes in between then looks missing and is queued again, which is
         # harmless. In the other order, a slice that was just submitted would look missing.
-        unfinished = list(all_open_slices(ledger))
+        unfinished: dict[str, SliceIds] = {}
+        for ref in all_open_slices(ledger):
+            unfinished.setdefault(ref.variant.key, SliceIds()).add(ref.id)
         holdings = queues.holdings()
         in_hand = holdings.in_hand()
-        missing = [ref for ref in unfinished if ref.id not in in_hand]
         queues.forget(holdings.abandoned)
-        for variant_key, group in _by_variant(missing):
-            queues.enqueue(variant_key, [ref.id for ref in group])
-        return len(missing)
+        return sum(
+            queues.enqueue(variant_key, unfinished[variant_key] - in_hand)
+            for variant_key in sorted(unfinished)
+        )
 
 
 def all_open_slices(ledger: Ledger, *, at_once: int = 10_000) -> Iterator[SliceRef]:

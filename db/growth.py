@@ -23,8 +23,10 @@ from db.recipe_rows import (
 )
 from db.seed_cutting import SeedCutter, SeedRun
 from db.tables import batches, images, recipes, slices
-from db.values import BatchPlan, ImageStatus, PlannedEntry
-from sdq_core.values.variants import RecipeVariant
+from db.values import BatchPlan, ImageStatus, PlannedEntry, SliceRef
+
+#: Few enough for memory; more at once are not faster.
+_ROWS_AT_ONCE = 10_000
 
 
 @dataclass(kw_only=True)
@@ -38,8 +40,8 @@ class Growth:
     failed: int = 0
     finished_drawn: int = 0
     finished_failed: int = 0
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    open: list[tuple[int, RecipeVariant]] = field(default_factory=list)
+    slices: int = 0
+    open: list[SliceRef] = field(default_factory=list)
 
     def count(self, size: int, done: int, failed: int, *, finished: bool) -> None:
         """Count a slice that was assumed to be known."""
@@ -74,6 +76,7 @@ def grow(connection: Connection, plan: BatchPlan, batch: Row[Any], now: datetime
     growth = Growth(entries=batch.entries)
     cutter = SeedCutter(plan.slice_size)
     slice_id = _next_id(connection, slices)
+    rows: list[tuple[Any, ...]] = []
     for start in range(0, len(plan.entries), KEYS_AT_ONCE):
         wanted: list[tuple[int, PlannedEntry, tuple[SeedRun, ...]]] = []
         for entry in plan.entries[start : start + KEYS_AT_ONCE]:
@@ -97,8 +100,8 @@ def grow(connection: Connection, plan: BatchPlan, batch: Row[Any], now: datetime
                 finished = done + failed == run.size
                 growth.count(run.size, done, failed, finished=finished)
                 if not finished:
-                    growth.open.append((slice_id, entry.recipe.variant))
-                growth.rows.append(
+                    growth.open.append(SliceRef(id=slice_id, variant=entry.recipe.variant))
+                rows.append(
                     (
                         slice_id,
                         batch.id,
@@ -114,7 +117,11 @@ def grow(connection: Connection, plan: BatchPlan, batch: Row[Any], now: datetime
                     )
                 )
                 slice_id += 1
-    insert_rows(connection, _SLICE_COLUMNS, growth.rows)
+                growth.slices += 1
+                if len(rows) == _ROWS_AT_ONCE:
+                    insert_rows(connection, _SLICE_COLUMNS, rows)
+                    rows.clear()
+    insert_rows(connection, _SLICE_COLUMNS, rows)
     _count_growth(connection, plan, batch, growth, now)
     return growth
 
@@ -190,6 +197,6 @@ def _count_growth(
     }
     if growth.open:
         change["completed_at"] = None
-    elif growth.rows and batch.open_slices == 0:  # all new images were drawn before
+    elif growth.slices and batch.open_slices == 0:  # all new images were drawn before
         change["completed_at"] = now
     connection.execute(update(batches).where(batches.c.id == batch.id).values(change))

@@ -6,20 +6,28 @@ removed in part still exists under its name, so an interrupted caller can contin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Table, delete, select, update
+from sqlalchemy import Column, Connection, Row, RowMapping, Table, delete, select, update
 
-from db.recipe_rows import KEYS_AT_ONCE
 from db.tables import batches, images, recipes, slices
 from db.values import BatchState, ImageStatus, PrunedPage
+from db.walk import images_of, parts, slices_after
 from sdq_core.errors import TryAgainError
 from sdq_core.images.path import image_path
 from sdq_core.values.seeds import parse_seeds
 
-#: There is no index from recipes to slices, so each page walks them all: a million images take twenty walks.
+#: Some 50,000 images: few enough for memory and for whoever waits to write, many enough that commits cost little.
 SLICES_PER_TRANSACTION = 2000
+
+_IMAGE_COLUMNS = (
+    images.c.id,
+    images.c.recipe_id,
+    images.c.seed,
+    images.c.status,
+    images.c.path,
+)
 
 
 def begin(connection: Connection, batch_id: int) -> None:
@@ -45,91 +53,69 @@ def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
         raise TryAgainError(
             "The batch was submitted again in the meantime. The rest of it is kept. Run `sdq prune` again to remove it."
         )
-    slice_rows = connection.execute(
-        select(slices)
-        .where(slices.c.batch_id == batch_id)
-        .order_by(slices.c.id)
-        .limit(SLICES_PER_TRANSACTION)
-    ).all()
+    slice_rows = slices_after(connection, batch_id, 0, 0, SLICES_PER_TRANSACTION)
     if not slice_rows:
         connection.execute(delete(batches).where(batches.c.id == batch_id))
         return PrunedPage(images=0, paths=(), last=True)
     recipe_ids = sorted({slice_.recipe_id for slice_ in slice_rows})
-    wanted_by = _wanted_elsewhere(connection, recipe_ids, slice_rows)
-    unwanted: list[Any] = []
+    going = _images_of(connection, slice_rows)
+    wanted_by = _wanted_elsewhere(connection, batch_id, going)
+    unwanted: list[RowMapping] = []
     spares: list[str] = []
     entries = {slice_.recipe_id: slice_.entry for slice_ in slice_rows}
-    for image in _images_of(connection, recipe_ids, slice_rows):
-        other = wanted_by.get((image.recipe_id, image.seed))
-        own_path = image_path(batch.name, entries[image.recipe_id], image.seed)
-        if image.status == ImageStatus.DONE and image.path != own_path:
+    for image in going:
+        other = wanted_by.get((image["recipe_id"], image["seed"]))
+        own_path = image_path(batch.name, entries[image["recipe_id"]], image["seed"])
+        if image["status"] == ImageStatus.DONE and image["path"] != own_path:
             spares.append(own_path)
         if other is None:
             unwanted.append(image)
         else:
-            connection.execute(update(images).where(images.c.id == image.id).values(slice_id=other))
-    _delete(connection, images, images.c.id, (image.id for image in unwanted))
-    _delete(connection, slices, slices.c.id, (slice_.id for slice_ in slice_rows))
+            connection.execute(
+                update(images).where(images.c.id == image["id"]).values(slice_id=other)
+            )
+    _delete(connection, images, images.c.id, [image["id"] for image in unwanted])
+    _delete(connection, slices, slices.c.id, [slice_.id for slice_ in slice_rows])
     _delete_unused_recipes(connection, recipe_ids)
-    done = [image.path for image in unwanted if image.status == ImageStatus.DONE]
+    done = [image["path"] for image in unwanted if image["status"] == ImageStatus.DONE]
     return PrunedPage(images=len(done), paths=tuple(done), spares=tuple(spares), last=False)
 
 
+def _images_of(connection: Connection, slice_rows: Sequence[Row[Any]]) -> list[RowMapping]:
+    """Return the images that the slices ask for or that were tried for them."""
+    found = {row["id"]: row for row in images_of(connection, slice_rows, _IMAGE_COLUMNS)}
+    for some in parts([slice_.id for slice_ in slice_rows]):
+        tried = select(*_IMAGE_COLUMNS).where(images.c.slice_id.in_(some))
+        found.update((row["id"], row) for row in connection.execute(tried).mappings())
+    return list(found.values())
+
+
 def _wanted_elsewhere(
-    connection: Connection, recipe_ids: Sequence[int], slice_rows: Sequence[Row[Any]]
+    connection: Connection, batch_id: int, going: Iterable[RowMapping]
 ) -> dict[tuple[int, int], int]:
-    """Return the images (recipe id, seed) that other slices ask for, each with one such slice."""
-    going = {slice_.id for slice_ in slice_rows}
+    """Return those of the images (recipe id, seed) that other batches ask for, each with one slice that does."""
+    seeds: dict[int, set[int]] = {}
+    for image in going:
+        seeds.setdefault(image["recipe_id"], set()).add(image["seed"])
     wanted: dict[tuple[int, int], int] = {}
-    for some in _parts(recipe_ids):
+    for some in parts(sorted(seeds)):
         for other in connection.execute(
             select(slices.c.id, slices.c.recipe_id, slices.c.seeds).where(
-                slices.c.recipe_id.in_(some)
+                slices.c.recipe_id.in_(some), slices.c.batch_id != batch_id
             )
         ):
-            if other.id not in going:
-                wanted.update(
-                    {(other.recipe_id, seed): other.id for seed in parse_seeds(other.seeds)}
-                )
+            for seed in seeds[other.recipe_id].intersection(parse_seeds(other.seeds)):
+                wanted[other.recipe_id, seed] = other.id
     return wanted
 
 
-def _images_of(
-    connection: Connection, recipe_ids: Sequence[int], slice_rows: Sequence[Row[Any]]
-) -> Iterator[Any]:
-    """Yield the images that the slices ask for or that were tried for them."""
-    going = {slice_.id for slice_ in slice_rows}
-    seeds: dict[int, set[int]] = {recipe_id: set() for recipe_id in recipe_ids}
-    for slice_ in slice_rows:
-        seeds[slice_.recipe_id].update(parse_seeds(slice_.seeds))
-    for some in _parts(recipe_ids):
-        for row in connection.execute(
-            select(
-                images.c.id,
-                images.c.recipe_id,
-                images.c.seed,
-                images.c.slice_id,
-                images.c.status,
-                images.c.path,
-            ).where(images.c.recipe_id.in_(some))
-        ).all():
-            if row.seed in seeds[row.recipe_id] or row.slice_id in going:
-                yield row
-
-
 def _delete_unused_recipes(connection: Connection, recipe_ids: Sequence[int]) -> None:
-    for some in _parts(recipe_ids):
-        used = set(
-            connection.scalars(select(slices.c.recipe_id).where(slices.c.recipe_id.in_(some)))
-        ) | set(connection.scalars(select(images.c.recipe_id).where(images.c.recipe_id.in_(some))))
-        _delete(connection, recipes, recipes.c.id, (i for i in some if i not in used))
+    asked_for = select(slices.c.id).where(slices.c.recipe_id == recipes.c.id).exists()
+    tried = select(images.c.id).where(images.c.recipe_id == recipes.c.id).exists()
+    for some in parts(recipe_ids):
+        connection.execute(delete(recipes).where(recipes.c.id.in_(some), ~asked_for, ~tried))
 
 
-def _delete(connection: Connection, table: Table, column: Column[Any], ids: Iterable[int]) -> None:
-    for some in _parts(list(ids)):
+def _delete(connection: Connection, table: Table, column: Column[Any], ids: Sequence[int]) -> None:
+    for some in parts(ids):
         connection.execute(delete(table).where(column.in_(some)))
-
-
-def _parts(ids: Sequence[int]) -> Iterable[Sequence[int]]:
-    for start in range(0, len(ids), KEYS_AT_ONCE):
-        yield ids[start : start + KEYS_AT_ONCE]

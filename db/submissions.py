@@ -76,11 +76,7 @@ def submit(connection: Connection, plan: BatchPlan) -> Submission:
         refs = open_slices(connection, batch_id=batch.id)
     elif batch.state == BatchState.ACTIVE:
         paused = {paused.variant for paused in paused_variants(connection)}
-        refs = [
-            SliceRef(id=slice_id, variant=variant)
-            for slice_id, variant in growth.open
-            if not paused or variant not in paused
-        ]
+        refs = [ref for ref in growth.open if ref.variant not in paused] if paused else growth.open
     return Submission(
         batch_id=batch.id,
         batch_name=name,

@@ -44,7 +44,7 @@ from sqlalchemy import (
 from db.column_types import HexDigest, Id, JsonObject, Milliseconds, UtcTime
 
 #: The newest migration; compared with the database's, so that Alembic is imported only to migrate.
-HEAD_REVISION = "0003_engine_variant"
+HEAD_REVISION = "0004_slice_indexes"
 
 #: Not Alembic's default name: another program in the same database may have its own ``alembic_version``.
 VERSION_TABLE = "sdq_revision"
@@ -134,6 +134,10 @@ slices = Table(
     Column("done", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
     UniqueConstraint("batch_id", "recipe_id", "seeds"),
+    # The order in which a batch is walked through.
+    Index(None, "batch_id", "entry", "id"),
+    # Which other batches ask for a recipe. The database asks too, for each recipe that is deleted.
+    Index(None, "recipe_id", "batch_id"),
 )
 # For dispatch and status: open slices stay few, however many are finished.
 _OPEN = slices.c.finished_at.is_(None)
@@ -203,6 +207,8 @@ images = Table(
     Column("encode_ms", Milliseconds),
     Column("save_ms", Milliseconds),
     UniqueConstraint("recipe_id", "seed"),
+    # The database looks for the images of each slice that is deleted.
+    Index(None, "slice_id"),
 )
 
 # What `sdq bench` measured, one row each time; `auto` uses the newest of each variant on each machine.

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, case, func, literal, select, update
 
 from db import removal
 from db.column_types import UtcTime, now_utc
 from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
+from db.files import standing_of
+from db.recipe_rows import KEYS_AT_ONCE
 from db.report import batch_id_of
 from db.tables import batches, images, slices
-from db.values import ImageStatus, PrunedPage, SliceAudit
-from db.walk import walk_slices
+from db.values import EngineRecord, FileStanding, FinishedImage, ImageStatus, PrunedPage
+from db.walk import finished_in, images_of, parts, walk_slices
 from sdq_core.values.seeds import parse_seeds
+
+#: Rows read at once of which little is kept.
+_AT_ONCE = 1000
 
 
 class Upkeep:
@@ -28,11 +34,61 @@ class Upkeep:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def audited_slices(self, batch: str | int) -> Iterator[SliceAudit]:
-        """Yield a batch's slices, each with its seeds that are not settled, a page at a time."""
-        with self._database.reading() as connection:
-            batch_id = batch_id_of(connection, batch)
-        return walk_slices(self._database, batch_id, _audited)
+    def unfinished_slices(self, batch: str | int) -> Iterator[int]:
+        """Yield the ids of a batch's open slices, a page at a time."""
+        return self._slice_ids(batch, slices.c.finished_at.is_(None), lambda _, page: page)
+
+    def closed_too_early(self, batch: str | int) -> Iterator[int]:
+        """Yield the ids of a batch's finished slices that have images which are not settled, a page at a time."""
+        return self._slice_ids(batch, slices.c.finished_at.is_not(None), _unsettled)
+
+    def images_to_check(self, batch: str | int, *, with_older: bool) -> Iterator[FinishedImage]:
+        """Yield a batch's finished images, a page at a time.
+
+        with_older: leave out those that an older batch asks for too: whoever looks at all batches meets each once.
+        """
+        known_engines: dict[int, EngineRecord] = {}
+
+        def look(connection: Connection, page: Sequence[Row[Any]]) -> Iterable[FinishedImage]:
+            found = list(finished_in(connection, page, known_engines))
+            if not found or not with_older:
+                return found
+            older = _asked_for_by_older(connection, page[0].batch_id, found)
+            return [image for image in found if (image.image.recipe_id, image.seed) not in older]
+
+        return walk_slices(self._database, self._id_of(batch), look)
+
+    def files_standing(
+        self, batch: str | int, files: Iterable[tuple[int, int]]
+    ) -> Iterator[tuple[int, int, FileStanding]]:
+        """Say what each file is that is at a batch's own path for an image: entry, seed and standing, in any order.
+
+        files: entry and seed of each, those of an entry one after the other. Some are taken at once and then the
+        ledger is asked, so an image that is finished meanwhile is known.
+        """
+        batch_id = self._id_of(batch)
+        remaining = iter(files)
+        recipe_of_entry: dict[int, int] = {}
+        while page := list(islice(remaining, KEYS_AT_ONCE)):
+            with self._database.reading() as connection:
+                found, recipe_of_entry = standing_of(connection, batch_id, page, recipe_of_entry)
+            yield from found
+
+    def with_rows(self, paths: Collection[str]) -> set[str]:
+        """Return which of these paths are those of finished images, in one walk through all images."""
+        found: set[str] = set()
+        after_id: int | None = 0
+        while after_id is not None:
+            with self._database.reading() as connection:
+                rows = connection.execute(
+                    select(images.c.id, images.c.path)
+                    .where(images.c.id > after_id, images.c.status == str(ImageStatus.DONE))
+                    .order_by(images.c.id)
+                    .limit(_AT_ONCE)
+                ).all()
+            found.update(path for _, path in rows if path in paths)
+            after_id = rows[-1].id if rows else None
+        return found
 
     def counts_agree(self, batch: str | int) -> bool:
         """Whether a batch's counts are the sums of its slices'."""
@@ -61,6 +117,24 @@ class Upkeep:
             recount(connection, seeds_of)
             return taken
 
+    def _id_of(self, batch: str | int) -> int:
+        with self._database.reading() as connection:
+            return batch_id_of(connection, batch)
+
+    def _slice_ids(
+        self,
+        batch: str | int,
+        only: ColumnElement[bool],
+        choose: Callable[[Connection, Sequence[Row[Any]]], Iterable[Row[Any]]],
+    ) -> Iterator[int]:
+        return walk_slices(
+            self._database,
+            self._id_of(batch),
+            lambda connection, page: [row.id for row in choose(connection, page)],
+            only=only,
+            at_once=_AT_ONCE,
+        )
+
     def begin_pruning(self, batch: str | int) -> int:
         """Cancel a batch before removing it; return its id."""
         with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
@@ -78,25 +152,35 @@ class Upkeep:
             return removal.remove_page(connection, batch_id)
 
 
-def _audited(connection: Connection, slice_rows: Sequence[Row[Any]]) -> Iterator[SliceAudit]:
-    recipe_ids = {slice_.recipe_id for slice_ in slice_rows}
-    settled: dict[int, dict[int, str]] = {recipe_id: {} for recipe_id in recipe_ids}
-    rows = connection.execute(
-        select(images.c.recipe_id, images.c.seed, images.c.status).where(
-            images.c.recipe_id.in_(recipe_ids), images.c.status != str(ImageStatus.DRAWING)
-        )
-    )
-    for recipe_id, seed, status in rows:
-        settled[recipe_id][seed] = status
+def _unsettled(connection: Connection, slice_rows: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
+    """Yield the slices with images that are neither done nor failed."""
+    columns = (images.c.recipe_id, images.c.seed, images.c.status)
+    settled = {
+        (row["recipe_id"], row["seed"])
+        for row in images_of(connection, slice_rows, columns)
+        if row["status"] != ImageStatus.DRAWING
+    }
     for slice_ in slice_rows:
-        seeds, status_of = parse_seeds(slice_.seeds), settled[slice_.recipe_id]
-        yield SliceAudit(
-            id=slice_.id,
-            entry=slice_.entry,
-            finished=slice_.finished_at is not None,
-            unsettled=tuple(seed for seed in seeds if seed not in status_of),
-            done=tuple(seed for seed in seeds if status_of.get(seed) == ImageStatus.DONE),
+        if any((slice_.recipe_id, seed) not in settled for seed in parse_seeds(slice_.seeds)):
+            yield slice_
+
+
+def _asked_for_by_older(
+    connection: Connection, batch_id: int, found: Iterable[FinishedImage]
+) -> set[tuple[int, int]]:
+    """Return those of the images (recipe id, seed) that a batch before this one asks for."""
+    seeds: dict[int, set[int]] = {}
+    for image in found:
+        seeds.setdefault(image.image.recipe_id, set()).add(image.seed)
+    older: set[tuple[int, int]] = set()
+    for slice_ in connection.execute(
+        select(slices.c.recipe_id, slices.c.seeds).where(
+            slices.c.recipe_id.in_(seeds), slices.c.batch_id < batch_id
         )
+    ):
+        asked_for = seeds[slice_.recipe_id].intersection(parse_seeds(slice_.seeds))
+        older.update((slice_.recipe_id, seed) for seed in asked_for)
+    return older
 
 
 def _recount_batch(connection: Connection, batch_id: int) -> None:
@@ -121,16 +205,19 @@ def _recount_batch(connection: Connection, batch_id: int) -> None:
 
 
 def _take_back(connection: Connection, recipe_id: int, seeds: Collection[int]) -> int:
-    changed = connection.execute(
-        update(images)
-        .where(
-            images.c.recipe_id == recipe_id,
-            images.c.seed.in_(seeds),
-            images.c.status == str(ImageStatus.DONE),
+    taken = 0
+    for some in parts(sorted(seeds)):
+        changed = connection.execute(
+            update(images)
+            .where(
+                images.c.recipe_id == recipe_id,
+                images.c.seed.in_(some),
+                images.c.status == str(ImageStatus.DONE),
+            )
+            .values(status=str(ImageStatus.DRAWING), attempts=0, finished_at=None)
         )
-        .values(status=str(ImageStatus.DRAWING), attempts=0, finished_at=None)
-    )
-    return int(changed.rowcount)
+        taken += int(changed.rowcount)
+    return taken
 
 
 def _kept_counts(connection: Connection, batch_id: int) -> tuple[int, int, int, int]:

@@ -97,9 +97,9 @@ class BatchPlan:
     slice_size: int = 25
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SliceRef:
-    """The part of a slice that is needed to queue it."""
+    """The part of a slice that is needed to queue it. With slots: a submission has up to 400,000."""
 
     id: int
     variant: RecipeVariant
@@ -281,15 +281,17 @@ class FinishedImage:
     finished_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
-class SliceAudit:
-    """A slice, its seeds that are done and those that are not settled; a finished one should have none."""
+class FileStanding(StrEnum):
+    """What a file is that is at a batch's own path for one of its images.
 
-    id: int
-    entry: int
-    finished: bool
-    unsettled: tuple[int, ...]
-    done: tuple[int, ...]
+    EXPECTED: the file of a finished image, or of one that is still to be drawn.
+    SPARE: a second copy of an image that has its file elsewhere.
+    UNKNOWN: neither.
+    """
+
+    EXPECTED = "expected"
+    SPARE = "spare"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)

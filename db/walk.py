@@ -1,15 +1,19 @@
-"""Walks through a batch's slices and finished images in the order of planning."""
+"""Walks through a batch's slices and finished images in the order of planning.
+
+Invariant: a page costs the same wherever it is in the batch and however many images its entries have, so a walk takes
+time in proportion to the batch, and memory for one page.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping, select, true
 
 from db.connection import Database
 from db.engines import load_engines
-from db.recipe_rows import RECIPE_COLUMNS, recipe_of
+from db.recipe_rows import KEYS_AT_ONCE, RECIPE_COLUMNS, recipe_of
 from db.tables import images, recipes, slices, variants
 from db.values import EngineRecord, FinishedImage, ImageRecord, ImageStatus
 from sdq_core.values.recipes import Recipe
@@ -27,7 +31,7 @@ def finished_images(database: Database, batch_id: int) -> Iterator[FinishedImage
     """Yield a batch's finished images by entry, slice and seed, reading each page when it is needed."""
     known_engines: dict[int, EngineRecord] = {}
     return walk_slices(
-        database, batch_id, lambda connection, page: _of_slices(connection, page, known_engines)
+        database, batch_id, lambda connection, page: finished_in(connection, page, known_engines)
     )
 
 
@@ -35,55 +39,119 @@ def walk_slices(
     database: Database,
     batch_id: int,
     look: Callable[[Connection, Sequence[Row[Any]]], Iterable[Found]],
+    *,
+    only: ColumnElement[bool] | None = None,
+    at_once: int | None = None,
 ) -> Iterator[Found]:
     """Yield what `look` returns for each page of a batch's slices, by entry and slice.
 
     No transaction stays open between pages, so a slow reader blocks nobody. Images drawn in the meantime may appear.
+
+    only: a condition on the slices.
+    at_once: how many slices a page has.
     """
+    limit = at_once or _SLICES_AT_ONCE
     entry, slice_id = 0, 0
     while True:
         with database.reading() as connection:
-            page = connection.execute(
-                select(slices)
-                .where(
-                    slices.c.batch_id == batch_id,
-                    (slices.c.entry > entry)
-                    | ((slices.c.entry == entry) & (slices.c.id > slice_id)),
-                )
-                .order_by(slices.c.entry, slices.c.id)
-                .limit(_SLICES_AT_ONCE)
-            ).all()
+            page = slices_after(connection, batch_id, entry, slice_id, limit, only=only)
             found = list(look(connection, page))
         yield from found
-        if len(page) < _SLICES_AT_ONCE:
+        if len(page) < limit:
             return
         entry, slice_id = page[-1].entry, page[-1].id
 
 
-def _of_slices(
-    connection: Connection, slice_rows: Sequence[Row[Any]], known_engines: dict[int, EngineRecord]
+def slices_after(
+    connection: Connection,
+    batch_id: int,
+    entry: int,
+    slice_id: int,
+    limit: int,
+    *,
+    only: ColumnElement[bool] | None = None,
+) -> Sequence[Row[Any]]:
+    """Return a batch's next slices by entry and id, after those given; at most `limit`."""
+    query = (
+        select(slices)
+        .where(slices.c.batch_id == batch_id, true() if only is None else only)
+        .order_by(slices.c.entry, slices.c.id)
+    )
+    # Two questions, each a range of the index. Of `(entry, id) > (x, y)` SQLite uses only the entry, and reads again
+    # all slices of an entry that were read before.
+    rest = query.where(slices.c.entry == entry, slices.c.id > slice_id).limit(limit)
+    found = list(connection.execute(rest)) if slice_id else []
+    if len(found) < limit:
+        found += connection.execute(query.where(slices.c.entry > entry).limit(limit - len(found)))
+    return found
+
+
+def images_of(
+    connection: Connection, slice_rows: Sequence[Row[Any]], columns: Iterable[Column[Any]]
+) -> Iterator[RowMapping]:
+    """Yield the rows of the images that a page's slices ask for, with `columns`, which include recipe id and seed.
+
+    Most slices of a new batch have no image, which costs one look at their recipes.
+    """
+    seeds: dict[int, set[int]] = {slice_.recipe_id: set() for slice_ in slice_rows}
+    tried: set[int] = set()
+    for some in parts(sorted(seeds)):
+        any_image = select(images.c.id).where(images.c.recipe_id == recipes.c.id).exists()
+        tried.update(
+            connection.scalars(select(recipes.c.id).where(recipes.c.id.in_(some), any_image))
+        )
+    for slice_ in slice_rows if tried else ():
+        if slice_.recipe_id in tried:
+            seeds[slice_.recipe_id].update(parse_seeds(slice_.seeds))
+    yield from images_with(connection, seeds, columns)
+
+
+def images_with(
+    connection: Connection, seeds: Mapping[int, Collection[int]], columns: Iterable[Column[Any]]
+) -> Iterator[RowMapping]:
+    """Yield the rows of the images with these seeds of these recipes, by recipe id, of a page.
+
+    The page has all seeds of its recipes that are needed, except perhaps of the first and the last. Those may have a
+    million more, and asked for by recipe alone, each page would read them all.
+    """
+    query = select(*columns)
+    wanted = {recipe_id: seeds[recipe_id] for recipe_id in seeds if seeds[recipe_id]}
+    ends = {*list(seeds)[:1], *list(seeds)[-1:]}
+    for recipe_id in ends & wanted.keys():
+        for some in parts(sorted(wanted.pop(recipe_id))):
+            yield from connection.execute(
+                query.where(images.c.recipe_id == recipe_id, images.c.seed.in_(some))
+            ).mappings()
+    for some in parts(sorted(wanted)):
+        for row in connection.execute(query.where(images.c.recipe_id.in_(some))).mappings():
+            if row["seed"] in wanted[row["recipe_id"]]:
+                yield row
+
+
+def parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Cut ids into parts of as many as one statement takes."""
+    for start in range(0, len(ids), KEYS_AT_ONCE):
+        yield ids[start : start + KEYS_AT_ONCE]
+
+
+def finished_in(
+    connection: Connection,
+    slice_rows: Sequence[Row[Any]],
+    known_engines: dict[int, EngineRecord],
 ) -> Iterator[FinishedImage]:
-    recipe_ids = {slice_.recipe_id for slice_ in slice_rows}
-    recipe_by_id: dict[int, Recipe] = {
-        row["id"]: recipe_of(row)
-        for row in connection.execute(
-            select(recipes.c.id, *RECIPE_COLUMNS)
-            .join_from(recipes, variants)
-            .where(recipes.c.id.in_(recipe_ids))
-        ).mappings()
-    }
+    """Yield the finished images of some slices, by slice and seed. known_engines: grows with those that are met."""
     drawn = {
         (row["recipe_id"], row["seed"]): row
-        for row in connection.execute(
-            select(images).where(
-                images.c.recipe_id.in_(recipe_ids), images.c.status == str(ImageStatus.DONE)
-            )
-        ).mappings()
+        for row in images_of(connection, slice_rows, images.c)
+        if row["status"] == ImageStatus.DONE
     }
+    if not drawn:
+        return
+    recipe_by_id = _recipes(connection, {recipe_id for recipe_id, _ in drawn})
     if new_engines := {row["engine_id"] for row in drawn.values()} - known_engines.keys():
         known_engines.update(load_engines(connection, new_engines))
     for slice_ in slice_rows:
-        for seed in parse_seeds(slice_.seeds):
+        for seed in parse_seeds(slice_.seeds) if slice_.recipe_id in recipe_by_id else ():
             found = drawn.get((slice_.recipe_id, seed))
             if found is not None:
                 yield FinishedImage(
@@ -96,3 +164,14 @@ def _of_slices(
                     attempts=found["attempts"],
                     finished_at=found["finished_at"],
                 )
+
+
+def _recipes(connection: Connection, recipe_ids: Iterable[int]) -> Mapping[int, Recipe]:
+    return {
+        row["id"]: recipe_of(row)
+        for row in connection.execute(
+            select(recipes.c.id, *RECIPE_COLUMNS)
+            .join_from(recipes, variants)
+            .where(recipes.c.id.in_(recipe_ids))
+        ).mappings()
+    }

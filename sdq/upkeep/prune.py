@@ -22,6 +22,7 @@ from sdq_core.images.path import batch_folder
 from sdq_core.images.root import OutputRoot
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.queues import Queues
+from sdq_core.queue.slice_ids import SliceIds
 
 #: Preparing a removed model again takes seconds or minutes.
 CACHE_UNUSED_S = 30 * 24 * 3600.0
@@ -66,17 +67,15 @@ def forget_batch(
     if removes_files:
         root.require()
     batch_id = ledger.upkeep.begin_pruning(status.name)
-    unfinished = {
-        slice_.id for slice_ in ledger.upkeep.audited_slices(batch_id) if not slice_.finished
-    }
+    unfinished = SliceIds(ledger.upkeep.unfinished_slices(batch_id))
     if unfinished:
         with redis_errors():
             holdings = queues.holdings()
-            if holdings.claimed.keys() & unfinished:
+            if not unfinished.isdisjoint(holdings.claimed):
                 raise TryAgainError(
                     f"A worker is finishing an image of batch {status.name}. Try again in a moment."
                 )
-            queues.withdraw(holdings.waiting.intersection(unfinished))
+            queues.withdraw(unfinished & holdings.waiting)
     images = files = size = 0
     while not (page := ledger.upkeep.prune_page(batch_id)).last:
         images += page.images

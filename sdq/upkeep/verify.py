@@ -3,29 +3,27 @@
 `verify` changes nothing. `repair` fixes what it found: images whose file is lost or damaged are drawn again, slices
 that no queue and no living worker has are queued, counts are corrected. It only removes files that sdq wrote and nobody
 needs: temporary files of dead processes, and second copies of images. A file that nobody asked for is left to the user.
+
+Memory grows with what is wrong, not with the batches: rows are read page by page, and files are listed some at a time
+(`sdq.upkeep.leftovers`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from db.dispatch import reconcile
+from db.dispatch import all_open_slices, reconcile
 from db.ledger import Ledger
-from db.values import BatchState, BatchStatus, FinishedImage
+from db.values import BatchStatus, FinishedImage
+from sdq.upkeep.leftovers import BEING_WRITTEN_S, Leftovers
 from sdq_core.errors import InputMissingError
-from sdq_core.images.path import batch_folder, image_path
 from sdq_core.images.root import OutputRoot
-from sdq_core.images.store import is_temporary, sweep_temporary_files
+from sdq_core.images.store import sweep_temporary_files
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.queues import Queues
-
-#: A younger temporary file may belong to a running worker.
-_BEING_WRITTEN_S = 60.0
+from sdq_core.queue.slice_ids import SliceIds
 
 
 @dataclass(kw_only=True)
@@ -82,38 +80,26 @@ def verify(
     Raise InputMissingError for an unknown batch, StorageError if there are finished images and their root is absent,
     also if it vanishes in the middle.
     """
-    outputs = root.path
     statuses = ledger.batches.statuses() if batch is None else [ledger.batches.find(batch)]
     findings = Findings()
-    known: set[str] = set()
-    wanted: set[str] = set()
-    open_slices: set[int] = set()
+    chosen: list[BatchStatus] = []
+    # The newest first: an image is checked with the oldest batch that asks for it, which may begin to ask meanwhile.
     for status in statuses:
         if status is None:
             raise InputMissingError(f"There is no batch {batch!r}. `sdq status` lists them.")
-        # Unfinished images before finished ones: one that is finished in between is in both, and not a stray.
-        for slice_ in ledger.upkeep.audited_slices(status.id):
-            wanted.update(image_path(status.name, slice_.entry, seed) for seed in slice_.unsettled)
-            if slice_.finished and slice_.unsettled:
-                findings.unfit.append(slice_.id)
-            if not slice_.finished and status.state is BatchState.ACTIVE:
-                open_slices.add(slice_.id)
-        for image in ledger.batches.images(status.id):
-            if image.image.path not in known:
-                if not known:
-                    root.require()
-                known.add(image.image.path)
-                _check_file(findings, root, image, read_files=read_files)
-                on_image()
+        chosen.append(status)
+        findings.unfit.extend(ledger.upkeep.closed_too_early(status.id))
+        for image in ledger.upkeep.images_to_check(status.id, with_older=batch is None):
+            if not findings.images:
+                root.require()
+            findings.images += 1
+            _check_file(findings, root, image, read_files=read_files)
+            on_image()
         if not ledger.upkeep.counts_agree(status.id):
             findings.miscounted.append(status.name)
-    folders = [outputs / batch_folder(status.name) for status in statuses if status]
-    if batch is None and outputs.is_dir():
-        folders = [folder for folder in outputs.iterdir() if folder.is_dir()]
-    findings.images = len(known)
-    _find_strays(findings, outputs, folders, known, wanted)
-    _sort_out_spares(findings, ledger, statuses)
-    _find_unqueued(findings, ledger, queues, open_slices, dead)
+    found = Leftovers(ledger, root.path).look(chosen, everywhere=batch is None)
+    findings.strays, findings.spares, findings.temporary = found
+    _find_unqueued(findings, ledger, queues, dead, only=None if batch is None else chosen[0])
     return findings
 
 
@@ -130,13 +116,12 @@ def repair(ledger: Ledger, queues: Queues, root: OutputRoot, findings: Findings)
         (found.image.recipe_id, found.image.seed) for found in findings.missing + findings.damaged
     ]
     again = ledger.upkeep.take_back(lost)
-    for slice_id in findings.unfit:
-        slice_ = ledger.work.load_slice(slice_id)
-        if slice_ is not None:
-            ledger.upkeep.recount(slice_.batch_id)
+    unfit = (ledger.work.load_slice(slice_id) for slice_id in findings.unfit)
+    for batch_id in sorted({slice_.batch_id for slice_ in unfit if slice_ is not None}):
+        ledger.upkeep.recount(batch_id)
     for path in findings.spares:
         root.remove(path)
-    sweep_temporary_files(root.path, older_than_s=_BEING_WRITTEN_S)
+    sweep_temporary_files(root.path, older_than_s=BEING_WRITTEN_S)
     with redis_errors():
         for worker in findings.dead:
             queues.claims.release(worker)
@@ -161,64 +146,26 @@ def _check_file(
         findings.damaged.append(image)
 
 
-def _find_strays(
-    findings: Findings, outputs: Path, folders: list[Path], known: set[str], wanted: set[str]
-) -> None:
-    """Add files that have no row, except those that are just being drawn."""
-    for folder in sorted(folders):
-        for path in _files(folder):
-            relative = path.relative_to(outputs).as_posix()
-            if is_temporary(path):
-                if _age_s(path) > _BEING_WRITTEN_S:
-                    findings.temporary.append(relative)
-            elif relative not in known and relative not in wanted:
-                findings.strays.append(relative)
-
-
-def _sort_out_spares(
-    findings: Findings, ledger: Ledger, statuses: Iterable[BatchStatus | None]
-) -> None:
-    """Move the files whose image another file has from the strays to the spares."""
-    strays = set(findings.strays)
-    for status in statuses if strays else ():
-        if status is None:
-            continue
-        for slice_ in ledger.upkeep.audited_slices(status.id):
-            paths = {image_path(status.name, slice_.entry, seed) for seed in slice_.done}
-            findings.spares.extend(sorted(strays & paths))
-            strays -= paths
-    findings.strays = [path for path in findings.strays if path in strays]
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for parent, _, names in os.walk(folder):
-        for name in sorted(names):
-            yield Path(parent, name)
-
-
-def _age_s(path: Path) -> float:
-    try:
-        return time.time() - path.lstat().st_mtime
-    except OSError:  # renamed meanwhile, so its process is running
-        return 0.0
-
-
 def _find_unqueued(
     findings: Findings,
     ledger: Ledger,
     queues: Queues,
-    open_slices: set[int],
     dead: Collection[str],
+    *,
+    only: BatchStatus | None,
 ) -> None:
-    paused = {held.variant.key for held in ledger.variants.paused()}
+    # The ledger before the queues: what is submitted in between is then not missed in them.
+    wanted: Set[int] = SliceIds(ref.id for ref in all_open_slices(ledger))
+    if only is not None:
+        wanted = SliceIds(ledger.upkeep.unfinished_slices(only.id)) & wanted
     with redis_errors():
         holdings = queues.holdings()
         findings.dead = queues.claims.gone(holdings.claimed.values())
     findings.dead.update(set(dead).intersection(holdings.claimed.values()))
-    held = {
-        slice_id for slice_id, worker in holdings.claimed.items() if worker not in findings.dead
-    }
-    for slice_id in sorted(open_slices - holdings.waiting - held):
-        slice_ = ledger.work.load_slice(slice_id)  # again: it may have been finished meanwhile
-        if slice_ and not slice_.finished_at and slice_.recipe.variant.key not in paused:
-            findings.unqueued.append(slice_id)
+    for slice_id in wanted:
+        if slice_id in holdings.waiting:
+            continue
+        if holdings.claimed.get(slice_id, "") in {"", *findings.dead}:
+            slice_ = ledger.work.load_slice(slice_id)  # again: it may have been finished meanwhile
+            if slice_ and not slice_.finished_at and slice_.wanted:
+                findings.unqueued.append(slice_id)

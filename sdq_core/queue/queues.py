@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import Any
 
 import redis
@@ -24,9 +25,26 @@ from rq.worker_registration import REDIS_WORKER_KEYS
 from sdq_core.errors import TryAgainError
 from sdq_core.queue.claims import ClaimTable
 from sdq_core.queue.job_hashes import SliceJobs
+from sdq_core.queue.slice_ids import SliceIds
 
 #: The only function that a job names. A stock RQ worker that calls it gets a clear refusal.
 DRAW_SLICE = f"{__name__}.draw_slice"
+
+#: Ids read or looked at in one step: one reply in memory, and a few milliseconds in which Redis serves nobody else.
+_AT_ONCE = 5000
+
+# KEYS: a queue. ARGV: prefix, first and last position from the end, and what to write there instead of each id of ours
+# that has no job. Returns how many ids it looked at, and how many it replaced.
+_MARK = f"""
+local ids, marked = redis.call('lrange', KEYS[1], ARGV[2], ARGV[3]), 0
+for i, id in ipairs(ids) do
+  if string.sub(id, 1, #ARGV[1]) == ARGV[1] and redis.call('exists', '{Job.redis_job_namespace_prefix}' .. id) == 0 then
+    redis.call('lset', KEYS[1], ARGV[3] - #ids + i, ARGV[4])
+    marked = marked + 1
+  end
+end
+return {{#ids, marked}}
+"""
 
 #: The function that jobs of sdq 0.1 name; some may still be in a Redis.
 FORMER_DRAW_SLICE = "sdq.queues.draw_slice"
@@ -46,13 +64,13 @@ class Holdings:
     abandoned: left in RQ's own places by a stock worker, or by a worker of sdq 0.1 that died.
     """
 
-    waiting: frozenset[int]
+    waiting: Set[int]
     claimed: Mapping[int, str]
     abandoned: frozenset[int]
 
-    def in_hand(self) -> frozenset[int]:
+    def in_hand(self) -> Set[int]:
         """Return all slices that will be drawn without further help."""
-        return self.waiting.union(self.claimed)
+        return self.waiting | self.claimed.keys()
 
 
 class Queues:
@@ -107,25 +125,25 @@ class Queues:
 
     def holdings(self) -> Holdings:
         """Look into every place where a slice can be."""
-        waiting: set[int] = set()
+        waiting = SliceIds()
         begun: set[int] = set()
         # Before the queues and after: a slice that is taken or put back in between is then not missed.
         claimed = self.claims.workers()
         for key in self._variant_keys():
             queue = self.queue(key)
+            for queued in self._pages(queue.key):
+                waiting.update(self._slice_ids(queued))
             with self.connection.pipeline() as pipeline:
-                pipeline.lrange(queue.key, 0, -1)
                 pipeline.lrange(queue.intermediate_queue_key, 0, -1)
                 pipeline.zrange(queue.started_job_registry.key, 0, -1)
-                queued, intermediate, started = pipeline.execute()
-            waiting.update(self._slice_ids(queued))
+                intermediate, started = pipeline.execute()
             begun.update(self._slice_ids(intermediate))
             begun.update(self._slice_ids(entry.split(b":", 1)[0] for entry in started))
         claimed.update(self.claims.workers())
         return Holdings(
-            waiting=frozenset(waiting),
+            waiting=waiting,
             claimed=claimed,
-            abandoned=frozenset(begun - waiting - claimed.keys()),
+            abandoned=frozenset(id_ for id_ in begun if id_ not in waiting and id_ not in claimed),
         )
 
     def forget(self, slice_ids: Iterable[int]) -> None:
@@ -154,15 +172,26 @@ class Queues:
             self.connection.srem(REDIS_WORKER_KEYS, *dead)
 
     def withdraw(self, slice_ids: Iterable[int]) -> None:
-        """Remove slices that nobody has started from their queues."""
-        with self.connection.pipeline(transaction=False) as pipeline:
-            for key in self._variant_keys():
-                queue = self.queue(key)
-                for slice_id in slice_ids:
-                    # From the front, where the oldest are, so that a waiting one is found at once.
-                    pipeline.lrem(queue.key, 1, self.job_id(slice_id))
-                    pipeline.delete(Job.key_for(self.job_id(slice_id)))
-            pipeline.execute()
+        """Remove slices that nobody has started from their queues.
+
+        Takes time in proportion to the queues, not to their product with the slices, and can be repeated: whoever takes
+        an id whose job is gone drops it.
+        """
+        remaining = (self.job_id(slice_id) for slice_id in slice_ids)
+        gone = ""
+        while some := list(islice(remaining, _AT_ONCE)):
+            gone = some[0]
+            self.connection.unlink(*(Job.key_for(job_id) for job_id in some))
+        for key in self._variant_keys() if gone else ():
+            queue = self.queue(key).key
+            marked = 0
+            for first, last in _positions_from_the_end():
+                looked, found = self._eval(_MARK, queue, self._prefix, first, last, gone)
+                marked += found
+                if looked < _AT_ONCE:
+                    break
+            if marked:
+                self.connection.lrem(queue, 0, gone)
 
     @contextlib.contextmanager
     def dispatch_lock(self, *, ttl_s: float = 10.0, wait_s: float = 0.0) -> Iterator[None]:
@@ -184,6 +213,17 @@ class Queues:
             with contextlib.suppress(redis.exceptions.RedisError):
                 lock.release()
 
+    def _pages(self, queue: str) -> Iterator[list[bytes]]:
+        for first, last in _positions_from_the_end():
+            page: Any = self.connection.lrange(queue, first, last)
+            yield page
+            if len(page) < _AT_ONCE:
+                return
+
+    def _eval(self, script: str, key: str, *arguments: str | int) -> Any:
+        anything: Any = self.connection
+        return anything.eval(script, 1, key, *arguments)
+
     def _variant_keys(self) -> list[str]:
         prefix = f"{RQ_KEY_PREFIX}:queue:{self._prefix}"
         members: Iterable[Any] = self.connection.smembers(Queue.redis_queues_keys)
@@ -194,3 +234,13 @@ class Queues:
     def _slice_ids(self, job_ids: Iterable[bytes]) -> list[int]:
         found = (self.slice_id(job_id.decode(errors="replace")) for job_id in job_ids)
         return [slice_id for slice_id in found if slice_id is not None]
+
+
+def _positions_from_the_end() -> Iterator[tuple[int, int]]:
+    """Yield the first and last position of each page of a queue, from its end.
+
+    Workers take from the front meanwhile, and there they put back: that moves no position counted from the end. What
+    is added at the end moves some ids into a page that comes later, so none is missed.
+    """
+    for page in count(1):
+        yield -page * _AT_ONCE, -(page - 1) * _AT_ONCE - 1

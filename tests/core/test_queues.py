@@ -152,6 +152,25 @@ def test_strange_names_in_the_lists_are_passed_over(
     assert not holdings.abandoned
 
 
+def test_withdrawn_slices_are_gone_from_long_queues_and_the_others_keep_their_order(
+    queues: Queues, connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sdq_core.queue.queues._AT_ONCE", 4)
+    queues.enqueue("one", range(1, 22))
+    queues.enqueue("two", range(30, 34))
+    connection.rpush(queues.queue("one").key, "stranger")
+    gone = {1, 2, 9, 10, 11, 12, 13, 21, 31}
+    queues.withdraw(gone)
+    assert queues.holdings().waiting == {*range(1, 22), *range(30, 34)} - gone
+    left = [queues.slice_id(job_id) for job_id in queues.queue("one").get_job_ids()]
+    assert left == [id_ for id_ in range(1, 22) if id_ not in gone] + [None]
+    assert not Job.exists(queues.job_id(9), connection=connection)
+    assert Job.exists(queues.job_id(8), connection=connection)
+    queues.withdraw([])
+    queues.withdraw([999])
+    assert queues.waiting() == {"one": 14, "two": 3}
+
+
 def test_the_lock_excludes_a_second(queues: Queues) -> None:
     with queues.dispatch_lock(), pytest.raises(TryAgainError), queues.dispatch_lock():
         pass

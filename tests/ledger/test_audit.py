@@ -25,11 +25,10 @@ def _draw_all(ledger: Ledger) -> None:
 
 def test_a_batch_that_is_drawn_has_nothing_left(ledger: Ledger) -> None:
     ledger.submissions.add(plan(["a", "b"], range(30), name="one"))
-    left = [len(slice_.unsettled) for slice_ in ledger.upkeep.audited_slices("one")]
-    assert left == [25, 5, 25, 5]
+    assert len(list(ledger.upkeep.unfinished_slices("one"))) == 4
     _draw_all(ledger)
-    assert [len(slice_.unsettled) for slice_ in ledger.upkeep.audited_slices("one")] == [0, 0, 0, 0]
-    assert all(slice_.finished for slice_ in ledger.upkeep.audited_slices("one"))
+    assert list(ledger.upkeep.unfinished_slices("one")) == []
+    assert list(ledger.upkeep.closed_too_early("one")) == []
     assert ledger.upkeep.counts_agree("one")
 
 
@@ -69,6 +68,7 @@ def test_wrong_counts_are_found_and_mended(ledger: Ledger) -> None:
 
 
 def test_an_unknown_batch_is_refused(ledger: Ledger) -> None:
-    for look in (ledger.upkeep.audited_slices, ledger.upkeep.counts_agree, ledger.upkeep.recount):
+    upkeep = ledger.upkeep
+    for look in (upkeep.unfinished_slices, upkeep.counts_agree, upkeep.recount):
         with pytest.raises(InputMissingError, match="no batch 'x'"):
             look("x")

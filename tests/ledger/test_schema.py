@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from db.connection import Database
+from db.connection import SCHEMA_LOCK, Database
 from db.ledger import Ledger
 from db.schema import alembic_config, stored_revision
 from db.tables import HEAD_REVISION, VERSION_TABLE, metadata
@@ -86,6 +86,20 @@ def test_a_ledger_of_the_first_version_is_migrated_with_what_it_holds(ledger_url
             assert stored_revision(connection) == HEAD_REVISION
             assert connection.execute(text("SELECT count(*) FROM engines")).scalar() == 1
         assert opened.benchmarks.newest("demo") == []
+
+
+def test_a_killed_migration_is_made_the_next_time(ledger_url: str) -> None:
+    database = Database(ledger_url)
+    with database.writing() as connection:
+        command.upgrade(alembic_config(connection), "0003_engine_variant")
+    with database.trying(lock=SCHEMA_LOCK) as connection:  # whose transaction ends as a killed one
+        command.upgrade(alembic_config(connection), "head")
+    with database.reading() as connection:
+        assert stored_revision(connection) == "0003_engine_variant"
+        assert "ix_images_slice_id" not in str(inspect(connection).get_indexes("images"))
+    database.close()
+    with Ledger.open(ledger_url) as opened, opened._database.reading() as connection:
+        assert "ix_images_slice_id" in str(inspect(connection).get_indexes("images"))
 
 
 def test_the_code_knows_its_newest_migration(ledger: Ledger) -> None:

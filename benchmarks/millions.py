@@ -1,0 +1,119 @@
+"""Ten times the images: at most 12 times the time, and memory within 20 %? Whole processes, 1,000,000 and 10,000,000.
+
+The images are pending, as `sdq submit` stores them; nothing is drawn. Both sizes have 100 seeds for each prompt and are
+measured in one run, in data folders of their own. Peak memory is that of the command's process (not of Redis).
+
+python -m benchmarks.millions [--images 1000000,10000000] [--seeds 100]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.bench import PROGRAM, data_folder, show
+from db.dispatch import reconcile
+from db.ledger import Ledger
+from sdq_core.queue.connection import connect
+from sdq_core.queue.queues import Queues
+from sdq_core.queue.server import RedisServer
+from sdq_core.settings import read_settings
+
+#: The most that ten times the images may cost.
+MOST_TIME, MOST_MEMORY = 12.0, 1.2
+
+#: A small process between: the system counts the memory of the one that starts a command for the command as well.
+_MEASURE = """
+import resource, subprocess, sys, time
+started = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one process took. peak_bytes: its largest resident memory."""
+
+    seconds: float
+    peak_bytes: int
+
+
+def cost(home: Path, *command: str) -> Cost:
+    """Run a command to its end."""
+    measured = subprocess.run(
+        [sys.executable, "-I", "-c", _MEASURE, *command],
+        env=os.environ | {"SDQ_HOME": str(home)},
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    seconds, peak = measured.stdout.split()
+    return Cost(float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024))
+
+
+def costs(images: int, seeds: int) -> dict[str, Cost]:
+    """Give what each command costs with so many pending images."""
+    found: dict[str, Cost] = {}
+    with data_folder() as home:
+        file = home / "many.txt"
+        with file.open("w") as lines:
+            lines.writelines(
+                f"a detailed picture of number {i}, a house by the sea at sunset, clear weather\n"
+                for i in range(images // seeds)
+            )
+        RedisServer(home / "redis").ensure_running()
+        again = (sys.executable, "-m", "benchmarks.millions", "--reconcile")
+        submit = (str(PROGRAM), "submit", str(file), "--seed-range", f"0-{seeds - 1}")
+        for name, command in (
+            ("submit", submit),
+            ("the same again", submit),
+            ("status", (str(PROGRAM), "status")),
+            ("verify --quick", (str(PROGRAM), "verify", "--quick")),
+            ("reconcile, all queued", again),
+            ("cancel", (str(PROGRAM), "cancel", "many")),
+            ("prune", (str(PROGRAM), "prune", "many", "--yes")),
+        ):
+            found[name] = cost(home, *command)
+            print(f"{images:,}: {name}, {found[name].seconds:.2f} s", file=sys.stderr)
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", default="1000000,10000000")
+    parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--reconcile", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.reconcile:
+        settings = read_settings()
+        with Ledger.open(settings.database_url) as ledger:
+            reconcile(ledger, Queues(connect(settings), ledger.id))
+        return
+    few, many = (int(number) for number in options.images.split(","))
+    small, large = costs(few, options.seeds), costs(many, options.seeds)
+    rows = []
+    for name, least in small.items():
+        most = large[name]
+        slower = most.seconds / least.seconds
+        larger = most.peak_bytes / least.peak_bytes
+        rows.append((
+            name, f"{least.seconds:.2f} s", f"{most.seconds:.2f} s", f"{slower:.1f}x",
+            f"{least.peak_bytes / 1e6:.0f} MB", f"{most.peak_bytes / 1e6:.0f} MB", f"{larger:.2f}x",
+            "yes" if slower <= MOST_TIME * many / few / 10 and larger <= MOST_MEMORY else "NO",
+        ))  # fmt: skip
+    show(
+        f"millions: {few:,} and {many:,} pending images, {options.seeds} seeds for each prompt",
+        ("", "time", "time", "ratio", "memory", "memory", "ratio", "holds"),
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    main()
