@@ -156,5 +156,4 @@ def existing_ledger(settings: Settings) -> AbstractContextManager[Ledger | None]
     from db.ledger import Ledger
 
     refuse_absent_drive(settings)
-    there = Ledger.may_exist(settings.database_url)
-    return open_ledger(settings) if there else contextlib.nullcontext()
+    return Ledger.open_existing(settings.database_url) or contextlib.nullcontext()

@@ -6,9 +6,9 @@ libraries' messages are searched for what was masked; no value of an environment
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from urllib.parse import unquote
 
 from sdq.doctor.report import JSON, Fact, Section
@@ -67,7 +67,7 @@ class Privacy:
                 self._hide(secret)
         for name in TOKEN_VARIABLES:
             self._hide(environment.get(name, ""))
-        home = str(Path.home())
+        home = os.path.expanduser("~")  # noqa: PTH111  Path.home() raises if there is none
         # Not the `/root` in `/rooted`, nor a home that is `/`.
         self._home = re.compile(rf"{re.escape(home)}(?![\w.\-])") if home.count("/") else None
         if home == "/":
