@@ -124,8 +124,9 @@ def _read_file(path: Path) -> dict[str, str]:
     known = VARIABLES.keys() - {"home"}
     for key, value in table.items():
         if key not in known:
+            named = f" {key!r}" if key.isidentifier() else ""  # and not a URL in the wrong place
             raise ConfigurationError(
-                f"{path} has an unknown setting {key!r}. It can set {', '.join(sorted(known))}."
+                f"{path} has an unknown setting{named}. It can set {', '.join(sorted(known))}."
             )
         if not isinstance(value, str):
             raise ConfigurationError(f"{path} must set {key!r} to a string, in quotes.")

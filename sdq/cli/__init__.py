@@ -10,6 +10,7 @@ import io
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from typing import NoReturn
 
 import click
@@ -19,6 +20,7 @@ from sdq.cli.group import LazyGroup
 from sdq.cli.streams import exit_code, settle_streams
 from sdq_core.errors import EXIT_FAILURE, EXIT_SIGINT, SdqError, describe_error
 from sdq_core.printable import printable
+from sdq_core.privacy import Secrets
 
 _COMMANDS = {
     "submit": "Queue images from prompt files and return.",
@@ -53,27 +55,31 @@ def cli() -> None:
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
     settle_streams()
-    code, sentence = exit_code(_run())
+    secrets = Secrets.around(os.environ, sys.argv[1:])
+
+    def say(message: str) -> None:
+        click.echo(printable(secrets.removed(message).rstrip("\n")), err=True)
+
+    code, sentence = exit_code(_run(secrets, say))
     if sentence:
-        _say(f"sdq: {sentence}")
+        say(f"sdq: {sentence}")
     sys.exit(code)
 
 
-def _run() -> int:
+def _run(secrets: Secrets, say: Callable[[str], None]) -> int:
     """Run the command line; return its exit code, with what went wrong said on standard error."""
     try:
         refuse_strangers()
-        result = cli.main(prog_name="sdq", standalone_mode=False)
+        result = cli.main(prog_name="sdq", standalone_mode=False, obj=secrets)
     except click.ClickException as error:
         said = io.StringIO()
         error.show(said)
-        _say(said.getvalue())
+        say(said.getvalue())
         return error.exit_code
     except KeyboardInterrupt:
         return EXIT_SIGINT
     except SdqError as error:
-        _show_traceback()
-        _say(f"sdq: {error}")
+        say(f"{_traceback()}sdq: {error}")
         return error.exit_code
     except Exception as error:
         cause = error
@@ -83,19 +89,13 @@ def _run() -> int:
                 return EXIT_SIGINT
             cause = error.__cause__
         # A bug of ours: one line for the user, the traceback for whoever fixes it.
-        _show_traceback()
-        _say(
-            f"sdq: unexpected {describe_error(cause)}. This is a bug in sdq: run again with SDQ_DEBUG=1 and report the "
-            "output. Nothing that was queued is lost."
+        say(
+            f"{_traceback()}sdq: unexpected {describe_error(cause)}. This is a bug in sdq: run again with SDQ_DEBUG=1 "
+            "and report the output. Nothing that was queued is lost."
         )
         return EXIT_FAILURE
     return result if isinstance(result, int) else 0
 
 
-def _show_traceback() -> None:
-    if os.environ.get("SDQ_DEBUG") == "1":
-        _say(traceback.format_exc())
-
-
-def _say(message: str) -> None:
-    click.echo(printable(message.rstrip("\n")), err=True)
+def _traceback() -> str:
+    return traceback.format_exc() if os.environ.get("SDQ_DEBUG") == "1" else ""
