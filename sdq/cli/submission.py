@@ -30,6 +30,7 @@ from sdq_core.queue.connection import connect
 from sdq_core.queue.queues import Queues
 from sdq_core.settings import Settings, whole_path
 from sdq_core.values.machine import this_machine
+from sdq_core.values.names import one_spelling
 from sdq_core.values.recipes import (
     DEFAULT_GUIDANCE_SCALE,
     DEFAULT_NUM_INFERENCE_STEPS,
@@ -64,7 +65,7 @@ class Planned:
 
 def model_name(given: str) -> str:
     """Return a model's name, or its path made absolute."""
-    return str(whole_path(given)) if given != DEMO and "/" in given else given
+    return str(whole_path(given)) if given != DEMO and "/" in given else one_spelling(given)
 
 
 def read_request(options: SubmitOptions) -> Request:
