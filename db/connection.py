@@ -199,5 +199,5 @@ def parsed_url(url: str) -> URL:
             )
         return parsed.set(drivername="postgresql+psycopg")
     raise ConfigurationError(
-        "SDQ_DATABASE_URL names another kind of database. Use sqlite:// or postgresql://."
+        "The kind of database that SDQ_DATABASE_URL names is not supported. Use sqlite:// or postgresql://."
     )
