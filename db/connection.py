@@ -14,6 +14,7 @@ something else then (`db.failures`).
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sqlite3
 import time
@@ -30,6 +31,7 @@ from db.failures import Proof, translated
 from db.limits import COMMAND, Limits
 from db.tables import identity
 from sdq_core.errors import ConfigurationError, OutputError, ServiceUnavailableError
+from sdq_core.privacy import is_clear, masked_url
 
 #: PostgreSQL's advisory locks are numbers shared by all programs of a database: "sdq" in ASCII, and a number of ours.
 SCHEMA_LOCK = 0x736471_01
@@ -58,7 +60,7 @@ class Database:
         else:
             from db.postgresql import postgresql_engine  # needs its driver
 
-            self.where = self.url.render_as_string(hide_password=True)
+            self.where = masked_url(url)
             self.engine = postgresql_engine(self.url, limits)
         self._writer = self.engine.execution_options(**{_WRITE: True})
         self._proven: set[Proof] = set()
@@ -178,13 +180,16 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def parsed_url(url: str) -> URL:
     """Parse a database URL, also as hosting services spell it; raise ConfigurationError for any other."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
+    parsed = None
+    if is_clear(url, never_in_login="@"):
+        with contextlib.suppress(ArgumentError, ValueError):
+            parsed = make_url(url)
+    if parsed is None:
         raise ConfigurationError(
-            "SDQ_DATABASE_URL is not a database URL. Set it to sqlite:////absolute/path/sdq.db or "
-            "postgresql://user:password@host/database."
-        ) from error
+            "SDQ_DATABASE_URL is not a database URL (it is not shown, as it may hold a password). Set it to "
+            "sqlite:////absolute/path/sdq.db or postgresql://user:password@host/database; in a password, write "
+            "% as %25, / as %2F and @ as %40."
+        )
     if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
         return parsed
     if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
@@ -194,5 +199,5 @@ def parsed_url(url: str) -> URL:
             )
         return parsed.set(drivername="postgresql+psycopg")
     raise ConfigurationError(
-        f"{parsed.drivername} databases are not supported. Use sqlite:// or postgresql://."
+        "The kind of database that SDQ_DATABASE_URL names is not supported. Use sqlite:// or postgresql://."
     )

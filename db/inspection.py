@@ -22,6 +22,7 @@ from db.failures import translated
 from db.schema import is_known, refuse_foreign, stored_revision
 from db.tables import HEAD_REVISION
 from sdq_core.errors import ConfigurationError, OutputError
+from sdq_core.privacy import masked_url
 
 _TIMEOUT_S = 10
 
@@ -52,7 +53,7 @@ def inspect_ledger(url: str) -> LedgerState:
     """
     parsed = parsed_url(url)
     if parsed.get_backend_name() != "sqlite":
-        where = parsed.render_as_string(hide_password=True)
+        where = masked_url(url)
         engine = create_engine(
             parsed, poolclass=NullPool, connect_args={"connect_timeout": _TIMEOUT_S}
         )

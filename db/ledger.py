@@ -21,7 +21,7 @@ from db.benchmarks import Benchmarks
 from db.connection import Database, may_exist
 from db.estimates import Estimates
 from db.limits import COMMAND, Limits
-from db.schema import bring_to_head
+from db.schema import bring_to_head, stored_revision
 from db.submissions import Submissions
 from db.tables import identity
 from db.upkeep import Upkeep
@@ -63,10 +63,23 @@ class Ledger:
             database.close()
             raise
 
-    @staticmethod
-    def may_exist(url: str) -> bool:
-        """Whether `open` may find a ledger; False only if it would create a new SQLite file."""
-        return may_exist(url)
+    @classmethod
+    def open_existing(cls, url: str) -> Ledger | None:
+        """Open the ledger at a URL as `open` does; return None, and create nothing, if there is none."""
+        if not may_exist(url):
+            return None
+        database = Database(url)
+        try:
+            with database.reading() as connection:
+                there = stored_revision(connection) is not None
+            if there:
+                bring_to_head(database)
+                return cls(database)
+        except BaseException:
+            database.close()
+            raise
+        database.close()
+        return None
 
     def close(self) -> None:
         """Close all connections."""

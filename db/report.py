@@ -17,6 +17,7 @@ from db.column_types import now_utc
 from db.tables import batches, images, slices
 from db.values import BatchState, BatchStatus, ImageStatus
 from sdq_core.errors import InputMissingError
+from sdq_core.values.names import spellings
 
 #: Throughput is computed from at most this many recent images.
 RATE_IMAGES = 500
@@ -26,11 +27,23 @@ RATE_WINDOW = timedelta(minutes=15)
 
 def find_batch(connection: Connection, name_or_id: str | int) -> BatchStatus | None:
     """Return the status of the batch with that name, else with that id, else None."""
-    query = select(batches).where(batches.c.name == str(name_or_id))
-    found = statuses_of(connection, query) if isinstance(name_or_id, str) else []
+    found: list[BatchStatus] = []
+    if isinstance(name_or_id, str):
+        row = batch_named(connection, name_or_id)
+        if row is not None:
+            found = statuses_of(connection, select(batches).where(batches.c.id == row.id))
     if not found and str(name_or_id).isdecimal() and len(str(name_or_id)) < 19:
         found = statuses_of(connection, select(batches).where(batches.c.id == int(name_or_id)))
     return found[0] if found else None
+
+
+def batch_named(connection: Connection, name: str) -> Row[Any] | None:
+    """Return the batch with that name, in whichever spelling it is kept."""
+    for spelling in spellings(name):
+        row = connection.execute(select(batches).where(batches.c.name == spelling)).first()
+        if row is not None:
+            return row
+    return None
 
 
 def batch_id_of(connection: Connection, name_or_id: str | int) -> int:

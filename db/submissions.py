@@ -11,17 +11,19 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, update
 
 from db.choices import merged, read_choices, with_choices
 from db.column_types import now_utc
 from db.connection import SUBMISSION_LOCK, Database
 from db.growth import Growth, grow
+from db.report import batch_named
 from db.slices import open_slices
 from db.tables import batches
 from db.values import BatchOptions, BatchPlan, BatchState, SliceRef, Submission
 from db.variants import paused_variants
 from sdq_core.errors import TryAgainError
+from sdq_core.values.names import one_spelling
 
 
 class Submissions:
@@ -103,9 +105,11 @@ def _find_batch(
     else:
         names = (source_name if n == 1 else f"{source_name}-{n}" for n in count(1))
     for name in names:
-        row = connection.execute(select(batches).where(batches.c.name == name)).first()
-        if row is None or given_name is not None or row.source == source:
-            return row, name
+        row = batch_named(connection, name)
+        if row is None:
+            return None, one_spelling(name)
+        if given_name is not None or one_spelling(row.source) == one_spelling(source):
+            return row, str(row.name)
     raise AssertionError("unreachable: there is always a free name")
 
 

@@ -78,7 +78,7 @@ def read_settings(
         for name in names:
             take(f"environment {name}", setting, environment.get(name))
     take("default", "home", "~/.sdq")
-    home = Path(values["home"]).expanduser().absolute()
+    home = whole_path(values["home"], "Set SDQ_HOME to a folder, by its whole path.")
     file = home / CONFIGURATION_FILE
     for setting, entry in _read_file(file).items():
         take(str(file), setting, entry)
@@ -89,9 +89,27 @@ def read_settings(
         home=home,
         redis_url=None if values["redis_url"] == EMBEDDED else values["redis_url"],
         database_url=values["database_url"],
-        outputs=Path(values["outputs"]).expanduser().absolute(),
+        outputs=whole_path(values["outputs"], "Set SDQ_OUTPUTS to a folder, by its whole path."),
         origins=origins,
     )
+
+
+def whole_path(given: str, next_step: str = "Name it by its whole path.") -> Path:
+    """Return an absolute path; raise ConfigurationError if nothing says where ~ or the current folder is."""
+    # An empty HOME would make ~ the root of the disk.
+    homeless = given.partition("/")[0] == "~" and os.environ.get("HOME") == ""
+    try:
+        if not homeless:
+            return Path(given).expanduser().absolute()
+    except RuntimeError:
+        pass  # said below
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"The current folder no longer exists, so {given!r} is nowhere. Change to another one. Or: {next_step}"
+        ) from None
+    user = given.partition("/")[0][1:]
+    reason = f"There is no user {user!r}" if user else "This user has no home folder"
+    raise ConfigurationError(f"{reason}, so {given!r} is nowhere. {next_step}")
 
 
 def _read_file(path: Path) -> dict[str, str]:
@@ -106,8 +124,9 @@ def _read_file(path: Path) -> dict[str, str]:
     known = VARIABLES.keys() - {"home"}
     for key, value in table.items():
         if key not in known:
+            named = f" {key!r}" if key.isidentifier() else ""  # and not a URL in the wrong place
             raise ConfigurationError(
-                f"{path} has an unknown setting {key!r}. It can set {', '.join(sorted(known))}."
+                f"{path} has an unknown setting{named}. It can set {', '.join(sorted(known))}."
             )
         if not isinstance(value, str):
             raise ConfigurationError(f"{path} must set {key!r} to a string, in quotes.")

@@ -9,6 +9,7 @@ from db.values import JSON
 from producer.planning.chooser import Named
 from producer.reading.checks import check_guidance_scale, check_steps, check_text
 from sdq_core.errors import InputError
+from sdq_core.values.names import model_spelling, one_spelling
 from sdq_core.values.recipes import (
     DEFAULT_GUIDANCE_SCALE,
     DEFAULT_NUM_INFERENCE_STEPS,
@@ -46,13 +47,15 @@ class Defaults:
     slice_size: int = 25
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "model", model_spelling(self.model))
         check_steps(self.num_inference_steps)
         check_guidance_scale(self.guidance_scale)
         object.__setattr__(
             self, "negative_prompt", check_text("negative_prompt", self.negative_prompt)
         )
         if self.batch_name is not None:
-            object.__setattr__(self, "batch_name", check_text("batch name", self.batch_name))
+            name = one_spelling(check_text("batch name", self.batch_name))
+            object.__setattr__(self, "batch_name", name)
             if not self.batch_name:
                 raise InputError("the batch name is empty; leave --batch out, or name one")
         if self.variants == ():

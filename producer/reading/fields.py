@@ -17,6 +17,7 @@ from producer.reading.prompt_line import PromptLine
 from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
 from sdq_core.errors import InputError
 from sdq_core.values.limits import MAX_SIDE
+from sdq_core.values.names import model_spelling
 from sdq_core.values.seeds import MAX_SEED, MAX_SEEDS, check_seed, compact_seeds, parse_seeds
 from sdq_core.values.variants import ComputeUnit, Scheduler, VariantWord
 
@@ -120,7 +121,7 @@ def _model(value: JSON) -> str:
         raise InputError("the model name is empty")
     if len(model) > MAX_MODEL_CHARS:
         raise InputError(f"the model name has more than {MAX_MODEL_CHARS:,} characters")
-    return model
+    return model_spelling(model)
 
 
 def _seed(value: JSON) -> _Part:

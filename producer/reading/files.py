@@ -20,6 +20,7 @@ from producer.reading.table import read_table
 from producer.reading.txt import read_txt
 from sdq_core.errors import PromptFileError, UsageError
 from sdq_core.printable import printable, quote
+from sdq_core.values.names import one_spelling
 
 #: The most prompts in one submission; bounds memory, about 1 GB for a million.
 MAX_PROMPTS = 1_000_000
@@ -166,7 +167,7 @@ def _check_custom_ids(lines: Sequence[PromptLine]) -> None:
     for line in lines:
         if line.custom_id is None:
             continue
-        earlier = first.setdefault(line.custom_id, line.source)
+        earlier = first.setdefault(one_spelling(line.custom_id), line.source)
         if earlier is not line.source:
             problems.append(
                 f"{line.source}: custom_id {quote(line.custom_id)} is already used by {earlier}"

@@ -6,19 +6,21 @@ and messages to standard error. Every error of ours becomes its message and exit
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from typing import NoReturn
 
 import click
 
 from sdq import refuse_strangers
 from sdq.cli.group import LazyGroup
-from sdq_core.errors import EXIT_FAILURE, EXIT_IO_ERROR, EXIT_SIGINT, SdqError
+from sdq.cli.streams import exit_code, settle_streams
+from sdq_core.errors import EXIT_FAILURE, EXIT_SIGINT, SdqError, describe_error
 from sdq_core.printable import printable
+from sdq_core.privacy import Secrets
 
 _COMMANDS = {
     "submit": "Queue images from prompt files and return.",
@@ -52,48 +54,48 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    settle_streams()
+    secrets = Secrets.around(os.environ, sys.argv[1:])
+
+    def say(message: str) -> None:
+        click.echo(printable(secrets.removed(message).rstrip("\n")), err=True)
+
+    code, sentence = exit_code(_run(secrets, say))
+    if sentence:
+        say(f"sdq: {sentence}")
+    sys.exit(code)
+
+
+def _run(secrets: Secrets, say: Callable[[str], None]) -> int:
+    """Run the command line; return its exit code, with what went wrong said on standard error."""
     try:
         refuse_strangers()
-        result = cli.main(prog_name="sdq", standalone_mode=False)
+        result = cli.main(prog_name="sdq", standalone_mode=False, obj=secrets)
     except click.ClickException as error:
         said = io.StringIO()
         error.show(said)
-        _say(said.getvalue())
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(EXIT_SIGINT)
+        say(said.getvalue())
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EXIT_SIGINT
     except SdqError as error:
-        if os.environ.get("SDQ_DEBUG") == "1":
-            traceback.print_exc()
-        _say(f"sdq: {error}")
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of a pipe has seen enough (`sdq ls | head`): no message, and none from the interpreter's flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_FAILURE)
+        say(f"{_traceback()}sdq: {error}")
+        return error.exit_code
     except Exception as error:
-        if isinstance(error, OSError) and _is_of_output(error):
-            _say(f"sdq: the output cannot be written ({error.strerror}). Nothing is lost.")
-            sys.exit(EXIT_IO_ERROR)
+        cause = error
+        if isinstance(error, click.Abort):
+            # click calls an EOFError from anywhere by the name of a Ctrl-C.
+            if not isinstance(error.__cause__, EOFError):
+                return EXIT_SIGINT
+            cause = error.__cause__
         # A bug of ours: one line for the user, the traceback for whoever fixes it.
-        if os.environ.get("SDQ_DEBUG") == "1":
-            traceback.print_exc()
-        _say(
-            f"sdq: unexpected {type(error).__name__}: {error}. This is a bug in sdq: run again "
-            "with SDQ_DEBUG=1 and report the output. Nothing that was queued is lost."
+        say(
+            f"{_traceback()}sdq: unexpected {describe_error(cause)}. This is a bug in sdq: run again with SDQ_DEBUG=1 "
+            "and report the output. Nothing that was queued is lost."
         )
-        sys.exit(EXIT_FAILURE)
-    sys.exit(result if isinstance(result, int) else 0)
+        return EXIT_FAILURE
+    return result if isinstance(result, int) else 0
 
 
-def _say(message: str) -> None:
-    """Write to standard error; if that cannot be written, the exit code has to do."""
-    with contextlib.suppress(OSError):
-        click.echo(printable(message.rstrip("\n")), err=True)
-
-
-def _is_of_output(error: OSError) -> bool:
-    """Whether an error is that of a full disk, or the like, behind standard output or error."""
-    return any(
-        frame.f_code is click.echo.__code__ for frame, _ in traceback.walk_tb(error.__traceback__)
-    )
+def _traceback() -> str:
+    return traceback.format_exc() if os.environ.get("SDQ_DEBUG") == "1" else ""

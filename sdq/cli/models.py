@@ -9,9 +9,10 @@ import click
 
 from sdq.cli.data_folder import refuse_absent_drive
 from sdq.cli.options import settings_options, value_of
-from sdq_core.errors import InputError, InputMissingError, StorageError
+from sdq.cli.question import confirm
+from sdq_core.errors import EXIT_FAILURE, EXIT_OK, InputError, InputMissingError, StorageError
 from sdq_core.printable import printable
-from sdq_core.settings import Settings
+from sdq_core.settings import Settings, whole_path
 from sdq_core.values.variants import AttentionImplementation
 
 
@@ -185,18 +186,20 @@ def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
 @click.option("--variant", metavar="NAMES", help="Only these variants [all].")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @settings_options
-def remove_command(settings: Settings, name: str, variant: str | None, yes: bool) -> None:
+def remove_command(settings: Settings, name: str, variant: str | None, yes: bool) -> int:
     """Delete a model from the models folder; of an added model, only the links. Images and their records stay."""
     from sdq_core.models.keep import own_folders, remove_folder
 
     folders = own_folders(settings.models, name, _variants(variant))
     for folder in folders:
         click.echo(f"remove {folder}", err=True)
-    if not yes:
-        click.confirm("Delete?", abort=True, err=True)
+    if not yes and not confirm("Delete?", option="--yes"):
+        click.echo("Nothing was removed.")
+        return EXIT_FAILURE
     for folder in folders:
         remove_folder(folder)
         click.echo(f"removed {folder}")
+    return EXIT_OK
 
 
 @command.command("add")
@@ -221,14 +224,12 @@ def add_command(
     copy: bool,
 ) -> None:
     """Add packages from this disk as a model, by linking to them."""
-    from pathlib import Path
-
     from sdq_core.models.keep import add
 
     refuse_absent_drive(settings)
     variants = _variants(variant)
     for folder in add(
-        Path(path).expanduser().absolute(),
+        whole_path(path),
         settings.models,
         name=name,
         attention=variants[0] if variants else None,

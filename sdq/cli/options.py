@@ -15,6 +15,7 @@ import click
 from sdq.cli.data_folder import refuse_absent_drive
 from sdq_core.errors import InputError
 from sdq_core.printable import printable
+from sdq_core.privacy import Secrets
 from sdq_core.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ def settings_options(command: Command) -> Command:
                 "outputs": outputs,
             }
         )
+        secrets = _secrets()
+        for url in (settings.redis_url, settings.database_url):
+            if url:
+                secrets.add_url(url)
         return command(*args, settings=settings, **kwargs)
 
     for option in (
@@ -117,9 +122,18 @@ def variant_key_option(help_text: str) -> Callable[[Command], Command]:
     return add
 
 
-class _PrintableFormatter(logging.Formatter):
+def _secrets() -> Secrets:
+    """Return what the running command must not tell."""
+    return click.get_current_context().ensure_object(Secrets)
+
+
+class _ShownFormatter(logging.Formatter):
+    def __init__(self, line: str, secrets: Secrets) -> None:
+        super().__init__(line, datefmt="%H:%M:%S")
+        self._secrets = secrets
+
     def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
+        return printable(self._secrets.removed(super().format(record)))
 
 
 def log_to_stderr(*, quiet: bool, speaker: str = "") -> None:
@@ -129,7 +143,7 @@ def log_to_stderr(*, quiet: bool, speaker: str = "") -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     line = f"%(asctime)s {speaker} %(message)s" if speaker else "%(asctime)s %(message)s"
-    handler.setFormatter(_PrintableFormatter(line, datefmt="%H:%M:%S"))
+    handler.setFormatter(_ShownFormatter(line, _secrets()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING if quiet else logging.INFO)
@@ -156,5 +170,4 @@ def existing_ledger(settings: Settings) -> AbstractContextManager[Ledger | None]
     from db.ledger import Ledger
 
     refuse_absent_drive(settings)
-    there = Ledger.may_exist(settings.database_url)
-    return open_ledger(settings) if there else contextlib.nullcontext()
+    return Ledger.open_existing(settings.database_url) or contextlib.nullcontext()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import click
 
-from sdq.cli.options import open_ledger, settings_options
-from sdq_core.errors import InputMissingError, StorageError, UsageError
+from sdq.cli.options import existing_ledger, open_ledger, settings_options
+from sdq.cli.question import confirm
+from sdq_core.errors import EXIT_FAILURE, EXIT_OK, InputMissingError, StorageError, UsageError
 from sdq_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def command(
     keep_files: bool,
     dry_run: bool,
     yes: bool,
-) -> None:
+) -> int:
     """Remove batches from the ledger with their image files, and leftover files.
 
     Only finished and cancelled batches are removed. Images that another batch asks for stay, and so does every file
@@ -55,9 +57,9 @@ def command(
 
     unused = list(prune.unused_cache(settings.cache))
     freed = 0
-    with open_ledger(settings) as ledger:
-        root = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
-        chosen = _chosen(ledger, batches, older_than)
+    with contextlib.ExitStack() as stack:
+        existing = stack.enter_context(existing_ledger(settings))
+        chosen = _chosen(existing, batches, older_than)
         for status in chosen:
             prune.refuse_unfinished(status)
             kept = "" if keep_files else ", and their files unless another batch asks for them"
@@ -65,11 +67,14 @@ def command(
         for folder in unused:
             click.echo(f"unused for 30 days: {folder}", err=True)
         if dry_run:
-            return
+            return EXIT_OK
+        ledger = existing or stack.enter_context(open_ledger(settings))
+        root = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
         if any(status.completed for status in chosen) and not keep_files:
             _require_files(root)
-        if chosen and not yes:
-            click.confirm("Remove permanently?", abort=True, err=True)
+        if chosen and not yes and not confirm("Remove permanently?", option="--yes"):
+            click.echo("Nothing was removed.")
+            return EXIT_FAILURE
         if chosen:
             queues = Queues(connect(settings), ledger.id)
         for status in chosen:
@@ -83,6 +88,7 @@ def command(
         click.echo(f"{temporary:,} temporary files of killed workers removed.")
     freed += sum(prune.remove_folder(folder) for folder in unused)
     click.echo(f"{size(freed)} freed." if freed or temporary else "Nothing to clean up.")
+    return EXIT_OK
 
 
 def _require_files(root: OutputRoot) -> None:
@@ -96,19 +102,21 @@ def _require_files(root: OutputRoot) -> None:
 
 
 def _chosen(
-    ledger: Ledger, batches: tuple[str, ...], older_than: float | None
+    ledger: Ledger | None, batches: tuple[str, ...], older_than: float | None
 ) -> list[BatchStatus]:
-    """Return the batches to remove; raise InputMissingError for an unknown one."""
+    """Return the batches to remove; raise InputMissingError for an unknown one. ledger: None if there is none."""
     from datetime import UTC, datetime, timedelta
 
     if batches and older_than is not None:
         raise UsageError("Name batches or pass --older-than DAYS, not both.")
     if older_than is not None:
         before = datetime.now(UTC) - timedelta(days=older_than)
-        return [s for s in ledger.batches.statuses() if s.completed_at and s.completed_at < before]
+        statuses = ledger.batches.statuses() if ledger else []
+        return [s for s in statuses if s.completed_at and s.completed_at < before]
     found = {}
     for name in batches:
-        if (status := ledger.batches.find(name)) is None:
+        status = ledger.batches.find(name) if ledger else None
+        if status is None:
             raise InputMissingError(f"There is no batch {name!r}. `sdq status` lists them.")
         found[status.id] = status
     return list(found.values())

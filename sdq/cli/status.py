@@ -8,6 +8,7 @@ import time
 import click
 
 from sdq.cli.options import open_ledger, settings_options
+from sdq.cli.streams import output_is_lost
 from sdq_core.errors import InputMissingError
 from sdq_core.settings import Settings
 
@@ -57,6 +58,7 @@ def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -
                 if found:
                     lines[0] = click.style(lines[0], bold=True)
                 click.echo("\n".join(lines))
-            if not watch or all(status.completed_at for status in found):
+            seen = output_is_lost() is None
+            if not watch or not seen or all(status.completed_at for status in found):
                 return
             time.sleep(_WATCH_EVERY_S)

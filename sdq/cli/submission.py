@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from db.dispatch import dispatch
@@ -30,8 +28,9 @@ from sdq_core.errors import UsageError
 from sdq_core.models import DEMO, ModelStore, resolver
 from sdq_core.queue.connection import connect
 from sdq_core.queue.queues import Queues
-from sdq_core.settings import Settings
+from sdq_core.settings import Settings, whole_path
 from sdq_core.values.machine import this_machine
+from sdq_core.values.names import one_spelling
 from sdq_core.values.recipes import (
     DEFAULT_GUIDANCE_SCALE,
     DEFAULT_NUM_INFERENCE_STEPS,
@@ -66,7 +65,7 @@ class Planned:
 
 def model_name(given: str) -> str:
     """Return a model's name, or its path made absolute."""
-    return str(Path(given).expanduser().absolute()) if given != DEMO and "/" in given else given
+    return str(whole_path(given)) if given != DEMO and "/" in given else one_spelling(given)
 
 
 def read_request(options: SubmitOptions) -> Request:
@@ -78,7 +77,6 @@ def read_request(options: SubmitOptions) -> Request:
         options.prompts,
         format=PromptFormat(options.prompt_format) if options.prompt_format else None,
         literal=options.literal,
-        stdin=sys.stdin.buffer,
     )
     variant, unit = _named(options.variant), _named(options.compute_unit)
     with value_of("--variant"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from sdq.cli.options import open_ledger, settings_options
@@ -29,6 +27,7 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
     queue. The exit code is 0 if all is well or was repaired, 1 otherwise. Files that are not in the ledger are listed
     and never removed.
     """
+    from rich.console import Console
     from rich.progress import Progress
 
     from sdq.upkeep import verify as checks
@@ -42,7 +41,8 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
         root = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
         statuses = ledger.batches.statuses() if batch is None else [ledger.batches.find(batch)]
         total = sum(status.completed for status in statuses if status)
-        with Progress(transient=True, disable=not sys.stderr.isatty()) as bar:
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("Reading files", total=total)
             findings = checks.verify(
                 ledger,

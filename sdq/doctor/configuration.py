@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sdq.doctor.machine import version_of
-from sdq.doctor.privacy import TOKEN_VARIABLES, masked_url
 from sdq.doctor.report import Fact, Section
+from sdq_core.privacy import TOKEN_VARIABLES, masked_url
 from sdq_core.settings import EMBEDDED, VARIABLES, Settings
 
 

@@ -9,10 +9,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from sdq.doctor.privacy import masked_url
 from sdq.doctor.report import Fact, Section
-from sdq_core.errors import SdqError
+from sdq_core.errors import ConfigurationError, SdqError
+from sdq_core.privacy import masked_url
 from sdq_core.queue.choice import choose_program
+from sdq_core.queue.connection import from_url
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.program import ServerProgram, running_program, too_old
 from sdq_core.queue.retention import what_it_forgets
@@ -37,16 +38,9 @@ def queues(settings: Settings) -> Section:
         )
     ]
     try:
-        connection = redis.Redis.from_url(settings.redis_url, **_PATIENCE)
-    except ValueError:
-        return Section(
-            title="Redis",
-            facts=facts,
-            problems=[
-                f"The value from {settings.origins['redis_url']} is not a Redis URL (not shown, as it may contain a "
-                "password). Use redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH."
-            ],
-        )
+        connection = from_url(redis.Redis, settings.redis_url, **_PATIENCE)
+    except ConfigurationError as error:
+        return Section(title="Redis", facts=facts, problems=[str(error)])
     return _asked(connection, masked_url(settings.redis_url), facts, "answers")
 
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from sdq_core.errors import InputError, UsageError
+from sdq_core.images.lettering import Lettering
 from sdq_core.images.store import StoredFile, store_file
 
 #: Pixels; many viewers give up on more, and JPEG ends at 65,535.
@@ -28,8 +29,6 @@ _CAPTION_LINES = 3
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 #: What Pillow raises for files that are missing, damaged, foreign or absurdly large.
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-
-_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +80,11 @@ def contact_sheet(
         gap=max(4, thumb // 24),
         font_size=max(11, min(16, thumb // 12)),
     )
-    font = ImageFont.load_default(measures.font_size)
-    laid_out = [_row(caption, pictures, font, measures) for caption, pictures in rows if pictures]
-    sheet = _drawn(laid_out, font, measures)
+    lettering = Lettering(measures.font_size)
+    laid_out = [
+        _row(caption, pictures, lettering, measures) for caption, pictures in rows if pictures
+    ]
+    sheet = _drawn(laid_out, lettering, measures)
     buffer = io.BytesIO()
     if file_format == "JPEG":
         sheet.save(buffer, file_format, quality=90)
@@ -116,16 +117,16 @@ class _Row:
         )
 
 
-def _row(caption: str, pictures: Sequence[Path], font: _Font, measures: _Measures) -> _Row:
+def _row(caption: str, pictures: Sequence[Path], lettering: Lettering, measures: _Measures) -> _Row:
     tiles = [(path, _fitted_size(path, measures.thumb)) for path in pictures]
     across = measures.across
     return _Row(
-        caption=_wrapped(caption, font, measures),
+        caption=_wrapped(caption, lettering, measures),
         tiles=[tiles[i : i + across] for i in range(0, len(tiles), across)],
     )
 
 
-def _drawn(rows: Sequence[_Row], font: _Font, measures: _Measures) -> Image.Image:
+def _drawn(rows: Sequence[_Row], lettering: Lettering, measures: _Measures) -> Image.Image:
     row_gap = measures.gap * 4
     heights = sum(row.height(measures) for row in rows)
     size = (measures.width, 2 * measures.margin + heights + row_gap * (len(rows) - 1))
@@ -138,7 +139,7 @@ def _drawn(rows: Sequence[_Row], font: _Font, measures: _Measures) -> Image.Imag
     y = measures.margin
     for row in rows:
         for number, text in enumerate(row.caption):
-            draw.text((measures.margin, y + number * measures.line), text, fill=_INK, font=font)
+            lettering.draw(draw, (measures.margin, y + number * measures.line), text, _INK)
         tiles_y = y + row.caption_height(measures)
         for line, height in zip(row.tiles, row.tile_heights(measures), strict=True):
             for across, (path, fitted) in enumerate(line):
@@ -176,37 +177,37 @@ def _picture(path: Path, size: tuple[int, int]) -> Image.Image | None:
     return whole if whole.size == size else whole.resize(size, Image.Resampling.LANCZOS)
 
 
-def _wrapped(caption: str, font: _Font, measures: _Measures) -> list[str]:
+def _wrapped(caption: str, lettering: Lettering, measures: _Measures) -> list[str]:
     """Break a caption at spaces into lines that fit the tiles; the rest after the last line becomes an ellipsis."""
     width = measures.width - 2 * measures.margin
     # A narrow sheet has room for more lines than a wide one needs.
     most = _CAPTION_LINES if measures.across > 1 else 2 * _CAPTION_LINES
     # Prompts can be very long; what no sheet can show is not measured.
-    words = caption[: most * width].split()
+    words = lettering.readable(caption[: most * width]).split()
     lines: list[str] = []
     while words and len(lines) < most:
         line = words.pop(0)
-        while words and font.getlength(f"{line} {words[0]}") <= width:
+        while words and lettering.length(f"{line} {words[0]}") <= width:
             line = f"{line} {words.pop(0)}"
-        if font.getlength(line) > width:  # one word that is wider than the sheet
-            fitting = _fitting(line, font, width)
+        if lettering.length(line) > width:  # one word that is wider than the sheet
+            fitting = _fitting(line, lettering, width)
             words.insert(0, line[fitting:])
             line = line[:fitting]
         lines.append(line)
     if words:
         last = lines[-1]
-        while last and font.getlength(f"{last}…") > width:
+        while last and lettering.length(f"{last}…") > width:
             last = last[:-1]
         lines[-1] = f"{last.rstrip(' ,;')}…"
     return lines
 
 
-def _fitting(word: str, font: _Font, width: int) -> int:
+def _fitting(word: str, lettering: Lettering, width: int) -> int:
     """Return how many characters of a word fit, at least one."""
     low, high = 1, len(word)
     while low < high:
         middle = (low + high + 1) // 2
-        if font.getlength(word[:middle]) <= width:
+        if lettering.length(word[:middle]) <= width:
             low = middle
         else:
             high = middle - 1

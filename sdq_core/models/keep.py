@@ -15,6 +15,7 @@ from sdq_core.models.layout import SETTINGS
 from sdq_core.models.network import read_network
 from sdq_core.models.parts import KINDS, holds_model, part_of, split_download
 from sdq_core.models.store import DEMO, ModelStore
+from sdq_core.values.names import one_spelling, spellings
 from sdq_core.values.variants import AttentionImplementation
 
 
@@ -25,10 +26,11 @@ def own_folders(
     if name == DEMO:
         raise InputError("The demo model is part of sdq and cannot be removed.")
     found = []
+    name = one_spelling(name)
     for entry in sorted(models.iterdir()) if models.is_dir() else []:
         if entry.name.startswith("."):
             continue
-        model, attention = split_download(entry.name)
+        model, attention = split_download(one_spelling(entry.name))
         if attention is None and model == name and variants and entry.is_dir():
             found += [entry / word for word in variants if (entry / word).is_dir()]
         elif model == name and (not variants or attention in variants):
@@ -77,7 +79,7 @@ def add(
     added = []
     for source, kind in sources:
         word = attention or _attention(source, kind)
-        model = name or split_download(path.name)[0]
+        model = one_spelling(name or split_download(path.name)[0])
         if model == DEMO or model.startswith(".") or "/" in model:
             raise InputError(f"{model!r} is not a valid model name. Choose another --name.")
         added.append(_add_one(source, kind, models / f"{model}_{word}_{kind}", base, copy=copy))
@@ -111,7 +113,8 @@ def _attention(source: Path, kind: str) -> AttentionImplementation:
 
 
 def _add_one(source: Path, kind: str, target: Path, base: str | None, *, copy: bool) -> Path:
-    if target.exists() or target.is_symlink():
+    taken = [target.with_name(name) for name in spellings(target.name)]
+    if any(path.exists() or path.is_symlink() for path in taken):
         raise OutputError(f"{target} already exists. Remove that model or choose another --name.")
     building = target.with_name(f".new-{target.name}")
     shutil.rmtree(building, ignore_errors=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from sdq_core.errors import InputMissingError, StorageError
 from sdq_core.models.folder import VariantFolder, find_files, read_folder
 from sdq_core.models.parts import KINDS, holds_model, split_download
+from sdq_core.values.names import one_spelling, spellings
 from sdq_core.values.variants import AttentionImplementation, Variant
 
 #: The model that comes with sdq.
@@ -42,7 +43,7 @@ class ModelStore:
         if self.models.is_dir():
             for folder in sorted(self.models.iterdir()):
                 if folder.is_dir() and not folder.name.startswith("."):
-                    found.setdefault(split_download(folder.name)[0], None)
+                    found.setdefault(one_spelling(split_download(folder.name)[0]), None)
         return list(found)
 
     def attention_implementations(self, model: str) -> list[AttentionImplementation]:
@@ -88,7 +89,7 @@ class ModelStore:
         self, model: str, attention_implementation: AttentionImplementation
     ) -> Path | None:
         """Return the folder with a variant's parts, complete or not; None without one."""
-        roots = [_DEMO_ROOT] if model == DEMO else [self.models / model, _expanded(model)]
+        roots = [_DEMO_ROOT] if model == DEMO else [*self._places(model), _expanded(model)]
         # Packages run anywhere, compiled models on Macs only.
         for kind in KINDS:
             for root in roots:
@@ -101,6 +102,9 @@ class ModelStore:
                 if holds_model(root, kind) and said in {None, attention_implementation}:
                     return root
         return None
+
+    def _places(self, model: str) -> list[Path]:
+        return [self.models / spelling for spelling in spellings(model)]
 
     def _not_here(self, model: str, attention: AttentionImplementation) -> InputMissingError:
         others = self.attention_implementations(model)

@@ -6,17 +6,21 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterator
+from typing import Any, TypeVar
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from sdq_core.errors import ConfigurationError
+from sdq_core.privacy import is_clear
 from sdq_core.queue.breaker import Breaker
 from sdq_core.queue.client import Client
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
+
+_Redis = TypeVar("_Redis", bound=redis.Redis)
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +82,20 @@ def patience(connection: redis.Redis) -> Iterator[None]:
         patient.disconnect()
 
 
+def from_url(kind: type[_Redis], url: str, **options: Any) -> _Redis:
+    """Return a client of a kind for a URL; raise ConfigurationError, which does not quote it, if it is none."""
+    if is_clear(url, never_in_login="/?#"):
+        with contextlib.suppress(ValueError):
+            client = kind.from_url(url, **options)
+            assert isinstance(client, kind)
+            return client
+    raise ConfigurationError(
+        "SDQ_REDIS_URL is not a Redis URL (it is not shown, as it may hold a password). Write it like "
+        "redis://USER:PASSWORD@HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH; in a password, write % as %25, "
+        "/ as %2F, ? as %3F, # as %23 and @ as %40."
+    )
+
+
 def _embedded(settings: Settings) -> RedisServer | None:
     return RedisServer(settings.redis_folder) if settings.redis_url is None else None
 
@@ -87,13 +105,13 @@ def _client(
 ) -> redis.Redis:
     if server:
         return Client.from_pool(server.connection_pool(timeout_s=timeout_s, retry=retry))
-    url = settings.redis_url or ""
-    try:
-        return Client.from_url(
-            url, socket_connect_timeout=timeout_s, socket_timeout=timeout_s, retry=retry
-        )
-    except ValueError as error:
-        raise ConfigurationError(f"{url!r} is not a Redis URL: {error}.") from None
+    return from_url(
+        Client,
+        settings.redis_url or "",
+        socket_connect_timeout=timeout_s,
+        socket_timeout=timeout_s,
+        retry=retry,
+    )
 
 
 def _wait_until_loaded(connection: redis.Redis) -> None:

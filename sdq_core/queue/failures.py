@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from redis import exceptions
 
 from sdq_core.errors import ConfigurationError, SdqError, ServiceUnavailableError
+from sdq_core.privacy import masked_url
 
 #: What sdq needs of a user; `tests/core/test_refusals.py` runs it with these rights and no others.
 RIGHTS = "~rq:* ~sdq:* +@all -@dangerous +info"
@@ -69,7 +70,7 @@ def redis_errors(url: str = "") -> Iterator[None]:
         exceptions.ResponseError,
         OSError,
     ) as error:
-        name = f"Redis at {url.rsplit('@', 1)[-1]}" if url else "Redis"
+        name = f"Redis at {masked_url(url)}" if url else "Redis"
         if refused := refusal(error, name=name):
             raise refused from error
         raise ServiceUnavailableError(_trouble(error, name)) from error

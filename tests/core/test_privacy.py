@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdq.doctor.privacy import Privacy, masked_url
+from sdq.doctor.privacy import Privacy
 from sdq.doctor.report import Fact, Section
+from sdq_core.privacy import Secrets, masked_url
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,10 @@ from sdq.doctor.report import Fact, Section
         ("sqlite:////home/ann@work/sdq.db", "sqlite:////home/ann@work/sdq.db"),
         ("redis://localhost:pa55word", "(not a URL; not shown)"),
         ("pa55word", "(not a URL; not shown)"),
+        ("redis://:pa@55/word@host:63x79/0", "(not a URL; not shown)"),
+        ("redis://host/0?pa55word", "redis://host/0?***"),
+        ("sqlite://ann:pa55word@host/x", "sqlite://***@host/x"),
+        ("unix:///tmp/ann@work/x.sock?password=pa55word", "unix:///tmp/ann@work/x.sock?password=***"),
     ],
 )  # fmt: skip
 def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
@@ -49,6 +54,28 @@ def test_no_password_is_shown_whatever_it_is_made_of(
     assert "s3cr" not in masked_url(url)
     said = Privacy([url], {}).sentence(f"{url!r} does not answer; neither does {url}: nothing.")
     assert "s3cr" not in said
+
+
+def test_a_sentence_of_ours_keeps_its_examples() -> None:
+    for sentence in (
+        "Use redis://USER:PASSWORD@HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH.",
+        "Give `redis://HOST:6379/0?socket_timeout=5&socket_connect_timeout=5`. See https://huggingface.co/a/b, please.",
+        "Set it to sqlite:////absolute/path/sdq.db or postgresql://user:password@host/database; use sqlite://.",
+    ):
+        assert Secrets().removed(sentence) == sentence
+
+
+def test_an_environment_is_searched_by_names_and_by_looks() -> None:
+    secrets = Secrets.around(
+        {
+            "HTTPS_PROXY": "http://ann:pa55word@proxy:3128",
+            "MY_API_KEY": "k3yk3y",
+            "LANG": "C.UTF-8",
+        },
+        ["--redis-url=redis://:pa55@arg@h", "--database-url", "postgresql://ann:pa55/db@h/d"],
+    )
+    said = secrets.removed("pa55word k3yk3y pa55@arg pa55/db C.UTF-8 https://h/x?X-Signature=abc")
+    assert said == "*** *** *** *** C.UTF-8 https://h/x?X-Signature=***"
 
 
 def test_sentences_lose_passwords_tokens_and_the_name_of_the_home(

@@ -67,7 +67,7 @@ def test_a_used_installation_is_looked_at_and_left_as_it_is(program: Program) ->
     ("environment", "says"),
     [
         ({"SDQ_REDIS_URL": "redis://localhost:1"}, "localhost:1 does not answer"),
-        ({"SDQ_REDIS_URL": "nonsense"}, "environment SDQ_REDIS_URL is not a Redis URL"),
+        ({"SDQ_REDIS_URL": "nonsense"}, "SDQ_REDIS_URL is not a Redis URL"),
         ({"SDQ_DATABASE_URL": "postgresql://localhost:1/x"}, "localhost:1/x cannot be reached"),
         ({"SDQ_DATABASE_URL": "nonsense"}, "SDQ_DATABASE_URL is not a database URL"),
         ({"SDQ_DATABASE_URL": f"sqlite:///{__file__}"}, "is not an SQLite database"),

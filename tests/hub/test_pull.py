@@ -222,7 +222,7 @@ def test_a_folder_of_the_users_is_never_replaced(station: Station) -> None:
 
 def test_removing_asks_and_leaves_the_rest(station: Station) -> None:
     station.models("pull", APPLE, "--variant", "original,split_einsum")
-    station.models("remove", NAME, code=130)
+    station.models("remove", NAME, code=2)
     station.models("remove", NAME, "--variant", "original", "--yes")
     assert [model["attention_implementation"] for model in station.listed()] == ["split_einsum"]
     station.models("remove", "demo", "--yes", code=65)

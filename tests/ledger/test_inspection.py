@@ -86,3 +86,11 @@ def test_a_server_that_is_away_is_named_without_its_password() -> None:
         inspect_ledger("postgresql://ann:pa55word@localhost:1/x")
     assert "localhost:1/x" in str(raised.value)
     assert "pa55word" not in str(raised.value)
+
+
+def test_a_ledger_that_is_not_there_is_not_made_by_looking(ledger_url: str) -> None:
+    assert Ledger.open_existing(ledger_url) is None
+    assert inspect_ledger(ledger_url).revision is None
+    Ledger.open(ledger_url).close()
+    with Ledger.open_existing(ledger_url) or pytest.fail("it is there") as ledger:
+        assert ledger.batches.statuses() == []

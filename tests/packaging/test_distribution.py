@@ -116,8 +116,11 @@ def test_an_index_takes_them(wheel: Path, sdist: Path, metadata: Message) -> Non
 
 
 def test_the_licence_goes_along(wheel: Path, metadata: Message) -> None:
-    assert metadata["License-Expression"] == "MIT"
-    assert metadata.get_all("License-File") == ["LICENSE"]
+    assert metadata["License-Expression"] == "MIT AND Bitstream-Vera"
+    assert metadata.get_all("License-File") == [
+        "LICENSE",
+        "sdq_core/images/font/LICENSE",
+    ]
     files = contents(wheel)
     (licence,) = (name for name in files if name.endswith(".dist-info/licenses/LICENSE"))
     assert files[licence] == (ROOT / "LICENSE").read_bytes()

@@ -1,0 +1,113 @@
+"""No command tells a secret, whatever is wrong and wherever the secret stands."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sdq_core.settings import VARIABLES
+from tests.acceptance.program import SDQ, Program
+
+#: Parts of the secrets below; none may be shown.
+FRAGMENTS = ("s3cr", "w0rd", "t0ken")
+
+REDIS = [
+    "redis://:s3cr@et/w0rd@host:63x79/0",
+    "redis://:s3cr@w0rd@127.0.0.1:1/0",
+    "redis://:s3cr%40w0rd@127.0.0.1:1/0",
+    "redis://:s3cr#w0rd@127.0.0.1:1/0",
+    "redis://:s3cr?w0rd@127.0.0.1:1/0",
+    "redis://s3crw0rd@127.0.0.1:1/0",
+    "redis://127.0.0.1:1/0?password=s3crw0rd",
+    "redis://:[s3crw0rd@127.0.0.1:1/0",
+    "redis://:s3cr w0rd@127.0.0.1:1",
+    "memcached://:s3cr@w0rd@h/x",
+    "s3crw0rd",
+]
+DATABASE = [
+    "postgresql://ann:s3cr@w0rd@127.0.0.1:1/d",
+    "postgresql://ann:s3cr/w0rd@127.0.0.1:1/d",
+    "postgresql://ann:s3cr%2Fw0rd@127.0.0.1:1/d",
+    "postgresql://ann:s3cr#w0rd@127.0.0.1:1/d",
+    "postgresql://ann@127.0.0.1:1/d?password=s3crw0rd",
+    "postgresql://ann@127.0.0.1:1/d?sslrootcert=s3crw0rd&sslmode=verify-full",
+    "postgresql://ann:s3cr@127.0.0.1:w0rd/d",
+    "mysql+x://ann:s3cr@w0rd@h/d",
+    "sqlite://ann:s3cr@w0rd@h/d",
+    "s3crw0rd",
+]
+COMMANDS = {
+    "redis_url": [["submit", "--prompt", "x"], ["verify"], ["doctor", "--no-draw"], ["worker", "--burst"]],
+    "database_url": [
+        ["status"], ["submit", "--prompt", "x", "--dry-run"], ["doctor", "--no-draw", "--json"], ["worker", "--burst"],
+    ],
+}  # fmt: skip
+
+
+def said(program: Program, arguments: list[str], **environment: str) -> str:
+    result = subprocess.run(
+        [SDQ, *arguments], env=program.environment | environment,
+        capture_output=True, text=True, timeout=90, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert result.returncode, arguments
+    assert "unexpected" not in result.stderr, result.stderr
+    return result.stdout + result.stderr
+
+
+def assert_untold(text: str) -> None:
+    for fragment in FRAGMENTS:
+        assert fragment not in text, text
+
+
+CASES = [
+    *((("redis_url"), url, n) for n, url in enumerate(REDIS)),
+    *((("database_url"), url, n) for n, url in enumerate(DATABASE)),
+]
+
+
+@pytest.mark.parametrize(("setting", "url", "number"), CASES)
+def test_no_url_is_told(setting: str, url: str, number: int, program: Program) -> None:
+    """Each URL through option, variable and file, each with another command; all of them with tracebacks."""
+    program.home.mkdir()
+    commands = COMMANDS[setting]
+    option = f"--{setting.replace('_', '-')}"
+    names = VARIABLES[setting]
+    ways: list[tuple[list[str], dict[str, str]]] = [
+        ([], {names[number % len(names)]: url}),
+        ([option, url] if number % 2 else [f"{option}={url}"], {}),
+    ]
+    for way, (options, environment) in enumerate(ways):
+        command = commands[(number + way) % len(commands)]
+        assert_untold(said(program, [*command, *options], SDQ_DEBUG="1", **environment))
+    (program.home / "sdq.toml").write_text(f"{setting} = '{url}'\n")
+    assert_untold(said(program, commands[number % len(commands)], SDQ_DEBUG="1"))
+    if "://" in url:
+        (program.home / "sdq.toml").write_text(f"'{url}' = 1\n")
+        assert_untold(said(program, ["status"], SDQ_DEBUG="1"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["models", "pull", "a/b"],
+        ["models", "pull", "https://ann:s3cr@w0rd@h/x"],
+        ["models", "add", "https://ann:s3cr@w0rd@h/x"],
+        ["submit", "https://ann:s3cr@w0rd@h/x?token=t0ken"],
+        ["submit", "--prompt", "x", "--model", "https://ann:s3cr@w0rd@h/x?token=t0ken"],
+        ["status", "https://ann:s3cr@w0rd@h/x"],
+        ["sheet", "x", "https://ann:s3cr@w0rd@h/x.png"],
+        ["services", "redis://:s3cr@w0rd@h/x"],
+    ],
+)
+def test_neither_tokens_nor_proxies_are_told(
+    arguments: list[str], program: Program, tmp_path: Path
+) -> None:
+    token = "hf_t0kent0ken"
+    text = said(
+        program, arguments,
+        SDQ_DEBUG="1", HF_TOKEN=token, HF_HOME=str(tmp_path), HF_ENDPOINT="http://ann:s3crw0rd@127.0.0.1:1",
+        HTTPS_PROXY="http://ann:s3crw0rd@127.0.0.1:1", NO_PROXY="",
+    )  # fmt: skip
+    assert_untold(text)

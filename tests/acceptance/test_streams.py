@@ -1,0 +1,194 @@
+"""Every command with its streams closed, dead, full or in another encoding, and questions nobody can answer."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pty
+import shlex
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from sdq.cli import cli
+from tests.acceptance.program import SDQ, Program
+
+#: Command -> arguments with which it ends soon; every command must be here.
+COMMANDS: dict[str, list[list[str]]] = {
+    "submit": [["submit", "prompts.txt", "--dry-run"], ["submit", "prompts.txt"]],
+    "worker": [["worker", "--burst"], ["worker", "--burst", "--lanes", "original:ALL"]],
+    "run": [["run", "prompts.txt", "--steps", "1"]],
+    "status": [["status"], ["status", "nothing"]],
+    "sheet": [["sheet", "prompts", "sheet.png"]],
+    "retry": [["retry", "prompts"]],
+    "cancel": [["cancel", "other"]],
+    "pause": [["pause", "prompts"]],
+    "resume": [["resume", "prompts"]],
+    "verify": [["verify"]],
+    "prune": [["prune", "prompts"], ["prune"]],
+    "bench": [["bench", "nothing"]],
+    "models": [["models"], ["models", "verify"], ["models", "remove", "mine"]],
+    "doctor": [["doctor", "--no-draw"]],
+    "services": [["services"]],
+}
+CLOSED = [
+    " ".join(closed)
+    for count in (1, 2, 3)
+    for closed in itertools.combinations(["<&-", ">&-", "2>&-"], count)
+]
+
+
+def test_no_command_is_forgotten() -> None:
+    assert set(COMMANDS) == set(cli.commands) | set(cli.list_commands(None))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def busy(program: Program, tmp_path: Path) -> Program:
+    """A finished batch, a waiting one, and a model's folder."""
+    (tmp_path / "prompts.txt").write_text("a red house\n")
+    program.run("run", str(tmp_path / "prompts.txt"), "--steps", "1")
+    (program.home / "models" / "mine_original_packages").mkdir(parents=True)
+    return program
+
+
+def ended(program: Program, arguments: list[str], redirections: str, folder: Path) -> int:
+    """Run a command in a shell and return its exit code; what it said must be no bug's."""
+    line = f"exec {shlex.join([str(SDQ), *arguments])}"
+    result = subprocess.run(
+        ["sh", "-c", f"{line} {redirections}"],
+        env=program.environment, cwd=folder, capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    assert "unexpected" not in result.stderr, (arguments, redirections, result.stderr)
+    assert "Traceback" not in result.stderr, (arguments, redirections, result.stderr)
+    return result.returncode
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_closed_streams_change_nothing(command: str, busy: Program, tmp_path: Path) -> None:
+    for arguments in COMMANDS[command]:
+        usual = ended(busy, arguments, "</dev/null", tmp_path)
+        for redirections in CLOSED:
+            code = ended(busy, arguments, redirections, tmp_path)
+            assert code == usual, (arguments, redirections)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_full_output_only_shows_in_the_exit_code(
+    command: str, busy: Program, tmp_path: Path
+) -> None:
+    for arguments in COMMANDS[command]:
+        usual = ended(busy, arguments, "</dev/null", tmp_path)
+        assert ended(busy, arguments, ">/dev/full 2>/dev/full", tmp_path) in {usual, usual or 74}
+        read, write = os.pipe()
+        os.close(read)
+        dead = subprocess.run(
+            [SDQ, *arguments], env=busy.environment, cwd=tmp_path,
+            stdin=subprocess.DEVNULL, stdout=write, stderr=write, timeout=90, check=False,
+        )  # fmt: skip
+        os.close(write)
+        assert dead.returncode in {usual, usual or 1}, arguments
+
+
+def test_prune_goes_on_when_nobody_listens(busy: Program, tmp_path: Path) -> None:
+    busy.run("run", str(tmp_path / "prompts.txt"), "--steps", "1", "--batch", "second")
+    code = ended(busy, ["prune", "prompts", "second", "--yes"], ">/dev/full 2>&1", tmp_path)
+    assert code == 74
+    assert busy.run("status").stdout.startswith("No batches yet")
+    assert not list((busy.home / "outputs").rglob("*.png"))
+
+
+def test_an_encoding_without_the_letters_shows_escapes(program: Program) -> None:
+    command = ["submit", "--prompt", "x", "--batch", "日本é", "--dry-run"]
+    for encoding, shown in (("ascii", r"\u65e5\u672c\xe9"), ("latin-1", r"\u65e5\u672cé")):
+        said = subprocess.run(
+            [SDQ, *command],
+            env=program.environment | {"PYTHONIOENCODING": encoding},
+            capture_output=True, check=True,
+        ).stdout  # fmt: skip
+        assert shown in said.decode(encoding)
+
+
+def test_a_status_that_is_watched_ends_with_its_reader(program: Program) -> None:
+    program.run("submit", "--prompt", "x")
+    watching = subprocess.Popen(
+        [SDQ, "status", "--watch"], env=program.environment, stdout=subprocess.PIPE
+    )
+    assert watching.stdout is not None
+    watching.stdout.readline()
+    watching.stdout.close()
+    assert watching.wait(timeout=30) == 1
+
+
+@pytest.mark.parametrize("arguments", [["prune", "prompts"], ["models", "remove", "mine"]])
+def test_a_question_without_a_terminal_names_its_option(
+    arguments: list[str], busy: Program, tmp_path: Path
+) -> None:
+    for redirections in ("</dev/null", "<&-", "<prompts.txt"):
+        assert ended(busy, arguments, redirections, tmp_path) == 2
+    assert "Add --yes" in busy.run(*arguments, code=2).stderr
+    assert busy.drawn("prompts")
+    assert (busy.home / "models" / "mine_original_packages").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [(b"n\n", 1), (b"\x04", 1), (b"\x03", 130), (b"y\n", 0)]
+)
+def test_a_terminal_is_asked(answer: bytes, code: int, busy: Program) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(SDQ, [str(SDQ), "prune", "prompts"], busy.environment)
+    said = b""
+    while b"[y/N]" not in said:
+        said += os.read(terminal, 1000)
+    os.write(terminal, answer)
+    deadline = time.monotonic() + 60
+    while (done := os.waitpid(pid, os.WNOHANG))[0] == 0 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(done[1]) == code
+    assert bool(busy.drawn("prompts") if code else False) == bool(code)
+
+
+def test_a_dry_run_makes_no_folder(program: Program) -> None:
+    program.run("submit", "--prompt", "x", "--dry-run")
+    program.run("prune", "--dry-run")
+    program.run("prune", "--dry-run", "--older-than", "1")
+    program.run("prune", "--dry-run", "nothing", code=66)
+    assert not program.home.exists()
+
+
+def test_without_any_home_folder_the_setting_is_named(program: Program, tmp_path: Path) -> None:
+    # As of a user whom no passwd file knows.
+    nobody = "import os; os.getuid = lambda: 54321; import sdq.cli; sdq.cli.main()"
+    for command in ("status", "doctor"):
+        environment = program.environment
+        for name in ("SDQ_HOME", "HOME"):
+            environment.pop(name, None)
+        result = subprocess.run(
+            [SDQ, command], env=environment | {"HOME": ""},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (result.returncode, "SDQ_HOME" in result.stderr) == (78, True)
+        result = subprocess.run(
+            [SDQ.with_name("python"), "-c", nobody, command], env=environment,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (result.returncode, "SDQ_HOME" in result.stderr) == (78, True), result.stderr
+
+
+def test_a_current_folder_that_is_gone_matters_only_to_relative_paths(
+    program: Program, tmp_path: Path
+) -> None:
+    line = f"cd {tmp_path} && mkdir gone && cd gone && rmdir ../gone && exec {SDQ}"
+    for command, code in (("status", 0), ("status --home here", 78), ("submit x.txt", 66)):
+        result = subprocess.run(
+            ["sh", "-c", f"{line} {command}"],
+            env=program.environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert result.returncode == code, result.stderr
