@@ -5,12 +5,14 @@ All problems of all files are reported together, before anything is planned.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from producer.reading.characters import DASHES, code_point
 from producer.reading.fields import build_line
 from producer.reading.json_values import count_values
 from producer.reading.jsonl import read_jsonl
@@ -153,6 +155,11 @@ def _format_of(path: str) -> PromptFormat:
     try:
         return _ENDINGS[Path(path).suffix.lower()]
     except KeyError:
+        if re.match(f"[{DASHES}]", path) and not Path(path).exists():
+            raise UsageError(
+                f"{quote(path)} begins with {code_point(path[0])}, not with two hyphens. "
+                "Write options with -- and files that begin with a dash as ./FILE."
+            ) from None
         known = ", ".join(PromptFormat)
         raise UsageError(
             f"The extension of {path} does not tell its format. Add --format with one of {known}."

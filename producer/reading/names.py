@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
+from producer.reading.characters import DASHES, tidy
 from producer.reading.words import did_you_mean
 from sdq_core.printable import quote
 
-#: Every accepted name -> its field. A dash may replace an underscore, and case does not matter.
+#: Every accepted name -> its field. Case does not matter, nor does what separates words.
 NAMES = {
     "prompt": "prompt",
     "text": "prompt",
@@ -48,10 +51,19 @@ SHORT_NAMES = {
 _SUGGESTED = [name for name, field in NAMES.items() if name == field or name in {"variant"}]
 
 
+def _squeezed(name: str) -> str:
+    """Return a name without what programs and people write differently: CFG Scale, cfg-scale, cfgScale."""
+    return _BETWEEN_WORDS.sub("", tidy(name).lower())
+
+
+_BETWEEN_WORDS = re.compile(rf"[\s_{DASHES}-]+")
+_SQUEEZED = {_squeezed(name): field for name, field in NAMES.items()}
+
+
 def field_named(name: str, *, short: bool = False) -> str | None:
     """Return the field that a name stands for, None for an unknown name."""
-    key = name.strip().lower().replace("-", "_")
-    return SHORT_NAMES.get(key) or NAMES.get(key) if short else NAMES.get(key)
+    key = _squeezed(name)
+    return (SHORT_NAMES.get(key) if short else None) or _SQUEEZED.get(key)
 
 
 def unknown_name(what: str, name: str) -> str:

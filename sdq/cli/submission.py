@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,8 @@ from producer import (
 from producer.planning.choice import Choice
 from producer.planning.chooser import AUTO, Chooser
 from producer.planning.measurements import Measurements
+from producer.reading.characters import unquoted
+from producer.reading.fields import seeds_or_random
 from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
 from sdq.cli.options import value_of
 from sdq.cli.submit_options import SubmitOptions
@@ -37,7 +38,6 @@ from sdq_core.values.recipes import (
     DEFAULT_NUM_INFERENCE_STEPS,
     DEFAULT_SCHEDULER,
 )
-from sdq_core.values.seeds import parse_seeds
 from sdq_core.values.variants import ANY
 
 T = TypeVar("T")
@@ -78,7 +78,6 @@ def read_request(options: SubmitOptions) -> Request:
         options.prompts,
         format=PromptFormat(options.prompt_format) if options.prompt_format else None,
         literal=options.literal,
-        stdin=sys.stdin.buffer,
     )
     variant, unit = _named(options.variant), _named(options.compute_unit)
     with value_of("--variant"):
@@ -92,7 +91,7 @@ def read_request(options: SubmitOptions) -> Request:
     with value_of("--scheduler"):
         scheduler = parse_scheduler(_or(options.scheduler, DEFAULT_SCHEDULER))
     with value_of("--seed-range"):
-        seeds = parse_seeds(options.seeds) if options.seeds else range(1)
+        seeds = seeds_or_random(options.seeds) if options.seeds else range(1)
     with value_of("options"):
         defaults = Defaults(
             model=model_name(options.model or DEMO),
@@ -101,9 +100,9 @@ def read_request(options: SubmitOptions) -> Request:
             num_inference_steps=_or(options.num_inference_steps, DEFAULT_NUM_INFERENCE_STEPS),
             guidance_scale=_or(options.guidance_scale, DEFAULT_GUIDANCE_SCALE),
             scheduler=scheduler,
-            negative_prompt=options.negative_prompt or "",
-            seeds=seeds,
-            random_seeds=options.random_seeds,
+            negative_prompt=unquoted(options.negative_prompt or ""),
+            seeds=range(1) if seeds is None else seeds,
+            random_seeds=1 if seeds is None else options.random_seeds,
             batch_name=options.batch,
         )
     source = describe_source(options.files, options.prompts)

@@ -157,7 +157,8 @@ def test_a_long_line_does_not_hide_the_rest(tmp_path: Path) -> None:
         (b"PK\x03\x04zzz", "zip file"),
         (b"\x89PNG\r\n\x1a\n\0\0", "not UTF-8"),
         (b"a\0b\n", "character U+0000"),
-        (b"one\rtwo\r", "character U+000D"),
+        ("灯台\n".encode("utf-16-le"), "UTF-16 without a mark"),
+        (rb"{\rtf1 a house}", "RTF"),
     ],
 )
 def test_bytes_that_are_no_text(tmp_path: Path, content: bytes, says: str) -> None:
