@@ -1,6 +1,6 @@
 r"""Text files: one prompt per line, `#` for comments, options after the prompt.
 
-Two dialects that other tools use, told apart by the position of the first option:
+Two dialects of options that other tools use, told apart by the position of the first option:
 
     --prompt "a red house" --negative_prompt "fog" --seed 7        AUTOMATIC1111's "prompts from file"
     a red house by the sea --steps 30 --n fog, rain --d 7          sdq's long options and kohya's short ones
@@ -26,7 +26,9 @@ from producer.reading.characters import (
 )
 from producer.reading.fields import build_line
 from producer.reading.names import field_named, unknown_name
+from producer.reading.pasted import Block, blocks
 from producer.reading.prompt_line import PromptLine
+from producer.reading.remarks import Remarks
 from sdq_core.errors import InputError
 from sdq_core.printable import quote
 
@@ -40,27 +42,67 @@ _ESCAPE = re.compile(r'\\(["\\])')
 
 
 def read_txt(
-    lines: Iterable[tuple[int, str]], *, name: str, literal: bool, problems: list[str]
+    lines: Iterable[tuple[int, str]],
+    *,
+    name: str,
+    literal: bool,
+    problems: list[str],
+    remarks: Remarks,
 ) -> Iterator[PromptLine]:
     """Yield the usable lines, and add what is wrong with the others to `problems`.
 
     literal: take every line as it is, for prompts that contain another tool's options.
     """
-    for number, text in lines:
-        stripped = (text if text.isascii() else INVISIBLE.sub("", text)).strip()
-        if not stripped or (stripped.startswith("#") and not literal):
-            continue
-        if stripped.startswith("\\#") and not literal:
-            stripped = stripped[1:]
-        source = f"{name}:{number}"
+    found = _literal(lines) if literal else blocks(_without_comments(lines, remarks))
+    for block in found:
+        source = f"{name}:{block.number}"
         try:
-            values = {"prompt": stripped} if literal else split_options(stripped)
+            values, unknown = ({"prompt": block.text or ""}, []) if literal else _values(block)
         except InputError as error:
             problems.append(f"{source}: {error}")
             continue
         line = build_line(values, source=source, problems=problems)
         if line is not None:
+            if unknown:
+                remarks.hints.append(f"{source}: settings not taken over: {', '.join(unknown)}")
             yield line
+
+
+def _literal(lines: Iterable[tuple[int, str]]) -> Iterator[Block]:
+    return (Block(number, text) for number, text in lines if text.strip())
+
+
+def _without_comments(
+    lines: Iterable[tuple[int, str]], remarks: Remarks
+) -> Iterator[tuple[int, str]]:
+    for number, text in lines:
+        stripped = (text if text.isascii() else INVISIBLE.sub("", text)).strip()
+        if stripped.startswith("#"):
+            remarks.comment_lines += 1
+        else:
+            yield number, stripped.removeprefix("\\") if stripped.startswith("\\#") else stripped
+
+
+def _values(block: Block) -> tuple[dict[str, str], list[str]]:
+    """Return a prompt's field values and the settings that sdq does not have; raise InputError for what is wrong."""
+    if block.wrong:
+        raise InputError(block.wrong[0])
+    if block.text is None:
+        raise InputError("the prompt is missing")
+    negative = block.negative
+    if negative is not None and len(negative) > 1 and block.parameters is None:
+        raise InputError(
+            "more than one line follows the label of the negative prompt; "
+            "leave a blank line above what is a prompt of its own"
+        )
+    settings, unknown = block.settings()
+    # Generation data has its options in its last line.
+    values = {"prompt": block.text} if settings else split_options(block.text)
+    if negative is not None:
+        if "negative_prompt" in values:
+            raise InputError("the negative prompt is given twice")
+        values["negative_prompt"] = "\n".join(negative)
+    return {**values, **settings}, unknown
 
 
 def split_options(line: str) -> dict[str, str]:

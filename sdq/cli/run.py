@@ -57,7 +57,8 @@ def command(
         ledger = existing or stack.enter_context(open_ledger(settings))
         submission = submit_plan(settings, ledger, planned.plan, at_front=True)
         if not quiet:
-            for sentence in (describe_submission(submission), *planned.describe_choices()):
+            said = [*request.remarks.describe(), *planned.describe_choices()]
+            for sentence in (describe_submission(submission), *said):
                 click.echo(sentence, err=True)
 
         ledger = stack.enter_context(open_ledger(settings, WORKER))

@@ -15,6 +15,7 @@ from producer import (
     PromptFormat,
     PromptLine,
     PromptSource,
+    Remarks,
     describe_source,
     plan_batch,
     read_prompts,
@@ -45,11 +46,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A submission as requested: its prompts, the options for all of them, and where they came from."""
+    """A submission as requested: its prompts, the options for all of them, and where they came from.
+
+    remarks: what reading them showed.
+    """
 
     lines: Sequence[PromptLine]
     defaults: Defaults
     source: PromptSource
+    remarks: Remarks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +78,13 @@ def read_request(options: SubmitOptions) -> Request:
     """Read the prompts and check the options on their own, without models and ledger."""
     if options.seeds and options.random_seeds:
         raise UsageError("Use --seed-range or --random-seeds, not both.")
+    remarks = Remarks()
     lines = read_prompts(
         options.files,
         options.prompts,
         format=PromptFormat(options.prompt_format) if options.prompt_format else None,
         literal=options.literal,
+        remarks=remarks,
     )
     variant, unit = _named(options.variant), _named(options.compute_unit)
     with value_of("--variant"):
@@ -106,7 +113,7 @@ def read_request(options: SubmitOptions) -> Request:
             batch_name=options.batch,
         )
     source = describe_source(options.files, options.prompts)
-    return Request(lines=lines, defaults=defaults, source=source)
+    return Request(lines=lines, defaults=defaults, source=source, remarks=remarks)
 
 
 def plan_request(settings: Settings, request: Request, ledger: Ledger | None) -> Planned:

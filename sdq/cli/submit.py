@@ -43,15 +43,19 @@ def command(
     with contextlib.ExitStack() as stack:
         existing = stack.enter_context(existing_ledger(settings))
         planned = plan_request(settings, request, existing)
-        chosen = [choice.to_dict() for choice in planned.choices]
+        more = {
+            "chosen": [choice.to_dict() for choice in planned.choices],
+            "remarks": request.remarks.to_dict(),
+        }
+        said = [*request.remarks.describe(), *planned.describe_choices()]
         if dry_run:
             from sdq.views.forecast import empty_ledger, forecast
 
             expected = forecast(existing or stack.enter_context(empty_ledger()), planned.plan)
             if as_json:
-                click.echo(json.dumps({**asdict(expected), "chosen": chosen}))
+                click.echo(json.dumps({**asdict(expected), **more}))
             else:
-                click.echo("\n".join([*planned.describe_choices(), expected.describe()]))
+                click.echo("\n".join([*said, expected.describe()]))
             return
         ledger = existing or stack.enter_context(open_ledger(settings))
         submission = submit_plan(settings, ledger, planned.plan)
@@ -65,9 +69,9 @@ def command(
                         "images_known": submission.images_known,
                         "images_drawn": submission.images_drawn,
                         "slices": len(submission.slices),
-                        "chosen": chosen,
+                        **more,
                     }
                 )
             )
         elif not quiet:
-            click.echo("\n".join([describe_submission(submission), *planned.describe_choices()]))
+            click.echo("\n".join([describe_submission(submission), *said]))
