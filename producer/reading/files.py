@@ -16,13 +16,13 @@ from producer.reading.characters import DASHES, code_point
 from producer.reading.dialects import foreign_syntax
 from producer.reading.fields import build_line
 from producer.reading.json_values import count_values
-from producer.reading.jsonl import read_jsonl
+from producer.reading.jsonl import read_json, read_jsonl
 from producer.reading.lines import STANDARD_INPUT, display_name, read_lines
 from producer.reading.prompt_line import PromptLine
 from producer.reading.remarks import Remarks
 from producer.reading.table import read_table
 from producer.reading.txt import read_txt
-from sdq_core.errors import PromptFileError, UsageError
+from sdq_core.errors import InputError, PromptFileError, UsageError
 from sdq_core.printable import printable, quote
 
 #: The most prompts in one submission; bounds memory, about 1 GB for a million.
@@ -38,6 +38,7 @@ class PromptFormat(StrEnum):
     CSV = "csv"
     TSV = "tsv"
     JSONL = "jsonl"
+    JSON = "json"
 
 
 _ENDINGS = {
@@ -46,7 +47,9 @@ _ENDINGS = {
     ".tsv": PromptFormat.TSV,
     ".jsonl": PromptFormat.JSONL,
     ".ndjson": PromptFormat.JSONL,
+    ".json": PromptFormat.JSON,
 }
+_SPREADSHEETS = frozenset({".xlsx", ".xlsm", ".xls", ".ods", ".numbers"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +166,8 @@ def _read_file(
         return read_txt(lines, name=name, literal=literal, problems=problems, remarks=remarks)
     if file_format is PromptFormat.JSONL:
         return read_jsonl(lines, name=name, problems=problems)
+    if file_format is PromptFormat.JSON:
+        return read_json(lines, name=name, problems=problems)
     delimiter = "," if file_format is PromptFormat.CSV else "\t"
     return read_table(lines, name=name, delimiter=delimiter, problems=problems)
 
@@ -177,6 +182,10 @@ def _format_of(path: str) -> PromptFormat:
             raise UsageError(
                 f"{quote(path)} begins with {code_point(path[0])}, not with two hyphens. "
                 "Write options with -- and files that begin with a dash as ./FILE."
+            ) from None
+        if Path(path).suffix.lower() in _SPREADSHEETS:
+            raise InputError(
+                f"{printable(path)} is a spreadsheet. Save its sheet as CSV in UTF-8, and submit that."
             ) from None
         known = ", ".join(PromptFormat)
         raise UsageError(

@@ -29,7 +29,8 @@ def command(
     """Queue every prompt of the files with every seed, and return.
 
     Submitting the same file again adds nothing; a longer one adds what is new. Files are txt (one prompt per line),
-    csv, tsv or jsonl; - reads standard input. A line may set its own options, such as 'a red boat --seed 7 --steps 30'.
+    csv, tsv, jsonl or json; - reads standard input. A line may set its own options, such as 'a red boat --seed 7
+    --steps 30'.
 
     \b
     Examples:
