@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from producer.reading.characters import QUOTES, code_point
+from producer.reading.line_error import LineError
 from producer.reading.names import field_named, unknown_name
 from sdq_core.errors import InputError
 from sdq_core.printable import quote
@@ -57,7 +58,7 @@ def fields(value: Any) -> dict[str, Any]:
         else:
             found[field] = inner
     if wrong:
-        raise InputError("; ".join(wrong))
+        raise LineError(wrong)
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from producer.reading.fields import build_line
 from producer.reading.json_objects import NotJSONError, fields, parse, parse_at
+from producer.reading.line_error import causes_of
 from producer.reading.prompt_line import PromptLine
 from sdq_core.errors import InputError
 
@@ -94,7 +95,7 @@ def _line(value: Any, source: str, problems: list[str]) -> PromptLine | None:
     try:
         values = fields(value)
     except InputError as error:
-        problems.append(f"{source}: {error}")
+        problems += [f"{source}: {cause}" for cause in causes_of(error)]
         return None
     return build_line(values, source=source, problems=problems)
 

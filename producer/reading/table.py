@@ -161,4 +161,4 @@ def _header(row: list[str], source: str, problems: list[str]) -> list[str | None
 def _unknown(column: str) -> str:
     if column.lower() in {"meta", _META}:
         return f"the column {quote(column)} needs a name after it, as in meta.source"
-    return f"{unknown_name('column', column)}, or name it meta.NAME to keep it with the results"
+    return unknown_name("column", column, note="named meta.NAME, it is kept with the results")

@@ -25,7 +25,8 @@ from producer.reading.characters import (
     unquoted,
 )
 from producer.reading.fields import build_line
-from producer.reading.names import field_named, unknown_name
+from producer.reading.line_error import LineError, causes_of
+from producer.reading.names import field_named, is_foreign, unknown_name
 from producer.reading.pasted import Block, blocks
 from producer.reading.prompt_line import PromptLine
 from producer.reading.remarks import Remarks
@@ -35,6 +36,7 @@ from sdq_core.printable import quote
 _OPTION_START = re.compile(rf"(?:^|(?<=\s))([-{DASHES}]{{1,3}})(?=([A-Za-z][\w-]*))")
 _OPTION_HEAD = re.compile(rf"([-{DASHES}]+)([^\s=]+)(?:=|\s+|$)")
 _DOUBLE_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_NUMBER_BEHIND = re.compile(r"[\s=]+[0-9]")
 _SPACE = re.compile(r"\s*")
 #: The most problems reported for one line; the rest would repeat them.
 _MOST_WRONG = 5
@@ -59,7 +61,7 @@ def read_txt(
         try:
             values, unknown = ({"prompt": block.text or ""}, []) if literal else _values(block)
         except InputError as error:
-            problems.append(f"{source}: {error}")
+            problems += [f"{source}: {cause}" for cause in causes_of(error)]
             continue
         line = build_line(values, source=source, problems=problems)
         if line is not None:
@@ -106,7 +108,7 @@ def _values(block: Block) -> tuple[dict[str, str], list[str]]:
 
 
 def split_options(line: str) -> dict[str, str]:
-    """Split a line into field values; raise InputError with all problems of the line's options."""
+    """Split a line into field values; raise LineError with all problems of the line's options."""
     start = _next_option(line, 0)
     if start is None:
         return {"prompt": unquoted(line)}
@@ -120,10 +122,7 @@ def split_options(line: str) -> dict[str, str]:
         name, shown, value, position = _option(line, position)
         field = field_named(name, short=True)
         if field is None:
-            wrong.append(
-                unknown_name("option", f"--{name}")
-                + " (or use --literal if it belongs to the prompt)"
-            )
+            wrong.append(unknown_name("option", f"--{name}", note="--literal draws it as words"))
         elif field in values:
             wrong.append(f"{shown} is given twice")
         elif not value and field != "negative_prompt":
@@ -131,7 +130,7 @@ def split_options(line: str) -> dict[str, str]:
         else:
             values[field] = value
     if wrong:
-        raise InputError("; ".join(wrong))
+        raise LineError(wrong)
     return values
 
 
@@ -139,13 +138,17 @@ def _next_option(line: str, position: int) -> int | None:
     """Return where the next option starts, None if there is none."""
     if "--" not in line and line.isascii():
         return None
-    return next(
-        (s.start() for s in _OPTION_START.finditer(line, position) if _is_option(*s.groups())), None
-    )
+    return next((s.start() for s in _OPTION_START.finditer(line, position) if _is_option(s)), None)
 
 
-def _is_option(dashes: str, name: str) -> bool:
-    return dashes == "--" or (not dashes.isascii() and field_named(name, short=True) is not None)
+def _is_option(start: re.Match[str]) -> bool:
+    dashes, name = start.groups()
+    if dashes.isascii():
+        return dashes == "--"
+    if field_named(name, short=True):
+        return True
+    # Many of other tools' options are ordinary words: a number behind them tells.
+    return is_foreign(name) and _NUMBER_BEHIND.match(start.string, start.end(2)) is not None
 
 
 def _option(line: str, position: int) -> tuple[str, str, str, int]:
@@ -194,4 +197,4 @@ def _following(line: str, position: int) -> int | None:
     if end == len(line):
         return end
     start = _OPTION_START.match(line, end)
-    return end if start and _is_option(*start.groups()) else None
+    return end if start and _is_option(start) else None
