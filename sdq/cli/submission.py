@@ -56,6 +56,21 @@ class Request:
     source: PromptSource
     remarks: Remarks
 
+    @property
+    def has_default_seed(self) -> bool:
+        """Whether some prompt got its seed because nothing names one."""
+        return (
+            self.defaults.random_seeds is None
+            and self.defaults.seeds == range(1)
+            and any(line.seeds is None and line.random_seeds is None for line in self.lines)
+        )
+
+    def other_seeds(self) -> str:
+        """Return how to get another image of a prompt without a seed, behind a sentence; empty if all have seeds."""
+        if not self.has_default_seed:
+            return ""
+        return " Without a seed it is 0: for other images, add --seed 1 or --random-seeds 1."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
@@ -140,6 +155,7 @@ def plan_request(settings: Settings, request: Request, ledger: Ledger | None) ->
         choose=chooser,
         source_name=source.name,
         source=source.text,
+        remarks=request.remarks,
     )
     return Planned(plan=plan, choices=chooser.choices)
 
@@ -155,12 +171,18 @@ def submit_plan(
     return submission
 
 
-def describe_submission(submission: Submission) -> str:
-    """Return a sentence about what a submission added."""
+def describe_submission(submission: Submission, request: Request | None = None) -> str:
+    """Return what a submission added, and how to get other images if it added none.
+
+    request: what was submitted, None for images of the ledger.
+    """
     name = submission.batch_name
     new, known, drawn = submission.images_new, submission.images_known, submission.images_drawn
     if not new and not drawn and not submission.images_failed:
-        return f"Batch {name}: nothing new; all {known:,} images were submitted before."
+        what = "the image was" if known == 1 else f"all {known:,} images were"
+        return f"Batch {name}: nothing new; {what} submitted before." + (
+            request.other_seeds() if request else ""
+        )
     parts = [f"{new:,} {'image' if new == 1 else 'images'} to draw"]
     if known:
         parts.append(f"{known:,} submitted before")

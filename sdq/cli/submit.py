@@ -46,17 +46,21 @@ def command(
         planned = plan_request(settings, request, existing)
         more = {
             "chosen": [choice.to_dict() for choice in planned.choices],
-            "remarks": request.remarks.to_dict(),
+            "remarks": {
+                **request.remarks.to_dict(),
+                "has_default_seed": request.has_default_seed,
+            },
         }
         said = [*request.remarks.describe(), *planned.describe_choices()]
         if dry_run:
             from sdq.views.forecast import empty_ledger, forecast
 
             expected = forecast(existing or stack.enter_context(empty_ledger()), planned.plan)
+            nothing_new = [] if expected.images_new else [request.other_seeds().strip()]
             if as_json:
                 click.echo(json.dumps({**asdict(expected), **more}))
             else:
-                click.echo("\n".join([*said, expected.describe()]))
+                click.echo("\n".join([*said, *filter(None, nothing_new), expected.describe()]))
             return
         ledger = existing or stack.enter_context(open_ledger(settings))
         submission = submit_plan(settings, ledger, planned.plan)
@@ -75,4 +79,4 @@ def command(
                 )
             )
         elif not quiet:
-            click.echo("\n".join([describe_submission(submission), *said]))
+            click.echo("\n".join([describe_submission(submission, request), *said]))
