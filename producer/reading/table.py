@@ -72,7 +72,8 @@ def _separated(
 
 
 def _names_prompts(header: str, separator: str) -> bool:
-    return any(field_named(cell.strip("\"' ")) == "prompt" for cell in header.split(separator))
+    cells = header.split(separator)
+    return any("\t" not in cell and field_named(cell.strip("\"' ")) == "prompt" for cell in cells)
 
 
 class _Columns:
