@@ -49,6 +49,11 @@ class Batches:
         with self._database.reading() as connection:
             return _failed_images(connection, batch_id_of(connection, batch), limit)
 
+    def cut_prompts(self, batch: str | int) -> list[int]:
+        """List the entries with prompts that the model did not read to their ends, of those with a finished image."""
+        with self._database.reading() as connection:
+            return _cut_prompts(connection, batch_id_of(connection, batch))
+
     def set_state(self, batch: str | int, state: BatchState) -> None:
         """Make a batch active, paused or cancelled, durably."""
         with self._database.writing(durable=True) as connection:
@@ -111,6 +116,24 @@ def _failed_images(connection: Connection, batch_id: int, limit: int | None) -> 
         if limit is not None and len(found) >= limit:
             return found[:limit]
     return found
+
+
+def _cut_prompts(connection: Connection, batch_id: int) -> list[int]:
+    """List the entries whose prompt or negative prompt was cut; images of a recipe are cut alike, so one is read."""
+    one_image = (
+        select(images.c.truncated_tokens)
+        .where(images.c.recipe_id == slices.c.recipe_id, images.c.status == str(ImageStatus.DONE))
+        .limit(1)
+        .scalar_subquery()
+    )
+    return list(
+        connection.scalars(
+            select(slices.c.entry)
+            .where(slices.c.batch_id == batch_id, one_image > 0)
+            .group_by(slices.c.entry)
+            .order_by(slices.c.entry)
+        )
+    )
 
 
 def _retry_failed(connection: Connection, batch_id: int) -> int:

@@ -35,6 +35,7 @@ restored. Where they are translated it is known what has worked (`db.failures`, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 EXIT_OK = 0
@@ -77,10 +78,45 @@ class PromptFileError(InputError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
-        shown = "\n".join(self.problems[: self.SHOWN])
-        rest = len(self.problems) - self.SHOWN
+        grouped = group_by_cause(self.problems)
+        shown = "\n".join(grouped[: self.SHOWN])
+        rest = len(grouped) - self.SHOWN
         more = f"\n... and {rest} more" if rest > 0 else ""
         super().__init__(f"{shown}{more}\nNothing was queued.")
+
+
+#: How a clause ends that lists all known words.
+ALL_KNOWN = "; use one of "
+_PLACE = re.compile(r"(.+?):([0-9]+): (.*)", re.DOTALL)
+_LINES_SHOWN = 5
+
+
+def group_by_cause(problems: Sequence[str]) -> list[str]:
+    """Return each cause once per file, behind its first line and with the others named; the known words once."""
+    lines: dict[tuple[str, str], list[str]] = {}
+    for problem in problems:
+        place = _PLACE.fullmatch(problem)
+        file, line, cause = place.groups() if place else ("", "", problem)
+        lines.setdefault((file, cause), []).append(line)
+    grouped = []
+    listed: set[str] = set()
+    for (file, cause), found in lines.items():
+        said, known, words = cause.partition(ALL_KNOWN)
+        if words in listed:
+            known = words = ""
+        listed.add(words)
+        others = list(dict.fromkeys(found))[1:]
+        also = ", ".join(others[:_LINES_SHOWN])
+        if len(others) > _LINES_SHOWN:
+            also += f" and {len(others) - _LINES_SHOWN:,} more"
+        grouped.append(
+            (f"{file}:{found[0]}: " if file else "")
+            + said
+            + (f" (also in {'line' if len(others) == 1 else 'lines'} {also})" if others else "")
+            + known
+            + words
+        )
+    return grouped
 
 
 class PackageError(InputError):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 
+from producer.reading.characters import INVISIBLE, code_point, tidy
 from sdq_core.errors import InputError
 from sdq_core.values.limits import BAD_CHARACTER, MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEXT_CHARS
 
@@ -22,16 +24,33 @@ def check_guidance_scale(scale: float) -> float:
     return float(scale)
 
 
-def check_text(name: str, text: str) -> str:
-    """Return the text without surrounding white space; raise InputError for characters that no text should hold."""
+def check_text(name: str, text: str, *, exact: bool = False) -> str:
+    """Return the text tidied and without surrounding white space (see `producer.reading.characters`).
+
+    exact: change nothing inside, as in an id that is compared with others; then invisible characters are refused.
+
+    Raise InputError for characters that no text should hold.
+    """
     if len(text) > MAX_TEXT_CHARS:
         raise InputError(f"{name} has {len(text):,} characters; the limit is {MAX_TEXT_CHARS:,}")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
-    bad = BAD_CHARACTER.search(text)
+    text = text.replace("\r\n", "\n") if exact else tidy(text)
+    bad = BAD_CHARACTER.search(text) or (None if text.isascii() else _bad(text, exact=exact))
     if bad is not None:
         raise InputError(
-            f"{name} contains the character U+{ord(bad[0]):04X} at position {bad.start() + 1}; "
-            "remove it"
+            f"{name} contains the character {code_point(bad[0])} at position {bad.start() + 1}; "
+            + _REMEDIES.get(bad[0], "remove it")
         )
     return text.strip()
+
+
+#: Line ends of word processors, the mark of a lost character, and what is no character at all.
+_STRAY = re.compile("[\u2028\u2029\ufffd\ufffe\uffff]")
+_REMEDIES = {
+    "\u2028": "make it a line end, or remove it",
+    "\u2029": "make it a line end, or remove it",
+    "\ufffd": "it stands for one that was lost when the text was saved: write that again",
+}
+
+
+def _bad(text: str, *, exact: bool) -> re.Match[str] | None:
+    return _STRAY.search(text) or (INVISIBLE.search(text) if exact else None)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypedDict
 
 from db.values import JSON
+from producer.reading.characters import plain
 from producer.reading.checks import check_guidance_scale, check_steps, check_text
 from producer.reading.json_values import bounded, count_values, number, text, whole
 from producer.reading.prompt_line import PromptLine
@@ -25,6 +26,10 @@ MAX_TAGS = 1000
 MAX_META_DEPTH = 32
 MAX_META_VALUES = 10_000
 MAX_MODEL_CHARS = 1000
+
+
+#: A table writes the whole numbers of a column with blanks as 7.0.
+_WHOLE = re.compile(r"(?<![0-9.])([0-9]+)\.0+(?![0-9])")
 
 
 class _Part(TypedDict, total=False):
@@ -111,7 +116,8 @@ def _prompt(value: JSON) -> str:
 def _custom_id(value: JSON) -> _Part:
     # Data sets often number their rows; an id is still text.
     numbered = type(value) is int
-    custom_id = _text("custom_id", str(bounded("custom_id", value)) if numbered else value)
+    written = str(bounded("custom_id", value)) if numbered else text("custom_id", value)
+    custom_id = check_text("custom_id", written, exact=True)
     return {"custom_id": custom_id} if custom_id else {}
 
 
@@ -129,14 +135,21 @@ def _seed(value: JSON) -> _Part:
         if not 1 <= len(value) <= MAX_SEEDS:
             raise InputError(f"seed lists {len(value):,} seeds; use 1 to {MAX_SEEDS:,}")
         return {"seeds": compact_seeds(check_seed(whole("seed", seed)) for seed in value)}
-    if isinstance(value, str) and value.strip() != "-1":
-        return {"seeds": parse_seeds(value)}
+    if isinstance(value, str):
+        seeds = seeds_or_random(value)
+        return {"random_seeds": 1} if seeds is None else {"seeds": seeds}
     seed = whole("seed", value)
     if seed == -1:
         return {"random_seeds": 1}
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f"seed {seed} is not between 0 and {MAX_SEED} (or -1 for a random one)")
     return {"seeds": range(seed, seed + 1)}
+
+
+def seeds_or_random(written: str) -> Sequence[int] | None:
+    """Return the seeds of a text, None for -1, which means a random one; raise InputError for anything else."""
+    seeds = _WHOLE.sub(r"\1", plain(written))
+    return None if seeds == "-1" else parse_seeds(seeds)
 
 
 def _count(field: str, called: str, value: JSON) -> int:
@@ -165,7 +178,7 @@ def _tags(value: JSON) -> tuple[str, ...]:
         raise InputError("tags must be a list of strings")
     if len(words) > MAX_TAGS:
         raise InputError(f"there are {len(words):,} tags; the limit is {MAX_TAGS:,}")
-    tags = (check_text("tag", word) for word in words)
+    tags = (check_text("tag", word, exact=True) for word in words)
     return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 

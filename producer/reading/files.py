@@ -5,20 +5,24 @@ All problems of all files are reported together, before anything is planned.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from producer.reading.characters import DASHES, code_point
+from producer.reading.dialects import foreign_syntax
 from producer.reading.fields import build_line
 from producer.reading.json_values import count_values
-from producer.reading.jsonl import read_jsonl
+from producer.reading.jsonl import read_json, read_jsonl
 from producer.reading.lines import STANDARD_INPUT, display_name, read_lines
 from producer.reading.prompt_line import PromptLine
+from producer.reading.remarks import Remarks
 from producer.reading.table import read_table
 from producer.reading.txt import read_txt
-from sdq_core.errors import PromptFileError, UsageError
+from sdq_core.errors import InputError, PromptFileError, UsageError
 from sdq_core.printable import printable, quote
 from sdq_core.values.names import one_spelling
 
@@ -35,6 +39,7 @@ class PromptFormat(StrEnum):
     CSV = "csv"
     TSV = "tsv"
     JSONL = "jsonl"
+    JSON = "json"
 
 
 _ENDINGS = {
@@ -43,7 +48,9 @@ _ENDINGS = {
     ".tsv": PromptFormat.TSV,
     ".jsonl": PromptFormat.JSONL,
     ".ndjson": PromptFormat.JSONL,
+    ".json": PromptFormat.JSON,
 }
+_SPREADSHEETS = frozenset({".xlsx", ".xlsm", ".xls", ".ods", ".numbers"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +68,14 @@ def read_prompts(
     format: PromptFormat | None = None,
     literal: bool = False,
     stdin: BinaryIO | None = None,
+    remarks: Remarks | None = None,
 ) -> list[PromptLine]:
     """Read the files in order (``-`` is standard input), then the prompts in `texts`, taken literally.
 
     format: of every file; by default each file's extension decides, and standard input is txt.
-    literal: no options in txt files.
+    literal: no options and comments in txt files, and no look for other tools' syntax.
     stdin: what to read for ``-``, by default the process's own.
+    remarks: collects what the user should know.
 
     Raise PromptFileError with all problems, InputMissingError, StorageError, and UsageError for an unknown extension.
     """
@@ -75,12 +84,15 @@ def read_prompts(
     if files.count(STANDARD_INPUT) > 1:
         raise UsageError("Standard input (-) can be read only once. Name it once.")
     problems: list[str] = []
+    remarks = Remarks() if remarks is None else remarks
     lines: list[PromptLine] = []
     values = 0
     for path, file_format in zip(files, formats, strict=True):
         found = len(lines) + len(problems)
-        for line in _read_file(path, file_format, literal, problems, stdin):
+        for line in _read_file(path, file_format, literal, problems, stdin, remarks):
             lines.append(line)
+            if not literal:
+                _look_for_other_syntax(line, problems, remarks)
             values += _values_of(line)
             if len(lines) > MAX_PROMPTS or values > MAX_VALUES:
                 what = (
@@ -96,6 +108,8 @@ def read_prompts(
         given = build_line({"prompt": text}, source=source, problems=problems)
         if given is not None:
             lines.append(given)
+            if not literal:
+                _look_for_other_syntax(given, problems, remarks)
     if problems:
         raise PromptFileError(problems)
     if not lines:
@@ -126,6 +140,14 @@ def describe_source(paths: Sequence[str | Path] = (), texts: Sequence[str] = ())
     )
 
 
+def _look_for_other_syntax(line: PromptLine, problems: list[str], remarks: Remarks) -> None:
+    for text in (line.prompt, line.negative_prompt):
+        if text:
+            wrong, hints = foreign_syntax(text)
+            problems += [f"{line.source}: {says}" for says in wrong]
+            remarks.hints += [f"{line.source}: {says}" for says in hints]
+
+
 def _values_of(line: PromptLine) -> int:
     seeds = 0 if line.seeds is None or isinstance(line.seeds, range) else len(line.seeds)
     return seeds + len(line.tags) + (count_values(dict(line.meta)) if line.meta else 0)
@@ -137,13 +159,16 @@ def _read_file(
     literal: bool,
     problems: list[str],
     stdin: BinaryIO | None,
+    remarks: Remarks,
 ) -> Iterator[PromptLine]:
     lines = read_lines(path, problems, stdin=stdin)
     name = display_name(path)
     if file_format is PromptFormat.TXT:
-        return read_txt(lines, name=name, literal=literal, problems=problems)
+        return read_txt(lines, name=name, literal=literal, problems=problems, remarks=remarks)
     if file_format is PromptFormat.JSONL:
         return read_jsonl(lines, name=name, problems=problems)
+    if file_format is PromptFormat.JSON:
+        return read_json(lines, name=name, problems=problems)
     delimiter = "," if file_format is PromptFormat.CSV else "\t"
     return read_table(lines, name=name, delimiter=delimiter, problems=problems)
 
@@ -154,6 +179,15 @@ def _format_of(path: str) -> PromptFormat:
     try:
         return _ENDINGS[Path(path).suffix.lower()]
     except KeyError:
+        if re.match(f"[{DASHES}]", path) and not Path(path).exists():
+            raise UsageError(
+                f"{quote(path)} begins with {code_point(path[0])}, not with two hyphens. "
+                "Write options with -- and files that begin with a dash as ./FILE."
+            ) from None
+        if Path(path).suffix.lower() in _SPREADSHEETS:
+            raise InputError(
+                f"{printable(path)} is a spreadsheet. Save its sheet as CSV in UTF-8, and submit that."
+            ) from None
         known = ", ".join(PromptFormat)
         raise UsageError(
             f"The extension of {path} does not tell its format. Add --format with one of {known}."

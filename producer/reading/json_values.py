@@ -9,12 +9,15 @@ import re
 from collections.abc import Sequence
 
 from db.values import JSON
+from producer.reading.characters import plain
 from sdq_core.errors import InputError
 from sdq_core.printable import quote
 
 _NUMBER = re.compile(
     r"[+-]?[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE][+-]?[0-9]{1,3})?|[+-]?\.[0-9]{1,20}"
 )
+#: As spreadsheets of many countries write it; three digits behind it could be thousands.
+_DECIMAL_COMMA = re.compile(r"^([+-]?[0-9]+),([0-9]{1,2})$")
 _KINDS: Sequence[tuple[type | tuple[type, ...], str]] = (
     (bool, "true or false"),
     ((int, float), "a number"),
@@ -34,10 +37,10 @@ def text(field: str, value: JSON) -> str:
 def number(field: str, value: JSON) -> float:
     """Return a number, written as text or not; raise InputError for anything else."""
     if isinstance(value, str):
-        value = value.strip()
-        if not _NUMBER.fullmatch(value):
-            raise InputError(f"{field} is {quote(value)}, which is not a number")
-        return float(value)
+        digits = _DECIMAL_COMMA.sub(r"\1.\2", plain(value))
+        if not _NUMBER.fullmatch(digits):
+            raise InputError(f"{field} is {quote(value.strip())}, which is not a number")
+        return float(digits)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InputError(f"{field} must be a number, not {_kind(value)}")
     try:
@@ -50,8 +53,8 @@ def whole(field: str, value: JSON) -> int:
     """Return a whole number of at most 64 bits, written as text or not; raise InputError for anything else."""
     if isinstance(value, int) and not isinstance(value, bool):
         return bounded(field, value)
-    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,20}\s*", value):
-        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]{1,20}", digits := plain(value)):
+        return int(digits)
     found = number(field, value)
     if not found.is_integer():
         raise InputError(f"{field} is {quote(str(value))}, which is not a whole number")

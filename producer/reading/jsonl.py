@@ -1,103 +1,129 @@
 """JSON Lines: one object per line, with the options' names as keys and null for the default.
 
 `custom_id`, `tags` and `meta` are the user's own. `result` is what an export adds; it is ignored, so that an exported
-file can be submitted again.
+file can be submitted again. A list of such objects, as most programs write JSON, is read as well, over any lines.
 """
 
 from __future__ import annotations
 
-import json
-import math
-from collections import Counter
+import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from producer.reading.fields import build_line
-from producer.reading.names import field_named, unknown_name
+from producer.reading.json_objects import NotJSONError, fields, parse, parse_at
+from producer.reading.line_error import causes_of
 from producer.reading.prompt_line import PromptLine
 from sdq_core.errors import InputError
-from sdq_core.printable import quote
 
-MAX_KEYS = 500
-_PASSED_OVER = "result"
+#: A document is parsed as a whole, which takes several times its size in memory; lines are not.
+MAX_DOCUMENT_CHARS = 2**26
+#: How often reading goes on behind a broken object.
+_MOST_BROKEN = 100
+_OPENING = re.compile(r"(?:\s*\[)?")
+_BETWEEN = re.compile(r"[\s,]*")
 
 
 def read_jsonl(
     lines: Iterable[tuple[int, str]], *, name: str, problems: list[str]
 ) -> Iterator[PromptLine]:
-    """Yield the usable lines, and add what is wrong with the others to `problems`."""
+    """Yield the usable lines, and add what is wrong with the others to `problems`.
+
+    A file that begins with a list, or with an object that goes on over several lines, is read by `read_json`.
+    """
+    lines = iter(lines)
+    for number, text in lines:
+        if not text.strip():
+            continue
+        if text.lstrip().startswith("[") or text.strip() == "{":
+            yield from read_json(chain([(number, text)], lines), name=name, problems=problems)
+            return
+        lines = chain([(number, text)], lines)
+        break
     for number, text in lines:
         if not text.strip():
             continue
         source = f"{name}:{number}"
         try:
-            values = _fields(_parsed(text))
+            value = parse(text)
         except InputError as error:
             problems.append(f"{source}: {error}")
             continue
-        line = build_line(values, source=source, problems=problems)
+        line = _line(value, source, problems)
         if line is not None:
             yield line
 
 
-def _parsed(text: str) -> dict[str, Any]:
-    try:
-        value = _DECODER.decode(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"the line is not JSON: {error.msg} at column {error.colno}") from None
-    except RecursionError:
-        raise InputError("the JSON is nested too deep") from None
-    if not isinstance(value, dict):
-        raise InputError('the line must be an object such as {"prompt": "a red house"}')
-    if len(value) > MAX_KEYS:
-        raise InputError(f"there are {len(value):,} keys; the limit is {MAX_KEYS}")
-    return value
-
-
-def _fields(value: dict[str, Any]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    wrong: list[str] = []
-    for key, inner in value.items():
-        if key == _PASSED_OVER:
+def read_json(
+    lines: Iterable[tuple[int, str]], *, name: str, problems: list[str]
+) -> Iterator[PromptLine]:
+    """Yield the usable objects of a JSON list, or of one object after the other, wherever their lines end."""
+    text, first = _document(lines, name, problems)
+    position = _end_of(_OPENING, text, 0)
+    is_open = position > 0
+    counted, number, broken = 0, first, 0
+    source = f"{name}:{first}"
+    while (position := _end_of(_BETWEEN, text, position)) < len(text):
+        number += text.count("\n", counted, position)
+        counted = position
+        source = f"{name}:{number}"
+        if is_open and text[position] == "]":
+            is_open = False
+            position += 1
             continue
-        field = field_named(key)
-        if field is None:
-            wrong.append(unknown_name("key", key))
-        elif field in fields:
-            wrong.append(f"two keys mean {field}")
-        else:
-            fields[field] = inner
-    if wrong:
-        raise InputError("; ".join(wrong))
-    return fields
+        try:
+            value, end = parse_at(text, position)
+        except InputError as error:
+            at = error.position if isinstance(error, NotJSONError) else position
+            problems.append(f"{name}:{number + text.count(chr(10), position, at)}: {error}")
+            broken += 1
+            following = _next_object(text, position, at)
+            if following is None or broken == _MOST_BROKEN:
+                return
+            position = following
+            continue
+        position = end
+        line = _line(value, source, problems)
+        if line is not None:
+            yield line
+    if is_open:
+        problems.append(f"{source}: the list is not closed after this; is the file complete?")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        counts = Counter(key for key, _ in pairs)
-        raise InputError(f"the key {quote(counts.most_common(1)[0][0])} is given twice")
-    return made
+def _line(value: Any, source: str, problems: list[str]) -> PromptLine | None:
+    try:
+        values = fields(value)
+    except InputError as error:
+        problems += [f"{source}: {cause}" for cause in causes_of(error)]
+        return None
+    return build_line(values, source=source, problems=problems)
 
 
-def _integer(digits: str) -> int:
-    # The time of int() grows with the square of the digits.
-    if len(digits) > 100:
-        raise InputError(f"the number {quote(digits)} has too many digits")
-    return int(digits)
+def _document(lines: Iterable[tuple[int, str]], name: str, problems: list[str]) -> tuple[str, int]:
+    """Return all lines in one, empty if they are too many, and the number of the first."""
+    kept: list[str] = []
+    first, chars = 1, 0
+    for number, text in lines:
+        first = first if kept else number
+        kept.append(text)
+        chars += len(text) + 1
+        if chars > MAX_DOCUMENT_CHARS:
+            problems.append(
+                f"{name}:{number}: a JSON list may have {MAX_DOCUMENT_CHARS:,} characters; "
+                "write one object a line for more (jsonl)"
+            )
+            return "", first
+    return "\n".join(kept), first
 
 
-def _real(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise InputError(f"the number {quote(text)} is too large")
-    return number
+def _next_object(text: str, position: int, at: int) -> int | None:
+    """Return where the next object begins on a line of its own, indented no more than the broken one."""
+    indent = position - (text.rfind("\n", 0, position) + 1)
+    found = re.compile(rf"\n[ \t]{{0,{indent}}}(?=\{{)").search(text, max(at, position + 1))
+    return found.end() if found else None
 
 
-def _constant(text: str) -> float:
-    raise InputError(f"{text} is not a JSON number")
-
-
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_real, parse_constant=_constant
-)
+def _end_of(pattern: re.Pattern[str], text: str, position: int) -> int:
+    found = pattern.match(text, position)
+    return found.end() if found else position

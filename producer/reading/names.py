@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+from producer.reading.characters import DASHES, tidy
 from producer.reading.words import did_you_mean
+from sdq_core.errors import ALL_KNOWN
 from sdq_core.printable import quote
 
-#: Every accepted name -> its field. A dash may replace an underscore, and case does not matter.
+#: Every accepted name -> its field. Case does not matter, nor does what separates words.
 NAMES = {
     "prompt": "prompt",
     "text": "prompt",
@@ -45,17 +49,67 @@ SHORT_NAMES = {
     "d": "seed",
     "l": "guidance_scale",
 }
-_SUGGESTED = [name for name, field in NAMES.items() if name == field or name in {"variant"}]
+_SUGGESTED = [name for name, field in NAMES.items() if name == field and name != "variants"]
+_SUGGESTED.insert(_SUGGESTED.index("compute_unit"), "variant")
+
+#: Options of other tools that sdq does not have -> whose they are, and what to do about them.
+_AUTOMATIC1111 = "an option of AUTOMATIC1111's script that sdq does not have; remove it"
+_MIDJOURNEY = "an option of Midjourney; remove it"
+_INVOKEAI = "an option of InvokeAI that sdq does not have; remove it"
+_FOREIGN = {
+    **dict.fromkeys(
+        ("outpath_samples", "outpath_grids", "prompt_for_display", "styles", "subseed", "subseed_strength",
+         "seed_resize_from_h", "seed_resize_from_w", "sampler_index", "restore_faces", "tiling",
+         "do_not_save_samples", "do_not_save_grid"),
+        _AUTOMATIC1111,
+    ),
+    "batch_size": "an option of AUTOMATIC1111's script; write --n_iter for more images",
+    **dict.fromkeys(
+        ("ar", "aspect", "v", "version", "niji", "q", "quality", "stylize", "chaos", "c", "iw", "tile", "weird",
+         "stop", "style", "sref", "cref", "cw", "sw", "raw", "turbo", "fast", "relax", "repeat", "r", "p", "profile",
+         "uplight", "upbeta", "hd", "video"),
+        _MIDJOURNEY,
+    ),
+    "no": "an option of Midjourney; write --n",
+    **dict.fromkeys(
+        ("seamless", "hires_fix", "threshold", "perlin", "init_img", "strength", "upscale", "gfpgan_strength",
+         "outdir", "variation_amount", "with_variations", "embiggen"),
+        _INVOKEAI,
+    ),
+    "am": "an option of kohya's scripts that sdq does not have; remove it",
+}  # fmt: skip
+
+
+def _squeezed(name: str) -> str:
+    """Return a name without what programs and people write differently: CFG Scale, cfg-scale, cfgScale."""
+    return _BETWEEN_WORDS.sub("", tidy(name).lower())
+
+
+_BETWEEN_WORDS = re.compile(rf"[\s_{DASHES}-]+")
+_SQUEEZED = {_squeezed(name): field for name, field in NAMES.items()}
 
 
 def field_named(name: str, *, short: bool = False) -> str | None:
     """Return the field that a name stands for, None for an unknown name."""
-    key = name.strip().lower().replace("-", "_")
-    return SHORT_NAMES.get(key) or NAMES.get(key) if short else NAMES.get(key)
+    key = _squeezed(name)
+    return (SHORT_NAMES.get(key) if short else None) or _SQUEEZED.get(key)
 
 
-def unknown_name(what: str, name: str) -> str:
-    """Return the message about an unknown option, column or key."""
-    key = name.strip().lower().replace("-", "_")
-    near = did_you_mean(key, NAMES, _SUGGESTED)
-    return f"unknown {what} {quote(name)}{near}"
+def is_foreign(name: str) -> bool:
+    """Tell whether another tool has an option of that name that sdq does not have."""
+    return _key(name) in _FOREIGN
+
+
+def unknown_name(what: str, name: str, *, note: str = "") -> str:
+    """Return the message about an unknown option, column or key; note: what else could be done about it."""
+    said, note = f"unknown {what} {quote(name)}", f" ({note})" if note else ""
+    key = _key(name)
+    if key in _FOREIGN:
+        return f"{said}, {_FOREIGN[key]}{note}"
+    guess = did_you_mean(key, NAMES, _SUGGESTED)
+    # The list of all names comes last: it is shown only once.
+    return f"{said}{note}{guess}" if guess.startswith(ALL_KNOWN) else f"{said}{guess}{note}"
+
+
+def _key(name: str) -> str:
+    return tidy(name).strip().lstrip("-").lower().replace("-", "_")

@@ -1,22 +1,30 @@
 """Tables: csv and tsv with a header, one prompt per row, a blank cell for the default.
 
-Columns have the options' names; `meta.NAME` columns are the user's own and come back unchanged with the results.
+Columns have the options' names; `meta.NAME` columns are the user's own and come back unchanged with the results. Cells
+are separated by commas or tabs, unless the header shows otherwise: many spreadsheets write semicolons.
 """
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
+from producer.reading.characters import EDGES, QUOTES, unquoted
 from producer.reading.fields import build_line
 from producer.reading.names import field_named, unknown_name
 from producer.reading.prompt_line import PromptLine
+from producer.reading.rows import read_rows
 from sdq_core.printable import quote
 
 MAX_COLUMNS = 500
-#: A quoted cell continues across line ends, so an open quote could collect a whole file in one row.
-MAX_ROW_CHARS = 2**20
 _META = "meta."
+#: Excel's first line of a file whose separator differs from the country's.
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+_SEPARATORS = ",;\t|"
+#: What pandas calls a column without a name once it has read one.
+_NO_NAME = re.compile(r"(?:unnamed: ?[0-9]+)?", re.IGNORECASE)
+_CURLY = re.compile(f"[{''.join(QUOTES)}]")
 
 
 def read_table(
@@ -24,116 +32,134 @@ def read_table(
 ) -> Iterator[PromptLine]:
     """Yield the usable rows, and add what is wrong with the others to `problems`.
 
+    delimiter: what separates cells if the header does not show it.
+
     A wrong header ends reading: every row would only repeat its problem.
     """
-    feed = _Feed(lines)
-    reader = csv.reader(feed, delimiter=delimiter, strict=True)
-    columns: list[str] | None = None
-    first_line = 1
-    while True:
-        feed.row_chars = 0
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            problems.append(f"{name}:{first_line}: the table cannot be read from here on: {error}")
-            return
-        except _RowTooLongError:
-            problems.append(
-                f"{name}:{first_line}: the row is longer than {MAX_ROW_CHARS:,} characters; close its quotes"
-            )
-            return
-        if row is None:
-            return
-        source = f"{name}:{first_line}"
-        first_line = reader.line_num + 1
+    separator, lines = _separated(iter(lines), delimiter)
+    columns: _Columns | None = None
+    for number, row in read_rows(lines, name=name, separator=separator, problems=problems):
+        source = f"{name}:{number}"
         if not any(cell.strip() for cell in row):
             continue
         if columns is None:
-            columns = _header(row, source, problems)
-            if columns is None:
+            fields = _header(row, source, problems)
+            if fields is None:
                 return
+            columns = _Columns(fields)
             continue
-        if len(row) > len(columns):
-            problems.append(
-                f"{source}: the row has {len(row):,} cells for {len(columns)} columns; "
-                "put quotes around a cell that contains the separator"
-            )
-            continue
-        line = build_line(_values(columns, row), source=source, problems=problems)
+        values = columns.values(row, source, problems)
+        line = None if values is None else build_line(values, source=source, problems=problems)
         if line is not None:
             yield line
 
 
-class _RowTooLongError(Exception):
-    pass
-
-
-class _Feed:
-    """Hands lines to the csv module, up to the limit of a row."""
-
-    def __init__(self, lines: Iterable[tuple[int, str]]) -> None:
-        self._lines = iter(lines)
-        self.row_chars = 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        _, text = next(self._lines)
-        self.row_chars += len(text) + 1
-        if self.row_chars > MAX_ROW_CHARS + 1:  # a line may have as many
-            raise _RowTooLongError
-        return f"{text}\n"
-
-
-def _values(columns: list[str], row: list[str]) -> dict[str, object]:
-    values: dict[str, object] = {}
-    meta = {}
-    for column, cell in zip(columns, row, strict=False):
-        if not cell.strip():
+def _separated(
+    lines: Iterator[tuple[int, str]], default: str
+) -> tuple[str, Iterator[tuple[int, str]]]:
+    """Return the separator that the first lines show, and the lines from the header on."""
+    separator = default
+    for number, text in lines:
+        if not text.strip():
             continue
-        if column.startswith(_META):
-            meta[column[len(_META) :]] = cell
-        else:
-            values[column] = cell
-    if meta:
-        values["meta"] = meta
-    return values
+        if said := _SEPARATOR_LINE.fullmatch(text.strip(" ")):
+            separator = said[1]
+            continue
+        likely = (separator, *_SEPARATORS)
+        separator = next((one for one in likely if _names_prompts(text, one)), separator)
+        return separator, chain([(number, text)], lines)
+    return separator, iter(())
 
 
-def _header(row: list[str], source: str, problems: list[str]) -> list[str] | None:
+def _names_prompts(header: str, separator: str) -> bool:
+    cells = header.split(separator)
+    return any("\t" not in cell and field_named(cell.strip("\"' ")) == "prompt" for cell in cells)
+
+
+class _Columns:
+    """A table's columns by their fields, None for one without a name; keeps count of row numbers."""
+
+    def __init__(self, fields: list[str | None]) -> None:
+        self._fields = fields
+        self._next_row: int | None = None
+        self._complained: set[int] = set()
+
+    def values(self, row: list[str], source: str, problems: list[str]) -> dict[str, object] | None:
+        """Return a row's values by field, or add what is wrong with it to `problems` and return None."""
+        while not row[-1].strip():
+            row.pop()
+        if len(row) > len(self._fields):
+            columns = "1 column" if len(self._fields) == 1 else f"{len(self._fields)} columns"
+            curly = '; only straight quotes (") count' if any(map(_CURLY.match, row)) else ""
+            problems.append(
+                f"{source}: the row has {len(row):,} cells for {columns}; "
+                f"put quotes around a cell that contains the separator{curly}"
+            )
+            return None
+        values: dict[str, object] = {}
+        meta = {}
+        for index, (field, cell) in enumerate(zip(self._fields, row, strict=False)):
+            if not cell.strip():
+                continue
+            if field is None:
+                self._check_nameless(index, cell.strip(), source, problems)
+            elif field.startswith(_META):
+                meta[field[len(_META) :]] = cell
+            else:
+                values[field] = cell if cell.startswith('"') else unquoted(cell.strip())
+        if meta:
+            values["meta"] = meta
+        return values
+
+    def _check_nameless(self, index: int, cell: str, source: str, problems: list[str]) -> None:
+        """Pass over the row numbers that programs put first; a value without a name is nobody's guess."""
+        if index == 0 and cell.isascii() and cell.isdigit() and len(cell) < 10:
+            if self._next_row is None and int(cell) in {0, 1}:
+                self._next_row = int(cell)
+            if int(cell) == self._next_row:
+                self._next_row += 1
+                return
+        if index not in self._complained:
+            self._complained.add(index)
+            problems.append(
+                f"{source}: column {index + 1} has no name, but here it has the value {quote(cell)}; "
+                "delete it, or name it in the first line (meta.NAME keeps it with the results)"
+            )
+
+
+def _header(row: list[str], source: str, problems: list[str]) -> list[str | None] | None:
     """Return each column's field, or add what is wrong with the header to `problems` and return None."""
     before = len(problems)
     if len(row) > MAX_COLUMNS:
         problems.append(f"{source}: there are {len(row):,} columns; the limit is {MAX_COLUMNS}")
         return None
-    columns: list[str] = []
+    columns: list[str | None] = []
     unknown = []
-    for number, cell in enumerate(row, 1):
-        column = cell.strip()
+    for cell in row:
+        column = unquoted(cell.strip().strip(EDGES).strip())
+        if _NO_NAME.fullmatch(column):
+            columns.append(None)
+            continue
         if column.lower().startswith(_META):
             field: str | None = _META + column[len(_META) :]
         else:
             field = field_named(column)
         if field is None or field in {_META, "meta"}:
-            unknown.append(f"{source}: {_unknown(column, number)}")
+            unknown.append(f"{source}: {_unknown(column)}")
         elif field in columns:
             problems.append(f"{source}: two columns mean {field.removeprefix(_META)}")
         else:
             columns.append(field)
     if "prompt" not in columns:
-        hint = " (cells are separated by commas here)" if any(";" in cell for cell in row) else ""
         problems.append(
-            f"{source}: there is no prompt column; the first line must name the columns{hint}"
+            f"{source}: there is no prompt column; the first line must name the columns"
         )
     else:
         problems.extend(unknown)
     return columns if len(problems) == before else None
 
 
-def _unknown(column: str, number: int) -> str:
-    if not column:
-        return f"column {number} has no name"
+def _unknown(column: str) -> str:
     if column.lower() in {"meta", _META}:
         return f"the column {quote(column)} needs a name after it, as in meta.source"
-    return f"{unknown_name('column', column)}, or name it meta.NAME to keep it with the results"
+    return unknown_name("column", column, note="named meta.NAME, it is kept with the results")

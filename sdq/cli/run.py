@@ -41,6 +41,7 @@ def command(
     from db.limits import WORKER
     from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
     from sdq.views.progress import BatchProgress
+    from sdq.views.status import describe_cut
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.queues import Queues
     from sdq_core.values.safety import Safety
@@ -57,7 +58,8 @@ def command(
         ledger = existing or stack.enter_context(open_ledger(settings))
         submission = submit_plan(settings, ledger, planned.plan, at_front=True)
         if not quiet:
-            for sentence in (describe_submission(submission), *planned.describe_choices()):
+            said = [*request.remarks.describe(), *planned.describe_choices()]
+            for sentence in (describe_submission(submission, request), *said):
                 click.echo(sentence, err=True)
 
         ledger = stack.enter_context(open_ledger(settings, WORKER))
@@ -95,4 +97,6 @@ def command(
             + (f", {open_images:,} still queued" if open_images else "")
             + "."
         )
+        if not quiet and (cut := ledger.batches.cut_prompts(submission.batch_id)):
+            click.echo(describe_cut(cut), err=True)
         return EXIT_SOME_IMAGES_FAILED if failed else EXIT_OK

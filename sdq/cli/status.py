@@ -42,6 +42,7 @@ def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -
             failures = (
                 ledger.batches.failed_images(found[0].id, 20) if batch and found[0].failed else []
             )
+            cut = ledger.batches.cut_prompts(found[0].id) if batch else []
             paused = ledger.variants.paused()
             if as_json:
                 shown = [status_as_dict(status) for status in found]
@@ -50,11 +51,12 @@ def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -
                         {"entry": f.entry, "seed": f.seed, "attempts": f.attempts, "error": f.error}
                         for f in failures
                     ]
+                    shown[0]["cut_prompts"] = cut
                 click.echo(json.dumps(shown[0] if batch else shown, indent=2))
             else:
                 if watch:
                     click.clear()
-                lines = status_lines(found, failures, paused)
+                lines = status_lines(found, failures, paused, cut)
                 if found:
                     lines[0] = click.style(lines[0], bold=True)
                 click.echo("\n".join(lines))

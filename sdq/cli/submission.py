@@ -14,6 +14,7 @@ from producer import (
     PromptFormat,
     PromptLine,
     PromptSource,
+    Remarks,
     describe_source,
     plan_batch,
     read_prompts,
@@ -21,6 +22,8 @@ from producer import (
 from producer.planning.choice import Choice
 from producer.planning.chooser import AUTO, Chooser
 from producer.planning.measurements import Measurements
+from producer.reading.characters import unquoted
+from producer.reading.fields import seeds_or_random
 from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
 from sdq.cli.options import value_of
 from sdq.cli.submit_options import SubmitOptions
@@ -36,7 +39,6 @@ from sdq_core.values.recipes import (
     DEFAULT_NUM_INFERENCE_STEPS,
     DEFAULT_SCHEDULER,
 )
-from sdq_core.values.seeds import parse_seeds
 from sdq_core.values.variants import ANY
 
 T = TypeVar("T")
@@ -44,11 +46,30 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A submission as requested: its prompts, the options for all of them, and where they came from."""
+    """A submission as requested: its prompts, the options for all of them, and where they came from.
+
+    remarks: what reading them showed.
+    """
 
     lines: Sequence[PromptLine]
     defaults: Defaults
     source: PromptSource
+    remarks: Remarks
+
+    @property
+    def has_default_seed(self) -> bool:
+        """Whether some prompt got its seed because nothing names one."""
+        return (
+            self.defaults.random_seeds is None
+            and self.defaults.seeds == range(1)
+            and any(line.seeds is None and line.random_seeds is None for line in self.lines)
+        )
+
+    def other_seeds(self) -> str:
+        """Return how to get another image of a prompt without a seed, behind a sentence; empty if all have seeds."""
+        if not self.has_default_seed:
+            return ""
+        return " Without a seed it is 0: for other images, add --seed 1 or --random-seeds 1."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +93,13 @@ def read_request(options: SubmitOptions) -> Request:
     """Read the prompts and check the options on their own, without models and ledger."""
     if options.seeds and options.random_seeds:
         raise UsageError("Use --seed-range or --random-seeds, not both.")
+    remarks = Remarks()
     lines = read_prompts(
         options.files,
         options.prompts,
         format=PromptFormat(options.prompt_format) if options.prompt_format else None,
         literal=options.literal,
+        remarks=remarks,
     )
     variant, unit = _named(options.variant), _named(options.compute_unit)
     with value_of("--variant"):
@@ -90,7 +113,7 @@ def read_request(options: SubmitOptions) -> Request:
     with value_of("--scheduler"):
         scheduler = parse_scheduler(_or(options.scheduler, DEFAULT_SCHEDULER))
     with value_of("--seed-range"):
-        seeds = parse_seeds(options.seeds) if options.seeds else range(1)
+        seeds = seeds_or_random(options.seeds) if options.seeds else range(1)
     with value_of("options"):
         defaults = Defaults(
             model=model_name(options.model or DEMO),
@@ -99,13 +122,13 @@ def read_request(options: SubmitOptions) -> Request:
             num_inference_steps=_or(options.num_inference_steps, DEFAULT_NUM_INFERENCE_STEPS),
             guidance_scale=_or(options.guidance_scale, DEFAULT_GUIDANCE_SCALE),
             scheduler=scheduler,
-            negative_prompt=options.negative_prompt or "",
-            seeds=seeds,
-            random_seeds=options.random_seeds,
+            negative_prompt=unquoted(options.negative_prompt or ""),
+            seeds=range(1) if seeds is None else seeds,
+            random_seeds=1 if seeds is None else options.random_seeds,
             batch_name=options.batch,
         )
     source = describe_source(options.files, options.prompts)
-    return Request(lines=lines, defaults=defaults, source=source)
+    return Request(lines=lines, defaults=defaults, source=source, remarks=remarks)
 
 
 def plan_request(settings: Settings, request: Request, ledger: Ledger | None) -> Planned:
@@ -132,6 +155,7 @@ def plan_request(settings: Settings, request: Request, ledger: Ledger | None) ->
         choose=chooser,
         source_name=source.name,
         source=source.text,
+        remarks=request.remarks,
     )
     return Planned(plan=plan, choices=chooser.choices)
 
@@ -147,12 +171,18 @@ def submit_plan(
     return submission
 
 
-def describe_submission(submission: Submission) -> str:
-    """Return a sentence about what a submission added."""
+def describe_submission(submission: Submission, request: Request | None = None) -> str:
+    """Return what a submission added, and how to get other images if it added none.
+
+    request: what was submitted, None for images of the ledger.
+    """
     name = submission.batch_name
     new, known, drawn = submission.images_new, submission.images_known, submission.images_drawn
     if not new and not drawn and not submission.images_failed:
-        return f"Batch {name}: nothing new; all {known:,} images were submitted before."
+        what = "the image was" if known == 1 else f"all {known:,} images were"
+        return f"Batch {name}: nothing new; {what} submitted before." + (
+            request.other_seeds() if request else ""
+        )
     parts = [f"{new:,} {'image' if new == 1 else 'images'} to draw"]
     if known:
         parts.append(f"{known:,} submitted before")

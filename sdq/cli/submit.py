@@ -29,7 +29,8 @@ def command(
     """Queue every prompt of the files with every seed, and return.
 
     Submitting the same file again adds nothing; a longer one adds what is new. Files are txt (one prompt per line),
-    csv, tsv or jsonl; - reads standard input. A line may set its own options, such as 'a red boat --seed 7 --steps 30'.
+    csv, tsv, jsonl or json; - reads standard input. A line may set its own options, such as 'a red boat --seed 7
+    --steps 30'.
 
     \b
     Examples:
@@ -43,15 +44,23 @@ def command(
     with contextlib.ExitStack() as stack:
         existing = stack.enter_context(existing_ledger(settings))
         planned = plan_request(settings, request, existing)
-        chosen = [choice.to_dict() for choice in planned.choices]
+        more = {
+            "chosen": [choice.to_dict() for choice in planned.choices],
+            "remarks": {
+                **request.remarks.to_dict(),
+                "has_default_seed": request.has_default_seed,
+            },
+        }
+        said = [*request.remarks.describe(), *planned.describe_choices()]
         if dry_run:
             from sdq.views.forecast import empty_ledger, forecast
 
             expected = forecast(existing or stack.enter_context(empty_ledger()), planned.plan)
+            nothing_new = [] if expected.images_new else [request.other_seeds().strip()]
             if as_json:
-                click.echo(json.dumps({**asdict(expected), "chosen": chosen}))
+                click.echo(json.dumps({**asdict(expected), **more}))
             else:
-                click.echo("\n".join([*planned.describe_choices(), expected.describe()]))
+                click.echo("\n".join([*said, *filter(None, nothing_new), expected.describe()]))
             return
         ledger = existing or stack.enter_context(open_ledger(settings))
         submission = submit_plan(settings, ledger, planned.plan)
@@ -65,9 +74,9 @@ def command(
                         "images_known": submission.images_known,
                         "images_drawn": submission.images_drawn,
                         "slices": len(submission.slices),
-                        "chosen": chosen,
+                        **more,
                     }
                 )
             )
         elif not quiet:
-            click.echo("\n".join([describe_submission(submission), *planned.describe_choices()]))
+            click.echo("\n".join([describe_submission(submission, request), *said]))

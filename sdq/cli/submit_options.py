@@ -63,9 +63,10 @@ def submission_options(command: Command) -> Command:
             click.option("--compute-unit", metavar="UNIT",
                          help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY. auto: the fastest measured, else ALL [auto]."),
             click.option("--batch", metavar="NAME", help="Name of the batch; an existing one grows [the file's name]."),
-            click.option("--format", "prompt_format", type=click.Choice(["txt", "csv", "tsv", "jsonl"]),
+            click.option("--format", "prompt_format", type=click.Choice(["txt", "csv", "tsv", "jsonl", "json"]),
                          help="Format of the files [from their extension]."),
-            click.option("--literal", is_flag=True, help="Treat --options in a txt file as part of the prompt."),
+            click.option("--literal", is_flag=True, help="Draw every line as it is: no --options, no # comments, "
+                         "no look for other tools' syntax."),
         )
     ):  # fmt: skip
         with_options = option(with_options)

@@ -11,6 +11,7 @@ from sdq.views.table import table_lines
 from sdq.views.words import duration
 from sdq_core.printable import printable
 
+_CUT_SHOWN = 10
 _TITLES = ("batch", "status", "done", "of", "%", "failed", "images/h", "left")
 
 
@@ -49,8 +50,9 @@ def status_lines(
     statuses: Sequence[BatchStatus],
     failures: Sequence[FailedImage],
     paused: Sequence[PausedVariant],
+    cut: Sequence[int] = (),
 ) -> list[str]:
-    """Return a table of batches, then the failed images of one and the paused variants."""
+    """Return a table of batches, then the failed images and the cut prompts of one, and the paused variants."""
     if statuses:
         rows = [(status.name, status_word(status), *_numbers(status)) for status in statuses]
         lines = table_lines([_TITLES, *rows], texts=2)
@@ -60,12 +62,22 @@ def status_lines(
         f"failed: prompt {failure.entry} seed {failure.seed} after {failure.attempts} attempt(s): {failure.error}"
         for failure in failures
     ]
+    if cut:
+        lines.append(describe_cut(cut))
     for held in paused:
         lines += [
             f"paused: {held.variant}: {held.reason}",
             f"  resume it with: sdq resume --variant-key {held.variant.key}",
         ]
     return [printable(line) for line in lines]
+
+
+def describe_cut(entries: Sequence[int]) -> str:
+    """Return a sentence about a batch's prompts that were longer than the model reads."""
+    which = ", ".join(map(str, entries[:_CUT_SHOWN])) + (", ..." if entries[_CUT_SHOWN:] else "")
+    if len(entries) == 1:
+        return f"Prompt {which} is longer than 77 tokens: the model did not see its end."
+    return f"{len(entries):,} prompts are longer than 77 tokens, and the model did not see their ends: {which}."
 
 
 def _numbers(status: BatchStatus) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ REFUSED_TOGETHER: dict[str, tuple[bytes, str]] = {
         "escape.txt:2: prompt contains the character U+001B",
     ),
     "half.txt": (b"a \xed\xa0\x80 house\n", "half.txt:1: the line is not UTF-8"),
-    "utf16.txt": ("a".encode("utf-16-le"), "utf16.txt:1: prompt contains the character U+0000"),
+    "utf16.txt": ("a".encode("utf-16-le"), "utf16.txt:1: this is UTF-16"),
     "again.txt": (b"a " + b"--n '' " * 140_000, "again.txt:1: --n is given twice"),
     "seeds.txt": (b"a --seed 0-4294967295\n", "4,294,967,296 seeds or more"),
     "deep.jsonl": (b'{"a":' * 150_000, "deep.jsonl:1: the JSON is nested too deep"),

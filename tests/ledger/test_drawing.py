@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from threading import Thread
 
@@ -246,3 +247,18 @@ def test_a_file_that_is_no_database_is_refused(tmp_path) -> None:  # type: ignor
     with pytest.raises(ConfigurationError, match=r"notes\.db"):
         Ledger.open(f"sqlite:///{path}")
     assert path.read_text().startswith("these are notes")
+
+
+def test_prompts_that_were_cut_are_listed_once(ledger: Ledger, engine_id: int) -> None:
+    submission = ledger.submissions.add(plan(["a", "b", "c"], range(4), slice_size=2))
+    for ref in submission.slices:
+        slice_ = ledger.work.load_slice(ref.id)
+        assert slice_ is not None
+        if slice_.entry == 3:
+            continue  # nothing is drawn, and nothing known
+        for seed in slice_.seeds:
+            ledger.work.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id)
+            cut = 7 if slice_.entry == 2 else 0
+            drawn = replace(record(slice_, seed, engine_id), truncated_tokens=cut)
+            ledger.work.record_and_go_on(drawn)
+    assert ledger.batches.cut_prompts(submission.batch_id) == [2]

@@ -89,8 +89,8 @@ def test_dashes_inside_text_stay_text(tmp_path: Path) -> None:
 
 
 def test_literal_keeps_other_tools_options(tmp_path: Path) -> None:
-    (line,) = read(tmp_path, "a cat --ar 16:9\n# still a comment\n", literal=True)
-    assert line.prompt == "a cat --ar 16:9"
+    lines = read(tmp_path, "a cat --ar 16:9\n#1 of them\n", literal=True)
+    assert [line.prompt for line in lines] == ["a cat --ar 16:9", "#1 of them"]
 
 
 def test_an_empty_negative_prompt_can_be_asked_for(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""What editors, word processors and messengers do to plain characters, undone.
+
+They turn `--` into a dash and `"` into a curly quote, leave byte order marks and zero-width characters in the middle of
+a text, and write an accent as a character of its own. None of this may decide whether something is an option, nor make
+a second picture of the same prompt: CLIP's tokenizer drops the invisible characters and composes the accents as well.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+#: Hyphens, dashes and minus signs other than ASCII's: U+2010 to U+2015, U+2212, U+2E3A, U+2E3B and the wide ones.
+DASHES = "\u2010-\u2015\u2212\u2e3a\u2e3b\ufe58\ufe63\uff0d"
+_DASH = re.compile(f"[{DASHES}]")
+
+#: Characters without width that mean nothing in a prompt: byte order marks, soft hyphens, zero-width spaces, direction
+#: marks. Not the joiners U+200C and U+200D, which Persian, Hindi and emoji need.
+INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+)
+#: What may stand before and after a line without being seen.
+EDGES = "\ufeff\u200b\u2060"
+
+#: Opening quotes -> the quotes that may close them.
+QUOTES = {
+    '"': '"\u201d\u201c',
+    "\u201c": '\u201d"\u201c',
+    "\u201d": '\u201d"',
+    "\u201e": '\u201c\u201d"',
+    "\u00ab": "\u00bb",
+    "\u00bb": "\u00ab",
+    "'": "'\u2019\u2018",
+    "\u2018": "\u2019'\u2018",
+    "\u2019": "\u2019'",
+    "\u201a": "\u2018\u2019'",
+    "\u2039": "\u203a",
+    "\u203a": "\u2039",
+}
+#: Those that are apostrophes as well.
+APOSTROPHES = "'\u2018\u2019"
+_ESCAPED = re.compile(r'\\(["\\])')
+
+
+def tidy(text: str) -> str:
+    """Return the text without invisible characters, its accents composed (NFC), its line ends as LF."""
+    if text.isascii():
+        return text if "\r" not in text else text.replace("\r\n", "\n").replace("\r", "\n")
+    text = INVISIBLE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    return unicodedata.normalize("NFC", text)
+
+
+def plain(text: str) -> str:
+    """Return a number or a seed range in ASCII's digits and signs, as far as it has them; for parsing only."""
+    if not text.isascii():
+        text = _DASH.sub("-", unicodedata.normalize("NFKC", INVISIBLE.sub("", text)))
+    return text.strip()
+
+
+def code_point(character: str) -> str:
+    """Return a character as messages name it, such as ``U+2014``."""
+    return f"U+{ord(character):04X}"
+
+
+def unquoted(text: str) -> str:
+    """Return a text without the quotes around all of it, straight or typographic, an apostrophe inside or not.
+
+    'Open' and 'Closed' is two quotes, not one around all of it: it stays as it is.
+    """
+    opening, closing = text[:1], text[-1:]
+    if len(text) < 2 or closing not in QUOTES.get(opening, ()):
+        return text
+    inner = text[1:-1]
+    closers, openers = re.escape(QUOTES[opening]), re.escape(opening)
+    if re.search(rf"(?<!\\)[{closers}](?!\w)[^{openers}]*(?<![\w\\])[{openers}](?=\S)", inner):
+        return text
+    return _ESCAPED.sub(r"\1", inner) if opening == '"' else inner

@@ -1,0 +1,75 @@
+"""What reading prompt files noticed that is no reason to refuse them, for the user to judge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import islice
+
+from db.values import JSON
+from sdq_core.errors import group_by_cause
+
+#: More would push what was submitted off the screen.
+_SHOWN = 20
+
+
+@dataclass(kw_only=True)
+class Remarks:
+    """Collected while files are read.
+
+    comment_lines: how many lines were skipped because they begin with ``#``.
+    hints: ``file:line: what`` for what looks like another tool's syntax but is drawn as it stands.
+    repeated_images: how many images are asked for again, and drawn once.
+    cut: place of a prompt that is longer than a text encoder reads -> the end of what it reads.
+    """
+
+    comment_lines: int = 0
+    hints: list[str] = field(default_factory=list)
+    repeated_images: int = 0
+    cut: dict[str, str] = field(default_factory=dict)
+
+    def describe(self) -> list[str]:
+        """Return a sentence or clause each."""
+        grouped = group_by_cause(self.hints)
+        said = grouped[:_SHOWN]
+        if len(grouped) > _SHOWN:
+            said.append(f"... and {len(grouped) - _SHOWN} more hints")
+        if self.cut:
+            said.append(
+                f"{describe_cut(len(self.cut))}: "
+                + ", ".join(
+                    f"{place} after '...{end}'" for place, end in islice(self.cut.items(), 3)
+                )
+                + (", ..." if len(self.cut) > 3 else "")
+                + "."
+            )
+        if self.repeated_images:
+            what = (
+                "1 image is"
+                if self.repeated_images == 1
+                else f"{self.repeated_images:,} images are"
+            )
+            said.append(f"{what} asked for more than once, and drawn once.")
+        if self.comment_lines:
+            lines = (
+                "1 comment line"
+                if self.comment_lines == 1
+                else f"{self.comment_lines:,} comment lines"
+            )
+            said.append(f"{lines} skipped; with --literal a # is text.")
+        return said
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Return it for JSON."""
+        return {
+            "comment_lines": self.comment_lines,
+            "hints": list(self.hints[:1000]),
+            "repeated_images": self.repeated_images,
+            "cut_prompts": len(self.cut),
+            "cut": dict(islice(self.cut.items(), 1000)),
+        }
+
+
+def describe_cut(prompts: int) -> str:
+    """Return the beginning of a sentence about prompts that a text encoder did not read to their ends."""
+    which = "1 prompt is" if prompts == 1 else f"{prompts:,} prompts are"
+    return f"{which} longer than 77 tokens, so the model does not see the end"

@@ -1,0 +1,157 @@
+"""Other tools' syntax is read where it means the same here, refused or pointed out where not, and never just drawn."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from producer import PromptFormat, PromptLine, Remarks, read_prompts
+from sdq_core.errors import PromptFileError
+from sdq_core.values.variants import AttentionImplementation, Scheduler
+
+
+def read(
+    content: str, *, literal: bool = False, format: PromptFormat = PromptFormat.TXT
+) -> tuple[list[PromptLine], Remarks]:
+    remarks = Remarks()
+    stdin = io.BytesIO(content.encode())
+    return read_prompts(
+        ["-"], format=format, literal=literal, stdin=stdin, remarks=remarks
+    ), remarks
+
+
+def refused(content: str, format: PromptFormat = PromptFormat.TXT) -> str:
+    with pytest.raises(PromptFileError) as caught:
+        read(content, format=format)
+    return str(caught.value)
+
+
+def test_pasted_generation_data_is_one_prompt_with_its_settings() -> None:
+    lines, remarks = read(
+        "a red lighthouse, 5 --steps\n"
+        "Negative prompt: fog,\n"
+        "rain\n"
+        'Steps: 20, Sampler: Euler a, CFG scale: 7.5, Seed: 11, Size: 128x64, Model: dreams, Hires upscale: "2"\n'
+        "a blue tent\n"
+        "Steps: 9, Sampler: DPM++ 2M, Seed: 12\n"
+        "\n"
+        "a kite --steps 3\n"
+    )
+    one, two, three = lines
+    assert (one.prompt, one.negative_prompt) == ("a red lighthouse, 5 --steps", "fog,\nrain")
+    assert (one.num_inference_steps, one.guidance_scale, one.seeds) == (20, 7.5, range(11, 12))
+    assert (one.scheduler, one.width, one.height) == (Scheduler.EULER_ANCESTRAL_DISCRETE, 128, 64)
+    assert (one.source, one.model) == ("stdin:1", None)
+    assert (two.prompt, two.num_inference_steps, two.source) == ("a blue tent", 9, "stdin:5")
+    assert (three.prompt, three.num_inference_steps) == ("a kite", 3)
+    assert remarks.hints == ["stdin:1: settings not taken over: Model, Hires upscale"]
+
+
+def test_what_sdq_wrote_itself_comes_back_with_its_variant() -> None:
+    (line,), remarks = read(
+        "a house\nSteps: 4, Sampler: DDIM, Seed: 1, Model: demo, Version: sdq 0.2.0, sdq variant: original\n"
+    )
+    assert (line.model, line.variants) == ("demo", (AttentionImplementation.ORIGINAL,))
+    assert not remarks.hints
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "positive: a green kite\nnegative: rain\n",
+        "Positive prompt:\na green kite\nNegative prompt:\nrain\n",
+        "Prompt: a green kite\nNEGATIVE_PROMPT: rain\n",
+        "\na green kite\nNegative prompt: rain\n",
+    ],
+)
+def test_labels_are_no_words(text: str) -> None:
+    lines, _ = read(f"a house\n\n{text}\na tent\n")
+    assert [line.prompt for line in lines] == ["a house", "a green kite", "a tent"]
+    assert lines[1].negative_prompt == "rain"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a\nb\nNegative prompt: x\nSteps: 2, Sampler: DDIM, Seed: 1", "stdin:2: it is not clear"),
+        ("Negative prompt: x", "stdin:1: there is no prompt directly above"),
+        ("a\n\nSteps: 2, Sampler: DDIM, Seed: 1", "stdin:3: there is no prompt directly above"),
+        ("a\nSteps: 2, Seed: 1", "stdin:1: these settings cannot be read"),
+        ("a\nnegative: x\nb", "stdin:1: more than one line follows"),
+        ("positive: a --n x\nnegative: y", "stdin:1: the negative prompt is given twice"),
+        ("positive:\n", "stdin:1: the prompt is missing"),
+        ("a Negative prompt: b Steps: 20", "'Negative prompt:' stands inside a prompt"),
+        ("a house Steps: 20, Sampler: Euler a, Seed: 5", "settings of generation data"),
+        ('"a tent" -n4 -S1234 -s30', "write --n_iter 4 --seed 1234 --steps 30, or use --literal"),
+        ("a tent -s 30 -C7.5", "write --steps 30 --cfg_scale 7.5"),
+        ("a tent -steps 30", "'-steps 30' begins with one hyphen"),
+        ("a tent <lora:snow:0.8>", "'<lora:snow:0.8>' asks for an extra network"),
+        ("a {red|blue} tent", "'{red|blue}' is a choice"),
+        ("a {2$$red|blue} tent", "is a choice"),
+        ("a __colors__ tent", "'__colors__' is a wildcard"),
+        ("a tent --n <lora:bad:1>", "extra network"),
+    ],
+)
+def test_what_cannot_be_meant_as_words_is_refused(text: str, says: str) -> None:
+    assert says in refused(text)
+    assert read(text, literal=True)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a (red hair:1.3) girl", "the weight '(red hair:1.3)' is drawn as words"),
+        ("((masterpiece)), a tent", "the emphasis"),
+        ("a [tent:house:0.5]", "the change of prompt"),
+        ("a tent::2 house", "the weight"),
+        ("a tent BREAK a house", "BREAK"),
+        (
+            "a tent ### people, fog",
+            "'### people, fog' is drawn as words; for a negative prompt write --n",
+        ),
+        ("a jet -s 30", "if it is an option, write --steps 30"),
+    ],
+)
+def test_what_may_be_meant_as_words_is_drawn_and_pointed_out(text: str, says: str) -> None:
+    (line,), remarks = read(text)
+    assert line.prompt == text
+    (hint,) = remarks.describe()
+    assert hint.startswith("stdin:1: ")
+    assert says in hint
+    assert not read(text, literal=True)[1].describe()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a smiling face :) and a sad one :-(",
+        "(a tent (with a red flag) at 12:30)",
+        "a map (scale 1:50), Luke (3:16)",
+        "lighthouse: a study in red",
+        "the positive: a negative space",
+        "a sign that says NO BREAK, ALL IN CAPITALS".upper(),
+        "C++ code on a screen, snake_case and a_b__c",
+        "a jet at -20 degrees, B-2 -style",
+        "1 < 2 and 3 > 2, {set}, [list], a|b",
+        "half-timbered -- and old",
+        "seed: a photo of a sprouting plant",
+        "Steps: 39 of them, by Hitchcock",
+        "a cat, 35mm f/1.8, -s",
+    ],
+)
+def test_ordinary_text_is_drawn_without_a_word(text: str) -> None:
+    lines, remarks = read(text)
+    assert [line.prompt for line in lines] == [text]
+    assert not remarks.describe()
+
+
+def test_all_formats_and_the_command_line_are_looked_at() -> None:
+    assert "stdin:2: '{a|b}' is a choice" in refused("prompt\n{a|b}\n", PromptFormat.CSV)
+    assert "stdin:1: '{a|b}' is a choice" in refused('{"prompt": "{a|b}"}', PromptFormat.JSONL)
+    with pytest.raises(PromptFileError, match=r"--prompt: .* is a choice"):
+        read_prompts(texts=["{a|b}"])
+
+
+def test_comments_are_counted() -> None:
+    assert read("#ff8800 sky\n # x\na\n\\#1\n")[1].comment_lines == 2
