@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sdq_core.errors import PackageError
-from worker.pipelines.arrays import as_expected, require_finite, require_inputs, require_output
+from sdq_core.models.check import check_safety_checker
+from worker.pipelines.arrays import as_expected, declared, require_finite, require_output
 from worker.pipelines.decode import Decoded
 from worker.runtimes.contract import LoadedModel
 
@@ -93,7 +94,7 @@ class SafetyChecker:
 
     def __init__(self, extractor: FeatureExtractor, model: LoadedModel) -> None:
         """Raise PackageError if the network is not Stable Diffusion's safety checker."""
-        require_inputs(model, "safety checker", {"clip_input", "images", "adjustment"})
+        check_safety_checker(declared(model, "The safety checker"))
         self._extractor = extractor
         self._model = model
 
