@@ -127,12 +127,6 @@ def check_parts(parts: Mapping[str, Path], *, max_length: int = 77) -> Latents:
     Raises PackageError, with the file, for a part that is incomplete or damaged, that does not fit the others, or whose
     kind is not supported.
     """
-    for path in parts.values():
-        if path.suffix == ".mlmodelc" and sys.platform != "darwin":
-            raise PackageError(
-                f"{path} is a compiled model, which only Core ML reads, on a Mac. Use the .mlpackage files instead (in "
-                "Apple's repositories on the Hub, under packages/ rather than compiled/)."
-            )
     unet = _unet(parts)
     latents = check_unet(unet)
     text_encoder = Part.read(parts["text_encoder"])
@@ -152,11 +146,20 @@ def check_parts(parts: Mapping[str, Path], *, max_length: int = 77) -> Latents:
     return latents
 
 
-def refuse_foreign(folder: Path, parts: Collection[str]) -> None:
-    """Raise PackageError if a folder has parts of a model that is not supported, whether it is complete or not."""
+def refuse_unsupported(folder: Path, parts: Mapping[str, Path]) -> None:
+    """Raise PackageError if a folder's parts are of a kind that nothing here can draw, complete or not.
+
+    Asked first, so that nobody looks for missing parts and settings of a model that would be refused with them.
+    """
     for part, kind in _FOREIGN_PARTS.items():
         if part in parts:
             raise PackageError(f"{folder} holds {kind}, which is not supported. {_INSTEAD}")
+    for path in parts.values():
+        if path.suffix == ".mlmodelc" and sys.platform != "darwin":
+            raise PackageError(
+                f"{path} is a compiled model, which only Core ML reads, on a Mac. Use the .mlpackage files instead (in "
+                "Apple's repositories on the Hub, under packages/ rather than compiled/)."
+            )
 
 
 def check_unet(unet: Part) -> Latents:

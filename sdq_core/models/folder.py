@@ -13,9 +13,10 @@ from itertools import islice
 from pathlib import Path
 
 from sdq_core.errors import PackageError
-from sdq_core.models.check import VAE_SCALE_FACTOR, check_parts, refuse_foreign
+from sdq_core.models.check import VAE_SCALE_FACTOR, check_parts, refuse_unsupported
 from sdq_core.models.network import Network, read_network
 from sdq_core.models.parts import KINDS, holds_model, part_of
+from sdq_core.models.scheduler_config import SchedulerConfig
 from sdq_core.values.variants import AttentionImplementation
 
 #: A package has three files, a compiled model about ten; far more means a link to somewhere else.
@@ -87,6 +88,7 @@ class VariantFiles:
             self.tokenizer / "merges.txt",
             self.tokenizer / "tokenizer_config.json",
             self.tokenizer / "special_tokens_map.json",
+            self.tokenizer / "added_tokens.json",
             self.scheduler_config,
         ]
         if self.feature_extractor:
@@ -98,7 +100,7 @@ class VariantFiles:
 def find_files(packages: Path) -> VariantFiles:
     """Return a variant's parts and settings; raise PackageError if something is missing."""
     parts = _parts(packages)
-    refuse_foreign(packages, parts)
+    refuse_unsupported(packages, parts)
     _require_parts(packages, parts)
     extractor = _beside(packages, "feature_extractor", _PREPROCESSOR)
     return VariantFiles(
@@ -117,8 +119,9 @@ def read_folder(
 ) -> VariantFolder:
     """Return the variant that its files describe; files: as `VariantFiles.files` returns them.
 
-    Raise PackageError as `check_parts` does.
+    Raise PackageError as `check_parts` and `SchedulerConfig.from_file` do.
     """
+    SchedulerConfig.from_file(found.scheduler_config)
     latents = check_parts(found.parts)
     return VariantFolder(
         model=model,

@@ -8,6 +8,7 @@ vocabulary becomes the unknown token, and tokens beyond the limit are cut off an
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class ClipTokenizer:
     """A vocabulary and its merges, ready to use; keeps no state between prompts."""
 
     def __init__(self, folder: Path) -> None:
-        """Read `vocab.json` and `merges.txt`, and the two files with the special tokens if they exist.
+        """Read `vocab.json` and `merges.txt`, and the files with special and added tokens if they exist.
 
         Raises PackageError for missing or damaged files.
         """
@@ -70,6 +71,14 @@ class ClipTokenizer:
             int(vocab[special[key]]) for key in ("bos_token", "eos_token", "pad_token")
         )
         self.max_length = _max_length(folder)
+        added = _added_tokens(folder)
+        self._added = {
+            token: number for token, number in added.items() if token not in special.values()
+        }
+        # As transformers does: the leftmost, the longest of those; and before the text is cleaned, so as it is written.
+        self._split = re.compile(
+            f"({'|'.join(re.escape(token) for token in sorted(self._added, key=len, reverse=True))})"
+        )
         try:
             self._tokenizer = _byte_pair_encoding(vocab, _merges(folder), special)
         # The library raises bare Exception for errors of its Rust side.
@@ -81,7 +90,13 @@ class ClipTokenizer:
 
     def __call__(self, prompt: str) -> TokenizedPrompt:
         """Encode one prompt, which may be empty."""
-        ids = self._tokenizer.encode(_clean(prompt), add_special_tokens=False).ids
+        pieces = self._split.split(prompt) if self._added else [prompt]
+        ids: list[int] = []
+        for piece in pieces:
+            if piece in self._added:
+                ids.append(self._added[piece])
+            else:
+                ids += self._tokenizer.encode(_clean(piece), add_special_tokens=False).ids
         room = self.max_length - 2
         row = [self._bos, *ids[:room], self._eos]
         row += [self._pad] * (self.max_length - len(row))
@@ -167,6 +182,32 @@ def _special_tokens(folder: Path) -> dict[str, str]:
             if isinstance(value, str):
                 tokens[key] = value
     return tokens
+
+
+def _added_tokens(folder: Path) -> dict[str, int]:
+    """Return the tokens that were added to the vocabulary, by textual inversion for example, with their ids.
+
+    ``added_tokens_decoder`` of `tokenizer_config.json` wins over `added_tokens.json`, which older versions of
+    transformers write.
+    """
+    path = folder / "tokenizer_config.json"
+    decoder = _read_json(path, optional=True).get("added_tokens_decoder")
+    if decoder is None:
+        path = folder / "added_tokens.json"
+        added: dict[Any, Any] = _read_json(path, optional=True)
+    else:
+        try:
+            added = {entry["content"]: int(number) for number, entry in decoder.items()}
+        except (AttributeError, KeyError, TypeError, ValueError):
+            added = {"": None}
+    if not all(
+        isinstance(token, str) and token and type(number) is int and number >= 0
+        for token, number in added.items()
+    ):
+        raise PackageError(
+            f"{path} does not say which token has which number. Put the model's own file there."
+        )
+    return added
 
 
 def _max_length(folder: Path) -> int:
