@@ -65,11 +65,17 @@ class Latents:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A network as it is declared. name: what messages call it. outputs: None if they are known only when it runs."""
+    """A network as it is declared.
+
+    name: what messages call it.
+    outputs: None if they are known only when it runs.
+    embedded_tokens: how many tokens a text encoder knows, None if it does not tell.
+    """
 
     name: str
     inputs: Shapes
     outputs: Shapes | None = None
+    embedded_tokens: int | None = None
 
     @classmethod
     def read(cls, path: Path) -> Part:
@@ -77,7 +83,12 @@ class Part:
         network = read_network(path)
         # The metadata of a compiled model may leave its outputs out.
         outputs = network.outputs or (None if network.is_compiled else {})
-        return cls(name=str(path), inputs=network.inputs, outputs=outputs)
+        return cls(
+            name=str(path),
+            inputs=network.inputs,
+            outputs=outputs,
+            embedded_tokens=network.embedded_tokens,
+        )
 
     def require_inputs(self, known: Collection[str]) -> None:
         """Raise PackageError unless it takes exactly these inputs."""
@@ -119,8 +130,16 @@ class Part:
             )
 
 
-def check_parts(parts: Mapping[str, Path], *, max_length: int = 77) -> Latents:
-    """Read the networks that drawing needs, and return what the U-Net denoises.
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """Parts that fit each other. embedded_tokens: as `Part.embedded_tokens` of the text encoder."""
+
+    latents: Latents
+    embedded_tokens: int | None
+
+
+def check_parts(parts: Mapping[str, Path], *, max_length: int) -> Checked:
+    """Read the networks that drawing needs, and return what they say together.
 
     parts: as `VariantFolder.parts`. max_length: the tokens that the tokenizer gives.
 
@@ -143,7 +162,7 @@ def check_parts(parts: Mapping[str, Path], *, max_length: int = 77) -> Latents:
         check_safety_checker(checker)
         image = (1, latents.height * VAE_SCALE_FACTOR, latents.width * VAE_SCALE_FACTOR, 3)
         checker.require_shape("images", image, _TOGETHER)
-    return latents
+    return Checked(latents=latents, embedded_tokens=text_encoder.embedded_tokens)
 
 
 def refuse_unsupported(folder: Path, parts: Mapping[str, Path]) -> None:

@@ -17,6 +17,7 @@ from sdq_core.models.check import VAE_SCALE_FACTOR, check_parts, refuse_unsuppor
 from sdq_core.models.network import Network, read_network
 from sdq_core.models.parts import KINDS, holds_model, part_of
 from sdq_core.models.scheduler_config import SchedulerConfig
+from sdq_core.models.vocabulary import Vocabulary
 from sdq_core.values.variants import AttentionImplementation
 
 #: A package has three files, a compiled model about ten; far more means a link to somewhere else.
@@ -40,6 +41,7 @@ class VariantFolder:
     feature_extractor: the folder of `preprocessor_config.json`.
     width, height: pixels.
     unet_batch: 2 for classifier-free guidance, else 1.
+    embedded_tokens: how many tokens the text encoder knows, None if it does not tell.
     """
 
     model: str
@@ -52,6 +54,7 @@ class VariantFolder:
     width: int
     height: int
     unet_batch: int
+    embedded_tokens: int | None = None
 
     @property
     def unet(self) -> Path:
@@ -119,10 +122,11 @@ def read_folder(
 ) -> VariantFolder:
     """Return the variant that its files describe; files: as `VariantFiles.files` returns them.
 
-    Raise PackageError as `check_parts` and `SchedulerConfig.from_file` do.
+    Raise PackageError for settings that are damaged or not supported, and as `check_parts` does.
     """
     SchedulerConfig.from_file(found.scheduler_config)
-    latents = check_parts(found.parts)
+    checked = check_parts(found.parts, max_length=Vocabulary.read(found.tokenizer).max_length)
+    latents = checked.latents
     return VariantFolder(
         model=model,
         attention_implementation=attention_implementation,
@@ -134,6 +138,7 @@ def read_folder(
         width=latents.width * VAE_SCALE_FACTOR,
         height=latents.height * VAE_SCALE_FACTOR,
         unet_batch=latents.batch,
+        embedded_tokens=checked.embedded_tokens,
     )
 
 

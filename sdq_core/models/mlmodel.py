@@ -85,6 +85,7 @@ class Program:
     operations: how often each occurs.
     palette_bits: the sizes of palettes.
     elements: `float16` and `float32` -> how many of the weights are kept as such.
+    table_rows: of the first matrix that rows are gathered from; in a text encoder, how many tokens it knows.
     """
 
     inputs: dict[str, Shape] = field(default_factory=dict)
@@ -94,6 +95,7 @@ class Program:
     palette_bits: set[int] = field(default_factory=set)
     elements: Counter[str] = field(default_factory=Counter)
     blobs: list[Blob] = field(default_factory=list)
+    table_rows: int | None = None
 
 
 def refuse_kind(model: Path, kind: str | None) -> None:
@@ -246,6 +248,8 @@ class _Reader:
         if kind == "const" or kind.startswith("constexpr_"):
             self._constants += gives
             self._read_parameters(attributes, takes)
+        elif kind == "gather" and self._program.table_rows is None:
+            self._program.table_rows = self._rows(takes)
 
     def _read_parameters(self, attributes: list[Span], takes: list[Span]) -> None:
         """Read what an operation that holds weights, or unpacks them, is given in place or by name."""
@@ -290,6 +294,16 @@ class _Reader:
             elif number == 2 and isinstance(found, int):
                 offset = found
         self._program.blobs.append(Blob(file=file, offset=offset, kind=kind, shape=shape))
+
+    def _rows(self, takes: list[Span]) -> int | None:
+        """Return the rows of the constant matrix that an operation takes as `x`; None if it is something else."""
+        for pair in takes:
+            key, argument = self._pair(pair)
+            for number, bound in self._bound(argument):
+                if key == "x" and number == _BOUND_NAME:
+                    shape = self._shape_of(text(self._data, bound))
+                    return shape[0] if len(shape) == 2 else None
+        return None
 
     def _note_table(self, shape: Shape) -> None:
         """Note a palette's bits: one table of values, or since iOS 18 tables [..., 2^bits, vector size]."""

@@ -58,6 +58,7 @@ class Network:
     operations: how often each occurs.
     precision: how the weights are kept: `6-bit`, `4/6/8-bit`, `quantized`, `sparse`, `float16`, `float32`; `palettized`
         if the palettes do not tell their bits, `unknown` if nothing does.
+    embedded_tokens: how many tokens a text encoder knows, None if it does not tell.
     """
 
     path: Path
@@ -66,6 +67,7 @@ class Network:
     kinds: Mapping[str, ElementType]
     operations: Mapping[str, int] = field(repr=False)
     precision: str
+    embedded_tokens: int | None = None
 
     @property
     def splits_heads(self) -> bool:
@@ -108,6 +110,7 @@ def read_network(model: Path) -> Network:
             program.palette_bits,
             max(program.elements, key=lambda word: program.elements[word], default=None),
         ),
+        embedded_tokens=program.table_rows,
     )
 
 

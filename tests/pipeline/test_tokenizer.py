@@ -53,6 +53,21 @@ def test_added_tokens_are_those_of_transformers(tmp_path, file):
         assert tokenized.input_ids.tolist() == [case["input_ids"]], case["prompt"]
 
 
+def test_added_tokens_that_the_text_encoder_does_not_know_are_spelled_out_and_named(
+    tmp_path, caplog
+):
+    folder = folder_with(tmp_path)
+    size = len(json.loads((folder / "vocab.json").read_text()))
+    plain = ClipTokenizer(folder)
+    (folder / "added_tokens.json").write_text(json.dumps({"<cat>": size - 1, "<toy>": size}))
+    tokenizer = ClipTokenizer(folder, embedded_tokens=size)
+    assert tokenizer("<cat>").input_ids[0, 1] == size - 1
+    assert tokenizer("a <toy>").input_ids.tolist() == plain("a <toy>").input_ids.tolist()
+    (warning,) = caplog.messages
+    assert "'<toy>'" in warning
+    assert "'<cat>'" not in warning
+
+
 def test_the_empty_prompt_is_start_end_and_padding():
     row = ClipTokenizer(GOLDEN / "tokenizer")("").input_ids
     assert row.shape == (1, 77)

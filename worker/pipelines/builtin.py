@@ -55,7 +55,7 @@ class BuiltinPipeline:
     ) -> BuiltinPipeline:
         """Load every part of a model variant; see `Parts.load`."""
         # Small files first: a missing one should not cost the minutes that a U-Net may take.
-        tokenizer = ClipTokenizer(folder.tokenizer)
+        tokenizer = ClipTokenizer(folder.tokenizer, folder.embedded_tokens)
         scheduler_config = SchedulerConfig.from_file(folder.scheduler_config)
         if ignored := scheduler_config.ignored():
             log.warning(
