@@ -15,18 +15,10 @@ import sdq_core
 from sdq_core.errors import PackageError
 from sdq_core.models import ModelStore, Network, VariantFolder, read_network
 from sdq_core.values.variants import AttentionImplementation
+from tests.core.small_packages import field, varint
 from tests.fuzz.package_reader import MODEL_FILE, write_package
 
 DEMO = Path(sdq_core.__file__).parent / "demo_model"
-
-
-def varint(value: int) -> bytes:
-    low, rest = value & 0x7F, value >> 7
-    return bytes([low]) if not rest else bytes([low | 0x80]) + varint(rest)
-
-
-def field(number: int, data: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(data)) + data
 
 
 def model(*inputs: bytes, outputs: bytes = b"") -> bytes:
