@@ -138,10 +138,13 @@ class Checked:
     embedded_tokens: int | None
 
 
-def check_parts(parts: Mapping[str, Path], *, max_length: int) -> Checked:
+def check_parts(
+    parts: Mapping[str, Path], *, max_length: int, prepared: Shape | None = None
+) -> Checked:
     """Read the networks that drawing needs, and return what they say together.
 
-    parts: as `VariantFolder.parts`. max_length: the tokens that the tokenizer gives.
+    parts: as `VariantFolder.parts`. max_length: the tokens that the tokenizer gives. prepared: the shape of
+    an image as the feature extractor prepares it, None if that is not known.
 
     Raises PackageError, with the file, for a part that is incomplete or damaged, that does not fit the others, or whose
     kind is not supported.
@@ -162,6 +165,9 @@ def check_parts(parts: Mapping[str, Path], *, max_length: int) -> Checked:
         check_safety_checker(checker)
         image = (1, latents.height * VAE_SCALE_FACTOR, latents.width * VAE_SCALE_FACTOR, 3)
         checker.require_shape("images", image, _TOGETHER)
+        if prepared:
+            why = "Use the feature extractor of this model."
+            checker.require_shape("clip_input", prepared, why)
     return Checked(latents=latents, embedded_tokens=text_encoder.embedded_tokens)
 
 

@@ -16,6 +16,7 @@ from sdq_core.errors import PackageError
 from sdq_core.models.check import VAE_SCALE_FACTOR, check_parts, refuse_unsupported
 from sdq_core.models.network import Network, read_network
 from sdq_core.models.parts import KINDS, holds_model, part_of
+from sdq_core.models.preprocessing import Preprocessing
 from sdq_core.models.scheduler_config import SchedulerConfig
 from sdq_core.models.vocabulary import Vocabulary
 from sdq_core.values.variants import AttentionImplementation
@@ -125,7 +126,12 @@ def read_folder(
     Raise PackageError for settings that are damaged or not supported, and as `check_parts` does.
     """
     SchedulerConfig.from_file(found.scheduler_config)
-    checked = check_parts(found.parts, max_length=Vocabulary.read(found.tokenizer).max_length)
+    extractor = found.feature_extractor if "safety_checker" in found.parts else None
+    checked = check_parts(
+        found.parts,
+        max_length=Vocabulary.read(found.tokenizer).max_length,
+        prepared=Preprocessing.read(extractor).shape() if extractor else None,
+    )
     latents = checked.latents
     return VariantFolder(
         model=model,

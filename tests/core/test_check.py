@@ -106,6 +106,9 @@ def test_parts_that_do_not_are_refused_with_the_file_and_what_to_do(
         ({"scheduler_config": []}, "not a JSON object"),
         ({"vocab": {"a": 1}}, "lacks the special token"),
         ({"vocab": {"<|startoftext|>": "0", "<|endoftext|>": 1}}, "no number for"),
+        ({"preprocessor_config": {"crop_size": 256}}, "clip_input of shape .*feature extractor of"),
+        ({"preprocessor_config": {"size": "large"}}, "cannot be read as a feature extractor"),
+        ({"preprocessor_config": []}, "cannot be read as a feature extractor"),
         ({"tokenizer_config": {"model_max_length": 64}}, "Use the tokenizer of this model"),
     ],
 )

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import sdq_core
 from sdq_core.errors import PackageError
 from sdq_core.models.network import read_network
 from sdq_core.models.package import Package
+from tests.fuzz.mutations import mutated
 from tests.fuzz.package_reader import write_package
 from worker.mlpackage.proto import read_program
 
@@ -36,7 +40,7 @@ def assert_agree(path: Path) -> None:
         tensor.name: tensor.dtype.name for tensor in program.inputs
     }
     known = {output.name: output for op in program.operations for output in op.outputs}
-    assert tuple(network.outputs) == program.outputs
+    assert tuple(network.outputs) == tuple(dict.fromkeys(program.outputs))
     for name, shape in network.outputs.items():
         assert name not in known or shape in {(), known[name].shape}
     counted = {name: count for name, count in network.operations.items() if name != "const"}
@@ -66,6 +70,20 @@ def test_of_damaged_packages(kind: str, package: Path) -> None:
         assert said.startswith(expected.partition(" is truncated")[0])
     else:
         assert said == expected
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.sampled_from(CORPUS), st.integers(0, 2**64))
+def test_what_the_runtime_reads_is_never_refused_at_submit(
+    tmp_path_factory: pytest.TempPathFactory, path: Path, seed: int
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "changed"
+    changed = write_package(mutated(path.read_bytes(), random.Random(seed)), folder)
+    try:
+        read_program(Package.open(changed))
+    except PackageError:
+        return
+    assert_agree(changed)
 
 
 def test_where_the_manifest_says_that_the_model_is(package: Path) -> None:
