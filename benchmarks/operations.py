@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from pathlib import Path
 
-from worker.mlpackage.package import Package
+from sdq_core.models.package import Package
 from worker.mlpackage.program import Argument, Operation, Program, Shape
 from worker.mlpackage.proto import read_program
 

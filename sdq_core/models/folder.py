@@ -13,15 +13,14 @@ from itertools import islice
 from pathlib import Path
 
 from sdq_core.errors import PackageError
+from sdq_core.models.check import VAE_SCALE_FACTOR, check_parts, refuse_unsupported
 from sdq_core.models.network import Network, read_network
 from sdq_core.models.parts import KINDS, holds_model, part_of
+from sdq_core.models.preprocessing import Preprocessing
+from sdq_core.models.scheduler_config import SchedulerConfig
+from sdq_core.models.vocabulary import Vocabulary
 from sdq_core.values.variants import AttentionImplementation
 
-#: Latents are an eighth of the image on each side in every Stable Diffusion VAE.
-VAE_SCALE_FACTOR = 8
-
-#: Latents of 16,384 pixels; no machine could hold more, whatever a file claims.
-_MAX_SAMPLE = 2048
 #: A package has three files, a compiled model about ten; far more means a link to somewhere else.
 _MAX_FILES = 1000
 
@@ -43,6 +42,7 @@ class VariantFolder:
     feature_extractor: the folder of `preprocessor_config.json`.
     width, height: pixels.
     unet_batch: 2 for classifier-free guidance, else 1.
+    embedded_tokens: how many tokens the text encoder knows, None if it does not tell.
     """
 
     model: str
@@ -55,6 +55,7 @@ class VariantFolder:
     width: int
     height: int
     unet_batch: int
+    embedded_tokens: int | None = None
 
     @property
     def unet(self) -> Path:
@@ -91,6 +92,7 @@ class VariantFiles:
             self.tokenizer / "merges.txt",
             self.tokenizer / "tokenizer_config.json",
             self.tokenizer / "special_tokens_map.json",
+            self.tokenizer / "added_tokens.json",
             self.scheduler_config,
         ]
         if self.feature_extractor:
@@ -102,6 +104,7 @@ class VariantFiles:
 def find_files(packages: Path) -> VariantFiles:
     """Return a variant's parts and settings; raise PackageError if something is missing."""
     parts = _parts(packages)
+    refuse_unsupported(packages, parts)
     _require_parts(packages, parts)
     extractor = _beside(packages, "feature_extractor", _PREPROCESSOR)
     return VariantFiles(
@@ -120,14 +123,16 @@ def read_folder(
 ) -> VariantFolder:
     """Return the variant that its files describe; files: as `VariantFiles.files` returns them.
 
-    Raise PackageError for a U-Net that is damaged or not Stable Diffusion's.
+    Raise PackageError for settings that are damaged or not supported, and as `check_parts` does.
     """
-    unet = unet_of(found.parts)
-    sample = read_network(unet).inputs.get("sample", ())
-    if len(sample) != 4 or not all(1 <= size <= _MAX_SAMPLE for size in sample):
-        raise PackageError(
-            f"{unet} is not a Stable Diffusion U-Net: it has no input `sample` of four dimensions and a sensible size."
-        )
+    SchedulerConfig.from_file(found.scheduler_config)
+    extractor = found.feature_extractor if "safety_checker" in found.parts else None
+    checked = check_parts(
+        found.parts,
+        max_length=Vocabulary.read(found.tokenizer).max_length,
+        prepared=Preprocessing.read(extractor).shape() if extractor else None,
+    )
+    latents = checked.latents
     return VariantFolder(
         model=model,
         attention_implementation=attention_implementation,
@@ -136,9 +141,10 @@ def read_folder(
         tokenizer=found.tokenizer,
         scheduler_config=found.scheduler_config,
         feature_extractor=found.feature_extractor,
-        width=sample[3] * VAE_SCALE_FACTOR,
-        height=sample[2] * VAE_SCALE_FACTOR,
-        unet_batch=sample[0],
+        width=latents.width * VAE_SCALE_FACTOR,
+        height=latents.height * VAE_SCALE_FACTOR,
+        unet_batch=latents.batch,
+        embedded_tokens=checked.embedded_tokens,
     )
 
 

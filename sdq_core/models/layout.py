@@ -20,7 +20,13 @@ SETTINGS = (
     *(
         f"{folder}/{name}"
         for folder in ("tokenizer", "tokenizer_2")
-        for name in ("vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json")
+        for name in (
+            "vocab.json",
+            "merges.txt",
+            "tokenizer_config.json",
+            "special_tokens_map.json",
+            "added_tokens.json",
+        )
     ),
     "scheduler/scheduler_config.json",
     "feature_extractor/preprocessor_config.json",

@@ -1,8 +1,10 @@
-"""The few fields of a package's `model.mlmodel` that describe its network.
+"""What `model.mlmodel` says of a package's network, short of what its operations compute.
 
-Read from protobuf's wire format without coremltools and NumPy, which a machine that only submits does not have. The
-description is small; the program is megabytes, and `read_description` skips it by its length. Sizes are bounded, and
-a damaged file always ends in ValueError or IndexError.
+Read from protobuf's wire format without coremltools, protobuf and NumPy, which a machine that only submits does not
+have. What a runtime would refuse is refused here in the same words: other kinds of models, flexible shapes, images, a
+function that is not there. What operations take from each other is left to the runtime, which reads every one.
+
+Sizes are bounded, and a damaged file ends in PackageError, ValueError or IndexError.
 
 https://apple.github.io/coremltools/mlmodel/Format/Model.html
 https://github.com/apple/coremltools/blob/9.0/mlmodel/format/MIL.proto
@@ -12,152 +14,380 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from sdq_core.models.wire import Buffer, Span, fields, first, messages, text, varint
+from sdq_core.errors import PackageError
+from sdq_core.models.element_types import BY_MIL_NUMBER, ElementType
+from sdq_core.models.wire import Span, entry, fields, first, messages, text
+from sdq_core.printable import quote
 
 Shape = tuple[int, ...]
+
+#: Far above any real network's tensors (64 GiB as fp32). A larger one is damage or malice, and would be allocated.
+MOST_ELEMENTS = 2**34
+#: The limit of NumPy 1; MIL's own operations take at most five.
+MOST_DIMENSIONS = 32
 
 #: Stable Diffusion's networks have about twenty features of a few fields each; these limits bound the time and memory
 #: that a damaged file can cost.
 _MAX_FEATURES = 512
-_MAX_PARTS = 32
-_MAX_DIMENSIONS = 16
-_MAX_SIZE = 2**31 - 1
+_MAX_PARTS = 64
 _MAX_NAME_BYTES = 1000
 _MAX_MODEL_FIELDS = 4096
 
-# Model: description, program. Program: functions. Function: blocks. Block: operations.
-_DESCRIPTION, _PROGRAM, _FUNCTIONS, _BLOCKS, _OPERATIONS = 2, 502, 2, 3, 3
-# ModelDescription: inputs, outputs, and in newer packages functions that have their own.
-_INPUTS, _OUTPUTS, _DESCRIBED_FUNCTIONS = 1, 10, 20
-# Operation: type, attributes. Entries of a map: key, value.
-_TYPE, _ATTRIBUTES, _KEY, _VALUE = 1, 5, 1, 2
-# Value: type. ValueType: tensor type.
-_VALUE_TYPE, _TENSOR_TYPE = 2, 1
-_FLOATS = {10: "float16", 11: "float32"}
+# Model: description, program. ModelDescription: inputs, functions, the default one's name. FeatureDescription: name,
+# type. FeatureType: image.
+_DESCRIPTION, _PROGRAM = 2, 502
+_INPUTS, _DESCRIBED_FUNCTIONS, _DEFAULT_FUNCTION = 1, 20, 21
+_FUNCTION_INPUTS, _FEATURE_TYPE, _IMAGE = 2, 3, 4
+#: What converters produced before ML programs.
+_OTHER_KINDS = {
+    200: "pipelineClassifier",
+    201: "pipelineRegressor",
+    202: "pipeline",
+    303: "neuralNetworkRegressor",
+    403: "neuralNetworkClassifier",
+    500: "neuralNetwork",
+}
+# Program: functions. Function: inputs, opset, blocks by opset. Block: outputs, operations.
+_FUNCTIONS, _VALUES_IN, _OPSET, _BLOCKS, _OUTPUTS, _OPERATIONS = 2, 1, 2, 3, 2, 3
+# Operation: type, inputs, outputs, blocks, attributes. Argument and binding: arguments; name, value.
+_TYPE, _TAKES, _GIVES, _INNER_BLOCKS, _ATTRIBUTES = 1, 2, 3, 4, 5
+_ARGUMENTS, _BOUND_NAME, _BOUND_VALUE = 1, 1, 2
+# Entries of a map; named values; values; their types.
+_KEY, _VALUE = 1, 2
+_NAME, _NAMED_TYPE = 1, 2
+_VALUE_TYPE, _BLOB = 2, 5
+_TENSOR = 1
+_OTHER_TYPES = {2: "listType", 3: "tupleType", 4: "dictionaryType", 5: "stateType"}
+_FLOATS = {"fp16": "float16", "fp32": "float32"}
+_AGAIN = "Copy or download the package again."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Program:
-    """What a network is made of.
+class Blob:
+    """A constant in a weight file. file: as the network calls it. offset: bytes."""
 
+    file: str
+    offset: int
+    kind: ElementType
+    shape: Shape
+
+
+@dataclass(kw_only=True)
+class Program:
+    """The function that is run if none is named.
+
+    inputs, outputs: name -> shape; a size that is known only at run time makes an output's shape empty.
+    kinds: input -> its element type.
     operations: how often each occurs.
-    palette_bits: the sizes of palettes, ascending.
-    uncompressed: how most of the other weights are kept, `float16` or `float32`; None without such weights.
+    palette_bits: the sizes of palettes.
+    elements: `float16` and `float32` -> how many of the weights are kept as such.
+    table_rows: of the first matrix that rows are gathered from; in a text encoder, how many tokens it knows.
     """
 
-    operations: Mapping[str, int]
-    palette_bits: tuple[int, ...]
-    uncompressed: str | None
+    inputs: dict[str, Shape] = field(default_factory=dict)
+    kinds: dict[str, ElementType] = field(default_factory=dict)
+    outputs: dict[str, Shape] = field(default_factory=dict)
+    operations: Counter[str] = field(default_factory=Counter)
+    palette_bits: set[int] = field(default_factory=set)
+    elements: Counter[str] = field(default_factory=Counter)
+    blobs: list[Blob] = field(default_factory=list)
+    table_rows: int | None = None
 
 
-def read_description(data: Buffer) -> tuple[dict[str, Shape], dict[str, Shape]]:
-    """Return name -> shape of inputs and of outputs; an empty shape was not declared."""
-    for number, value in fields(data, (0, len(data)), limit=_MAX_FEATURES):
-        if number == _DESCRIPTION and isinstance(value, tuple):
-            return _read_description(data, value)
-    raise ValueError("it describes no inputs")
+def refuse_kind(model: Path, kind: str | None) -> None:
+    """Raise PackageError for any kind of model but an ML program. kind: the field's name, None for an unknown one."""
+    if kind != "mlProgram":
+        raise PackageError(
+            f"{model} is a {kind or 'model of another kind'}, not an ML program. Convert it again "
+            f"with coremltools 6 or later and convert_to='mlprogram'."
+        )
 
 
-def read_program(data: Buffer) -> Program:
-    """Return the operations of the first function's first block: Stable Diffusion's packages have one of each."""
-    operations: Counter[str] = Counter()
-    elements: Counter[str] = Counter()
-    bits: set[int] = set()
-    for number, program in fields(data, (0, len(data)), limit=_MAX_MODEL_FIELDS):
-        if number != _PROGRAM or not isinstance(program, tuple):
-            continue
-        block = first(data, program, _FUNCTIONS, _VALUE, _BLOCKS, _VALUE)
-        for operation in messages(data, block, _OPERATIONS) if block else ():
-            named = first(data, operation, _TYPE)
-            kind = text(data, named).rpartition(".")[2] if named else ""
-            operations[kind] += 1
-            if kind == "const":
-                data_type, shape = _attribute_type(data, operation, "val")
-                if word := _FLOATS.get(data_type):
-                    elements[word] += math.prod(shape)
-            elif kind == "constexpr_lut_to_dense":
-                _, table = _attribute_type(data, operation, "lut")
-                if table and table[0]:
-                    bits.add(table[0].bit_length() - 1)
-    return Program(
-        operations=operations,
-        palette_bits=tuple(sorted(bits)),
-        uncompressed=max(elements, key=lambda word: elements[word], default=None),
+def refuse_image(model: Path, name: str) -> PackageError:
+    """Return the error for an input that is an image."""
+    return PackageError(
+        f"{model}: input {quote(name)} is an image. Convert the model again with tensors."
     )
 
 
-def _read_description(
-    data: Buffer, span: Span, *, of_function: bool = False
-) -> tuple[dict[str, Shape], dict[str, Shape]]:
-    inputs: dict[str, Shape] = {}
-    outputs: dict[str, Shape] = {}
-    for number, value in fields(data, span, limit=_MAX_FEATURES):
-        if not isinstance(value, tuple):
-            continue
-        if number == _INPUTS:
-            inputs.update([_read_feature(data, value)])
-        elif number == _OUTPUTS:
-            outputs.update([_read_feature(data, value)])
-        elif number == _DESCRIBED_FUNCTIONS and not inputs and not of_function:
-            # If there are several functions, the first one's features.
-            inputs, of_first = _read_description(data, value, of_function=True)
-            outputs.update(of_first)
-    return inputs, outputs
+def refuse_flexible(model: Path, name: str) -> PackageError:
+    """Return the error for an input without a fixed size."""
+    return PackageError(
+        f"{model}: input {quote(name)} has a flexible shape. Convert the model again for one fixed size."
+    )
 
 
-def _read_feature(data: Buffer, span: Span) -> tuple[str, Shape]:
-    name: str = ""
-    shape: Shape = ()
-    for number, value in fields(data, span, limit=_MAX_PARTS):
-        if isinstance(value, tuple):
-            if number == 1:
-                if value[1] - value[0] > _MAX_NAME_BYTES:
-                    raise ValueError("a name is too long")
-                name = text(data, value)
-            elif number == 3:
-                shape = _read_shape(data, value)
-    return name, shape
+def read_model(model: Path, data: bytes) -> Program:
+    """Return what the bytes of a package's `model.mlmodel` say; model: its path, for messages."""
+    return _Reader(model, data).read()
 
 
-def _read_shape(data: Buffer, feature_type: Span) -> Shape:
-    shape: list[int] = []
-    for number, array in fields(data, feature_type, limit=_MAX_PARTS):
-        if number != 5 or not isinstance(array, tuple):
-            continue
-        for field, value in fields(data, array, limit=_MAX_PARTS):
-            if field != 1:
+class _Reader:
+    """Reads one file; its methods take the spans of messages."""
+
+    def __init__(self, model: Path, data: bytes) -> None:
+        self._model = model
+        self._data = data
+        self._program = Program()
+        self._constants: list[Span] = []  # what they give, until a shape of theirs is asked for
+        self._shapes: dict[str, Shape] = {}  # of constants, by name
+
+    def read(self) -> Program:
+        descriptions: list[Span] = []
+        kind, program = None, None
+        for number, value in fields(self._data, (0, len(self._data)), limit=_MAX_MODEL_FIELDS):
+            if not isinstance(value, tuple):
                 continue
-            if isinstance(value, int):
-                shape.append(value)
-            else:  # packed
-                position, end = value
-                while position < end and len(shape) <= _MAX_DIMENSIONS:
-                    dimension, position = varint(data, position, end)
-                    shape.append(dimension)
-    if len(shape) > _MAX_DIMENSIONS or max(shape, default=0) > _MAX_SIZE:
-        raise ValueError("it has an impossible shape")
-    return tuple(shape)
+            if number == _DESCRIPTION:
+                descriptions.append(value)
+            elif number == _PROGRAM:
+                kind, program = "mlProgram", value
+            elif number in _OTHER_KINDS:
+                kind = _OTHER_KINDS[number]
+        name = self._read_description(descriptions)
+        refuse_kind(self._model, kind)
+        assert program is not None
+        function = entry(self._data, program, _FUNCTIONS, name)
+        if function is None:
+            raise self._damaged(f"it has no function {quote(name)}")
+        named = first(self._data, function, _OPSET)
+        opset = text(self._data, named) if named else ""
+        block = entry(self._data, function, _BLOCKS, opset)
+        if block is None:
+            raise self._damaged(f"it has no block for its opset {quote(opset)}")
+        self._read_inputs(function)
+        self._read_block(block)
+        return self._program
 
+    def _read_description(self, descriptions: list[Span]) -> str:
+        """Return the name of the function to run; refuse images."""
+        default = ""
+        for description in descriptions:
+            for number, value in fields(self._data, description, limit=_MAX_FEATURES):
+                if not isinstance(value, tuple):
+                    continue
+                if number == _INPUTS:
+                    self._refuse_image(value)
+                elif number == _DESCRIBED_FUNCTIONS:
+                    for feature in messages(self._data, value, _FUNCTION_INPUTS):
+                        self._refuse_image(feature)
+                elif number == _DEFAULT_FUNCTION:
+                    default = text(self._data, value)
+        return default or "main"
 
-def _attribute_type(data: Buffer, operation: Span, name: str) -> tuple[int, Shape]:
-    """Return element type and shape of an operation's attribute; (0, ()) if the operation does not hold it."""
-    for attribute in messages(data, operation, _ATTRIBUTES):
-        key = first(data, attribute, _KEY)
-        if key is None or text(data, key) != name:
-            continue
-        tensor = first(data, attribute, _VALUE, _VALUE_TYPE, _TENSOR_TYPE)
+    def _refuse_image(self, feature: Span) -> None:
+        if first(self._data, feature, _FEATURE_TYPE, _IMAGE):
+            raise refuse_image(self._model, self._name(feature))
+
+    def _read_inputs(self, function: Span) -> None:
+        flexible = None
+        for number, value in fields(self._data, function, limit=_MAX_FEATURES):
+            if number == _VALUES_IN and isinstance(value, tuple):
+                name = self._name(value)
+                kind, shape = self._type(first(self._data, value, _NAMED_TYPE), name)
+                if None in shape:
+                    flexible = flexible or name
+                self._program.inputs[name] = tuple(size or 0 for size in shape)
+                self._program.kinds[name] = kind
+        if flexible is not None:
+            raise refuse_flexible(self._model, flexible)
+
+    def _read_block(self, block: Span) -> None:
+        outputs: list[str] = []
+        given: list[Span] = []
+        for number, value in fields(self._data, block):
+            if number == _OUTPUTS and isinstance(value, tuple):
+                if len(outputs) >= _MAX_FEATURES:
+                    raise ValueError("it has too many outputs")
+                outputs.append(text(self._data, value))
+            elif number == _OPERATIONS and isinstance(value, tuple):
+                self._read_operation(value, given)
+        shapes = self._shapes_of(set(outputs), given)
+        missing = [name for name in outputs if name not in shapes]
+        if missing or not outputs:
+            raise self._damaged(f"nothing computes its output {', '.join(map(quote, missing[:5]))}")
+        self._program.outputs = {name: shapes[name] for name in outputs}
+
+    def _shapes_of(self, wanted: set[str], given: list[Span]) -> dict[str, Shape]:
+        """Return the shapes of a block's outputs, which its last operations give."""
+        found = {name: shape for name, shape in self._program.inputs.items() if name in wanted}
+        for value in reversed(given):
+            if found.keys() >= wanted:
+                break
+            named = first(self._data, value, _NAME)
+            name = text(self._data, named) if named else ""
+            if name in wanted and name not in found:
+                _, shape = self._type(first(self._data, value, _NAMED_TYPE), name)
+                found[name] = () if None in shape else tuple(size or 0 for size in shape)
+        return found
+
+    def _read_operation(self, operation: Span, given: list[Span]) -> None:
+        kind = ""
+        gives: list[Span] = []
+        attributes: list[Span] = []
+        takes: list[Span] = []
+        lists = {_GIVES: gives, _ATTRIBUTES: attributes, _TAKES: takes}
+        for number, value in fields(self._data, operation):
+            if not isinstance(value, tuple):
+                continue
+            if (group := lists.get(number)) is not None:
+                group.append(value)
+            elif number == _TYPE:
+                kind = text(self._data, value)
+            elif number == _INNER_BLOCKS:
+                raise PackageError(
+                    f"{self._model}: operation {quote(kind)} contains blocks, which sdq does not run. "
+                    f"Convert the model again without loops or branches."
+                )
+        given += gives
+        self._program.operations[kind] += 1
+        if kind == "const" or kind.startswith("constexpr_"):
+            self._constants += gives
+            self._read_parameters(attributes, takes)
+        elif kind == "gather" and self._program.table_rows is None:
+            self._program.table_rows = self._rows(takes)
+
+    def _read_parameters(self, attributes: list[Span], takes: list[Span]) -> None:
+        """Read what an operation that holds weights, or unpacks them, is given in place or by name."""
+        for pair in attributes:
+            key, value = self._pair(pair)
+            if key != "name":
+                self._read_parameter(key, value)
+        for pair in takes:
+            key, argument = self._pair(pair)
+            for number, bound in self._bound(argument):
+                if number == _BOUND_VALUE:
+                    self._read_parameter(key, bound)
+                elif key == "lut":
+                    self._note_table(self._shape_of(text(self._data, bound)))
+
+    def _read_parameter(self, key: str, value: Span) -> None:
+        """Read a value that an operation holds: weights, a table of their values, or something small."""
+        kind_span, blob = None, None
+        for number, part in fields(self._data, value):
+            if isinstance(part, tuple):
+                if number == _VALUE_TYPE:
+                    kind_span = part
+                elif number == _BLOB:
+                    blob = part
+        # Most values are a few numbers in place: a runtime reads them, and here only the tables among them matter.
+        if blob is None and key != "lut":
+            return
+        kind, sizes = self._type(kind_span, "a constant")
+        shape = tuple(size for size in sizes if size is not None)
+        if len(shape) != len(sizes):
+            raise self._damaged("a constant has no fixed shape")
+        if key == "lut":
+            self._note_table(shape)
+        if blob is None:
+            return
+        if (word := _FLOATS.get(kind.name)) and key in {"val", "source_val"}:
+            self._program.elements[word] += math.prod(shape)
+        file, offset = "", 0
+        for number, found in fields(self._data, blob, limit=_MAX_PARTS):
+            if number == 1 and isinstance(found, tuple):
+                file = text(self._data, found)
+            elif number == 2 and isinstance(found, int):
+                offset = found
+        self._program.blobs.append(Blob(file=file, offset=offset, kind=kind, shape=shape))
+
+    def _rows(self, takes: list[Span]) -> int | None:
+        """Return the rows of the constant matrix that an operation takes as `x`; None if it is something else."""
+        for pair in takes:
+            key, argument = self._pair(pair)
+            for number, bound in self._bound(argument):
+                if key == "x" and number == _BOUND_NAME:
+                    shape = self._shape_of(text(self._data, bound))
+                    return shape[0] if len(shape) == 2 else None
+        return None
+
+    def _note_table(self, shape: Shape) -> None:
+        """Note a palette's bits: one table of values, or since iOS 18 tables [..., 2^bits, vector size]."""
+        if shape:
+            entries = shape[-2] if len(shape) > 1 else shape[0]
+            self._program.palette_bits.add(max(entries.bit_length() - 1, 0))
+
+    def _shape_of(self, name: str) -> Shape:
+        """Return the shape of a constant that was read before; () if there is none of that name."""
+        for value in self._constants:
+            known = self._name(value)
+            _, sizes = self._type(first(self._data, value, _NAMED_TYPE), known)
+            self._shapes[known] = tuple(size or 0 for size in sizes)
+        self._constants.clear()
+        return self._shapes.get(name, ())
+
+    def _pair(self, pair: Span) -> tuple[str, Span]:
+        """Return key and value of a map's entry."""
+        key, value = "", (pair[1], pair[1])
+        for number, part in fields(self._data, pair, limit=_MAX_PARTS):
+            if isinstance(part, tuple):
+                if number == _KEY:
+                    key = text(self._data, part)
+                elif number == _VALUE:
+                    value = part
+        return key, value
+
+    def _bound(self, argument: Span) -> Iterator[tuple[int, Span]]:
+        """Yield an argument's bindings: `_BOUND_NAME` or `_BOUND_VALUE`, and its span."""
+        for binding in messages(self._data, argument, _ARGUMENTS):
+            for number, value in fields(self._data, binding, limit=_MAX_PARTS):
+                if isinstance(value, tuple) and number in {_BOUND_NAME, _BOUND_VALUE}:
+                    yield number, value
+
+    def _type(
+        self, value_type: Span | None, name: str
+    ) -> tuple[ElementType, tuple[int | None, ...]]:
+        """Return a tensor's element type and sizes, None for one that is known only at run time."""
+        tensor, other = None, None
+        for number, value in fields(self._data, value_type or (0, 0), limit=_MAX_PARTS):
+            if isinstance(value, tuple):
+                tensor, other = (
+                    (value, None) if number == _TENSOR else (None, _OTHER_TYPES.get(number))
+                )
         if tensor is None:
-            break
-        data_type, shape = 0, []
-        for number, value in fields(data, tensor, limit=_MAX_PARTS):
+            raise PackageError(
+                f"{self._model}: {quote(name)} is a {other or 'value without a type'}, but sdq runs networks "
+                f"of tensors only. Use a package without states or lists."
+            )
+        data_type, sizes = 0, []
+        for number, value in fields(self._data, tensor):
             if number == 1 and isinstance(value, int):
                 data_type = value
             elif number == 3 and isinstance(value, tuple):
-                constant = first(data, value, 1)
-                sizes = fields(data, constant) if constant else iter(())
-                shape.append(next((size for _, size in sizes if isinstance(size, int)), 0))
-        return data_type, tuple(shape)
-    return 0, ()
+                sizes.append(self._size(value))
+        kind = BY_MIL_NUMBER.get(data_type)
+        if kind is None:
+            raise PackageError(
+                f"{self._model}: {quote(name)} has data type {data_type}, which this version "
+                "does not read. Upgrade sdq, or convert the model again with float16 weights."
+            )
+        if len(sizes) > MOST_DIMENSIONS:
+            raise self._damaged(f"{quote(name)} has {len(sizes):,} dimensions")
+        # Check each size too: a zero among them hides the others in the product, but not from NumPy.
+        known = [size for size in sizes if size is not None]
+        if max(known, default=0) > MOST_ELEMENTS or math.prod(known) > MOST_ELEMENTS:
+            raise self._damaged(f"{quote(name)} has the impossible shape {tuple(sizes)}")
+        return kind, tuple(sizes)
+
+    def _size(self, dimension: Span) -> int | None:
+        constant = first(self._data, dimension, 1)
+        if constant is None:
+            return None
+        return next(
+            (size for number, size in fields(self._data, constant) if isinstance(size, int)), 0
+        )
+
+    def _name(self, value: Span) -> str:
+        named = first(self._data, value, _NAME)
+        if named is None:
+            return ""
+        if named[1] - named[0] > _MAX_NAME_BYTES:
+            raise ValueError("a name is too long")
+        return text(self._data, named)
+
+    def _damaged(self, what: str) -> PackageError:
+        return PackageError(f"{self._model} is damaged ({what}). {_AGAIN}")

@@ -13,7 +13,7 @@ from sdq_core.values.variants import AttentionImplementation
 
 _PART = re.compile(
     r"(?:^|_)(text_encoder_2|text_encoder|unet_chunk1|unet_chunk2|control-unet|unet|vae_decoder|"
-    r"vae_encoder|safety_checker)\.mlpackage$"
+    r"vae_encoder|safety_checker|mmdit)\.mlpackage$"
 )
 
 #: Apple's names of compiled parts.
@@ -27,6 +27,11 @@ _COMPILED_PARTS: Mapping[str, str] = {
     "VAEDecoder.mlmodelc": "vae_decoder",
     "VAEEncoder.mlmodelc": "vae_encoder",
     "SafetyChecker.mlmodelc": "safety_checker",
+    "UnetRefiner.mlmodelc": "unet_refiner",
+    "UnetRefinerChunk1.mlmodelc": "unet_refiner_chunk1",
+    "UnetRefinerChunk2.mlmodelc": "unet_refiner_chunk2",
+    "TextEncoderT5.mlmodelc": "text_encoder_t5",
+    "MultiModalDiffusionTransformer.mlmodelc": "mmdit",
 }
 
 #: How a folder's parts are stored -> their extension.

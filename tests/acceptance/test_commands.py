@@ -158,11 +158,26 @@ def test_a_model_without_a_part_is_refused_at_submit(program: Program, own_model
 def test_damaged_weights_stop_the_variant_and_fail_no_image(
     program: Program, own_model: Path
 ) -> None:
+    options = ("--prompt", "x", "--model", "my-model", "--batch")
+    program.run("submit", *options, "own")
     weights = _part(own_model, "unet") / "Data/com.apple.CoreML/weights/weight.bin"
     weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
-    result = program.run("run", "--prompt", "x", "--model", "my-model", "--batch", "own", code=65)
-    assert "weight.bin" in result.stderr
+    assert "weight.bin" in program.run("worker", "--burst", code=65).stderr
     with program.ledger() as ledger:
         status = ledger.batches.find("own")
         assert status is not None
         assert (status.completed, status.failed, status.total) == (0, 0, 1)
+
+
+def test_for_damaged_weights_nothing_is_queued_and_the_rest_is_drawn(
+    program: Program, own_model: Path
+) -> None:
+    weights = _part(own_model, "text_encoder") / "Data/com.apple.CoreML/weights/weight.bin"
+    weights.write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1719117184\n"
+    )
+    refused = program.run("submit", "--prompt", "x", "--model", "my-model", code=65)
+    assert f"{weights} is only a Git LFS pointer. Run `git lfs pull`" in refused.stderr
+    listed = program.run("models")
+    assert "my-model original is unusable: " in listed.stdout
+    program.run("run", "--prompt", "y", "--num-inference-steps", "2", code=0)

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdq_core.errors import InputMissingError, PackageError, StorageError
 from sdq_core.models import DEMO, ModelStore, read_network
-from sdq_core.models.network import MODEL_FILE
-from sdq_core.models.wire import fields
 from sdq_core.values.variants import AttentionImplementation
+from tests.fuzz.package_reader import MODEL_FILE, write_package
 
 ORIGINAL = AttentionImplementation.ORIGINAL
 UNET = ModelStore(Path("nowhere")).find(DEMO, ORIGINAL).unet
@@ -180,39 +179,27 @@ def test_the_unet_of_a_model_in_chunks_is_its_first_chunk(models: Path) -> None:
 
 
 def test_a_description_that_ends_early_is_refused_wherever_it_ends(tmp_path: Path) -> None:
-    whole = (UNET / MODEL_FILE).read_bytes()
-    description = next(span for number, span in fields(whole, (0, len(whole))) if number == 2)
-    assert isinstance(description, tuple)
-    file = tmp_path / MODEL_FILE
-    file.parent.mkdir(parents=True)
-    for length in range(description[1]):
+    package = Path(shutil.copytree(UNET, tmp_path / "x_unet.mlpackage"))
+    file = package / MODEL_FILE
+    whole = file.read_bytes()
+    for length in range(1, len(whole), 997):
         file.write_bytes(whole[:length])
-        with pytest.raises(PackageError, match="Download or convert"):
-            read_network(tmp_path)
-    file.write_bytes(whole[: description[1]])  # the program is not looked at
-    assert read_network(tmp_path).inputs == read_network(UNET).inputs
+        with pytest.raises(PackageError, match="Copy or download"):
+            read_network(package)
+    file.write_bytes(whole)
+    assert read_network(package).inputs == read_network(UNET).inputs
 
 
+@settings(deadline=None)
 @given(length=st.integers(0, 400), noise=st.binary(max_size=400))
-def test_damaged_descriptions_are_refused_or_read_within_their_bounds(
+def test_damaged_descriptions_are_refused_within_their_bounds(
     tmp_path_factory: pytest.TempPathFactory, length: int, noise: bytes
 ) -> None:
-    package = tmp_path_factory.mktemp("damaged") / "x_unet.mlpackage"
-    file = package / MODEL_FILE
-    file.parent.mkdir(parents=True)
     whole = (UNET / MODEL_FILE).read_bytes()
-    file.write_bytes(whole[:length] + noise)
+    package = write_package(whole[:length] + noise, tmp_path_factory.getbasetemp() / "damaged")
     started = time.process_time()
-    network, refusal = None, ""
-    try:
-        network = read_network(package)
-    except PackageError as error:
-        refusal = str(error)
-    if network is None:
-        assert refusal.startswith(f"{file} is damaged (")
-        assert refusal.endswith("Download or convert the model again.")
-    else:
-        described = {**network.inputs, **network.outputs}
-        assert all(len(name) <= 1000 and len(shape) <= 16 for name, shape in described.items())
-        assert all(0 <= size < 2**31 for shape in described.values() for size in shape)
+    with pytest.raises(PackageError) as caught:
+        read_network(package)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(str(package / MODEL_FILE))
     assert time.process_time() - started < 1

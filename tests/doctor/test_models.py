@@ -24,6 +24,22 @@ def test_a_damaged_demo_model_is_found(
     (weights,) = demo.glob("original/packages/*_unet.mlpackage/Data/com.apple.CoreML/weights/*")
     weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
     report = examined(program, code=1, **environment)
+    unusable, problem = report["problems"]
+    assert unusable.startswith("Model demo original is unusable: ")
+    assert problem.startswith("The demo model (original): ")
+    assert "weight.bin is truncated or damaged" in problem
+    assert "reinstall sdq" in problem
+
+
+def test_another_demo_model_than_the_reference_is_found(
+    program: Program, copied: tuple[Path, dict[str, str]]
+) -> None:
+    demo, environment = copied
+    (weights,) = demo.glob("original/packages/*_unet.mlpackage/Data/com.apple.CoreML/weights/*")
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    report = examined(program, code=1, **environment)
     (problem,) = report["problems"]
     assert problem.startswith(
         "The demo model (original): Its files do not match its reference images"

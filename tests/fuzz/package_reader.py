@@ -12,13 +12,14 @@ import json
 from pathlib import Path
 
 from sdq_core.errors import PackageError
-from sdq_core.models.network import MODEL_FILE, read_network
-from worker.mlpackage.package import Package
+from sdq_core.models.network import read_network
+from sdq_core.models.package import Package
 from worker.mlpackage.program import Constant
 from worker.mlpackage.proto import read_program
 from worker.runtimes.onnx.translate import refusing_damage, translate
 
 MARK = b"|WEIGHTS"
+MODEL_FILE = Path("Data/com.apple.CoreML/model.mlmodel")
 _WEIGHTS = MODEL_FILE.parent / "weights" / "weight.bin"
 _MANIFEST = {
     "fileFormatVersion": "1.0.0",

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sdq_core.models.network import MODEL_FILE
-from tests.fuzz.package_reader import join
+from tests.fuzz.package_reader import MODEL_FILE, join
 from tests.translator.building import mb, save_package
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -47,6 +47,18 @@ PROMPTS = [
     "x" * 500,
     "zzz unknownword qqq",
 ]
+#: As a textual inversion that was merged before conversion leaves them; one is the beginning of another.
+ADDED = ("<cat-toy>", "<cat>", "sks", "sks-style", "Élan")
+ADDED_PROMPTS = [
+    "a <cat-toy>",
+    "a photo of <cat-toy>, painting",
+    "<cat-toy><cat> <cat-toy",
+    "A<cat-toy>B <CAT-TOY> <Cat>",
+    "masks sks SKS sks-style sks-styles",
+    "Élan élan E\u0301lan",
+    "the <|endoftext|><cat> in",
+    "<cat-toy> " * 80,
+]
 
 
 def write_vocabulary(folder: Path) -> None:
@@ -105,6 +117,53 @@ def main() -> None:
                     }
                 )
     (HERE / "tokenizer.json").write_text(json.dumps(recorded), encoding="ascii")
+    record_added(source)
+
+
+def record_added(source: Path) -> None:
+    """Record prompts with added tokens, as both files say them; all forms must give the same ids."""
+    first = len(json.loads((source / "vocab.json").read_text()))
+    added = {token: first + index for index, token in enumerate(ADDED)}
+    decoder = {
+        str(number): {
+            "content": token,
+            "lstrip": False,
+            "normalized": True,
+            "rstrip": False,
+            "single_word": False,
+            "special": False,
+        }
+        for token, number in added.items()
+    }
+    forms = [({"added_tokens.json": added}, {}), ({}, {"added_tokens_decoder": decoder})]
+    rows = []
+    for files, more in forms:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for file in ("vocab.json", "merges.txt"):
+                (folder / file).write_bytes((source / file).read_bytes())
+            for file, content in files.items():
+                (folder / file).write_text(json.dumps(content))
+            config = {"tokenizer_class": "CLIPTokenizer", "model_max_length": 77, **more}
+            (folder / "tokenizer_config.json").write_text(json.dumps(config))
+            tokenizer = CLIPTokenizer.from_pretrained(folder)
+            rows.append(
+                [
+                    tokenizer(
+                        prompt, padding="max_length", max_length=77, truncation=True
+                    ).input_ids
+                    for prompt in ADDED_PROMPTS
+                ]
+            )
+    assert rows[0] == rows[1]
+    recorded = {
+        "added_tokens": added,
+        "prompts": [
+            {"prompt": prompt, "input_ids": row}
+            for prompt, row in zip(ADDED_PROMPTS, rows[0], strict=True)
+        ],
+    }
+    (HERE / "tokenizer_added.json").write_text(json.dumps(recorded), encoding="ascii")
 
 
 if __name__ == "__main__":

@@ -5,30 +5,42 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from sdq_core.errors import PackageError
-from sdq_core.models import ModelStore
+from sdq_core.models import ModelStore, read_network
 from sdq_core.models.inventory import inventory
 from sdq_core.values.variants import AttentionImplementation
 from tests.hub.conftest import DEMO
 
 SPLIT = AttentionImplementation.SPLIT_EINSUM
-PARTS = ("TextEncoder", "Unet", "VAEDecoder")
+PARTS = {
+    "TextEncoder": {"input_ids": "[1, 77]"},
+    "Unet": {
+        "sample": "[2, 4, 64, 96]",
+        "timestep": "[2]",
+        "encoder_hidden_states": "[2, 768, 1, 77]",
+    },
+    "VAEDecoder": {"z": "[1, 4, 64, 96]"},
+}
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     folder = tmp_path / "mine_split_einsum_compiled"
-    for part in PARTS:
+    for part, inputs in PARTS.items():
         model = folder / f"{part}.mlmodelc"
         model.mkdir(parents=True)
         metadata = {
             "storagePrecision": "Mixed (Float16, Palettized (6 bits))",
             "mlProgramOperationTypeHistogram": {"Ios16.einsum": 112, "Ios16.conv": 120},
-            "inputSchema": [{"name": "sample", "shape": "[2, 4, 64, 96]", "dataType": "Float16"}],
+            "inputSchema": [
+                {"name": name, "shape": shape, "dataType": "Float16"}
+                for name, shape in inputs.items()
+            ],
             "outputSchema": [],
         }
         (model / "metadata.json").write_text(json.dumps([metadata]))
@@ -38,13 +50,32 @@ def models(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_compiled_model_is_found_and_described(models: Path) -> None:
+def unet_of(models: Path) -> Path:
+    return models / "mine_split_einsum_compiled" / "Unet.mlmodelc"
+
+
+def test_a_compiled_model_is_described(models: Path) -> None:
+    network = read_network(unet_of(models))
+    assert network.inputs["sample"] == (2, 4, 64, 96)
+    assert {kind.name for kind in network.kinds.values()} == {"fp16"}
+    assert (network.splits_heads, network.precision) == (True, "6-bit")
+
+
+@pytest.mark.skipif(sys.platform != "darwin", reason="compiled models need a Mac")
+def test_a_mac_takes_a_compiled_model(models: Path) -> None:
     folder = ModelStore(models).find("mine", SPLIT)
     assert (folder.width, folder.height, folder.unet_batch) == (768, 512, 2)
-    assert folder.network.inputs == {"sample": (2, 4, 64, 96)}
-    assert (folder.network.splits_heads, folder.network.precision) == (True, "6-bit")
     (facts,) = [facts for facts in inventory(ModelStore(models)) if facts.name == "mine"]
     assert (facts.kind, facts.precision, facts.problem) == ("compiled", "6-bit", None)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="a Mac takes compiled models")
+def test_elsewhere_a_compiled_model_is_said_to_need_a_mac(models: Path) -> None:
+    with pytest.raises(PackageError, match="which only Core ML reads, on a Mac"):
+        ModelStore(models).find("mine", SPLIT)
+    (facts,) = [facts for facts in inventory(ModelStore(models)) if facts.name == "mine"]
+    assert facts.problem
+    assert "on a Mac" in facts.problem
 
 
 @pytest.mark.parametrize(
@@ -62,11 +93,20 @@ def test_a_compiled_model_is_found_and_described(models: Path) -> None:
 def test_the_stated_precision_is_shortened_and_nothing_strange_shown(
     models: Path, stated: str | None, precision: str
 ) -> None:
-    unet = models / "mine_split_einsum_compiled" / "Unet.mlmodelc"
+    unet = unet_of(models)
     metadata = json.loads((unet / "metadata.json").read_text())
     metadata[0]["storagePrecision"] = stated
     (unet / "metadata.json").write_text(json.dumps(metadata))
-    assert ModelStore(models).find("mine", SPLIT).network.precision == precision
+    assert read_network(unet).precision == precision
+
+
+def test_a_compiled_model_of_several_sizes_is_refused(models: Path) -> None:
+    unet = unet_of(models)
+    metadata = json.loads((unet / "metadata.json").read_text())
+    metadata[0]["inputSchema"][0]["hasShapeFlexibility"] = "1"
+    (unet / "metadata.json").write_text(json.dumps(metadata))
+    with pytest.raises(PackageError, match="flexible shape"):
+        read_network(unet)
 
 
 def test_packages_are_preferred(models: Path) -> None:
@@ -87,24 +127,21 @@ def test_the_nested_layout_of_newer_instructions_is_found(models: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "[", "[1]", '"text"', "[" * 100_000, "__import__('os')"])
 def test_damaged_metadata_is_refused_and_never_evaluated(models: Path, content: str) -> None:
-    metadata = models / "mine_split_einsum_compiled" / "Unet.mlmodelc" / "metadata.json"
-    metadata.write_text(content)
+    (unet_of(models) / "metadata.json").write_text(content)
     with pytest.raises(PackageError):
-        ModelStore(models).find("mine", SPLIT)
+        read_network(unet_of(models))
 
 
 def test_a_shape_that_is_nested_too_deep_counts_as_not_declared(models: Path) -> None:
-    metadata = models / "mine_split_einsum_compiled" / "Unet.mlmodelc" / "metadata.json"
     declared = [{"name": "sample", "shape": "[" * 100_000}]
-    metadata.write_text(json.dumps([{"inputSchema": declared}]))
-    with pytest.raises(PackageError, match="has no input `sample`"):
-        ModelStore(models).find("mine", SPLIT)
+    (unet_of(models) / "metadata.json").write_text(json.dumps([{"inputSchema": declared}]))
+    assert read_network(unet_of(models)).inputs == {"sample": ()}
 
 
 @pytest.mark.timeout(30)
 def test_a_pipe_in_place_of_metadata_is_not_waited_for(models: Path) -> None:
-    metadata = models / "mine_split_einsum_compiled" / "Unet.mlmodelc" / "metadata.json"
+    metadata = unet_of(models) / "metadata.json"
     metadata.unlink()
     os.mkfifo(metadata)
     with pytest.raises(PackageError, match="is not a file"):
-        ModelStore(models).find("mine", SPLIT)
+        read_network(unet_of(models))

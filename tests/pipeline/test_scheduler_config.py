@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import numpy as np
@@ -37,6 +38,52 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
         path.write_bytes(content.encode("latin-1"))
     with pytest.raises(PackageError, match=r"scheduler_config\.json"):
         SchedulerConfig.from_file(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "LCMScheduler",
+        "TCDScheduler",
+        "FlowMatchEulerDiscreteScheduler",
+        "EDMDPMSolverMultistepScheduler",
+        "MyOwn",
+        7,
+        ["DDIMScheduler"],
+    ],
+)
+def test_a_file_of_another_kind_of_sampler_is_refused_by_its_name(tmp_path, name):
+    path = tmp_path / "scheduler_config.json"
+    path.write_text(json.dumps({"_class_name": name}))
+    with pytest.raises(PackageError, match="which is not supported"):
+        SchedulerConfig.from_file(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["DDPMScheduler", "UniPCMultistepScheduler", "HeunDiscreteScheduler"]
+)
+def test_a_file_of_a_sampler_with_the_same_settings_is_read(tmp_path, name):
+    path = tmp_path / "scheduler_config.json"
+    path.write_text(json.dumps({"_class_name": name, "variance_type": "fixed_small"}))
+    made(SchedulerConfig.from_file(path).values)
+
+
+def test_what_no_scheduler_reads_is_named_and_nothing_else():
+    read = set()
+
+    class Recording(dict):
+        def get(self, key, default=None):
+            read.add(key)
+            return super().get(key, default)
+
+    for scheduler in Scheduler:
+        for values in ({"skip_prk_steps": True}, {"use_karras_sigmas": True}):
+            with contextlib.suppress(PackageError):
+                made(Recording(values), scheduler)
+    of_every_class = SchedulerConfig(values=dict.fromkeys(read, 1), origin="here")
+    assert not of_every_class.ignored()
+    other = {"_class_name": "x", "_diffusers_version": "0.35", "solver_p": None, "predict_x0": True}
+    assert SchedulerConfig(values=other, origin="here").ignored() == ["predict_x0"]
 
 
 @pytest.mark.parametrize("scheduler", list(Scheduler))

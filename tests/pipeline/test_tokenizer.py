@@ -14,6 +14,7 @@ from worker.pipelines.tokenizer import ClipTokenizer
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 RECORDED = json.loads((GOLDEN / "tokenizer.json").read_text())
+ADDED = json.loads((GOLDEN / "tokenizer_added.json").read_text())
 END = "<|endoftext|>"
 
 
@@ -37,6 +38,34 @@ def test_ids_and_truncation_equal_transformers(tmp_path, pad):
         tokenized = tokenizer(case["prompt"])
         assert tokenized.input_ids.tolist() == [case["input_ids"]], case["prompt"]
         assert tokenized.truncated_tokens == case["truncated_tokens"], case["prompt"]
+
+
+@pytest.mark.parametrize("file", ["added_tokens.json", "tokenizer_config.json"])
+def test_added_tokens_are_those_of_transformers(tmp_path, file):
+    folder = folder_with(tmp_path)
+    added = ADDED["added_tokens"]
+    decoder = {str(number): {"content": token} for token, number in added.items()}
+    content = added if file == "added_tokens.json" else {"added_tokens_decoder": decoder}
+    (folder / file).write_text(json.dumps(content))
+    tokenizer = ClipTokenizer(folder)
+    for case in ADDED["prompts"]:
+        tokenized = tokenizer(case["prompt"])
+        assert tokenized.input_ids.tolist() == [case["input_ids"]], case["prompt"]
+
+
+def test_added_tokens_that_the_text_encoder_does_not_know_are_spelled_out_and_named(
+    tmp_path, caplog
+):
+    folder = folder_with(tmp_path)
+    size = len(json.loads((folder / "vocab.json").read_text()))
+    plain = ClipTokenizer(folder)
+    (folder / "added_tokens.json").write_text(json.dumps({"<cat>": size - 1, "<toy>": size}))
+    tokenizer = ClipTokenizer(folder, embedded_tokens=size)
+    assert tokenizer("<cat>").input_ids[0, 1] == size - 1
+    assert tokenizer("a <toy>").input_ids.tolist() == plain("a <toy>").input_ids.tolist()
+    (warning,) = caplog.messages
+    assert "'<toy>'" in warning
+    assert "'<cat>'" not in warning
 
 
 def test_the_empty_prompt_is_start_end_and_padding():
@@ -83,4 +112,24 @@ def test_a_damaged_file_is_named_with_what_to_do(tmp_path, name, content):
     folder = folder_with(tmp_path)
     (folder / name).write_text(content)
     with pytest.raises(PackageError, match=r"of the model's own|model's own merges"):
+        ClipTokenizer(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("added_tokens.json", "{"),
+        ("added_tokens.json", '["<cat>"]'),
+        ("added_tokens.json", '{"<cat>": "952"}'),
+        ("added_tokens.json", '{"<cat>": -1}'),
+        ("added_tokens.json", '{"": 952}'),
+        ("tokenizer_config.json", '{"added_tokens_decoder": {"952": "<cat>"}}'),
+        ("tokenizer_config.json", '{"added_tokens_decoder": {"x": {"content": "<cat>"}}}'),
+        ("tokenizer_config.json", '{"added_tokens_decoder": 952}'),
+    ],
+)
+def test_damaged_added_tokens_are_refused_not_ignored(tmp_path, name, content):
+    folder = folder_with(tmp_path)
+    (folder / name).write_text(content)
+    with pytest.raises(PackageError, match=name.replace(".", r"\.")):
         ClipTokenizer(folder)

@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 
 from sdq_core.errors import SdqError
+from sdq_core.models.package import Package
 from sdq_core.values.variants import ComputeUnit
-from worker.mlpackage.package import Package
-from worker.runtimes.coreml.features import inputs_of_package
+from worker.runtimes.coreml.features import inputs_of
 from worker.runtimes.onnx import OnnxRuntime
 
 WORDS = {"float16": "Float16", "float32": "Float32", "int32": "Int32"}
@@ -41,7 +41,7 @@ class NativeModel:
         cls.compiled.append(path)
         try:
             package = Package.open(Path(path))
-            inputs = inputs_of_package(package)
+            inputs = inputs_of(package.path)
         except SdqError as error:
             raise RuntimeError(f"Error compiling model: {error}") from error
         folder = Path(tempfile.mkdtemp()) / f"{package.path.stem}.mlmodelc"

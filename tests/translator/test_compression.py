@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from sdq_core.errors import PackageError
+from sdq_core.models.package import Package
 from sdq_core.values.variants import ComputeUnit
 from worker.mlpackage import compression, datatypes
-from worker.mlpackage.package import Package
 from worker.mlpackage.program import Program
 from worker.mlpackage.proto import read_program
 from worker.runtimes.onnx import OnnxRuntime

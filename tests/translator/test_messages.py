@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 import sdq_core
 from sdq_core.errors import PackageError
+from sdq_core.models.package import Package
 from tests.fuzz.mutations import mutated
 from tests.fuzz.package_reader import write_package
 from worker.mlpackage import proto
 from worker.mlpackage.messages import Model
-from worker.mlpackage.package import Package
 from worker.mlpackage.program import Constant, Program
 from worker.mlpackage.proto import read_program
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from worker.mlpackage.package import Package
+from sdq_core.models.package import Package
 from worker.mlpackage.proto import read_program
 from worker.runtimes.onnx.translate import translate
 

@@ -1,7 +1,4 @@
-"""The element types of MIL tensors, and how their values are stored.
-
-Source: `DataType` in https://github.com/apple/coremltools/blob/9.0/mlmodel/format/MIL.proto
-"""
+"""The element types of MIL tensors with their NumPy dtypes, and how their values are stored."""
 
 from __future__ import annotations
 
@@ -10,22 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sdq_core.models import element_types
+from sdq_core.models.element_types import ElementType
+
 
 @dataclass(frozen=True, kw_only=True)
-class DataType:
-    """One element type.
+class DataType(ElementType):
+    """One element type. numpy: dtype of the unpacked values."""
 
-    name: MIL's name of the type.
-    bits: size of a value in a package; less than 8 for packed types.
-    numpy: dtype of the unpacked values.
-    """
-
-    name: str
-    bits: int
     numpy: np.dtype[np.generic]
-
-    def __str__(self) -> str:
-        return self.name
 
     @property
     def is_float(self) -> bool:
@@ -37,57 +27,26 @@ class DataType:
         """Whether values are integers, signed or not, of any width; bool is not one."""
         return self.numpy.kind in "iu"
 
-    def packed_bytes(self, elements: int) -> int:
-        """Return the size of `elements` values in a package, bytes."""
-        return (elements * self.bits + 7) // 8
 
-
-def _type(name: str, bits: int, numpy: str) -> DataType:
-    return DataType(name=name, bits=bits, numpy=np.dtype(numpy))
-
-
-BOOL = _type("bool", 8, "?")
-STRING = _type("string", 0, "O")
-FLOAT16 = _type("fp16", 16, "<f2")
-FLOAT32 = _type("fp32", 32, "<f4")
-FLOAT64 = _type("fp64", 64, "<f8")
-INT4 = _type("int4", 4, "i1")
-INT8 = _type("int8", 8, "i1")
-INT16 = _type("int16", 16, "<i2")
-INT32 = _type("int32", 32, "<i4")
-INT64 = _type("int64", 64, "<i8")
-UINT1 = _type("uint1", 1, "u1")
-UINT2 = _type("uint2", 2, "u1")
-UINT3 = _type("uint3", 3, "u1")
-UINT4 = _type("uint4", 4, "u1")
-UINT6 = _type("uint6", 6, "u1")
-UINT8 = _type("uint8", 8, "u1")
-UINT16 = _type("uint16", 16, "<u2")
-UINT32 = _type("uint32", 32, "<u4")
-UINT64 = _type("uint64", 64, "<u8")
-
-#: The numbers of `DataType` in MIL.proto, without bfloat16 and the 8-bit floats: Stable Diffusion does not use them.
-BY_MIL_NUMBER = {
-    1: BOOL,
-    2: STRING,
-    10: FLOAT16,
-    11: FLOAT32,
-    12: FLOAT64,
-    21: INT8,
-    22: INT16,
-    23: INT32,
-    24: INT64,
-    25: INT4,
-    31: UINT8,
-    32: UINT16,
-    33: UINT32,
-    34: UINT64,
-    35: UINT4,
-    36: UINT2,
-    37: UINT1,
-    38: UINT6,
-    39: UINT3,
+_NUMPY = {
+    **{"bool": "?", "string": "O", "fp16": "<f2", "fp32": "<f4", "fp64": "<f8", "int4": "i1"},
+    **dict.fromkeys(("uint1", "uint2", "uint3", "uint4", "uint6"), "u1"),
+    **{f"int{bits}": f"<i{bits // 8}" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"<u{bits // 8}" for bits in (8, 16, 32, 64)},
 }
+
+#: The numbers of `DataType` in MIL.proto.
+BY_MIL_NUMBER = {
+    number: DataType(name=kind.name, bits=kind.bits, numpy=np.dtype(_NUMPY[kind.name]))
+    for number, kind in element_types.BY_MIL_NUMBER.items()
+}
+
+_BY_NAME = {kind.name: kind for kind in BY_MIL_NUMBER.values()}
+BOOL, STRING = _BY_NAME["bool"], _BY_NAME["string"]
+FLOAT16, FLOAT32, FLOAT64 = _BY_NAME["fp16"], _BY_NAME["fp32"], _BY_NAME["fp64"]
+INT4, INT8, INT16, INT32, INT64 = (_BY_NAME[f"int{bits}"] for bits in (4, 8, 16, 32, 64))
+UINT1, UINT2, UINT3, UINT4, UINT6 = (_BY_NAME[f"uint{bits}"] for bits in (1, 2, 3, 4, 6))
+UINT8, UINT16, UINT32, UINT64 = (_BY_NAME[f"uint{bits}"] for bits in (8, 16, 32, 64))
 
 
 def unpack_bits(packed: NDArray[np.uint8], bits: int, elements: int) -> NDArray[np.uint8]:

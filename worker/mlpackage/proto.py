@@ -15,18 +15,20 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from sdq_core.errors import PackageError
+from sdq_core.models.mlmodel import (
+    MOST_DIMENSIONS,
+    MOST_ELEMENTS,
+    refuse_flexible,
+    refuse_image,
+    refuse_kind,
+)
+from sdq_core.models.package import Package
 from sdq_core.printable import quote
 from worker.mlpackage import datatypes
 from worker.mlpackage.datatypes import DataType
 from worker.mlpackage.messages import Model
-from worker.mlpackage.package import Package
 from worker.mlpackage.program import Argument, Constant, Operation, Program, Shape, Tensor
 from worker.mlpackage.weights import WeightFile
-
-#: Far above any real network's tensors (64 GiB as fp32). A larger one is damage or malice, and would be allocated.
-MOST_ELEMENTS = 2**34
-#: The limit of NumPy 1; MIL's own operations take at most five.
-MOST_DIMENSIONS = 32
 
 _AGAIN = "Copy or download the package again."
 
@@ -38,21 +40,8 @@ def read_program(package: Package) -> Program:
     flexible shapes).
     """
     spec = _parse(package, _bytes(package))
-    kind = spec.WhichOneof("Type")
-    if kind != "mlProgram":
-        raise PackageError(
-            f"{package.model} is a {kind or 'model of another kind'}, not an ML program. Convert it again "
-            f"with coremltools 6 or later and convert_to='mlprogram'."
-        )
+    refuse_kind(package.model, spec.WhichOneof("Type"))
     return _ProgramReader(package).read(spec)
-
-
-def read_description(package: Package) -> Any:
-    """Return the protobuf message `ModelDescription` of `package`, which declares its inputs and outputs.
-
-    Raises PackageError if it is damaged.
-    """
-    return _parse(package, _bytes(package)).description
 
 
 def _bytes(package: Package) -> bytes:
@@ -97,10 +86,7 @@ class _ProgramReader:
         inputs = tuple(self._tensor(value) for value in function.inputs)
         for tensor in inputs:
             if None in tensor.shape:
-                raise PackageError(
-                    f"{self._package.model}: input {quote(tensor.name)} has a flexible shape. "
-                    f"Convert the model again for one fixed size."
-                )
+                raise refuse_flexible(self._package.model, tensor.name)
         known = {tensor.name for tensor in inputs}
         constants: dict[str, Constant] = {}
         operations: list[Operation] = []
@@ -242,10 +228,7 @@ class _ProgramReader:
     def _refuse_images(self, features: Iterable[Any]) -> None:
         for feature in features:
             if feature.type.WhichOneof("Type") == "imageType":
-                raise PackageError(
-                    f"{self._package.model}: input {quote(feature.name)} is an image. Convert the model again "
-                    "with tensors."
-                )
+                raise refuse_image(self._package.model, feature.name)
 
     def _damaged(self, what: str) -> PackageError:
         return PackageError(f"{self._package.model} is damaged ({what}). {_AGAIN}")

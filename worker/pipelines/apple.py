@@ -22,10 +22,11 @@ import numpy as np
 
 from sdq_core.errors import ConfigurationError
 from sdq_core.models import VariantFolder
+from sdq_core.models.check import check_text_encoder
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.apple_parts import PromptTokenizer, Watched, make_diffusers_scheduler
-from worker.pipelines.arrays import require_finite, require_inputs
+from worker.pipelines.arrays import declared, require_finite
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
 from worker.pipelines.decode import Decoded, refuse_one_colour
 from worker.pipelines.denoise import first_latents
@@ -48,7 +49,9 @@ class ApplePipeline:
     ) -> None:
         """Build Apple's pipeline around loaded networks; raise ConfigurationError if it is not installed."""
         apple = import_apple()
-        require_inputs(parts.text_encoder, "text encoder", {"input_ids"})
+        check_text_encoder(
+            declared(parts.text_encoder, "The text encoder"), tokenizer.model_max_length
+        )
         self._parts = parts
         self._tokenizer = tokenizer
         self._scheduler_config = scheduler_config

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sdq_core.errors import BrokenImageError, PackageError
+from sdq_core.models.check import Part
 from worker.runtimes.contract import LoadedModel
 
 Array = NDArray[Any]
@@ -26,26 +27,10 @@ def as_expected(model: LoadedModel, inputs: Mapping[str, Array]) -> dict[str, Ar
         }
 
 
-def require_inputs(model: LoadedModel, part: str, known: Collection[str]) -> None:
-    """Raise PackageError unless the network takes exactly the inputs of this pipeline."""
-    names = set(model.expected_inputs)
-    missing, unknown = sorted(set(known) - names), sorted(names - set(known))
-    if missing:
-        raise PackageError(
-            f"The {part} has no input {missing[0]!r}. "
-            "Convert it with Apple's torch2coreml, or download it again."
-        )
-    if unknown:
-        hint = (
-            "Stable Diffusion XL is not supported"
-            if unknown[0] in ("text_embeds", "time_ids")
-            else "ControlNet U-Nets are not supported"
-            if unknown[0].startswith("additional_residual")
-            else "This kind of model is not supported"
-        )
-        raise PackageError(
-            f"The {part} also takes {unknown[0]!r}. {hint}. Use a Stable Diffusion 1 or 2 model."
-        )
+def declared(model: LoadedModel, name: str) -> Part:
+    """Return a loaded network as `sdq_core.models.check` reads it. name: the subject of messages."""
+    inputs = {key: tuple(spec["shape"]) for key, spec in model.expected_inputs.items()}
+    return Part(name=name, inputs=inputs)
 
 
 def require_output(outputs: Mapping[str, Array], name: str, part: str) -> Array:

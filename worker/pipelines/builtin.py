@@ -7,11 +7,13 @@ need torch, keeps the safety checker's scores, and reports every evaluation of t
 
 from __future__ import annotations
 
+import logging
 import time
 
 import numpy as np
 
 from sdq_core.models import VariantFolder
+from sdq_core.printable import quote
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
@@ -22,6 +24,8 @@ from worker.pipelines.schedulers import SchedulerConfig, make_scheduler
 from worker.pipelines.text import TextEncoder
 from worker.pipelines.tokenizer import ClipTokenizer
 from worker.runtimes.contract import Runtime
+
+log = logging.getLogger(__name__)
 
 
 class BuiltinPipeline:
@@ -51,8 +55,14 @@ class BuiltinPipeline:
     ) -> BuiltinPipeline:
         """Load every part of a model variant; see `Parts.load`."""
         # Small files first: a missing one should not cost the minutes that a U-Net may take.
-        tokenizer = ClipTokenizer(folder.tokenizer)
+        tokenizer = ClipTokenizer(folder.tokenizer, folder.embedded_tokens)
         scheduler_config = SchedulerConfig.from_file(folder.scheduler_config)
+        if ignored := scheduler_config.ignored():
+            log.warning(
+                "%s sets %s, which sdq's schedulers do not read.",
+                scheduler_config.origin,
+                ", ".join(map(quote, ignored)),
+            )
         parts = Parts.load(folder, runtime, compute_unit, safety)
         return cls(parts, TextEncoder(tokenizer, parts.text_encoder), scheduler_config)
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq_core.errors import BrokenImageError, PackageError
-from worker.pipelines.arrays import as_expected, require_finite, require_inputs, require_output
+from sdq_core.errors import BrokenImageError
+from sdq_core.models.check import check_vae_decoder
+from worker.pipelines.arrays import as_expected, declared, require_finite, require_output
 from worker.pipelines.schedulers import Latents
 from worker.runtimes.contract import LoadedModel
 
@@ -32,13 +33,7 @@ class VaeDecoder:
 
     def __init__(self, model: LoadedModel, latents_shape: tuple[int, ...]) -> None:
         """Raise PackageError if the network does not take the U-Net's latents."""
-        require_inputs(model, "VAE decoder", {"z"})
-        shape = tuple(model.expected_inputs["z"]["shape"])
-        if shape != latents_shape:
-            raise PackageError(
-                f"The VAE decoder takes latents of shape {shape}, but the U-Net produces "
-                f"{latents_shape}. Use packages that were converted together."
-            )
+        check_vae_decoder(declared(model, "The VAE decoder"), latents_shape)
         self.model = model
 
     def decode(self, latents: Latents) -> Decoded:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq_core.errors import PackageError
-from worker.pipelines.arrays import as_expected, require_finite, require_inputs, require_output
+from sdq_core.models.check import check_text_encoder
+from worker.pipelines.arrays import as_expected, declared, require_finite, require_output
 from worker.pipelines.tokenizer import ClipTokenizer
 from worker.runtimes.contract import LoadedModel
 
@@ -45,13 +45,7 @@ class TextEncoder:
 
     def __init__(self, tokenizer: ClipTokenizer, model: LoadedModel) -> None:
         """Raise PackageError if the network does not take the tokenizer's output."""
-        require_inputs(model, "text encoder", {"input_ids"})
-        shape = tuple(model.expected_inputs["input_ids"]["shape"])
-        if shape != (1, tokenizer.max_length):
-            raise PackageError(
-                f"The text encoder takes input_ids of shape {shape}, but the tokenizer produces "
-                f"(1, {tokenizer.max_length}). Use the tokenizer of this model."
-            )
+        check_text_encoder(declared(model, "The text encoder"), tokenizer.max_length)
         self._tokenizer = tokenizer
         self._model = model
         self._kept: OrderedDict[str, _EncodedText] = OrderedDict()

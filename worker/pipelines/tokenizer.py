@@ -7,11 +7,11 @@ vocabulary becomes the unknown token, and tokens beyond the limit are cut off an
 
 from __future__ import annotations
 
-import json
+import logging
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tokenizers
@@ -20,11 +20,11 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
 
 from sdq_core.errors import PackageError
+from sdq_core.models.vocabulary import Vocabulary
+from sdq_core.printable import quote
 
 #: What CLIP reads as one word, once the text is lower case (OpenAI's simple_tokenizer.py).
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-#: merges.txt has more merges than CLIP was trained with: transformers reads this many lines after the first.
-MOST_MERGES = 49152 - 256 - 2
 #: Blocks of Chinese characters; each character is a word.
 IDEOGRAPHS = (
     (0x4E00, 0x9FFF),
@@ -36,6 +36,8 @@ IDEOGRAPHS = (
     (0xF900, 0xFAFF),
     (0x2F800, 0x2FA1F),
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,25 +55,33 @@ class TokenizedPrompt:
 class ClipTokenizer:
     """A vocabulary and its merges, ready to use; keeps no state between prompts."""
 
-    def __init__(self, folder: Path) -> None:
-        """Read `vocab.json` and `merges.txt`, and the two files with the special tokens if they exist.
+    def __init__(self, folder: Path, embedded_tokens: int | None = None) -> None:
+        """Read a tokenizer's folder; raise PackageError for missing or damaged files.
 
-        Raises PackageError for missing or damaged files.
+        embedded_tokens: how many tokens the text encoder knows. Added tokens beyond it are spelled out, with a warning.
         """
-        vocab = _read_json(folder / "vocab.json")
-        special = _special_tokens(folder)
-        absent = sorted({token for token in special.values() if token not in vocab})
-        if absent:
-            raise PackageError(
-                f"{folder / 'vocab.json'} lacks the special token {absent[0]!r}. "
-                "Put the tokenizer folder of the model's own repository there."
-            )
+        words = Vocabulary.read(folder)
         self._bos, self._eos, self._pad = (
-            int(vocab[special[key]]) for key in ("bos_token", "eos_token", "pad_token")
+            words.number(words.special[key]) for key in ("bos_token", "eos_token", "pad_token")
         )
-        self.max_length = _max_length(folder)
+        self.max_length = words.max_length
+        self._added = {
+            token: number
+            for token, number in words.added.items()
+            if embedded_tokens is None or number < embedded_tokens
+        }
+        if lost := sorted(words.added.keys() - self._added.keys()):
+            log.warning(
+                "The text encoder knows %d tokens, but %s numbers some higher: %s. They are spelled out in prompts. "
+                "Convert the text encoder again with the textual inversion in it.",
+                embedded_tokens, folder, ", ".join(map(quote, lost[:5])),
+            )  # fmt: skip
+        # As transformers does: the leftmost and of those the longest, before the text is cleaned.
+        self._split = re.compile(
+            f"({'|'.join(re.escape(token) for token in sorted(self._added, key=len, reverse=True))})"
+        )
         try:
-            self._tokenizer = _byte_pair_encoding(vocab, _merges(folder), special)
+            self._tokenizer = _byte_pair_encoding(words)
         # The library raises bare Exception for errors of its Rust side.
         except Exception as error:
             raise PackageError(
@@ -81,7 +91,13 @@ class ClipTokenizer:
 
     def __call__(self, prompt: str) -> TokenizedPrompt:
         """Encode one prompt, which may be empty."""
-        ids = self._tokenizer.encode(_clean(prompt), add_special_tokens=False).ids
+        pieces = self._split.split(prompt) if self._added else [prompt]
+        ids: list[int] = []
+        for piece in pieces:
+            if piece in self._added:
+                ids.append(self._added[piece])
+            else:
+                ids += self._tokenizer.encode(_clean(piece), add_special_tokens=False).ids
         room = self.max_length - 2
         row = [self._bos, *ids[:room], self._eos]
         row += [self._pad] * (self.max_length - len(row))
@@ -90,13 +106,11 @@ class ClipTokenizer:
         )
 
 
-def _byte_pair_encoding(
-    vocab: dict[str, int], merges: list[tuple[str, str]], special: dict[str, str]
-) -> tokenizers.Tokenizer:
+def _byte_pair_encoding(words: Vocabulary) -> tokenizers.Tokenizer:
     model = BPE(
-        vocab=vocab,
-        merges=merges,
-        unk_token=special["unk_token"],
+        vocab=dict(words.vocab),
+        merges=list(words.merges),
+        unk_token=words.special["unk_token"],
         continuing_subword_prefix="",
         end_of_word_suffix="</w>",
         fuse_unk=False,
@@ -109,7 +123,7 @@ def _byte_pair_encoding(
         ]
     )
     # Stable Diffusion 2 pads with "!", so every "!" of a prompt becomes the padding token, as in transformers.
-    tokenizer.add_special_tokens(sorted(set(special.values())))
+    tokenizer.add_special_tokens(sorted(set(words.special.values()) & words.vocab.keys()))
     return tokenizer
 
 
@@ -129,64 +143,3 @@ def _clean(text: str) -> str:
     normal = unicodedata.normalize("NFC", "".join(kept))
     # Word by word, because lower case depends on where a word ends (the Greek final sigma).
     return " ".join(word.lower() for word in normal.split())
-
-
-def _merges(folder: Path) -> list[tuple[str, str]]:
-    path = folder / "merges.txt"
-    try:
-        lines = path.read_text(encoding="utf-8").strip().split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PackageError(
-            f"{path} cannot be read ({error}). Put the model's own merges.txt there."
-        ) from error
-    pairs = [tuple(line.split()) for line in lines[1 : MOST_MERGES + 1]]
-    if any(len(pair) != 2 for pair in pairs):
-        raise PackageError(
-            f"{path} has a line that is not two tokens. Put the model's own merges.txt there."
-        )
-    return [(left, right) for left, right in pairs]
-
-
-def _special_tokens(folder: Path) -> dict[str, str]:
-    """Return the four special tokens, looked up as transformers does.
-
-    `special_tokens_map.json` wins over `tokenizer_config.json`, unless the latter has ``added_tokens_decoder``, as
-    newer versions of transformers write it.
-    """
-    tokens = dict.fromkeys(("unk_token", "eos_token", "pad_token"), "<|endoftext|>")
-    tokens["bos_token"] = "<|startoftext|>"
-    config = _read_json(folder / "tokenizer_config.json", optional=True)
-    sources = [config]
-    if "added_tokens_decoder" not in config:
-        sources.append(_read_json(folder / "special_tokens_map.json", optional=True))
-    for source in sources:
-        for key in tokens:
-            value = source.get(key)
-            if isinstance(value, dict):
-                value = value.get("content")
-            if isinstance(value, str):
-                tokens[key] = value
-    return tokens
-
-
-def _max_length(folder: Path) -> int:
-    value = _read_json(folder / "tokenizer_config.json", optional=True).get("model_max_length")
-    # Some files have 1e30 for "no limit"; every Stable Diffusion's CLIP has 77 positions.
-    return int(value) if isinstance(value, int) and 2 < value <= 1024 else 77
-
-
-def _read_json(path: Path, *, optional: bool = False) -> dict[str, Any]:
-    if optional and not path.exists():
-        return {}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PackageError(
-            f"{path} cannot be read ({error}). "
-            "Put the tokenizer folder of the model's own repository there."
-        ) from error
-    if not isinstance(value, dict):
-        raise PackageError(
-            f"{path} is not a JSON object. Put the tokenizer folder of the model's own repository there."
-        )
-    return value

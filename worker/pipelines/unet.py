@@ -9,12 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdq_core.errors import PackageError
-from sdq_core.models.folder import VAE_SCALE_FACTOR
-from worker.pipelines.arrays import Array, as_expected, require_inputs, require_output
+from sdq_core.models.check import UNET_INPUTS, VAE_SCALE_FACTOR, check_unet
+from worker.pipelines.arrays import Array, as_expected, declared, require_output
 from worker.runtimes.contract import LoadedModel
-
-INPUTS = frozenset({"sample", "timestep", "encoder_hidden_states"})
-LATENT_CHANNELS = 4
 
 
 class ChunkedModel:
@@ -32,7 +29,7 @@ class ChunkedModel:
     def expected_inputs(self) -> Mapping[str, Mapping[str, Any]]:
         """The whole U-Net's inputs, which either chunk may declare."""
         again = {
-            name: spec for name, spec in self._second.expected_inputs.items() if name in INPUTS
+            name: spec for name, spec in self._second.expected_inputs.items() if name in UNET_INPUTS
         }
         return {**again, **self._first.expected_inputs}
 
@@ -50,16 +47,10 @@ class UNet:
 
     def __init__(self, model: LoadedModel) -> None:
         """Raise PackageError for anything but a text-to-image U-Net of batch 1 or 2."""
-        require_inputs(model, "U-Net", INPUTS)
+        latents = check_unet(declared(model, "The U-Net"))
         self.model = model
-        shape = tuple(model.expected_inputs["sample"]["shape"])
-        if len(shape) != 4 or shape[0] not in (1, 2) or shape[1] != LATENT_CHANNELS:
-            raise PackageError(
-                f"The U-Net takes samples of shape {shape}, but sdq needs (1 or 2, {LATENT_CHANNELS}, height / 8, "
-                "width / 8). Use a text-to-image model."
-            )
-        self.batch = int(shape[0])
-        self.latents_shape = (1, *(int(size) for size in shape[1:]))
+        self.batch = latents.batch
+        self.latents_shape = latents.shape
 
     @property
     def width(self) -> int:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sdq_core.models.scheduler_config import SchedulerConfig
 from sdq_core.values.variants import Scheduler
-from worker.pipelines.schedulers.config import SchedulerConfig
 from worker.pipelines.schedulers.contract import ImageScheduler, Latents
 from worker.pipelines.schedulers.ddim import DDIMScheduler
 from worker.pipelines.schedulers.dpm_solver_multistep import DPMSolverMultistepScheduler

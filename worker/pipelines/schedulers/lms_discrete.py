@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sdq_core.models.scheduler_config import SchedulerConfig
 from worker.pipelines.schedulers.betas import training_alphas
-from worker.pipelines.schedulers.config import SchedulerConfig
 from worker.pipelines.schedulers.contract import Latents
 from worker.pipelines.schedulers.sigma_steps import SigmaSteps
 from worker.pipelines.schedulers.spacing import (

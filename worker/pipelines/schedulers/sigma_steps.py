@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.pipelines.schedulers.config import SchedulerConfig
+from sdq_core.models.scheduler_config import SchedulerConfig
 from worker.pipelines.schedulers.contract import Latents
 from worker.pipelines.schedulers.spacing import init_noise_sigma
 

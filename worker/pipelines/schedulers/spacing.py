@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdq_core.errors import PackageError
-from worker.pipelines.schedulers.config import SchedulerConfig
+from sdq_core.models.scheduler_config import SchedulerConfig
 
 SPACINGS = ("linspace", "leading", "trailing")
 

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from worker.mlpackage.package import Package
+from sdq_core.models.package import Package
 from worker.runtimes.disk import disk_errors, drop_stale, note_use
 
 _TEMPORARY = ".partial-"

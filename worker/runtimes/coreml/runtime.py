@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sdq_core.errors import InputMissingError, PackageError
+from sdq_core.errors import PackageError
+from sdq_core.models.package import Package
 from sdq_core.values.variants import ComputeUnit
-from worker.mlpackage.package import Package
 from worker.runtimes.coreml import library
 from worker.runtimes.coreml.cache import CompiledModels
-from worker.runtimes.coreml.features import inputs_of_compiled, inputs_of_package
+from worker.runtimes.coreml.features import inputs_of
 from worker.runtimes.coreml.model import CoreMLModel
 from worker.runtimes.inputs import Input
 
@@ -44,15 +44,13 @@ class CoreMLRuntime:
         stored.
         """
         if package.suffix == ".mlmodelc":
-            if not package.is_dir():
-                raise InputMissingError(f"{package} does not exist. Check the model's folder.")
-            inputs = inputs_of_compiled(package)
+            inputs = inputs_of(package)
             try:
                 return _loaded(package, package, inputs, compute_unit)
             except RuntimeError as error:
                 raise _refused(package, compute_unit, error) from error
         opened = Package.open(package)
-        inputs = inputs_of_package(opened)
+        inputs = inputs_of(package)
         compiled = self._compiled.get(opened, library.compile_package)
         try:
             return _loaded(package, compiled, inputs, compute_unit)

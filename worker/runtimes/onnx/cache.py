@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from sdq_core.errors import StorageError
-from worker.mlpackage.package import Package
+from sdq_core.models.package import Package
 from worker.runtimes.disk import disk_errors, drop_stale, note_use
 from worker.runtimes.inputs import Input
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sdq_core.errors import PackageError
+from sdq_core.models.package import Package
 from sdq_core.values.variants import ComputeUnit
-from worker.mlpackage.package import Package
 from worker.runtimes.inputs import Input
 from worker.runtimes.onnx import session, translate
 from worker.runtimes.onnx.cache import Entry, TranslationCache

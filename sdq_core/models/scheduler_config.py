@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sdq_core.errors import PackageError
+from sdq_core.printable import quote
 
 #: Settings that change the image and that no scheduler here supports: refuse them rather than draw another image.
 UNSUPPORTED = (
@@ -21,7 +22,63 @@ UNSUPPORTED = (
     "use_beta_sigmas",
     "use_flow_sigmas",
     "use_dynamic_shifting",
-    "variance_type",
+)
+
+#: The classes whose settings mean the same to each other (`KarrasDiffusionSchedulers` in diffusers). Any other is for
+#: models that are sampled in another way: few-step ones (LCM, TCD), flow matching, EDM.
+_EXCHANGEABLE = frozenset(
+    {
+        "DDIMScheduler",
+        "DDPMScheduler",
+        "DEISMultistepScheduler",
+        "DPMSolverMultistepScheduler",
+        "DPMSolverSDEScheduler",
+        "DPMSolverSinglestepScheduler",
+        "EulerAncestralDiscreteScheduler",
+        "EulerDiscreteScheduler",
+        "HeunDiscreteScheduler",
+        "KDPM2AncestralDiscreteScheduler",
+        "KDPM2DiscreteScheduler",
+        "LMSDiscreteScheduler",
+        "PNDMScheduler",
+        "UniPCMultistepScheduler",
+    }
+)
+
+#: What at least one scheduler here reads, or what changes nothing.
+_KNOWN = frozenset(
+    {
+        "algorithm_type",
+        "beta_end",
+        "beta_schedule",
+        "beta_start",
+        "clip_sample",
+        "clip_sample_range",
+        "dynamic_thresholding_ratio",
+        "euler_at_final",
+        "final_sigmas_type",
+        "interpolation_type",
+        "lambda_min_clipped",
+        "lower_order_final",
+        "num_train_timesteps",
+        "prediction_type",
+        "rescale_betas_zero_snr",
+        "sample_max_value",
+        "set_alpha_to_one",
+        "sigma_max",
+        "sigma_min",
+        "skip_prk_steps",
+        "solver_order",
+        "solver_type",
+        "steps_offset",
+        "timestep_spacing",
+        "timestep_type",
+        "trained_betas",
+        "use_exponential_sigmas",
+        "use_karras_sigmas",
+        "use_lu_lambdas",
+        "variance_type",
+    }
 )
 
 
@@ -37,7 +94,7 @@ class SchedulerConfig:
 
     @classmethod
     def from_file(cls, path: Path) -> SchedulerConfig:
-        """Read `scheduler_config.json`; raise PackageError if it is missing or not a JSON object."""
+        """Read `scheduler_config.json`; raise PackageError if it is missing, damaged or of an unsupported class."""
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -47,6 +104,12 @@ class SchedulerConfig:
             ) from error
         if not isinstance(values, dict):
             raise PackageError(f"{path} is not a JSON object. Put the model's own file there.")
+        kind = values.get("_class_name")
+        if kind is not None and str(kind) not in _EXCHANGEABLE:
+            raise PackageError(
+                f"{path} is for {quote(str(kind))}, which is not supported. Its model would draw something else with "
+                "another scheduler: use another model."
+            )
         return cls(values=values, origin=str(path)).for_stable_diffusion()
 
     def for_stable_diffusion(self) -> SchedulerConfig:
@@ -62,14 +125,25 @@ class SchedulerConfig:
             values["clip_sample"] = False
         return SchedulerConfig(values=values, origin=self.origin)
 
+    def ignored(self) -> list[str]:
+        """Return the settings that are set to something and that no scheduler here reads, sorted."""
+        return sorted(
+            key
+            for key, value in self.values.items()
+            if value and not key.startswith("_") and key not in {*_KNOWN, *UNSUPPORTED}
+        )
+
     def refuse_unsupported(self) -> None:
         """Raise PackageError for a setting that sdq does not support."""
-        for key in UNSUPPORTED:
-            if self.values.get(key):
-                raise PackageError(
-                    f"{self.origin} sets {key!r}, which sdq's schedulers do not support. "
-                    "Remove it, or draw with Apple's pipeline on a Mac."
-                )
+        wrong = [key for key in UNSUPPORTED if self.values.get(key)]
+        # Other values choose the noise of DDPM's own steps.
+        if str(self.values.get("variance_type")).startswith("learned"):
+            wrong.append("variance_type")
+        if wrong:
+            raise PackageError(
+                f"{self.origin} sets {wrong[0]!r}, which sdq's schedulers do not support. "
+                "Remove it, or draw with Apple's pipeline on a Mac."
+            )
 
     def number(self, key: str, default: float) -> float:
         """Return a setting as float."""

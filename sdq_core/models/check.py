@@ -1,0 +1,289 @@
+"""Whether the parts of a model are Stable Diffusion 1's or 2's and fit each other.
+
+One check for whoever handles a model, before anything is queued, and for the pipelines that draw with it: names, shapes
+and channels, from what the networks declare. Models of other kinds are refused by name.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdq_core.errors import PackageError
+from sdq_core.models.mlmodel import Shape
+from sdq_core.models.network import read_network
+from sdq_core.printable import quote
+
+#: Latents are an eighth of the image on each side in every Stable Diffusion VAE.
+VAE_SCALE_FACTOR = 8
+LATENT_CHANNELS = 4
+UNET_INPUTS = frozenset({"sample", "timestep", "encoder_hidden_states"})
+SAFETY_CHECKER_INPUTS = frozenset({"clip_input", "images", "adjustment"})
+
+Shapes = Mapping[str, Shape]
+
+#: Latents of 16,384 pixels; no machine could hold more, whatever a file claims.
+_MAX_SAMPLE = 2048
+_RECONVERT = "Convert it with Apple's torch2coreml, or download it again."
+_TOGETHER = "Use packages that were converted together."
+_INSTEAD = "Use a Stable Diffusion 1 or 2 model."
+
+#: Parts that only models of other kinds have.
+_FOREIGN_PARTS = {
+    "mmdit": "Stable Diffusion 3",
+    "text_encoder_t5": "Stable Diffusion 3",
+    "unet_refiner": "Stable Diffusion XL with its refiner",
+    "unet_refiner_chunk1": "Stable Diffusion XL with its refiner",
+    "unet_refiner_chunk2": "Stable Diffusion XL with its refiner",
+    "text_encoder_2": "Stable Diffusion XL",
+}
+#: What the channels of a U-Net's sample say beside the four of the latents.
+_CHANNELS = {
+    5: "a depth-to-image model",
+    7: "an upscaler",
+    8: "an image editing model (InstructPix2Pix)",
+    9: "an inpainting model",
+    16: "a model of 16 latent channels, such as Stable Diffusion 3 or Flux",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latents:
+    """What a U-Net denoises. batch: 2 for classifier-free guidance, else 1. height, width: latents, 1/8 of pixels."""
+
+    batch: int
+    height: int
+    width: int
+
+    @property
+    def shape(self) -> Shape:
+        """[1, 4, h / 8, w / 8]: one image's."""
+        return (1, LATENT_CHANNELS, self.height, self.width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A network as it is declared.
+
+    name: what messages call it.
+    outputs: None if they are known only when it runs.
+    embedded_tokens: how many tokens a text encoder knows, None if it does not tell.
+    """
+
+    name: str
+    inputs: Shapes
+    outputs: Shapes | None = None
+    embedded_tokens: int | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Part:
+        """Read a part; raise as `read_network` does."""
+        network = read_network(path)
+        # The metadata of a compiled model may leave its outputs out.
+        outputs = network.outputs or (None if network.is_compiled else {})
+        return cls(
+            name=str(path),
+            inputs=network.inputs,
+            outputs=outputs,
+            embedded_tokens=network.embedded_tokens,
+        )
+
+    def require_inputs(self, known: Collection[str]) -> None:
+        """Raise PackageError unless it takes exactly these inputs."""
+        missing, unknown = (
+            sorted(set(known) - self.inputs.keys()),
+            sorted(self.inputs.keys() - known),
+        )
+        # What is too much says which kind of model it is; what is missing only that it is another.
+        for name in unknown:
+            if kind := _kind(name, self.inputs):
+                raise PackageError(f"{self.name} also takes {quote(name)}. {kind}. {_INSTEAD}")
+        if missing:
+            raise PackageError(f"{self.name} has no input {missing[0]!r}. {_RECONVERT}")
+        if unknown:
+            raise PackageError(
+                f"{self.name} also takes {quote(unknown[0])}. This kind of model is not supported. {_INSTEAD}"
+            )
+
+    def require_shape(self, name: str, wanted: Shape, why: str) -> None:
+        """Raise PackageError unless it takes an input in this shape. why: a sentence."""
+        if self.inputs[name] != wanted:
+            raise PackageError(
+                f"{self.name} takes {name} of shape {self.inputs[name]}, not {wanted}. {why}"
+            )
+
+    def require_output(self, name: str, wanted: Shape | None = None) -> None:
+        """Raise PackageError if it is known to lack an output, or to give it in another shape."""
+        if self.outputs is None:
+            return
+        if name not in self.outputs:
+            raise PackageError(
+                f"{self.name} has the outputs {', '.join(map(quote, sorted(self.outputs)[:5])) or 'none'}, but not "
+                f"{name!r}. {_RECONVERT}"
+            )
+        found = self.outputs[name]
+        if wanted and found and found != wanted:
+            raise PackageError(
+                f"{self.name} gives {name} of shape {found}, not {wanted}. {_TOGETHER}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """Parts that fit each other. embedded_tokens: as `Part.embedded_tokens` of the text encoder."""
+
+    latents: Latents
+    embedded_tokens: int | None
+
+
+def check_parts(
+    parts: Mapping[str, Path], *, max_length: int, prepared: Shape | None = None
+) -> Checked:
+    """Read the networks that drawing needs, and return what they say together.
+
+    parts: as `VariantFolder.parts`. max_length: the tokens that the tokenizer gives. prepared: the shape of
+    an image as the feature extractor prepares it, None if that is not known.
+
+    Raises PackageError, with the file, for a part that is incomplete or damaged, that does not fit the others, or whose
+    kind is not supported.
+    """
+    unet = _unet(parts)
+    latents = check_unet(unet)
+    text_encoder = Part.read(parts["text_encoder"])
+    check_text_encoder(text_encoder, max_length)
+    _, channels, _, length = unet.inputs["encoder_hidden_states"]
+    if length != max_length:
+        raise PackageError(
+            f"{unet.name} attends to {length} tokens, but the tokenizer produces {max_length}. {_TOGETHER}"
+        )
+    text_encoder.require_output("last_hidden_state", (1, length, channels))
+    check_vae_decoder(Part.read(parts["vae_decoder"]), latents.shape)
+    if "safety_checker" in parts:
+        checker = Part.read(parts["safety_checker"])
+        check_safety_checker(checker)
+        image = (1, latents.height * VAE_SCALE_FACTOR, latents.width * VAE_SCALE_FACTOR, 3)
+        checker.require_shape("images", image, _TOGETHER)
+        if prepared:
+            why = "Use the feature extractor of this model."
+            checker.require_shape("clip_input", prepared, why)
+    return Checked(latents=latents, embedded_tokens=text_encoder.embedded_tokens)
+
+
+def refuse_unsupported(folder: Path, parts: Mapping[str, Path]) -> None:
+    """Raise PackageError if a folder's parts are of a kind that nothing here can draw, complete or not.
+
+    Asked first, so that nobody looks for missing parts and settings of a model that would be refused with them.
+    """
+    for part, kind in _FOREIGN_PARTS.items():
+        if part in parts:
+            raise PackageError(f"{folder} holds {kind}, which is not supported. {_INSTEAD}")
+    for path in parts.values():
+        if path.suffix == ".mlmodelc" and sys.platform != "darwin":
+            raise PackageError(
+                f"{path} is a compiled model, which only Core ML reads, on a Mac. Use the .mlpackage files instead (in "
+                "Apple's repositories on the Hub, under packages/ rather than compiled/)."
+            )
+
+
+def check_unet(unet: Part) -> Latents:
+    """Return what a U-Net denoises; raise PackageError for anything but a text-to-image one of batch 1 or 2."""
+    unet.require_inputs(UNET_INPUTS)
+    shape = unet.inputs["sample"]
+    if len(shape) != 4 or shape[0] not in {1, 2} or shape[1] != LATENT_CHANNELS:
+        kind = _CHANNELS.get(shape[1]) if len(shape) == 4 else None
+        raise PackageError(
+            f"{unet.name} takes samples of shape {shape}, but sdq needs (1 or 2, {LATENT_CHANNELS}, height / 8, "
+            f"width / 8){f'; this is {kind}' if kind else ''}. Use a text-to-image model of Stable Diffusion 1 or 2."
+        )
+    batch, _, height, width = shape
+    if not (1 <= height <= _MAX_SAMPLE and 1 <= width <= _MAX_SAMPLE):
+        raise PackageError(
+            f"{unet.name} draws images of an impossible size: its sample is {shape}. {_RECONVERT}"
+        )
+    unet.require_shape("timestep", (batch,), _RECONVERT)
+    states = unet.inputs["encoder_hidden_states"]
+    if len(states) != 4 or (states[0], states[2]) != (batch, 1):
+        raise PackageError(
+            f"{unet.name} takes encoder_hidden_states of shape {states}, not ({batch}, channels, 1, tokens). "
+            f"{_RECONVERT}"
+        )
+    unet.require_output("noise_pred", shape)
+    return Latents(batch=batch, height=height, width=width)
+
+
+def check_text_encoder(text_encoder: Part, max_length: int) -> None:
+    """Raise PackageError unless it takes what the tokenizer gives. max_length: tokens."""
+    text_encoder.require_inputs({"input_ids"})
+    shape = text_encoder.inputs["input_ids"]
+    if shape != (1, max_length):
+        raise PackageError(
+            f"{text_encoder.name} takes input_ids of shape {shape}, but the tokenizer produces (1, {max_length}). "
+            "Use the tokenizer of this model."
+        )
+    text_encoder.require_output("last_hidden_state")
+
+
+def check_vae_decoder(vae_decoder: Part, latents: Shape) -> None:
+    """Raise PackageError unless it takes the U-Net's latents."""
+    vae_decoder.require_inputs({"z"})
+    shape = vae_decoder.inputs["z"]
+    if shape != latents:
+        raise PackageError(
+            f"{vae_decoder.name} takes latents of shape {shape}, but the U-Net produces {latents}. {_TOGETHER}"
+        )
+    _, _, height, width = latents
+    vae_decoder.require_output("image", (1, 3, height * VAE_SCALE_FACTOR, width * VAE_SCALE_FACTOR))
+
+
+def check_safety_checker(checker: Part) -> None:
+    """Raise PackageError unless it is Stable Diffusion's."""
+    checker.require_inputs(SAFETY_CHECKER_INPUTS)
+    checker.require_shape("adjustment", (1,), _RECONVERT)
+    checker.require_output("concept_scores")
+    checker.require_output("has_nsfw_concepts")
+
+
+def _unet(parts: Mapping[str, Path]) -> Part:
+    """Return the whole U-Net, or its two chunks as if they were one."""
+    if "unet" in parts:
+        return Part.read(parts["unet"])
+    first, second = Part.read(parts["unet_chunk1"]), Part.read(parts["unet_chunk2"])
+    passed = first.outputs
+    if passed is not None:
+        for name, shape in second.inputs.items():
+            if name in UNET_INPUTS:
+                continue
+            if name not in passed:
+                raise PackageError(
+                    f"{second.name} takes {quote(name)}, which {first.name} does not give. {_TOGETHER}"
+                )
+            first.require_output(name, shape)
+    again = {
+        name: shape
+        for name, shape in second.inputs.items()
+        if name in UNET_INPUTS or _kind(name, second.inputs)
+    }
+    return Part(name=first.name, inputs={**again, **first.inputs}, outputs=second.outputs)
+
+
+def _kind(name: str, inputs: Shapes) -> str | None:
+    """Return which kind of model an input belongs to, as a clause; None if it does not tell."""
+    if name in {"text_embeds", "time_ids"}:
+        # The refiner is told an aesthetic score in place of the size that is wanted.
+        refiner = inputs.get("time_ids", ())[-1:] == (5,)
+        return (
+            "The refiner of Stable Diffusion XL is not supported"
+            if refiner
+            else "Stable Diffusion XL is not supported"
+        )
+    if name.startswith("additional_residual"):
+        return "ControlNet U-Nets are not supported"
+    if name in {"pooled_text_embeddings", "token_level_text_embeddings", "pooled_projections"}:
+        return "Stable Diffusion 3 is not supported"
+    if name == "timestep_cond":
+        return "Latent consistency models are not supported"
+    if name == "class_labels":
+        return "Upscalers are not supported"
+    return None
