@@ -27,6 +27,22 @@ presence.end()
 """
 
 
+WRITE_LATER = """
+import resource, sys
+from pathlib import Path
+from worker.claims.presence import Presence
+presence = Presence(Path(sys.argv[1]), "late")
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+presence.begin()
+presence.note(redis="r1")
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+print(dict(presence.about("late")))
+presence.begin()
+presence.note(redis="r2")
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "workers"
@@ -51,6 +67,7 @@ def neighbour(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 def presence(folder: Path) -> Iterator[Presence]:
     own = Presence(folder, "own")
     own.begin()
+    own.note(redis="r1")
     yield own
     own.end()
 
@@ -80,6 +97,18 @@ def test_one_that_ends_in_order_leaves_nothing(
     neighbour.wait(timeout=60)
     assert presence.dead() == []
     assert [path.name for path in folder.iterdir()] == ["own.lock"]
+
+
+def test_what_a_full_disk_did_not_take_is_written_later(folder: Path) -> None:
+    """Or a worker that began on a full disk would not be known to be dead."""
+    told = subprocess.run(
+        [sys.executable, "-c", WRITE_LATER, str(folder)],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    assert told.stdout == b"{}\n"
+    assert Presence(folder, "own").about("late")["redis"] == "r2"
 
 
 def test_a_living_neighbour_is_not_forgotten(presence: Presence, neighbour: Process) -> None:

@@ -155,6 +155,8 @@ class Claims:
             self._rq.connection.connection_pool.disconnect(inuse_connections=False)
         else:
             self._unreachable = False
+            self.presence.begin()  # again, if the disk was full
+            self.presence.note(redis=self.server)
             self._workers = len(pulse.heartbeats)
             self._silence.listen(pulse.heartbeats)
             for slice_id in pulse.lost - self._lost:

@@ -37,9 +37,13 @@ class Presence:
         self._folder = folder
         self._path = folder / f"{worker}{_SUFFIX}"
         self._file: IO[str] | None = None
+        self._noted: Mapping[str, Any] = {}
 
     def begin(self) -> None:
-        """Take the lock. Does nothing on a file system without locks: others then have the heartbeats alone."""
+        """Take the lock, if it is not taken yet.
+
+        Does nothing on a full disk, or on a file system without locks: others then have the heartbeats alone.
+        """
         if self._file is not None:
             return
         with contextlib.suppress(OSError):
@@ -55,18 +59,16 @@ class Presence:
                 new.unlink(missing_ok=True)
                 raise
             self._file = file
-            self.note(redis="")
 
     def note(self, *, redis: str) -> None:
-        """Write down which Redis the worker uses. redis: the id of its process, which changes at every start."""
-        if self._file is None:
-            return
+        """Write down which Redis the worker uses, unless that is written. redis: the id of its process."""
         about = {"host": socket.gethostname(), "boot": boot(), "redis": redis}
-        with contextlib.suppress(OSError):
-            self._file.seek(0)
-            self._file.write(json.dumps(about))
-            self._file.truncate()
-            self._file.flush()
+        if self._file is None or about == self._noted:
+            return
+        with contextlib.suppress(OSError):  # a full disk: the next heartbeat tries again
+            os.ftruncate(self._file.fileno(), 0)
+            os.pwrite(self._file.fileno(), json.dumps(about).encode(), 0)
+            self._noted = about
 
     def end(self) -> None:
         """Remove the file and its lock."""
