@@ -7,7 +7,6 @@ place means new images, as with a named variant; a variant added to the model, o
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -83,7 +82,7 @@ def complete_variants(store: ModelStore, model: str) -> Present:
     """
     present: dict[AttentionImplementation, VariantFolder] = {}
     problem: PackageError | None = None
-    for word in _own_words(store, model):
+    for word in store.attention_implementations(model):
         try:
             present[word] = store.find(model, word)
         except PackageError as error:
@@ -107,22 +106,3 @@ def check_reference(wanted: AnyVariant, present: Present) -> None:
             f"Model {wanted.model!r} has changed since these images were submitted (revision {revision} of {word}, "
             f"now {reference.revision}). Submit them again, or restore the previous files."
         )
-
-
-def _own_words(store: ModelStore, model: str) -> list[AttentionImplementation]:
-    """Return a model's variants, each folder once; a folder whose name does not tell is read for its attention."""
-    folders = {word: store.folder_of(model, word) for word in AttentionImplementation}
-    uses = Counter(folder for folder in folders.values() if folder is not None)
-    found = []
-    for word, folder in folders.items():
-        if folder is None:
-            continue
-        if uses[folder] > 1:
-            splits = word is not AttentionImplementation.ORIGINAL
-            try:
-                if store.find(model, word).network.splits_heads != splits:
-                    continue
-            except PackageError:
-                pass  # whoever reads it next reports it
-        found.append(word)
-    return found

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +14,9 @@ from itertools import islice
 from pathlib import Path
 
 from sdq_core.errors import PackageError
+from sdq_core.models.finder import PartsPlace
 from sdq_core.models.network import Network, read_network
-from sdq_core.models.parts import KINDS, holds_model, part_of
+from sdq_core.models.parts import kind_of
 from sdq_core.values.variants import AttentionImplementation
 
 #: Latents are an eighth of the image on each side in every Stable Diffusion VAE.
@@ -99,9 +101,10 @@ class VariantFiles:
         return [file for file in settings if file.is_file()] + in_parts
 
 
-def find_files(packages: Path) -> VariantFiles:
+def find_files(place: PartsPlace) -> VariantFiles:
     """Return a variant's parts and settings; raise PackageError if something is missing."""
-    parts = _parts(packages)
+    parts = _parts(place)
+    packages = place.folder
     _require_parts(packages, parts)
     extractor = _beside(packages, "feature_extractor", _PREPROCESSOR)
     return VariantFiles(
@@ -143,14 +146,15 @@ def read_folder(
 
 
 def size_of(folder: Path) -> int:
-    """Return the size of a folder's files in bytes, including those behind links to packages."""
-    total = 0
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            total += size_of(entry)
-        elif entry.is_file():
-            total += entry.stat().st_size
-    return total
+    """Return the size of a folder's files in bytes, including linked packages; other links to folders may circle."""
+    linked = [entry for entry in folder.iterdir() if entry.is_symlink() and kind_of(entry.name)]
+    return sum(
+        file.stat().st_size
+        for start in (folder, *linked)
+        for inside, _, names in os.walk(start)
+        for file in (Path(inside) / name for name in names)
+        if file.is_file()
+    )
 
 
 def unet_of(parts: Mapping[str, Path]) -> Path:
@@ -178,18 +182,14 @@ def fingerprint(files: list[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _parts(packages: Path) -> dict[str, Path]:
-    parts: dict[str, Path] = {}
-    ending = next(ending for kind, ending in KINDS.items() if holds_model(packages, kind))
-    for entry in sorted(packages.iterdir()):
-        if (part := part_of(entry.name)) and entry.suffix == ending:
-            other = parts.setdefault(part, entry)
-            if other != entry:
-                raise PackageError(
-                    f"{packages} has two packages for the {part}: {other.name} and {entry.name}. "
-                    "Keep one model per folder."
-                )
-    return parts
+def _parts(place: PartsPlace) -> dict[str, Path]:
+    for part, names in place.parts.items():
+        if len(names) > 1:
+            raise PackageError(
+                f"{place.folder} has two packages for the {part}: {names[0]} and {names[1]}. "
+                "Keep one model per folder."
+            )
+    return {part: place.folder / names[0] for part, names in place.parts.items()}
 
 
 def _require_parts(packages: Path, parts: Mapping[str, Path]) -> None:

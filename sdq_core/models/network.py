@@ -61,6 +61,11 @@ class Network:
         return self._program.operations.get("einsum", 0) > 0
 
     @property
+    def tells_attention(self) -> bool:
+        """Whether the operations are known; a compiled model may not list them."""
+        return bool(self._program.operations)
+
+    @property
     def precision(self) -> str:
         """How the weights are kept: `6-bit`, `4/6/8-bit`, `quantized`, `sparse`, `float16`, `float32`.
 
@@ -92,7 +97,7 @@ def read_network(model: Path) -> Network:
 
 
 def _is_compiled(model: Path) -> bool:
-    return model.suffix == ".mlmodelc"
+    return model.suffix.lower() == ".mlmodelc"
 
 
 @contextmanager
