@@ -5,18 +5,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
-from sdq_core.errors import PackageError
+from sdq_core.errors import PackageError, StorageError
 from sdq_core.models.finder import PartsPlace
+from sdq_core.models.identity import (
+    computing_files,
+    files_in,
+    fingerprint,
+    without_litter,
+)
 from sdq_core.models.network import Network, read_network
-from sdq_core.models.parts import kind_of
+from sdq_core.models.parts import is_apples, kind_of
 from sdq_core.values.variants import AttentionImplementation
 
 #: Latents are an eighth of the image on each side in every Stable Diffusion VAE.
@@ -24,20 +29,14 @@ VAE_SCALE_FACTOR = 8
 
 #: Latents of 16,384 pixels; no machine could hold more, whatever a file claims.
 _MAX_SAMPLE = 2048
-#: A package has three files, a compiled model about ten; far more means a link to somewhere else.
-_MAX_FILES = 1000
-
 _PREPROCESSOR = "preprocessor_config.json"
-
-_SAMPLE_BYTES = 1 << 16
-_SAMPLES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class VariantFolder:
     """One attention implementation of one model, as found on disk.
 
-    revision: fingerprint of all files below.
+    revision: fingerprint of the files that are computed with.
     parts: part name (`text_encoder`, `unet`, `unet_chunk1`, `unet_chunk2`, `control-unet`, `vae_decoder`,
         `vae_encoder`, `safety_checker`) -> its ``.mlpackage`` or ``.mlmodelc``.
     tokenizer: the folder of `vocab.json` and `merges.txt`.
@@ -71,6 +70,29 @@ class VariantFolder:
             gone = gone.parent
         return gone
 
+    def goes_by(self, revision: str) -> bool:
+        """Say whether a revision is that of these files, by this version's count or a former one's."""
+        return revision == self.revision or revision in self._former_revisions
+
+    def known_as(self, revision: str) -> VariantFolder:
+        """Return the same folder under another revision that it goes by."""
+        return self if revision == self.revision else replace(self, revision=revision)
+
+    @cached_property
+    def _former_revisions(self) -> set[str]:
+        files = VariantFiles(
+            parts=self.parts,
+            tokenizer=self.tokenizer,
+            scheduler_config=self.scheduler_config,
+            feature_extractor=self.feature_extractor,
+        )
+        try:
+            return files.former_revisions()
+        except OSError as error:
+            raise StorageError(
+                f"Cannot read {self.unet.parent} ({error.strerror}). Check its disk and permissions."
+            ) from error
+
     @cached_property
     def network(self) -> Network:
         """The U-Net's description; raises PackageError if it is damaged."""
@@ -88,6 +110,29 @@ class VariantFiles:
 
     def files(self) -> list[Path]:
         """Return all files that affect an image."""
+        added = self.tokenizer / "added_tokens.json"
+        return [
+            *self._settings(),
+            *([added] if added.is_file() else []),
+            *sorted(file for part in self.parts.values() for file in computing_files(part)),
+        ]
+
+    def former_revisions(self) -> set[str]:
+        """Return the revisions that 0.1 gives these files: it counted every file of a package with a name of Apple's.
+
+        Two, because litter may have come or gone since.
+        """
+        parts = [part for part in self.parts.values() if is_apples(part.name)]
+        every = {part: files_in(part) for part in parts}
+        settings = self._settings()
+        return {
+            fingerprint([*settings, *sorted(chain(*every.values()))]),
+            fingerprint(
+                [*settings, *sorted(chain(*(without_litter(*one) for one in every.items())))]
+            ),
+        }
+
+    def _settings(self) -> list[Path]:
         settings = [
             self.tokenizer / "vocab.json",
             self.tokenizer / "merges.txt",
@@ -97,8 +142,7 @@ class VariantFiles:
         ]
         if self.feature_extractor:
             settings.append(self.feature_extractor / _PREPROCESSOR)
-        in_parts = sorted(file for part in self.parts.values() for file in _files_in(part))
-        return [file for file in settings if file.is_file()] + in_parts
+        return [file for file in settings if file.is_file()]
 
 
 def find_files(place: PartsPlace) -> VariantFiles:
@@ -162,26 +206,6 @@ def unet_of(parts: Mapping[str, Path]) -> Path:
     return parts.get("unet") or parts["unet_chunk1"]
 
 
-def fingerprint(files: list[Path]) -> str:
-    """Hash names, sizes and sampled contents to 16 hexadecimal digits.
-
-    Weights of gigabytes are sampled at 16 places: training or compressing a model changes them everywhere, and
-    submitting must not take as long as reading the model.
-    """
-    digest = hashlib.sha256()
-    for file in files:
-        size = file.stat().st_size
-        digest.update(f"{file.parent.name}/{file.name}\0{size}\0".encode())
-        with file.open("rb") as stream:
-            if size <= _SAMPLE_BYTES * _SAMPLES:
-                digest.update(stream.read(size))
-                continue
-            for sample in range(_SAMPLES):
-                stream.seek((size - _SAMPLE_BYTES) * sample // (_SAMPLES - 1))
-                digest.update(stream.read(_SAMPLE_BYTES))
-    return digest.hexdigest()[:16]
-
-
 def _parts(place: PartsPlace) -> dict[str, Path]:
     for part, names in place.parts.items():
         if len(names) > 1:
@@ -218,13 +242,3 @@ def _beside(packages: Path, folder: str, name: str) -> Path | None:
             if path.is_file():
                 return path
     return None
-
-
-def _files_in(package: Path) -> list[Path]:
-    """Return the files of one package; its folder may be a link to anywhere, even to a whole disk."""
-    found = list(islice(package.rglob("*"), _MAX_FILES + 1))
-    if len(found) > _MAX_FILES:
-        raise PackageError(
-            f"{package} has more than {_MAX_FILES:,} files, so it is not a package. Download or convert it again."
-        )
-    return [file for file in found if file.is_file()]

@@ -59,6 +59,11 @@ def kind_of(name: str) -> str | None:
     return next((kind for kind, ending in KINDS.items() if name.lower().endswith(ending)), None)
 
 
+def is_apples(name: str) -> bool:
+    """Say whether Apple's tools name a part so."""
+    return _APPLES.search(name) is not None
+
+
 def sort_parts(names: Iterable[str], kind: str) -> dict[str, list[str]]:
     """Return part -> its names of that kind.
 
@@ -69,7 +74,7 @@ def sort_parts(names: Iterable[str], kind: str) -> dict[str, list[str]]:
         if kind_of(name) == kind and (part := part_of(name)):
             found.setdefault(part, []).append(name)
     for part, named in found.items():
-        found[part] = [name for name in named if _APPLES.search(name)] or named
+        found[part] = [name for name in named if is_apples(name)] or named
     return found
 
 

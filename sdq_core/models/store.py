@@ -113,8 +113,8 @@ class ModelStore:
         attention = variant.attention_implementation
         try:
             folder = self.find(variant.model, attention)
-            if folder.revision == variant.revision:
-                return folder
+            if folder.goes_by(variant.revision):
+                return folder.known_as(variant.revision)
         except (InputMissingError, PackageError):
             if (other := self._of_revision(variant)) is None:
                 raise
