@@ -9,6 +9,7 @@ import click
 
 from sdq.cli.options import open_ledger, settings_options
 from sdq_core.errors import InputMissingError
+from sdq_core.printable import printable
 from sdq_core.settings import Settings
 
 _WATCH_EVERY_S = 1.0
@@ -22,8 +23,9 @@ _WATCH_EVERY_S = 1.0
 @click.option("--watch", is_flag=True, help="Refresh until everything is done.")
 @settings_options
 def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -> None:
-    """Show every batch, or one with its failed images: progress, rate and time left."""
+    """Show every batch, or one with its failed images: progress, rate and time left, and why nothing moves."""
     from sdq.views.status import status_as_dict, status_lines
+    from sdq.views.waiting import why_waiting
 
     with open_ledger(settings) as ledger:
         while True:
@@ -41,6 +43,7 @@ def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -
             failures = (
                 ledger.batches.failed_images(found[0].id, 20) if batch and found[0].failed else []
             )
+            waiting = why_waiting(settings, ledger, found[0]) if batch else []
             paused = ledger.variants.paused()
             if as_json:
                 shown = [status_as_dict(status) for status in found]
@@ -49,6 +52,7 @@ def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -
                         {"entry": f.entry, "seed": f.seed, "attempts": f.attempts, "error": f.error}
                         for f in failures
                     ]
+                    shown[0]["waiting"] = waiting
                 click.echo(json.dumps(shown[0] if batch else shown, indent=2))
             else:
                 if watch:
@@ -56,7 +60,7 @@ def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -
                 lines = status_lines(found, failures, paused)
                 if found:
                     lines[0] = click.style(lines[0], bold=True)
-                click.echo("\n".join(lines))
+                click.echo("\n".join([*lines, *(printable(line) for line in waiting)]))
             if not watch or all(status.completed_at for status in found):
                 return
             time.sleep(_WATCH_EVERY_S)
