@@ -128,7 +128,8 @@ def check_reference(wanted: AnyVariant, present: Present) -> None:
     if reference is not None and not reference.goes_by(revision):
         raise InputMissingError(
             f"Model {wanted.model!r} has changed since these images were submitted (revision {revision} of {word}, "
-            f"now {reference.revision}). Submit them again, or restore the previous files."
+            f"now {reference.revision}). Restore the previous files, or cancel this batch and submit it again under "
+            "another name."
         )
 
 

@@ -123,7 +123,8 @@ class ModelStore:
             return other
         raise InputMissingError(
             f"Model {variant.model!r} ({attention}) has changed since these images were submitted (from revision "
-            f"{variant.revision} to {folder.revision}). Submit them again, or restore the previous files."
+            f"{variant.revision} to {folder.revision}). Restore the previous files, or cancel this batch and submit it "
+            "again under another name."
         )
 
     def folder_of(
