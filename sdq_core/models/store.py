@@ -93,7 +93,7 @@ class ModelStore:
     def find(self, model: str, attention_implementation: AttentionImplementation) -> VariantFolder:
         """Return a variant by its model's name or path.
 
-        Files are read again only after one of them changed; otherwise a call costs about 1 ms, to look at each. Raise
+        Files are read again only after one of them changed; otherwise a call takes a few ms, to look at each. Raise
         InputMissingError for a model or variant that is not here, PackageError for one that is incomplete or damaged,
         and StorageError if the disk fails.
         """
