@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import pty
 import shlex
@@ -33,11 +32,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "doctor": [["doctor", "--no-draw"]],
     "services": [["services"]],
 }
-CLOSED = [
-    " ".join(closed)
-    for count in (1, 2, 3)
-    for closed in itertools.combinations(["<&-", ">&-", "2>&-"], count)
-]
+CLOSED = ["<&-", ">&- 2>&-", "<&- >&- 2>&-"]
 
 
 def test_no_command_is_forgotten() -> None:

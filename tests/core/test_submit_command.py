@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from db.connection import Database
 from db.ledger import Ledger
 from sdq.cli import main
 from tests.core.small_ledger import submit
@@ -16,14 +18,14 @@ def test_one_submit_opens_its_ledger_once(
 ) -> None:
     with Ledger.open(f"sqlite:///{tmp_path / 'sdq.db'}") as ledger:
         submit(ledger, "a boat")
-    opened: list[str] = []
-    open_ledger = Ledger.open
+    opened: list[Database] = []
+    open_database = Database.__init__
 
-    def counted(url: str) -> Ledger:
-        opened.append(url)
-        return open_ledger(url)
+    def counted(database: Database, *args: Any, **options: Any) -> None:
+        opened.append(database)
+        open_database(database, *args, **options)
 
-    monkeypatch.setattr(Ledger, "open", counted)
+    monkeypatch.setattr(Database, "__init__", counted)
     arguments = ["submit", "--prompt", "a boat", "--dry-run", "--home", str(tmp_path)]
     monkeypatch.setattr("sys.argv", ["sdq", *arguments])
     with pytest.raises(SystemExit) as ended:

@@ -84,7 +84,7 @@ class Scene:
         entries = [
             PlannedEntry(
                 recipe=Recipe(
-                    variant=VARIANT, prompt=prompt, width=128, height=128, num_inference_steps=4
+                    variant=VARIANT, prompt=prompt, width=128, height=128, num_inference_steps=30
                 ),
                 seeds=tuple(range(seeds)),
             )
