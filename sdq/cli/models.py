@@ -37,10 +37,9 @@ def list_command(settings: Settings, as_json: bool) -> None:
     """List the available models, as their own files describe them."""
     from sdq.views.table import table_lines
     from sdq_core.models import ModelStore
-    from sdq_core.models.inventory import inventory, skipped
+    from sdq_core.models.inventory import inventory
 
-    store = ModelStore(settings.models)
-    models = list(inventory(store))
+    models = list(inventory(ModelStore(settings.models)))
     if as_json:
         click.echo(json.dumps([asdict(model) for model in models], indent=2, default=str))
         return
@@ -66,8 +65,13 @@ def list_command(settings: Settings, as_json: bool) -> None:
         if model.problem:
             name = f"{model.name} {model.attention_implementation}"
             click.echo(printable(f"{name} is unusable: {model.problem}"))
-    for sentence in skipped(store):
-        click.echo(printable(sentence), err=True)
+    for model in models:
+        said = str(model.attention_implementation)
+        if model.attention_found and not said.startswith(model.attention_found):
+            click.echo(
+                f"{model.folder} is named {said}, but its U-Net is {model.attention_found}.",
+                err=True,
+            )
 
 
 @command.command("pull")
@@ -231,7 +235,6 @@ def add_command(
         attention=variants[0] if variants else None,
         base=base,
         copy=copy,
-        say=lambda sentence: click.echo(printable(sentence), err=True),
     ):
         click.echo(f"added {folder}")
 
