@@ -78,7 +78,22 @@ def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
     _delete(connection, slices, slices.c.id, [slice_.id for slice_ in slice_rows])
     _delete_unused_recipes(connection, recipe_ids)
     done = [image["path"] for image in unwanted if image["status"] == ImageStatus.DONE]
-    return PrunedPage(images=len(done), paths=tuple(done), spares=tuple(spares), last=False)
+    kept = _paths_of_others(connection, spares)
+    return PrunedPage(
+        images=len(done),
+        paths=tuple(done),
+        spares=tuple(path for path in spares if path not in kept),
+        last=False,
+    )
+
+
+def _paths_of_others(connection: Connection, paths: Sequence[str]) -> set[str]:
+    """Return which paths are those of images: a removed batch of the same name may have left them to other batches."""
+    return {
+        path
+        for some in parts(paths)
+        for path in connection.scalars(select(images.c.path).where(images.c.path.in_(some)))
+    }
 
 
 def _images_of(connection: Connection, slice_rows: Sequence[Row[Any]]) -> list[RowMapping]:

@@ -20,6 +20,7 @@ from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import parse_seeds
 
 Found = TypeVar("Found")
+Key = TypeVar("Key")
 
 #: Slices read at once: some thousands of images, so that memory stays small however large the batch is.
 _SLICES_AT_ONCE = 100
@@ -128,10 +129,10 @@ def images_with(
                 yield row
 
 
-def parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Cut ids into parts of as many as one statement takes."""
-    for start in range(0, len(ids), KEYS_AT_ONCE):
-        yield ids[start : start + KEYS_AT_ONCE]
+def parts(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
+    """Cut ids or other keys into parts of as many as one statement takes."""
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        yield keys[start : start + KEYS_AT_ONCE]
 
 
 def finished_in(

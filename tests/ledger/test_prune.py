@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import func, select
 
@@ -10,6 +12,7 @@ from db.ledger import Ledger
 from db.tables import batches, images, recipes, slices
 from db.values import BatchState
 from sdq_core.errors import InputMissingError, TryAgainError
+from sdq_core.images.path import image_path
 from tests.ledger.plans import ENGINE, plan, record
 
 
@@ -22,7 +25,8 @@ def draw_all(ledger: Ledger) -> None:
             slice_.recipe_id, slice_.seeds, engine_id=engine_id, slice_id=slice_.id
         )
         for seed in slice_.seeds:
-            ledger.work.record_and_go_on(record(slice_, seed, engine_id))
+            path = image_path(slice_.batch_name, slice_.entry, seed)
+            ledger.work.record_and_go_on(replace(record(slice_, seed, engine_id), path=path))
         ledger.work.finish_slice(slice_.id)
 
 
@@ -107,3 +111,19 @@ def test_an_interrupted_forgetting_goes_on_or_is_undone_by_submitting_again(ledg
     ledger.upkeep.recount("one")
     assert ledger.upkeep.counts_agree("one")
     assert len(forget(ledger, "one")) == 120
+
+
+def test_a_file_kept_for_another_batch_is_no_spare_of_a_later_batch_of_its_name(
+    ledger: Ledger,
+) -> None:
+    for prompt, name in (("a", "one"), ("a", "two"), ("b", "three")):
+        ledger.submissions.add(plan([prompt], range(2), name=name))
+        draw_all(ledger)
+    forget(ledger, "one")
+    kept = {image.image.path for image in ledger.batches.images("two")}
+    ledger.submissions.add(plan(["b"], range(2), name="one"))  # drawn already, for the third
+    batch_id = ledger.upkeep.begin_pruning("one")
+    page = ledger.upkeep.prune_page(batch_id)
+    assert (page.images, page.paths) == (0, ())
+    assert all(path.startswith("one/") for path in kept)
+    assert not kept & set(page.spares)
