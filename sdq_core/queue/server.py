@@ -118,10 +118,17 @@ class RedisServer:
     def is_running(self, *, within_s: float = _SILENCE_S) -> bool:
         """Say whether it answers; a server that is still loading its file counts."""
         try:
+            return self._serves(within_s)
+        except redis.exceptions.BusyLoadingError:
+            return True
+
+    def _serves(self, within_s: float) -> bool:
+        """Say whether it answers; raise BusyLoadingError while it is loading its file."""
+        try:
             with self.client(within_s) as client:
                 client.ping()
         except redis.exceptions.BusyLoadingError:
-            return True
+            raise
         except (redis.exceptions.RedisError, OSError):
             return False
         return True
@@ -293,7 +300,13 @@ class RedisServer:
         with contextlib.suppress(OSError):  # a full disk: the lock works without its holder's name
             os.write(lock.fileno(), str(process.pid).encode())
         deadline = time.monotonic() + wait_s
-        while not self.is_running(within_s=wait_s):
+        while True:
+            try:
+                if self._serves(wait_s):
+                    return True
+                loading = False
+            except redis.exceptions.BusyLoadingError:  # it may still find that the file is damaged, and end
+                loading = True
             if process.poll() is not None:
                 said = _said(self._log, since=said_before)
                 if is_refusal(said):
@@ -304,9 +317,8 @@ class RedisServer:
                     "unfinished again."
                 )
             if time.monotonic() > deadline:
-                return False
+                return loading
             time.sleep(_POLL_S / 2)
-        return True
 
 
 def _locked(file: IO[str]) -> bool:

@@ -373,6 +373,20 @@ def test_a_file_that_redis_does_not_read_is_named_with_the_log(server: RedisServ
         server.ensure_running()
 
 
+def test_damage_at_the_end_of_a_long_file_is_noticed_although_it_answers_while_it_reads(
+    server: RedisServer,
+) -> None:
+    server.ensure_running()
+    with redis.Redis.from_url(server.url) as client:
+        client.set("key", "value")
+    server.stop()
+    (log,) = [path for path in server.folder.rglob("*.aof") if path.stat().st_size]
+    with log.open("ab") as file:
+        file.write(b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n" * 500_000 + b"nonsense\r\n")
+    with pytest.raises(ServiceUnavailableError, match=r"did not start: .*redis\.log"):
+        server.ensure_running()
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="Set SDQ_HOME"):
