@@ -96,8 +96,9 @@ class Desk:
             slice_ = self._work.load_slice(ref.id)
             assert slice_ is not None
             for seed in range(SEEDS):
-                upcoming = seed + 1 if seed + 1 < SEEDS else None
-                self._work.record_and_go_on(record(slice_, seed, self._engine_id), upcoming)
+                upcoming, after = (n if n < SEEDS else None for n in (seed + 1, seed + 2))
+                drawn = record(slice_, seed, self._engine_id)
+                self._work.record_and_go_on(drawn, begun=upcoming, upcoming=after)
                 yield
 
 
