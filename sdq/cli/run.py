@@ -50,7 +50,7 @@ def command(
     from worker.service import WorkerOptions, make_worker
 
     log_to_stderr(quiet=True)
-    request = read_request(options)
+    request = read_request(options, settings)
     with contextlib.ExitStack() as stack:
         existing = stack.enter_context(existing_ledger(settings))
         planned = plan_request(settings, request, existing)
