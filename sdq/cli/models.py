@@ -20,6 +20,8 @@ class _ListByDefault(click.Group):
     """`sdq models --json` is `sdq models list --json`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # a shell asks which commands there are
+            return super().parse_args(ctx, args)
         if not args or (args[0].startswith("-") and args[0] not in {"-h", "--help"}):
             args = ["list", *args]
         return super().parse_args(ctx, args)
@@ -32,14 +34,19 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print names only.")
 @settings_options
-def list_command(settings: Settings, as_json: bool) -> None:
+def list_command(settings: Settings, as_json: bool, quiet: bool) -> None:
     """List the available models, as their own files describe them."""
     from sdq.views.table import table_lines
     from sdq_core.models import ModelStore
     from sdq_core.models.inventory import inventory
 
-    models = list(inventory(ModelStore(settings.models)))
+    store = ModelStore(settings.models)
+    if quiet and not as_json:
+        click.echo("\n".join(map(printable, store.names())))
+        return
+    models = list(inventory(store))
     if as_json:
         click.echo(json.dumps([asdict(model) for model in models], indent=2, default=str))
         return
