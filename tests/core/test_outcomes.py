@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from db.ledger import Ledger
+from sdq_core.models import DEMO, ModelStore
 from sdq_core.queue.server import RedisServer
+from sdq_core.values.variants import AttentionImplementation
 from tests.core.commands import Commands
 from tests.ledger.plans import ENGINE, plan
 
@@ -78,10 +80,22 @@ def test_what_verify_finds_is_listed_whole(night: Commands) -> None:
     assert (mended["well"], mended["repaired"], mended["images_again"]) == (False, True, 0)
 
 
-def test_the_models_names_are_listed(sdq: Commands, tmp_path: Path) -> None:
-    (sdq.home / "models" / "mine_original_packages").mkdir(parents=True)
+def test_what_changes_models_is_an_object(sdq: Commands, tmp_path: Path) -> None:
+    demo = ModelStore(tmp_path).find(DEMO, AttentionImplementation.ORIGINAL)
+    packages = demo.parts["unet"].parents[2]
+    added = sdq("models", "add", str(packages), "--name", "mine", "--variant", "original", "--json")
+    (folder,) = added.json["added"]
+    (sdq.home / "models" / "empty_original_packages").mkdir()
     assert sdq("models", "-q").out == "demo\nmine\n"
-    assert sdq("models", "list", "--quiet").out == "demo\nmine\n"
+    verified = sdq("models", "verify", "mine", "--json").json
+    assert verified["well"]
+    assert [(one["name"], one["variant"]) for one in verified["checked"]] == [("mine", "original")]
+    assert sdq("models", "verify", "mine", "-q").out == ""
+    assert sdq("models", "remove", "mine", "--yes", "--json").json == {"removed": [folder]}
+    sdq("models", "add", str(packages), "--name", "mine", "--variant", "original", "-q")
+    said = sdq("models", "remove", "mine", "--yes", "-q")
+    assert (said.out, said.err) == ("", "")
+    assert sdq("models", "-q").out == "demo\n"
 
 
 def test_the_embedded_redis_is_an_object(night: Commands) -> None:
