@@ -25,8 +25,9 @@ Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem[s
 #: The newest ones.
 _BATCHES = 1000
 _LONGEST_WAIT_S = 0.1
-#: Names that every shell takes as they are. Others would have to be quoted, differently in each.
-_PLAIN = re.compile(r"[\w.,+@%/][\w.,+@%/-]*")
+#: Names that every shell takes as they are. Others would have to be quoted, differently in each, and click's script for
+#: fish cuts at a comma.
+_PLAIN = re.compile(r"[\w.+@%/][\w.+@%/-]*")
 
 
 def batch_names(

@@ -14,7 +14,6 @@ from sdq.cli.batch import named_batch
 from sdq.cli.candidates import batches_or_files
 from sdq.cli.options import existing_ledger, settings_options
 from sdq_core.errors import InputMissingError
-from sdq_core.printable import quote
 from sdq_core.settings import Settings, whole_path
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def _of_file(settings: Settings, ledger: Ledger | None, file: Path) -> Shown:
         if image is None:
             return record_facts(record, file), record_as_dict(record, file)
     drawn = image.image
-    changed = drawn is None or hashlib.sha256(file.read_bytes()).hexdigest() != drawn.sha256
+    changed = drawn is None or _sha256(file) != drawn.sha256
     return (
         image_facts(image, settings.outputs, file, changed=changed),
         {
@@ -97,6 +96,14 @@ def _of_file(settings: Settings, ledger: Ledger | None, file: Path) -> Shown:
             "asked": {"path": str(file), "changed": changed},
         },
     )
+
+
+def _sha256(file: Path) -> str:
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except OSError as error:
+        raise InputMissingError(f"Cannot read {file} ({error.strerror}).") from None
 
 
 def _by_place(settings: Settings, ledger: Ledger, file: Path) -> KnownImage | None:
@@ -128,5 +135,5 @@ def _file(settings: Settings, what: str) -> Path | None:
         except (OSError, ValueError):  # no file can have this name
             continue
     if what.lower().endswith(".png") and not _IMAGE.fullmatch(what):
-        raise InputMissingError(f"There is no file {quote(what)}.")
+        raise InputMissingError(f"There is no file {what!r}.")
     return None

@@ -24,7 +24,7 @@ Offered = Callable[..., list[str]]
 @pytest.fixture
 def known(sdq: Commands) -> Commands:
     with sdq.ledger() as ledger:
-        for name in ("nightly", "nightly-2", "Zürich", "with blanks", "$(rm)", "日本"):
+        for name in ("nightly", "nightly-2", "Zürich", "with blanks", "$(rm)", "a,b", "日本"):
             ledger.submissions.add(plan([name], [0], name=name))
     return sdq
 
