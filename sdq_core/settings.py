@@ -191,6 +191,10 @@ def _entry(path: Path, key: str, value: object) -> str:
         fits, kind = isinstance(value, str), "a string, in quotes"
     if not fits or isinstance(value, bool):
         raise ConfigurationError(f"{path} must set {key!r} to {kind}.")
+    if key == "outputs" and not str(value).startswith(("/", "~")):
+        raise ConfigurationError(
+            f"{path} must set 'outputs' to a whole path: {value!r} would depend on the current folder."
+        )
     return str(value)
 
 

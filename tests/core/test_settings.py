@@ -120,6 +120,7 @@ def test_embedded_can_be_asked_for_where_another_redis_is_set(tmp_path: Path) ->
         (b"num_inference_steps = 3", "did you mean steps"),
         (b"cfg_scale = 3", "did you mean guidance_scale"),
         (b"[notify]\nurl = 'x'", "unknown setting 'notify'"),
+        (b"outputs = 'pictures'", "'outputs' to a whole path: 'pictures' would depend"),
         (b"steps = '3'", "'steps' to a whole number, without quotes"),
         (b"steps = 3.5", "'steps' to a whole number"),
         (b"steps = true", "'steps' to a whole number"),
