@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, Connection, and_, select, update
+from sqlalchemy import Connection, select, update
 
+from db.choices import options_of
 from db.connection import Database
 from db.counts import recount
+from db.history import BatchHistory, history_of
+from db.known_image import KnownImage, image_in_batch, image_of_recipe
 from db.recipe_rows import RECIPE_COLUMNS, recipe_of
-from db.report import batch_id_of, find_batch, statuses_of
+from db.report import batch_id_of, find_batch, names_beginning, statuses_of
+from db.slices import has_failed
 from db.tables import batches, images, recipes, slices, variants
-from db.values import BatchState, BatchStatus, FailedImage, FinishedImage, ImageStatus
+from db.values import BatchRequest, BatchState, BatchStatus, FailedImage, FinishedImage, ImageStatus
 from db.walk import finished_images, parts
 from sdq_core.values.seeds import parse_seeds
 
@@ -37,6 +41,33 @@ class Batches:
         """Return the status of the batch with that name, else with that id, else None."""
         with self._database.reading() as connection:
             return find_batch(connection, name_or_id)
+
+    def request(self, batch: str | int) -> BatchRequest:
+        """Return what a batch asks for, as far as it is the same for all of it."""
+        with self._database.reading() as connection:
+            batch_id = batch_id_of(connection, batch)
+            row = connection.execute(select(batches).where(batches.c.id == batch_id)).one()
+            return BatchRequest(entries=row.entries, options=options_of(row.options))
+
+    def beginning_with(self, text: str) -> list[str]:
+        """List the names of batches that begin with a text, the newest first."""
+        with self._database.reading() as connection:
+            return names_beginning(connection, text)
+
+    def image(self, batch: str | int, entry: int, seed: int) -> KnownImage | None:
+        """Return an image of a batch, drawn or not; None if the batch does not ask for it."""
+        with self._database.reading() as connection:
+            return image_in_batch(connection, batch_id_of(connection, batch), entry, seed)
+
+    def image_of_recipe(self, content_key: str, seed: int) -> KnownImage | None:
+        """Return the image with that identity if it was ever tried, else None."""
+        with self._database.reading() as connection:
+            return image_of_recipe(connection, content_key, seed)
+
+    def history(self, batch: str | int) -> BatchHistory:
+        """Return what the ledger knows of the course of a batch; its time grows with the slices, not the images."""
+        with self._database.reading() as connection:
+            return history_of(connection, batch_id_of(connection, batch))
 
     def images(self, batch: str | int) -> Iterator[FinishedImage]:
         """Yield a batch's finished images by entry, slice and seed, a page at a time."""
@@ -85,7 +116,7 @@ def _failed_images(connection: Connection, batch_id: int, limit: int | None) -> 
         .join_from(slices, batches)
         .join(recipes, recipes.c.id == slices.c.recipe_id)
         .join(variants, variants.c.id == recipes.c.variant_id)
-        .where(_has_failed(batch_id))
+        .where(has_failed(batch_id))
         .order_by(slices.c.entry, slices.c.id)
     ).mappings()
     found: list[FailedImage] = []
@@ -142,7 +173,7 @@ def _retry_failed(connection: Connection, batch_id: int) -> int:
     Their slices are open afterwards, including those of other batches that ask for the same images.
     """
     slice_rows = connection.execute(
-        select(slices.c.recipe_id, slices.c.seeds).where(_has_failed(batch_id))
+        select(slices.c.recipe_id, slices.c.seeds).where(has_failed(batch_id))
     ).all()
     seeds: dict[int, set[int]] = {}
     for slice_ in slice_rows:
@@ -164,9 +195,3 @@ def _retry_failed(connection: Connection, batch_id: int) -> int:
         retried += len(ids)
     recount(connection, seeds)
     return retried
-
-
-def _has_failed(batch_id: int) -> ColumnElement[bool]:
-    """Return the condition on a batch's slices with failed images, of which there are few."""
-    # The sum leaves databases only the index of such slices; SQLite would take another, with all slices of the batch.
-    return and_(slices.c.batch_id + 0 == batch_id, slices.c.failed > 0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from db.values import JSON, Chosen
+from db.values import JSON, BatchOptions, Chosen
 from sdq_core.values.variants import OpenPlacement, Placement
 
 _AUTO = "auto"
@@ -34,6 +34,12 @@ def read_choices(options: Mapping[str, JSON]) -> list[Chosen]:
         )
         for fields in stored
     ]
+
+
+def options_of(stored: Mapping[str, JSON]) -> BatchOptions:
+    """Return a batch's options from their stored form."""
+    given = {option: value for option, value in stored.items() if option != "chosen"}
+    return BatchOptions(given=given, chosen=read_choices(stored))
 
 
 def with_choices(options: Mapping[str, JSON], chosen: Iterable[Chosen]) -> dict[str, JSON]:

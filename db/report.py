@@ -39,11 +39,25 @@ def find_batch(connection: Connection, name_or_id: str | int) -> BatchStatus | N
 
 def batch_named(connection: Connection, name: str) -> Row[Any] | None:
     """Return the batch with that name, in whichever spelling it is kept."""
-    for spelling in spellings(name):
+    for spelling in _forms(name):
         row = connection.execute(select(batches).where(batches.c.name == spelling)).first()
         if row is not None:
             return row
     return None
+
+
+def _forms(name: str) -> tuple[str, ...]:
+    """Return the spellings of a name; none of one that is no text, as bytes of a command line may be."""
+    return () if any("\ud800" <= letter <= "\udfff" for letter in name) else spellings(name)
+
+
+def names_beginning(connection: Connection, text: str) -> list[str]:
+    """List the names of batches that begin with a text, in whichever spelling, the newest first."""
+    begins = [func.substr(batches.c.name, 1, len(form)) == form for form in _forms(text)]
+    if not begins:
+        return []
+    newest_first = select(batches.c.name).where(or_(*begins)).order_by(batches.c.id.desc())
+    return list(connection.scalars(newest_first))
 
 
 def batch_id_of(connection: Connection, name_or_id: str | int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from db.recipe_rows import RECIPE_COLUMNS, all_variants, recipe_of, variant_of
 from db.tables import batches, images, recipes, slices, variants
@@ -102,3 +102,9 @@ def progress(connection: Connection, slice_: Slice) -> SliceProgress:
         },
         attempts={row.seed: row.attempts for row in tried},
     )
+
+
+def has_failed(batch_id: int) -> ColumnElement[bool]:
+    """Return the condition on a batch's slices with failed images, of which there are few."""
+    # The sum leaves databases only the index of such slices; SQLite would take another, with all slices of the batch.
+    return and_(slices.c.batch_id + 0 == batch_id, slices.c.failed > 0)

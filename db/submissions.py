@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, update
 
-from db.choices import merged, read_choices, with_choices
+from db.choices import merged, options_of, read_choices, with_choices
 from db.column_types import now_utc
 from db.connection import SUBMISSION_LOCK, Database
 from db.growth import Growth, grow
@@ -50,10 +50,7 @@ class Submissions:
         """Return the options of the batch that a plan with that name and source extends, None if it creates one."""
         with self._database.reading() as connection:
             batch, _ = _find_batch(connection, name, source_name, source)
-        if batch is None:
-            return None
-        given = {option: value for option, value in batch.options.items() if option != "chosen"}
-        return BatchOptions(given=given, chosen=read_choices(batch.options))
+        return None if batch is None else options_of(batch.options)
 
 
 def submit(connection: Connection, plan: BatchPlan) -> Submission:

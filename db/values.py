@@ -73,6 +73,18 @@ class BatchOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BatchRequest:
+    """What a batch asks for.
+
+    entries: how many recipes.
+    options: those of its submissions; lines may have set their own.
+    """
+
+    entries: int
+    options: BatchOptions
+
+
+@dataclass(frozen=True, kw_only=True)
 class BatchPlan:
     """A submission before anything is stored.
 

@@ -1,17 +1,28 @@
-"""Settings: where everything is. Read once by the command line and passed down.
+"""Settings: where everything is, and what to draw with by default. Read once by the command line and passed down.
 
-Default < `sdq.toml` in the data folder < environment < option; `origins` says which of them won.
+Default < `sdq.toml` in the data folder < environment < option; `origins` says which of them won. There is one
+`sdq.toml` and it lies in the data folder: one in the current folder would mean something else in a cron job than in a
+terminal, and a folder that somebody sent could say where images go.
 """
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from sdq_core.errors import ConfigurationError
+from sdq_core.values.recipes import (
+    DEFAULT_GUIDANCE_SCALE,
+    DEFAULT_NUM_INFERENCE_STEPS,
+    DEFAULT_SCHEDULER,
+)
+
+Number = TypeVar("Number", int, float)
 
 CONFIGURATION_FILE = "sdq.toml"
 
@@ -24,7 +35,37 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "redis_url": ("SDQ_REDIS_URL", "RQ_REDIS_URL", "REDIS_URL"),
     "database_url": ("SDQ_DATABASE_URL", "DATABASE_URL"),
     "outputs": ("SDQ_OUTPUTS",),
+    "model": ("SDQ_MODEL",),
+    "variant": ("SDQ_VARIANT",),
+    "compute_unit": ("SDQ_COMPUTE_UNIT",),
+    "steps": ("SDQ_STEPS",),
+    "guidance_scale": ("SDQ_GUIDANCE_SCALE",),
+    "scheduler": ("SDQ_SCHEDULER",),
+    "negative_prompt": ("SDQ_NEGATIVE_PROMPT",),
 }
+
+#: What is no string in `sdq.toml`.
+_WHOLE = ("steps",)
+_NUMBERS = ("guidance_scale",)
+
+#: Longer names of the same options, which are taken for slips of the shorter ones.
+_OTHER_NAMES = {"num_inference_steps": "steps", "cfg_scale": "guidance_scale"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preferences:
+    """What to draw with where neither a prompt line nor a command says. `producer.planning.preferences` checks it.
+
+    variant, compute_unit: `auto` leaves it to what was measured.
+    """
+
+    model: str = "demo"
+    variant: str = "auto"
+    compute_unit: str = "auto"
+    steps: int = DEFAULT_NUM_INFERENCE_STEPS
+    guidance_scale: float = DEFAULT_GUIDANCE_SCALE
+    scheduler: str = str(DEFAULT_SCHEDULER)
+    negative_prompt: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +76,7 @@ class Settings:
     redis_url: None for the embedded Redis of the data folder.
     database_url: the ledger, as SQLAlchemy writes it.
     outputs: the folder for images.
+    preferences: what to draw with by default.
     origins: setting -> where its value came from.
     """
 
@@ -43,6 +85,7 @@ class Settings:
     database_url: str
     outputs: Path
     origins: Mapping[str, str]
+    preferences: Preferences = field(default_factory=Preferences)
 
     @property
     def models(self) -> Path:
@@ -85,12 +128,24 @@ def read_settings(
     take("default: embedded", "redis_url", EMBEDDED)
     take("default", "database_url", f"sqlite:///{home / 'sdq.db'}")
     take("default", "outputs", str(home / "outputs"))
+    for setting, default in asdict(Preferences()).items():
+        origins.setdefault(setting, "default")
+        values.setdefault(setting, str(default))
     return Settings(
         home=home,
         redis_url=None if values["redis_url"] == EMBEDDED else values["redis_url"],
         database_url=values["database_url"],
         outputs=whole_path(values["outputs"], "Set SDQ_OUTPUTS to a folder, by its whole path."),
         origins=origins,
+        preferences=Preferences(
+            model=values["model"],
+            variant=values["variant"],
+            compute_unit=values["compute_unit"],
+            steps=_number(int, "steps", values, origins),
+            guidance_scale=_number(float, "guidance_scale", values, origins),
+            scheduler=values["scheduler"],
+            negative_prompt=values["negative_prompt"],
+        ),
     )
 
 
@@ -118,17 +173,48 @@ def _read_file(path: Path) -> dict[str, str]:
             table = tomllib.load(file)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"Cannot read {path} ({error}). Fix or remove it.") from None
-    entries: dict[str, str] = {}
+    return {key: _entry(path, key, value) for key, value in table.items()}
+
+
+def _entry(path: Path, key: str, value: object) -> str:
+    """Return a setting's value as the environment would spell it; raise ConfigurationError for one that cannot be."""
     known = VARIABLES.keys() - {"home"}
-    for key, value in table.items():
-        if key not in known:
-            named = f" {key!r}" if key.isidentifier() else ""  # and not a URL in the wrong place
-            raise ConfigurationError(
-                f"{path} has an unknown setting{named}. It can set {', '.join(sorted(known))}."
-            )
-        if not isinstance(value, str):
-            raise ConfigurationError(f"{path} must set {key!r} to a string, in quotes.")
-        entries[key] = value
-    return entries
+    if key not in known:
+        raise ConfigurationError(f"{path} has an unknown setting{_described(key, sorted(known))}")
+    if key in _WHOLE:
+        fits, kind = isinstance(value, int), "a whole number, without quotes"
+    elif key in _NUMBERS:
+        fits, kind = isinstance(value, int | float), "a number, without quotes"
+    else:
+        fits, kind = isinstance(value, str), "a string, in quotes"
+    if not fits or isinstance(value, bool):
+        raise ConfigurationError(f"{path} must set {key!r} to {kind}.")
+    if key == "outputs" and not str(value).startswith(("/", "~")):
+        raise ConfigurationError(
+            f"{path} must set 'outputs' to a whole path: {value!r} would depend on the current folder."
+        )
+    return str(value)
+
+
+def _described(key: str, known: list[str]) -> str:
+    """Return how a sentence about an unknown setting goes on: its name and the one that was meant, or all names."""
+    if not key.replace("-", "_").isidentifier():
+        return f". It can set {', '.join(known)}."  # a URL in the wrong place is not repeated
+    near = [_OTHER_NAMES[key]] if key in _OTHER_NAMES else difflib.get_close_matches(key, known, 1)
+    if near:
+        return f" {key!r}; did you mean {near[0]}?"
+    return f" {key!r}. It can set {', '.join(known)}."
+
+
+def _number(
+    kind: type[Number], setting: str, values: Mapping[str, str], origins: Mapping[str, str]
+) -> Number:
+    try:
+        return kind(values[setting])
+    except ValueError:
+        what = "a whole number" if kind is int else "a number"
+        raise ConfigurationError(
+            f"{origins[setting].removeprefix('environment ')} is {values[setting]!r}, not {what}. Correct or unset it."
+        ) from None

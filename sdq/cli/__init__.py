@@ -27,6 +27,10 @@ _COMMANDS = {
     "worker": "Draw queued images until stopped.",
     "run": "Submit, draw and show progress in one command.",
     "status": "Show batches and their progress.",
+    "ls": "List batches.",
+    "show": "Show all that is known of a batch or an image.",
+    "logs": "Show what happened to a batch.",
+    "open": "Open a batch's folder.",
     "sheet": "Make a contact sheet of a batch.",
     "retry": "Queue a batch's failed images again.",
     "cancel": "Cancel a batch.",
@@ -38,6 +42,7 @@ _COMMANDS = {
     "models": "List, download and remove models.",
     "doctor": "Check this installation and draw test images.",
     "services": "Show, start or stop the embedded Redis.",
+    "completion": "Print a script that completes sdq's commands in a shell.",
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sdq.cli.candidates import model_names
 from sdq.cli.data_folder import make_data_folder
 from sdq.cli.options import log_to_stderr, open_ledger, settings_options
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, ConfigurationError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("bench")
-@click.argument("model", required=False, metavar="[MODEL]")
+@click.argument("model", required=False, metavar="[MODEL]", shell_complete=model_names)
 @click.option("--quick", is_flag=True, help="Draw one image of 4 steps each instead of 3 of 20.")
 @click.option(
     "--budget",

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import click
 
-from sdq.cli.options import open_ledger, settings_options
+from sdq.cli.batch import batch_argument, existing_batch
+from sdq.cli.options import settings_options
+from sdq.cli.outcome import Outcome, outcome_options
 from sdq_core.errors import InputMissingError
 from sdq_core.settings import Settings
 
 
 @click.command("cancel")
-@click.argument("batch")
+@batch_argument()
+@outcome_options
 @settings_options
-def command(settings: Settings, batch: str) -> None:
+def command(settings: Settings, batch: str, outcome: Outcome) -> None:
     """Cancel a batch. The current image is finished, and finished images stay.
 
     To continue where it stopped, submit the same prompts again or use `sdq resume`.
     """
     from db.values import BatchState
+    from sdq.views.status import status_as_dict
 
-    with open_ledger(settings) as ledger:
-        ledger.batches.set_state(batch, BatchState.CANCELLED)
-        status = ledger.batches.find(batch)
+    with existing_batch(settings, batch) as (ledger, found):
+        ledger.batches.set_state(found.id, BatchState.CANCELLED)
+        status = ledger.batches.find(found.id)
         if status is None:  # by `sdq prune`, since the line above
-            raise InputMissingError(f"Batch {batch!r} was removed while it was being cancelled.")
+            raise InputMissingError(
+                f"Batch {found.name!r} was removed while it was being cancelled."
+            )
         left = status.total - status.completed - status.failed
-        click.echo(
+        outcome.say(
             f"Batch {status.name} is cancelled: {status.completed:,} images drawn, {left:,} not."
         )
+        outcome.tell(batch=status_as_dict(status))

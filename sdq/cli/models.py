@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
+from sdq.cli.candidates import model_names
 from sdq.cli.data_folder import refuse_absent_drive
 from sdq.cli.options import settings_options, value_of
+from sdq.cli.outcome import Outcome, outcome_options
 from sdq.cli.question import confirm
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, InputError, InputMissingError, StorageError
 from sdq_core.printable import printable
@@ -20,6 +24,8 @@ class _ListByDefault(click.Group):
     """`sdq models --json` is `sdq models list --json`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # a shell asks which commands there are
+            return super().parse_args(ctx, args)
         if not args or (args[0].startswith("-") and args[0] not in {"-h", "--help"}):
             args = ["list", *args]
         return super().parse_args(ctx, args)
@@ -32,39 +38,24 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print names only.")
 @settings_options
-def list_command(settings: Settings, as_json: bool) -> None:
+def list_command(settings: Settings, as_json: bool, quiet: bool) -> None:
     """List the available models, as their own files describe them."""
-    from sdq.views.table import table_lines
+    from sdq.views.models import model_lines
     from sdq_core.models import ModelStore
     from sdq_core.models.inventory import inventory
 
-    models = list(inventory(ModelStore(settings.models)))
+    store = ModelStore(settings.models)
+    if quiet and not as_json:
+        for name in filter(store.attention_implementations, store.names()):
+            click.echo(printable(name))
+        return
+    models = list(inventory(store))
     if as_json:
         click.echo(json.dumps([asdict(model) for model in models], indent=2, default=str))
         return
-    rows = [("MODEL", "VARIANT", "KIND", "SIZE", "IMAGE", "WEIGHTS", "UNET", "BATCH", "SOURCE")]
-    for model in models:
-        size = f"{model.size_bytes / 1e6:,.1f} MB"
-        start = (model.name, str(model.attention_implementation), model.kind, size)
-        if model.problem:
-            rows.append((*start, "unusable", "", "", "", ""))
-            continue
-        rows.append(
-            (
-                *start,
-                f"{model.width}x{model.height}",
-                str(model.precision),
-                str(model.unet),
-                str(model.unet_batch),
-                model.source or "",
-            )
-        )
-    click.echo("\n".join(table_lines(rows, texts=len(rows[0]))))
-    for model in models:
-        if model.problem:
-            name = f"{model.name} {model.attention_implementation}"
-            click.echo(printable(f"{name} is unusable: {model.problem}"))
+    click.echo("\n".join(model_lines(models)))
     for model in models:
         said = str(model.attention_implementation)
         if model.attention_found and not said.startswith(model.attention_found):
@@ -100,6 +91,7 @@ def list_command(settings: Settings, as_json: bool) -> None:
     is_flag=True,
     help="Also download the VAE encoder and U-Net chunks, which drawing does not need.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @settings_options
 def pull_command(
@@ -111,6 +103,7 @@ def pull_command(
     base: str | None,
     name: str | None,
     all_parts: bool,
+    as_json: bool,
     quiet: bool,
 ) -> None:
     """Download a model's packages from the Hugging Face Hub.
@@ -136,24 +129,29 @@ def pull_command(
     )
     refuse_absent_drive(settings)
     say = (lambda _: None) if quiet else (lambda text: click.echo(text, err=True))
-    for pulled in pull(request, settings.models, say):
+    outcome = Outcome(as_json=as_json, quiet=False)
+    found = pull(request, settings.models, say)
+    for pulled in found:
         state = "pulled" if pulled.fresh else "already here, every file checked"
-        click.echo(
+        outcome.say(
             f"{pulled.name} {pulled.attention_implementation}: {state}, "
             f"{pulled.size_bytes / 1e6:,.1f} MB in {pulled.folder}"
         )
+    outcome.tell(pulled=[asdict(pulled) for pulled in found])
 
 
 @command.command("verify")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=model_names)
+@outcome_options
 @settings_options
-def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
+def verify_command(settings: Settings, names: tuple[str, ...], outcome: Outcome) -> None:
     """Check every file of pulled models against its hash from the Hub."""
     from sdq_core.models import ModelStore
     from sdq_core.models.record import differences, read_pull_record
 
     store = ModelStore(settings.models)
     broken = []
+    checked: list[dict[str, object]] = []
     for name in names or store.names():
         variants = store.attention_implementations(name)
         if not variants:
@@ -163,42 +161,51 @@ def verify_command(settings: Settings, names: tuple[str, ...]) -> None:
             record = read_pull_record(folder) if folder else None
             if folder is None or record is None:
                 store.find(name, attention)
-                click.echo(
+                outcome.say(
                     f"{name} {attention}: complete; not pulled, so there are no hashes to check"
                 )
+                checked.append({"name": name, "variant": attention, "files": None, "problems": []})
                 continue
             problems = list(differences(folder, record))
             for problem in problems:
-                click.echo(f"{name} {attention}: {problem}")
+                outcome.say(f"{name} {attention}: {problem}")
+            files = len(record.files)
+            checked.append(
+                {"name": name, "variant": attention, "files": files, "problems": problems}
+            )
             if problems:
                 broken.append(
                     f"sdq models pull {record.repository} --variant {attention} --name {name}"
                 )
             else:
-                click.echo(f"{name} {attention}: {len(record.files)} files as on the Hub")
+                outcome.say(f"{name} {attention}: {files} files as on the Hub")
+    outcome.tell(well=not broken, checked=checked)
     if broken:
         commands = " and ".join(f"`{command}`" for command in broken)
         raise StorageError(f"Some files are damaged. To repair them, run {commands}.")
 
 
 @command.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=model_names)
 @click.option("--variant", metavar="NAMES", help="Only these variants [all].")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@outcome_options
 @settings_options
-def remove_command(settings: Settings, name: str, variant: str | None, yes: bool) -> int:
+def remove_command(
+    settings: Settings, name: str, variant: str | None, yes: bool, outcome: Outcome
+) -> int:
     """Delete a model from the models folder; of an added model, only the links. Images and their records stay."""
     from sdq_core.models.keep import own_folders, remove_folder
 
     folders = own_folders(settings.models, name, _variants(variant))
-    for folder in folders:
+    for folder in () if outcome.quiet and yes else folders:
         click.echo(f"remove {folder}", err=True)
     if not yes and not confirm("Delete?", option="--yes"):
-        click.echo("Nothing was removed.")
+        outcome.say("Nothing was removed.")
         return EXIT_FAILURE
     for folder in folders:
         remove_folder(folder)
-        click.echo(f"removed {folder}")
+    _tell(outcome, "removed", folders)
     return EXIT_OK
 
 
@@ -214,6 +221,7 @@ def remove_command(settings: Settings, name: str, variant: str | None, yes: bool
     help="Where to download tokenizer and scheduler, if they are not beside the packages.",
 )
 @click.option("--copy", is_flag=True, help="Copy the packages instead of linking to them.")
+@outcome_options
 @settings_options
 def add_command(
     settings: Settings,
@@ -222,21 +230,22 @@ def add_command(
     variant: str | None,
     base: str | None,
     copy: bool,
+    outcome: Outcome,
 ) -> None:
     """Add packages from this disk as a model, by linking to them."""
     from sdq_core.models.keep import add
 
     refuse_absent_drive(settings)
     variants = _variants(variant)
-    for folder in add(
+    folders = add(
         whole_path(path),
         settings.models,
         name=name,
         attention=variants[0] if variants else None,
         base=base,
         copy=copy,
-    ):
-        click.echo(f"added {folder}")
+    )
+    _tell(outcome, "added", folders)
 
 
 @command.command("convert")
@@ -254,17 +263,29 @@ def add_command(
     help="Palettize the weights to this many bits.",
 )
 @click.option("--name", metavar="NAME", help="Name for the model [from its own].")
+@outcome_options
 @settings_options
 def convert_command(
-    settings: Settings, model: str, variant: str, bits: str | None, name: str | None
+    settings: Settings,
+    model: str,
+    variant: str,
+    bits: str | None,
+    name: str | None,
+    outcome: Outcome,
 ) -> None:
     """Convert a diffusers model with Apple's torch2coreml (needs python_coreml_stable_diffusion)."""
     from sdq_core.models.convert import convert
 
     refuse_absent_drive(settings)
     attention = _variants(variant)[0]
-    for folder in convert(model, settings.models, attention=attention, bits=bits, name=name):
-        click.echo(f"converted {folder}")
+    folders = convert(model, settings.models, attention=attention, bits=bits, name=name)
+    _tell(outcome, "converted", folders)
+
+
+def _tell(outcome: Outcome, done: str, folders: Sequence[Path]) -> None:
+    for folder in folders:
+        outcome.say(f"{done} {folder}")
+    outcome.tell(**{done: [str(folder) for folder in folders]})
 
 
 def _variants(text: str | None) -> tuple[AttentionImplementation, ...]:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sdq.cli.batch import named_batch
+from sdq.cli.candidates import batch_names
 from sdq.cli.options import existing_ledger, open_ledger, settings_options
+from sdq.cli.outcome import Outcome, outcome_options
 from sdq.cli.question import confirm
-from sdq_core.errors import EXIT_FAILURE, EXIT_OK, InputMissingError, StorageError, UsageError
+from sdq_core.errors import EXIT_FAILURE, EXIT_OK, StorageError, UsageError
 from sdq_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("prune")
-@click.argument("batches", nargs=-1, metavar="[BATCH]...")
+@click.argument("batches", nargs=-1, metavar="[BATCH]...", shell_complete=batch_names)
 @click.option(
     "--older-than",
     type=click.FloatRange(min=0),
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be removed; remove nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@outcome_options
 @settings_options
 def command(
     settings: Settings,
@@ -39,11 +43,12 @@ def command(
     keep_files: bool,
     dry_run: bool,
     yes: bool,
+    outcome: Outcome,
 ) -> int:
     """Remove batches from the ledger with their image files, and leftover files.
 
     Only finished and cancelled batches are removed. Images that another batch asks for stay, and so does every file
-    that sdq did not write.
+    that sdq did not write. With --yes, BATCH has to be a whole name or an id.
 
     Leftover files are always removed, and without BATCH or --older-than nothing else is: temporary files of killed
     workers that are older than an hour, and models prepared for this machine but not loaded for 30 days.
@@ -59,35 +64,44 @@ def command(
     freed = 0
     with contextlib.ExitStack() as stack:
         existing = stack.enter_context(existing_ledger(settings))
-        chosen = _chosen(existing, batches, older_than)
+        chosen = _chosen(existing, batches, older_than, whole=yes)
+        kept = "" if keep_files else ", and their files unless another batch asks for them"
         for status in chosen:
             prune.refuse_unfinished(status)
-            kept = "" if keep_files else ", and their files unless another batch asks for them"
-            click.echo(f"batch {status.name}: {status.completed:,} images{kept}", err=True)
-        for folder in unused:
-            click.echo(f"unused for 30 days: {folder}", err=True)
+        if not (outcome.quiet and yes):
+            for status in chosen:
+                click.echo(f"batch {status.name}: {status.completed:,} images{kept}", err=True)
+            for folder in unused:
+                click.echo(f"unused for 30 days: {folder}", err=True)
         if dry_run:
+            outcome.tell(
+                batches=[{"name": s.name, "images": s.completed} for s in chosen],
+                unused=[str(folder) for folder in unused],
+            )
             return EXIT_OK
         ledger = existing or stack.enter_context(open_ledger(settings))
         root = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
         if any(status.completed for status in chosen) and not keep_files:
             _require_files(root)
         if chosen and not yes and not confirm("Remove permanently?", option="--yes"):
-            click.echo("Nothing was removed.")
+            outcome.say("Nothing was removed.")
             return EXIT_FAILURE
+        removed = []
         if chosen:
             queues = Queues(connect(settings), ledger.id)
         for status in chosen:
             gone = prune.forget_batch(ledger, queues, root, status, keep_files=keep_files)
             freed += gone.size_bytes
-            click.echo(
+            removed.append({"name": status.name, "images": gone.images, "files": gone.files})
+            outcome.say(
                 f"Batch {status.name} is removed: {gone.images:,} images, {gone.files:,} files."
             )
     temporary = sweep_temporary_files(settings.outputs)
     if temporary:
-        click.echo(f"{temporary:,} temporary files of killed workers removed.")
+        outcome.say(f"{temporary:,} temporary files of killed workers removed.")
     freed += sum(prune.remove_folder(folder) for folder in unused)
-    click.echo(f"{size(freed)} freed." if freed or temporary else "Nothing to clean up.")
+    outcome.say(f"{size(freed)} freed." if freed or temporary else "Nothing to clean up.")
+    outcome.tell(batches=removed, temporary_files=temporary, freed_bytes=freed)
     return EXIT_OK
 
 
@@ -102,9 +116,12 @@ def _require_files(root: OutputRoot) -> None:
 
 
 def _chosen(
-    ledger: Ledger | None, batches: tuple[str, ...], older_than: float | None
+    ledger: Ledger | None, batches: tuple[str, ...], older_than: float | None, *, whole: bool
 ) -> list[BatchStatus]:
-    """Return the batches to remove; raise InputMissingError for an unknown one. ledger: None if there is none."""
+    """Return the batches to remove. ledger: None if there is none.
+
+    whole: names have to be whole. A script that runs again must not remove the next batch that begins like the last.
+    """
     from datetime import UTC, datetime, timedelta
 
     if batches and older_than is not None:
@@ -113,10 +130,5 @@ def _chosen(
         before = datetime.now(UTC) - timedelta(days=older_than)
         statuses = ledger.batches.statuses() if ledger else []
         return [s for s in statuses if s.completed_at and s.completed_at < before]
-    found = {}
-    for name in batches:
-        status = ledger.batches.find(name) if ledger else None
-        if status is None:
-            raise InputMissingError(f"There is no batch {name!r}. `sdq status` lists them.")
-        found[status.id] = status
-    return list(found.values())
+    found = [named_batch(ledger, name, whole=whole) for name in batches]
+    return list({status.id: status for status in found}.values())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
-from sdq.cli.options import open_ledger, settings_options
+from sdq.cli.batch import batch_argument, existing_batch
+from sdq.cli.options import settings_options
+from sdq.cli.outcome import Outcome, outcome_options
 from sdq_core.settings import Settings
 
 
 @click.command("retry")
-@click.argument("batch")
+@batch_argument()
 @click.option(
     "--set",
     "changes",
@@ -17,8 +19,9 @@ from sdq_core.settings import Settings
     metavar="NAME=VALUE",
     help="Change a setting, in a new batch BATCH-retry: steps=40; may be repeated.",
 )
+@outcome_options
 @settings_options
-def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
+def command(settings: Settings, batch: str, changes: tuple[str, ...], outcome: Outcome) -> None:
     """Queue a batch's failed images again, with their attempts reset.
 
     With --set, the same prompts and seeds are drawn with other settings. They become a batch of their own, because the
@@ -34,28 +37,33 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
     from sdq_core.queue.queues import Queues
     from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 
-    with open_ledger(settings) as ledger:
-        failed = ledger.batches.failed_images(batch)
+    with existing_batch(settings, batch) as (ledger, found):
+        failed = ledger.batches.failed_images(found.id)
         if not failed:
-            click.echo(f"No image of batch {batch} has failed.")
+            outcome.say(f"No image of batch {found.name} has failed.")
+            outcome.tell(id=found.id, name=found.name, images=0)
             return
         if not changes:
             queues = Queues(connect(settings), ledger.id)
-            retried = ledger.batches.retry_failed(batch)
+            retried = ledger.batches.retry_failed(found.id)
             reconcile(ledger, queues, wait_s=60)
-            click.echo(f"{retried:,} images of batch {batch} are queued again.")
+            outcome.say(f"{retried:,} images of batch {found.name} are queued again.")
+            outcome.tell(id=found.id, name=found.name, images=retried)
             return
         defaults = Defaults(
             model=DEMO,  # every line names its own
             variants=(AttentionImplementation.ORIGINAL,),
             compute_unit=ComputeUnit.ALL,
-            batch_name=f"{failed[0].batch_name}-retry",
+            batch_name=f"{found.name}-retry",
         )
         plan = plan_batch(
             lines_again(failed, changes),
             defaults,
             resolver(ModelStore(settings.models)),
-            source=f"sdq retry {batch}",
+            source=f"sdq retry {found.name}",
         )
         submission = submit_plan(settings, ledger, plan)
-        click.echo(describe_submission(submission))
+        outcome.say(describe_submission(submission))
+        outcome.tell(
+            id=submission.batch_id, name=submission.batch_name, images=submission.images_new
+        )

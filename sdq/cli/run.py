@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import click
 
@@ -24,6 +25,7 @@ from sdq_core.settings import Settings
 @drawing_options(
     threads="Threads of the portable runtime [one per core].", quiet="Show no progress."
 )
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @settings_options
 def command(
     settings: Settings,
@@ -33,6 +35,7 @@ def command(
     safety: str,
     metadata: bool,
     quiet: bool,
+    as_json: bool,
 ) -> int:
     """Submit a batch, draw it and show progress, in one command.
 
@@ -41,7 +44,8 @@ def command(
     from db.limits import WORKER
     from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
     from sdq.views.progress import BatchProgress
-    from sdq.views.status import describe_cut
+    from sdq.views.status import describe_cut, status_as_dict
+    from sdq_core.images.path import batch_folder
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.queues import Queues
     from sdq_core.values.safety import Safety
@@ -50,7 +54,7 @@ def command(
     from worker.service import WorkerOptions, make_worker
 
     log_to_stderr(quiet=True)
-    request = read_request(options)
+    request = read_request(options, settings)
     with contextlib.ExitStack() as stack:
         existing = stack.enter_context(existing_ledger(settings))
         planned = plan_request(settings, request, existing)
@@ -91,12 +95,17 @@ def command(
         done = status.completed if status else 0
         failed = status.failed if status else 0
         open_images = status.total - done - failed if status else 0
-        click.echo(
-            f"{done:,} {'image' if done == 1 else 'images'} in {settings.outputs / submission.batch_name}"
-            + (f", {failed:,} failed (sdq status {submission.batch_name})" if failed else "")
-            + (f", {open_images:,} still queued" if open_images else "")
-            + "."
-        )
+        folder = settings.outputs / batch_folder(submission.batch_name)
+        if as_json:
+            document = status_as_dict(status) if status else {}
+            click.echo(json.dumps({**document, "folder": str(folder)}))
+        else:
+            click.echo(
+                f"{done:,} {'image' if done == 1 else 'images'} in {folder}"
+                + (f", {failed:,} failed (sdq status {submission.batch_name})" if failed else "")
+                + (f", {open_images:,} still queued" if open_images else "")
+                + "."
+            )
         if not quiet and (cut := ledger.batches.cut_prompts(submission.batch_id)):
             click.echo(describe_cut(cut), err=True)
         return EXIT_SOME_IMAGES_FAILED if failed else EXIT_OK

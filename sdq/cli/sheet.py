@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
-from sdq.cli.options import open_ledger, settings_options
+from sdq.cli.batch import batch_argument, existing_batch
+from sdq.cli.options import settings_options
+from sdq.cli.outcome import Outcome, outcome_options
 from sdq_core.errors import InputMissingError
 from sdq_core.settings import Settings
 
 
 @click.command("sheet")
-@click.argument("batch")
+@batch_argument()
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--thumb",
@@ -35,15 +37,24 @@ from sdq_core.settings import Settings
     show_default=True,
     help="Show at most this many prompts.",
 )
+@outcome_options
 @settings_options
-def command(settings: Settings, batch: str, out: Path, thumb: int, columns: int, rows: int) -> None:
+def command(
+    settings: Settings,
+    batch: str,
+    out: Path,
+    thumb: int,
+    columns: int,
+    rows: int,
+    outcome: Outcome,
+) -> None:
     """Make a contact sheet of a batch's finished images: prompts down, seeds across."""
     from sdq_core.images.root import OutputRoot
     from sdq_core.images.sheet import contact_sheet
 
     lines: dict[int, tuple[str, list[Path]]] = {}
-    with open_ledger(settings) as ledger:
-        for image in ledger.batches.images(batch):
+    with existing_batch(settings, batch) as (ledger, status):
+        for image in ledger.batches.images(status.id):
             if image.entry not in lines and len(lines) == rows:
                 break
             _, paths = lines.setdefault(image.entry, (image.recipe.prompt, []))
@@ -52,6 +63,11 @@ def command(settings: Settings, batch: str, out: Path, thumb: int, columns: int,
         if lines:
             OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id).require()
     if not lines:
-        raise InputMissingError(f"Batch {batch!r} has no finished images yet. Start `sdq worker`.")
+        raise InputMissingError(
+            f"Batch {status.name!r} has no finished images yet. Start `sdq worker`."
+        )
     contact_sheet(list(lines.values()), out, thumb, max_across=columns)
-    click.echo(str(out))
+    outcome.say(str(out))
+    outcome.tell(
+        file=str(out), prompts=len(lines), images=sum(len(paths) for _, paths in lines.values())
+    )

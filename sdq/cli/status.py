@@ -7,16 +7,16 @@ import time
 
 import click
 
-from sdq.cli.options import open_ledger, settings_options
+from sdq.cli.batch import batch_argument, named_batch
+from sdq.cli.options import existing_ledger, settings_options
 from sdq.cli.streams import output_is_lost
-from sdq_core.errors import InputMissingError
 from sdq_core.settings import Settings
 
 _WATCH_EVERY_S = 1.0
 
 
 @click.command("status")
-@click.argument("batch", required=False)
+@batch_argument(required=False)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print JSON: a list of batches, or an object for BATCH."
 )
@@ -26,24 +26,18 @@ def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -
     """Show every batch, or one with its failed images: progress, rate and time left."""
     from sdq.views.status import status_as_dict, status_lines
 
-    with open_ledger(settings) as ledger:
+    seen_before = False
+    with existing_ledger(settings) as ledger:
         while True:
-            if batch is None:
-                found = ledger.batches.statuses()
+            if batch is not None:
+                found = [named_batch(ledger, batch, whole=seen_before)]
+                batch, seen_before = found[0].name, True
             else:
-                one = ledger.batches.find(batch)
-                if one is None:
-                    names = (
-                        ", ".join(status.name for status in ledger.batches.statuses(5))
-                        or "none yet"
-                    )
-                    raise InputMissingError(f"There is no batch {batch!r}. The newest: {names}.")
-                found = [one]
-            failures = (
-                ledger.batches.failed_images(found[0].id, 20) if batch and found[0].failed else []
-            )
-            cut = ledger.batches.cut_prompts(found[0].id) if batch else []
-            paused = ledger.variants.paused()
+                found = ledger.batches.statuses() if ledger else []
+            one = found[0].id if ledger and batch else None
+            failures = ledger.batches.failed_images(one, 20) if ledger and one else []
+            cut = ledger.batches.cut_prompts(one) if ledger and one else []
+            paused = ledger.variants.paused() if ledger else []
             if as_json:
                 shown = [status_as_dict(status) for status in found]
                 if batch:

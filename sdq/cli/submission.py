@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from db.dispatch import dispatch
 from db.ledger import Ledger
-from db.values import BatchPlan, Submission
+from db.values import BatchOptions, BatchPlan, Submission
 from producer import (
     Defaults,
     PromptFormat,
@@ -22,23 +22,23 @@ from producer import (
 from producer.planning.choice import Choice
 from producer.planning.chooser import AUTO, Chooser
 from producer.planning.measurements import Measurements
+from producer.planning.preferences import (
+    preferred_compute_unit,
+    preferred_variants,
+    problems,
+)
 from producer.reading.characters import unquoted
 from producer.reading.fields import seeds_or_random
 from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
 from sdq.cli.options import value_of
 from sdq.cli.submit_options import SubmitOptions
-from sdq_core.errors import UsageError
+from sdq_core.errors import ConfigurationError, UsageError
 from sdq_core.models import DEMO, ModelStore, resolver
 from sdq_core.queue.connection import connect
 from sdq_core.queue.queues import Queues
-from sdq_core.settings import Settings, whole_path
+from sdq_core.settings import Preferences, Settings, whole_path
 from sdq_core.values.machine import this_machine
 from sdq_core.values.names import one_spelling
-from sdq_core.values.recipes import (
-    DEFAULT_GUIDANCE_SCALE,
-    DEFAULT_NUM_INFERENCE_STEPS,
-    DEFAULT_SCHEDULER,
-)
 from sdq_core.values.variants import ANY
 
 T = TypeVar("T")
@@ -49,12 +49,30 @@ class Request:
     """A submission as requested: its prompts, the options for all of them, and where they came from.
 
     remarks: what reading them showed.
+    preferences: for what the command leaves open.
     """
 
     lines: Sequence[PromptLine]
     defaults: Defaults
     source: PromptSource
     remarks: Remarks
+    preferences: Preferences
+
+    def defaults_for(self, batch: BatchOptions | None) -> Defaults:
+        """Return the defaults with the preferred variant and compute unit where the command names none.
+
+        batch: an existing one, whose own variant goes before any preference: its images would be drawn again.
+        """
+        if batch is not None:
+            return self.defaults
+        variants, unit = self.defaults.variants, self.defaults.compute_unit
+        if variants is None:
+            preferred = preferred_variants(self.preferences)
+            clash = unit is not None and preferred is not None and ANY in preferred
+            variants = None if clash else preferred
+        if unit is None and not (variants and ANY in variants):
+            unit = preferred_compute_unit(self.preferences)
+        return replace(self.defaults, variants=variants, compute_unit=unit)
 
     @property
     def has_default_seed(self) -> bool:
@@ -89,8 +107,11 @@ def model_name(given: str) -> str:
     return str(whole_path(given)) if given != DEMO and "/" in given else one_spelling(given)
 
 
-def read_request(options: SubmitOptions) -> Request:
+def read_request(options: SubmitOptions, settings: Settings) -> Request:
     """Read the prompts and check the options on their own, without models and ledger."""
+    preferences = settings.preferences
+    for problem in problems(preferences, settings.origins):
+        raise ConfigurationError(problem)
     if options.seeds and options.random_seeds:
         raise UsageError("Use --seed-range or --random-seeds, not both.")
     remarks = Remarks()
@@ -111,24 +132,30 @@ def read_request(options: SubmitOptions) -> Request:
     with value_of("--compute-unit"):
         compute_unit = None if unit is None else parse_compute_unit(unit)
     with value_of("--scheduler"):
-        scheduler = parse_scheduler(_or(options.scheduler, DEFAULT_SCHEDULER))
+        scheduler = parse_scheduler(_or(options.scheduler, preferences.scheduler))
     with value_of("--seed-range"):
         seeds = seeds_or_random(options.seeds) if options.seeds else range(1)
     with value_of("options"):
         defaults = Defaults(
-            model=model_name(options.model or DEMO),
+            model=model_name(options.model or preferences.model),
             variants=variants,
             compute_unit=compute_unit,
-            num_inference_steps=_or(options.num_inference_steps, DEFAULT_NUM_INFERENCE_STEPS),
-            guidance_scale=_or(options.guidance_scale, DEFAULT_GUIDANCE_SCALE),
+            num_inference_steps=_or(options.num_inference_steps, preferences.steps),
+            guidance_scale=_or(options.guidance_scale, preferences.guidance_scale),
             scheduler=scheduler,
-            negative_prompt=unquoted(options.negative_prompt or ""),
+            negative_prompt=unquoted(_or(options.negative_prompt, preferences.negative_prompt)),
             seeds=range(1) if seeds is None else seeds,
             random_seeds=1 if seeds is None else options.random_seeds,
             batch_name=options.batch,
         )
     source = describe_source(options.files, options.prompts)
-    return Request(lines=lines, defaults=defaults, source=source, remarks=remarks)
+    return Request(
+        lines=lines,
+        defaults=defaults,
+        source=source,
+        remarks=remarks,
+        preferences=preferences,
+    )
 
 
 def plan_request(settings: Settings, request: Request, ledger: Ledger | None) -> Planned:
@@ -137,16 +164,20 @@ def plan_request(settings: Settings, request: Request, ledger: Ledger | None) ->
     ledger: None if there is none, and so no measurements and no batches.
     """
     store = ModelStore(settings.models)
-    defaults, source = request.defaults, request.source
+    source = request.source
+    batch = (
+        ledger.submissions.batch_options(request.defaults.batch_name, source.name, source.text)
+        if ledger
+        else None
+    )
+    defaults = request.defaults_for(batch)
     chooser = Chooser(
         Measurements(
             store,
             benchmarks=ledger.benchmarks.newest if ledger else lambda _: (),
             machine=this_machine,
         ),
-        ledger.submissions.batch_options(defaults.batch_name, source.name, source.text)
-        if ledger
-        else None,
+        batch,
     )
     plan = plan_batch(
         request.lines,

@@ -40,7 +40,7 @@ def command(
     """
     from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
 
-    request = read_request(options)
+    request = read_request(options, settings)
     with contextlib.ExitStack() as stack:
         existing = stack.enter_context(existing_ledger(settings))
         planned = plan_request(settings, request, existing)

@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
+from sdq.cli import candidates
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -42,7 +45,7 @@ def submission_options(command: Command) -> Command:
 
     for option in reversed(
         (
-            click.argument("files", nargs=-1, metavar="[FILE|-]..."),
+            click.argument("files", nargs=-1, metavar="[FILE|-]...", shell_complete=candidates.files),
             click.option("--prompt", "prompts", multiple=True, metavar="TEXT", help="A prompt; may be repeated."),
             click.option("--negative-prompt", metavar="TEXT", help="What the images should not show."),
             click.option("-s", "--seed", "--seed-range", "seeds", metavar="SEEDS",
@@ -53,16 +56,20 @@ def submission_options(command: Command) -> Command:
                          help="Denoising steps per image [20]."),
             click.option("--guidance-scale", "--cfg-scale", type=float, metavar="X",
                          help="How closely to follow the prompt [7.5]."),
-            click.option("--scheduler", metavar="NAME",
+            click.option("--scheduler", metavar="NAME", shell_complete=candidates.words(*Scheduler),
                          help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LMSDiscrete or PNDM "
                               "[DPMSolverMultistep]."),
-            click.option("--model", metavar="NAME|DIR", help="A model's name or folder [demo]."),
+            click.option("--model", metavar="NAME|DIR", shell_complete=candidates.model_names,
+                         help="A model's name or folder [demo]."),
             click.option("--variant", metavar="NAMES",
+                         shell_complete=candidates.words(*AttentionImplementation, "auto", "any"),
                          help="original, split_einsum or split_einsum_v2; with commas, each of several. auto: the "
                               "fastest that `sdq bench` measured, else original [auto]. any: whichever a worker has."),
             click.option("--compute-unit", metavar="UNIT",
+                         shell_complete=candidates.words(*ComputeUnit, "auto"),
                          help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY. auto: the fastest measured, else ALL [auto]."),
-            click.option("--batch", metavar="NAME", help="Name of the batch; an existing one grows [the file's name]."),
+            click.option("--batch", metavar="NAME", shell_complete=candidates.batch_names,
+                         help="Name of the batch; an existing one grows [the file's name]."),
             click.option("--format", "prompt_format", type=click.Choice(["txt", "csv", "tsv", "jsonl", "json"]),
                          help="Format of the files [from their extension]."),
             click.option("--literal", is_flag=True, help="Draw every line as it is: no --options, no # comments, "

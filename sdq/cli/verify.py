@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
+from sdq.cli.batch import batch_argument, named_batch
 from sdq.cli.options import open_ledger, settings_options
+from sdq.cli.outcome import Outcome, outcome_options
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK
 from sdq_core.settings import Settings
 
@@ -12,15 +16,18 @@ _SHOWN = 20
 
 
 @click.command("verify")
-@click.argument("batch", required=False)
+@batch_argument(required=False)
 @click.option(
     "--repair",
     is_flag=True,
     help="Draw missing and damaged images again, queue what no queue holds, correct counts.",
 )
 @click.option("--quick", is_flag=True, help="Compare file sizes only; do not read every file.")
+@outcome_options
 @settings_options
-def command(settings: Settings, batch: str | None, repair: bool, quick: bool) -> int:
+def command(
+    settings: Settings, batch: str | None, repair: bool, quick: bool, outcome: Outcome
+) -> int:
     """Compare ledger, files and queues, for one batch or for all.
 
     Every row must have its file with a matching sha256, every file its row, and every unfinished slice its place in a
@@ -39,8 +46,9 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
     with open_ledger(settings) as ledger:
         queues = Queues(connect(settings), ledger.id)
         root = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
-        statuses = ledger.batches.statuses() if batch is None else [ledger.batches.find(batch)]
-        total = sum(status.completed for status in statuses if status)
+        one = named_batch(ledger, batch) if batch else None
+        statuses = [one] if one else ledger.batches.statuses()
+        total = sum(status.completed for status in statuses)
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("Reading files", total=total)
@@ -48,35 +56,48 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
                 ledger,
                 queues,
                 root,
-                batch=batch,
+                batch=one.name if one else None,
                 dead=dead_workers(settings.home / "workers"),
                 read_files=not quick,
                 on_image=lambda: bar.advance(task),
             )
-        _list("missing", [found.image.path for found in findings.missing])
-        _list("damaged", [found.image.path for found in findings.damaged])
-        _list("not in the ledger", findings.strays)
-        _list("second copy", findings.spares)
-        _list("left by a killed process", findings.temporary)
-        _list("in no queue", [f"slice {slice_id}" for slice_id in findings.unqueued])
-        _list("closed too early", [f"slice {slice_id}" for slice_id in findings.unfit])
-        _list("counted wrongly", [f"batch {name}" for name in findings.miscounted])
+        found = {
+            "missing": [image.image.path for image in findings.missing],
+            "damaged": [image.image.path for image in findings.damaged],
+            "not in the ledger": findings.strays,
+            "second copy": findings.spares,
+            "left by a killed process": findings.temporary,
+            "in no queue": [f"slice {slice_id}" for slice_id in findings.unqueued],
+            "closed too early": [f"slice {slice_id}" for slice_id in findings.unfit],
+            "counted wrongly": [f"batch {name}" for name in findings.miscounted],
+        }
+        for what, names in found.items():
+            for line in _lines(what, names):
+                outcome.say(line)
+        again = None
         if findings.clean:
-            click.echo(f"All is well: {findings.images:,} images have their files.")
-            return EXIT_OK
-        if not repair:
-            click.echo(f"To repair, run `sdq verify --repair{f' {batch}' if batch else ''}`.")
-            return EXIT_FAILURE
-        again = checks.repair(ledger, queues, root, findings)
-        click.echo(f"Repaired; {again:,} images will be drawn again.")
-        if findings.strays:
-            click.echo("Files that are not in the ledger were left alone; move them elsewhere.")
-            return EXIT_FAILURE
-        return EXIT_OK
+            outcome.say(f"All is well: {findings.images:,} images have their files.")
+        elif not repair:
+            outcome.say(f"To repair, run `sdq verify --repair{f' {one.name}' if one else ''}`.")
+        else:
+            again = checks.repair(ledger, queues, root, findings)
+            outcome.say(f"Repaired; {again:,} images will be drawn again.")
+            if findings.strays:
+                outcome.say(
+                    "Files that are not in the ledger were left alone; move them elsewhere."
+                )
+        outcome.tell(
+            well=findings.clean,
+            images=findings.images,
+            repaired=again is not None,
+            images_again=again or 0,
+            **{what.replace(" ", "_"): names for what, names in found.items()},
+        )
+        mended = again is not None and not findings.strays
+        return EXIT_OK if findings.clean or mended else EXIT_FAILURE
 
 
-def _list(what: str, found: list[str]) -> None:
-    for name in found[:_SHOWN]:
-        click.echo(f"{what}: {name}")
-    if len(found) > _SHOWN:
-        click.echo(f"{what}: {len(found) - _SHOWN:,} more")
+def _lines(what: str, names: list[str]) -> Iterator[str]:
+    yield from (f"{what}: {name}" for name in names[:_SHOWN])
+    if len(names) > _SHOWN:
+        yield f"{what}: {len(names) - _SHOWN:,} more"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
+from producer.planning.preferences import problems
 from sdq.doctor.machine import version_of
 from sdq.doctor.report import Fact, Section
+from sdq_core.models import ModelStore
 from sdq_core.privacy import TOKEN_VARIABLES, masked_url
 from sdq_core.settings import EMBEDDED, VARIABLES, Settings
 
@@ -17,11 +20,12 @@ def configuration(settings: Settings, environment: Mapping[str, str]) -> Section
         "redis_url": EMBEDDED if settings.redis_url is None else masked_url(settings.redis_url),
         "database_url": masked_url(settings.database_url),
         "outputs": str(settings.outputs),
+        **{name: str(value) for name, value in asdict(settings.preferences).items()},
     }
     facts = [
         Fact(
             name=name,
-            text=f"{value}  [{settings.origins[name]}]",
+            text=f"{value or '(empty)'}  [{settings.origins[name]}]",
             value={"value": value, "origin": settings.origins[name]},
         )
         for name, value in values.items()
@@ -39,7 +43,13 @@ def configuration(settings: Settings, environment: Mapping[str, str]) -> Section
             value=present,
         )
     )
-    return Section(title="Settings", facts=facts)
+    wrong = problems(settings.preferences, settings.origins)
+    model, origin = settings.preferences.model, settings.origins["model"]
+    if not ModelStore(settings.models).attention_implementations(model):
+        wrong.append(
+            f"The model {model!r} of {origin} is not here. Run `sdq models` for those that are."
+        )
+    return Section(title="Settings", facts=facts, problems=wrong)
 
 
 def hub(environment: Mapping[str, str]) -> Section:

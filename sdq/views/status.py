@@ -11,6 +11,8 @@ from sdq.views.table import table_lines
 from sdq.views.words import duration
 from sdq_core.printable import printable
 
+NO_BATCHES = "No batches yet. Start with: sdq submit prompts.txt --seed-range 0-99"
+
 _CUT_SHOWN = 10
 _TITLES = ("batch", "status", "done", "of", "%", "failed", "images/h", "left")
 
@@ -30,9 +32,9 @@ def status_as_dict(status: BatchStatus) -> dict[str, Any]:
         "id": status.id,
         "name": status.name,
         "status": status_word(status),
-        "created_at": _rfc3339(status.created_at),
-        "in_progress_at": _rfc3339(status.started_at),
-        "completed_at": _rfc3339(status.completed_at),
+        "created_at": rfc3339(status.created_at),
+        "in_progress_at": rfc3339(status.started_at),
+        "completed_at": rfc3339(status.completed_at),
         "request_counts": {
             "total": status.total,
             "completed": status.completed,
@@ -57,7 +59,7 @@ def status_lines(
         rows = [(status.name, status_word(status), *_numbers(status)) for status in statuses]
         lines = table_lines([_TITLES, *rows], texts=2)
     else:
-        lines = ["No batches yet. Start with: sdq submit prompts.txt --seed-range 0-99"]
+        lines = [NO_BATCHES]
     lines += [
         f"failed: prompt {failure.entry} seed {failure.seed} after {failure.attempts} attempt(s): {failure.error}"
         for failure in failures
@@ -95,7 +97,8 @@ def _numbers(status: BatchStatus) -> tuple[str, ...]:
     )
 
 
-def _rfc3339(moment: datetime | None) -> str | None:
+def rfc3339(moment: datetime | None) -> str | None:
+    """Return a time for JSON: RFC 3339, in UTC."""
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

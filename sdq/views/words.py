@@ -1,6 +1,8 @@
-"""Durations and sizes for people."""
+"""Durations, sizes and times for people."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 def duration(seconds: float) -> str:
@@ -22,3 +24,13 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def local_time(moment: datetime) -> str:
+    """Return a time in this machine's zone, as `2026-11-26 02:51:33`."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things as `1 image` or `1,000 images`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

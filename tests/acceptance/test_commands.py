@@ -19,8 +19,11 @@ def test_run_draws_shows_and_repeats_nothing(program: Program, prompts: Path) ->
     assert "8 images in" in first.stdout
     images = program.drawn("prompts")
     assert_whole(program.home, images, 8)
-    again = program.run("run", str(prompts), "--seed-range", "0-1", "--steps", "3")
+    again = program.run("run", str(prompts), "--seed-range", "0-1", "--steps", "3", "--json")
     assert "nothing new" in again.stderr
+    result = json.loads(again.stdout)
+    assert result["folder"] == str(program.home / "outputs" / "prompts")
+    assert result["request_counts"]["completed"] == 8
     prompts.write_text(prompts.read_text() + "a lighthouse\n")
     grown = program.run("submit", str(prompts), "--seed-range", "0-1", "--steps", "3")
     assert grown.stdout.startswith("Batch prompts: 2 images to draw, 8 submitted before.\n")

@@ -97,6 +97,7 @@ def test_no_url_is_told(setting: str, url: str, number: int, program: Program) -
         ["submit", "https://ann:s3cr@w0rd@h/x?token=t0ken"],
         ["submit", "--prompt", "x", "--model", "https://ann:s3cr@w0rd@h/x?token=t0ken"],
         ["status", "https://ann:s3cr@w0rd@h/x"],
+        ["show", "https://ann:s3cr@w0rd@h/x.png"],
         ["sheet", "x", "https://ann:s3cr@w0rd@h/x.png"],
         ["services", "redis://:s3cr@w0rd@h/x"],
     ],

@@ -9,6 +9,7 @@ import redis
 from db.ledger import Ledger
 from sdq_core.queue.queues import Queues
 from sdq_core.queue.server import RedisServer
+from tests.core.commands import Commands
 
 
 @pytest.fixture
@@ -29,3 +30,11 @@ def own_ledger(tmp_path: Path) -> Iterator[Ledger]:
 def queues(connection: redis.Redis, own_ledger: Ledger) -> Queues:
     """The ledger's queues."""
     return Queues(connection, own_ledger.id)
+
+
+@pytest.fixture
+def sdq(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Commands:
+    """The command line, in this process; nothing is in its data folder, which is not there yet."""
+    return Commands(tmp_path / "home", monkeypatch, capsys)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdq_core.errors import ConfigurationError
-from sdq_core.settings import Settings, read_settings
+from sdq_core.settings import VARIABLES, Settings, read_settings
 
 FILE = """
 redis_url = "redis://file"
@@ -36,10 +36,9 @@ def test_without_a_word_everything_lies_in_the_data_folder(tmp_path: Path) -> No
     assert settings.database_url == f"sqlite:///{tmp_path}/sdq.db"
     assert settings.outputs == tmp_path / "outputs"
     assert settings.origins == {
+        **dict.fromkeys(VARIABLES, "default"),
         "home": "environment SDQ_HOME",
         "redis_url": "default: embedded",
-        "database_url": "default",
-        "outputs": "default",
     }
 
 
@@ -114,8 +113,20 @@ def test_embedded_can_be_asked_for_where_another_redis_is_set(tmp_path: Path) ->
         (b"outputs = '\xff'", "Cannot read"),
         (
             b"colour = 'red'",
-            "has an unknown setting 'colour'. It can set database_url, outputs, redis_url",
+            "has an unknown setting 'colour'. It can set compute_unit, database_url, guidance_scale, model",
         ),
+        (b"stepz = 3", "unknown setting 'stepz'; did you mean steps"),
+        (b"guidance-scale = 3", "unknown setting 'guidance-scale'; did you mean guidance_scale"),
+        (b"num_inference_steps = 3", "did you mean steps"),
+        (b"cfg_scale = 3", "did you mean guidance_scale"),
+        (b"[notify]\nurl = 'x'", "unknown setting 'notify'"),
+        (b"outputs = 'pictures'", "'outputs' to a whole path: 'pictures' would depend"),
+        (b"steps = '3'", "'steps' to a whole number, without quotes"),
+        (b"steps = 3.5", "'steps' to a whole number"),
+        (b"steps = true", "'steps' to a whole number"),
+        (b"guidance_scale = '3'", "'guidance_scale' to a number, without quotes"),
+        (b"steps = " + b"9" * 5000, "Cannot read"),
+        (b"steps = " + b"[" * 5000, "Cannot read"),
         (b"home = '/elsewhere'", "unknown setting 'home'"),
         (b"redis_url = 6379", "to a string"),
         (b"[outputs]\npath = '/x'", "to a string"),
@@ -132,3 +143,13 @@ def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "sdq.toml").mkdir()
     with pytest.raises(ConfigurationError, match=r"Cannot read .*sdq\.toml"):
         read_settings({"SDQ_HOME": str(tmp_path)})
+
+
+def test_numbers_come_from_file_and_environment(tmp_path: Path) -> None:
+    (tmp_path / "sdq.toml").write_text("steps = 30\nguidance_scale = 3\n")
+    settings = read_settings({"SDQ_HOME": str(tmp_path), "SDQ_GUIDANCE_SCALE": "2.5"})
+    assert (settings.preferences.steps, settings.preferences.guidance_scale) == (30, 2.5)
+    assert settings.origins["steps"] == str(tmp_path / "sdq.toml")
+    assert settings.origins["guidance_scale"] == "environment SDQ_GUIDANCE_SCALE"
+    with pytest.raises(ConfigurationError, match="SDQ_STEPS is 'many', not a whole number"):
+        read_settings({"SDQ_HOME": str(tmp_path), "SDQ_STEPS": "many"})

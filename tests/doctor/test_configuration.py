@@ -14,15 +14,23 @@ from tests.doctor.reports import examined, facts
 def test_every_setting_says_where_it_came_from(program: Program, tmp_path: Path) -> None:
     program.home.mkdir()
     toml = program.home / "sdq.toml"
-    toml.write_text(f'outputs = "{tmp_path}/pictures"\n')
+    toml.write_text(f'outputs = "{tmp_path}/pictures"\nsteps = 30\nmodel = "gone"\n')
     report = examined(
-        program, "--no-draw", "--database-url", f"sqlite:///{tmp_path}/my.db", HF_HUB_OFFLINE="1"
-    )
+        program, "--no-draw", "--database-url", f"sqlite:///{tmp_path}/my.db", code=1,
+        HF_HUB_OFFLINE="1", SDQ_SCHEDULER="Eulr",
+    )  # fmt: skip
     shown = facts(report, "settings")
     assert shown["home"]["origin"] == "environment SDQ_HOME"
     assert shown["outputs"] == {"value": f"{tmp_path}/pictures", "origin": str(toml)}
     assert shown["database_url"]["origin"] == "option --database-url"
     assert shown["redis_url"] == {"value": "embedded", "origin": "default: embedded"}
+    assert shown["steps"] == {"value": "30", "origin": str(toml)}
+    assert shown["scheduler"] == {"value": "Eulr", "origin": "environment SDQ_SCHEDULER"}
+    assert shown["guidance_scale"] == {"value": "7.5", "origin": "default"}
+    assert report["problems"] == [
+        "SDQ_SCHEDULER: unknown scheduler 'Eulr'; did you mean Euler?",
+        f"The model 'gone' of {toml} is not here. Run `sdq models` for those that are.",
+    ]
     assert {"SDQ_HOME", "HF_HUB_OFFLINE"} <= set(shown["environment"])
 
 

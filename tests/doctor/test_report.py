@@ -40,7 +40,7 @@ def test_the_text_says_what_the_json_says(program: Program) -> None:
     assert "(not tried) Drawing the demo model (--no-draw)." in text
     for heading in ("Machine", "Libraries", "Settings", "Folders", "Redis", "Ledger", "Models"):
         assert f"\n{heading}\n" in f"\n{text}"
-    assert f"  home          {program.home}  [environment SDQ_HOME]\n" in text
+    assert f"  {'home':<15}  {program.home}  [environment SDQ_HOME]\n" in text
     broken = program.run("doctor", "--no-draw", SDQ_REDIS_URL="redis://localhost:1", code=1).stdout
     assert "(problem) Redis at redis://localhost:1 does not answer" in broken
     assert "\n1 problem:\n- Redis at redis://localhost:1 does not answer" in broken

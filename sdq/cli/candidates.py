@@ -1,0 +1,110 @@
+"""What a shell offers at TAB besides options and files: names of batches and models, and fixed words.
+
+It takes a fraction of a second, changes nothing and says nothing: no import of SQLAlchemy, an SQLite ledger is opened
+for reading only, one in PostgreSQL is not asked, and trouble means no candidates.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from urllib.parse import quote
+
+import click
+from click.shell_completion import CompletionItem
+
+from sdq_core.errors import SdqError
+from sdq_core.settings import Settings, read_settings
+from sdq_core.values.names import spellings
+
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]
+
+#: The newest ones.
+_BATCHES = 1000
+_LONGEST_WAIT_S = 0.1
+#: Names that every shell takes as they are. Others would have to be quoted, differently in each, and click's script for
+#: fish cuts at a comma.
+_PLAIN = re.compile(r"[\w.+@%/][\w.+@%/-]*")
+
+
+def batch_names(
+    ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Offer the names of batches, the newest first."""
+    names: list[str] = []
+    with contextlib.suppress(SdqError, OSError, sqlite3.Error):
+        names = _batches_in(_settings(ctx).database_url)
+    return _beginning(names, incomplete)
+
+
+def model_names(
+    ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Offer the names of models, and folders for what looks like a path."""
+    if incomplete.startswith(("/", "~", ".")):
+        return [CompletionItem(incomplete, type="dir")]
+    names: list[str] = []
+    with contextlib.suppress(SdqError, OSError):
+        from sdq_core.models.store import ModelStore
+
+        names = ModelStore(_settings(ctx).models).names()
+    return _beginning(names, incomplete)
+
+
+def files(
+    _ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Leave it to the shell."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def batches_or_files(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Offer batches, and leave what begins no batch's name to the shell."""
+    return batch_names(ctx, parameter, incomplete) or files(ctx, parameter, incomplete)
+
+
+def words(*known: str) -> Complete:
+    """Offer fixed words, in whichever case they are begun; several may be separated by commas."""
+
+    def complete(
+        _ctx: click.Context, _parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        before, comma, last = incomplete.rpartition(",")
+        return [
+            CompletionItem(f"{before}{comma}{word}")
+            for word in known
+            if word.lower().startswith(last.lower())
+        ]
+
+    return complete
+
+
+def _settings(ctx: click.Context) -> Settings:
+    """Read the settings, with the options that are typed already."""
+    given = {name: ctx.params.get(name) for name in ("home", "database_url")}
+    return read_settings(options=given)
+
+
+def _batches_in(url: str) -> list[str]:
+    scheme, _, path = url.partition(":///")
+    file = Path(path.partition("?")[0])
+    if not scheme.startswith("sqlite") or not file.is_file():
+        return []
+    address = f"file:{quote(str(file))}?mode=ro"
+    with contextlib.closing(
+        sqlite3.connect(address, uri=True, timeout=_LONGEST_WAIT_S)
+    ) as connection:
+        newest_first = "SELECT name FROM batches ORDER BY id DESC LIMIT ?"
+        return [name for (name,) in connection.execute(newest_first, (_BATCHES,))]
+
+
+def _beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem[str]]:
+    forms = spellings(incomplete)
+    return [
+        CompletionItem(name) for name in names if name.startswith(forms) and _PLAIN.fullmatch(name)
+    ]

@@ -1,0 +1,39 @@
+"""`sdq logs`: what happened to a batch."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from sdq.cli.batch import batch_argument, existing_batch
+from sdq.cli.options import settings_options
+from sdq_core.settings import Settings
+
+
+@click.command("logs")
+@batch_argument()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@settings_options
+def command(settings: Settings, batch: str, as_json: bool) -> None:
+    """Show what happened to a batch, in the order of time.
+
+    Submissions, engines, failed images with their causes, pauses and the end, as the ledger has them. What else a
+    worker says goes to its standard error, or where its service sends that.
+    """
+    from sdq.views.history import events, now
+    from sdq.views.status import status_as_dict
+
+    with existing_batch(settings, batch) as (ledger, status):
+        happened = events(status, ledger.batches.history(status.id))
+    if as_json:
+        document = {
+            "batch": status_as_dict(status),
+            "events": [event.to_dict() for event in happened],
+        }
+        click.echo(json.dumps(document, indent=2))
+        return
+    for event in happened:
+        click.echo(event.line())
+    if status.completed_at is None:
+        click.echo(now(status))

@@ -1,0 +1,163 @@
+"""All that is known of one image, by the ledger or by its own file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from db.known_image import KnownImage
+from db.values import EngineRecord, ImageStatus
+from sdq.views.facts import fact_lines
+from sdq.views.status import rfc3339
+from sdq.views.words import counted, duration, local_time, size
+from sdq_core.images.read import FileRecord
+from sdq_core.values.recipes import Recipe
+
+
+def image_facts(
+    image: KnownImage, outputs: Path, file: Path | None = None, *, changed: bool = False
+) -> list[str]:
+    """Return what the ledger knows of an image, one fact to a line.
+
+    file: the one that was asked about, if any; changed: it is not what was recorded.
+    """
+    drawn, engine = image.image, image.engine
+    own = outputs / drawn.path if drawn else None
+    cut = drawn.truncated_tokens if drawn else 0
+    return fact_lines(
+        [
+            ("image", image_name(image)),
+            ("status", _status(image)),
+            ("file", str(file or own) if file or own else None),
+            ("recorded", str(own) if file and own and file != own else None),
+            ("changed", "this file is not the recorded one to the byte" if changed else None),
+            ("size", size(drawn.size_bytes) if drawn else None),
+            *_recipe_facts(image.recipe, image.seed),
+            ("cut", f"{cut} tokens of the prompt were not read" if cut else None),
+            ("flagged", "by the safety checker" if drawn and drawn.nsfw_flagged else None),
+            ("time", _time(image)),
+            *(_engine_facts(engine) if engine else ()),
+            *((name, _own(value)) for name, value in image.fields.items()),
+        ]
+    )  # fmt: skip
+
+
+def image_as_dict(image: KnownImage, outputs: Path) -> dict[str, Any]:
+    """Return the same for JSON."""
+    drawn, engine = image.image, image.engine
+    return {
+        "image": image_name(image),
+        "batch": image.batch_name,
+        "entry": image.entry,
+        "seed": image.seed,
+        "status": _word(image),
+        "attempts": image.attempts,
+        "error": image.error,
+        "finished_at": rfc3339(image.finished_at),
+        "recipe": image.recipe.to_dict(),
+        "recipe_key": image.recipe.content_key,
+        "fields": dict(image.fields),
+        "file": None
+        if drawn is None
+        else {
+            "path": str(outputs / drawn.path),
+            "size_bytes": drawn.size_bytes,
+            "sha256": drawn.sha256,
+            "pixels_sha256": drawn.pixels_sha256,
+        },
+        "truncated_tokens": drawn and drawn.truncated_tokens,
+        "nsfw_flagged": drawn and drawn.nsfw_flagged,
+        "concept_scores": drawn and dict(drawn.concept_scores),
+        "timings": drawn
+        and {name: getattr(drawn, name) for name in vars(drawn) if name.endswith("_ms")},
+        "engine": engine
+        and {
+            **{name: value for name, value in vars(engine).items() if name != "variant"},
+            "variant": str(engine.variant),
+        },
+    }
+
+
+def record_facts(record: FileRecord, file: Path) -> list[str]:
+    """Return what a file records about itself, one fact to a line."""
+    provenance = record.provenance
+    by = [provenance.get(name) for name in ("pipeline", "runtime", "precision", "chip", "os")]
+    return fact_lines(
+        [
+            ("file", str(file)),
+            ("status", "not in this ledger; the file says:"),
+            *_recipe_facts(record.recipe, record.seed),
+            ("drawn by", ", ".join([record.software, *(word for word in by if isinstance(word, str))])),
+        ]
+    )  # fmt: skip
+
+
+def record_as_dict(record: FileRecord, file: Path) -> dict[str, Any]:
+    """Return the same for JSON."""
+    return {
+        "image": None,
+        "batch": None,
+        "seed": record.seed,
+        "status": None,
+        "recipe": record.recipe.to_dict(),
+        "recipe_key": record.recipe.content_key,
+        "file": {"path": str(file)},
+        "software": record.software,
+        "provenance": record.provenance,
+    }
+
+
+def image_name(image: KnownImage) -> str | None:
+    """Return the name by which `sdq show` finds an image; None if no batch asks for it."""
+    return image.batch_name and f"{image.batch_name}/{image.entry}/{image.seed}"
+
+
+def _word(image: KnownImage) -> str:
+    return "queued" if image.status is None else str(image.status)
+
+
+def _status(image: KnownImage) -> str:
+    tried = counted(image.attempts, "attempt")
+    at = f" {local_time(image.finished_at)}" if image.finished_at else ""
+    if image.status is ImageStatus.FAILED:
+        return f"failed{at} after {tried}: {image.error}"
+    if image.status is ImageStatus.DRAWING:
+        failed = f", the last one failed: {image.error}" if image.error else ""
+        return f"not done after {tried}{failed}" if image.attempts else "about to be drawn"
+    return f"done{at}" if image.status else "not drawn yet"
+
+
+def _recipe_facts(recipe: Recipe, seed: int) -> list[tuple[str, str | None]]:
+    return [
+        ("prompt", recipe.prompt),
+        ("negative", recipe.negative_prompt),
+        ("settings", f"seed {seed}, {recipe.num_inference_steps} steps, guidance scale {recipe.guidance_scale:g}, "
+                     f"{recipe.scheduler}, {recipe.width}x{recipe.height}"),
+        ("variant", f"{recipe.variant}, revision {recipe.variant.revision}"),
+    ]  # fmt: skip
+
+
+def _engine_facts(engine: EngineRecord) -> list[tuple[str, str | None]]:
+    how = f"{engine.precision}, {engine.pipeline} on {engine.runtime}"
+    return [
+        ("drawn by", f"{engine.variant}, {how}, worker {engine.worker}"),
+        ("machine", f"{engine.host}: {engine.chip}, {engine.os}"),
+    ]
+
+
+def _time(image: KnownImage) -> str | None:
+    drawn = image.image
+    if drawn is None:
+        return None
+    drawing_ms = drawn.text_encode_ms + drawn.denoise_ms + drawn.decode_ms + drawn.safety_ms
+    step_ms = drawn.denoise_ms / max(drawn.num_unet_calls, 1)
+    return f"{_brief(drawing_ms)} ({counted(drawn.num_unet_calls, 'step')} of {_brief(step_ms)})"
+
+
+def _brief(ms: float) -> str:
+    return f"{ms:.0f} ms" if ms < 1000 else duration(ms / 1000)
+
+
+def _own(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

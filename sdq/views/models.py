@@ -1,0 +1,37 @@
+"""The models as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sdq.views.table import table_lines
+from sdq_core.models.inventory import ModelFacts
+from sdq_core.printable import printable
+
+_TITLES = ("MODEL", "VARIANT", "KIND", "SIZE", "IMAGE", "WEIGHTS", "UNET", "BATCH", "SOURCE")
+
+
+def model_lines(models: Sequence[ModelFacts]) -> list[str]:
+    """Return a table of models, then why some are unusable."""
+    lines = table_lines([_TITLES, *map(_cells, models)], texts=len(_TITLES))
+    unusable = [
+        f"{model.name} {model.attention_implementation} is unusable: {model.problem}"
+        for model in models
+        if model.problem
+    ]
+    return [*lines, *map(printable, unusable)]
+
+
+def _cells(model: ModelFacts) -> tuple[str, ...]:
+    size = f"{model.size_bytes / 1e6:,.1f} MB"
+    start = (model.name, str(model.attention_implementation), model.kind, size)
+    if model.problem:
+        return (*start, "unusable", "", "", "", "")
+    return (
+        *start,
+        f"{model.width}x{model.height}",
+        str(model.precision),
+        str(model.unet),
+        str(model.unet_batch),
+        model.source or "",
+    )
