@@ -27,6 +27,7 @@ _COMMANDS = {
     "worker": "Draw queued images until stopped.",
     "run": "Submit, draw and show progress in one command.",
     "status": "Show batches and their progress.",
+    "report": "Report on a batch or a night.",
     "sheet": "Make a contact sheet of a batch.",
     "retry": "Queue a batch's failed images again.",
     "cancel": "Cancel a batch.",

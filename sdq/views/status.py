@@ -30,9 +30,9 @@ def status_as_dict(status: BatchStatus) -> dict[str, Any]:
         "id": status.id,
         "name": status.name,
         "status": status_word(status),
-        "created_at": _rfc3339(status.created_at),
-        "in_progress_at": _rfc3339(status.started_at),
-        "completed_at": _rfc3339(status.completed_at),
+        "created_at": rfc3339(status.created_at),
+        "in_progress_at": rfc3339(status.started_at),
+        "completed_at": rfc3339(status.completed_at),
         "request_counts": {
             "total": status.total,
             "completed": status.completed,
@@ -95,7 +95,8 @@ def _numbers(status: BatchStatus) -> tuple[str, ...]:
     )
 
 
-def _rfc3339(moment: datetime | None) -> str | None:
+def rfc3339(moment: datetime | None) -> str | None:
+    """Return a moment in UTC for JSON, to the second."""
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
