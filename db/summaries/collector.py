@@ -15,7 +15,6 @@ from sqlalchemy import Connection, Row, RowMapping
 
 from db.connection import Database
 from db.engines import load_engines
-from db.recipe_rows import KEYS_AT_ONCE
 from db.summaries import page
 from db.summaries.causes import Causes
 from db.summaries.details import Place, load_cut, load_failed, load_images
@@ -30,6 +29,9 @@ from db.walk import images_of, parts, walk_slices
 MOST_SAMPLED = 48
 MOST_SHOWN = 10
 MOST_CAUSES = 12
+
+#: Some thousands of images. The first page may give a row for each of them: steps of time begin with a second.
+_SLICES_AT_ONCE = 200
 
 _FAILED_COLUMNS = (
     images.c.recipe_id,
@@ -78,7 +80,9 @@ class Collector:
             return ()
 
         condition = page.with_images(self._since)
-        for _ in walk_slices(self._database, status.id, look, only=condition, at_once=KEYS_AT_ONCE):
+        for _ in walk_slices(
+            self._database, status.id, look, only=condition, at_once=_SLICES_AT_ONCE
+        ):
             pass
         return BatchPart(
             status=status, done=found[str(ImageStatus.DONE)], failed=found[str(ImageStatus.FAILED)]

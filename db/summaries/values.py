@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import pairwise
 
 from db.values import BatchStatus, FailedImage, FinishedImage
 from sdq_core.values.variants import Variant
@@ -199,7 +200,7 @@ class Summary:
         """The longest time without an image, begin and end; None if none is longer than a step."""
         gaps = [
             (one.last, next_.first)
-            for one, next_ in zip(self.slots, self.slots[1:], strict=False)
+            for one, next_ in pairwise(self.slots)
             if (next_.first - one.last).total_seconds() > self.step_s
         ]
         return max(gaps, key=lambda gap: gap[1] - gap[0], default=None)

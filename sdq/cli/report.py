@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from datetime import UTC, datetime
@@ -113,9 +114,11 @@ def _pictures(
 def _write(page: Path, text: str) -> None:
     from sdq_core.images.store import store_file
 
-    place = page.resolve()  # a link stays one
-    if place.exists() and not place.is_file():
-        raise OutputError(f"{page} is not a file. Name one for the page, such as report.html.")
+    place = page
+    with contextlib.suppress(OSError, RuntimeError):  # what is wrong with it, writing will say
+        place = page.resolve()  # a link stays one
+        if place.exists() and not place.is_file():
+            raise OutputError(f"{page} is not a file. Name one for the page, such as report.html.")
     store_file(text.encode(), place)
 
 

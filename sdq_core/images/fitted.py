@@ -32,14 +32,19 @@ class Thumbnail:
     height: int
 
 
-def fitted_size(path: Path, side: int) -> tuple[int, int] | None:
-    """Return the size that an image fits a square with, from its header alone; None if it cannot be read."""
+def fitted_size(path: Path, side: int, *, enlarge: bool = True) -> tuple[int, int] | None:
+    """Return the size that an image fits a square with, from its header alone; None if it cannot be read.
+
+    enlarge: whether a smaller image fills the square.
+    """
     try:
         with Image.open(path) as picture:
             width, height = picture.size
     except _UNREADABLE:
         return None
     scale = side / max(width, height, 1)
+    if not enlarge:
+        scale = min(scale, 1.0)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
@@ -55,8 +60,12 @@ def fitted_picture(path: Path, size: tuple[int, int]) -> Image.Image | None:
 
 
 def thumbnail(path: Path, side: int, *, hidden: bool = False) -> Thumbnail | None:
-    """Return an image's thumbnail, None if it cannot be read. hidden: only its colours can be made out."""
-    size = fitted_size(path, side)
+    """Return an image's thumbnail, None if it cannot be read.
+
+    side: of the square in pixels; an image that is smaller keeps its size.
+    hidden: only its colours can be made out.
+    """
+    size = fitted_size(path, side, enlarge=False)
     picture = fitted_picture(path, size) if size else None
     if picture is None:
         return None

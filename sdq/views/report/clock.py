@@ -13,6 +13,13 @@ from db.values import BatchState
 _DAY_S = 86400
 #: Distances of an axis's ticks that are no steps.
 _TICKS_S = sorted({*STEPS_S, 1800, 2 * 3600, 6 * 3600, 2 * _DAY_S})
+_UNITS = (
+    (7 * _DAY_S, "week", "weeks"),
+    (_DAY_S, "day", "days"),
+    (3600, "hour", "h"),
+    (60, "minute", "min"),
+    (1, "second", "s"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,15 +75,7 @@ def clock(moment: datetime, step_s: int) -> str:
 
 def step_words(step_s: int) -> str:
     """Return the length of a step after "each": `15 min`, or `hour`."""
-    for unit_s, one, many in (
-        (7 * _DAY_S, "week", "weeks"),
-        (_DAY_S, "day", "days"),
-        (3600, "hour", "h"),
-        (60, "minute", "min"),
-        (1, "second", "s"),
-    ):
-        if step_s >= unit_s:
-            break
+    unit_s, one, many = next(unit for unit in _UNITS if step_s >= unit[0])
     return one if step_s == unit_s else f"{step_s // unit_s} {many}"
 
 
