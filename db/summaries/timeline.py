@@ -9,7 +9,10 @@ from datetime import datetime, timedelta
 from db.summaries.values import Slot
 
 #: Possible steps, s. Each divides the next, so that slots can be merged.
-STEPS_S = (1, 5, 15, 60, 300, 900, 3600, 3 * 3600, 12 * 3600, 86400, 7 * 86400)
+STEPS_S = (
+    *(1, 5, 15, 60, 300, 900, 3600, 3 * 3600, 12 * 3600),
+    *(days * 86400 for days in (1, 7, 28, 364)),
+)
 
 _MOST_SLOTS = 600
 

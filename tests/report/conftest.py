@@ -30,7 +30,7 @@ class Home:
         self._root.store(self.picture, path)
 
     def report(self, *arguments: str) -> Result:
-        return CliRunner().invoke(cli, ["report", *arguments, "--home", str(self.folder)])
+        return CliRunner().invoke(cli, ["report", "--home", str(self.folder), *arguments])
 
     def page(self, *arguments: str) -> str:
         file = self.folder / "report.html"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -36,7 +38,7 @@ def test_text_says_how_it_went(night: Home) -> None:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0] == "night: 7 of 8 images are drawn, 1 failed."
-    assert lines[1] == "Sun 1 Mar 22:00 to 22:14 CET (UTC+01:00), 14 min 00 s"
+    assert lines[1] == "Sun 1 Mar 2026 22:00 to 22:14 CET (UTC+01:00), 14 min 00 s"
     assert "    sdq retry night" in lines
     assert "  1 x EngineDiedError: The engine (process 1002) ended by SIGABRT." in lines
     assert "  night prompt 1 seed 2, 1 attempt(s): a lighthouse" in lines
@@ -65,6 +67,23 @@ def test_json_has_the_ledgers_numbers(night: Home) -> None:
     assert report["stages"]["denoise_ms"]["total"] == sum(i.image.denoise_ms for i in drawn)
     assert [i["path"] for i in report["sample"]["images"]] == [i.image.path for i in drawn]
     assert report["next"] == [{"why": "1 image of night failed.", "command": "sdq retry night"}]
+
+
+def test_a_night_in_which_the_clocks_change_has_every_hour_once(home: Home) -> None:
+    """At 02:00 CET it is 03:00 CEST."""
+    home.ledger.submissions.add(plan(["a"], range(25), name="-spring"))
+    begin = datetime(2026, 3, 28, 23, 30, tzinfo=UTC)
+    draw(home.ledger, "-spring", "D" * 24 + "F", begin=begin, every_s=600, store=home.store)
+    report = json.loads(home.report("--json", "--", "-spring").stdout)
+    assert report["zone"] == "CET (UTC+01:00), then CEST (UTC+02:00)"
+    assert report["next"][0]["command"] == "sdq retry -- -spring"
+    text = home.report("--", "-spring").stdout
+    assert (
+        "\nSun 29 Mar 2026 00:30 to 05:30 CET (UTC+01:00), then CEST (UTC+02:00), 4 h 00 min\n"
+        in text
+    )
+    hours = re.findall(r"^  (\d\d:00)  .*?(\d+)(?:  1 failed)?$", text, re.MULTILINE)
+    assert hours == [("00:00", "3"), ("01:00", "6"), ("03:00", "6"), ("04:00", "6"), ("05:00", "3")]
 
 
 def test_a_page_and_json_at_once(night: Home, tmp_path: Path) -> None:

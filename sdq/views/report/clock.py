@@ -53,15 +53,19 @@ def zone(moment: datetime) -> str:
 
 
 def zones(summary: Summary) -> str:
-    """Return the zone of a summary's times; two if clocks were set in between."""
-    moments = (summary.since, summary.first, summary.last, summary.made_at)
-    return ", then ".join(dict.fromkeys(zone(moment) for moment in moments if moment))
+    """Return the zone of the images' times; two if clocks were set in between."""
+    moments = [moment for moment in (summary.first, summary.last) if moment]
+    return ", then ".join(dict.fromkeys(map(zone, moments or [summary.made_at])))
 
 
-def stretch(begin: datetime, end: datetime) -> str:
-    """Return two moments as `Wed 25 Nov 22:04 to Thu 26 Nov 06:51`; the day only once if it is the same."""
+def stretch(begin: datetime, end: datetime, *, year: bool = False) -> str:
+    """Return two moments as `Wed 25 Nov 22:04 to Thu 26 Nov 06:51`, local; the day only once if it is the same.
+
+    year: with the year of the first.
+    """
     same_day = begin.astimezone().date() == end.astimezone().date()
-    return f"{day_and_time(begin)} to {end.astimezone().strftime('%H:%M') if same_day else day_and_time(end)}"
+    first = with_year(begin) if year else day_and_time(begin)
+    return f"{first} to {end.astimezone().strftime('%H:%M') if same_day else day_and_time(end)}"
 
 
 def clock(moment: datetime, step_s: int) -> str:
@@ -82,12 +86,15 @@ def step_words(step_s: int) -> str:
 def bars(summary: Summary, most: int) -> tuple[int, Sequence[Bar]]:
     """Return a summary's time in steps without gaps, about `most` of them at most, and their length in s.
 
-    It begins with the time asked for, or else the first image, and ends with the last image, or now if any are still to
-    come.
+    It begins with the time asked for, if there was a batch then, or else the first image; it ends with the last image,
+    or now if any are still to come.
     """
     if summary.first is None or summary.last is None:
         return summary.step_s, []
-    begin = min(summary.since or summary.first, summary.first)
+    begin = summary.first
+    if summary.since is not None:
+        submitted = min(part.status.created_at for part in summary.parts)
+        begin = min(begin, max(summary.since, submitted))
     coming = any(
         part.status.completed_at is None and part.status.state is BatchState.ACTIVE
         for part in summary.parts

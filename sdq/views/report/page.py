@@ -9,7 +9,7 @@ from pathlib import Path
 
 from db.summaries.values import Summary
 from db.values import PausedVariant
-from sdq.views.report.clock import with_year, zones
+from sdq.views.report.clock import with_year, zone
 from sdq.views.report.markup import Markup, element, joined
 from sdq.views.report.sections import sections
 from sdq.views.report.sentences import figures, headline, next_steps, remarks, title, when
@@ -102,11 +102,13 @@ def _next_steps(summary: Summary, paused: Sequence[PausedVariant]) -> Markup | N
 
 
 def _footer(summary: Summary) -> Markup:
-    made = f"Made {with_year(summary.made_at)} by sdq {metadata.version('sdq')}."
+    made = f"{with_year(summary.made_at)} {zone(summary.made_at)}"
+    version = metadata.version("sdq")
     return element(
         "footer",
         element(
-            "p", f"{made} Times are local: {zones(summary)}. Paths are within the output folder."
+            "p",
+            f"Made {made} by sdq {version}. All times are local. Paths are within the output folder.",
         ),
     )
 

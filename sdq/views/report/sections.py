@@ -19,8 +19,8 @@ _MOST_BARS = 60
 _MOST_ROWS = 14
 #: So many images are shown larger.
 _FEW = 4
-#: Longer prompts end with an ellipsis in alternative texts; the page shows two lines of them anyway.
-_ALT_CHARS = 240
+#: Longer texts end with an ellipsis.
+_MOST_CHARS = 500
 
 
 def sections(
@@ -131,8 +131,7 @@ def _tile(
 ) -> Markup:
     image, path = shown.image, shown.image.image.path
     hidden = bool(image.image.nsfw_flagged)
-    prompt = " ".join(image.recipe.prompt.split())
-    alt = prompt if len(prompt) <= _ALT_CHARS else f"{prompt[: _ALT_CHARS - 1]}…"
+    prompt = _short(image.recipe.prompt)
     if path in sources:
         width, height = sizes[path]
         picture = element(
@@ -140,7 +139,7 @@ def _tile(
             src=sources[path],
             width=width,
             height=height,
-            alt=f"Hidden, as the safety checker flagged it: {alt}" if hidden else alt,
+            alt=f"Hidden, as the safety checker flagged it: {prompt}" if hidden else prompt,
         )
     else:
         picture = element("p", "Cannot be read", class_="unreadable")
@@ -151,7 +150,7 @@ def _tile(
         picture,
         element(
             "figcaption",
-            element("span", prompt, class_="prompt", dir="auto"),
+            _prompt(prompt),
             element("small", f"{batch}prompt {image.entry} · seed {image.seed}{flagged}"),
         ),
     )
@@ -174,7 +173,7 @@ def _stages(summary: Summary) -> Markup | None:
     ]
     columns = (
         Column("Stage", text=True),
-        Column("Share of the engines' time", text=True, wide=True),
+        Column("Share of the engines' time", bars=True),
         Column("An image"),
         Column("In all"),
         Column("Share"),
@@ -203,7 +202,7 @@ def _drawn_by(summary: Summary) -> Markup | None:
         for one in summary.drawn_by
     ]
     columns = (
-        Column("Variant", text=True),
+        Column("Variant", text=True, wide=True),
         Column("Machine", text=True),
         *map(Column, ("Images", "An image", "Engines", "Loading")),
     )
@@ -242,8 +241,8 @@ def _failed_images(summary: Summary) -> Markup | None:
     rows = [
         (
             _place(summary, failed.batch_name, failed.entry, failed.seed),
-            element("span", failed.recipe.prompt, class_="prompt", dir="auto"),
-            element("span", failed.error, class_="error", dir="auto"),
+            _prompt(failed.recipe.prompt),
+            element("span", _short(failed.error), class_="error", dir="auto"),
             f"{failed.attempts:,}",
         )
         for failed in summary.failed_images
@@ -267,7 +266,7 @@ def _slowest(summary: Summary) -> Markup | None:
     rows = [
         (
             _path(shown),
-            element("span", shown.image.recipe.prompt, class_="prompt", dir="auto"),
+            _prompt(shown.image.recipe.prompt),
             day_and_time(shown.image.finished_at),
             milliseconds(shown.drawing_ms),
             f"{shown.drawing_ms / mean_ms:.1f} ×",
@@ -289,7 +288,7 @@ def _cut_prompts(summary: Summary) -> Markup | None:
     rows = [
         (
             _place(summary, cut.batch_name, cut.entry),
-            element("span", cut.prompt, class_="prompt", dir="auto"),
+            _prompt(cut.prompt),
             f"{cut.tokens:,}",
         )
         for cut in summary.cut_prompts
@@ -311,7 +310,7 @@ def _flagged(summary: Summary) -> Markup | None:
     rows = [
         (
             _path(shown),
-            element("span", shown.image.recipe.prompt, class_="prompt", dir="auto"),
+            _prompt(shown.image.recipe.prompt),
             worst_concept(shown),
         )
         for shown in summary.flagged
@@ -327,6 +326,15 @@ def _flagged(summary: Summary) -> Markup | None:
     first = _first_of(len(rows), summary.times.flagged)
     note = f"{note} {first}" if first else note
     return _section("flagged", "Flagged images", note, table("Flagged images", columns, rows))
+
+
+def _prompt(prompt: str) -> Markup:
+    return element("span", _short(prompt), class_="prompt", dir="auto")
+
+
+def _short(text: str) -> str:
+    whole = " ".join(text[: 2 * _MOST_CHARS].split())
+    return whole if len(whole) <= _MOST_CHARS else f"{whole[: _MOST_CHARS - 1]}…"
 
 
 def _path(shown: ShownImage) -> Markup:

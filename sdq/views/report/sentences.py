@@ -26,9 +26,7 @@ class Step:
 
 def title(summary: Summary) -> str:
     """Return what the report is about."""
-    if summary.batch is not None:
-        return summary.batch.name
-    return f"All batches since {day_and_time(summary.since)}" if summary.since else "All batches"
+    return summary.batch.name if summary.batch is not None else "All batches"
 
 
 def headline(summary: Summary) -> str:
@@ -54,7 +52,7 @@ def when(summary: Summary) -> str:
     if summary.duration_s < 1:
         return f"{with_year(summary.first)} {zones(summary)}"
     took = duration(summary.duration_s)
-    return f"{stretch(summary.first, summary.last)} {zones(summary)}, {took}"
+    return f"{stretch(summary.first, summary.last, year=True)} {zones(summary)}, {took}"
 
 
 def figures(summary: Summary) -> Sequence[tuple[str, str, str]]:
@@ -64,11 +62,14 @@ def figures(summary: Summary) -> Sequence[tuple[str, str, str]]:
     if summary.drawn_before:
         of = f"{of}, {summary.drawn_before:,} of them {_elsewhere(summary)}".lstrip(", ")
     found = [("Drawn", f"{summary.done:,}", of), ("Failed", f"{summary.failed:,}", "")]
-    if summary.open:
+    cancelled = sum(
+        _left(p.status) for p in summary.parts if p.status.state is BatchState.CANCELLED
+    )
+    if left := summary.open - cancelled:
         eta_s = batch.eta_s if batch else None
-        left = f"about {duration(eta_s)}" if eta_s else ""
-        cancelled = batch is not None and batch.state is BatchState.CANCELLED
-        found.append(("Cancelled" if cancelled else "Left", f"{summary.open:,}", left))
+        found.append(("Left", f"{left:,}", f"about {duration(eta_s)}" if eta_s else ""))
+    if cancelled:
+        found.append(("Cancelled", f"{cancelled:,}", ""))
     if summary.images_per_hour is not None:
         found.append(("Images per hour", _rate(summary.images_per_hour), "pauses included"))
     if times.images:
@@ -118,7 +119,7 @@ def next_steps(summary: Summary, paused: Sequence[PausedVariant]) -> Sequence[St
         left = _left(part.status)
         if left and part.status.state is BatchState.PAUSED:
             sentence = f"{part.status.name} is paused with {count_of(left, 'image')} left."
-            command = f"sdq resume {shlex.quote(part.status.name)}"
+            command = f"sdq resume {_argument(part.status.name)}"
             steps.append(Step(sentence=sentence, command=command))
     waiting = [part.status for part in summary.parts if _waits(part.status)]
     if waiting and not any(status.images_per_hour for status in waiting):
@@ -139,7 +140,7 @@ def failed_by_batch(summary: Summary) -> Counter[str]:
 
 def retry_command(batch_name: str) -> str:
     """Return the command that queues a batch's failed images again."""
-    return f"sdq retry {shlex.quote(batch_name)}"
+    return f"sdq retry {_argument(batch_name)}"
 
 
 def retry_commands(cause: Cause) -> Sequence[str]:
@@ -161,7 +162,9 @@ def sample_rule(summary: Summary) -> str:
 
 def _since(summary: Summary) -> str:
     of = f" for {summary.batch.name}" if summary.batch else ""
-    since = f"since {day_and_time(summary.since)}" if summary.since else ""
+    assert summary.since is not None  # of a whole batch, the headline says other things
+    this_year = summary.since.astimezone().year == summary.made_at.astimezone().year
+    since = f"since {(day_and_time if this_year else with_year)(summary.since)}"
     if not summary.done and not summary.failed:
         return f"Nothing was drawn{of} {since}."
     if not summary.done:
@@ -186,6 +189,11 @@ def _held(batch: BatchStatus) -> str:
 
 def _elsewhere(summary: Summary) -> str:
     return "for another batch" if summary.since is None else "before or for another batch"
+
+
+def _argument(batch_name: str) -> str:
+    """Return a batch's name as a shell takes it, also one that looks like an option."""
+    return f"{'-- ' if batch_name.startswith('-') else ''}{shlex.quote(batch_name)}"
 
 
 def _left(status: BatchStatus) -> int:

@@ -10,15 +10,23 @@ from sdq.views.report.markup import Markup, element
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading. text: not numbers, which stand at the right. wide: it takes the room that is left."""
+    """A column's heading.
+
+    text: not numbers, which stand at the right.
+    wide: it takes the room that is left.
+    bars: of a chart, which narrow screens leave out.
+    """
 
     name: str
     text: bool = False
     wide: bool = False
+    bars: bool = False
 
     @property
     def style(self) -> str | None:
         """Its cells' class."""
+        if self.bars:
+            return "bars"
         return "wide" if self.wide else None if self.text else "number"
 
 
