@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -33,8 +32,6 @@ def report_page(
     pictures: thumbnails of the sample, by the images' paths; those that are missing could not be read.
     no_pictures: why none could be read.
     """
-    sources = {path: _source(picture) for path, picture in pictures.items()}
-    sizes = {path: (picture.width, picture.height) for path, picture in pictures.items()}
     body = joined(
         (
             _masthead(summary),
@@ -42,7 +39,7 @@ def report_page(
                 "main",
                 _figures(summary),
                 _next_steps(summary, paused),
-                *sections(summary, sources, sizes, no_pictures),
+                *sections(summary, pictures, no_pictures),
             ),
             _footer(summary),
         )
@@ -111,8 +108,3 @@ def _footer(summary: Summary) -> Markup:
             f"Made {made} by sdq {version}. All times are local. Paths are within the output folder.",
         ),
     )
-
-
-def _source(picture: Thumbnail) -> str:
-    data = base64.b64encode(picture.data).decode("ascii")
-    return f"data:{picture.media_type};base64,{data}"

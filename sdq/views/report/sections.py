@@ -4,54 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from db.summaries.values import ShownImage, Summary
+from db.summaries.values import Summary
+from sdq.views.report import lists
 from sdq.views.report.charts import share_bar, throughput_chart
-from sdq.views.report.clock import bars, clock, day_and_time, step_words
+from sdq.views.report.clock import bars, clock, step_words
 from sdq.views.report.markup import Markup, element
-from sdq.views.report.sentences import retry_commands, sample_rule
+from sdq.views.report.pieces import section
+from sdq.views.report.sheet import contact_sheet
 from sdq.views.report.stages import stages
 from sdq.views.report.tables import Column, table
-from sdq.views.report.text import worst_concept
 from sdq.views.status import status_word
 from sdq.views.words import duration, milliseconds
+from sdq_core.images.fitted import Thumbnail
 
 _MOST_BARS = 60
 _MOST_ROWS = 14
-#: So many images are shown larger.
-_FEW = 4
-#: Longer texts end with an ellipsis.
-_MOST_CHARS = 500
 
 
 def sections(
-    summary: Summary,
-    sources: Mapping[str, str],
-    sizes: Mapping[str, tuple[int, int]],
-    no_pictures: str | None,
+    summary: Summary, pictures: Mapping[str, Thumbnail], no_pictures: str | None
 ) -> Iterator[Markup | None]:
-    """Yield the sections; sources, sizes: of the thumbnails, by path."""
+    """Yield the sections; pictures: of the sample, by path. no_pictures: why none could be read."""
     yield _batches(summary)
     yield _throughput(summary)
-    yield _sample(summary, sources, sizes, no_pictures)
+    yield contact_sheet(summary, pictures, no_pictures)
     yield _stages(summary)
     yield _drawn_by(summary)
-    yield _causes(summary)
-    yield _failed_images(summary)
-    yield _slowest(summary)
-    yield _cut_prompts(summary)
-    yield _flagged(summary)
-
-
-def _section(name: str, heading: str, note: str | None, *content: Markup | None) -> Markup:
-    side = element(
-        "div",
-        element("h2", heading, id=name),
-        element("p", note) if note else None,
-        class_="side",
-    )
-    return element(
-        "section", side, element("div", *content, class_="content"), aria_labelledby=name
-    )
+    yield lists.causes(summary)
+    yield lists.failed_images(summary)
+    yield lists.slowest(summary)
+    yield lists.cut_prompts(summary)
+    yield lists.flagged(summary)
 
 
 def _batches(summary: Summary) -> Markup | None:
@@ -74,7 +57,7 @@ def _batches(summary: Summary) -> Markup | None:
         *map(Column, ("Drawn", "Failed", "Left", "Of")),
     )
     note = "Drawn and failed in this time; left and of count the whole batch."
-    return _section("batches", "Batches", note, table("Batches", columns, rows))
+    return section("batches", "Batches", note, table("Batches", columns, rows))
 
 
 def _throughput(summary: Summary) -> Markup | None:
@@ -101,59 +84,7 @@ def _throughput(summary: Summary) -> Markup | None:
     both = element(
         "div", chart, table(caption, columns, rows, show_caption=True), class_="chart-and-table"
     )
-    return _section("throughput", "Throughput", None, both)
-
-
-def _sample(
-    summary: Summary,
-    sources: Mapping[str, str],
-    sizes: Mapping[str, tuple[int, int]],
-    no_pictures: str | None,
-) -> Markup | None:
-    if not summary.sample:
-        return None
-    if no_pictures:
-        return _section("images", "Images", None, element("p", no_pictures, class_="empty"))
-    names = summary.batch is None
-    tiles = [
-        element("li", _tile(shown, sources, sizes, with_batch=names)) for shown in summary.sample
-    ]
-    sheet = element("ul", *tiles, class_="sheet" if len(tiles) > _FEW else "sheet few")
-    return _section("images", "Images", sample_rule(summary), sheet)
-
-
-def _tile(
-    shown: ShownImage,
-    sources: Mapping[str, str],
-    sizes: Mapping[str, tuple[int, int]],
-    *,
-    with_batch: bool,
-) -> Markup:
-    image, path = shown.image, shown.image.image.path
-    hidden = bool(image.image.nsfw_flagged)
-    prompt = _short(image.recipe.prompt)
-    if path in sources:
-        width, height = sizes[path]
-        picture = element(
-            "img",
-            src=sources[path],
-            width=width,
-            height=height,
-            alt=f"Hidden, as the safety checker flagged it: {prompt}" if hidden else prompt,
-        )
-    else:
-        picture = element("p", "Cannot be read", class_="unreadable")
-    batch = f"{shown.batch_name} · " if with_batch else ""
-    flagged = " · flagged" if hidden else ""
-    return element(
-        "figure",
-        picture,
-        element(
-            "figcaption",
-            _prompt(prompt),
-            element("small", f"{batch}prompt {image.entry} · seed {image.seed}{flagged}"),
-        ),
-    )
+    return section("throughput", "Throughput", None, both)
 
 
 def _stages(summary: Summary) -> Markup | None:
@@ -186,7 +117,7 @@ def _stages(summary: Summary) -> Markup | None:
         note += (
             f" One evaluation of the U-Net took {milliseconds(summary.times.denoise_ms / calls)}."
         )
-    return _section("stages", "Time per stage", note, table("Time per stage", columns, rows))
+    return section("stages", "Time per stage", note, table("Time per stage", columns, rows))
 
 
 def _drawn_by(summary: Summary) -> Markup | None:
@@ -209,148 +140,4 @@ def _drawn_by(summary: Summary) -> Markup | None:
     if not rows:
         return None
     note = "Engines that settled an image, and how long they took to load in all."
-    return _section("drawn-by", "Drawn by", note, table("Drawn by", columns, rows))
-
-
-def _causes(summary: Summary) -> Markup | None:
-    rows = [
-        (
-            f"{cause.count:,}",
-            element("span", cause.error, class_="error", dir="auto"),
-            element("span", *(element("code", command) for command in retry_commands(cause))),
-        )
-        for cause in summary.causes
-    ]
-    if not rows:
-        return None
-    if summary.other_causes:
-        rows.append((f"{summary.other_causes:,}", element("span", "Other causes"), Markup()))
-    columns = (
-        Column("Images"),
-        Column("Cause", text=True, wide=True),
-        Column("Queue again with", text=True),
-    )
-    note = (
-        "Errors that differ in their numbers only are one cause. The command queues all failed images of the batch, of "
-        "whatever cause."
-    )
-    return _section("causes", "Failures", note, table("Failures by cause", columns, rows))
-
-
-def _failed_images(summary: Summary) -> Markup | None:
-    rows = [
-        (
-            _place(summary, failed.batch_name, failed.entry, failed.seed),
-            _prompt(failed.recipe.prompt),
-            element("span", _short(failed.error), class_="error", dir="auto"),
-            f"{failed.attempts:,}",
-        )
-        for failed in summary.failed_images
-    ]
-    columns = (
-        Column("Image", text=True),
-        Column("Prompt", text=True, wide=True),
-        Column("Error", text=True, wide=True),
-        Column("Attempts"),
-    )
-    note = _first_of(len(rows), summary.failed)
-    if not rows:
-        return None
-    return _section("failed", "Failed images", note, table("Failed images", columns, rows))
-
-
-def _slowest(summary: Summary) -> Markup | None:
-    if len(summary.slowest) < 2:
-        return None
-    mean_ms = summary.times.drawing_ms / summary.times.images or 1.0
-    rows = [
-        (
-            _path(shown),
-            _prompt(shown.image.recipe.prompt),
-            day_and_time(shown.image.finished_at),
-            milliseconds(shown.drawing_ms),
-            f"{shown.drawing_ms / mean_ms:.1f} ×",
-        )
-        for shown in summary.slowest
-    ]
-    columns = (
-        Column("Image", text=True),
-        Column("Prompt", text=True, wide=True),
-        Column("Finished"),
-        Column("Took"),
-        Column("Of the mean"),
-    )
-    note = f"The mean is {milliseconds(mean_ms)} in the engine."
-    return _section("slowest", "Slowest images", note, table("Slowest images", columns, rows))
-
-
-def _cut_prompts(summary: Summary) -> Markup | None:
-    rows = [
-        (
-            _place(summary, cut.batch_name, cut.entry),
-            _prompt(cut.prompt),
-            f"{cut.tokens:,}",
-        )
-        for cut in summary.cut_prompts
-    ]
-    columns = (
-        Column("Prompt", text=True),
-        Column("Text", text=True, wide=True),
-        Column("Tokens cut"),
-    )
-    if not rows:
-        return None
-    note = "Longer than 77 tokens: the model did not see their ends."
-    first = _first_of(len(rows), summary.cut_count)
-    note = f"{note} {first}" if first else note
-    return _section("cut", "Cut prompts", note, table("Cut prompts", columns, rows))
-
-
-def _flagged(summary: Summary) -> Markup | None:
-    rows = [
-        (
-            _path(shown),
-            _prompt(shown.image.recipe.prompt),
-            worst_concept(shown),
-        )
-        for shown in summary.flagged
-    ]
-    columns = (
-        Column("Image", text=True),
-        Column("Prompt", text=True, wide=True),
-        Column("Highest score"),
-    )
-    if not rows:
-        return None
-    note = "By the model's safety checker. The pictures above hide them."
-    first = _first_of(len(rows), summary.times.flagged)
-    note = f"{note} {first}" if first else note
-    return _section("flagged", "Flagged images", note, table("Flagged images", columns, rows))
-
-
-def _prompt(prompt: str) -> Markup:
-    return element("span", _short(prompt), class_="prompt", dir="auto")
-
-
-def _short(text: str) -> str:
-    whole = " ".join(text[: 2 * _MOST_CHARS].split())
-    return whole if len(whole) <= _MOST_CHARS else f"{whole[: _MOST_CHARS - 1]}…"
-
-
-def _path(shown: ShownImage) -> Markup:
-    """Return an image's path, which may be broken behind its slashes."""
-    parts = shown.image.image.path.split("/")
-    spans = [element("span", f"{part}/") for part in parts[:-1]]
-    return element("code", *spans, element("span", parts[-1]), class_="path")
-
-
-def _place(summary: Summary, batch_name: str, entry: int, seed: int | None = None) -> Markup:
-    """Return where an image or a prompt stands, with its batch if there are several."""
-    where = f"prompt {entry}" if seed is None else f"prompt {entry} · seed {seed}"
-    if summary.batch is not None:
-        return element("span", where, class_="place")
-    return element("span", batch_name, element("small", where, class_="place"), dir="auto")
-
-
-def _first_of(shown: int, count: int) -> str | None:
-    return f"The first {shown:,} of {count:,}." if shown < count else None
+    return section("drawn-by", "Drawn by", note, table("Drawn by", columns, rows))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from db.summaries.values import Cause, Summary
+from db.summaries.values import Cause, ShownImage, Summary
 from db.values import BatchState, BatchStatus, PausedVariant
 from sdq.views.report.clock import day_and_time, stretch, with_year, zones
 from sdq.views.words import count_of, duration, milliseconds, size
@@ -160,18 +160,26 @@ def sample_rule(summary: Summary) -> str:
     )
 
 
+def worst_concept(shown: ShownImage) -> str:
+    """Return the concept with the highest score of a flagged image, with the score."""
+    scores = shown.image.image.concept_scores
+    if not scores:
+        return "no scores"
+    name = max(scores, key=lambda concept: scores[concept])
+    return f"{name} {scores[name]:+.3f}"
+
+
 def _since(summary: Summary) -> str:
-    of = f" for {summary.batch.name}" if summary.batch else ""
     assert summary.since is not None  # of a whole batch, the headline says other things
     this_year = summary.since.astimezone().year == summary.made_at.astimezone().year
     since = f"since {(day_and_time if this_year else with_year)(summary.since)}"
     if not summary.done and not summary.failed:
-        return f"Nothing was drawn{of} {since}."
+        return f"Nothing was drawn {since}."
     if not summary.done:
-        return f"Nothing was drawn{of} {since}: {count_of(summary.failed, 'image')} failed."
+        return f"Nothing was drawn {since}: {count_of(summary.failed, 'image')} failed."
     failed = f", and {summary.failed:,} failed" if summary.failed else ""
     was = "was" if summary.done == 1 else "were"
-    return f"{count_of(summary.done, 'image')} {was} drawn{of} {since}{failed}."
+    return f"{count_of(summary.done, 'image')} {was} drawn {since}{failed}."
 
 
 def _so_far(batch: BatchStatus) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from db.summaries.values import Cause, ShownImage, Summary
+from db.summaries.values import Cause, Summary
 from db.values import PausedVariant
 from sdq.views.report.clock import bars, clock, day_and_time, step_words
 from sdq.views.report.sentences import (
@@ -14,6 +14,7 @@ from sdq.views.report.sentences import (
     remarks,
     title,
     when,
+    worst_concept,
 )
 from sdq.views.report.stages import stages
 from sdq.views.status import status_word
@@ -178,15 +179,6 @@ def _flagged(summary: Summary) -> Iterator[str]:
         yield f"and {summary.times.flagged - len(summary.flagged):,} more"
 
 
-def worst_concept(shown: ShownImage) -> str:
-    """Return the concept with the highest score of a flagged image, with the score."""
-    scores = shown.image.image.concept_scores
-    if not scores:
-        return "no scores"
-    name = max(scores, key=lambda concept: scores[concept])
-    return f"{name} {scores[name]:+.3f}"
-
-
 def _short(prompt: str) -> str:
     text = " ".join(prompt[: 2 * _PROMPT_CHARS].split())
-    return text if len(text) <= _PROMPT_CHARS else f"{text[: _PROMPT_CHARS - 1]}…"
+    return text if len(text) <= _PROMPT_CHARS else f"{text[: _PROMPT_CHARS - 3]}..."
