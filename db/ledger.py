@@ -1,10 +1,10 @@
 """The opened ledger: the rest of sdq reads and changes the database only through it.
 
 It has one part for each kind of caller: `submissions` for the producer, `work` for workers, `batches` and `variants`
-for status and control, `upkeep` for verifying and pruning, `benchmarks` and `estimates` for choosing variants and
-forecasting. Each method is one transaction (or one per page, if it yields): it happens completely or not at all, even
-if the process is killed in the middle, and a caller that does not know whether a call succeeded may repeat it. Further
-guarantees are documented in the class of each part.
+for status and control, `summaries` for reports, `upkeep` for verifying and pruning, `benchmarks` and `estimates` for
+choosing variants and forecasting. Each method is one transaction (or one per page, if it yields): it happens completely
+or not at all, even if the process is killed in the middle, and a caller that does not know whether a call succeeded may
+repeat it. Further guarantees are documented in the class of each part.
 
 All methods raise ServiceUnavailableError (unreachable, locked), StorageError (disk full), OutputError (not writable) or
 ConfigurationError (not our database), with the database's name and the next step.
@@ -13,6 +13,7 @@ ConfigurationError (not our database), with the database's name and the next ste
 from __future__ import annotations
 
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
@@ -27,6 +28,9 @@ from db.tables import identity
 from db.upkeep import Upkeep
 from db.variants import Variants
 from db.work import Work
+
+if TYPE_CHECKING:
+    from db.summaries import Summaries
 
 
 class Ledger:
@@ -100,3 +104,10 @@ class Ledger:
     def id(self) -> str:
         """12 random hexadecimal digits, fixed at creation; they name its queues, however the URL is spelled."""
         return self._id
+
+    @property
+    def summaries(self) -> Summaries:
+        """What happened to a batch, or since a time. Imported here: only one command needs it."""
+        from db.summaries import Summaries
+
+        return Summaries(self._database)

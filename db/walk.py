@@ -148,7 +148,7 @@ def finished_in(
     }
     if not drawn:
         return
-    recipe_by_id = _recipes(connection, {recipe_id for recipe_id, _ in drawn})
+    recipe_by_id = load_recipes(connection, {recipe_id for recipe_id, _ in drawn})
     if new_engines := {row["engine_id"] for row in drawn.values()} - known_engines.keys():
         known_engines.update(load_engines(connection, new_engines))
     for slice_ in slice_rows:
@@ -167,7 +167,8 @@ def finished_in(
                 )
 
 
-def _recipes(connection: Connection, recipe_ids: Iterable[int]) -> Mapping[int, Recipe]:
+def load_recipes(connection: Connection, recipe_ids: Iterable[int]) -> Mapping[int, Recipe]:
+    """Return recipes by their ids."""
     return {
         row["id"]: recipe_of(row)
         for row in connection.execute(

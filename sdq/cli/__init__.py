@@ -31,6 +31,7 @@ _COMMANDS = {
     "show": "Show all that is known of a batch or an image.",
     "logs": "Show what happened to a batch.",
     "open": "Open a batch's folder.",
+    "report": "Report on a batch or a night.",
     "sheet": "Make a contact sheet of a batch.",
     "retry": "Queue a batch's failed images again.",
     "cancel": "Cancel a batch.",

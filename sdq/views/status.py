@@ -98,7 +98,7 @@ def _numbers(status: BatchStatus) -> tuple[str, ...]:
 
 
 def rfc3339(moment: datetime | None) -> str | None:
-    """Return a time for JSON: RFC 3339, in UTC."""
+    """Return a time for JSON: RFC 3339, in UTC, to the second."""
     if moment is None:
         return None
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Durations, sizes and times for people."""
+"""Durations, sizes, counts and times for people."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ def duration(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def milliseconds(ms: float) -> str:
+    """Return a duration as `3.2 ms`, `950 ms`, `21.4 s` or longer ones as `duration` does."""
+    if ms >= 999.5:
+        return f"{ms / 1000:.1f} s" if ms < 99_950 else duration(ms / 1000)
+    return f"{ms:.0f} ms" if ms >= 9.95 else f"{ms:.1f} ms"
 
 
 def size(count: float) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from sdq_core.errors import InputError, UsageError
+from sdq_core.images.fitted import fitted_picture, fitted_size
 from sdq_core.images.lettering import Lettering
 from sdq_core.images.store import StoredFile, store_file
 
@@ -27,8 +28,6 @@ _EMPTY_TILE = (232, 232, 228)
 _INK = (38, 38, 36)
 _CAPTION_LINES = 3
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
-#: What Pillow raises for files that are missing, damaged, foreign or absurdly large.
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +117,7 @@ class _Row:
 
 
 def _row(caption: str, pictures: Sequence[Path], lettering: Lettering, measures: _Measures) -> _Row:
-    tiles = [(path, _fitted_size(path, measures.thumb)) for path in pictures]
+    tiles = [(path, fitted_size(path, measures.thumb)) for path in pictures]
     across = measures.across
     return _Row(
         caption=_wrapped(caption, lettering, measures),
@@ -144,7 +143,7 @@ def _drawn(rows: Sequence[_Row], lettering: Lettering, measures: _Measures) -> I
         for line, height in zip(row.tiles, row.tile_heights(measures), strict=True):
             for across, (path, fitted) in enumerate(line):
                 x = measures.margin + across * (measures.thumb + measures.gap)
-                picture = _picture(path, fitted) if fitted else None
+                picture = fitted_picture(path, fitted) if fitted else None
                 if picture is None:
                     tile = (x, tiles_y, x + measures.thumb - 1, tiles_y + height - 1)
                     draw.rectangle(tile, fill=_EMPTY_TILE)
@@ -154,27 +153,6 @@ def _drawn(rows: Sequence[_Row], lettering: Lettering, measures: _Measures) -> I
             tiles_y += height + measures.gap
         y += row.height(measures) + row_gap
     return sheet
-
-
-def _fitted_size(path: Path, thumb: int) -> tuple[int, int] | None:
-    """Return an image's size on the sheet, from its header alone; None if it cannot be read."""
-    try:
-        with Image.open(path) as picture:
-            width, height = picture.size
-    except _UNREADABLE:
-        return None
-    scale = thumb / max(width, height, 1)
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _picture(path: Path, size: tuple[int, int]) -> Image.Image | None:
-    try:
-        with Image.open(path) as picture:
-            picture.draft("RGB", size)  # JPEG: decodes no more than is shown
-            whole: Image.Image = picture.convert("RGB")
-    except _UNREADABLE:
-        return None
-    return whole if whole.size == size else whole.resize(size, Image.Resampling.LANCZOS)
 
 
 def _wrapped(caption: str, lettering: Lettering, measures: _Measures) -> list[str]:

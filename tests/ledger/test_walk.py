@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from db.column_types import now_utc
 from db.ledger import Ledger
 from db.tables import images, slices
 from db.values import ImageStatus
-from tests.ledger.plans import plan
+from tests.ledger.plans import ENGINE, plan, record
 from tests.ledger.test_prune import draw_all, forget, rows
 
 
@@ -129,3 +130,27 @@ def test_what_goes_page_by_page_leaves_the_images_that_others_ask_for(ledger: Le
     assert len(kept) == 20
     assert len(forget(ledger, "two")) == 20
     assert rows(ledger) == {"batches": 0, "slices": 0, "recipes": 0, "images": 0}
+
+
+def test_a_summary_costs_in_proportion_to_the_images(tmp_path: Path) -> None:
+    costs = []
+    with sqlite_ledger(tmp_path) as (ledger, steps):
+        engine_id = ledger.work.register_engine(ENGINE)
+        for name, prompts in (("few", 200), ("many", 800)):
+            ledger.submissions.add(plan([f"{name} {i}" for i in range(prompts)], [1, 2], name=name))
+            found = [ledger.work.load_slice(ref.id) for ref in ledger.work.open_slices()]
+            rows = [
+                asdict(record(slice_, seed, engine_id))
+                | {"status": str(ImageStatus.DONE), "attempts": 1, "finished_at": now_utc()}
+                for slice_ in found
+                if slice_
+                for seed in slice_.seeds
+            ]
+            with ledger._database.writing() as connection:
+                connection.execute(insert(images), rows)
+                connection.execute(update(slices).values(done=2, finished_at=now_utc()))
+            ledger.summaries.of(name)  # the first one prepares statements
+            before = steps[0]
+            assert ledger.summaries.of(name).times.images == 2 * prompts
+            costs.append(steps[0] - before)
+    assert costs[1] < 4.5 * costs[0]

@@ -1,0 +1,85 @@
+"""Images from files, made to fit a square of some pixels, and their thumbnails for a page.
+
+A file may be missing, damaged, foreign or absurdly large: then there is None instead.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, features
+
+#: What Pillow raises for such files.
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+
+#: A thumbnail that takes more bytes is made with the next lower quality; the last one is taken as it is.
+_QUALITIES = (74, 55, 30)
+_ENOUGH_BYTES = 20_000
+
+#: An image that is hidden is interpolated between this many colours on each side.
+_COLOURS_A_SIDE = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thumbnail:
+    """A small picture. media_type: image/webp, or image/jpeg where Pillow lacks WebP."""
+
+    data: bytes
+    media_type: str
+    width: int
+    height: int
+
+
+def fitted_size(path: Path, side: int, *, enlarge: bool = True) -> tuple[int, int] | None:
+    """Return the size that an image fits a square with, from its header alone; None if it cannot be read.
+
+    enlarge: whether a smaller image fills the square.
+    """
+    try:
+        with Image.open(path) as picture:
+            width, height = picture.size
+    except _UNREADABLE:
+        return None
+    scale = side / max(width, height, 1)
+    if not enlarge:
+        scale = min(scale, 1.0)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def fitted_picture(path: Path, size: tuple[int, int]) -> Image.Image | None:
+    """Return an image in this size and in RGB, None if it cannot be read."""
+    try:
+        with Image.open(path) as picture:
+            picture.draft("RGB", size)  # JPEG: decodes no more than is shown
+            whole: Image.Image = picture.convert("RGB")
+    except _UNREADABLE:
+        return None
+    return whole if whole.size == size else whole.resize(size, Image.Resampling.LANCZOS)
+
+
+def thumbnail(path: Path, side: int, *, hidden: bool = False) -> Thumbnail | None:
+    """Return an image's thumbnail, None if it cannot be read.
+
+    side: of the square in pixels; an image that is smaller keeps its size.
+    hidden: only its colours can be made out.
+    """
+    size = fitted_size(path, side, enlarge=False)
+    picture = fitted_picture(path, size) if size else None
+    if picture is None:
+        return None
+    if hidden:
+        colours = picture.resize((_COLOURS_A_SIDE, _COLOURS_A_SIDE), Image.Resampling.BOX)
+        picture = colours.resize(picture.size, Image.Resampling.BICUBIC)
+    kind = "webp" if features.check("webp") else "jpeg"
+    data = b""
+    for quality in _QUALITIES:
+        buffer = io.BytesIO()
+        picture.save(buffer, kind, quality=quality)
+        data = buffer.getvalue()
+        if len(data) <= _ENOUGH_BYTES:
+            break
+    return Thumbnail(
+        data=data, media_type=f"image/{kind}", width=picture.width, height=picture.height
+    )
