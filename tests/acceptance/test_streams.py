@@ -19,9 +19,9 @@ COMMANDS: dict[str, list[list[str]]] = {
     "submit": [["submit", "prompts.txt", "--dry-run"], ["submit", "prompts.txt"]],
     "worker": [["worker", "--burst"], ["worker", "--burst", "--lanes", "original:ALL"]],
     "run": [["run", "prompts.txt", "--steps", "1"]],
-    "status ls show logs open completion services": [
+    "status ls show logs open report completion services": [
         ["status"], ["status", "nothing"], ["ls"], ["show", "prompts"], ["logs", "prompts"], ["open", "nothing"],
-        ["completion", "fish"], ["services"],
+        ["report", "prompts"], ["completion", "fish"], ["services"],
     ],
     "sheet": [["sheet", "prompts", "sheet.png"]],
     "retry": [["retry", "prompts"]],
