@@ -47,7 +47,7 @@ def refuse_unfinished(status: BatchStatus) -> None:
     left = status.total - status.completed - status.failed
     if left and status.state != "cancelled":
         raise TryAgainError(
-            f"Batch {status.name} still has {left:,} images to draw. Wait for them, or run "
+            f"Batch {status.name} still has {left:,} {'image' if left == 1 else 'images'} to draw. Wait, or run "
             f"`sdq cancel {status.name}` first."
         )
 
