@@ -19,6 +19,8 @@ _DASH = re.compile(f"[{DASHES}]")
 INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
 )
+#: Spaces at which no line may break, which keyboards and word processors write for plain ones.
+_FIXED_SPACE = re.compile("[\u00a0\u2007\u202f]")
 #: What may stand before and after a line without being seen.
 EDGES = "\ufeff\u200b\u2060"
 
@@ -28,12 +30,19 @@ QUOTES = {
     "\u201c": '\u201d"\u201c',
     "\u201d": '\u201d"',
     "\u201e": '\u201c\u201d"',
+    "\u201f": '\u201d"',
+    "\uff02": '\uff02"',
+    "\u300c": "\u300d",
+    "\u300e": "\u300f",
+    "\u301d": "\u301e\u301f",
     "\u00ab": "\u00bb",
     "\u00bb": "\u00ab",
     "'": "'\u2019\u2018",
     "\u2018": "\u2019'\u2018",
     "\u2019": "\u2019'",
     "\u201a": "\u2018\u2019'",
+    "\u201b": "\u2019'",
+    "\uff07": "\uff07'",
     "\u2039": "\u203a",
     "\u203a": "\u2039",
 }
@@ -43,17 +52,18 @@ _ESCAPED = re.compile(r'\\(["\\])')
 
 
 def tidy(text: str) -> str:
-    """Return the text without invisible characters, its accents composed (NFC), its line ends as LF."""
+    """Return the text without invisible characters, its accents composed (NFC), its spaces plain, its line ends LF."""
     if text.isascii():
         return text if "\r" not in text else text.replace("\r\n", "\n").replace("\r", "\n")
-    text = INVISIBLE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
-    return unicodedata.normalize("NFC", text)
+    text = _FIXED_SPACE.sub(" ", INVISIBLE.sub("", text))
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def plain(text: str) -> str:
     """Return a number or a seed range in ASCII's digits and signs, as far as it has them; for parsing only."""
     if not text.isascii():
         text = _DASH.sub("-", unicodedata.normalize("NFKC", INVISIBLE.sub("", text)))
+        text = "".join(str(unicodedata.decimal(character, character)) for character in text)
     return text.strip()
 
 

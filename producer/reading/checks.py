@@ -43,8 +43,8 @@ def check_text(name: str, text: str, *, exact: bool = False) -> str:
     return text.strip()
 
 
-#: Line ends of word processors, the mark of a lost character, and what is no character at all.
-_STRAY = re.compile("[\u2028\u2029\ufffd\ufffe\uffff]")
+#: Line ends of word processors, the marks of a lost character or picture, and what is no character at all.
+_STRAY = re.compile("[\u2028\u2029\ufff9-\ufffc\ufffd\ufffe\uffff]")
 _REMEDIES = {
     "\u2028": "make it a line end, or remove it",
     "\u2029": "make it a line end, or remove it",

@@ -12,8 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from producer.reading.characters import DASHES, code_point
-from producer.reading.dialects import foreign_syntax
+from producer.reading.characters import DASHES, code_point, tidy
+from producer.reading.dialects import foreign_syntax, option_in
 from producer.reading.fields import build_line
 from producer.reading.json_values import count_values
 from producer.reading.jsonl import read_json, read_jsonl
@@ -50,7 +50,17 @@ _ENDINGS = {
     ".ndjson": PromptFormat.JSONL,
     ".json": PromptFormat.JSON,
 }
-_SPREADSHEETS = frozenset({".xlsx", ".xlsm", ".xls", ".ods", ".numbers"})
+_SPREADSHEET = "is a spreadsheet. Save its sheet as CSV in UTF-8, and submit that."
+_DOCUMENT = "is a document. Save its text as a text file (.txt) in UTF-8, and submit that."
+_IMAGE = "is an image. Copy its generation data into a text file, and submit that."
+#: What files are whose extensions are no format's.
+_OTHERS = {
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers"), _SPREADSHEET),
+    **dict.fromkeys(
+        (".docx", ".doc", ".odt", ".rtf", ".rtfd", ".pages", ".pdf", ".html"), _DOCUMENT
+    ),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp"), _IMAGE),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +102,7 @@ def read_prompts(
         for line in _read_file(path, file_format, literal, problems, stdin, remarks):
             lines.append(line)
             if not literal:
-                _look_for_other_syntax(line, problems, remarks)
+                _look_for_other_syntax(line, file_format, problems, remarks)
             values += _values_of(line)
             if len(lines) > MAX_PROMPTS or values > MAX_VALUES:
                 what = (
@@ -109,7 +119,7 @@ def read_prompts(
         if given is not None:
             lines.append(given)
             if not literal:
-                _look_for_other_syntax(given, problems, remarks)
+                _look_for_other_syntax(given, None, problems, remarks)
     if problems:
         raise PromptFileError(problems)
     if not lines:
@@ -135,17 +145,32 @@ def describe_source(paths: Sequence[str | Path] = (), texts: Sequence[str] = ())
     # A file name may contain what a text may not: line ends, escape sequences, bytes that are not UTF-8.
     name = names.get(first) or printable(Path(first).stem)
     return PromptSource(
-        name=name.replace("\n", "_"),
+        name=tidy(name).strip().replace("\n", "_").replace("\t", "_") or "prompts",
         text="\n".join(printable(path).replace("\n", "\\n") for path in shown),
     )
 
 
-def _look_for_other_syntax(line: PromptLine, problems: list[str], remarks: Remarks) -> None:
+def _look_for_other_syntax(
+    line: PromptLine, file_format: PromptFormat | None, problems: list[str], remarks: Remarks
+) -> None:
+    """file_format: None on the command line."""
     for text in (line.prompt, line.negative_prompt):
-        if text:
-            wrong, hints = foreign_syntax(text)
-            problems += [f"{line.source}: {says}" for says in wrong]
-            remarks.hints += [f"{line.source}: {says}" for says in hints]
+        if not text:
+            continue
+        wrong, hints = foreign_syntax(text)
+        # The options on a line of a txt file are no part of the prompt: what is left was in quotes.
+        option = None if file_format is PromptFormat.TXT else option_in(text)
+        if option and file_format:
+            wrong.append(
+                f"{option} stands inside a text; write it as a value of its own, "
+                "or use --literal to draw it as words"
+            )
+        elif option:
+            hints.append(
+                f"{option} is drawn as words; options stand outside of the prompt's quotes"
+            )
+        problems += [f"{line.source}: {says}" for says in wrong]
+        remarks.hints += [f"{line.source}: {says}" for says in hints]
 
 
 def _values_of(line: PromptLine) -> int:
@@ -184,10 +209,8 @@ def _format_of(path: str) -> PromptFormat:
                 f"{quote(path)} begins with {code_point(path[0])}, not with two hyphens. "
                 "Write options with -- and files that begin with a dash as ./FILE."
             ) from None
-        if Path(path).suffix.lower() in _SPREADSHEETS:
-            raise InputError(
-                f"{printable(path)} is a spreadsheet. Save its sheet as CSV in UTF-8, and submit that."
-            ) from None
+        if what := _OTHERS.get(Path(path).suffix.lower()):
+            raise InputError(f"{printable(path)} {what}") from None
         known = ", ".join(PromptFormat)
         raise UsageError(
             f"The extension of {path} does not tell its format. Add --format with one of {known}."

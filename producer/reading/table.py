@@ -24,6 +24,8 @@ _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _SEPARATORS = ",;\t|"
 #: What pandas calls a column without a name once it has read one.
 _NO_NAME = re.compile(r"(?:unnamed: ?[0-9]+)?", re.IGNORECASE)
+#: 7.0 as a country with decimal commas writes it, and its tables with semicolons.
+_WHOLE = re.compile("[0-9]+,0+")
 _CURLY = re.compile(f"[{''.join(QUOTES)}]")
 
 
@@ -46,12 +48,24 @@ def read_table(
             fields = _header(row, source, problems)
             if fields is None:
                 return
-            columns = _Columns(fields)
+            columns = _Columns(fields, decimal_comma=separator == ";")
             continue
         values = columns.values(row, source, problems)
         line = None if values is None else build_line(values, source=source, problems=problems)
         if line is not None:
             yield line
+
+
+def is_header(line: str) -> bool:
+    """Whether a line can only be the header of a table: all its words are names of columns, the prompt's among them."""
+    return (
+        any(
+            len(cells) > 1 and _names_prompts(line, one) and all(map(_named, cells))
+            for one in _SEPARATORS
+            if (cells := line.split(one))
+        )
+        or line.strip().lower() == "prompt"
+    )
 
 
 def _separated(
@@ -73,14 +87,19 @@ def _separated(
 
 def _names_prompts(header: str, separator: str) -> bool:
     cells = header.split(separator)
-    return any("\t" not in cell and field_named(cell.strip("\"' ")) == "prompt" for cell in cells)
+    return any("\t" not in cell and _named(cell) == "prompt" for cell in cells)
+
+
+def _named(cell: str) -> str | None:
+    return field_named(cell.strip("\"' "))
 
 
 class _Columns:
     """A table's columns by their fields, None for one without a name; keeps count of row numbers."""
 
-    def __init__(self, fields: list[str | None]) -> None:
+    def __init__(self, fields: list[str | None], *, decimal_comma: bool) -> None:
         self._fields = fields
+        self._decimal_comma = decimal_comma
         self._next_row: int | None = None
         self._complained: set[int] = set()
 
@@ -107,6 +126,11 @@ class _Columns:
                 meta[field[len(_META) :]] = cell
             else:
                 values[field] = cell if cell.startswith('"') else unquoted(cell.strip())
+                if field == "seed" and self._decimal_comma and _WHOLE.fullmatch(cell.strip()):
+                    problems.append(
+                        f"{source}: seed {quote(cell)} may be one number or two; write the seeds without ,0"
+                    )
+                    return None
         if meta:
             values["meta"] = meta
         return values

@@ -139,10 +139,8 @@ def test_every_line_end_ends_a_line(format: PromptFormat, end: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16", "utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize("text", ["a red house\r\na tent\r\n", "a", "港の灯台\r\n"])
-def test_utf_16_is_one_sentence(encoding: str, text: str) -> None:
-    if "32" in encoding and not text.isascii():
-        return
-    assert "stdin:1: this is UTF-16" in problem(text.encode(encoding))
+def test_another_unicode_is_one_sentence(encoding: str, text: str) -> None:
+    assert f"stdin:1: this is {encoding[:6].upper()}" in problem(text.encode(encoding))
 
 
 @pytest.mark.parametrize(

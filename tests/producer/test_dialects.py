@@ -48,6 +48,46 @@ def test_pasted_generation_data_is_one_prompt_with_its_settings() -> None:
     assert remarks.hints == ["stdin:1: settings not taken over: Model, Hires upscale"]
 
 
+def test_a_prompt_of_several_lines_is_read_as_automatic1111_reads_it() -> None:
+    lines, remarks = read(
+        "masterpiece,\n"
+        "(a red lighthouse:1.2), BREAK\n"
+        "by the sea\n"
+        "Negative prompt: fog,\n"
+        "rain\n"
+        "Steps: 20, Sampler: Euler a, CFG scale: 7.5, Seed: 11, Size: 64x64\n"
+        "Template: a {red|blue} lighthouse\n"
+        "Negative Template: fog\n"
+        "a tent,\n"
+        "a lake\n"
+        "Steps: 9, Sampler: DPM++ 2M, Seed: 12\n"
+        "\n"
+        "a kite --steps 3\n"
+        "a jet --steps 4\n"
+    )
+    assert [line.prompt for line in lines] == [
+        "masterpiece,\n(a red lighthouse:1.2), BREAK\nby the sea", "a tent,\na lake", "a kite", "a jet",
+    ]  # fmt: skip
+    assert [line.negative_prompt for line in lines] == ["fog,\nrain", None, None, None]
+    assert [line.num_inference_steps for line in lines] == [20, 9, 3, 4]
+    assert [line.source for line in lines] == ["stdin:1", "stdin:9", "stdin:13", "stdin:14"]
+    said = "the lines above the settings are read as one prompt"
+    assert {f"stdin:1: {said}", f"stdin:9: {said}"} <= set(remarks.hints)
+
+
+def test_a_blank_line_parts_prompts_and_is_pointed_out() -> None:
+    lines, remarks = read("a house\n\n\na kite,\na tail\nSteps: 9, Sampler: DDIM, Seed: 1\n")
+    assert [line.prompt for line in lines] == ["a house", "a kite,\na tail"]
+    assert (
+        "stdin:4: the lines above the blank line are read as prompts of their own" in remarks.hints
+    )
+
+
+def test_a_long_list_above_settings_does_not_become_one_prompt() -> None:
+    said = refused("a tent\n" * 500 + "Steps: 2, Sampler: DDIM, Seed: 1")
+    assert "it is not clear which of the lines above" in said
+
+
 def test_what_sdq_wrote_itself_comes_back_with_its_variant() -> None:
     (line,), remarks = read(
         "a house\nSteps: 4, Sampler: DDIM, Seed: 1, Model: demo, Version: sdq 0.2.0, sdq variant: original\n"
@@ -61,6 +101,7 @@ def test_what_sdq_wrote_itself_comes_back_with_its_variant() -> None:
     [
         "positive: a green kite\nnegative: rain\n",
         "Positive prompt:\na green kite\nNegative prompt:\nrain\n",
+        "Prompt:\na green kite\nNegative prompt:\nrain\nSteps: 9, Sampler: DDIM, Seed: 1\n",
         "Prompt: a green kite\nNEGATIVE_PROMPT: rain\n",
         "\na green kite\nNegative prompt: rain\n",
     ],
@@ -74,7 +115,11 @@ def test_labels_are_no_words(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("a\nb\nNegative prompt: x\nSteps: 2, Sampler: DDIM, Seed: 1", "stdin:2: it is not clear"),
+        ("a\nb\nNegative prompt: x", "stdin:2: it is not clear"),
+        (
+            "a --seed 1\nb\nSteps: 2, Sampler: DDIM, Seed: 1",
+            "stdin:1: a line above these settings has options",
+        ),
         ("Negative prompt: x", "stdin:1: there is no prompt directly above"),
         ("a\n\nSteps: 2, Sampler: DDIM, Seed: 1", "stdin:3: there is no prompt directly above"),
         ("a\nSteps: 2, Seed: 1", "stdin:1: these settings cannot be read"),
