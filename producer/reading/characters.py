@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-#: Hyphens, dashes and minus signs other than ASCII's: U+2010 to U+2015, U+2212, U+2E3A, U+2E3B and the wide ones.
-DASHES = "\u2010-\u2015\u2212\u2e3a\u2e3b\ufe58\ufe63\uff0d"
+#: Hyphens, dashes and minus signs other than ASCII's: Unicode's category Pd, and what else looks like one of them.
+DASHES = (
+    "\u058a\u05be\u1400\u1806\u2010-\u2015\u2043\u207b\u2212\u2500\u2501\u2e17\u2e1a\u2e3a\u2e3b\u2e40\u2e5d"
+    "\u301c\u3030\u30a0\ufe31\ufe32\ufe58\ufe63\uff0d"
+)
 _DASH = re.compile(f"[{DASHES}]")
 
 #: Characters without width that mean nothing in a prompt: byte order marks, soft hyphens, zero-width spaces, direction
@@ -45,6 +48,9 @@ QUOTES = {
     "\uff07": "\uff07'",
     "\u2039": "\u203a",
     "\u203a": "\u2039",
+    "\u275b": "\u275c",
+    "\u275d": "\u275e",
+    "`": "`",
 }
 #: Those that are apostrophes as well.
 APOSTROPHES = "'\u2018\u2019"
@@ -64,6 +70,7 @@ def plain(text: str) -> str:
     if not text.isascii():
         text = _DASH.sub("-", unicodedata.normalize("NFKC", INVISIBLE.sub("", text)))
         text = "".join(str(unicodedata.decimal(character, character)) for character in text)
+        text = text.replace("\u066b", ".")  # the decimal point among Arabic digits
     return text.strip()
 
 
@@ -81,6 +88,8 @@ def unquoted(text: str) -> str:
     if len(text) < 2 or closing not in QUOTES.get(opening, ()):
         return text
     inner = text[1:-1]
+    if inner and not inner.strip(opening + closing):
+        return text  # a line of Markdown
     closers, openers = re.escape(QUOTES[opening]), re.escape(opening)
     if re.search(rf"(?<!\\)[{closers}](?!\w)[^{openers}]*(?<![\w\\])[{openers}](?=\S)", inner):
         return text

@@ -21,7 +21,7 @@ def check_guidance_scale(scale: float) -> float:
     """Return the scale; raise InputError unless it is finite and 0 to `MAX_GUIDANCE_SCALE`."""
     if not (math.isfinite(scale) and 0 <= scale <= MAX_GUIDANCE_SCALE):
         raise InputError(f"guidance_scale is {scale:g}; use 0 to {MAX_GUIDANCE_SCALE:g}")
-    return float(scale)
+    return float(scale) + 0.0  # -0.0 is 0.0
 
 
 def check_text(name: str, text: str, *, exact: bool = False) -> str:

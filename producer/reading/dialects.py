@@ -24,41 +24,47 @@ _TAIL_CHARS = 300
 _NAMES = r"(?:steps|seed|cfg[_ ]?scale|cfg|width|height|n_iter|negative[_-]prompt|sampler)"
 _LABELS = re.compile(r"\b(?:Steps|Sampler|CFG scale|Seed|Size|Negative prompt):\s*\S")
 #: What a line must have to be looked at more closely; most have none of it.
-_SUSPECT = re.compile(rf"[<{{(\[:#=&/]|__|BREAK|AND|(?:^|\s)[-{DASHES}]|^\s*[\"*\u2022}}\]0-9]")
+_SUSPECT = re.compile(rf"[<{{(\[:#=&/`]|__|BREAK|AND|(?:^|\s)[-{DASHES}]|^\s*[\"*~\u2022}}\]0-9]")
 _WEIGHT = r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 
+#: First what every match contains: to look for it costs far less than a search.
 _REFUSED = (
-    (re.compile(r"<(?:lora|lyco|hypernet|lora_loader):[^<>]*>", re.IGNORECASE),
+    ("<", re.compile(r"<(?:lora|lyco|hypernet|lora_loader):[^<>]*>", re.IGNORECASE),
      "{} asks for an extra network, which sdq does not draw with; remove it"),
-    (re.compile(r"<[a-z_]+(?:\[[^\[\]<>]*\])?:(?!//)[^<>]*>", re.IGNORECASE),
+    ("<", re.compile(r"<(?!lora|lyco|hypernet)[a-z_]+(?:\[[^\[\]<>]*\])?:(?!//)[^<>]*>", re.IGNORECASE),
      "{} is an instruction for another tool; remove it"),
-    (re.compile(r"\{[^{}|]*\|[^{}]*\}"), "{} is a choice, which sdq does not make; write a line for each"),
-    (re.compile(r"(?<!\w)__[A-Za-z][\w/*-]*?__(?!\w)"), "{} is a wildcard, which sdq does not fill in; write words"),
-    (re.compile(r"Negative prompt:"), "{} stands inside a prompt; write --negative_prompt, or put it on its own line"),
-    (re.compile(rf"(?:^|\s)-{_NAMES}[= ]\S+", re.IGNORECASE), "{} begins with one hyphen; write two"),
-    (re.compile(rf"(?:^|\s){_NAMES}=\S+", re.IGNORECASE), "{} is written like a setting; write it as --steps 30"),
-    (re.compile(rf"^\s*{_NAMES}\s*:\s*[0-9][0-9.]*\s*$", re.IGNORECASE),
-     "{} is written like a setting; write it behind the prompt as --steps 30"),
-    (re.compile(r"^\s*/(?:imagine|dream)\b"), "{} is a command of another tool; leave only the prompt"),
-    (re.compile(r'^[\s\[{,]*"[\w ]+"\s*:.*|^[\s{}\[\],]*[{}\[\]][\s{}\[\],]*$'),
+    ("{", re.compile(r"\{[^{}|]*\|[^{}]*\}"), "{} is a choice, which sdq does not make; write a line for each"),
+    ("__", re.compile(r"(?<!\w)__[A-Za-z][\w/*-]*?__(?!\w)"),
+     "{} is a wildcard, which sdq does not fill in; write words"),
+    ("Negative", re.compile(r"Negative prompt:"),
+     "{} stands inside a prompt; write --negative_prompt, or put it on its own line"),
+    ("-", re.compile(rf"(?:^|\s)-{_NAMES}[= ]\S+", re.IGNORECASE), "{} begins with one hyphen; write two"),
+    ("=", re.compile(rf"(?:^|\s){_NAMES}=\S+", re.IGNORECASE), "{} is written like a setting; write --steps 30"),
+    (":", re.compile(rf"^\s*{_NAMES}\s*:\s*[0-9][0-9.]*\s*$", re.IGNORECASE),
+     "{} is written like a setting; write it behind the prompt, as in --steps 30"),
+    ("", re.compile(r"^\s*(?:`{3,}\w*|[-=*_~]{3,})\s*$"), "{} is a line of Markdown; remove it"),
+    ("/", re.compile(r"^\s*/(?:imagine|dream)\b"), "{} is a command of another tool; leave only the prompt"),
+    ("", re.compile(r'^[\s\[{,]*"[\w ]+"\s*:.*|^[\s{}\[\],]*[{}\[\]][\s{}\[\],]*$'),
      "{} is JSON; name the file .jsonl or .json, or use --format"),
 )  # fmt: skip
 _HINTED = (
-    (re.compile(rf"\([^():]*[^\s():0-9]\s*:\s*{_WEIGHT}\s*\)"), "the weight {} is drawn as words"),
-    (re.compile(rf"\w::{_WEIGHT}|(?:^|[\s,]){_WEIGHT}::\w?"), "the weight {} is drawn as words"),
-    (re.compile(r"\([^()]+\)(?:[+-]+(?=[\s,]|$)|[0-9]*\.[0-9]+)"), "the weight {} is drawn as words"),
-    (re.compile(r"\(\([^()]+\)\)|\[\[[^\[\]]+\]\]|\{\{[^{}]+\}\}"), "the emphasis {} is drawn as words"),
-    (re.compile(r"\[[^\[\]:|]*(?::[^\[\]:|]*|[^\[\]:|\s0-9]\s*):\s*[0-9.]+\s*\]|\[[^\[\]|]+\|[^\[\]]+\]"),
+    (":", re.compile(rf"\([^():]*[^\s():0-9]\s*:\s*{_WEIGHT}\s*\)"), "the weight {} is drawn as words"),
+    ("::", re.compile(rf"\w::{_WEIGHT}|(?:^|[\s,]){_WEIGHT}::\w?"), "the weight {} is drawn as words"),
+    ("(", re.compile(r"\([^()]+\)(?:[+-]+(?=[\s,]|$)|[0-9]*\.[0-9]+)"), "the weight {} is drawn as words"),
+    ("", re.compile(r"\(\([^()]+\)\)|\[\[[^\[\]]+\]\]|\{\{[^{}]+\}\}"), "the emphasis {} is drawn as words"),
+    ("[", re.compile(r"\[[^\[\]:|]*(?::[^\[\]:|]*|[^\[\]:|\s0-9]\s*):\s*[0-9.]+\s*\]|\[[^\[\]|]+\|[^\[\]]+\]"),
      "the change of prompt {} is drawn as words"),
-    (re.compile(r"\)\.(?:and|blend|swap)\([^()]*\)"), "{} is drawn as words"),
-    (re.compile(r"\bembedding:\S+"), "{} is drawn as words"),
-    (re.compile(r"(?<=\s)###\s+\S.*"), "{} is drawn as words; for a negative prompt write --n"),
-    (re.compile(rf"(?:^|\s)[-{DASHES}]+\s+{_NAMES}[\s=:]+[0-9]\S*", re.IGNORECASE),
+    (").", re.compile(r"\)\.(?:and|blend|swap)\([^()]*\)"), "{} is drawn as words"),
+    ("embedding:", re.compile(r"\bembedding:\S+"), "{} is drawn as words"),
+    ("###", re.compile(r"(?<=\s)###\s+\S.*"), "{} is drawn as words; for a negative prompt write --n"),
+    ("", re.compile(rf"(?:^|\s)[-{DASHES}]+\s+{_NAMES}[\s=:]+[0-9]\S*", re.IGNORECASE),
      "{} is drawn as words; an option is written without a space, as --steps 30"),
-    (re.compile(r"\bhttps?://\S+", re.IGNORECASE), "the address {} is drawn as words"),
-    (re.compile(r"&(?:amp|quot|apos|lt|gt|nbsp|#x?[0-9A-Fa-f]+);"),
+    (":", re.compile(rf"(?:^|[\s,;]){_NAMES}\s*:\s*[0-9][0-9.]*(?=[,;]|\s*$)", re.IGNORECASE),
+     "{} is drawn as words; a setting is written as --steps 30"),
+    ("://", re.compile(r"\bhttps?://\S+", re.IGNORECASE), "the address {} is drawn as words"),
+    ("&", re.compile(r"&(?:amp|quot|apos|lt|gt|nbsp|#x?[0-9A-Fa-f]+);"),
      "{}, HTML for another character, is drawn as it stands"),
-    (re.compile(r"^(?:[-*\u2022]|[0-9]{1,3}[.)])(?=\s+\w)"), "the {} at the beginning is drawn, too"),
+    ("", re.compile(r"^(?:[-*\u2022]|[0-9]{1,3}[.)])(?=\s+\w)"), "the {} at the beginning is drawn, too"),
 )  # fmt: skip
 #: In a line of capitals they are words like any others.
 _COMMANDS = re.compile(r"(?:^|[\s,])(BREAK|AND)(?:$|[\s,])")
@@ -71,13 +77,13 @@ def foreign_syntax(prompt: str) -> tuple[list[str], list[str]]:
         return [], []
     wrong = [
         f"{says.format(quote(found[0].strip()))}, {_LITERAL}"
-        for pattern, says in _REFUSED
-        if (found := pattern.search(prompt))
+        for mark, pattern, says in _REFUSED
+        if mark in prompt and (found := pattern.search(prompt))
     ]
     hints = [
         says.format(quote(found[0].strip()))
-        for pattern, says in _HINTED
-        if (found := pattern.search(prompt))
+        for mark, pattern, says in _HINTED
+        if mark in prompt and (found := pattern.search(prompt))
     ]
     if prompt != prompt.upper():
         words = dict.fromkeys(_COMMANDS.findall(prompt))
@@ -91,12 +97,13 @@ def foreign_syntax(prompt: str) -> tuple[list[str], list[str]]:
     return wrong, hints
 
 
-def option_in(prompt: str) -> str | None:
-    """Return a known option inside a prompt, of sdq or another tool, as it is shown in messages."""
+def option_in(prompt: str) -> tuple[str, bool] | None:
+    """Return the first option inside a prompt, as messages show it, and whether sdq or another tool has it."""
     start = next_option(prompt)
-    if start is None or not (field_named(start[2], short=True) or is_foreign(start[2])):
+    if start is None:
         return None
-    return quote(_OPTION.sub(r"\1", prompt[start.start() :]))
+    is_known = field_named(start[2], short=True) is not None or is_foreign(start[2])
+    return quote(_OPTION.sub(r"\1", prompt[start.start() :])), is_known
 
 
 def _look_for_dream(prompt: str, wrong: list[str], hints: list[str]) -> None:

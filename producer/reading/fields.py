@@ -33,8 +33,8 @@ MAX_MODEL_CHARS = 1000
 _WHOLE = re.compile(r"(?<![0-9.])([0-9]+)\.0*(?![0-9.])")
 #: One number, written otherwise than in digits only.
 _OTHER_NUMBER = re.compile(r"\+[0-9].*|[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]+|[0-9]+\.[0-9]+")
-#: A list, or a number with its thousands apart.
-_THOUSANDS = re.compile(r"[0-9],\s*0[0-9]{2}(?![0-9])")
+#: A list of seeds, or one number with a decimal comma or with its thousands apart.
+_UNCLEAR = re.compile(r"[0-9]+,0+|.*[0-9],0[0-9]{2}(?![0-9]).*")
 
 
 class _Part(TypedDict, total=False):
@@ -158,9 +158,10 @@ def seeds_or_random(written: str) -> Sequence[int] | None:
         return None
     if _OTHER_NUMBER.fullmatch(seeds):
         seeds = str(whole("seed", seeds))
-    if _THOUSANDS.search(seeds):
+    if _UNCLEAR.fullmatch(seeds):
         raise InputError(
-            f"seeds {quote(written)}: write a thousand as 1000, and a seed of a list without zeros in front"
+            f"seeds {quote(written.strip())} may be one number or a list; write 7 and 1000 without a comma, "
+            "and a list as 0,7"
         )
     return parse_seeds(seeds)
 

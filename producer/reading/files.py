@@ -159,16 +159,15 @@ def _look_for_other_syntax(
             continue
         wrong, hints = foreign_syntax(text)
         # The options on a line of a txt file are no part of the prompt: what is left was in quotes.
-        option = None if file_format is PromptFormat.TXT else option_in(text)
-        if option and file_format:
-            wrong.append(
-                f"{option} stands inside a text; write it as a value of its own, "
-                "or use --literal to draw it as words"
-            )
-        elif option:
-            hints.append(
-                f"{option} is drawn as words; options stand outside of the prompt's quotes"
-            )
+        if file_format is not PromptFormat.TXT and (found := option_in(text)):
+            option, is_known = found
+            if is_known and file_format:
+                wrong.append(
+                    f"{option} stands inside a text; write it as a value of its own, "
+                    "or use --literal to draw it as words"
+                )
+            else:
+                hints.append(f"{option} is drawn as words")
         problems += [f"{line.source}: {says}" for says in wrong]
         remarks.hints += [f"{line.source}: {says}" for says in hints]
 

@@ -24,8 +24,6 @@ _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _SEPARATORS = ",;\t|"
 #: What pandas calls a column without a name once it has read one.
 _NO_NAME = re.compile(r"(?:unnamed: ?[0-9]+)?", re.IGNORECASE)
-#: 7.0 as a country with decimal commas writes it, and its tables with semicolons.
-_WHOLE = re.compile("[0-9]+,0+")
 _CURLY = re.compile(f"[{''.join(QUOTES)}]")
 
 
@@ -48,7 +46,7 @@ def read_table(
             fields = _header(row, source, problems)
             if fields is None:
                 return
-            columns = _Columns(fields, decimal_comma=separator == ";")
+            columns = _Columns(fields)
             continue
         values = columns.values(row, source, problems)
         line = None if values is None else build_line(values, source=source, problems=problems)
@@ -97,9 +95,8 @@ def _named(cell: str) -> str | None:
 class _Columns:
     """A table's columns by their fields, None for one without a name; keeps count of row numbers."""
 
-    def __init__(self, fields: list[str | None], *, decimal_comma: bool) -> None:
+    def __init__(self, fields: list[str | None]) -> None:
         self._fields = fields
-        self._decimal_comma = decimal_comma
         self._next_row: int | None = None
         self._complained: set[int] = set()
 
@@ -126,11 +123,6 @@ class _Columns:
                 meta[field[len(_META) :]] = cell
             else:
                 values[field] = cell if cell.startswith('"') else unquoted(cell.strip())
-                if field == "seed" and self._decimal_comma and _WHOLE.fullmatch(cell.strip()):
-                    problems.append(
-                        f"{source}: seed {quote(cell)} may be one number or two; write the seeds without ,0"
-                    )
-                    return None
         if meta:
             values["meta"] = meta
         return values
