@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from sdq_core.values.tidying import INVISIBLE
+
 #: Hyphens, dashes and minus signs other than ASCII's: Unicode's category Pd, and what else looks like one of them.
 DASHES = (
     "\u058a\u05be\u1400\u1806\u2010-\u2015\u2043\u207b\u2212\u2500\u2501\u2e17\u2e1a\u2e3a\u2e3b\u2e40\u2e5d"
@@ -17,13 +19,6 @@ DASHES = (
 )
 _DASH = re.compile(f"[{DASHES}]")
 
-#: Characters without width that mean nothing in a prompt: byte order marks, soft hyphens, zero-width spaces, direction
-#: marks. Not the joiners U+200C and U+200D, which Persian, Hindi and emoji need.
-INVISIBLE = re.compile(
-    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
-)
-#: Spaces at which no line may break, which keyboards and word processors write for plain ones.
-_FIXED_SPACE = re.compile("[\u00a0\u2007\u202f]")
 #: What may stand before and after a line without being seen.
 EDGES = "\ufeff\u200b\u2060"
 
@@ -55,14 +50,6 @@ QUOTES = {
 #: Those that are apostrophes as well.
 APOSTROPHES = "'\u2018\u2019"
 _ESCAPED = re.compile(r'\\(["\\])')
-
-
-def tidy(text: str) -> str:
-    """Return the text without invisible characters, its accents composed (NFC), its spaces plain, its line ends LF."""
-    if text.isascii():
-        return text if "\r" not in text else text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _FIXED_SPACE.sub(" ", INVISIBLE.sub("", text))
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def plain(text: str) -> str:

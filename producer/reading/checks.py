@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 
-from producer.reading.characters import INVISIBLE, code_point, tidy
+from producer.reading.characters import code_point
 from sdq_core.errors import InputError
 from sdq_core.values.limits import BAD_CHARACTER, MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEXT_CHARS
+from sdq_core.values.tidying import INVISIBLE, tidy
 
 
 def check_steps(steps: int) -> int:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from producer.reading.characters import DASHES, code_point, tidy
+from producer.reading.characters import DASHES, code_point
 from producer.reading.dialects import foreign_syntax, option_in
 from producer.reading.fields import build_line
 from producer.reading.json_values import count_values
@@ -25,6 +25,7 @@ from producer.reading.txt import read_txt
 from sdq_core.errors import InputError, PromptFileError, UsageError
 from sdq_core.printable import printable, quote
 from sdq_core.values.names import one_spelling
+from sdq_core.values.tidying import tidy
 
 #: The most prompts in one submission; bounds memory, about 1 GB for a million.
 MAX_PROMPTS = 1_000_000

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator
 from producer.reading.characters import (
     APOSTROPHES,
     DASHES,
-    INVISIBLE,
     QUOTES,
     code_point,
     unquoted,
@@ -33,6 +32,7 @@ from producer.reading.remarks import Remarks
 from producer.reading.table import is_header
 from sdq_core.errors import InputError
 from sdq_core.printable import quote
+from sdq_core.values.tidying import INVISIBLE
 
 _OPTION_HEAD = re.compile(rf"([-{DASHES}]+)([^\s=]+)(?:=|\s+|$)")
 _DOUBLE_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
