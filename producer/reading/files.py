@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from producer.reading.characters import DASHES, code_point
+from producer.reading.characters import DASHES, QUOTES, code_point, unquoted
 from producer.reading.dialects import foreign_syntax, option_in
 from producer.reading.fields import build_line
 from producer.reading.json_values import count_values
@@ -62,6 +62,7 @@ _OTHERS = {
     ),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp"), _IMAGE),
 }
+_QUOTES = frozenset("".join((*QUOTES, *QUOTES.values())))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +92,7 @@ def read_prompts(
     Raise PromptFileError with all problems, InputMissingError, StorageError, and UsageError for an unknown extension.
     """
     files = [str(path) for path in paths]
+    _refuse_torn_quotes(files)
     formats = [format or _format_of(path) for path in files]
     if files.count(STANDARD_INPUT) > 1:
         raise UsageError("Standard input (-) can be read only once. Name it once.")
@@ -116,7 +118,10 @@ def read_prompts(
             problems.append(f"{display_name(path)}:1: this file has no prompts")
     for number, text in enumerate(texts, 1):
         source = "--prompt" if len(texts) == 1 else f"--prompt {number}"
-        given = build_line({"prompt": text}, source=source, problems=problems)
+        prompt = (
+            text if text[:1].isascii() else unquoted(text)
+        )  # a shell takes only its own quotes off
+        given = build_line({"prompt": prompt}, source=source, problems=problems)
         if given is not None:
             lines.append(given)
             if not literal:
@@ -129,6 +134,17 @@ def read_prompts(
         )
     _check_custom_ids(lines)
     return lines
+
+
+def _refuse_torn_quotes(files: Sequence[str]) -> None:
+    """Raise UsageError for words of a prompt in typographic quotes, which a shell tears apart at its spaces."""
+    for path in files:
+        for end in (path[:1], path[-1:]):
+            if not end.isascii() and end in _QUOTES and not Path(path).exists():
+                raise UsageError(
+                    f"{quote(path)} is no prompt file. {code_point(end)} is no quote to the shell: "
+                    "write straight quotes."
+                )
 
 
 def describe_source(paths: Sequence[str | Path] = (), texts: Sequence[str] = ()) -> PromptSource:

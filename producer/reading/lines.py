@@ -30,6 +30,7 @@ MAX_PROBLEMS = 1000
 STANDARD_INPUT = "-"
 
 _BLOCK_BYTES = 2**16
+_PAGE = "a web page or another document in XML; save its text as UTF-8 text"
 _IMAGE = "an image; copy its generation data into a text file"
 #: How files begin that are no plain text, though often named so -> what they are.
 _BEGINNINGS = (
@@ -48,6 +49,10 @@ _BEGINNINGS = (
     (b"{\\rtf", "a document in RTF; save it as plain text in UTF-8"),
     (b"%PDF-", "a PDF; save its text as a text file"),
     (b"\x1f\x8b", "compressed with gzip; unpack it"),
+    (b"<!DOCTYPE", _PAGE),
+    (b"<!doctype", _PAGE),
+    (b"<html", _PAGE),
+    (b"<?xml", _PAGE),
     (b"\x89PNG", _IMAGE),
     (b"\xff\xd8\xff", _IMAGE),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from shlex import quote
 
 import click
 
@@ -95,7 +96,7 @@ def command(
         open_images = status.total - done - failed if status else 0
         click.echo(
             f"{counted(done, 'image')} in {settings.outputs / batch_folder(submission.batch_name)}"
-            + (f", {failed:,} failed (sdq status {submission.batch_name})" if failed else "")
+            + (f", {failed:,} failed (sdq status {quote(submission.batch_name)})" if failed else "")
             + (f", {open_images:,} still queued" if open_images else "")
             + "."
         )

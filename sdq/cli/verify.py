@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 import click
 
 from sdq.cli.options import open_ledger, settings_options
@@ -67,7 +69,9 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
             click.echo(f"All is well: {counted(findings.images, 'image')} {have}.")
             return EXIT_OK
         if not repair:
-            click.echo(f"To repair, run `sdq verify --repair{f' {batch}' if batch else ''}`.")
+            click.echo(
+                f"To repair, run `sdq verify --repair{f' {quote(batch)}' if batch else ''}`."
+            )
             return EXIT_FAILURE
         again = checks.repair(ledger, queues, root, findings)
         click.echo(f"Repaired; {counted(again, 'image')} will be drawn again.")

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from db.ledger import Ledger
 from db.values import BatchStatus
@@ -48,7 +49,7 @@ def refuse_unfinished(status: BatchStatus) -> None:
     if left and status.state != "cancelled":
         raise TryAgainError(
             f"Batch {status.name} still has {left:,} {'image' if left == 1 else 'images'} to draw. Wait, or run "
-            f"`sdq cancel {status.name}` first."
+            f"`sdq cancel {quote(status.name)}` first."
         )
 
 

@@ -61,6 +61,16 @@ def test_any_other_dash_is_text(prompt: str) -> None:
     assert [line.prompt for line in read(prompt)] == [prompt]
 
 
+def test_quotes_that_a_shell_does_not_know_are_named() -> None:
+    for files, texts in (["tent”"], ["“a"]), (["at", "night“"], ["„a"]), (["«a", "tent»"], []):
+        with pytest.raises(
+            UsageError, match=r"U\+\w+ is no quote to the shell: write straight quotes"
+        ):
+            read_prompts(files, texts)
+    (line,) = read_prompts(texts=["“tent”"])
+    assert line.prompt == "tent"
+
+
 def test_a_dash_is_named_if_its_option_is_refused() -> None:
     assert "--steps (written with U+2014) has no value" in problem("a tent —steps")
     with pytest.raises(UsageError, match=r"begins with U\+2014, not with two hyphens"):

@@ -169,6 +169,7 @@ def test_a_long_line_does_not_hide_the_rest(tmp_path: Path) -> None:
         (b"a\0b\n", "character U+0000"),
         ("灯台\n".encode("utf-16-le"), "UTF-16 without a mark"),
         (rb"{\rtf1 a house}", "RTF"),
+        (b"<!DOCTYPE html>\n<html>", "this is a web page"),
     ],
 )
 def test_bytes_that_are_no_text(tmp_path: Path, content: bytes, says: str) -> None:
