@@ -22,7 +22,7 @@ from producer.reading.prompt_line import PromptLine
 from producer.reading.remarks import Remarks
 from producer.reading.table import read_table
 from producer.reading.txt import read_txt
-from sdq_core.errors import InputError, PromptFileError, UsageError
+from sdq_core.errors import InputError, InputMissingError, PromptFileError, UsageError
 from sdq_core.printable import printable, quote
 from sdq_core.values.names import one_spelling
 from sdq_core.values.tidying import tidy
@@ -227,6 +227,14 @@ def _format_of(path: str) -> PromptFormat:
             ) from None
         if what := _OTHERS.get(Path(path).suffix.lower()):
             raise InputError(f"{printable(path)} {what}") from None
+        if not Path(path).exists():
+            raise InputMissingError(
+                f"The prompt file {printable(path)} does not exist. If it is a prompt, write --prompt in front of it."
+            ) from None
+        if Path(path).is_dir():
+            raise InputError(
+                f"The prompt file {printable(path)} is a folder. Name the files in it."
+            ) from None
         known = ", ".join(PromptFormat)
         raise UsageError(
             f"The extension of {path} does not tell its format. Add --format with one of {known}."

@@ -184,6 +184,13 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "folder.txt").mkdir()
     with pytest.raises(InputError, match="is a folder"):
         read_prompts([tmp_path / "folder.txt"])
+    with pytest.raises(
+        InputMissingError, match=r"does not exist\. If it is a prompt, write --prompt"
+    ):
+        read_prompts(["a red house"])
+    with pytest.raises(InputError, match="is a folder"):
+        read_prompts([tmp_path])
+    (tmp_path / "prompts.md").write_text("a red house\n")
     with pytest.raises(UsageError, match="Add --format"):
         read_prompts([tmp_path / "prompts.md"])
 
