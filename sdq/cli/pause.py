@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 import click
 
 from sdq.cli.batch import batch_argument, named_batch
@@ -30,7 +32,7 @@ def command(
         if found:
             ledger.batches.set_state(found.id, BatchState.PAUSED)
             outcome.say(
-                f"Batch {found.name} is paused. To continue, run `sdq resume {found.name}`."
+                f"Batch {found.name} is paused. To continue, run `sdq resume {quote(found.name)}`."
             )
         if variant_key:
             ledger.variants.pause(variant_key, "by hand")

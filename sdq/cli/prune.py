@@ -54,7 +54,7 @@ def command(
     workers that are older than an hour, and models prepared for this machine but not loaded for 30 days.
     """
     from sdq.upkeep import prune
-    from sdq.views.words import size
+    from sdq.views.words import counted, size
     from sdq_core.images.root import OutputRoot
     from sdq_core.images.store import sweep_temporary_files
     from sdq_core.queue.connection import connect
@@ -70,7 +70,8 @@ def command(
             prune.refuse_unfinished(status)
         if not (outcome.quiet and yes):
             for status in chosen:
-                click.echo(f"batch {status.name}: {status.completed:,} images{kept}", err=True)
+                images = counted(status.completed, "image")
+                click.echo(f"batch {status.name}: {images}{kept}", err=True)
             for folder in unused:
                 click.echo(f"unused for 30 days: {folder}", err=True)
         if dry_run:
@@ -94,11 +95,12 @@ def command(
             freed += gone.size_bytes
             removed.append({"name": status.name, "images": gone.images, "files": gone.files})
             outcome.say(
-                f"Batch {status.name} is removed: {gone.images:,} images, {gone.files:,} files."
+                f"Batch {status.name} is removed: "
+                f"{counted(gone.images, 'image')}, {counted(gone.files, 'file')}."
             )
     temporary = sweep_temporary_files(settings.outputs)
     if temporary:
-        outcome.say(f"{temporary:,} temporary files of killed workers removed.")
+        outcome.say(f"{counted(temporary, 'temporary file')} of killed workers removed.")
     freed += sum(prune.remove_folder(folder) for folder in unused)
     outcome.say(f"{size(freed)} freed." if freed or temporary else "Nothing to clean up.")
     outcome.tell(batches=removed, temporary_files=temporary, freed_bytes=freed)

@@ -23,6 +23,7 @@ def command(
     from db.dispatch import reconcile
     from db.values import BatchState
     from sdq.views.status import status_as_dict
+    from sdq.views.words import counted
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
 
@@ -35,7 +36,7 @@ def command(
         if variant_key:
             ledger.variants.resume(variant_key)
         requeued = reconcile(ledger, Queues(connect(settings), ledger.id), wait_s=60)
-        outcome.say(f"Resumed; {requeued:,} slices queued.")
+        outcome.say(f"Resumed; {counted(requeued, 'slice')} queued.")
         status = ledger.batches.find(found.id) if found and outcome.as_json else None
         outcome.tell(
             batch=status and status_as_dict(status),

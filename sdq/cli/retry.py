@@ -32,6 +32,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...], outcome: O
     from producer.again import lines_again
     from producer.planning.defaults import Defaults
     from sdq.cli.submission import describe_submission, submit_plan
+    from sdq.views.words import counted
     from sdq_core.models import DEMO, ModelStore, resolver
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
@@ -47,7 +48,8 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...], outcome: O
             queues = Queues(connect(settings), ledger.id)
             retried = ledger.batches.retry_failed(found.id)
             reconcile(ledger, queues, wait_s=60)
-            outcome.say(f"{retried:,} images of batch {found.name} are queued again.")
+            are = "is" if retried == 1 else "are"
+            outcome.say(f"{counted(retried, 'image')} of batch {found.name} {are} queued again.")
             outcome.tell(id=found.id, name=found.name, images=retried)
             return
         defaults = Defaults(

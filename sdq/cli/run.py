@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from shlex import quote
 
 import click
 
@@ -45,6 +46,7 @@ def command(
     from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
     from sdq.views.progress import BatchProgress
     from sdq.views.status import describe_cut, status_as_dict
+    from sdq.views.words import counted
     from sdq_core.images.path import batch_folder
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.queues import Queues
@@ -100,9 +102,10 @@ def command(
             document = status_as_dict(status) if status else {}
             click.echo(json.dumps({**document, "folder": str(folder)}))
         else:
+            name = quote(submission.batch_name)
             click.echo(
-                f"{done:,} {'image' if done == 1 else 'images'} in {folder}"
-                + (f", {failed:,} failed (sdq status {submission.batch_name})" if failed else "")
+                f"{counted(done, 'image')} in {folder}"
+                + (f", {failed:,} failed (sdq status {name})" if failed else "")
                 + (f", {open_images:,} still queued" if open_images else "")
                 + "."
             )

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import click
 
 from sdq.cli import candidates
+from sdq_core.errors import InputError
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _whole(written: str) -> int:
+    """Return a whole number that is written as prompt files may have it, such as 30.0; raise BadParameter."""
+    from producer.reading.json_values import whole
+
+    with _refusing():
+        return whole("the value", written)
+
+
+def _number(written: str) -> float:
+    """Return a number likewise, such as 7,5."""
+    from producer.reading.json_values import number
+
+    with _refusing():
+        return number("the value", written)
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise click.BadParameter(f"{error}.") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +78,9 @@ def submission_options(command: Command) -> Command:
                          help="Seeds: 7, 0-99, 0-99(+10), 0-100[5] or 1,5,9-12 [0]."),
             click.option("--random-seeds", type=click.IntRange(1, 100_000), metavar="N",
                          help="Choose N random seeds per prompt now, and record them."),
-            click.option("--num-inference-steps", "--steps", type=int, metavar="N",
+            click.option("--num-inference-steps", "--steps", type=_whole, metavar="N",
                          help="Denoising steps per image [20]."),
-            click.option("--guidance-scale", "--cfg-scale", type=float, metavar="X",
+            click.option("--guidance-scale", "--cfg-scale", type=_number, metavar="X",
                          help="How closely to follow the prompt [7.5]."),
             click.option("--scheduler", metavar="NAME", shell_complete=candidates.words(*Scheduler),
                          help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LMSDiscrete or PNDM "

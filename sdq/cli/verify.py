@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 import click
 
@@ -38,6 +39,7 @@ def command(
     from rich.progress import Progress
 
     from sdq.upkeep import verify as checks
+    from sdq.views.words import counted
     from sdq_core.images.root import OutputRoot
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
@@ -76,12 +78,15 @@ def command(
                 outcome.say(line)
         again = None
         if findings.clean:
-            outcome.say(f"All is well: {findings.images:,} images have their files.")
+            have = "has its file" if findings.images == 1 else "have their files"
+            outcome.say(f"All is well: {counted(findings.images, 'image')} {have}.")
         elif not repair:
-            outcome.say(f"To repair, run `sdq verify --repair{f' {one.name}' if one else ''}`.")
+            outcome.say(
+                f"To repair, run `sdq verify --repair{f' {quote(one.name)}' if one else ''}`."
+            )
         else:
             again = checks.repair(ledger, queues, root, findings)
-            outcome.say(f"Repaired; {again:,} images will be drawn again.")
+            outcome.say(f"Repaired; {counted(again, 'image')} will be drawn again.")
             if findings.strays:
                 outcome.say(
                     "Files that are not in the ledger were left alone; move them elsewhere."

@@ -1,8 +1,13 @@
-"""Durations, sizes, counts and times for people."""
+"""Counts, durations, sizes and times for people."""
 
 from __future__ import annotations
 
 from datetime import datetime
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things as `1 image` or `2,000 images`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def duration(seconds: float) -> str:
@@ -36,8 +41,3 @@ def size(count: float) -> str:
 def local_time(moment: datetime) -> str:
     """Return a time in this machine's zone, as `2026-11-26 02:51:33`."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number of things as `1 image` or `1,000 images`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
