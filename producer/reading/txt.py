@@ -22,6 +22,7 @@ from producer.reading.characters import (
     code_point,
     unquoted,
 )
+from producer.reading.dialects import option_in
 from producer.reading.fields import build_line
 from producer.reading.line_error import LineError, causes_of
 from producer.reading.names import field_named, unknown_name
@@ -107,8 +108,14 @@ def _values(block: Block) -> tuple[dict[str, str], list[str]]:
         raise InputError(
             "a line above these settings has options of its own; leave a blank line between prompts"
         )
-    # Generation data has its options in its last line.
-    values = {"prompt": block.text} if settings else split_options(block.text)
+    if settings:
+        # The tool that drew it took options in the prompt for words, and drawn again it should look the same.
+        values = {"prompt": block.text}
+        block.hints += [
+            f"{found[0]} is drawn as words" for found in [option_in(block.text)] if found
+        ]
+    else:
+        values = split_options(block.text)
     if negative is not None:
         if "negative_prompt" in values:
             raise InputError("the negative prompt is given twice")

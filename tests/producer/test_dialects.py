@@ -45,7 +45,10 @@ def test_pasted_generation_data_is_one_prompt_with_its_settings() -> None:
     assert (one.source, one.model) == ("stdin:1", None)
     assert (two.prompt, two.num_inference_steps, two.source) == ("a blue tent", 9, "stdin:5")
     assert (three.prompt, three.num_inference_steps) == ("a kite", 3)
-    assert remarks.hints == ["stdin:1: settings not taken over: Model, Hires upscale"]
+    assert remarks.hints == [
+        "stdin:1: '--steps' is drawn as words",
+        "stdin:1: settings not taken over: Model, Hires upscale",
+    ]
 
 
 def test_a_prompt_of_several_lines_is_read_as_automatic1111_reads_it() -> None:
