@@ -9,18 +9,19 @@ from producer.planning.preferences import problems
 from sdq.doctor.machine import version_of
 from sdq.doctor.report import Fact, Section
 from sdq_core.models import ModelStore
-from sdq_core.privacy import TOKEN_VARIABLES, masked_url
+from sdq_core.privacy import TOKEN_VARIABLES, Secrets, masked_url
 from sdq_core.settings import EMBEDDED, VARIABLES, Settings
 
 
 def configuration(settings: Settings, environment: Mapping[str, str]) -> Section:
     """Return each setting with its origin, and the names (never the values) of the variables that are set."""
+    told = Secrets.around(environment).removed  # somebody may have named a model by a URL
     values = {
         "home": str(settings.home),
         "redis_url": EMBEDDED if settings.redis_url is None else masked_url(settings.redis_url),
         "database_url": masked_url(settings.database_url),
         "outputs": str(settings.outputs),
-        **{name: str(value) for name, value in asdict(settings.preferences).items()},
+        **{name: told(str(value)) for name, value in asdict(settings.preferences).items()},
     }
     facts = [
         Fact(

@@ -126,6 +126,12 @@ EVERY_COMMAND = {
     "submit": [["--prompt", "x"], ["--prompt", "x", "--dry-run", "--json"], ["gone.txt"]],
     "run": [["--prompt", "x", "--model", "gone"], ["gone.txt"]],
     "status": [[], ["--json"], ["gone"]],
+    "ls": [[]],
+    "show": [["gone"], ["gone.png"]],
+    "logs": [["gone"]],
+    "open": [["gone"]],
+    "report": [["gone"], ["--since", "12h"]],
+    "completion": [["fish"]],
     "sheet": [["gone", "sheet.png"]],
     "retry": [["gone"]],
     "cancel": [["gone"]],
@@ -145,10 +151,11 @@ VALUES = {
     "database_url": ("postgresql://ann:s3crw0rd@127.0.0.1:1/d", "mysql+x://ann:s3cr@w0rd@h/d"),
     "outputs": ("smb://ann:s3crw0rd@nas/images",),
     "home": ("smb://ann:s3crw0rd@nas/sdq",),
+    "model": ("https://ann:s3cr@w0rd@h/x?token=t0ken",),
 }
 SETTINGS = [
-    *({names[0]: value} for setting, names in VARIABLES.items() for value in VALUES[setting]),
-    *({name: VALUES[setting][0]} for setting, names in VARIABLES.items() for name in names[1:]),
+    *({VARIABLES[setting][0]: value} for setting, values in VALUES.items() for value in values),
+    *({name: values[0]} for setting, values in VALUES.items() for name in VARIABLES[setting][1:]),
     {
         **dict.fromkeys(TOKEN_VARIABLES, "hf_t0kent0ken"),
         "HF_ENDPOINT": "http://ann:s3crw0rd@127.0.0.1:1",
