@@ -37,9 +37,10 @@ def list_command(settings: Settings, as_json: bool) -> None:
     """List the available models, as their own files describe them."""
     from sdq.views.table import table_lines
     from sdq_core.models import ModelStore
-    from sdq_core.models.inventory import inventory
+    from sdq_core.models.inventory import inventory, skipped
 
-    models = list(inventory(ModelStore(settings.models)))
+    store = ModelStore(settings.models)
+    models = list(inventory(store))
     if as_json:
         click.echo(json.dumps([asdict(model) for model in models], indent=2, default=str))
         return
@@ -65,13 +66,8 @@ def list_command(settings: Settings, as_json: bool) -> None:
         if model.problem:
             name = f"{model.name} {model.attention_implementation}"
             click.echo(printable(f"{name} is unusable: {model.problem}"))
-    for model in models:
-        said = str(model.attention_implementation)
-        if model.attention_found and not said.startswith(model.attention_found):
-            click.echo(
-                f"{model.folder} is named {said}, but its U-Net is {model.attention_found}.",
-                err=True,
-            )
+    for sentence in skipped(store):
+        click.echo(printable(sentence), err=True)
 
 
 @command.command("pull")
@@ -235,6 +231,7 @@ def add_command(
         attention=variants[0] if variants else None,
         base=base,
         copy=copy,
+        say=lambda sentence: click.echo(printable(sentence), err=True),
     ):
         click.echo(f"added {folder}")
 

@@ -54,7 +54,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
         plan = plan_batch(
             lines_again(failed, changes),
             defaults,
-            resolver(ModelStore(settings.models)),
+            resolver(ModelStore(settings.models), ledger.variants.known().values()),
             source=f"sdq retry {batch}",
         )
         submission = submit_plan(settings, ledger, plan)

@@ -15,7 +15,7 @@ from sdq.cli.options import (
     settings_options,
 )
 from sdq.cli.submit_options import SubmitOptions, submission_options
-from sdq_core.errors import EXIT_OK, EXIT_SOME_IMAGES_FAILED
+from sdq_core.errors import EXIT_OK, EXIT_SOME_IMAGES_FAILED, SdqError
 from sdq_core.settings import Settings
 
 
@@ -39,12 +39,15 @@ def command(
     Ctrl-C stops after the current image; run the same command again to continue.
     """
     from db.limits import WORKER
+    from db.values import BatchState
     from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
     from sdq.views.progress import BatchProgress
     from sdq.views.status import describe_cut
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.queues import Queues
     from sdq_core.values.safety import Safety
+    from sdq_core.values.variants import Variant
+    from worker.choosing.unusable import VariantPausedError
     from worker.claims.shift import StopNow
     from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, make_worker
@@ -77,16 +80,32 @@ def command(
                 onlooker=progress,
             )
 
+            def hindrances() -> list[SdqError] | None:
+                """Return why the rest of this batch cannot be drawn here; None while some of it can."""
+                open_variants = ledger.batches.open_variants(submission.batch_id)
+                causes = {key: worker.unusable[key] for key in worker.unusable}
+                for variant, reason in open_variants.items():
+                    if reason is not None and isinstance(variant, Variant):
+                        causes.setdefault(variant.key, VariantPausedError(variant, reason))
+                if any(variant.key not in causes for variant in open_variants):
+                    return None
+                return [causes[variant.key] for variant in open_variants]
+
             def finished() -> bool:
                 status = ledger.batches.find(submission.batch_id)
-                return bool(worker.unusable) or status is None or status.completed_at is not None
+                return (
+                    status is None
+                    or status.completed_at is not None
+                    or status.state is not BatchState.ACTIVE
+                    or hindrances() is not None
+                )
 
             try:
                 worker.work_until(finished)
             except StopNow as stop:
                 return 128 + stop.signum
-        if worker.unusable:
-            raise next(iter(worker.unusable.values()))
+        for cause in hindrances() or ():
+            raise cause
         status = ledger.batches.find(submission.batch_id)
         done = status.completed if status else 0
         failed = status.failed if status else 0

@@ -151,7 +151,7 @@ def plan_request(settings: Settings, request: Request, ledger: Ledger | None) ->
     plan = plan_batch(
         request.lines,
         defaults,
-        resolver(store),
+        resolver(store, ledger.variants.known().values() if ledger else ()),
         choose=chooser,
         source_name=source.name,
         source=source.text,

@@ -140,10 +140,14 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
             return 128 + stop.signum
         finally:
             log.info("%d images drawn, %d failed.", tally.drawn, tally.failed)
+        # What a cancelled or paused batch lacks was not asked for.
+        asked = {slice_.variant.key for slice_ in all_open_slices(ledger)} if burst else set()
     reasons = [
-        cause for cause in worker.unusable.values() if not isinstance(cause, NotOfThisLaneError)
+        cause
+        for key, cause in worker.unusable.items()
+        if key in asked and not isinstance(cause, NotOfThisLaneError)
     ]
-    if burst and reasons:
+    if reasons:
         return reasons[0].exit_code
     return EXIT_SOME_IMAGES_FAILED if burst and tally.failed else EXIT_OK
 

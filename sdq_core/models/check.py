@@ -180,7 +180,7 @@ def refuse_unsupported(folder: Path, parts: Mapping[str, Path]) -> None:
         if part in parts:
             raise PackageError(f"{folder} holds {kind}, which is not supported. {_INSTEAD}")
     for path in parts.values():
-        if path.suffix == ".mlmodelc" and sys.platform != "darwin":
+        if path.suffix.lower() == ".mlmodelc" and sys.platform != "darwin":
             raise PackageError(
                 f"{path} is a compiled model, which only Core ML reads, on a Mac. Use the .mlpackage files instead (in "
                 "Apple's repositories on the Hub, under packages/ rather than compiled/)."
