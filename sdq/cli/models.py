@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +16,9 @@ from sdq_core.errors import EXIT_FAILURE, EXIT_OK, InputError, InputMissingError
 from sdq_core.printable import printable
 from sdq_core.settings import Settings, whole_path
 from sdq_core.values.variants import AttentionImplementation
+
+if TYPE_CHECKING:
+    from sdq_core.models.inventory import ModelFacts
 
 
 class _ListByDefault(click.Group):
@@ -35,7 +40,6 @@ def command() -> None:
 @settings_options
 def list_command(settings: Settings, as_json: bool) -> None:
     """List the available models, as their own files describe them."""
-    from sdq.views.table import table_lines
     from sdq_core.models import ModelStore
     from sdq_core.models.inventory import inventory, skipped
 
@@ -43,7 +47,15 @@ def list_command(settings: Settings, as_json: bool) -> None:
     models = list(inventory(store))
     if as_json:
         click.echo(json.dumps([asdict(model) for model in models], indent=2, default=str))
-        return
+    else:
+        click.echo("\n".join(_described(models)))
+    for sentence in skipped(store):
+        click.echo(printable(sentence), err=True)
+
+
+def _described(models: Sequence[ModelFacts]) -> list[str]:
+    from sdq.views.table import table_lines
+
     rows = [("MODEL", "VARIANT", "KIND", "SIZE", "IMAGE", "WEIGHTS", "UNET", "BATCH", "SOURCE")]
     for model in models:
         size = f"{model.size_bytes / 1e6:,.1f} MB"
@@ -61,13 +73,13 @@ def list_command(settings: Settings, as_json: bool) -> None:
                 model.source or "",
             )
         )
-    click.echo("\n".join(table_lines(rows, texts=len(rows[0]))))
-    for model in models:
-        if model.problem:
-            name = f"{model.name} {model.attention_implementation}"
-            click.echo(printable(f"{name} is unusable: {model.problem}"))
-    for sentence in skipped(store):
-        click.echo(printable(sentence), err=True)
+    lines = table_lines(rows, texts=len(rows[0]))
+    lines += [
+        f"{model.name} {model.attention_implementation} is unusable: {model.problem}"
+        for model in models
+        if model.problem
+    ]
+    return [printable(line) for line in lines]
 
 
 @command.command("pull")

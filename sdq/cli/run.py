@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +18,10 @@ from sdq.cli.options import (
 from sdq.cli.submit_options import SubmitOptions, submission_options
 from sdq_core.errors import EXIT_OK, EXIT_SOME_IMAGES_FAILED, SdqError
 from sdq_core.settings import Settings
+
+if TYPE_CHECKING:
+    from db.ledger import Ledger
+    from worker.loop import Worker
 
 
 @click.command("run")
@@ -46,8 +51,6 @@ def command(
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.queues import Queues
     from sdq_core.values.safety import Safety
-    from sdq_core.values.variants import Variant
-    from worker.choosing.unusable import VariantPausedError
     from worker.claims.shift import StopNow
     from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, make_worker
@@ -59,7 +62,9 @@ def command(
         planned = plan_request(settings, request, existing)
         make_data_folder(settings)
         ledger = existing or stack.enter_context(open_ledger(settings))
-        submission = submit_plan(settings, ledger, planned.plan, at_front=True)
+        submission = submit_plan(
+            settings, ledger, planned.plan, outdated=planned.outdated, at_front=True
+        )
         if not quiet:
             said = [*request.remarks.describe(), *planned.describe_choices()]
             for sentence in (describe_submission(submission, request), *said):
@@ -80,32 +85,22 @@ def command(
                 onlooker=progress,
             )
 
-            def hindrances() -> list[SdqError] | None:
-                """Return why the rest of this batch cannot be drawn here; None while some of it can."""
-                open_variants = ledger.batches.open_variants(submission.batch_id)
-                causes = {key: worker.unusable[key] for key in worker.unusable}
-                for variant, reason in open_variants.items():
-                    if reason is not None and isinstance(variant, Variant):
-                        causes.setdefault(variant.key, VariantPausedError(variant, reason))
-                if any(variant.key not in causes for variant in open_variants):
-                    return None
-                return [causes[variant.key] for variant in open_variants]
+            causes: list[SdqError] = []
 
             def finished() -> bool:
                 status = ledger.batches.find(submission.batch_id)
-                return (
-                    status is None
-                    or status.completed_at is not None
-                    or status.state is not BatchState.ACTIVE
-                    or hindrances() is not None
-                )
+                if status is None or status.completed_at or status.state is not BatchState.ACTIVE:
+                    return True
+                found = _hindrances(ledger, worker, submission.batch_id)
+                causes[:] = found or ()
+                return found is not None
 
             try:
                 worker.work_until(finished)
             except StopNow as stop:
                 return 128 + stop.signum
-        for cause in hindrances() or ():
-            raise cause
+        if causes:
+            raise causes[0]
         status = ledger.batches.find(submission.batch_id)
         done = status.completed if status else 0
         failed = status.failed if status else 0
@@ -119,3 +114,18 @@ def command(
         if not quiet and (cut := ledger.batches.cut_prompts(submission.batch_id)):
             click.echo(describe_cut(cut), err=True)
         return EXIT_SOME_IMAGES_FAILED if failed else EXIT_OK
+
+
+def _hindrances(ledger: Ledger, worker: Worker, batch_id: int) -> list[SdqError] | None:
+    """Return why the rest of a batch cannot be drawn here; None while some of it can."""
+    from sdq_core.values.variants import Variant
+    from worker.choosing.unusable import VariantPausedError
+
+    open_variants = ledger.batches.open_variants(batch_id)
+    causes = dict(worker.unusable)
+    for variant, reason in open_variants.items():
+        if reason is not None and isinstance(variant, Variant):
+            causes.setdefault(variant.key, VariantPausedError(variant, reason))
+    if any(variant.key not in causes for variant in open_variants):
+        return None
+    return [causes[variant.key] for variant in open_variants]

@@ -27,7 +27,9 @@ def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -
     """Show every batch, or one with its failed images: progress, rate and time left, and why nothing moves."""
     from sdq.views.status import status_as_dict, status_lines
     from sdq.views.waiting import why_waiting
+    from sdq_core.models import ModelStore
 
+    store = ModelStore(settings.models)
     with open_ledger(settings) as ledger:
         while True:
             if batch is None:
@@ -45,7 +47,7 @@ def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -
                 ledger.batches.failed_images(found[0].id, 20) if batch and found[0].failed else []
             )
             cut = ledger.batches.cut_prompts(found[0].id) if batch else []
-            waiting = why_waiting(settings, ledger, found[0]) if batch else []
+            waiting = why_waiting(settings, store, ledger, found[0]) if batch else []
             paused = ledger.variants.paused()
             if as_json:
                 shown = [status_as_dict(status) for status in found]

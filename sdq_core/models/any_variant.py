@@ -84,15 +84,15 @@ def find_any(store: ModelStore, model: str, known: Collection[RecipeVariant] = (
             f"The variants of {model} draw different sizes ({said}), so --variant any cannot be used. Name one of them."
         )
     reference = next(iter(present.values()))
-    word = reference.attention_implementation
+    current = f"{reference.attention_implementation}:{reference.revision}"
     revisions = [
-        one.revision.removeprefix(f"{word}:")
-        for one in known
-        if one.model == model and isinstance(one, AnyVariant)
+        one.revision for one in known if one.model == model and one.attention_implementation is ANY
     ]
+    # By whatever word: former versions believed the folder's name.
+    former = (one for one in revisions if reference.goes_by(one.partition(":")[2]))
     return AnyFolder(
         model=model,
-        revision=f"{word}:{_known_revision(reference, revisions)}",
+        revision=current if current in revisions else next(former, current),
         width=reference.width,
         height=reference.height,
         unet_batch=max(folder.unet_batch for folder in present.values()),
@@ -128,8 +128,8 @@ def check_reference(wanted: AnyVariant, present: Present) -> None:
     if reference is not None and not reference.goes_by(revision):
         raise InputMissingError(
             f"Model {wanted.model!r} has changed since these images were submitted (revision {revision} of {word}, "
-            f"now {reference.revision}). Restore the previous files, or cancel this batch and submit it again under "
-            "another name."
+            f"now {reference.revision}). Restore the previous files, or submit the same prompts to the same batch "
+            "again: what is not drawn yet is then drawn with the new ones."
         )
 
 

@@ -9,7 +9,7 @@ one folder are never mixed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -165,7 +165,7 @@ def _walk(
                     continue
                 seen.add((status.st_dev, status.st_ino))
                 entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-                inner = [entry.name for entry in entries if entry.is_dir()]
+                inner = [entry.name for entry in entries if _is(entry.is_dir)]
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except (OSError, ValueError) as error:
@@ -193,7 +193,7 @@ def _places_in(
     for entry in entries:
         if kind_of(entry.name) is None:
             continue
-        if entry.is_file():
+        if _is(entry.is_file):
             skipped.append(f"{entry.path} is a file: packages and compiled models are folders.")
         elif part_of(entry.name) is None:
             skipped.append(f"{entry.path} was skipped: its name is no part's.")
@@ -214,3 +214,11 @@ def _places_in(
                 said=attention_in((*names, *steps)),
                 model=model_in(steps),
             )
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    """Ask an entry what it is; a link to itself, or to where this user may not look, is nothing."""
+    try:
+        return kind()
+    except OSError:
+        return False

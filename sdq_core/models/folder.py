@@ -106,34 +106,44 @@ class VariantFiles:
 
     def files(self) -> list[Path]:
         """Return all files that affect an image."""
-        added = self.tokenizer / "added_tokens.json"
+        parts = self._drawing()
         return [
             *self._settings(),
-            *([added] if added.is_file() else []),
-            *sorted(file for part in self.parts.values() for file in computing_files(part)),
+            *sorted(file for part in parts for file in computing_files(part)),
         ]
 
     def former_revisions(self) -> set[str]:
-        """Return the revisions that 0.1 gives these files: it counted every file of a package with a name of Apple's.
+        """Return the revisions that 0.1 gives these files.
 
-        Two, because litter may have come or gone since.
+        It counted every file of a package with a name of Apple's, litter and parts that drawing does not read as well,
+        which may have come or gone since; and no added tokens, which development versions of 0.2 counted already.
         """
-        parts = [part for part in self.parts.values() if is_apples(part.name)]
-        every = {part: files_in(part) for part in parts}
-        settings = self._settings()
-        return {
-            fingerprint([*settings, *sorted(chain(*every.values()))]),
-            fingerprint(
-                [*settings, *sorted(chain(*(without_litter(*one) for one in every.items())))]
-            ),
+        named = [part for part in self.parts.values() if is_apples(part.name)]
+        every = {part: files_in(part) for part in named}
+        clean = {part: without_litter(part, files) for part, files in every.items()}
+        bare = {part: computing_files(part) for part in named}
+        ways = {
+            (*self._settings(added=added), *sorted(chain(*(files[part] for part in parts))))
+            for files in (every, clean, bare)
+            for parts in (named, [part for part in self._drawing() if part in every])
+            for added in (True, False)
         }
+        return set(map(fingerprint, ways))
 
-    def _settings(self) -> list[Path]:
+    def _drawing(self) -> list[Path]:
+        """Return the parts that drawing reads: a VAE encoder beside them, or chunks beside a whole U-Net, are not."""
+        unread = {"vae_encoder", "control-unet"}
+        if "unet" in self.parts:
+            unread |= {"unet_chunk1", "unet_chunk2"}
+        return [path for part, path in self.parts.items() if part not in unread]
+
+    def _settings(self, *, added: bool = True) -> list[Path]:
         settings = [
             self.tokenizer / "vocab.json",
             self.tokenizer / "merges.txt",
             self.tokenizer / "tokenizer_config.json",
             self.tokenizer / "special_tokens_map.json",
+            *([self.tokenizer / "added_tokens.json"] if added else ()),
             self.scheduler_config,
         ]
         if self.feature_extractor:

@@ -33,7 +33,8 @@ def fingerprint(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         size = file.stat().st_size
-        digest.update(f"{file.parent.name}/{file.name}\0{size}\0".encode())
+        name = f"{file.parent.name}/{file.name}\0{size}\0"
+        digest.update(name.encode("utf-8", "surrogateescape"))  # names are any bytes
         with file.open("rb") as stream:
             if size <= _SAMPLE_BYTES * _SAMPLES:
                 digest.update(stream.read(size))

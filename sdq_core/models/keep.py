@@ -80,7 +80,7 @@ def add(
     if not path.is_dir():
         raise InputMissingError(f"{path} is not a folder. Name a folder with .mlpackage files.")
     model = one_spelling(name or split_download(path.name)[0])
-    if model == DEMO or is_litter(model) or "/" in model:
+    if not model or model == DEMO or is_litter(model) or "/" in model:
         raise InputError(f"{model!r} is not a valid model name. Choose another --name.")
     places = _variants(path, attention, say)
     targets = {word: models / f"{model}_{word}_{place.kind}" for word, place in places.items()}
@@ -158,11 +158,7 @@ def _build(
     for name in (name for names in place.parts.values() for name in names):
         source = place.folder / name
         if copy:
-            shutil.copytree(
-                source,
-                building / name,
-                ignore=lambda _, names: [name for name in names if is_litter(name)],
-            )
+            _copy(source, building / name)
         else:
             (building / name).symlink_to(source.resolve(), target_is_directory=True)
     put_settings(place.folder, building, base)
@@ -170,6 +166,16 @@ def _build(
         ModelStore(building.parent).find(str(building), attention)
     except PackageError as error:
         raise PackageError(str(error).replace(str(building), str(place.folder))) from None
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        shutil.copytree(source, target, ignore=lambda _, names: list(filter(is_litter, names)))
+    except shutil.Error as error:  # of all files that could not be copied
+        failed, _, why = error.args[0][0]
+        raise StorageError(
+            f"Cannot copy {failed} ({why}). Check its disk and permissions."
+        ) from error
 
 
 def put_settings(source: Path, target: Path, base: str | None) -> None:

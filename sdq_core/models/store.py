@@ -7,6 +7,7 @@ downloads beside it.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -124,8 +125,8 @@ class ModelStore:
             return other
         raise InputMissingError(
             f"Model {variant.model!r} ({attention}) has changed since these images were submitted (from revision "
-            f"{variant.revision} to {folder.revision}). Restore the previous files, or cancel this batch and submit it "
-            "again under another name."
+            f"{variant.revision} to {folder.revision}). Restore the previous files, or submit the same prompts to the "
+            "same batch again: what is not drawn yet is then drawn with the new ones."
         )
 
     def folder_of(
@@ -159,8 +160,11 @@ class ModelStore:
                 folder = self._read(variant.model, self._attention_of(place), place)
             except (InputMissingError, PackageError):
                 continue
-            if folder.revision == variant.revision:
-                return replace(folder, attention_implementation=variant.attention_implementation)
+            if folder.goes_by(variant.revision):
+                return replace(
+                    folder.known_as(variant.revision),
+                    attention_implementation=variant.attention_implementation,
+                )
         return None
 
     def _entries(self) -> list[Path]:
@@ -168,7 +172,12 @@ class ModelStore:
             entries = sorted(self.models.iterdir())
         except OSError:  # no folder of models: doctor and whoever writes there report it
             return []
-        return [entry for entry in entries if not is_litter(entry.name) and entry.is_dir()]
+        # Path.is_dir raises for a link to where this user may not look.
+        return [
+            entry
+            for entry in entries
+            if not is_litter(entry.name) and os.path.isdir(entry)  # noqa: PTH112
+        ]
 
     def _places(self, model: str) -> Findings:
         if model == DEMO:
@@ -217,12 +226,12 @@ class ModelStore:
         self, model: str, attention: AttentionImplementation, here: ModelPlaces
     ) -> InputMissingError:
         others = list(here.variants)
+        skipped = "".join(f" {sentence}" for sentence in here.skipped[:3])
         if others:
             return InputMissingError(
-                f"Model {model!r} is not here as {attention}, only as {', '.join(others)}. "
+                f"Model {model!r} is not here as {attention}, only as {', '.join(others)}.{skipped} "
                 f"Use --variant {others[0]}."
             )
-        skipped = "".join(f" {sentence}" for sentence in here.skipped[:3])
         return InputMissingError(
             f"There is no model {model!r} here, only {', '.join(self.names()) or 'none'}.{skipped} Put its folder into "
             f"{self.models}, or name a folder with .mlpackage files with --model."

@@ -10,7 +10,7 @@ import pytest
 
 from sdq_core.models import DEMO, ModelStore
 from sdq_core.values.variants import AttentionImplementation
-from tests.acceptance.program import Program
+from tests.acceptance.program import Program, assert_whole
 
 STEPS = ("--steps", "1")
 
@@ -37,6 +37,25 @@ def test_another_batchs_missing_model_does_not_end_a_run(program: Program, mine:
     away.rename(mine)
     program.run("worker", "--burst")
     assert json.loads(program.run("status", "bad", "--json").stdout)["status"] == "completed"
+
+
+def test_a_model_that_changed_is_submitted_again_in_the_place_of_what_was_open(
+    program: Program, mine: Path
+) -> None:
+    request = ("--model", str(mine), "--prompt", "x", "--seed-range", "0-3", "--batch", "b", *STEPS)
+    program.run("submit", *request)
+    config = mine / "scheduler" / "scheduler_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "beta_end": 0.0121}))
+    said = program.run("status", "b").stdout
+    assert "has changed since these images were submitted" in said
+    assert "submit the same prompts to the same batch again" in said
+    dry = json.loads(program.run("submit", *request, "--dry-run", "--json").stdout)
+    assert (dry["images_new"], dry["images_replaced"]) == (4, 4)
+    again = program.run("submit", *request).stdout
+    assert "4 images to draw, in place of 4 that could no longer be drawn." in again
+    program.run("worker", "--burst")
+    assert_whole(program.home, program.drawn("b"), 4)
+    assert "All is well: 4 images" in program.run("verify").stdout
 
 
 def test_a_burst_is_not_blamed_for_what_was_cancelled(program: Program, mine: Path) -> None:

@@ -13,6 +13,7 @@ from db.ledger import Ledger
 from sdq_core.errors import InputMissingError
 from sdq_core.models import DEMO, ModelStore, resolver
 from sdq_core.models.identity import computing_files
+from sdq_core.models.outdated import outdated_variants
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import (
     ANY,
@@ -43,9 +44,9 @@ def revision(folder: Path) -> str:
     return ModelStore(folder.parent).find(folder.name, ORIGINAL).revision
 
 
-def former_revision(folder: Path) -> str:
-    """What 0.1 computed: every file of every package, litter or not."""
-    settings = [folder / "tokenizer" / name for name in SETTINGS]
+def former_revision(folder: Path, *also: str) -> str:
+    """What 0.1 computed: every file of every package, litter or not. also: what later versions count, too."""
+    settings = [folder / "tokenizer" / name for name in (*SETTINGS, *also)]
     settings.append(folder / "scheduler" / "scheduler_config.json")
     packages = sorted(p for m in folder.glob("*.mlpackage") for p in m.rglob("*") if p.is_file())
     digest = hashlib.sha256()
@@ -181,3 +182,55 @@ def test_submitting_again_after_the_update_asks_for_the_same_images(mine: Path) 
     assert now("mine", ANY).revision == f"original:{former}"
     assert resolver(store)("mine", ORIGINAL).revision == revision(mine)
     assert resolver(store, [PLACEMENT.of("other", former)])("mine", ORIGINAL).revision != former
+
+
+def test_added_tokens_count_and_what_former_versions_made_of_them_is_still_drawn(
+    mine: Path,
+) -> None:
+    without = revision(mine)
+    (mine / "tokenizer" / "added_tokens.json").write_text(json.dumps({"<cat>": 7}))
+    assert revision(mine) == former_revision(mine, "added_tokens.json") != without
+    assert former_revision(mine) == without  # 0.1 spelled them out
+    for former in (without, with_litter(mine)):
+        found = ModelStore(mine.parent).find_variant(PLACEMENT.of("mine", former))
+        assert found.revision == former
+
+
+def test_what_was_queued_under_a_name_that_the_unet_belies_is_drawn_with_litter_too(
+    mine: Path,
+) -> None:
+    former = with_litter(mine)
+    belied = Placement(
+        attention_implementation=AttentionImplementation.SPLIT_EINSUM_V2,
+        compute_unit=ComputeUnit.ALL,
+    ).of("mine", former)
+    found = ModelStore(mine.parent).find_variant(belied)
+    assert (found.revision, found.attention_implementation) == (
+        former,
+        AttentionImplementation.SPLIT_EINSUM_V2,
+    )
+
+
+def test_any_variant_of_what_a_former_version_called_another_is_the_same(mine: Path) -> None:
+    former = AnyVariant(model="mine", revision=f"split_einsum:{with_litter(mine)}")
+    assert resolver(ModelStore(mine.parent), [former])("mine", ANY).revision == former.revision
+
+
+def test_a_name_of_any_bytes_is_no_trouble(mine: Path) -> None:
+    package = next(mine.glob("*_unet.mlpackage"))
+    package.rename(package.with_name("m\udcff_unet.mlpackage"))
+    assert revision(mine)
+
+
+def test_only_a_revision_that_is_no_longer_here_is_outdated(mine: Path) -> None:
+    store = ModelStore(mine.parent)
+    here = PLACEMENT.of("mine", revision(mine))
+    former = PLACEMENT.of("mine", with_litter(mine))
+    gone, another = PLACEMENT.of("mine", "0" * 16), PLACEMENT.of("other", "0" * 16)
+    open_now = AnyVariant(model="mine", revision=f"original:{here.revision}")
+    open_gone = AnyVariant(model="mine", revision=f"original:{'0' * 16}")
+    elsewhere = AnyVariant(model="mine", revision=f"split_einsum:{'0' * 16}")
+    known = [here, former, gone, another, open_now, open_gone, elsewhere]
+    assert outdated_variants(store, [here, open_now], known) == {gone, open_gone}
+    assert outdated_variants(store, [here], known) == {gone}
+    assert outdated_variants(store, [], known) == frozenset()
