@@ -160,12 +160,13 @@ def _build(
         if copy:
             _copy(source, building / name)
         else:
-            (building / name).symlink_to(source.resolve(), target_is_directory=True)
+            # Path.resolve raises for a link to itself, which is told of below.
+            (building / name).symlink_to(os.path.realpath(source), target_is_directory=True)
     put_settings(place.folder, building, base)
     try:
         ModelStore(building.parent).find(str(building), attention)
-    except PackageError as error:
-        raise PackageError(str(error).replace(str(building), str(place.folder))) from None
+    except (InputMissingError, PackageError) as error:
+        raise type(error)(str(error).replace(str(building), str(place.folder))) from None
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import sys
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdq_core.errors import InputMissingError, PackageError, SdqError
-from sdq_core.models import ModelStore
-from sdq_core.models.inventory import inventory, skipped
+from sdq_core.models import ModelStore, resolver
+from sdq_core.models.inventory import ModelFacts, inventory, skipped
 from sdq_core.models.keep import add
 from sdq_core.models.layout import parts_folders
+from sdq_core.models.litter import is_litter
 from sdq_core.models.parts import attention_in, part_of, split_download
-from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Placement
+from sdq_core.values.variants import ANY, AttentionImplementation, ComputeUnit, Placement
+from tests.core.small_packages import PARTS, description, write_model
 from tests.hub.conftest import BASE, DEMO, Station
 from tests.hub.server import Repository
 
@@ -274,6 +279,11 @@ def test_a_pull_believes_the_unet_and_not_the_folder(station: Station) -> None:
 PART_NAMES = {
     "m_text_encoder.mlpackage": "text_encoder",
     "TextEncoder.mlpackage": "text_encoder",
+    "Unet.mlpackage": "unet",
+    "VAEDecoder.mlpackage": "vae_decoder",
+    "m-text-encoder.mlpackage": "text_encoder",
+    "m-unet.mlpackage": "unet",
+    "m-vae-decoder.mlpackage": "vae_decoder",
     "m_unet.mlpackage": "unet",
     "Unet.MLPACKAGE": "unet",
     "m-unet-chunk1.mlpackage": "unet_chunk1",
@@ -286,51 +296,79 @@ PART_NAMES = {
     "sunset.mlpackage": None,
     "._m_unet.mlpackage": None,
 }
+#: The names of a whole model: Apple's, Xcode's, and those of Hub repositories of the community's.
+STYLES = (
+    ("m_text_encoder.mlpackage", "m_unet.mlpackage", "m_vae_decoder.mlpackage"),
+    ("TextEncoder.mlpackage", "Unet.mlpackage", "VAEDecoder.mlpackage"),
+    ("m-text-encoder.mlpackage", "m-unet.mlpackage", "m-vae-decoder.mlpackage"),
+)
 FOLDERS = (
     *("original", "Original", "split_einsum", "split-einsum", "SPLIT-EINSUM-V2", "packages"),
     *("compiled", "mine", "mine_original_packages", "mine-split-einsum-compiled", "__MACOSX"),
-    *("@eaDir", "tokenizer", ".git", "a\nb", "é"),
+    *(
+        "@eaDir",
+        "tokenizer",
+        ".git",
+        "a\nb",
+        "é",
+        *(() if sys.platform == "darwin" else ("\udcff",)),
+    ),
 )
-SOURCES = {
-    (variant, part_of(package.name)): package
-    for variant in ("original", "split_einsum")
-    for package in (DEMO / variant / "packages").iterdir()
-}
 ENTRIES = st.one_of(
     st.tuples(st.sampled_from(list(PART_NAMES)), st.sampled_from(["original", "split_einsum"])),
     st.tuples(
         st.sampled_from([*PART_NAMES, *LITTER, *FOLDERS, "vocab.json"]),
-        st.sampled_from(["file", "empty folder", "dangling", "loop", "pipe", "damaged"]),
+        st.sampled_from(
+            ["file", "empty folder", "dangling", "loop", "link to itself", "pipe", "damaged"]
+        ),
     ),
 )
+CONTENT = {
+    "entries": st.lists(ENTRIES, max_size=4),
+    "model": st.none()
+    | st.tuples(st.sampled_from(STYLES), st.sampled_from(["original", "split_einsum"])),
+}
 TREES = st.recursive(
-    st.fixed_dictionaries({"entries": st.lists(ENTRIES, max_size=6)}),
+    st.fixed_dictionaries(CONTENT),
     lambda inner: st.fixed_dictionaries(
-        {
-            "entries": st.lists(ENTRIES, max_size=6),
-            "folders": st.dictionaries(st.sampled_from(FOLDERS), inner, max_size=3),
-        }
+        {**CONTENT, "folders": st.dictionaries(st.sampled_from(FOLDERS), inner, max_size=3)}
     ),
     max_leaves=8,
 )
 
 
-def make(tree: dict[str, object], folder: Path) -> None:
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`VARIANT/PART`: packages of a few hundred bytes, which are read a hundred times faster than the demo model's."""
+    root = tmp_path_factory.mktemp("parts")
+    for variant, operation in (("original", "identity"), ("split_einsum", "einsum")):
+        whole = write_model(root / variant, PARTS)
+        for package in whole.glob("*.mlpackage"):
+            part = part_of(package.name)
+            text = description(*PARTS[part], operation if part == "unet" else "identity")
+            (package / "Data/com.apple.CoreML/model.mlmodel").write_bytes(text)
+            package.rename(whole / part)
+    return root
+
+
+def make(tree: dict[str, Any], folder: Path, parts: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, what in tree["entries"]:  # type: ignore[attr-defined]
+    names, variant = tree["model"] or ((), "")
+    for name, what in [*((name, variant) for name in names), *tree["entries"]]:
         path = folder / name
         if os.path.lexists(path):
             continue
         if what in {"original", "split_einsum"}:
-            part = PART_NAMES[name]
-            source = SOURCES.get((what, part if part != "unet_chunk1" else "unet"))
-            path.symlink_to(source or SOURCES["original", "vae_decoder"])
+            part = (PART_NAMES[name] or "vae_decoder").removesuffix("_chunk1")
+            path.symlink_to(parts / what / part)
         elif what == "file":
             path.write_bytes(b"\0\5\26\7")
         elif what == "dangling":
             path.symlink_to(folder / "nowhere")
         elif what == "loop":
             path.symlink_to(folder)
+        elif what == "link to itself":
+            path.symlink_to(path)
         elif what == "pipe":
             os.mkfifo(path)
         else:
@@ -339,25 +377,57 @@ def make(tree: dict[str, object], folder: Path) -> None:
                 (path / "Data/com.apple.CoreML").mkdir(parents=True)
                 (path / "Data/com.apple.CoreML/model.mlmodel").write_bytes(b"\x12\xff")
                 (path / "metadata.json").write_text(json.dumps([{"inputSchema": 3}]))
-    for name, inner in tree.get("folders", {}).items():  # type: ignore[attr-defined]
+    for name, inner in tree.get("folders", {}).items():
         if not os.path.lexists(folder / name):
-            make(inner, folder / name)
+            make(inner, folder / name, parts)
 
 
-@settings(max_examples=40, deadline=None)
+def leave_litter(root: Path) -> None:
+    """Leave what systems leave, in every folder and never behind a link."""
+    for folder, _, _ in list(os.walk(root)):
+        for name in ("._m_unet.mlpackage", ".DS_Store", "Icon\r", "desktop.ini", "Thumbs.db"):
+            with contextlib.suppress(FileExistsError):
+                (Path(folder) / name).touch(exist_ok=False)
+        for name in ("__MACOSX", "@eaDir", "._Unet.mlpackage"):
+            if not os.path.lexists(Path(folder) / name):
+                (Path(folder) / name / "x_unet.mlpackage").mkdir(parents=True)
+
+
+class OwnModels(ModelStore):
+    """All but the demo model, which takes a hundred times longer to read than these."""
+
+    def names(self) -> list[str]:
+        return [name for name in super().names() if name != "demo"]
+
+
+def told(home: Path) -> tuple[list[ModelFacts], list[str]]:
+    """All that is said of a models folder; sizes count litter."""
+    store = OwnModels(home / "models")
+    return [replace(facts, size_bytes=0) for facts in inventory(store)], skipped(store)
+
+
+@settings(max_examples=60, deadline=None)
 @given(tree=TREES, with_settings=st.booleans())
 def test_no_tree_makes_the_finder_fail_or_take_a_wrong_part(
-    tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object], with_settings: bool
+    tmp_path_factory: pytest.TempPathFactory,
+    parts: Path,
+    tree: dict[str, Any],
+    with_settings: bool,
 ) -> None:
     home = tmp_path_factory.mktemp("tree")
     if with_settings:
         for name in ("tokenizer", "scheduler"):
             shutil.copytree(DEMO / name, home / "models" / "mine" / name)
-    make(tree, home / "models" / "mine")
-    store = ModelStore(home / "models")
-    skipped(store)
-    facts = [facts for facts in inventory(store) if facts.name != "demo"]
-    names = {facts.name for facts in facts}
+    make(tree, home / "models" / "mine", parts)
+    before = told(home)
+    assert told(home) == before
+    leave_litter(home / "models" / "mine")
+    assert told(home) == before
+    store = OwnModels(home / "models")
+    facts = before[0]
+    names = {one.name for one in facts}
+    with contextlib.suppress(SdqError):
+        assert resolver(store)("mine", ANY).width == 64
     for one in (*facts, *(("mine", word) for word in AttentionImplementation)):
         name, word = one if isinstance(one, tuple) else (one.name, one.attention_implementation)
         try:
@@ -367,10 +437,10 @@ def test_no_tree_makes_the_finder_fail_or_take_a_wrong_part(
         assert len({path.parent for path in found.parts.values()}) == 1
         for part, path in found.parts.items():
             assert PART_NAMES[path.name] == part
-            assert not {".git", "__MACOSX", "@eaDir"} & set(path.relative_to(home).parts)
-        source = found.unet.resolve().parts
-        if DEMO.name in source:
-            assert ("split_einsum" in source) == (word is not ORIGINAL)
+            assert not any(map(is_litter, path.relative_to(home).parts))
+        source = found.unet.resolve()
+        if source.is_relative_to(parts):
+            assert (source.parent.name == "split_einsum") == (word is not ORIGINAL)
     assert names <= {"mine"}
     try:
         added = add_quietly(home / "models" / "mine", home / "added")
