@@ -161,14 +161,14 @@ def test_a_batch_with_nothing_outdated_is_not_looked_at(ledger: Ledger) -> None:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     steps=st.lists(
         st.tuples(
             st.sampled_from(["submit", "change", "draw"]), st.integers(0, 9), st.integers(1, 9)
         ),
-        max_size=10,
+        max_size=8,
     )
 )
 def test_however_often_the_model_changes_nothing_is_lost_and_nothing_undrawable_is_left(
