@@ -26,10 +26,12 @@ _WATCH_EVERY_S = 1.0
 def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -> None:
     """Show every batch, or one with its failed images: progress, rate and time left, and why nothing moves."""
     from sdq.views.status import status_as_dict, status_lines
-    from sdq.views.waiting import why_waiting
-    from sdq_core.models import ModelStore
 
-    store = ModelStore(settings.models)
+    if batch:
+        from sdq.views.waiting import why_waiting
+        from sdq_core.models import ModelStore
+
+        store = ModelStore(settings.models)
     with open_ledger(settings) as ledger:
         while True:
             if batch is None:
