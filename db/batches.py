@@ -11,13 +11,14 @@ from db.connection import Database
 from db.counts import recount
 from db.history import BatchHistory, history_of
 from db.known_image import KnownImage, image_in_batch, image_of_recipe
-from db.recipe_rows import RECIPE_COLUMNS, recipe_of
+from db.recipe_rows import RECIPE_COLUMNS, all_variants, recipe_of, variant_of
 from db.report import batch_id_of, find_batch, names_beginning, statuses_of
 from db.slices import has_failed
 from db.tables import batches, images, recipes, slices, variants
 from db.values import BatchRequest, BatchState, BatchStatus, FailedImage, FinishedImage, ImageStatus
 from db.walk import finished_images, parts
 from sdq_core.values.seeds import parse_seeds
+from sdq_core.values.variants import RecipeVariant
 
 
 class Batches:
@@ -85,6 +86,11 @@ class Batches:
         with self._database.reading() as connection:
             return _cut_prompts(connection, batch_id_of(connection, batch))
 
+    def open_variants(self, batch: str | int) -> dict[RecipeVariant, str | None]:
+        """Return the variants of a batch's unfinished slices, each with the reason of its pause, else None."""
+        with self._database.reading() as connection:
+            return _open_variants(connection, batch_id_of(connection, batch))
+
     def set_state(self, batch: str | int, state: BatchState) -> None:
         """Make a batch active, paused or cancelled, durably."""
         with self._database.writing(durable=True) as connection:
@@ -100,6 +106,20 @@ class Batches:
         """
         with self._database.writing(durable=True) as connection:
             return _retry_failed(connection, batch_id_of(connection, batch))
+
+
+def _open_variants(connection: Connection, batch_id: int) -> dict[RecipeVariant, str | None]:
+    wanted = (
+        select(recipes.c.variant_id)
+        .join_from(slices, recipes)
+        .where(slices.c.batch_id == batch_id, slices.c.finished_at.is_(None))
+        .distinct()
+    )
+    found = connection.execute(all_variants().where(variants.c.id.in_(wanted))).mappings()
+    return {
+        variant_of(row): None if row["paused_since"] is None else row["pause_reason"] or ""
+        for row in found
+    }
 
 
 def _failed_images(connection: Connection, batch_id: int, limit: int | None) -> list[FailedImage]:

@@ -7,7 +7,8 @@ killed worker. A slice that is queued twice all the same is claimed by one worke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import groupby
 
 from db.ledger import Ledger
@@ -34,6 +35,21 @@ def dispatch(queues: Queues, slices: Sequence[SliceRef], *, at_front: bool = Fal
         for variant_key, group in _by_variant(new):
             count += queues.enqueue(variant_key, (ref.id for ref in group), at_front=at_front)
     return count
+
+
+@contextlib.contextmanager
+def withdrawn(queues: Queues, slice_ids: SliceIds) -> Iterator[Set[int]]:
+    """Take slices out of their queues; yield those that no worker has, and that none can take during the block.
+
+    What is still open afterwards has to be queued again; if this process dies, reconciling does so.
+    """
+    if not slice_ids:
+        yield slice_ids
+        return
+    with redis_errors(), queues.dispatch_lock(ttl_s=_LOCK_WAIT_S, wait_s=_LOCK_WAIT_S):
+        queues.withdraw(slice_ids)
+        # Nobody takes a slice without its job, and nobody but the holder of this lock makes a new one.
+        yield slice_ids - queues.claims.workers().keys()
 
 
 def reconcile(ledger: Ledger, queues: Queues, *, wait_s: float = 0.0) -> int:

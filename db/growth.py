@@ -69,10 +69,22 @@ _SLICE_COLUMNS = (
 )
 
 
-def grow(connection: Connection, plan: BatchPlan, batch: Row[Any], now: datetime) -> Growth:
-    """Store the part of a plan that a batch lacks, and count it; the caller holds the submission lock."""
+def grow(
+    connection: Connection,
+    plan: BatchPlan,
+    batch: Row[Any],
+    now: datetime,
+    *,
+    entries: Mapping[str, int],
+) -> Growth:
+    """Store the part of a plan that a batch lacks, and count it; the caller holds the submission lock.
+
+    entries: the numbers of entries that are free, by the content keys of the recipes that take their places.
+    """
     ids, old_recipes = _recipe_ids(connection, plan)
     planned, ordinals = _planned(connection, batch.id)
+    for content_key, number in entries.items():
+        ordinals.setdefault(ids[content_key], number)
     growth = Growth(entries=batch.entries)
     cutter = SeedCutter(plan.slice_size)
     slice_id = _next_id(connection, slices)

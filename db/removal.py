@@ -59,7 +59,7 @@ def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
         return PrunedPage(images=0, paths=(), last=True)
     recipe_ids = sorted({slice_.recipe_id for slice_ in slice_rows})
     going = _images_of(connection, slice_rows)
-    wanted_by = _wanted_elsewhere(connection, batch_id, going)
+    wanted_by = wanted_elsewhere(connection, batch_id, going)
     unwanted: list[RowMapping] = []
     spares: list[str] = []
     entries = {slice_.recipe_id: slice_.entry for slice_ in slice_rows}
@@ -76,7 +76,7 @@ def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
             )
     _delete(connection, images, images.c.id, [image["id"] for image in unwanted])
     _delete(connection, slices, slices.c.id, [slice_.id for slice_ in slice_rows])
-    _delete_unused_recipes(connection, recipe_ids)
+    delete_unused_recipes(connection, recipe_ids)
     done = [image["path"] for image in unwanted if image["status"] == ImageStatus.DONE]
     kept = _paths_of_others(connection, spares)
     return PrunedPage(
@@ -105,7 +105,7 @@ def _images_of(connection: Connection, slice_rows: Sequence[Row[Any]]) -> list[R
     return list(found.values())
 
 
-def _wanted_elsewhere(
+def wanted_elsewhere(
     connection: Connection, batch_id: int, going: Iterable[RowMapping]
 ) -> dict[tuple[int, int], int]:
     """Return those of the images (recipe id, seed) that other batches ask for, each with one slice that does."""
@@ -124,7 +124,8 @@ def _wanted_elsewhere(
     return wanted
 
 
-def _delete_unused_recipes(connection: Connection, recipe_ids: Sequence[int]) -> None:
+def delete_unused_recipes(connection: Connection, recipe_ids: Sequence[int]) -> None:
+    """Delete those of some recipes that no batch asks for and that have no images."""
     asked_for = select(slices.c.id).where(slices.c.recipe_id == recipes.c.id).exists()
     tried = select(images.c.id).where(images.c.recipe_id == recipes.c.id).exists()
     for some in parts(recipe_ids):

@@ -1,29 +1,32 @@
 """Turns a plan into rows: batch, recipes and slices, in one transaction.
 
 A batch is a named collection that only grows. Submitting the same plan again adds nothing; a plan that overlaps adds
-what is missing (`db.growth`).
+what is missing (`db.growth`), and may take the place of what can no longer be drawn (`db.replacement`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from db.choices import merged, options_of, read_choices, with_choices
 from db.column_types import now_utc
 from db.connection import SUBMISSION_LOCK, Database
 from db.growth import Growth, grow
+from db.replacement import Replaced, replace, replaceable
 from db.report import batch_named
 from db.slices import open_slices
 from db.tables import batches
 from db.values import BatchOptions, BatchPlan, BatchState, SliceRef, Submission
 from db.variants import paused_variants
 from sdq_core.errors import TryAgainError
+from sdq_core.queue.slice_ids import SliceIds
 from sdq_core.values.names import one_spelling
+from sdq_core.values.variants import RecipeVariant
 
 
 class Submissions:
@@ -36,15 +39,29 @@ class Submissions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, plan: BatchPlan) -> Submission:
-        """Store a submission, durably; return what it added."""
-        with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
-            return submit(connection, plan)
+    def add(self, plan: BatchPlan, *, instead_of: Collection[int] = ()) -> Submission:
+        """Store a submission, durably; return what it added.
 
-    def preview(self, plan: BatchPlan) -> Submission:
+        instead_of: slices of `replaceable` that no worker has and that are in no queue.
+        """
+        with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
+            return submit(connection, plan, instead_of=instead_of)
+
+    def preview(self, plan: BatchPlan, *, instead_of: Collection[int] = ()) -> Submission:
         """Return what `add` would add, and store nothing. Ids in the result are meaningless."""
         with self._database.trying(lock=SUBMISSION_LOCK) as connection:
-            return submit(connection, plan)
+            return submit(connection, plan, instead_of=instead_of)
+
+    def replaceable(self, plan: BatchPlan, outdated: Collection[RecipeVariant]) -> SliceIds:
+        """Return the open slices of a plan's batch with images that the plan asks for anew.
+
+        outdated: variants that are asked for at another revision now, because nobody can draw them any more.
+        """
+        if not outdated:
+            return SliceIds()
+        with self._database.reading() as connection:
+            batch, _ = _find_batch(connection, plan.name, plan.source_name, plan.source)
+            return SliceIds(replaceable(connection, plan, batch.id, outdated) if batch else ())
 
     def batch_options(self, name: str | None, source_name: str, source: str) -> BatchOptions | None:
         """Return the options of the batch that a plan with that name and source extends, None if it creates one."""
@@ -53,7 +70,9 @@ class Submissions:
         return None if batch is None else options_of(batch.options)
 
 
-def submit(connection: Connection, plan: BatchPlan) -> Submission:
+def submit(
+    connection: Connection, plan: BatchPlan, *, instead_of: Collection[int] = ()
+) -> Submission:
     """Store a plan and return what it added; the caller holds the submission lock, and commits."""
     now = now_utc()
     batch, name = _find_batch(connection, plan.name, plan.source_name, plan.source)
@@ -62,11 +81,17 @@ def submit(connection: Connection, plan: BatchPlan) -> Submission:
         batch = _create_batch(connection, plan, name, now)
     else:
         _keep_choices(connection, batch, plan)
+    replaced = Replaced()
+    if instead_of:
+        replaced = replace(connection, plan, batch.id, instead_of, now)
+        batch = connection.execute(select(batches).where(batches.c.id == batch.id)).one()
     if unchanged:
         known = sum(len(entry.seeds) for entry in plan.entries)
         growth = Growth(entries=batch.entries, known=known)
     else:
-        growth = grow(connection, plan, batch, now)
+        growth = grow(connection, plan, batch, now, entries=replaced.entries)
+    if replaced.images:
+        _complete_if_done(connection, batch.id, now)
     refs: Sequence[SliceRef] = ()
     if batch.state == BatchState.CANCELLED:
         connection.execute(
@@ -75,7 +100,9 @@ def submit(connection: Connection, plan: BatchPlan) -> Submission:
         refs = open_slices(connection, batch_id=batch.id)
     elif batch.state == BatchState.ACTIVE:
         paused = {paused.variant for paused in paused_variants(connection)}
-        refs = [ref for ref in growth.open if ref.variant not in paused] if paused else growth.open
+        refs = [*growth.open, *replaced.open]
+        if paused:
+            refs = [ref for ref in refs if ref.variant not in paused]
     return Submission(
         batch_id=batch.id,
         batch_name=name,
@@ -85,6 +112,7 @@ def submit(connection: Connection, plan: BatchPlan) -> Submission:
         images_failed=growth.failed,
         slices=refs,
         slices_new=len(growth.open),
+        images_replaced=replaced.images,
     )
 
 
@@ -125,6 +153,19 @@ def _create_batch(connection: Connection, plan: BatchPlan, name: str, now: datet
         "images_failed": 0,
     }
     return connection.execute(insert(batches).values(values).returning(batches)).one()
+
+
+def _complete_if_done(connection: Connection, batch_id: int, now: datetime) -> None:
+    """Complete a batch if what was taken out of it was all that was open."""
+    connection.execute(
+        update(batches)
+        .where(
+            batches.c.id == batch_id,
+            batches.c.open_slices == 0,
+            batches.c.completed_at.is_(None),
+        )
+        .values(completed_at=now)
+    )
 
 
 def _keep_choices(connection: Connection, batch: Row[Any], plan: BatchPlan) -> None:

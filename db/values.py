@@ -130,6 +130,7 @@ class Submission:
     images_failed: images new to the batch, but already given up for another.
     slices: the new slices to queue now, so none of a paused batch or variant. `Work.open_slices` lists older ones.
     slices_new: how many unfinished slices are new, paused or not.
+    images_replaced: images of the batch that could no longer be drawn, and which the plan's take the place of.
     """
 
     batch_id: int
@@ -140,6 +141,7 @@ class Submission:
     slices: Sequence[SliceRef]
     images_failed: int = 0
     slices_new: int = 0
+    images_replaced: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,4 +82,4 @@ class Measurements:
             found = self._store.find(variant.model, variant.attention_implementation)
         except (InputError, InputMissingError):
             return False
-        return found.revision == variant.revision
+        return found.goes_by(variant.revision)

@@ -20,7 +20,7 @@ from producer.planning.prompt_length import cut_after
 from producer.reading.lines import MAX_PROBLEMS
 from producer.reading.prompt_line import PromptLine
 from producer.reading.remarks import Remarks
-from sdq_core.errors import InputError, InputMissingError, PromptFileError
+from sdq_core.errors import InputError, InputMissingError, PackageError, PromptFileError
 from sdq_core.models import AnyFolder, VariantFolder
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import check_seed, format_seeds, random_seeds
@@ -123,11 +123,11 @@ def _note_cut(recipe: Recipe, place: str, tokenizer: Path, remarks: Remarks) -> 
 def _folder(
     line: PromptLine, defaults: Defaults, word: VariantWord, resolve: Resolve
 ) -> VariantFolder | AnyFolder:
-    """Return what draws a line; raise InputError if the line names what is not there."""
+    """Return what draws a line; raise InputError if the line names what is not there or cannot be used."""
     model = line.model or defaults.model
     try:
         return resolve(model, word)
-    except InputMissingError as error:
+    except (InputMissingError, PackageError) as error:
         named = not line.variants if defaults.variants is None else word in defaults.variants
         if model == defaults.model and named:
             raise  # the command's fault rather than a line's

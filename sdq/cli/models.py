@@ -44,7 +44,7 @@ def list_command(settings: Settings, as_json: bool, quiet: bool) -> None:
     """List the available models, as their own files describe them."""
     from sdq.views.models import model_lines
     from sdq_core.models import ModelStore
-    from sdq_core.models.inventory import inventory
+    from sdq_core.models.inventory import inventory, skipped
 
     store = ModelStore(settings.models)
     if quiet and not as_json:
@@ -54,15 +54,10 @@ def list_command(settings: Settings, as_json: bool, quiet: bool) -> None:
     models = list(inventory(store))
     if as_json:
         click.echo(json.dumps([asdict(model) for model in models], indent=2, default=str))
-        return
-    click.echo("\n".join(model_lines(models)))
-    for model in models:
-        said = str(model.attention_implementation)
-        if model.attention_found and not said.startswith(model.attention_found):
-            click.echo(
-                f"{model.folder} is named {said}, but its U-Net is {model.attention_found}.",
-                err=True,
-            )
+    else:
+        click.echo("\n".join(model_lines(models)))
+    for sentence in skipped(store):
+        click.echo(printable(sentence), err=True)
 
 
 @command.command("pull")
@@ -244,6 +239,7 @@ def add_command(
         attention=variants[0] if variants else None,
         base=base,
         copy=copy,
+        say=lambda sentence: click.echo(printable(sentence), err=True),
     )
     _tell(outcome, "added", folders)
 

@@ -61,7 +61,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...], outcome: O
         plan = plan_batch(
             lines_again(failed, changes),
             defaults,
-            resolver(ModelStore(settings.models)),
+            resolver(ModelStore(settings.models), ledger.variants.known().values()),
             source=f"sdq retry {found.name}",
         )
         submission = submit_plan(settings, ledger, plan)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,8 +19,13 @@ from sdq.cli.options import (
     settings_options,
 )
 from sdq.cli.submit_options import SubmitOptions, submission_options
-from sdq_core.errors import EXIT_OK, EXIT_SOME_IMAGES_FAILED
+from sdq_core.errors import EXIT_OK, EXIT_SOME_IMAGES_FAILED, SdqError
 from sdq_core.settings import Settings
+
+if TYPE_CHECKING:
+    from db.ledger import Ledger
+    from db.values import BatchStatus
+    from worker.loop import Worker
 
 
 @click.command("run")
@@ -43,10 +50,10 @@ def command(
     Ctrl-C stops after the current image; run the same command again to continue.
     """
     from db.limits import WORKER
+    from db.values import BatchState
     from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
     from sdq.views.progress import BatchProgress
     from sdq.views.status import describe_cut, status_as_dict
-    from sdq.views.words import counted
     from sdq_core.images.path import batch_folder
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.queues import Queues
@@ -62,7 +69,9 @@ def command(
         planned = plan_request(settings, request, existing)
         make_data_folder(settings)
         ledger = existing or stack.enter_context(open_ledger(settings))
-        submission = submit_plan(settings, ledger, planned.plan, at_front=True)
+        submission = submit_plan(
+            settings, ledger, planned.plan, outdated=planned.outdated, at_front=True
+        )
         if not quiet:
             said = [*request.remarks.describe(), *planned.describe_choices()]
             for sentence in (describe_submission(submission, request), *said):
@@ -83,32 +92,56 @@ def command(
                 onlooker=progress,
             )
 
+            causes: list[SdqError] = []
+
             def finished() -> bool:
                 status = ledger.batches.find(submission.batch_id)
-                return bool(worker.unusable) or status is None or status.completed_at is not None
+                if status is None or status.completed_at or status.state is not BatchState.ACTIVE:
+                    return True
+                found = _hindrances(ledger, worker, submission.batch_id)
+                causes[:] = found or ()
+                return found is not None
 
             try:
                 worker.work_until(finished)
             except StopNow as stop:
                 return 128 + stop.signum
-        if worker.unusable:
-            raise next(iter(worker.unusable.values()))
+        if causes:
+            raise causes[0]
         status = ledger.batches.find(submission.batch_id)
-        done = status.completed if status else 0
-        failed = status.failed if status else 0
-        open_images = status.total - done - failed if status else 0
         folder = settings.outputs / batch_folder(submission.batch_name)
         if as_json:
             document = status_as_dict(status) if status else {}
             click.echo(json.dumps({**document, "folder": str(folder)}))
-        else:
-            name = quote(submission.batch_name)
-            click.echo(
-                f"{counted(done, 'image')} in {folder}"
-                + (f", {failed:,} failed (sdq status {name})" if failed else "")
-                + (f", {open_images:,} still queued" if open_images else "")
-                + "."
-            )
+        elif status:
+            click.echo(_summary(status, folder))
         if not quiet and (cut := ledger.batches.cut_prompts(submission.batch_id)):
             click.echo(describe_cut(cut), err=True)
-        return EXIT_SOME_IMAGES_FAILED if failed else EXIT_OK
+        return EXIT_SOME_IMAGES_FAILED if status and status.failed else EXIT_OK
+
+
+def _summary(status: BatchStatus, folder: Path) -> str:
+    from sdq.views.words import counted
+
+    failed, waiting = status.failed, status.total - status.completed - status.failed
+    return (
+        f"{counted(status.completed, 'image')} in {folder}"
+        + (f", {failed:,} failed (sdq status {quote(status.name)})" if failed else "")
+        + (f", {waiting:,} still queued" if waiting else "")
+        + "."
+    )
+
+
+def _hindrances(ledger: Ledger, worker: Worker, batch_id: int) -> list[SdqError] | None:
+    """Return why the rest of a batch cannot be drawn here; None while some of it can."""
+    from sdq_core.values.variants import Variant
+    from worker.choosing.unusable import VariantPausedError
+
+    open_variants = ledger.batches.open_variants(batch_id)
+    causes = dict(worker.unusable)
+    for variant, reason in open_variants.items():
+        if reason is not None and isinstance(variant, Variant):
+            causes.setdefault(variant.key, VariantPausedError(variant, reason))
+    if any(variant.key not in causes for variant in open_variants):
+        return None
+    return [causes[variant.key] for variant in open_variants]

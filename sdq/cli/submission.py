@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from db.dispatch import dispatch
+from db.dispatch import dispatch, withdrawn
 from db.ledger import Ledger
 from db.values import BatchOptions, BatchPlan, Submission
 from producer import (
@@ -35,12 +35,13 @@ from sdq.cli.submit_options import SubmitOptions
 from sdq.views.words import counted
 from sdq_core.errors import ConfigurationError, UsageError
 from sdq_core.models import DEMO, ModelStore, resolver
+from sdq_core.models.outdated import outdated_variants
 from sdq_core.queue.connection import connect
 from sdq_core.queue.queues import Queues
 from sdq_core.settings import Preferences, Settings, whole_path
 from sdq_core.values.machine import this_machine
 from sdq_core.values.names import one_spelling
-from sdq_core.values.variants import ANY
+from sdq_core.values.variants import ANY, RecipeVariant
 
 T = TypeVar("T")
 
@@ -93,10 +94,15 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A submission before anything is stored; choices: what was decided where variant or compute unit is auto."""
+    """A submission before anything is stored.
+
+    choices: what was decided where variant or compute unit is auto.
+    outdated: variants at a revision that is no longer here; what the plan asks for anew takes their images' places.
+    """
 
     plan: BatchPlan
     choices: list[Choice]
+    outdated: Collection[RecipeVariant]
 
     def describe_choices(self) -> list[str]:
         """Return a sentence for each choice that needs one."""
@@ -180,25 +186,40 @@ def plan_request(settings: Settings, request: Request, ledger: Ledger | None) ->
         ),
         batch,
     )
+    known = ledger.variants.known().values() if ledger else ()
     plan = plan_batch(
         request.lines,
         defaults,
-        resolver(store),
+        resolver(store, known),
         choose=chooser,
         source_name=source.name,
         source=source.text,
         remarks=request.remarks,
     )
-    return Planned(plan=plan, choices=chooser.choices)
+    wanted = {entry.recipe.variant for entry in plan.entries}
+    return Planned(
+        plan=plan,
+        choices=chooser.choices,
+        outdated=outdated_variants(store, wanted, known),
+    )
 
 
 def submit_plan(
-    settings: Settings, ledger: Ledger, plan: BatchPlan, *, at_front: bool = False
+    settings: Settings,
+    ledger: Ledger,
+    plan: BatchPlan,
+    *,
+    outdated: Collection[RecipeVariant] = (),
+    at_front: bool = False,
 ) -> Submission:
-    """Commit the plan, then queue it; a crash in between heals at the next submit or worker start."""
+    """Commit the plan, then queue it; a crash in between heals at the next submit or worker start.
+
+    outdated: as in `Planned`.
+    """
     # Connect before anything is stored: a submission without queues helps nobody.
     queues = Queues(connect(settings), ledger.id)
-    submission = ledger.submissions.add(plan)
+    with withdrawn(queues, ledger.submissions.replaceable(plan, outdated)) as instead_of:
+        submission = ledger.submissions.add(plan, instead_of=instead_of)
     dispatch(queues, submission.slices, at_front=at_front)
     return submission
 
@@ -210,11 +231,14 @@ def describe_submission(submission: Submission, request: Request | None = None) 
     """
     name = submission.batch_name
     new, known, drawn = submission.images_new, submission.images_known, submission.images_drawn
+    replaced = submission.images_replaced
     if not new and not drawn and not submission.images_failed:
         what = "the image was" if known == 1 else f"all {known:,} images were"
-        return f"Batch {name}: nothing new; {what} submitted before." + (
-            request.other_seeds() if request else ""
+        taken_out = (
+            f" {replaced:,} that could no longer be drawn were taken out." if replaced else ""
         )
+        other_seeds = request.other_seeds() if request else ""
+        return f"Batch {name}: nothing new; {what} submitted before.{taken_out}{other_seeds}"
     parts = [f"{counted(new, 'image')} to draw"]
     if known:
         parts.append(f"{known:,} submitted before")
@@ -222,6 +246,8 @@ def describe_submission(submission: Submission, request: Request | None = None) 
         parts.append(f"{drawn:,} drawn already")
     if submission.images_failed:
         parts.append(f"{submission.images_failed:,} failed before")
+    if replaced:
+        parts.append(f"in place of {replaced:,} that could no longer be drawn")
     return f"Batch {name}: {', '.join(parts)}."
 
 

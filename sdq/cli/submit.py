@@ -55,7 +55,9 @@ def command(
         if dry_run:
             from sdq.views.forecast import empty_ledger, forecast
 
-            expected = forecast(existing or stack.enter_context(empty_ledger()), planned.plan)
+            expected = forecast(
+                existing or stack.enter_context(empty_ledger()), planned.plan, planned.outdated
+            )
             nothing_new = [] if expected.images_new else [request.other_seeds().strip()]
             if as_json:
                 click.echo(json.dumps({**asdict(expected), **more}))
@@ -63,7 +65,7 @@ def command(
                 click.echo("\n".join([*said, *filter(None, nothing_new), expected.describe()]))
             return
         ledger = existing or stack.enter_context(open_ledger(settings))
-        submission = submit_plan(settings, ledger, planned.plan)
+        submission = submit_plan(settings, ledger, planned.plan, outdated=planned.outdated)
         if as_json:
             click.echo(
                 json.dumps(
@@ -73,6 +75,7 @@ def command(
                         "images_new": submission.images_new,
                         "images_known": submission.images_known,
                         "images_drawn": submission.images_drawn,
+                        "images_replaced": submission.images_replaced,
                         "slices": len(submission.slices),
                         **more,
                     }

@@ -94,7 +94,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     from sdq_core.queue.queues import Queues
     from sdq_core.queue.retention import what_it_forgets
     from sdq_core.values.safety import Safety
-    from worker.choosing.unusable import NotOfThisLaneError
+    from worker.choosing.unusable import NotOfThisLaneError, VariantPausedError
     from worker.claims.shift import StopNow
     from worker.engine.handle import Deadlines
     from worker.lanes import threads_per_lane
@@ -127,12 +127,27 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
         worker = make_worker(settings, ledger, queues, options)
         tally = worker.tally
 
+        reasons: list[SdqError] = []
+
         def drained() -> bool:
+            """Say whether a burst is done, and note why it leaves something."""
+            if not burst:
+                return False
             unusable = worker.unusable
-            return burst and not any(
-                slice_.variant.key not in unusable and (lane is None or lane.draws(slice_.variant))
-                for slice_ in all_open_slices(ledger, at_once=1000)
-            )
+            left: set[str] = set()
+            for slice_ in all_open_slices(ledger, at_once=1000):
+                key = slice_.variant.key
+                if key not in unusable and (lane is None or lane.draws(slice_.variant)):
+                    return False
+                left.add(key)
+            # What a cancelled or paused batch lacks was not asked for. Slices of a paused variant are not open.
+            reasons[:] = [
+                cause
+                for key, cause in unusable.items()
+                if (key in left or isinstance(cause, VariantPausedError))
+                and not isinstance(cause, NotOfThisLaneError)
+            ]
+            return True
 
         try:
             worker.work_until(drained)
@@ -140,10 +155,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
             return 128 + stop.signum
         finally:
             log.info("%d images drawn, %d failed.", tally.drawn, tally.failed)
-    reasons = [
-        cause for cause in worker.unusable.values() if not isinstance(cause, NotOfThisLaneError)
-    ]
-    if burst and reasons:
+    if reasons:
         return reasons[0].exit_code
     return EXIT_SOME_IMAGES_FAILED if burst and tally.failed else EXIT_OK
 

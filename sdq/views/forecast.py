@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ class Forecast:
     """The expected cost of a submission.
 
     images_new, images_known, images_drawn: to draw, submitted before, and already drawn.
+    images_replaced: of the batch, which could no longer be drawn, and which would be taken out.
     drawing_s: seconds of drawing with one worker, None if the ledger has no similar images yet.
     disk_bytes: None likewise.
     """
@@ -28,6 +29,7 @@ class Forecast:
     images_new: int
     images_known: int
     images_drawn: int
+    images_replaced: int
     slices: int
     drawing_s: float | None
     disk_bytes: float | None
@@ -40,16 +42,25 @@ class Forecast:
             else f"about {duration(self.drawing_s)} with one worker"
         )
         disk = "unknown" if self.disk_bytes is None else f"about {size(self.disk_bytes)}"
+        replaced = (
+            f", in place of {self.images_replaced:,} that could no longer be drawn"
+            if self.images_replaced
+            else ""
+        )
         return (
             f"Batch {self.batch}: {counted(self.images_new, 'image')} to draw in {counted(self.slices, 'slice')}"
-            f" ({self.images_known:,} submitted before, {self.images_drawn:,} already drawn).\n"
+            f" ({self.images_known:,} submitted before, {self.images_drawn:,} already drawn){replaced}.\n"
             f"Time: {time}. Disk: {disk}.\nNothing was stored or queued."
         )
 
 
-def forecast(ledger: Ledger, plan: BatchPlan) -> Forecast:
-    """Try the plan on the ledger without storing it, and estimate time and disk space for what is new."""
-    preview = ledger.submissions.preview(plan)
+def forecast(ledger: Ledger, plan: BatchPlan, outdated: Collection[RecipeVariant] = ()) -> Forecast:
+    """Try the plan on the ledger without storing it, and estimate time and disk space for what is new.
+
+    outdated: variants that can no longer be drawn.
+    """
+    instead_of = ledger.submissions.replaceable(plan, outdated)
+    preview = ledger.submissions.preview(plan, instead_of=instead_of)
     planned = sum(len(entry.seeds) for entry in plan.entries)
     share_new = preview.images_new / planned if planned else 0.0
     images_of: Counter[tuple[RecipeVariant, int]] = Counter()
@@ -69,6 +80,7 @@ def forecast(ledger: Ledger, plan: BatchPlan) -> Forecast:
         images_new=preview.images_new,
         images_known=preview.images_known,
         images_drawn=preview.images_drawn,
+        images_replaced=preview.images_replaced,
         slices=preview.slices_new,
         drawing_s=_total([(None if ms is None else ms / 1000, n) for ms, n in times], share_new),
         disk_bytes=_total(sizes, share_new),

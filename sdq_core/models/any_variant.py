@@ -7,14 +7,19 @@ place means new images, as with a named variant; a variant added to the model, o
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from sdq_core.errors import InputError, InputMissingError, PackageError
 from sdq_core.models.folder import VariantFolder
 from sdq_core.models.store import ModelStore
-from sdq_core.values.variants import ANY, AnyVariant, AttentionImplementation, Whichever
+from sdq_core.values.variants import (
+    ANY,
+    AnyVariant,
+    AttentionImplementation,
+    RecipeVariant,
+    Whichever,
+)
 
 Present = Mapping[AttentionImplementation, VariantFolder]
 
@@ -41,19 +46,31 @@ class AnyFolder:
 
 
 def resolver(
-    store: ModelStore,
+    store: ModelStore, known: Collection[RecipeVariant] = ()
 ) -> Callable[[str, AttentionImplementation | Whichever], VariantFolder | AnyFolder]:
-    """Return a function that looks up a variant by name, including `any`, for planning."""
+    """Return a function that looks up a variant by name, including `any`, for planning.
+
+    known: the ledger's variants. A model that it has by a former version's revision keeps that, so submitting again
+    after an update asks for the same images.
+    """
 
     def resolve(
         model: str, variant: AttentionImplementation | Whichever
     ) -> VariantFolder | AnyFolder:
-        return find_any(store, model) if variant is ANY else store.find(model, variant)
+        if variant is ANY:
+            return find_any(store, model, known)
+        revisions = [
+            one.revision
+            for one in known
+            if one.model == model and one.attention_implementation == variant
+        ]
+        folder = store.find(model, variant)
+        return folder.known_as(_known_revision(folder, revisions))
 
     return resolve
 
 
-def find_any(store: ModelStore, model: str) -> AnyFolder:
+def find_any(store: ModelStore, model: str, known: Collection[RecipeVariant] = ()) -> AnyFolder:
     """Return what all variants of a model have in common.
 
     Raise InputMissingError for a model that is not here, PackageError if no variant is complete, and InputError if they
@@ -67,9 +84,15 @@ def find_any(store: ModelStore, model: str) -> AnyFolder:
             f"The variants of {model} draw different sizes ({said}), so --variant any cannot be used. Name one of them."
         )
     reference = next(iter(present.values()))
+    current = f"{reference.attention_implementation}:{reference.revision}"
+    revisions = [
+        one.revision for one in known if one.model == model and one.attention_implementation is ANY
+    ]
+    # By whatever word: former versions believed the folder's name.
+    former = (one for one in revisions if reference.goes_by(one.partition(":")[2]))
     return AnyFolder(
         model=model,
-        revision=f"{reference.attention_implementation}:{reference.revision}",
+        revision=current if current in revisions else next(former, current),
         width=reference.width,
         height=reference.height,
         unet_batch=max(folder.unet_batch for folder in present.values()),
@@ -83,7 +106,7 @@ def complete_variants(store: ModelStore, model: str) -> Present:
     """
     present: dict[AttentionImplementation, VariantFolder] = {}
     problem: PackageError | None = None
-    for word in _own_words(store, model):
+    for word in store.attention_implementations(model):
         try:
             present[word] = store.find(model, word)
         except PackageError as error:
@@ -102,27 +125,16 @@ def check_reference(wanted: AnyVariant, present: Present) -> None:
     """
     word, _, revision = wanted.revision.partition(":")
     reference = next((folder for name, folder in present.items() if name == word), None)
-    if reference is not None and reference.revision != revision:
+    if reference is not None and not reference.goes_by(revision):
         raise InputMissingError(
             f"Model {wanted.model!r} has changed since these images were submitted (revision {revision} of {word}, "
-            f"now {reference.revision}). Submit them again, or restore the previous files."
+            f"now {reference.revision}). Restore the previous files, or submit the same prompts to the same batch "
+            "again: what is not drawn yet is then drawn with the new ones."
         )
 
 
-def _own_words(store: ModelStore, model: str) -> list[AttentionImplementation]:
-    """Return a model's variants, each folder once; a folder whose name does not tell is read for its attention."""
-    folders = {word: store.folder_of(model, word) for word in AttentionImplementation}
-    uses = Counter(folder for folder in folders.values() if folder is not None)
-    found = []
-    for word, folder in folders.items():
-        if folder is None:
-            continue
-        if uses[folder] > 1:
-            splits = word is not AttentionImplementation.ORIGINAL
-            try:
-                if store.find(model, word).network.splits_heads != splits:
-                    continue
-            except PackageError:
-                pass  # whoever reads it next reports it
-        found.append(word)
-    return found
+def _known_revision(folder: VariantFolder, revisions: Collection[str]) -> str:
+    """Return the revision by which the ledger knows a folder's files, else their own."""
+    if folder.revision in revisions:
+        return folder.revision
+    return next((one for one in revisions if folder.goes_by(one)), folder.revision)

@@ -158,7 +158,12 @@ def check_parts(
         raise PackageError(
             f"{unet.name} attends to {length} tokens, but the tokenizer produces {max_length}. {_TOGETHER}"
         )
-    text_encoder.require_output("last_hidden_state", (1, length, channels))
+    given = (text_encoder.outputs or {}).get("last_hidden_state")
+    if given and given != (1, length, channels):
+        raise PackageError(
+            f"{unet.name} attends to {length} tokens of {channels} channels, but {text_encoder.name} gives "
+            f"last_hidden_state of shape {given}. {_TOGETHER}"
+        )
     check_vae_decoder(Part.read(parts["vae_decoder"]), latents.shape)
     if "safety_checker" in parts:
         checker = Part.read(parts["safety_checker"])
@@ -180,7 +185,7 @@ def refuse_unsupported(folder: Path, parts: Mapping[str, Path]) -> None:
         if part in parts:
             raise PackageError(f"{folder} holds {kind}, which is not supported. {_INSTEAD}")
     for path in parts.values():
-        if path.suffix == ".mlmodelc" and sys.platform != "darwin":
+        if path.suffix.lower() == ".mlmodelc" and sys.platform != "darwin":
             raise PackageError(
                 f"{path} is a compiled model, which only Core ML reads, on a Mac. Use the .mlpackage files instead (in "
                 "Apple's repositories on the Hub, under packages/ rather than compiled/)."

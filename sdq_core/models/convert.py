@@ -64,6 +64,7 @@ def convert(
             attention=attention,
             base=None if is_local else model,
             copy=True,
+            say=lambda _: None,
         )
     finally:
         shutil.rmtree(output, ignore_errors=True)

@@ -5,36 +5,32 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
-from sdq_core.errors import PackageError
+from sdq_core.errors import PackageError, StorageError
 from sdq_core.models.check import VAE_SCALE_FACTOR, check_parts, refuse_unsupported
+from sdq_core.models.finder import PartsPlace
+from sdq_core.models.identity import computing_files, files_in, fingerprint, without_litter
 from sdq_core.models.network import Network, read_network
-from sdq_core.models.parts import KINDS, holds_model, part_of
+from sdq_core.models.parts import is_apples, kind_of
 from sdq_core.models.preprocessing import Preprocessing
 from sdq_core.models.scheduler_config import SchedulerConfig
 from sdq_core.models.vocabulary import Vocabulary
 from sdq_core.values.variants import AttentionImplementation
 
-#: A package has three files, a compiled model about ten; far more means a link to somewhere else.
-_MAX_FILES = 1000
-
 _PREPROCESSOR = "preprocessor_config.json"
-
-_SAMPLE_BYTES = 1 << 16
-_SAMPLES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class VariantFolder:
     """One attention implementation of one model, as found on disk.
 
-    revision: fingerprint of all files below.
+    revision: fingerprint of the files that are computed with.
     parts: part name (`text_encoder`, `unet`, `unet_chunk1`, `unet_chunk2`, `control-unet`, `vae_decoder`,
         `vae_encoder`, `safety_checker`) -> its ``.mlpackage`` or ``.mlmodelc``.
     tokenizer: the folder of `vocab.json` and `merges.txt`.
@@ -70,6 +66,29 @@ class VariantFolder:
             gone = gone.parent
         return gone
 
+    def goes_by(self, revision: str) -> bool:
+        """Say whether a revision is that of these files, by this version's count or a former one's."""
+        return revision == self.revision or revision in self._former_revisions
+
+    def known_as(self, revision: str) -> VariantFolder:
+        """Return the same folder under another revision that it goes by."""
+        return self if revision == self.revision else replace(self, revision=revision)
+
+    @cached_property
+    def _former_revisions(self) -> set[str]:
+        files = VariantFiles(
+            parts=self.parts,
+            tokenizer=self.tokenizer,
+            scheduler_config=self.scheduler_config,
+            feature_extractor=self.feature_extractor,
+        )
+        try:
+            return files.former_revisions()
+        except OSError as error:
+            raise StorageError(
+                f"Cannot read {self.unet.parent} ({error.strerror}). Check its disk and permissions."
+            ) from error
+
     @cached_property
     def network(self) -> Network:
         """The U-Net's description; raises PackageError if it is damaged."""
@@ -87,23 +106,55 @@ class VariantFiles:
 
     def files(self) -> list[Path]:
         """Return all files that affect an image."""
+        parts = self._drawing()
+        return [
+            *self._settings(),
+            *sorted(file for part in parts for file in computing_files(part)),
+        ]
+
+    def former_revisions(self) -> set[str]:
+        """Return the revisions that 0.1 gives these files.
+
+        It counted every file of a package with a name of Apple's, litter and parts that drawing does not read as well,
+        which may have come or gone since; and no added tokens, which development versions of 0.2 counted already.
+        """
+        named = [part for part in self.parts.values() if is_apples(part.name)]
+        every = {part: files_in(part) for part in named}
+        clean = {part: without_litter(part, files) for part, files in every.items()}
+        bare = {part: computing_files(part) for part in named}
+        ways = {
+            (*self._settings(added=added), *sorted(chain(*(files[part] for part in parts))))
+            for files in (every, clean, bare)
+            for parts in (named, [part for part in self._drawing() if part in every])
+            for added in (True, False)
+        }
+        return set(map(fingerprint, ways))
+
+    def _drawing(self) -> list[Path]:
+        """Return the parts that drawing reads: a VAE encoder beside them, or chunks beside a whole U-Net, are not."""
+        unread = {"vae_encoder", "control-unet"}
+        if "unet" in self.parts:
+            unread |= {"unet_chunk1", "unet_chunk2"}
+        return [path for part, path in self.parts.items() if part not in unread]
+
+    def _settings(self, *, added: bool = True) -> list[Path]:
         settings = [
             self.tokenizer / "vocab.json",
             self.tokenizer / "merges.txt",
             self.tokenizer / "tokenizer_config.json",
             self.tokenizer / "special_tokens_map.json",
-            self.tokenizer / "added_tokens.json",
+            *([self.tokenizer / "added_tokens.json"] if added else ()),
             self.scheduler_config,
         ]
         if self.feature_extractor:
             settings.append(self.feature_extractor / _PREPROCESSOR)
-        in_parts = sorted(file for part in self.parts.values() for file in _files_in(part))
-        return [file for file in settings if file.is_file()] + in_parts
+        return [file for file in settings if file.is_file()]
 
 
-def find_files(packages: Path) -> VariantFiles:
+def find_files(place: PartsPlace) -> VariantFiles:
     """Return a variant's parts and settings; raise PackageError if something is missing."""
-    parts = _parts(packages)
+    parts = _parts(place)
+    packages = place.folder
     refuse_unsupported(packages, parts)
     _require_parts(packages, parts)
     extractor = _beside(packages, "feature_extractor", _PREPROCESSOR)
@@ -149,14 +200,15 @@ def read_folder(
 
 
 def size_of(folder: Path) -> int:
-    """Return the size of a folder's files in bytes, including those behind links to packages."""
-    total = 0
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            total += size_of(entry)
-        elif entry.is_file():
-            total += entry.stat().st_size
-    return total
+    """Return the size of a folder's files in bytes, including linked packages; other links to folders may circle."""
+    linked = [entry for entry in folder.iterdir() if entry.is_symlink() and kind_of(entry.name)]
+    return sum(
+        file.stat().st_size
+        for start in (folder, *linked)
+        for inside, _, names in os.walk(start)
+        for file in (Path(inside) / name for name in names)
+        if file.is_file()
+    )
 
 
 def unet_of(parts: Mapping[str, Path]) -> Path:
@@ -164,38 +216,14 @@ def unet_of(parts: Mapping[str, Path]) -> Path:
     return parts.get("unet") or parts["unet_chunk1"]
 
 
-def fingerprint(files: list[Path]) -> str:
-    """Hash names, sizes and sampled contents to 16 hexadecimal digits.
-
-    Weights of gigabytes are sampled at 16 places: training or compressing a model changes them everywhere, and
-    submitting must not take as long as reading the model.
-    """
-    digest = hashlib.sha256()
-    for file in files:
-        size = file.stat().st_size
-        digest.update(f"{file.parent.name}/{file.name}\0{size}\0".encode())
-        with file.open("rb") as stream:
-            if size <= _SAMPLE_BYTES * _SAMPLES:
-                digest.update(stream.read(size))
-                continue
-            for sample in range(_SAMPLES):
-                stream.seek((size - _SAMPLE_BYTES) * sample // (_SAMPLES - 1))
-                digest.update(stream.read(_SAMPLE_BYTES))
-    return digest.hexdigest()[:16]
-
-
-def _parts(packages: Path) -> dict[str, Path]:
-    parts: dict[str, Path] = {}
-    ending = next(ending for kind, ending in KINDS.items() if holds_model(packages, kind))
-    for entry in sorted(packages.iterdir()):
-        if (part := part_of(entry.name)) and entry.suffix == ending:
-            other = parts.setdefault(part, entry)
-            if other != entry:
-                raise PackageError(
-                    f"{packages} has two packages for the {part}: {other.name} and {entry.name}. "
-                    "Keep one model per folder."
-                )
-    return parts
+def _parts(place: PartsPlace) -> dict[str, Path]:
+    for part, names in place.parts.items():
+        if len(names) > 1:
+            raise PackageError(
+                f"{place.folder} has two packages for the {part}: {names[0]} and {names[1]}. "
+                "Keep one model per folder."
+            )
+    return {part: place.folder / names[0] for part, names in place.parts.items()}
 
 
 def _require_parts(packages: Path, parts: Mapping[str, Path]) -> None:
@@ -224,13 +252,3 @@ def _beside(packages: Path, folder: str, name: str) -> Path | None:
             if path.is_file():
                 return path
     return None
-
-
-def _files_in(package: Path) -> list[Path]:
-    """Return the files of one package; its folder may be a link to anywhere, even to a whole disk."""
-    found = list(islice(package.rglob("*"), _MAX_FILES + 1))
-    if len(found) > _MAX_FILES:
-        raise PackageError(
-            f"{package} has more than {_MAX_FILES:,} files, so it is not a package. Download or convert it again."
-        )
-    return [file for file in found if file.is_file()]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdq_core.errors import SdqError
+from sdq_core.models.finder import PartsPlace
 from sdq_core.models.folder import size_of
 from sdq_core.models.record import read_pull_record
 from sdq_core.models.store import ModelStore
@@ -47,17 +48,22 @@ class ModelFacts:
 def inventory(store: ModelStore) -> Iterator[ModelFacts]:
     """Yield every variant of every model, unusable ones with the reason."""
     for name in store.names():
-        for attention in store.attention_implementations(name):
-            if folder := store.folder_of(name, attention):
-                yield _facts(store, name, attention, folder)
+        for attention, place in store.look_for(name).variants.items():
+            yield _facts(store, name, attention, place)
+
+
+def skipped(store: ModelStore) -> list[str]:
+    """Return a sentence for everything in the models folder that is not used, or is not what its name says."""
+    by_model = [sentence for name in store.names() for sentence in store.look_for(name).skipped]
+    return by_model + store.without_models()
 
 
 def _facts(
-    store: ModelStore, name: str, attention: AttentionImplementation, folder: Path
+    store: ModelStore, name: str, attention: AttentionImplementation, place: PartsPlace
 ) -> ModelFacts:
     source = problem = None
     size = 0
-    kind = "compiled" if any(folder.glob("*.mlmodelc")) else "packages"
+    folder, kind = place.folder, place.kind
     try:
         size = size_of(folder)
         if record := read_pull_record(folder):

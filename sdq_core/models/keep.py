@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from sdq_core.errors import InputError, InputMissingError, OutputError, PackageError, StorageError
+from sdq_core.models.check import refuse_unsupported
+from sdq_core.models.finder import PartsPlace, choose_variants, find_places, read_attention
 from sdq_core.models.layout import SETTINGS
-from sdq_core.models.network import read_network
-from sdq_core.models.parts import KINDS, holds_model, part_of, split_download
+from sdq_core.models.litter import is_litter
+from sdq_core.models.parts import attention_in, split_download
 from sdq_core.models.store import DEMO, ModelStore
 from sdq_core.values.names import one_spelling, spellings
 from sdq_core.values.variants import AttentionImplementation
@@ -28,11 +31,15 @@ def own_folders(
     found = []
     name = one_spelling(name)
     for entry in sorted(models.iterdir()) if models.is_dir() else []:
-        if entry.name.startswith("."):
+        if is_litter(entry.name):
             continue
         model, attention = split_download(one_spelling(entry.name))
         if attention is None and model == name and variants and entry.is_dir():
-            found += [entry / word for word in variants if (entry / word).is_dir()]
+            found += [
+                inner
+                for inner in sorted(entry.iterdir())
+                if inner.is_dir() and attention_in([inner.name]) in variants
+            ]
         elif model == name and (not variants or attention in variants):
             found.append(entry)
     if not found:
@@ -61,81 +68,115 @@ def add(
     attention: AttentionImplementation | None,
     base: str | None,
     copy: bool,
+    say: Callable[[str], None],
 ) -> list[Path]:
-    """Add a folder of packages, or one in a Hub repository's layout, as a model; return the new folders.
+    """Add a folder of packages in any layout as a model, whole or not at all; return the new folders.
 
     Settings come from beside the packages or above; otherwise from `base`, or from the base in the packages' names.
     Raise InputMissingError, PackageError for an incomplete model, OutputError if the name is taken.
+
+    say: told what was skipped and why.
     """
     if not path.is_dir():
         raise InputMissingError(f"{path} is not a folder. Name a folder with .mlpackage files.")
-    sources = _sources(path)
-    if not sources:
-        raise InputMissingError(
-            f"{path} has no .mlpackage or .mlmodelc of Stable Diffusion. Name the folder that has them."
-        )
-    if attention and len(sources) > 1:
-        sources = [source for source in sources if attention in source[0].parts]
-    added = []
-    for source, kind in sources:
-        word = attention or _attention(source, kind)
-        model = one_spelling(name or split_download(path.name)[0])
-        if model == DEMO or model.startswith(".") or "/" in model:
-            raise InputError(f"{model!r} is not a valid model name. Choose another --name.")
-        added.append(_add_one(source, kind, models / f"{model}_{word}_{kind}", base, copy=copy))
-        ModelStore(models).find(model, word)
+    model = one_spelling(name or split_download(path.name)[0])
+    if not model or model == DEMO or is_litter(model) or "/" in model:
+        raise InputError(f"{model!r} is not a valid model name. Choose another --name.")
+    places = _variants(path, attention, say)
+    targets = {word: models / f"{model}_{word}_{place.kind}" for word, place in places.items()}
+    for target in targets.values():
+        taken = [target.with_name(name) for name in spellings(target.name)]
+        if any(path.exists() or path.is_symlink() for path in taken):
+            raise OutputError(
+                f"{target} already exists. Remove that model or choose another --name."
+            )
+    building = {word: target.with_name(f".new-{target.name}") for word, target in targets.items()}
+    added: list[Path] = []
+    try:
+        for word, place in places.items():
+            _build(word, place, building[word], base, copy=copy)
+        for word, target in targets.items():
+            os.rename(building[word], target)  # noqa: PTH104  (Path.rename reads as if the source stayed)
+            added.append(target)
+    except BaseException as error:
+        for folder in added:
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise StorageError(
+                f"Cannot write into {models} ({error.strerror}). Check the disk and try again."
+            ) from error
+        raise
+    finally:
+        for folder in building.values():
+            shutil.rmtree(folder, ignore_errors=True)
     return added
 
 
-def _sources(path: Path) -> list[tuple[Path, str]]:
-    inner = [path / word / kind for word in AttentionImplementation for kind in KINDS]
-    return [
-        (folder, kind)
-        for folder in (path, *inner, path / "packages", path / "compiled")
-        for kind in KINDS
-        if holds_model(folder, kind)
-    ]
+def _variants(
+    path: Path, asked: AttentionImplementation | None, say: Callable[[str], None]
+) -> dict[AttentionImplementation, PartsPlace]:
+    """Return the variants below a folder, only the one asked for if any was."""
+    found = find_places([(path, (path.parent.name, path.name))])
+    if not found.places:
+        skipped = "".join(f" {sentence}" for sentence in found.skipped[:3])
+        raise InputMissingError(
+            f"{path} has no .mlpackage or .mlmodelc of Stable Diffusion.{skipped} Name the folder that has them."
+        )
+    if found.problem:
+        raise PackageError(found.problem)
+    variants, notes = choose_variants((place, read_attention(place)) for place in found.places)
+    for sentence in found.skipped + notes:
+        say(sentence)
+    if asked is None:
+        return variants
+    # Only the name tells the versions of split_einsum apart.
+    alike = set(AttentionImplementation) - {AttentionImplementation.ORIGINAL}
+    place = variants.get(asked) or next(
+        (variants[word] for word in variants if {word, asked} <= alike), None
+    )
+    if place is None:
+        raise PackageError(
+            f"{path} has no {asked}, only {', '.join(variants)}: so say its U-Nets. Leave --variant out."
+        )
+    return {asked: place}
 
 
-def _attention(source: Path, kind: str) -> AttentionImplementation:
-    for step in reversed(source.parts):
-        if step in set(AttentionImplementation):
-            return AttentionImplementation(step)
-        if said := split_download(step)[1]:
-            return said
-    for entry in source.iterdir():
-        if entry.suffix == KINDS[kind] and part_of(entry.name) in {"unet", "unet_chunk1"}:
-            splits = read_network(entry).splits_heads
-            return (
-                AttentionImplementation.SPLIT_EINSUM if splits else AttentionImplementation.ORIGINAL
-            )
-    raise PackageError(f"{source} has no U-Net. Download or convert it.")
-
-
-def _add_one(source: Path, kind: str, target: Path, base: str | None, *, copy: bool) -> Path:
-    taken = [target.with_name(name) for name in spellings(target.name)]
-    if any(path.exists() or path.is_symlink() for path in taken):
-        raise OutputError(f"{target} already exists. Remove that model or choose another --name.")
-    building = target.with_name(f".new-{target.name}")
+def _build(
+    attention: AttentionImplementation,
+    place: PartsPlace,
+    building: Path,
+    base: str | None,
+    *,
+    copy: bool,
+) -> None:
+    """Make a variant's folder beside its later place; raise PackageError if nothing can be drawn with it."""
+    refuse_unsupported(
+        place.folder, {part: place.folder / names[0] for part, names in place.parts.items()}
+    )
     shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    for name in (name for names in place.parts.values() for name in names):
+        source = place.folder / name
+        if copy:
+            _copy(source, building / name)
+        else:
+            # Path.resolve raises for a link to itself, which is told of below.
+            (building / name).symlink_to(os.path.realpath(source), target_is_directory=True)
+    put_settings(place.folder, building, base)
     try:
-        building.mkdir(parents=True)
-        for entry in source.iterdir():
-            if entry.suffix != KINDS[kind] or not part_of(entry.name):
-                continue
-            if copy:
-                shutil.copytree(entry, building / entry.name)
-            else:
-                (building / entry.name).symlink_to(entry.resolve(), target_is_directory=True)
-        put_settings(source, building, base)
-        os.rename(building, target)  # noqa: PTH104  (Path.rename reads as if the source stayed)
-    except OSError as error:
+        ModelStore(building.parent).find(str(building), attention)
+    except (InputMissingError, PackageError) as error:
+        raise type(error)(str(error).replace(str(building), str(place.folder))) from None
+
+
+def _copy(source: Path, target: Path) -> None:
+    try:
+        shutil.copytree(source, target, ignore=lambda _, names: list(filter(is_litter, names)))
+    except shutil.Error as error:  # of all files that could not be copied
+        failed, _, why = error.args[0][0]
         raise StorageError(
-            f"Cannot write {target} ({error.strerror}). Check the disk and try again."
+            f"Cannot copy {failed} ({why}). Check its disk and permissions."
         ) from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return target
 
 
 def put_settings(source: Path, target: Path, base: str | None) -> None:

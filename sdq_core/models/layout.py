@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from sdq_core.errors import InputMissingError
-from sdq_core.models.parts import KINDS, part_of
+from sdq_core.models.litter import is_litter
+from sdq_core.models.parts import KINDS, attention_in, kind_of, model_in, part_of, sort_parts
 from sdq_core.values.variants import AttentionImplementation
 
 #: A base model's settings in diffusers' layout. None of these files contains weights.
@@ -73,17 +74,19 @@ class PartsFolder:
 
 def parts_folders(paths: Iterable[str], kind: str) -> list[PartsFolder]:
     """Return the folders with a text encoder, a U-Net and a VAE decoder of one kind (of `KINDS`)."""
-    found: dict[str, dict[str, tuple[str, list[str]]]] = defaultdict(dict)
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     paths = list(paths)
     for path in paths:
         steps = PurePosixPath(path).parts
+        if any(is_litter(step) for step in steps):
+            continue
         for depth, step in enumerate(steps[:-1]):
-            if step.endswith(KINDS[kind]) and (part := part_of(step)):
-                folder = "/".join(steps[:depth])
-                found[folder].setdefault(part, (step, []))[1].append(path)
+            if kind_of(step) == kind and part_of(step):
+                found["/".join(steps[:depth])][step].append(path)
                 break
     folders = []
-    for folder, parts in sorted(found.items()):
+    for folder, networks in sorted(found.items()):
+        parts = {part: names[0] for part, names in sort_parts(networks, kind).items()}
         if {"text_encoder", "vae_decoder"} <= parts.keys() and (
             "unet" in parts or parts.keys() >= set(_CHUNKS)
         ):
@@ -91,12 +94,29 @@ def parts_folders(paths: Iterable[str], kind: str) -> list[PartsFolder]:
             folders.append(
                 PartsFolder(
                     path=folder,
-                    attention_implementation=_attention(folder),
-                    parts={part: (name, tuple(files)) for part, (name, files) in parts.items()},
+                    attention_implementation=attention_in(PurePosixPath(folder).parts),
+                    parts={part: (name, tuple(networks[name])) for part, name in parts.items()},
                     loose=tuple(path for path in beside if path in paths),
                 )
             )
     return folders
+
+
+def one_model(folders: list[PartsFolder]) -> tuple[list[PartsFolder], list[str]]:
+    """Return the folders of the model that is nearest to the repository's top, and a sentence for each other."""
+    nearest = min(
+        (model_in(PurePosixPath(folder.path).parts) for folder in folders),
+        key=lambda names: (len(names), names),
+        default=(),
+    )
+    ours = [f for f in folders if model_in(PurePosixPath(f.path).parts) == nearest]
+    others = [
+        f"{folder.path} was skipped: it is another model. To use it, download that folder with `hf download` and run "
+        "`sdq models add`."
+        for folder in folders
+        if folder not in ours
+    ]
+    return ours, others
 
 
 def choose_folders(
@@ -126,8 +146,3 @@ def choose_folders(
             )
         chosen.append(folder)
     return chosen
-
-
-def _attention(folder: str) -> AttentionImplementation | None:
-    steps = {step.lower() for step in PurePosixPath(folder).parts}
-    return next((word for word in AttentionImplementation if word in steps), None)

@@ -75,13 +75,20 @@ class Network:
         return self.operations.get("einsum", 0) > 0
 
     @property
+    def tells_attention(self) -> bool:
+        """Whether the operations are known; a compiled model may not list them."""
+        return bool(self.operations)
+
+    @property
     def is_compiled(self) -> bool:
         """Whether it is an `.mlmodelc`, which only Core ML runs."""
         return _is_compiled(self.path)
 
 
-def read_network(model: Path) -> Network:
-    """Read an `.mlpackage` or `.mlmodelc`, whose weights must be there.
+def read_network(model: Path, *, weights: bool = True) -> Network:
+    """Read an `.mlpackage` or `.mlmodelc`.
+
+    weights: whether they must be there; what a damaged network would be is in its description.
 
     Raises InputMissingError if it does not exist, PackageError if it is incomplete, damaged or not supported.
     """
@@ -98,7 +105,8 @@ def read_network(model: Path) -> Network:
         raise PackageError(
             f"{package.model} is truncated or damaged ({error}). Copy or download the package again."
         ) from None
-    _check_weights(package, program)
+    if weights:
+        _check_weights(package, program)
     return Network(
         path=model,
         inputs=program.inputs,
@@ -131,7 +139,7 @@ def _precision(operations: Mapping[str, int], bits: set[int], uncompressed: str 
 
 
 def _is_compiled(model: Path) -> bool:
-    return model.suffix == ".mlmodelc"
+    return model.suffix.lower() == ".mlmodelc"
 
 
 def _read_compiled(model: Path) -> Network:

@@ -47,7 +47,7 @@ class Package:
         """
         if not path.exists():
             raise InputMissingError(f"{path} does not exist. Check the model's folder.")
-        if path.suffix == ".mlmodelc":
+        if path.suffix.lower() == ".mlmodelc":
             raise PackageError(
                 f"{path} is a compiled model, which only Core ML reads. Use the .mlpackage instead "
                 f"(in Apple's repositories on the Hub, under packages/ rather than compiled/)."

@@ -31,6 +31,7 @@ from sdq_core.models.layout import (
     SETTINGS,
     PartsFolder,
     choose_folders,
+    one_model,
     parts_folders,
 )
 from sdq_core.models.network import read_network
@@ -81,12 +82,10 @@ def pull(request: Request, models: Path, say: Callable[[str], None]) -> list[Pul
     is in the way.
     """
     listing = hub.list_files(request.repository, request.revision)
-    folders = choose_folders(
-        request.repository,
-        parts_folders(listing.files, request.kind),
-        request.kind,
-        list(request.variants),
-    )
+    there, others = one_model(parts_folders(listing.files, request.kind))
+    folders = choose_folders(request.repository, there, request.kind, list(request.variants))
+    for sentence in others:
+        say(sentence)
     name = request.name or request.repository.rpartition("/")[2]
     with _staging(models, request.repository) as staging:
         download = _Download(
@@ -135,6 +134,8 @@ class _Download:
         parts = self.staging / "parts" / source.path
         files = self._fetch(source, wanted, parts)
         attention = _detected(parts, files, named, asked)
+        if named not in {None, attention}:
+            self.say(f"{source.path} is named {named}, but its U-Net is {attention}.")
         record = PullRecord(
             repository=self.request.repository,
             commit=self.listing.commit,
@@ -240,15 +241,22 @@ def _detected(
 ) -> AttentionImplementation:
     names = {name.split("/", 1)[0] for name in files}
     unet = next(name for name in names if part_of(name) in {"unet", "unet_chunk1"})
-    splits = read_network(parts / unet).splits_heads
-    attention = said or asked
-    if attention is None:
-        return AttentionImplementation.SPLIT_EINSUM if splits else AttentionImplementation.ORIGINAL
-    if splits != (attention != AttentionImplementation.ORIGINAL):
+    network = read_network(parts / unet)
+    splits = network.splits_heads
+    if not network.tells_attention:
+        return asked or said or AttentionImplementation.ORIGINAL
+    named = AttentionImplementation.SPLIT_EINSUM if splits else AttentionImplementation.ORIGINAL
+    true = {
+        word: splits == (word != AttentionImplementation.ORIGINAL)
+        for word in (said, asked)
+        if word is not None
+    }
+    if asked is not None and not true[asked]:
         raise PackageError(
-            f"{unet} is not {attention} but {'split_einsum' if splits else 'original'}. Pull it as that --variant."
+            f"{unet} is not {asked} but {named}. "
+            f"Pull it {'without --variant' if said else 'as that --variant'}."
         )
-    return attention
+    return next((word for word in (asked, said) if word is not None and true[word]), named)
 
 
 def _require_room(listing: hub.Listing, wanted: list[str], staging: Path) -> None:

@@ -235,6 +235,11 @@ class ClaimTable:
             for slice_id, claim in found.items()
         }
 
+    def living(self) -> set[str]:
+        """Return the workers that showed themselves lately, idle ones as well."""
+        names = {name.decode(errors="replace") for name in self._connection.hkeys(self._heartbeats)}
+        return names - self.gone(names)
+
     def is_claimed(self, slice_id: int) -> bool:
         """Whether a worker has a slice."""
         return bool(self._connection.hexists(self._claims, slice_id))

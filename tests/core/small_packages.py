@@ -49,11 +49,11 @@ def write_model(folder: Path, parts: Declared, **settings: object) -> Path:
     return folder
 
 
-def description(inputs: Shapes, outputs: Shapes) -> bytes:
+def description(inputs: Shapes, outputs: Shapes, operation: str = "identity") -> bytes:
     """Return an ML program with these inputs, whose only operations give the outputs."""
     block = b"".join(field(2, name.encode()) for name in outputs)
     for name, shape in outputs.items():
-        block += field(3, field(1, b"identity") + field(3, named(name, shape)))
+        block += field(3, field(1, operation.encode()) + field(3, named(name, shape)))
     blocks = field(3, field(1, b"CoreML6") + field(2, block))
     taken = b"".join(field(1, named(name, shape)) for name, shape in inputs.items())
     function = taken + field(2, b"CoreML6") + blocks

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from db.dispatch import dispatch, reconcile
+from db.dispatch import dispatch, reconcile, withdrawn
 from db.ledger import Ledger
 from db.values import BatchState
 from sdq_core.errors import ServiceUnavailableError, TryAgainError
 from sdq_core.queue.queues import Queues
 from sdq_core.queue.server import RedisServer
+from sdq_core.queue.slice_ids import SliceIds
 from tests.core.redis_death import kill
 from tests.core.small_ledger import finish, loaded, open_ids, small_plan, submit
 
@@ -243,3 +244,19 @@ def test_a_slice_says_where_it_belongs(own_ledger: Ledger, queues: Queues) -> No
     assert slice_id is not None
     slice_ = loaded(own_ledger, slice_id)
     assert (slice_.recipe.prompt, slice_.seeds) == ("the sea", (2,))
+
+
+def test_what_is_withdrawn_for_a_while_is_nobodys_and_comes_back(
+    own_ledger: Ledger, queues: Queues
+) -> None:
+    dispatch(queues, submit(own_ledger, "the sea", "a tent").slices)
+    key = variant_key(own_ledger)
+    first = start_first(queues, key)
+    wanted = SliceIds(open_ids(own_ledger)[:3])
+    with withdrawn(queues, wanted) as free:
+        assert set(free) == set(wanted) - {first}
+        assert queues.waiting() == {key: 1}
+        with pytest.raises(TryAgainError):
+            reconcile(own_ledger, queues)
+    assert reconcile(own_ledger, queues) == 2
+    assert queues.waiting() == {key: 3}

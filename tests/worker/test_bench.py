@@ -52,8 +52,8 @@ def names(rows: Sequence[Benchmark]) -> list[tuple[str, str]]:
 
 
 def own_variant(home: Path, attention: AttentionImplementation) -> Path:
-    """A copy of the demo model's `original` as that variant of the model `own`."""
-    demo = ModelStore(home).find(DEMO, ORIGINAL)
+    """A copy of the demo model's packages as that variant of the model `own`."""
+    demo = ModelStore(home).find(DEMO, ORIGINAL if attention is ORIGINAL else SPLIT)
     folder = home / "models" / f"own_{attention}_packages"
     shutil.copytree(demo.parts["unet"].parent, folder)
     shutil.copytree(demo.tokenizer, folder / "tokenizer")

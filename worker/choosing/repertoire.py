@@ -129,6 +129,8 @@ class Repertoire:
                 self._unusable.note_return(wanted.key)
                 return variant
         troubles = [VariantUnusable(wanted, cause) for cause in causes]
+        # What heals by itself or by a command first, then what somebody has to mend.
+        troubles.sort(key=lambda trouble: isinstance(trouble.cause, PackageError))
         raise next((trouble for trouble in troubles if trouble.heals), troubles[0])
 
     def note(self, unusable: VariantUnusable, key: str) -> None:

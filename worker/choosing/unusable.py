@@ -5,12 +5,18 @@ from __future__ import annotations
 import logging
 import time
 
-from sdq_core.errors import ConfigurationError, InputMissingError, SdqError, StorageError
+from sdq_core.errors import (
+    ConfigurationError,
+    InputMissingError,
+    PackageError,
+    SdqError,
+    StorageError,
+)
 from sdq_core.values.variants import RecipeVariant, Variant
 
 log = logging.getLogger(__name__)
 
-#: How long to wait before trying again a variant whose problem may go away. A broken model is never tried again.
+#: How long to wait before trying again a variant whose problem may go away; a broken model may be mended.
 LOOK_AGAIN_AFTER_S = 60.0
 
 #: The same for a model that was here and whose files are gone: its drive may be back at any time.
@@ -44,9 +50,9 @@ class VariantUnusable(Exception):  # noqa: N818 - a turn of events, not an error
 
     @property
     def heals(self) -> bool:
-        """Whether it may become usable: after an engine that died at every load, a resume or a pull."""
+        """Whether it may become usable: after an engine that died at every load, a resume, a pull or a repair."""
         return self.cause.retryable or isinstance(
-            self.cause, VariantPausedError | InputMissingError
+            self.cause, VariantPausedError | InputMissingError | PackageError
         )
 
 

@@ -43,7 +43,7 @@ class CoreMLRuntime:
         PackageError if it is damaged or Core ML rejects it, OutputError or StorageError if the compiled model cannot be
         stored.
         """
-        if package.suffix == ".mlmodelc":
+        if package.suffix.lower() == ".mlmodelc":
             inputs = inputs_of(package)
             try:
                 return _loaded(package, package, inputs, compute_unit)
