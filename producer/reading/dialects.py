@@ -30,10 +30,14 @@ _SUSPECT = re.compile(r"[<{(\[:#]|__|BREAK|(?:^|\s)-[A-Za-z]")
 _REFUSED = (
     (re.compile(r"<(?:lora|lyco|hypernet|lora_loader):[^<>]*>", re.IGNORECASE),
      "{} asks for an extra network, which sdq does not draw with; remove it"),
-    (re.compile(r"\{[^{}|]*\|[^{}]*\}"), "{} is a choice, which sdq does not make; write a line for each"),
-    (re.compile(r"(?<!\w)__[A-Za-z][\w/*-]*?__(?!\w)"), "{} is a wildcard, which sdq does not fill in; write words"),
     (re.compile(r"Negative prompt:"), "{} stands inside a prompt; write --negative_prompt, or put it on its own line"),
     (_ONE_DASH, "{} begins with one hyphen; write two"),
+)  # fmt: skip
+#: What `--dynamic` reads.
+_TEMPLATES = (
+    (re.compile(r"\{[^{}|]*\|[^{}]*\}"), "{} is a choice; use --dynamic random (or combinatorial) to make it"),
+    (re.compile(r"(?<!\w)__[A-Za-z][\w/*-]*?__(?!\w)"),
+     "{} is a wildcard; use --dynamic random (or combinatorial) to fill it in"),
 )  # fmt: skip
 _HINTED = (
     (re.compile(r"\([^():]*[^\s():0-9]\s*:\s*[0-9]*\.?[0-9]+\s*\)"), "the weight {} is drawn as words"),
@@ -46,13 +50,16 @@ _HINTED = (
 _BREAK = re.compile(r"(?:^|[\s,])BREAK(?:$|[\s,])")
 
 
-def foreign_syntax(prompt: str) -> tuple[list[str], list[str]]:
-    """Return what is wrong with a prompt and what to know about it, a clause each."""
+def foreign_syntax(prompt: str, *, made: bool = False) -> tuple[list[str], list[str]]:
+    """Return what is wrong with a prompt and what to know about it, a clause each.
+
+    made: the prompt was made of a template, so braces and underscores in it are meant.
+    """
     if not _SUSPECT.search(prompt):
         return [], []
     wrong = [
         f"{says.format(quote(found[0].strip()))}, {_LITERAL}"
-        for pattern, says in _REFUSED
+        for pattern, says in (_REFUSED if made else _REFUSED + _TEMPLATES)
         if (found := pattern.search(prompt))
     ]
     hints = [

@@ -24,7 +24,7 @@ from producer.reading.characters import (
     code_point,
     unquoted,
 )
-from producer.reading.fields import build_line
+from producer.reading.grid import build_lines
 from producer.reading.line_error import LineError, causes_of
 from producer.reading.names import field_named, is_foreign, unknown_name
 from producer.reading.pasted import Block, blocks
@@ -63,11 +63,10 @@ def read_txt(
         except InputError as error:
             problems += [f"{source}: {cause}" for cause in causes_of(error)]
             continue
-        line = build_line(values, source=source, problems=problems)
-        if line is not None:
-            if unknown:
-                remarks.hints.append(f"{source}: settings not taken over: {', '.join(unknown)}")
-            yield line
+        built = build_lines(values, source=source, problems=problems)
+        if built and unknown:
+            remarks.hints.append(f"{source}: settings not taken over: {', '.join(unknown)}")
+        yield from built
 
 
 def _literal(lines: Iterable[tuple[int, str]]) -> Iterator[Block]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from db.dispatch import dispatch
 from db.ledger import Ledger
-from db.values import BatchPlan, Submission
+from db.values import JSON, BatchPlan, Submission
 from producer import (
     Defaults,
     PromptFormat,
@@ -24,7 +23,8 @@ from producer.planning.chooser import AUTO, Chooser
 from producer.planning.measurements import Measurements
 from producer.reading.characters import unquoted
 from producer.reading.fields import seeds_or_random
-from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
+from producer.reading.words import parse_compute_unit, parse_variants
+from sdq.cli.expansion import expanded, read_dynamic, read_grid, recorded
 from sdq.cli.options import value_of
 from sdq.cli.submit_options import SubmitOptions
 from sdq_core.errors import UsageError
@@ -41,20 +41,22 @@ from sdq_core.values.recipes import (
 )
 from sdq_core.values.variants import ANY
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """A submission as requested: its prompts, the options for all of them, and where they came from.
 
     remarks: what reading them showed.
+    recorded: what their batch keeps beside the options for all of them.
+    max_images: more are refused.
     """
 
     lines: Sequence[PromptLine]
     defaults: Defaults
     source: PromptSource
     remarks: Remarks
+    recorded: Mapping[str, JSON]
+    max_images: int
 
     @property
     def has_default_seed(self) -> bool:
@@ -93,12 +95,14 @@ def read_request(options: SubmitOptions) -> Request:
     """Read the prompts and check the options on their own, without models and ledger."""
     if options.seeds and options.random_seeds:
         raise UsageError("Use --seed-range or --random-seeds, not both.")
+    dynamic = read_dynamic(options)
     remarks = Remarks()
-    lines = read_prompts(
+    lines: Sequence[PromptLine] = read_prompts(
         options.files,
         options.prompts,
         format=PromptFormat(options.prompt_format) if options.prompt_format else None,
         literal=options.literal,
+        dynamic=dynamic is not None,
         remarks=remarks,
     )
     variant, unit = _named(options.variant), _named(options.compute_unit)
@@ -110,8 +114,7 @@ def read_request(options: SubmitOptions) -> Request:
         )
     with value_of("--compute-unit"):
         compute_unit = None if unit is None else parse_compute_unit(unit)
-    with value_of("--scheduler"):
-        scheduler = parse_scheduler(_or(options.scheduler, DEFAULT_SCHEDULER))
+    single, grid = read_grid(options)
     with value_of("--seed-range"):
         seeds = seeds_or_random(options.seeds) if options.seeds else range(1)
     with value_of("options"):
@@ -119,16 +122,26 @@ def read_request(options: SubmitOptions) -> Request:
             model=model_name(options.model or DEMO),
             variants=variants,
             compute_unit=compute_unit,
-            num_inference_steps=_or(options.num_inference_steps, DEFAULT_NUM_INFERENCE_STEPS),
-            guidance_scale=_or(options.guidance_scale, DEFAULT_GUIDANCE_SCALE),
-            scheduler=scheduler,
+            num_inference_steps=single.get("num_inference_steps", DEFAULT_NUM_INFERENCE_STEPS),
+            guidance_scale=single.get("guidance_scale", DEFAULT_GUIDANCE_SCALE),
+            scheduler=single.get("scheduler", DEFAULT_SCHEDULER),
             negative_prompt=unquoted(options.negative_prompt or ""),
             seeds=range(1) if seeds is None else seeds,
             random_seeds=1 if seeds is None else options.random_seeds,
             batch_name=options.batch,
         )
     source = describe_source(options.files, options.prompts)
-    return Request(lines=lines, defaults=defaults, source=source, remarks=remarks)
+    lines, max_images = expanded(
+        lines, defaults, options, dynamic=dynamic, grid=grid, remarks=remarks
+    )
+    return Request(
+        lines=lines,
+        defaults=defaults,
+        source=source,
+        remarks=remarks,
+        recorded=recorded(dynamic, grid),
+        max_images=max_images,
+    )
 
 
 def plan_request(settings: Settings, request: Request, ledger: Ledger | None) -> Planned:
@@ -156,7 +169,9 @@ def plan_request(settings: Settings, request: Request, ledger: Ledger | None) ->
         source_name=source.name,
         source=source.text,
         remarks=request.remarks,
+        max_images=request.max_images,
     )
+    plan = replace(plan, options={**plan.options, **request.recorded})
     return Planned(plan=plan, choices=chooser.choices)
 
 
@@ -196,7 +211,3 @@ def describe_submission(submission: Submission, request: Request | None = None) 
 def _named(option: str | None) -> str | None:
     """Return what was named, None for auto."""
     return None if option is None or option.strip().lower() == AUTO else option
-
-
-def _or(option: T | None, default: T) -> T:
-    return default if option is None else option

@@ -21,8 +21,8 @@ class SubmitOptions:
     negative_prompt: str | None = None
     seeds: str | None = None
     random_seeds: int | None = None
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
+    num_inference_steps: str | None = None
+    guidance_scale: str | None = None
     scheduler: str | None = None
     model: str | None = None
     variant: str | None = None
@@ -30,6 +30,10 @@ class SubmitOptions:
     batch: str | None = None
     prompt_format: str | None = None
     literal: bool = False
+    dynamic: str | None = None
+    wildcards: str | None = None
+    dynamic_seed: int | None = None
+    max_images: int | None = None
 
 
 def submission_options(command: Command) -> Command:
@@ -49,13 +53,13 @@ def submission_options(command: Command) -> Command:
                          help="Seeds: 7, 0-99, 0-99(+10), 0-100[5] or 1,5,9-12 [0]."),
             click.option("--random-seeds", type=click.IntRange(1, 100_000), metavar="N",
                          help="Choose N random seeds per prompt now, and record them."),
-            click.option("--num-inference-steps", "--steps", type=int, metavar="N",
-                         help="Denoising steps per image [20]."),
-            click.option("--guidance-scale", "--cfg-scale", type=float, metavar="X",
-                         help="How closely to follow the prompt [7.5]."),
+            click.option("--num-inference-steps", "--steps", metavar="N",
+                         help="Denoising steps per image; with commas, each of several [20]."),
+            click.option("--guidance-scale", "--cfg-scale", metavar="X",
+                         help="How closely to follow the prompt; with commas, each of several [7.5]."),
             click.option("--scheduler", metavar="NAME",
-                         help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LMSDiscrete or PNDM "
-                              "[DPMSolverMultistep]."),
+                         help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LMSDiscrete or PNDM; "
+                              "with commas, each of several [DPMSolverMultistep]."),
             click.option("--model", metavar="NAME|DIR", help="A model's name or folder [demo]."),
             click.option("--variant", metavar="NAMES",
                          help="original, split_einsum or split_einsum_v2; with commas, each of several. auto: the "
@@ -63,10 +67,20 @@ def submission_options(command: Command) -> Command:
             click.option("--compute-unit", metavar="UNIT",
                          help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY. auto: the fastest measured, else ALL [auto]."),
             click.option("--batch", metavar="NAME", help="Name of the batch; an existing one grows [the file's name]."),
-            click.option("--format", "prompt_format", type=click.Choice(["txt", "csv", "tsv", "jsonl", "json"]),
+            click.option("--format", "prompt_format",
+                         type=click.Choice(["txt", "csv", "tsv", "jsonl", "json", "yaml", "toml"]),
                          help="Format of the files [from their extension]."),
             click.option("--literal", is_flag=True, help="Draw every line as it is: no --options, no # comments, "
                          "no look for other tools' syntax."),
+            click.option("--dynamic", type=click.Choice(["random", "combinatorial"]),
+                         help="Make the choices in prompts, {a|b} and __wildcard__: at random for each seed, or all "
+                              "combinations."),
+            click.option("--wildcards", metavar="DIR",
+                         help="The folder of wildcards [wildcards beside the first prompt file]."),
+            click.option("--dynamic-seed", type=click.IntRange(0, 2**32 - 1), metavar="N",
+                         help="Another number chooses otherwise at random [0]."),
+            click.option("--max-images", type=click.IntRange(1, 10_000_000), metavar="N",
+                         help="Refuse to submit more [100,000 with choices or several values, else 10,000,000]."),
         )
     ):  # fmt: skip
         with_options = option(with_options)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 from producer import Defaults, PromptFormat, PromptLine, Remarks, plan_batch, read_prompts
 from sdq_core.errors import PromptFileError
@@ -193,12 +194,32 @@ def json_list(generated: Generated) -> str:
     return text
 
 
+def yaml_file(generated: Generated) -> str:
+    entries = [json.loads(one) for one in objects(generated)]
+    if generated.maybe(0.5):
+        return yaml.safe_dump({"prompts": entries}, allow_unicode=True)
+    return "".join(f"- {json.dumps(entry, ensure_ascii=False)}\n" for entry in entries)
+
+
+def toml_file(generated: Generated) -> str:
+    end = generated.end().replace("\r", "\r\n") if generated.maybe(0.2) else "\n"
+    lines = []
+    for entry in map(json.loads, objects(generated)):
+        lines += [
+            "[[prompts]]",
+            *(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in entry.items()),
+        ]
+    return end.join(lines)
+
+
 MAKERS: dict[PromptFormat, Callable[[Generated], str]] = {
     PromptFormat.TXT: txt,
     PromptFormat.CSV: lambda generated: table(generated, generated.dice.choice(",;|")),
     PromptFormat.TSV: lambda generated: table(generated, "\t"),
     PromptFormat.JSONL: jsonl,
     PromptFormat.JSON: json_list,
+    PromptFormat.YAML: yaml_file,
+    PromptFormat.TOML: toml_file,
 }
 _resolve = resolver(ModelStore(Path("nowhere")))
 
