@@ -48,7 +48,10 @@ class Dynamic:
 
     def to_dict(self) -> dict[str, JSON]:
         """Return it for JSON, as a batch records it."""
-        said: dict[str, JSON] = {"mode": str(self.mode), "wildcards": str(self.wildcards.folder)}
+        said: dict[str, JSON] = {
+            "mode": str(self.mode),
+            "wildcards": str(self.wildcards.folder.absolute()),
+        }
         return {**said, "seed": self.seed} if self.mode is Mode.RANDOM else said
 
 
@@ -68,7 +71,8 @@ def expand(
     expander.count(lines, max_images)
     made: list[PromptLine] = []
     problems: list[str] = []
-    templates, prompts = set(), 0
+    templates: set[str] = set()
+    prompts: set[int] = set()
     for line in lines:
         before = len(made)
         try:
@@ -77,9 +81,10 @@ def expand(
             problems.append(f"{line.source}: {error}")
         for one in made[before:]:
             look_for_other_syntax(one, problems, remarks, made=True)
-        if len(made) > before and made[-1].dynamic:
-            templates.add(line.source)
-            prompts += len(made) - before
+            if one.dynamic:
+                templates.add(one.source)
+                # Those of a grid have the same prompts.
+                prompts.add(hash((one.source, one.prompt, one.negative_prompt)))
         if len(problems) >= MAX_PROBLEMS:
             break
         if len(made) > MAX_PROMPTS:
@@ -87,7 +92,7 @@ def expand(
             break
     if problems:
         raise PromptFileError(problems)
-    remarks.templates, remarks.made_prompts = len(templates), prompts
+    remarks.templates, remarks.made_prompts = len(templates), len(prompts)
     return made
 
 

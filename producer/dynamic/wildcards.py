@@ -37,7 +37,7 @@ from sdq_core.errors import ALL_KNOWN, InputError, InputMissingError
 from sdq_core.printable import printable, quote
 
 MAX_FILES = 10_000
-MAX_VALUES = 1_000_000
+MAX_VALUES = 200_000
 _TEXT = ".txt"
 _STRUCTURED = frozenset({".yaml", ".yml", ".json"})
 
@@ -132,8 +132,12 @@ class Wildcards:
                     self._keep(name, inner, path)
 
     def _keep(self, name: str, found: Located, path: Path) -> None:
-        items = found.value if isinstance(found.value, list) else [found]
-        values = [value for item in items if (value := _item(item, path)) is not None]
+        if isinstance(found.value, list):
+            values = [value for item in found.value if (value := _item(item, path))]
+        elif isinstance(found.value, str):
+            values = [value] if (value := _item(found, path)) else []
+        else:
+            return  # a setting of the file's own
         if values:
             self._listed.setdefault(name, []).extend(values)
 
@@ -150,7 +154,8 @@ def _files(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(where, name)
-            if not name.startswith(".") and path.suffix.lower() in {_TEXT, *_STRUCTURED}:
+            is_ours = not name.startswith(".") and path.suffix.lower() in {_TEXT, *_STRUCTURED}
+            if is_ours and path.is_file():  # a pipe would be waited for
                 yield path
 
 
@@ -178,9 +183,11 @@ def _values_of_text(path: Path) -> Iterator[_Value]:
 
 
 def _document(path: Path) -> Located:
-    lines = list(_lines(path))
     try:
-        text = whole_document(iter(lines))
+        text = whole_document(_lines(path))
+    except DocumentError as error:
+        raise InputError(f"in {path}:{error.line}: {error}") from None
+    try:
         if path.suffix.lower() == ".json":
             return located(parse(text), 1)
         return parse_yaml(text, only_texts=True)
@@ -193,26 +200,38 @@ def _document(path: Path) -> Located:
 
 
 def _item(item: Located, path: Path) -> _Value | None:
-    """Return a list's value, None for what is no value: a number of a file's own, a list, an empty text."""
+    """Return a list's value, None for an empty one; raise InputError for what is no text."""
+    place = f"{path}:{item.line}"
     value: Any = item.value
     weight: float | None = None
     if isinstance(value, dict):
         inner = {key: one.value for key, one in value.items()}
-        try:
-            weight = float(inner.get("weight", 1))
-        except (TypeError, ValueError):
-            raise InputError(f"in {path}:{item.line}: the weight is not a number") from None
-        if not 0 < weight < 1e9:
-            raise InputError(f"in {path}:{item.line}: the weight must be more than 0")
         value = inner.get("text", inner.get("content"))
+        if not isinstance(value, str):
+            raise InputError(
+                f"in {place}: a value is an object without text; put quotes around a text that begins with a brace"
+            )
+        weight = _weight(inner.get("weight", 1), place)
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str):
+    if value is None:
         return None
+    if not isinstance(value, str):
+        raise InputError(f"in {place}: a value must be a text")
     # A text of several lines may have comments, as in collections that are shared.
     kept = [line for line in value.split("\n") if not line.lstrip().startswith("#")]
     text = "\n".join(kept).strip()
-    return _Value(text, weight, f"{path}:{item.line}") if text else None
+    return _Value(text, weight, place) if text else None
+
+
+def _weight(written: Any, place: str) -> float:
+    try:
+        weight = float(written)
+    except (TypeError, ValueError):
+        raise InputError(f"in {place}: the weight is not a number") from None
+    if not 0 < weight < 1e9:
+        raise InputError(f"in {place}: the weight must be more than 0")
+    return weight
 
 
 def _add(values: dict[str, _Value], more: Iterable[_Value]) -> None:

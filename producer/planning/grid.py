@@ -16,11 +16,12 @@ from producer.planning.cap import Cap
 from producer.planning.defaults import Defaults
 from producer.planning.line_seeds import how_many
 from producer.reading.checks import check_guidance_scale, check_steps
+from producer.reading.files import MAX_PROMPTS
 from producer.reading.grid import MAX_COMBINATIONS, too_many, values_of
 from producer.reading.json_values import is_decimal_comma, number, text, whole
 from producer.reading.prompt_line import PromptLine
 from producer.reading.words import parse_scheduler
-from sdq_core.errors import InputError
+from sdq_core.errors import InputError, PromptFileError
 from sdq_core.printable import quote
 
 _CHECKS: Mapping[str, Callable[[JSON], Any]] = {
@@ -64,11 +65,17 @@ class Grid:
         """Return each line once for every combination; raise PromptFileError for more than that many images."""
         if not self.axes:
             return list(lines)
-        cap = Cap(max_images)
+        cap, prompts = Cap(max_images), 0
         for line in lines:
-            cap.add(
-                line.source, how_many(line, defaults) * prod(map(len, self._open(line).values()))
-            )
+            combinations = prod(map(len, self._open(line).values()))
+            cap.add(line.source, how_many(line, defaults) * combinations)
+            prompts += combinations
+            if prompts > MAX_PROMPTS:
+                raise PromptFileError(
+                    [
+                        f"{line.source}: more than {MAX_PROMPTS:,} prompts up to here; submit them in parts"
+                    ]
+                )
         return [one for line in lines for one in self._each(line)]
 
     def to_dict(self) -> dict[str, JSON]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from producer.planning.defaults import Defaults
 from producer.reading.prompt_line import PromptLine
@@ -29,3 +30,19 @@ def seeds_of(line: PromptLine, defaults: Defaults) -> Sequence[int]:
         check_seed(first + line.image_count - 1)
         return range(first, first + line.image_count)
     return defaults.seeds
+
+
+def settled(lines: Iterable[PromptLine], defaults: Defaults) -> list[PromptLine]:
+    """Return the lines with random seeds chosen now, the same ones for all combinations that a line stands for."""
+    made: list[PromptLine] = []
+    source: str | None = None
+    seeds: Sequence[int] = ()
+    for line in lines:
+        is_random = line.seeds is None and (line.random_seeds or defaults.random_seeds)
+        if not is_random:
+            made.append(line)
+            continue
+        if line.source is not source:
+            source, seeds = line.source, seeds_of(line, defaults)
+        made.append(replace(line, seeds=seeds, random_seeds=None, image_count=None))
+    return made

@@ -79,6 +79,10 @@ def _values(entry: Located) -> dict[str, Any]:
         return {"prompt": entry.value}
     if not isinstance(entry.value, dict):
         raise InputError("an entry must be a text, or an object with a prompt")
+    if entry.value and all(inner.value is None for inner in entry.value.values()):
+        raise InputError(
+            "an entry has no prompt; put quotes around a text that begins with a brace"
+        )
     return fields(entry.plain())
 
 

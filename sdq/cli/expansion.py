@@ -12,6 +12,7 @@ from producer.dynamic.expansion import Dynamic, Mode, expand
 from producer.dynamic.wildcards import Wildcards
 from producer.planning.cap import MAX_EXPANDED_IMAGES, MAX_IMAGES
 from producer.planning.grid import Grid, parse_values
+from producer.planning.line_seeds import settled
 from producer.reading.lines import STANDARD_INPUT
 from sdq.cli.options import value_of
 from sdq.cli.submit_options import SubmitOptions
@@ -71,10 +72,12 @@ def expanded(
     max_images = options.max_images
     if max_images is None:
         max_images = MAX_EXPANDED_IMAGES if dynamic or remarks.has_grid else MAX_IMAGES
-    if grid:
-        lines = grid.lines(lines, defaults, max_images)
+    if dynamic or remarks.has_grid:
+        lines = settled(lines, defaults)
     if dynamic:
         lines = expand(lines, defaults, dynamic, max_images=max_images, remarks=remarks)
+    if grid:
+        lines = grid.lines(lines, defaults, max_images)
     return lines, max_images
 
 
@@ -91,7 +94,6 @@ def recorded(dynamic: Dynamic | None, grid: Grid) -> dict[str, JSON]:
 def _folder(options: SubmitOptions) -> Path:
     """Return the wildcard folder: the one named, else `wildcards` beside the first prompt file."""
     if options.wildcards is not None:
-        return Path(options.wildcards).absolute()
+        return Path(options.wildcards)
     files = [file for file in options.files if file != STANDARD_INPUT]
-    beside = Path(files[0]).absolute().parent if files else Path.cwd()
-    return beside / _WILDCARDS
+    return (Path(files[0]).parent if files else Path()) / _WILDCARDS

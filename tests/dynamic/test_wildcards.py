@@ -17,7 +17,9 @@ FILES = {
         "# shared\nhats:\n  - cap\n  - 'no'\n  - 12:30\n  - 3::beret\n  - |\n    # a comment\n    top hat\n"
         "shoes:\n  summer: [sandal]\n  winter: [boot, boot]\nsize: 12\nnothing:\n"
     ),
-    "animals/all.json": '{"birds": ["owl", {"text": "wren", "weight": 2}, 7, null, []], "fish": {"sea": ["cod"]}}',
+    "animals/all.json": (
+        '{"birds": ["owl", {"text": "wren", "weight": 2}, 7, null, ""], "on": true, "fish": {"sea": ["cod"]}}'
+    ),
     "animals/list.json": '["ant", "bee"]',
     "animals/birds.txt": "heron\n",
     ".hidden.txt": "no\n",
@@ -73,6 +75,9 @@ def test_a_weight_before_a_value_counts(tmp_path: Path) -> None:
         ({"a.yaml": "a:\n- {text: b, weight: x}\n"}, "__a__", "a.yaml:2: the weight is not a number"),
         ({"a.yaml": "a:\n- {text: b, weight: -1}\n"}, "__a__", "a.yaml:2: the weight must be more than 0"),
         ({"a.yaml": "a:\n  - x\n  - ${y}{z}\n"}, "__a__", "a.yaml:3: ${...} is a variable"),
+        ({"a.yaml": "a:\n- {b|c}\n"}, "__a__",
+         "a.yaml:2: a value is an object without text; put quotes around a text that begins with a brace"),
+        ({"a.json": '{"a": [["b"]]}'}, "__a__", "a.json:1: a value must be a text"),
         ({"a.json": '{"a": [\n"b",\n]}'}, "__a__", "a.json:3: the line is not JSON"),
         ({"a.json": "[" * 900}, "__a__", "a.json:1: "),
         ({}, "__a__", "has none"),

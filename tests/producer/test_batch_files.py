@@ -120,6 +120,7 @@ def test_short_forms(format: PromptFormat, content: str, prompts: list[str]) -> 
         (YAML, "- a\n- {steps: 3}\n", "stdin:2: the prompt is missing"),
         (YAML, "- a\n- 5\n", "stdin:2: an entry must be a text, or an object with a prompt"),
         (YAML, "- a\n- [b]\n", "stdin:2: an entry must be a text, or an object with a prompt"),
+        (YAML, "- a\n- {red|blue}\n", "stdin:2: an entry has no prompt; put quotes around a text"),
         (YAML, "- prompt: 5\n", "stdin:1: prompt must be text, not a number"),
         (YAML, "- a\n b: c\n", "stdin:2: this is not YAML"),
         (YAML, "- a\n\t- b: c\n", "stdin:2: this is not YAML"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import time
+from dataclasses import replace
 
 import pytest
 
 from producer import Defaults, PromptFormat, PromptLine, Remarks, read_prompts
 from producer.planning.cap import MAX_IMAGES
 from producer.planning.grid import Grid, parse_values
+from producer.planning.line_seeds import settled
 from sdq_core.errors import InputError, PromptFileError
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 
@@ -111,6 +113,15 @@ def test_what_is_wrong_with_a_grid_is_told_once_with_its_line(content: str, says
     assert says in said
     assert said.count("stdin:1: ") == 1
     assert time.process_time() - started < 2
+
+
+def test_all_combinations_of_a_line_have_the_same_random_seeds() -> None:
+    lines, _ = read("a --steps 2,3 --seed -1\nb --steps 2,3\nc --seed 7\n")
+    a, a_too, b, b_too, c = settled(lines, replace(DEFAULTS, random_seeds=4))
+    assert (a.seeds, b.seeds) == (a_too.seeds, b_too.seeds)
+    assert (len(a.seeds or ()), len(b.seeds or ())) == (1, 4)
+    assert c.seeds == range(7, 8)
+    assert {one.random_seeds for one in (a, b, c)} == {None}
 
 
 def test_an_empty_list_is_refused() -> None:
