@@ -147,7 +147,8 @@ class _Expander:
     def _random(self, line: PromptLine) -> Iterator[PromptLine]:
         texts = self._texts(line)
         seeds_by_prompt: dict[tuple[Made, Made], list[int]] = {}
-        for seed in seeds_of(line, self._defaults):
+        line_seeds = seeds_of(line, self._defaults)
+        for seed in line_seeds:
             prompt, negative = (
                 self._templates.one(text, seed=self._dynamic.seed, image_seed=seed)
                 if is_template(text)
@@ -157,9 +158,10 @@ class _Expander:
             seeds_by_prompt.setdefault((prompt, negative), []).append(seed)
         for (prompt, negative), seeds in seeds_by_prompt.items():
             one = self._line(line, prompt, negative)
-            if one.dynamic:
-                one = replace(one, seeds=compact_seeds(seeds), random_seeds=None, image_count=None)
-            yield one
+            if len(seeds) == len(line_seeds) and line_seeds is self._defaults.seeds:
+                yield one  # its seeds stay those of the submission
+            else:
+                yield replace(one, seeds=compact_seeds(seeds), random_seeds=None, image_count=None)
 
     def _texts(self, line: PromptLine) -> tuple[str, str]:
         negative = line.negative_prompt

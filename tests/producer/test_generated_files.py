@@ -300,7 +300,7 @@ def test_a_damaged_file_never_draws_an_option_and_never_shows_a_traceback(
 
 @pytest.mark.parametrize("dash", ["--", "—", "–", "−", "-–"])
 def test_no_option_is_drawn_as_words(dash: str) -> None:
-    for number in range(how_many(format)):
+    for number in range(FILES):
         dice = random.Random(f"{dash} {number}")
         names, values, _, _ = dice.choice(OPTIONS)
         line = (
