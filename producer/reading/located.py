@@ -95,7 +95,10 @@ def parse_yaml(text: str, *, only_texts: bool = False) -> Located:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise DocumentError(f"this is not YAML: {error.problem or error.context}", line) from None
+        said = f"this is not YAML: {error.problem or error.context}"
+        if "{" in text.split("\n")[min(line, text.count("\n") + 1) - 1]:
+            said += "; put quotes around a text that begins with a brace"
+        raise DocumentError(said, line) from None
     except yaml.YAMLError:
         raise DocumentError("this is not YAML: it contains a control character", 1) from None
     return builder.result or Located(None, 1)

@@ -99,7 +99,7 @@ class Remarks:
             )
             said.append(f"{lines} {self.grid_prompts:,} combinations.")
         if self.combinations > 1:
-            said.append(f"Each prompt has {self.combinations:,} combinations of options.")
+            said.append(f"The command's options make {self.combinations:,} combinations.")
         return said
 
     def to_dict(self) -> dict[str, JSON]:

@@ -66,7 +66,7 @@ def test_the_plan_tells_what_a_grid_makes(submit: Submit) -> None:
     assert found["images_new"] == 4 + 2
     assert (found["remarks"]["combinations"], found["remarks"]["made_prompts"]) == (4, 1)
     said = submit("--prompt", "a tent", "--scheduler", "PNDM,DDIM", "--steps", "2,3,4")
-    assert "Each prompt has 6 combinations of options.\nBatch prompt: 6 images to draw" in said
+    assert "The command's options make 6 combinations.\nBatch prompt: 6 images to draw" in said
 
 
 def test_without_the_option_choices_are_refused_with_it_named(submit: Submit) -> None:

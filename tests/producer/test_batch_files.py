@@ -123,6 +123,8 @@ def test_short_forms(format: PromptFormat, content: str, prompts: list[str]) -> 
         (YAML, "- a\n- {red|blue}\n", "stdin:2: an entry has no prompt; put quotes around a text"),
         (YAML, "- prompt: 5\n", "stdin:1: prompt must be text, not a number"),
         (YAML, "- a\n b: c\n", "stdin:2: this is not YAML"),
+        (YAML, "- a\n- {b|c} house\n",
+         "stdin:2: this is not YAML: did not find expected '-' indicator; put quotes around a text"),
         (YAML, "- a\n\t- b: c\n", "stdin:2: this is not YAML"),
         (YAML, "prompts:\n- a\nprompts: [b]\n", "stdin:3: the key 'prompts' is given twice"),
         (YAML, "steps: 3\nprompts: a\n", "stdin:2: prompts must be a list"),
