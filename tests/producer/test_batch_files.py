@@ -123,8 +123,6 @@ def test_short_forms(format: PromptFormat, content: str, prompts: list[str]) -> 
         (YAML, "- a\n- {red|blue}\n", "stdin:2: an entry has no prompt; put quotes around a text"),
         (YAML, "- prompt: 5\n", "stdin:1: prompt must be text, not a number"),
         (YAML, "- a\n b: c\n", "stdin:2: this is not YAML"),
-        (YAML, "- a\n- {b|c} house\n",
-         "stdin:2: this is not YAML: did not find expected '-' indicator; put quotes around a text"),
         (YAML, "- a\n\t- b: c\n", "stdin:2: this is not YAML"),
         (YAML, "prompts:\n- a\nprompts: [b]\n", "stdin:3: the key 'prompts' is given twice"),
         (YAML, "steps: 3\nprompts: a\n", "stdin:2: prompts must be a list"),
@@ -152,6 +150,12 @@ def test_short_forms(format: PromptFormat, content: str, prompts: list[str]) -> 
 def test_mistakes_are_told_with_their_lines(format: PromptFormat, content: str, says: str) -> None:
     (said, *_) = refused(content, format)
     assert said.startswith(says)
+
+
+def test_a_text_that_begins_with_a_brace_is_told_to_need_quotes() -> None:
+    (said,) = refused("- a\n- {b|c} house\n", YAML)
+    assert said.startswith("stdin:2: this is not YAML: ")
+    assert said.endswith("; put quotes around a text that begins with a brace")
 
 
 def test_all_entries_are_checked() -> None:
