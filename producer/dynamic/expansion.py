@@ -92,7 +92,9 @@ def expand(
             break
     if problems:
         raise PromptFileError(problems)
-    remarks.templates, remarks.made_prompts = len(templates), len(prompts)
+    said = remarks.multiplied
+    said.templates, said.made_prompts = len(templates), len(prompts)
+    said.example = next((one.prompt for one in made if one.dynamic), None)
     return made
 
 

@@ -120,7 +120,7 @@ def read_prompts(
                 look_for_other_syntax(given, problems, remarks)
     if problems:
         raise PromptFileError(problems)
-    remarks.note_grids(lines)
+    remarks.multiplied.note_grids(lines)
     if not lines:
         raise UsageError(
             "There are no prompts. Name a prompt file, or - for standard input, or use --prompt."

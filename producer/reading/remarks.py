@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from itertools import islice
 
 from db.values import JSON
-from producer.reading.prompt_line import PromptLine
+from producer.reading.multiplied import Multiplied
 from sdq_core.errors import group_by_cause
 
 #: More would push what was submitted off the screen.
@@ -22,38 +21,19 @@ class Remarks:
     hints: ``file:line: what`` for what looks like another tool's syntax but is drawn as it stands.
     repeated_images: how many images are asked for again, and drawn once.
     cut: place of a prompt that is longer than a text encoder reads -> the end of what it reads.
-    grid_lines, grid_prompts: how many lines list several values, and how many combinations they make.
-    combinations: how many combinations of the command's own options each prompt has.
-    templates, made_prompts: how many lines have choices, and how many prompts were made of them.
+    multiplied: what makes several images of a line.
     """
 
     comment_lines: int = 0
     hints: list[str] = field(default_factory=list)
     repeated_images: int = 0
     cut: dict[str, str] = field(default_factory=dict)
-    grid_lines: int = 0
-    grid_prompts: int = 0
-    combinations: int = 1
-    templates: int = 0
-    made_prompts: int = 0
-
-    def note_grids(self, lines: Iterable[PromptLine]) -> None:
-        """Count the lines that were read several times, once for each combination of their values."""
-        for _, same in groupby(lines, lambda line: line.source):
-            count = sum(1 for _ in same)
-            if count > 1:
-                self.grid_lines += 1
-                self.grid_prompts += count
-
-    @property
-    def has_grid(self) -> bool:
-        """Whether lists of values multiply the images."""
-        return self.grid_lines > 0 or self.combinations > 1
+    multiplied: Multiplied = field(default_factory=Multiplied)
 
     def describe(self) -> list[str]:
         """Return a sentence or clause each."""
         grouped = group_by_cause(self.hints)
-        said = [*self._expanded(), *grouped[:_SHOWN]]
+        said = [*self.multiplied.describe(), *grouped[:_SHOWN]]
         if len(grouped) > _SHOWN:
             said.append(f"... and {len(grouped) - _SHOWN} more hints")
         if self.cut:
@@ -81,27 +61,6 @@ class Remarks:
             said.append(f"{lines} skipped; with --literal a # is text.")
         return said
 
-    def _expanded(self) -> list[str]:
-        said = []
-        if self.templates:
-            lines = (
-                "1 line with choices makes"
-                if self.templates == 1
-                else (f"{self.templates:,} lines with choices make")
-            )
-            prompts = "1 prompt" if self.made_prompts == 1 else f"{self.made_prompts:,} prompts"
-            said.append(f"{lines} {prompts}.")
-        if self.grid_lines:
-            lines = (
-                "1 line with lists makes"
-                if self.grid_lines == 1
-                else (f"{self.grid_lines:,} lines with lists make")
-            )
-            said.append(f"{lines} {self.grid_prompts:,} combinations.")
-        if self.combinations > 1:
-            said.append(f"The command's options make {self.combinations:,} combinations.")
-        return said
-
     def to_dict(self) -> dict[str, JSON]:
         """Return it for JSON."""
         return {
@@ -110,11 +69,7 @@ class Remarks:
             "repeated_images": self.repeated_images,
             "cut_prompts": len(self.cut),
             "cut": dict(islice(self.cut.items(), 1000)),
-            "grid_lines": self.grid_lines,
-            "grid_prompts": self.grid_prompts,
-            "combinations": self.combinations,
-            "templates": self.templates,
-            "made_prompts": self.made_prompts,
+            **self.multiplied.to_dict(),
         }
 
 

@@ -68,11 +68,11 @@ def expanded(
     remarks: Remarks,
 ) -> tuple[Sequence[PromptLine], int]:
     """Return the lines with one prompt and one combination of options each, and the most images that there may be."""
-    remarks.combinations = grid.combinations
+    remarks.multiplied.combinations = grid.combinations
     max_images = options.max_images
     if max_images is None:
-        max_images = MAX_EXPANDED_IMAGES if dynamic or remarks.has_grid else MAX_IMAGES
-    if dynamic or remarks.has_grid:
+        max_images = MAX_EXPANDED_IMAGES if dynamic or remarks.multiplied.has_grid else MAX_IMAGES
+    if dynamic or remarks.multiplied.has_grid:
         lines = settled(lines, defaults)
     if dynamic:
         lines = expand(lines, defaults, dynamic, max_images=max_images, remarks=remarks)

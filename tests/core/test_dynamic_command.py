@@ -52,10 +52,10 @@ def submit(
 
 def test_the_plan_tells_how_many_prompts_come_of_templates(submit: Submit) -> None:
     said = submit("prompts.txt", "--dynamic", "combinatorial", "-s", "0-4")
-    assert "1 line with choices makes 4 prompts.\n" in said
+    assert "1 line with choices makes 4 prompts, such as 'a big red house'.\n" in said
     assert "Batch prompts: 25 images to draw in 5 slices" in said
     said = submit("prompts.txt", "--dynamic", "random", "-s", "0-99", "--wildcards", "mine")
-    assert "1 line with choices makes 2 prompts.\n" in said
+    assert "1 line with choices makes 2 prompts, such as 'a " in said
     assert "200 images to draw" in said
 
 

@@ -82,7 +82,9 @@ def test_every_combination_has_all_seeds_of_its_line(made: Expand) -> None:
     assert lines[1].prompt == "a big red house"
     assert (lines[1].negative_prompt, lines[1].seeds) == ("rain", range(3))
     assert lines[-1] == line("a tent", 2)
-    assert made.remarks.describe() == ["1 line with choices makes 8 prompts."]
+    assert made.remarks.describe() == [
+        "1 line with choices makes 8 prompts, such as 'a big red house'."
+    ]
     assert lines[1].dynamic == {
         "mode": "combinatorial",
         "template": "a {big|small} __colors__ house",
