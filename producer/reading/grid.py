@@ -21,8 +21,16 @@ from producer.reading.prompt_line import PromptLine
 MAX_COMBINATIONS = 100_000
 #: Options whose values a comma separates; in others it is a part of the text.
 _SEPARATED = frozenset({"num_inference_steps", "guidance_scale", "scheduler"})
-#: Options that take a list of values. Seeds, variants and tags are lists of another kind.
-_LISTED = _SEPARATED | {"prompt", "negative_prompt", "compute_unit", "model"}
+#: Options that take a list of values; the last changes first. Seeds, variants and tags are lists of another kind.
+_LISTED = (
+    "prompt",
+    "negative_prompt",
+    "model",
+    "num_inference_steps",
+    "guidance_scale",
+    "scheduler",
+    "compute_unit",
+)
 #: The most problems reported for one line; the rest would repeat them.
 _MOST_WRONG = 5
 
@@ -31,8 +39,8 @@ def build_lines(values: Mapping[str, Any], *, source: str, problems: list[str]) 
     """Check a line's values by field name; return a line for each combination, or add what is wrong to `problems`."""
     axes = {
         field: several
-        for field, value in values.items()
-        if (several := values_of(field, value)) is not None
+        for field in _LISTED
+        if field in values and (several := values_of(field, values[field])) is not None
     }
     if not axes:
         line = build_line(values, source=source, problems=problems)
@@ -45,8 +53,6 @@ def build_lines(values: Mapping[str, Any], *, source: str, problems: list[str]) 
         empty = next(field for field, several in axes.items() if not several)
         problems.append(f"{source}: {empty} lists no value")
         return []
-    # One prompt after the other, whatever comes first in the file.
-    axes = dict(sorted(axes.items(), key=lambda axis: axis[0] != "prompt"))
     made: list[PromptLine] = []
     wrong: list[str] = []
     for combination in product(*axes.values()):

@@ -1,8 +1,8 @@
 """YAML and TOML as values with their lines, for prompt files and wildcards.
 
-Only what JSON has comes out: texts, numbers, true, false, null, lists and objects. YAML is read by the rules of its
-version 1.2: `no`, `12:30` and `2024-05-01` are texts. Tags do nothing but `!!str`, and a document that would unfold to
-far more than it shows is refused.
+Only what JSON has comes out: texts, numbers, true, false, null, lists and objects. In YAML `no`, `12:30`, `007` and
+`2024-05-01` are texts. Tags do nothing but `!!str`, and a document that would unfold to far more than it shows is
+refused.
 """
 
 from __future__ import annotations
@@ -190,10 +190,9 @@ _BOOLEANS = {
     "False": False,
     "FALSE": False,
 }
-_WHOLE = re.compile(r"[-+]?[0-9]{1,100}")
-_REAL = re.compile(
-    r"[-+]?(?:[0-9]{1,100}(?:\.[0-9]{0,100})?|\.[0-9]{1,100})(?:[eE][-+]?[0-9]{1,3})?"
-)
+#: What both YAML 1.1, which many programs write, and 1.2 take for numbers: 007 and 1e5 stay texts.
+_WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,99})")
+_REAL = re.compile(r"[-+]?(?:[0-9]{1,100}\.[0-9]{0,100}(?:[eE][-+][0-9]{1,3})?|\.[0-9]{1,100})")
 
 
 def _scalar(written: str) -> JSON:

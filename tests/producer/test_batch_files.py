@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
+from dataclasses import replace
 
 import pytest
+import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -160,6 +163,63 @@ def test_a_text_that_begins_with_a_brace_is_told_to_need_quotes() -> None:
 
 def test_all_entries_are_checked() -> None:
     assert len(refused("- {steps: 3}\n- a\n- {prompt: b, seed: x}\n", YAML)) == 2
+
+
+ENTRIES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "prompt": st.text("ab:#-'\"{}[]&*!|>%@,? \\é日", min_size=1).map(
+                lambda text: f"a {text} b"
+            )
+        },
+        optional={
+            "negative_prompt": st.sampled_from(["", "no", "fog: rain", "null", "7"]),
+            "steps": st.sampled_from([3, [20, 30], "20,30", "7.0"]),
+            "guidance_scale": st.sampled_from([7.5, "7,5", [1, 2.5]]),
+            "seed": st.sampled_from([7, "0-9", [1, 5]]),
+            "tags": st.just(["x", "y"]),
+            "meta": st.just({"k": [1, 1.5, True, "yes", {"a": "1e5", "b": "007"}]}),
+            "custom_id": st.from_regex(r"[0-9]{1,4}([.e_:-][0-9]{1,3})?", fullmatch=True),
+        },
+    ),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda entry: entry.get("custom_id", entry["prompt"]),
+)
+
+
+def in_toml(entries: list[dict[str, object]]) -> str:
+    def value(one: object) -> str:
+        if isinstance(one, dict):
+            return "{" + ", ".join(f"{key} = {value(inner)}" for key, inner in one.items()) + "}"
+        if isinstance(one, list):
+            return "[" + ", ".join(map(value, one)) + "]"
+        return json.dumps(one, ensure_ascii=False)
+
+    return "\n".join(
+        "\n".join(["[[prompts]]", *(f"{key} = {value(one)}" for key, one in entry.items())])
+        for entry in entries
+    )
+
+
+@settings(max_examples=100)
+@given(entries=ENTRIES)
+def test_the_same_entries_are_the_same_lines_in_every_format(
+    entries: list[dict[str, object]],
+) -> None:
+    written = {
+        PromptFormat.JSONL: "\n".join(map(json.dumps, entries)),
+        YAML: yaml.safe_dump({"prompts": entries}, allow_unicode=True),
+        TOML: in_toml(entries),
+    }
+    found = {}
+    for format, content in written.items():
+        try:
+            found[format] = [replace(one, source="") for one in read(content, format)]
+        except PromptFileError as error:
+            # Lines differ; other tools' syntax is refused alike.
+            found[format] = [problem.partition(": ")[2] for problem in error.problems]
+    assert found[YAML] == found[TOML] == found[PromptFormat.JSONL]
 
 
 TEXTS = st.text(alphabet=st.sampled_from(list("ab:-[]{}&*!|>'\"#%@`,?~ \n\t=.5é\0")), max_size=60)

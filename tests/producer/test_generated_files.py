@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-import yaml
 
 from producer import Defaults, PromptFormat, PromptLine, Remarks, plan_batch, read_prompts
 from sdq_core.errors import PromptFileError
@@ -23,8 +22,6 @@ from sdq_core.models import DEMO, ModelStore, resolver
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 
 FILES = 2000
-#: Of formats that a library parses.
-FEWER_FILES = 500
 DEFAULTS = Defaults(
     model=DEMO, variants=(AttentionImplementation.ORIGINAL,), compute_unit=ComputeUnit.ALL
 )
@@ -196,38 +193,14 @@ def json_list(generated: Generated) -> str:
     return text
 
 
-def yaml_file(generated: Generated) -> str:
-    entries = [json.loads(one) for one in objects(generated)]
-    if generated.maybe(0.5):
-        return yaml.safe_dump({"prompts": entries}, allow_unicode=True)
-    return "".join(f"- {json.dumps(entry, ensure_ascii=False)}\n" for entry in entries)
-
-
-def toml_file(generated: Generated) -> str:
-    end = generated.end().replace("\r", "\r\n") if generated.maybe(0.2) else "\n"
-    lines = []
-    for entry in map(json.loads, objects(generated)):
-        lines += [
-            "[[prompts]]",
-            *(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in entry.items()),
-        ]
-    return end.join(lines)
-
-
 MAKERS: dict[PromptFormat, Callable[[Generated], str]] = {
     PromptFormat.TXT: txt,
     PromptFormat.CSV: lambda generated: table(generated, generated.dice.choice(",;|")),
     PromptFormat.TSV: lambda generated: table(generated, "\t"),
     PromptFormat.JSONL: jsonl,
     PromptFormat.JSON: json_list,
-    PromptFormat.YAML: yaml_file,
-    PromptFormat.TOML: toml_file,
 }
 _resolve = resolver(ModelStore(Path("nowhere")))
-
-
-def how_many(format: PromptFormat) -> int:
-    return FEWER_FILES if format in {PromptFormat.YAML, PromptFormat.TOML} else FILES
 
 
 def read(content: bytes, format: PromptFormat) -> list[PromptLine]:
@@ -245,10 +218,10 @@ def outcome(content: bytes, format: PromptFormat) -> tuple[list[PromptLine], tup
     return lines, ()
 
 
-@pytest.mark.parametrize("format", PromptFormat)
+@pytest.mark.parametrize("format", MAKERS)
 def test_a_generated_file_is_read_as_it_was_meant_or_refused(format: PromptFormat) -> None:
     outcomes = {True: 0, False: 0}
-    for number in range(how_many(format)):
+    for number in range(FILES):
         generated = Generated(random.Random(f"{format} {number}"))
         text = MAKERS[format](generated)
         lines, problems = outcome(text.encode(), format)
@@ -263,14 +236,14 @@ def test_a_generated_file_is_read_as_it_was_meant_or_refused(format: PromptForma
         )
         for line, (_, has) in zip(lines, generated.expected, strict=True):
             assert {field: getattr(line, field) for field in has} == has, (number, text)
-    assert min(outcomes.values()) > how_many(format) / 20, outcomes
+    assert min(outcomes.values()) > FILES / 20, outcomes
 
 
-@pytest.mark.parametrize("format", PromptFormat)
+@pytest.mark.parametrize("format", MAKERS)
 def test_a_damaged_file_never_draws_an_option_and_never_shows_a_traceback(
     format: PromptFormat,
 ) -> None:
-    for number in range(how_many(format)):
+    for number in range(FILES):
         dice = random.Random(f"damaged {format} {number}")
         generated = Generated(dice)
         content = bytearray(MAKERS[format](generated).encode())
