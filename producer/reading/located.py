@@ -19,9 +19,11 @@ from sdq_core.errors import InputError
 from sdq_core.printable import quote
 
 #: A document is parsed as a whole, which takes many times its size in memory.
-MAX_DOCUMENT_CHARS = 2**24
+MAX_DOCUMENT_CHARS = 2**23
 _MAX_DEPTH = 64
-_MAX_VALUES = 2_000_000
+_MAX_VALUES = 1_000_000
+#: The time for TOML's dotted keys grows with the square of their dots.
+_MAX_SQUARED_DOTS = 10**8
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ def located(value: Any, line: int, depth: int = 0) -> Located:
 
 def parse_toml(text: str) -> Located:
     """Parse TOML; only where an error is, is known by its line. Raise DocumentError for anything else."""
+    if sum(line.count(".") ** 2 for line in text.split("\n")) > _MAX_SQUARED_DOTS:
+        raise DocumentError("this TOML has lines with thousands of dots", 1)
     try:
         return located(tomllib.loads(text), 1)
     except tomllib.TOMLDecodeError as error:

@@ -147,6 +147,7 @@ def test_short_forms(format: PromptFormat, content: str, prompts: list[str]) -> 
         (TOML, "steps = " + "9" * 5000, "stdin:1: this is not TOML that can be read"),
         (TOML, "prompts = " + "[" * 100 + "]" * 100, "stdin:1: it is nested more than 64 levels deep"),
         (TOML, 'prompt = "a"\nguidance_scale = nan\n', "stdin:1: guidance_scale is 'nan'"),
+        (TOML, "a." * 100_000 + "b = 1", "stdin:1: this TOML has lines with thousands of dots"),
         (TOML, "", "stdin:1: this file has no prompts"),
     ],
 )  # fmt: skip
