@@ -42,7 +42,7 @@ def lines_again(failed: Iterable[FailedImage], settings: Sequence[str]) -> list[
             del values["compute_unit"]
         line = build_line(values, source=f"prompt {entry}", problems=problems)
         if line is not None:
-            made_by = {} if "prompt" in changes else image.fields.get("dynamic") or {}
+            made_by = None if "prompt" in changes else image.fields.get("dynamic")
             lines.append(replace(line, dynamic=made_by))
     if problems:
         # The option is wrong for every line alike.

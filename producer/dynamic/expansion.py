@@ -199,7 +199,7 @@ class _Expander:
             line,
             prompt=text,
             negative_prompt=check_text("negative_prompt", negative.text),
-            dynamic=record,
+            dynamic=record or None,
         )
 
 

@@ -101,8 +101,8 @@ def test_at_random_each_seed_has_a_prompt_and_equal_ones_share_an_entry(made: Ex
     assert sorted(seed for one in lines for seed in one.seeds or ()) == list(range(100))
     assert all(len(one.seeds or ()) > 10 for one in lines)
     assert len(planned(lines).entries) == 4
-    assert lines[0].dynamic["seed"] == 0
-    assert lines[0].dynamic["template"] == template.prompt
+    record = lines[0].dynamic or {}
+    assert (record["seed"], record["template"]) == (0, template.prompt)
 
 
 def test_an_image_keeps_its_prompt_whatever_is_submitted_with_it(made: Expand) -> None:
@@ -130,7 +130,7 @@ def test_random_and_counted_seeds_are_settled_when_prompts_are_chosen(made: Expa
 
 def test_only_escaped_braces_are_plain_braces(made: Expand) -> None:
     (one,) = made(line(r"a \{set\|x\}"), mode=Mode.RANDOM)
-    assert (one.prompt, one.dynamic, one.seeds) == ("a {set|x}", {}, None)
+    assert (one.prompt, one.dynamic, one.seeds) == ("a {set|x}", None, None)
 
 
 def test_what_is_too_much_is_counted_before_anything_is_made(made: Expand) -> None:
@@ -174,7 +174,7 @@ def test_a_retried_image_keeps_its_template_unless_its_prompt_changes(made: Expa
         batch_name="b", entry=2, fields=entry.fields, recipe=entry.recipe, seed=0, attempts=3, error="x"
     )  # fmt: skip
     (again,) = lines_again([failed], ["steps=40"])
-    assert again.dynamic["choices"] == [["{red|blue}", "blue"]]
+    assert (again.dynamic or {})["choices"] == [["{red|blue}", "blue"]]
     (again,) = lines_again([failed], ["prompt=a tent"])
     assert not again.dynamic
 
@@ -185,7 +185,7 @@ def test_ten_thousand_lines_take_seconds(made: Expand, mode: Mode) -> None:
     started = time.process_time()
     found = made(*lines, mode=mode)
     assert len(found) == (10_000 if mode is Mode.RANDOM else 30_000)
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 15  # 1 s of processor time on an idle machine
 
 
 def test_a_million_prompts_are_refused_before_they_are_made(made: Expand) -> None:

@@ -151,7 +151,7 @@ def test_several_are_taken_without_repeats_and_fairly(made: Templates) -> None:
 def test_any_number_of_prompts_is_counted_at_once(made: Templates, text: str, prompts: int) -> None:
     started = time.process_time()
     assert made.measure(text).prompts == prompts
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 10
 
 
 def test_a_template_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:

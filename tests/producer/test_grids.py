@@ -112,7 +112,7 @@ def test_what_is_wrong_with_a_grid_is_told_once_with_its_line(content: str, says
     said = refused(content)
     assert says in said
     assert said.count("stdin:1: ") == 1
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 10
 
 
 def test_all_combinations_of_a_line_have_the_same_random_seeds() -> None:
