@@ -136,7 +136,7 @@ class Database:
             raise ServiceUnavailableError(str(self._in_vain))
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, UnicodeEncodeError) as error:
             ours = translated(error, self.where, self._proven)
             if ours is None:
                 raise

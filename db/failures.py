@@ -20,12 +20,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sdq_core.errors import (
     ConfigurationError,
+    InputMissingError,
     OutputError,
     SdqError,
     ServiceUnavailableError,
     StorageError,
     TryAgainError,
 )
+from sdq_core.printable import quote
 
 
 class Proof(Enum):
@@ -115,6 +117,10 @@ def translated(error: Exception, where: str, proven: Collection[Proof] = ()) -> 
 
     where: the database's URL without its password, or a file. proven: what has worked in this process.
     """
+    if isinstance(error, UnicodeEncodeError):  # bytes of a command line that are no text
+        return InputMissingError(
+            f"{quote(error.object)} is not text, so the ledger has nothing of that name. Check the name."
+        )
     if isinstance(error, PoolTimeoutError):
         return ServiceUnavailableError(
             f"All connections to the database {where} are in use. Try again."

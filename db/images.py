@@ -84,6 +84,15 @@ def path_of(connection: Connection, recipe_id: int, seed: int) -> str | None:
     ).scalar()
 
 
+def is_anothers(connection: Connection, path: str, recipe_id: int, seed: int) -> bool:
+    """Whether a path is that of another done image; one that was drawn before keeps its path when it is drawn again."""
+    is_own = and_(images.c.recipe_id == recipe_id, images.c.seed == seed)
+    if connection.execute(select(images.c.path).where(is_own)).scalar() == path:
+        return False
+    found = select(images.c.id).where(images.c.path == path, images.c.status == _DONE).limit(1)
+    return connection.execute(found).first() is not None
+
+
 def replace_done(connection: Connection, record: ImageRecord) -> bool:
     """Replace the row of a done image by that of another drawing at the same path; return whether it was replaced."""
     changed = connection.execute(

@@ -118,6 +118,14 @@ class Work:
         with self._database.reading() as connection:
             return images.path_of(connection, recipe_id, seed)
 
+    def is_anothers(self, path: str, recipe_id: int, seed: int) -> bool:
+        """Whether the file at a path is that of another finished image than this one.
+
+        Reads all images unless it is this one's own, so ask only about a file that is there.
+        """
+        with self._database.reading() as connection:
+            return images.is_anothers(connection, path, recipe_id, seed)
+
     def replace_done(self, record: ImageRecord) -> bool:
         """Replace a done image's row by that of this drawing, whose file replaced the other at the same path.
 

@@ -95,7 +95,9 @@ def read_settings(
 
 
 def whole_path(given: str, next_step: str = "Name it by its whole path.") -> Path:
-    """Return an absolute path; raise ConfigurationError if nothing says where ~ or the current folder is."""
+    """Return an absolute path; raise ConfigurationError for a URL, or if nothing says where ~ or this folder is."""
+    if "://" in given:  # not shown: it may hold a password
+        raise ConfigurationError(f"A URL is no folder. Mount what it names. {next_step}")
     # An empty HOME would make ~ the root of the disk.
     homeless = given.partition("/")[0] == "~" and os.environ.get("HOME") == ""
     try:

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from producer.reading.characters import tidy
 from producer.reading.json_objects import NotJSONError, parse
 from producer.reading.lines import read_lines
 from producer.reading.located import DocumentError, Located, located, parse_yaml, whole_document
 from sdq_core.errors import InputError, InputMissingError
 from sdq_core.printable import printable
+from sdq_core.values.tidying import tidy
 
 MAX_FILES = 10_000
 _TEXT = ".txt"

@@ -18,6 +18,9 @@ from sdq_core.values.recipes import (
 from sdq_core.values.seeds import format_seeds
 from sdq_core.values.variants import ComputeUnit, Scheduler
 
+#: Four bytes each at most; PostgreSQL's index takes 2,700.
+MAX_NAME_CHARS = 255
+
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
@@ -56,8 +59,14 @@ class Defaults:
         if self.batch_name is not None:
             name = one_spelling(check_text("batch name", self.batch_name))
             object.__setattr__(self, "batch_name", name)
-            if not self.batch_name:
+            if not name:
                 raise InputError("the batch name is empty; leave --batch out, or name one")
+            if "\n" in name or "\t" in name:
+                raise InputError("the batch name has a line end or a tab in it; leave that out")
+            if len(name) > MAX_NAME_CHARS:
+                raise InputError(
+                    f"the batch name has {len(name):,} characters; the limit is {MAX_NAME_CHARS}"
+                )
         if self.variants == ():
             raise InputError("no variant is given")
         if not self.seeds:

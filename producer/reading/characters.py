@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 import unicodedata
 
-#: Hyphens, dashes and minus signs other than ASCII's: U+2010 to U+2015, U+2212, U+2E3A, U+2E3B and the wide ones.
-DASHES = "\u2010-\u2015\u2212\u2e3a\u2e3b\ufe58\ufe63\uff0d"
+from sdq_core.values.tidying import INVISIBLE
+
+#: Hyphens, dashes and minus signs other than ASCII's: Unicode's category Pd, and what else looks like one of them.
+DASHES = (
+    "\u058a\u05be\u1400\u1806\u2010-\u2015\u2043\u207b\u2212\u2500\u2501\u2e17\u2e1a\u2e3a\u2e3b\u2e40\u2e5d"
+    "\u301c\u3030\u30a0\ufe31\ufe32\ufe58\ufe63\uff0d"
+)
 _DASH = re.compile(f"[{DASHES}]")
 
-#: Characters without width that mean nothing in a prompt: byte order marks, soft hyphens, zero-width spaces, direction
-#: marks. Not the joiners U+200C and U+200D, which Persian, Hindi and emoji need.
-INVISIBLE = re.compile(
-    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
-)
 #: What may stand before and after a line without being seen.
 EDGES = "\ufeff\u200b\u2060"
 
@@ -28,32 +28,36 @@ QUOTES = {
     "\u201c": '\u201d"\u201c',
     "\u201d": '\u201d"',
     "\u201e": '\u201c\u201d"',
+    "\u201f": '\u201d"',
+    "\uff02": '\uff02"',
+    "\u300c": "\u300d",
+    "\u300e": "\u300f",
+    "\u301d": "\u301e\u301f",
     "\u00ab": "\u00bb",
     "\u00bb": "\u00ab",
     "'": "'\u2019\u2018",
     "\u2018": "\u2019'\u2018",
     "\u2019": "\u2019'",
     "\u201a": "\u2018\u2019'",
+    "\u201b": "\u2019'",
+    "\uff07": "\uff07'",
     "\u2039": "\u203a",
     "\u203a": "\u2039",
+    "\u275b": "\u275c",
+    "\u275d": "\u275e",
+    "`": "`",
 }
 #: Those that are apostrophes as well.
 APOSTROPHES = "'\u2018\u2019"
 _ESCAPED = re.compile(r'\\(["\\])')
 
 
-def tidy(text: str) -> str:
-    """Return the text without invisible characters, its accents composed (NFC), its line ends as LF."""
-    if text.isascii():
-        return text if "\r" not in text else text.replace("\r\n", "\n").replace("\r", "\n")
-    text = INVISIBLE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
-    return unicodedata.normalize("NFC", text)
-
-
 def plain(text: str) -> str:
     """Return a number or a seed range in ASCII's digits and signs, as far as it has them; for parsing only."""
     if not text.isascii():
         text = _DASH.sub("-", unicodedata.normalize("NFKC", INVISIBLE.sub("", text)))
+        text = "".join(str(unicodedata.decimal(character, character)) for character in text)
+        text = text.replace("\u066b", ".")  # the decimal point among Arabic digits
     return text.strip()
 
 
@@ -71,6 +75,8 @@ def unquoted(text: str) -> str:
     if len(text) < 2 or closing not in QUOTES.get(opening, ()):
         return text
     inner = text[1:-1]
+    if inner and not inner.strip(opening + closing):
+        return text  # a line of Markdown
     closers, openers = re.escape(QUOTES[opening]), re.escape(opening)
     if re.search(rf"(?<!\\)[{closers}](?!\w)[^{openers}]*(?<![\w\\])[{openers}](?=\S)", inner):
         return text

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import re
 
-from producer.reading.characters import INVISIBLE, code_point, tidy
+from producer.reading.characters import code_point
 from sdq_core.errors import InputError
 from sdq_core.values.limits import BAD_CHARACTER, MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEXT_CHARS
+from sdq_core.values.tidying import INVISIBLE, tidy
 
 
 def check_steps(steps: int) -> int:
@@ -21,7 +22,7 @@ def check_guidance_scale(scale: float) -> float:
     """Return the scale; raise InputError unless it is finite and 0 to `MAX_GUIDANCE_SCALE`."""
     if not (math.isfinite(scale) and 0 <= scale <= MAX_GUIDANCE_SCALE):
         raise InputError(f"guidance_scale is {scale:g}; use 0 to {MAX_GUIDANCE_SCALE:g}")
-    return float(scale)
+    return float(scale) + 0.0  # -0.0 is 0.0
 
 
 def check_text(name: str, text: str, *, exact: bool = False) -> str:
@@ -43,8 +44,8 @@ def check_text(name: str, text: str, *, exact: bool = False) -> str:
     return text.strip()
 
 
-#: Line ends of word processors, the mark of a lost character, and what is no character at all.
-_STRAY = re.compile("[\u2028\u2029\ufffd\ufffe\uffff]")
+#: Line ends of word processors, the marks of a lost character or picture, and what is no character at all.
+_STRAY = re.compile("[\u2028\u2029\ufff9-\ufffc\ufffd\ufffe\uffff]")
 _REMEDIES = {
     "\u2028": "make it a line end, or remove it",
     "\u2029": "make it a line end, or remove it",

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 
-from producer.reading.characters import APOSTROPHES
+from producer.reading.characters import APOSTROPHES, DASHES
+from producer.reading.names import field_named, is_foreign
+from producer.reading.options import next_option
 from sdq_core.printable import quote
 
 _LITERAL = "or use --literal to draw it as words"
@@ -19,35 +21,57 @@ _DREAM_OPTION = re.compile(r"\s-([nsSCWHAGUfvILFt])\s?([\w.]+)(?=\s|$)")
 _DREAM_OPTIONS = re.compile(r"(?:\s-[nsSCWHAGUfvILFt]\s?[\w.]+)+\s*$")
 #: A run of options is at the end, and short.
 _TAIL_CHARS = 300
-_ONE_DASH = re.compile(
-    r"(?:^|\s)-(?:steps|seed|cfg_?scale|cfg|width|height|n_iter|negative_prompt|negative-prompt|sampler)[= ]\S+",
-    re.IGNORECASE,
-)
+_NAMES = r"(?:steps|seed|cfg[_ ]?scale|cfg|width|height|n_iter|negative[_-]prompt|sampler)"
 _LABELS = re.compile(r"\b(?:Steps|Sampler|CFG scale|Seed|Size|Negative prompt):\s*\S")
 #: What a line must have to be looked at more closely; most have none of it.
-_SUSPECT = re.compile(r"[<{(\[:#]|__|BREAK|(?:^|\s)-[A-Za-z]")
+_SUSPECT = re.compile(rf"[<{{(\[:#=&/`]|__|BREAK|AND|(?:^|\s)[-{DASHES}]|^\s*[\"*~\u2022}}\]0-9]")
+_WEIGHT = r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 
+#: First what every match contains: to look for it costs far less than a search.
 _REFUSED = (
-    (re.compile(r"<(?:lora|lyco|hypernet|lora_loader):[^<>]*>", re.IGNORECASE),
+    ("<", re.compile(r"<(?:lora|lyco|hypernet|lora_loader):[^<>]*>", re.IGNORECASE),
      "{} asks for an extra network, which sdq does not draw with; remove it"),
-    (re.compile(r"Negative prompt:"), "{} stands inside a prompt; write --negative_prompt, or put it on its own line"),
-    (_ONE_DASH, "{} begins with one hyphen; write two"),
+    ("<", re.compile(r"<(?!lora|lyco|hypernet)[a-z_]+(?:\[[^\[\]<>]*\])?:(?!//)[^<>]*>", re.IGNORECASE),
+     "{} is an instruction for another tool; remove it"),
+    ("Negative", re.compile(r"Negative prompt:"),
+     "{} stands inside a prompt; write --negative_prompt, or put it on its own line"),
+    ("-", re.compile(rf"(?:^|\s)-{_NAMES}[= ]\S+", re.IGNORECASE), "{} begins with one hyphen; write two"),
+    ("=", re.compile(rf"(?:^|\s){_NAMES}=\S+", re.IGNORECASE), "{} is written like a setting; write --steps 30"),
+    (":", re.compile(rf"^\s*{_NAMES}\s*:\s*[0-9][0-9.]*\s*$", re.IGNORECASE),
+     "{} is written like a setting; write it behind the prompt, as in --steps 30"),
+    ("", re.compile(r"^\s*(?:`{3,}\w*|[-=*_~]{3,})\s*$"), "{} is a line of Markdown; remove it"),
+    ("/", re.compile(r"^\s*/(?:imagine|dream)\b"), "{} is a command of another tool; leave only the prompt"),
+    ("", re.compile(r'^[\s\[{,]*"[\w ]+"\s*:.*|^[\s{}\[\],]*[{}\[\]][\s{}\[\],]*$'),
+     "{} is JSON; name the file .jsonl or .json, or use --format"),
 )  # fmt: skip
 #: What `--dynamic` reads.
 _TEMPLATES = (
-    (re.compile(r"\{[^{}|]*\|[^{}]*\}"), "{} is a choice; use --dynamic random (or combinatorial) to make it"),
-    (re.compile(r"(?<!\w)__[A-Za-z][\w/*-]*?__(?!\w)"),
+    ("{", re.compile(r"\{[^{}|]*\|[^{}]*\}"), "{} is a choice; use --dynamic random (or combinatorial) to make it"),
+    ("__", re.compile(r"(?<!\w)__[A-Za-z][\w/*-]*?__(?!\w)"),
      "{} is a wildcard; use --dynamic random (or combinatorial) to fill it in"),
 )  # fmt: skip
 _HINTED = (
-    (re.compile(r"\([^():]*[^\s():0-9]\s*:\s*[0-9]*\.?[0-9]+\s*\)"), "the weight {} is drawn as words"),
-    (re.compile(r"\(\([^()]+\)\)|\[\[[^\[\]]+\]\]"), "the emphasis {} is drawn as words"),
-    (re.compile(r"\[[^\[\]:|]*:[^\[\]:|]*:\s*[0-9.]+\s*\]"), "the change of prompt {} is drawn as words"),
-    (re.compile(r"\w::-?[0-9.]+"), "the weight {} is drawn as words"),
-    (re.compile(r"\bembedding:\S+"), "{} is drawn as words"),
-    (re.compile(r"(?<=\s)###\s+\S.*"), "{} is drawn as words; for a negative prompt write --n"),
+    (":", re.compile(rf"\([^():]*[^\s():0-9]\s*:\s*{_WEIGHT}\s*\)"), "the weight {} is drawn as words"),
+    ("::", re.compile(rf"\w::{_WEIGHT}|(?:^|[\s,]){_WEIGHT}::\w?"), "the weight {} is drawn as words"),
+    ("(", re.compile(r"\([^()]+\)(?:[+-]+(?=[\s,]|$)|[0-9]*\.[0-9]+)"), "the weight {} is drawn as words"),
+    ("", re.compile(r"\(\([^()]+\)\)|\[\[[^\[\]]+\]\]|\{\{[^{}]+\}\}"), "the emphasis {} is drawn as words"),
+    ("[", re.compile(r"\[[^\[\]:|]*(?::[^\[\]:|]*|[^\[\]:|\s0-9]\s*):\s*[0-9.]+\s*\]|\[[^\[\]|]+\|[^\[\]]+\]"),
+     "the change of prompt {} is drawn as words"),
+    (").", re.compile(r"\)\.(?:and|blend|swap)\([^()]*\)"), "{} is drawn as words"),
+    ("embedding:", re.compile(r"\bembedding:\S+"), "{} is drawn as words"),
+    ("###", re.compile(r"(?<=\s)###\s+\S.*"), "{} is drawn as words; for a negative prompt write --n"),
+    ("", re.compile(rf"(?:^|\s)[-{DASHES}]+\s+{_NAMES}[\s=:]+[0-9]\S*", re.IGNORECASE),
+     "{} is drawn as words; an option is written without a space, as --steps 30"),
+    (":", re.compile(rf"(?:^|[\s,;]){_NAMES}\s*:\s*[0-9][0-9.]*(?=[,;]|\s*$)", re.IGNORECASE),
+     "{} is drawn as words; a setting is written as --steps 30"),
+    ("://", re.compile(r"\bhttps?://\S+", re.IGNORECASE), "the address {} is drawn as words"),
+    ("&", re.compile(r"&(?:amp|quot|apos|lt|gt|nbsp|#x?[0-9A-Fa-f]+);"),
+     "{}, HTML for another character, is drawn as it stands"),
+    ("", re.compile(r"^(?:[-*\u2022]|[0-9]{1,3}[.)])(?=\s+\w)"), "the {} at the beginning is drawn, too"),
 )  # fmt: skip
-_BREAK = re.compile(r"(?:^|[\s,])BREAK(?:$|[\s,])")
+#: In a line of capitals they are words like any others.
+_COMMANDS = re.compile(r"(?:^|[\s,])(BREAK|AND)(?:$|[\s,])")
+_OPTION = re.compile(r"(\S+(?:[\s=]+\S+)?).*", re.DOTALL)
 
 
 def foreign_syntax(prompt: str, *, made: bool = False) -> tuple[list[str], list[str]]:
@@ -59,17 +83,17 @@ def foreign_syntax(prompt: str, *, made: bool = False) -> tuple[list[str], list[
         return [], []
     wrong = [
         f"{says.format(quote(found[0].strip()))}, {_LITERAL}"
-        for pattern, says in (_REFUSED if made else _REFUSED + _TEMPLATES)
-        if (found := pattern.search(prompt))
+        for mark, pattern, says in (_REFUSED if made else (*_REFUSED, *_TEMPLATES))
+        if mark in prompt and (found := pattern.search(prompt))
     ]
     hints = [
         says.format(quote(found[0].strip()))
-        for pattern, says in _HINTED
-        if (found := pattern.search(prompt))
+        for mark, pattern, says in _HINTED
+        if mark in prompt and (found := pattern.search(prompt))
     ]
-    # In a line of capitals it is a word like any other.
-    if _BREAK.search(prompt) and prompt != prompt.upper():
-        hints.append("the word BREAK is drawn as a word")
+    if prompt != prompt.upper():
+        words = dict.fromkeys(_COMMANDS.findall(prompt))
+        hints += [f"the word {word} is drawn as a word" for word in words]
     if len({found[0].split(":")[0] for found in _LABELS.finditer(prompt)}) > 1 and not wrong:
         wrong.append(
             "the prompt contains settings of generation data; keep its line ends, or write them as "
@@ -77,6 +101,15 @@ def foreign_syntax(prompt: str, *, made: bool = False) -> tuple[list[str], list[
         )
     _look_for_dream(prompt, wrong, hints)
     return wrong, hints
+
+
+def option_in(prompt: str) -> tuple[str, bool] | None:
+    """Return the first option inside a prompt, as messages show it, and whether sdq or another tool has it."""
+    start = next_option(prompt)
+    if start is None:
+        return None
+    is_known = field_named(start[2], short=True) is not None or is_foreign(start[2])
+    return quote(_OPTION.sub(r"\1", prompt[start.start() :])), is_known
 
 
 def _look_for_dream(prompt: str, wrong: list[str], hints: list[str]) -> None:

@@ -17,6 +17,7 @@ from producer.reading.json_values import bounded, count_values, number, text, wh
 from producer.reading.prompt_line import PromptLine
 from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
 from sdq_core.errors import InputError
+from sdq_core.printable import quote
 from sdq_core.values.limits import MAX_SIDE
 from sdq_core.values.names import model_spelling
 from sdq_core.values.seeds import MAX_SEED, MAX_SEEDS, check_seed, compact_seeds, parse_seeds
@@ -29,7 +30,11 @@ MAX_MODEL_CHARS = 1000
 
 
 #: A table writes the whole numbers of a column with blanks as 7.0.
-_WHOLE = re.compile(r"(?<![0-9.])([0-9]+)\.0+(?![0-9])")
+_WHOLE = re.compile(r"(?<![0-9.])([0-9]+)\.0*(?![0-9.])")
+#: One number, written otherwise than in digits only.
+_OTHER_NUMBER = re.compile(r"\+[0-9].*|[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]+|[0-9]+\.[0-9]+")
+#: A list of seeds, or one number with a decimal comma or with its thousands apart.
+_UNCLEAR = re.compile(r"[0-9]+,0+|.*[0-9],0[0-9]{2}(?![0-9]).*")
 
 
 class _Part(TypedDict, total=False):
@@ -149,7 +154,16 @@ def _seed(value: JSON) -> _Part:
 def seeds_or_random(written: str) -> Sequence[int] | None:
     """Return the seeds of a text, None for -1, which means a random one; raise InputError for anything else."""
     seeds = _WHOLE.sub(r"\1", plain(written))
-    return None if seeds == "-1" else parse_seeds(seeds)
+    if seeds == "-1":
+        return None
+    if _OTHER_NUMBER.fullmatch(seeds):
+        seeds = str(whole("seed", seeds))
+    if _UNCLEAR.fullmatch(seeds):
+        raise InputError(
+            f"seeds {quote(written.strip())} may be one number or a list; write 7 and 1000 without a comma, "
+            "and a list as 0,7"
+        )
+    return parse_seeds(seeds)
 
 
 def _count(field: str, called: str, value: JSON) -> int:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from producer.reading.batch_file import read_batch_file
-from producer.reading.characters import DASHES, code_point
-from producer.reading.dialects import foreign_syntax
+from producer.reading.characters import DASHES, QUOTES, code_point, unquoted
+from producer.reading.dialects import foreign_syntax, option_in
 from producer.reading.fields import build_line
 from producer.reading.json_values import count_values
 from producer.reading.jsonl import read_json, read_jsonl
@@ -23,9 +23,10 @@ from producer.reading.prompt_line import PromptLine
 from producer.reading.remarks import Remarks
 from producer.reading.table import read_table
 from producer.reading.txt import read_txt
-from sdq_core.errors import InputError, PromptFileError, UsageError
+from sdq_core.errors import InputError, InputMissingError, PromptFileError, UsageError
 from sdq_core.printable import printable, quote
 from sdq_core.values.names import one_spelling
+from sdq_core.values.tidying import tidy
 
 #: The most prompts in one submission; bounds memory, about 1 GB for a million.
 MAX_PROMPTS = 1_000_000
@@ -56,7 +57,18 @@ _ENDINGS = {
     ".yml": PromptFormat.YAML,
     ".toml": PromptFormat.TOML,
 }
-_SPREADSHEETS = frozenset({".xlsx", ".xlsm", ".xls", ".ods", ".numbers"})
+_SPREADSHEET = "is a spreadsheet. Save its sheet as CSV in UTF-8, and submit that."
+_DOCUMENT = "is a document. Save its text as a text file (.txt) in UTF-8, and submit that."
+_IMAGE = "is an image. Copy its generation data into a text file, and submit that."
+#: What files are whose extensions are no format's.
+_OTHERS = {
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers"), _SPREADSHEET),
+    **dict.fromkeys(
+        (".docx", ".doc", ".odt", ".rtf", ".rtfd", ".pages", ".pdf", ".html"), _DOCUMENT
+    ),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp"), _IMAGE),
+}
+_QUOTES = frozenset("".join((*QUOTES, *QUOTES.values())))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +100,7 @@ def read_prompts(
     Raise PromptFileError with all problems, InputMissingError, StorageError, and UsageError for an unknown extension.
     """
     files = [str(path) for path in paths]
+    _refuse_torn_quotes(files)
     formats = [format or _format_of(path) for path in files]
     if files.count(STANDARD_INPUT) > 1:
         raise UsageError("Standard input (-) can be read only once. Name it once.")
@@ -100,7 +113,7 @@ def read_prompts(
         for line in _read_file(path, file_format, literal, problems, stdin, remarks):
             lines.append(line)
             if not literal and not dynamic:
-                look_for_other_syntax(line, problems, remarks)
+                look_for_other_syntax(line, file_format, problems, remarks)
             values += _values_of(line)
             if len(lines) > MAX_PROMPTS or values > MAX_VALUES:
                 what = (
@@ -113,11 +126,14 @@ def read_prompts(
             problems.append(f"{display_name(path)}:1: this file has no prompts")
     for number, text in enumerate(texts, 1):
         source = "--prompt" if len(texts) == 1 else f"--prompt {number}"
-        given = build_line({"prompt": text}, source=source, problems=problems)
+        prompt = (
+            text if text[:1].isascii() else unquoted(text)
+        )  # a shell takes only its own quotes off
+        given = build_line({"prompt": prompt}, source=source, problems=problems)
         if given is not None:
             lines.append(given)
             if not literal and not dynamic:
-                look_for_other_syntax(given, problems, remarks)
+                look_for_other_syntax(given, None, problems, remarks)
     if problems:
         raise PromptFileError(problems)
     remarks.multiplied.note_grids(lines)
@@ -127,6 +143,17 @@ def read_prompts(
         )
     _check_custom_ids(lines)
     return lines
+
+
+def _refuse_torn_quotes(files: Sequence[str]) -> None:
+    """Raise UsageError for words of a prompt in typographic quotes, which a shell tears apart at its spaces."""
+    for path in files:
+        for end in (path[:1], path[-1:]):
+            if not end.isascii() and end in _QUOTES and not Path(path).exists():
+                raise UsageError(
+                    f"{quote(path)} is no prompt file. {code_point(end)} is no quote to the shell: "
+                    "write straight quotes."
+                )
 
 
 def describe_source(paths: Sequence[str | Path] = (), texts: Sequence[str] = ()) -> PromptSource:
@@ -144,23 +171,40 @@ def describe_source(paths: Sequence[str | Path] = (), texts: Sequence[str] = ())
     # A file name may contain what a text may not: line ends, escape sequences, bytes that are not UTF-8.
     name = names.get(first) or printable(Path(first).stem)
     return PromptSource(
-        name=name.replace("\n", "_"),
+        name=tidy(name).strip().replace("\n", "_").replace("\t", "_") or "prompts",
         text="\n".join(printable(path).replace("\n", "\\n") for path in shown),
     )
 
 
 def look_for_other_syntax(
-    line: PromptLine, problems: list[str], remarks: Remarks, *, made: bool = False
+    line: PromptLine,
+    file_format: PromptFormat | None,
+    problems: list[str],
+    remarks: Remarks,
+    *,
+    made: bool = False,
 ) -> None:
     """Add other tools' syntax in a line to `problems`, or to the hints where it may be meant.
 
+    file_format: None on the command line, and for a prompt that is made.
     made: the line was made of a template.
     """
     for text in (line.prompt, line.negative_prompt):
-        if text:
-            wrong, hints = foreign_syntax(text, made=made)
-            problems += [f"{line.source}: {says}" for says in wrong]
-            remarks.hints += [f"{line.source}: {says}" for says in hints]
+        if not text:
+            continue
+        wrong, hints = foreign_syntax(text, made=made)
+        # The options on a line of a txt file are no part of the prompt: what is left was in quotes.
+        if file_format is not PromptFormat.TXT and (found := option_in(text)):
+            option, is_known = found
+            if is_known and file_format:
+                wrong.append(
+                    f"{option} stands inside a text; write it as a value of its own, "
+                    "or use --literal to draw it as words"
+                )
+            else:
+                hints.append(f"{option} is drawn as words")
+        problems += [f"{line.source}: {says}" for says in wrong]
+        remarks.hints += [f"{line.source}: {says}" for says in hints]
 
 
 def _values_of(line: PromptLine) -> int:
@@ -202,9 +246,15 @@ def _format_of(path: str) -> PromptFormat:
                 f"{quote(path)} begins with {code_point(path[0])}, not with two hyphens. "
                 "Write options with -- and files that begin with a dash as ./FILE."
             ) from None
-        if Path(path).suffix.lower() in _SPREADSHEETS:
+        if what := _OTHERS.get(Path(path).suffix.lower()):
+            raise InputError(f"{printable(path)} {what}") from None
+        if not Path(path).exists():
+            raise InputMissingError(
+                f"The prompt file {printable(path)} does not exist. If it is a prompt, write --prompt in front of it."
+            ) from None
+        if Path(path).is_dir():
             raise InputError(
-                f"{printable(path)} is a spreadsheet. Save its sheet as CSV in UTF-8, and submit that."
+                f"The prompt file {printable(path)} is a folder. Name the files in it."
             ) from None
         known = ", ".join(PromptFormat)
         raise UsageError(

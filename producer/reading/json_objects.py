@@ -40,7 +40,12 @@ def parse_at(text: str, position: int) -> tuple[Any, int]:
 
 
 def fields(value: Any) -> dict[str, Any]:
-    """Return an object's values by the fields that its keys mean; raise InputError for anything else."""
+    """Return an object's values by the fields that its keys mean; a text is a prompt.
+
+    Raise InputError for anything else.
+    """
+    if isinstance(value, str):
+        return {"prompt": value}
     if not isinstance(value, dict):
         raise InputError('the line must be an object such as {"prompt": "a red house"}')
     if len(value) > MAX_KEYS:
@@ -58,8 +63,21 @@ def fields(value: Any) -> dict[str, Any]:
         else:
             found[field] = inner
     if wrong:
-        raise LineError(wrong)
+        other = None if "prompt" in found else _other_shape(value)
+        raise LineError([other] if other else wrong)
     return found
+
+
+def _other_shape(value: dict[str, Any]) -> str | None:
+    """Return what an object without a prompt is, if it is known."""
+    inner = list(value.values())
+    if isinstance(value.get("nodes"), list) or any(
+        "class_type" in one for one in inner if isinstance(one, dict)
+    ):
+        return "this is a workflow of ComfyUI; write its prompts into a text file"
+    if len(inner) == 1 and isinstance(inner[0], list):
+        return f"the key {quote(*value)} holds a list; leave only the list itself"
+    return None
 
 
 def _parsed(decode: Callable[[], T]) -> T:

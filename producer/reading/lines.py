@@ -30,11 +30,18 @@ MAX_PROBLEMS = 1000
 STANDARD_INPUT = "-"
 
 _BLOCK_BYTES = 2**16
+_PAGE = "a web page or another document in XML; save its text as UTF-8 text"
+_IMAGE = "an image; copy its generation data into a text file"
 #: How files begin that are no plain text, though often named so -> what they are.
 _BEGINNINGS = (
+    (b"\xff\xfe\0\0", "UTF-32; save it as UTF-8 text"),
+    (b"\0\0\xfe\xff", "UTF-32; save it as UTF-8 text"),
     (b"\xff\xfe", "UTF-16; save it as UTF-8 text"),
     (b"\xfe\xff", "UTF-16; save it as UTF-8 text"),
-    (b"PK\x03\x04", "a zip file, as spreadsheets in .xlsx and .ods are; save the sheet as CSV"),
+    (
+        b"PK\x03\x04",
+        "a zip file, as .xlsx, .ods and .docx are; save a sheet as CSV, a text as UTF-8 text",
+    ),
     (
         b"\xd0\xcf\x11\xe0",
         "a document of Microsoft Office; save a sheet as CSV, a text as UTF-8 text",
@@ -42,6 +49,12 @@ _BEGINNINGS = (
     (b"{\\rtf", "a document in RTF; save it as plain text in UTF-8"),
     (b"%PDF-", "a PDF; save its text as a text file"),
     (b"\x1f\x8b", "compressed with gzip; unpack it"),
+    (b"<!DOCTYPE", _PAGE),
+    (b"<!doctype", _PAGE),
+    (b"<html", _PAGE),
+    (b"<?xml", _PAGE),
+    (b"\x89PNG", _IMAGE),
+    (b"\xff\xd8\xff", _IMAGE),
 )
 
 
@@ -141,13 +154,16 @@ def _other_encoding(block: bytes) -> str | None:
     for beginning, what in _BEGINNINGS:
         if block.startswith(beginning):
             return what
+    if b"\0" not in block or not block.strip(b"\0"):
+        return None
+    fours = block[: len(block) // 4 * 4]
+    if fours and any(_is_text(fours, encoding) for encoding in ("utf-32-le", "utf-32-be")):
+        return "UTF-32 without a mark; save it as UTF-8 text"
     return "UTF-16 without a mark; save it as UTF-8 text" if _is_unmarked_utf16(block) else None
 
 
 def _is_unmarked_utf16(block: bytes) -> bool:
     """Tell UTF-16 by its NULs: every other byte in European languages; some, and no valid UTF-8, in others."""
-    if b"\0" not in block or not block.strip(b"\0"):
-        return False
     pairs = len(block) // 2
     if any(3 * block[first : 2 * pairs : 2].count(0) > 2 * pairs for first in (0, 1)):
         return True
@@ -172,8 +188,8 @@ def _text(raw: bytes, where: str, problems: list[str]) -> str:
         text = raw.decode()
     except UnicodeDecodeError as error:
         problems.append(
-            f"{where}: the line is not UTF-8: its byte {error.start + 1} is "
-            f"0x{raw[error.start]:02X}; save the file as UTF-8"
+            f"{where}: the line is not UTF-8, as its byte 0x{raw[error.start]:02X} shows; "
+            "save the file as UTF-8"
         )
         return ""
     return text if text.isascii() else text.strip(EDGES)

@@ -1,16 +1,19 @@
 """Generation data that was pasted into a txt file: a prompt over several lines, read as one.
 
-    a red lighthouse by the sea
+    a red lighthouse by the sea,
+    at night
     Negative prompt: fog, rain
     Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 11, Size: 512x512
 
-The labels `positive:` and `negative:`, on lines of their own or before their text, are read as well. Where it is not
-clear which lines belong together, they are refused: two prompts must not become one.
+As AUTOMATIC1111 reads it, the lines directly above the settings are one prompt, and one negative prompt from its label
+on. The labels `positive:` and `negative:`, on lines of their own or before their text, are read as well. Where neither
+labels nor settings show which lines belong together, they are refused: two prompts must not become one.
 """
 
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -20,6 +23,15 @@ from sdq_core.images.infotext import parse_infotext
 _POSITIVE = re.compile(r"(?:positive(?:[ _-]prompt)?|prompt)\s*:\s*(.*)", re.IGNORECASE)
 _NEGATIVE = re.compile(r"negative(?:[ _-]prompt)?\s*:\s*(.*)", re.IGNORECASE)
 _PARAMETERS = re.compile(r"Steps:\s*[0-9]+\s*(?:,|$)", re.IGNORECASE)
+#: What an extension made the prompt from, which it writes below the settings.
+_TEMPLATE = re.compile(r"(?:negative )?template\s*:", re.IGNORECASE)
+#: The most lines that a prompt above its settings may have.
+_MOST_LINES = 100
+_NO_PROMPT = "there is no prompt directly above this line"
+_UNCLEAR = (
+    "it is not clear which of the lines above belong to this prompt; "
+    "write it on one line, with a blank line above"
+)
 _SIZE = re.compile(r"([0-9]+)\s*[x\u00d7]\s*([0-9]+)")
 
 #: The infotext's names -> fields.
@@ -44,14 +56,15 @@ class Block:
     negative: lines of its negative prompt, None without a label for it.
     parameters: the line of settings.
     wrong: why its lines cannot be told apart.
+    hints: how they were, where they may be meant differently.
     """
 
     number: int
     text: str | None
-    is_labelled: bool = False
     negative: list[str] | None = None
     parameters: str | None = None
-    wrong: list[str] = field(default_factory=list)
+    wrong: str | None = None
+    hints: list[str] = field(default_factory=list)
 
     def settings(self) -> tuple[dict[str, str], list[str]]:
         """Return the fields that its settings set, and the names of settings that sdq does not have.
@@ -73,55 +86,93 @@ class Block:
 
 def blocks(lines: Iterable[tuple[int, str]]) -> Iterator[Block]:
     """Group a file's lines, stripped and without comments, by the prompt they belong to."""
-    block: Block | None = None
-    above = 0  # prompts on the lines directly above
+    here = _Paragraph()
+    behind_settings = False
     for number, text in lines:
-        if not text:
-            if block:
-                yield block
-            block, above = None, 0
-        elif positive := _POSITIVE.fullmatch(text):
-            if block:
-                yield block
-            block, above = Block(number, positive[1] or None, is_labelled=True), 0
-        elif negative := _NEGATIVE.fullmatch(text):
-            if block and block.negative is not None:
-                yield block
-                block = None
-            block = block or Block(number, None)
-            block.negative = [negative[1]] if negative[1] else []
-            _check_above(block, above)
-        elif _PARAMETERS.match(text):
-            block = block or Block(number, None)
-            block.parameters = text
-            _check_above(block, above)
-            yield block
-            block, above = None, 0
-        elif not (block and _takes(block, text)):
-            if block:
-                yield block
-                above += 1
-            block = Block(number, text)
-    if block:
-        yield block
+        if behind_settings and _TEMPLATE.match(text):
+            continue
+        behind_settings = _PARAMETERS.match(text) is not None
+        if behind_settings:
+            yield here.with_settings(number, text)
+            here = _Paragraph()
+            continue
+        positive, negative = _POSITIVE.fullmatch(text), _NEGATIVE.fullmatch(text)
+        if not text or positive or (negative and here.negative is not None):
+            yield from here.blocks()
+            follows = not text and (here.number > 0 or here.follows_prompts)
+            here = _Paragraph(follows_prompts=follows)
+        if negative:
+            here.negative = []
+        here.is_labelled = here.is_labelled or positive is not None
+        if text:
+            label = positive or negative
+            here.add(number, label[1] if label else text)
+            yield from here.far_above()
+    yield from here.blocks()
 
 
-def _takes(block: Block, text: str) -> bool:
-    """Add a line without a label to the block whose label it follows, if it follows one."""
-    if block.negative is not None:
-        block.negative.append(text)
-    elif block.is_labelled and block.text is None:
-        block.text = text
-    else:
-        return False
-    return True
+@dataclass
+class _Paragraph:
+    """Lines without a blank line between them: prompts of their own, unless labels or settings make them one.
 
+    number: of its first line, 0 without any.
+    is_labelled: it begins with the label of a prompt.
+    negative: lines from the label of the negative prompt on, None without one.
+    is_long: its first lines were too far above to belong to settings.
+    follows_prompts: only blank lines part it from prompts.
+    """
 
-def _check_above(block: Block, above: int) -> None:
-    if block.text is None:
-        block.wrong = ["there is no prompt directly above this line"]
-    elif above and not block.is_labelled:
-        block.wrong = [
-            "it is not clear which of the lines above belong to this prompt; "
-            "write it on one line, with a blank line above"
-        ]
+    number: int = 0
+    is_labelled: bool = False
+    prompt: deque[tuple[int, str]] = field(default_factory=deque)
+    negative: list[str] | None = None
+    is_long: bool = False
+    follows_prompts: bool = False
+
+    def add(self, number: int, text: str) -> None:
+        """Add a line, or what follows a label on it."""
+        self.number = self.number or number
+        if text and self.negative is not None:
+            self.negative.append(text)
+        elif text:
+            self.prompt.append((number, text))
+
+    def far_above(self) -> Iterator[Block]:
+        """Yield a prompt that is too far above to belong to settings."""
+        if len(self.prompt) > _MOST_LINES and not self.is_labelled and self.negative is None:
+            self.is_long = True
+            yield Block(*self.prompt.popleft())
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the prompts of lines that no settings follow."""
+        if not self.number:
+            return
+        if not self.prompt or (self.is_labelled and self.negative is not None):
+            yield self._joined()
+            return
+        *above, last = self.prompt
+        yield from (Block(*line) for line in above)
+        unclear = self.negative is not None and (above or self.is_long)
+        yield Block(*last, negative=self.negative, wrong=_UNCLEAR if unclear else None)
+
+    def with_settings(self, number: int, parameters: str) -> Block:
+        """Return the prompt of lines that settings follow."""
+        self.number = self.number or number
+        if (
+            self.prompt and self.prompt[0][1].lower() == "parameters"
+        ):  # the heading above a copied one
+            self.prompt.popleft()
+        block = self._joined()
+        block.parameters = parameters
+        if self.is_long:
+            block.wrong = _UNCLEAR
+        if not self.is_labelled and len(self.prompt) > 1:
+            block.hints.append("the lines above the settings are read as one prompt")
+        if self.follows_prompts:
+            block.hints.append("the lines above the blank line are read as prompts of their own")
+        return block
+
+    def _joined(self) -> Block:
+        text = "\n".join(text for _, text in self.prompt) or None
+        wrong = None if text or (self.is_labelled and self.negative is None) else _NO_PROMPT
+        return Block(self.number, text, negative=self.negative, wrong=wrong)

@@ -53,6 +53,18 @@ def read_table(
             yield from build_lines(values, source=source, problems=problems)
 
 
+def is_header(line: str) -> bool:
+    """Whether a line can only be the header of a table: all its words are names of columns, the prompt's among them."""
+    return (
+        any(
+            len(cells) > 1 and _names_prompts(line, one) and all(map(_named, cells))
+            for one in _SEPARATORS
+            if (cells := line.split(one))
+        )
+        or line.strip().lower() == "prompt"
+    )
+
+
 def _separated(
     lines: Iterator[tuple[int, str]], default: str
 ) -> tuple[str, Iterator[tuple[int, str]]]:
@@ -72,7 +84,11 @@ def _separated(
 
 def _names_prompts(header: str, separator: str) -> bool:
     cells = header.split(separator)
-    return any("\t" not in cell and field_named(cell.strip("\"' ")) == "prompt" for cell in cells)
+    return any("\t" not in cell and _named(cell) == "prompt" for cell in cells)
+
+
+def _named(cell: str) -> str | None:
+    return field_named(cell.strip("\"' "))
 
 
 class _Columns:

@@ -5,10 +5,9 @@ Two dialects of options that other tools use, told apart by the position of the 
     --prompt "a red house" --negative_prompt "fog" --seed 7        AUTOMATIC1111's "prompts from file"
     a red house by the sea --steps 30 --n fog, rain --d 7          sdq's long options and kohya's short ones
 
-The prompt is split from its options before quotes are read, so an apostrophe in it means nothing. An option is
-`--` and a letter, at the start or after white space: "sea--calm" and "sea -- calm" are text. So is another dash,
-unless an option's name stands right behind it: editors make one of two hyphens. A value ends at the next option, or at
-its closing quote, straight or typographic; inside straight double quotes `\"` and `\\` stand for themselves.
+The prompt is split from its options (see `producer.reading.options`) before quotes are read, so an apostrophe in it
+means nothing. A value ends at the next option, or at its closing quote, straight or typographic; inside straight double
+quotes `\"` and `\\` stand for themselves.
 """
 
 from __future__ import annotations
@@ -19,24 +18,25 @@ from collections.abc import Iterable, Iterator
 from producer.reading.characters import (
     APOSTROPHES,
     DASHES,
-    INVISIBLE,
     QUOTES,
     code_point,
     unquoted,
 )
+from producer.reading.dialects import option_in
 from producer.reading.grid import build_lines
 from producer.reading.line_error import LineError, causes_of
-from producer.reading.names import field_named, is_foreign, unknown_name
+from producer.reading.names import field_named, unknown_name
+from producer.reading.options import next_option, option_at
 from producer.reading.pasted import Block, blocks
 from producer.reading.prompt_line import PromptLine
 from producer.reading.remarks import Remarks
+from producer.reading.table import is_header
 from sdq_core.errors import InputError
 from sdq_core.printable import quote
+from sdq_core.values.tidying import INVISIBLE
 
-_OPTION_START = re.compile(rf"(?:^|(?<=\s))([-{DASHES}]{{1,3}})(?=([A-Za-z][\w-]*))")
 _OPTION_HEAD = re.compile(rf"([-{DASHES}]+)([^\s=]+)(?:=|\s+|$)")
 _DOUBLE_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_NUMBER_BEHIND = re.compile(r"[\s=]+[0-9]")
 _SPACE = re.compile(r"\s*")
 #: The most problems reported for one line; the rest would repeat them.
 _MOST_WRONG = 5
@@ -56,16 +56,23 @@ def read_txt(
     literal: take every line as it is, for prompts that contain another tool's options.
     """
     found = _literal(lines) if literal else blocks(_without_comments(lines, remarks))
-    for block in found:
+    for index, block in enumerate(found):
         source = f"{name}:{block.number}"
+        if index == 0 and not literal and is_header(block.text or ""):
+            problems.append(
+                f"{source}: this is the header of a table; name the file .csv or .tsv, or use --format"
+            )
+            return
         try:
             values, unknown = ({"prompt": block.text or ""}, []) if literal else _values(block)
         except InputError as error:
             problems += [f"{source}: {cause}" for cause in causes_of(error)]
             continue
         built = build_lines(values, source=source, problems=problems)
-        if built and unknown:
-            remarks.hints.append(f"{source}: settings not taken over: {', '.join(unknown)}")
+        if built:
+            if unknown:
+                block.hints.append(f"settings not taken over: {', '.join(unknown)}")
+            remarks.hints += [f"{source}: {hint}" for hint in block.hints]
         yield from built
 
 
@@ -87,7 +94,7 @@ def _without_comments(
 def _values(block: Block) -> tuple[dict[str, str], list[str]]:
     """Return a prompt's field values and the settings that sdq does not have; raise InputError for what is wrong."""
     if block.wrong:
-        raise InputError(block.wrong[0])
+        raise InputError(block.wrong)
     if block.text is None:
         raise InputError("the prompt is missing")
     negative = block.negative
@@ -97,8 +104,18 @@ def _values(block: Block) -> tuple[dict[str, str], list[str]]:
             "leave a blank line above what is a prompt of its own"
         )
     settings, unknown = block.settings()
-    # Generation data has its options in its last line.
-    values = {"prompt": block.text} if settings else split_options(block.text)
+    if settings and any(map(next_option, block.text.split("\n")[:-1])):
+        raise InputError(
+            "a line above these settings has options of its own; leave a blank line between prompts"
+        )
+    if settings:
+        # The tool that drew it took options in the prompt for words, and drawn again it should look the same.
+        values = {"prompt": block.text}
+        block.hints += [
+            f"{found[0]} is drawn as words" for found in [option_in(block.text)] if found
+        ]
+    else:
+        values = split_options(block.text)
     if negative is not None:
         if "negative_prompt" in values:
             raise InputError("the negative prompt is given twice")
@@ -108,15 +125,15 @@ def _values(block: Block) -> tuple[dict[str, str], list[str]]:
 
 def split_options(line: str) -> dict[str, str]:
     """Split a line into field values; raise LineError with all problems of the line's options."""
-    start = _next_option(line, 0)
+    start = next_option(line)
     if start is None:
         return {"prompt": unquoted(line)}
     values: dict[str, str] = {}
-    prompt = unquoted(line[:start].strip())
+    position = start.start()
+    prompt = unquoted(line[:position].strip())
     if prompt:
         values["prompt"] = prompt
     wrong: list[str] = []
-    position = start
     while position < len(line) and len(wrong) < _MOST_WRONG:
         name, shown, value, position = _option(line, position)
         field = field_named(name, short=True)
@@ -133,23 +150,6 @@ def split_options(line: str) -> dict[str, str]:
     return values
 
 
-def _next_option(line: str, position: int) -> int | None:
-    """Return where the next option starts, None if there is none."""
-    if "--" not in line and line.isascii():
-        return None
-    return next((s.start() for s in _OPTION_START.finditer(line, position) if _is_option(s)), None)
-
-
-def _is_option(start: re.Match[str]) -> bool:
-    dashes, name = start.groups()
-    if dashes.isascii():
-        return dashes == "--"
-    if field_named(name, short=True):
-        return True
-    # Many of other tools' options are ordinary words: a number behind them tells.
-    return is_foreign(name) and _NUMBER_BEHIND.match(start.string, start.end(2)) is not None
-
-
 def _option(line: str, position: int) -> tuple[str, str, str, int]:
     """Return an option's name, how to show it, its value, and the start of the next option."""
     head = _OPTION_HEAD.match(line, position)
@@ -159,7 +159,8 @@ def _option(line: str, position: int) -> tuple[str, str, str, int]:
     begin = head.end()
     shown = f"--{name}" if re.fullmatch(r"[\w-]{1,40}", name) else quote(f"--{name}")
     if dashes != "--":
-        shown += f" (written with {code_point(next(d for d in dashes if d != '-'))})"
+        other = next((dash for dash in dashes if dash != "-"), None)
+        shown += f" (written with {code_point(other) if other else 'three hyphens'})"
     opening = line[begin : begin + 1]
     if opening in QUOTES and opening:
         quoted = _quoted(line, begin)
@@ -170,8 +171,8 @@ def _option(line: str, position: int) -> tuple[str, str, str, int]:
             raise InputError(f"unexpected {quote(rest)} after the value of {shown}")
         if opening not in APOSTROPHES:
             raise InputError(f"the quote after {shown} is not closed")
-    end = _next_option(line, begin)
-    end = len(line) if end is None else end
+    following = next_option(line, begin)
+    end = following.start() if following else len(line)
     return name, shown, line[begin:end].strip(), end
 
 
@@ -195,5 +196,4 @@ def _following(line: str, position: int) -> int | None:
     end = space.end() if space else position
     if end == len(line):
         return end
-    start = _OPTION_START.match(line, end)
-    return end if start and _is_option(start) else None
+    return end if option_at(line, end) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 import click
 
 from sdq.cli.options import open_ledger, settings_options, variant_key_option
@@ -22,7 +24,7 @@ def command(settings: Settings, batch: str | None, variant_key: str | None) -> N
     with open_ledger(settings) as ledger:
         if batch:
             ledger.batches.set_state(batch, BatchState.PAUSED)
-            click.echo(f"Batch {batch} is paused. To continue, run `sdq resume {batch}`.")
+            click.echo(f"Batch {batch} is paused. To continue, run `sdq resume {quote(batch)}`.")
         if variant_key:
             ledger.variants.pause(variant_key, "by hand")
             click.echo(

@@ -49,7 +49,7 @@ def command(
     workers that are older than an hour, and models prepared for this machine but not loaded for 30 days.
     """
     from sdq.upkeep import prune
-    from sdq.views.words import size
+    from sdq.views.words import counted, size
     from sdq_core.images.root import OutputRoot
     from sdq_core.images.store import sweep_temporary_files
     from sdq_core.queue.connection import connect
@@ -62,8 +62,10 @@ def command(
         chosen = _chosen(existing, batches, older_than)
         for status in chosen:
             prune.refuse_unfinished(status)
-            kept = "" if keep_files else ", and their files unless another batch asks for them"
-            click.echo(f"batch {status.name}: {status.completed:,} images{kept}", err=True)
+            files = "" if keep_files else ", with all files that no other batch asks for"
+            click.echo(
+                f"batch {status.name}: {counted(status.completed, 'image')}{files}", err=True
+            )
         for folder in unused:
             click.echo(f"unused for 30 days: {folder}", err=True)
         if dry_run:
@@ -81,11 +83,12 @@ def command(
             gone = prune.forget_batch(ledger, queues, root, status, keep_files=keep_files)
             freed += gone.size_bytes
             click.echo(
-                f"Batch {status.name} is removed: {gone.images:,} images, {gone.files:,} files."
+                f"Batch {status.name} is removed: "
+                f"{counted(gone.images, 'image')}, {counted(gone.files, 'file')}."
             )
     temporary = sweep_temporary_files(settings.outputs)
     if temporary:
-        click.echo(f"{temporary:,} temporary files of killed workers removed.")
+        click.echo(f"{counted(temporary, 'temporary file')} of killed workers removed.")
     freed += sum(prune.remove_folder(folder) for folder in unused)
     click.echo(f"{size(freed)} freed." if freed or temporary else "Nothing to clean up.")
     return EXIT_OK

@@ -17,6 +17,7 @@ def command(settings: Settings, batch: str | None, variant_key: str | None) -> N
     """Resume a batch that is paused or cancelled, or a variant that was paused or failed too often."""
     from db.dispatch import reconcile
     from db.values import BatchState
+    from sdq.views.words import counted
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
 
@@ -28,4 +29,4 @@ def command(settings: Settings, batch: str | None, variant_key: str | None) -> N
         if variant_key:
             ledger.variants.resume(variant_key)
         requeued = reconcile(ledger, Queues(connect(settings), ledger.id), wait_s=60)
-        click.echo(f"Resumed; {requeued:,} slices queued.")
+        click.echo(f"Resumed; {counted(requeued, 'slice')} queued.")

@@ -29,6 +29,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
     from producer.again import lines_again
     from producer.planning.defaults import Defaults
     from sdq.cli.submission import describe_submission, submit_plan
+    from sdq.views.words import counted
     from sdq_core.models import DEMO, ModelStore, resolver
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
@@ -43,7 +44,8 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...]) -> None:
             queues = Queues(connect(settings), ledger.id)
             retried = ledger.batches.retry_failed(batch)
             reconcile(ledger, queues, wait_s=60)
-            click.echo(f"{retried:,} images of batch {batch} are queued again.")
+            are = "is" if retried == 1 else "are"
+            click.echo(f"{counted(retried, 'image')} of batch {batch} {are} queued again.")
             return
         defaults = Defaults(
             model=DEMO,  # every line names its own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from shlex import quote
 
 import click
 
@@ -42,6 +43,8 @@ def command(
     from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
     from sdq.views.progress import BatchProgress
     from sdq.views.status import describe_cut
+    from sdq.views.words import counted
+    from sdq_core.images.path import batch_folder
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.queues import Queues
     from sdq_core.values.safety import Safety
@@ -92,8 +95,8 @@ def command(
         failed = status.failed if status else 0
         open_images = status.total - done - failed if status else 0
         click.echo(
-            f"{done:,} {'image' if done == 1 else 'images'} in {settings.outputs / submission.batch_name}"
-            + (f", {failed:,} failed (sdq status {submission.batch_name})" if failed else "")
+            f"{counted(done, 'image')} in {settings.outputs / batch_folder(submission.batch_name)}"
+            + (f", {failed:,} failed (sdq status {quote(submission.batch_name)})" if failed else "")
             + (f", {open_images:,} still queued" if open_images else "")
             + "."
         )

@@ -27,6 +27,7 @@ from producer.reading.words import parse_compute_unit, parse_variants
 from sdq.cli.expansion import expanded, read_dynamic, read_grid, recorded
 from sdq.cli.options import value_of
 from sdq.cli.submit_options import SubmitOptions
+from sdq.views.words import counted
 from sdq_core.errors import UsageError
 from sdq_core.models import DEMO, ModelStore, resolver
 from sdq_core.queue.connection import connect
@@ -198,7 +199,7 @@ def describe_submission(submission: Submission, request: Request | None = None) 
         return f"Batch {name}: nothing new; {what} submitted before." + (
             request.other_seeds() if request else ""
         )
-    parts = [f"{new:,} {'image' if new == 1 else 'images'} to draw"]
+    parts = [f"{counted(new, 'image')} to draw"]
     if known:
         parts.append(f"{known:,} submitted before")
     if drawn:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 import click
 
 from sdq.cli.options import open_ledger, settings_options
@@ -31,6 +33,7 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
     from rich.progress import Progress
 
     from sdq.upkeep import verify as checks
+    from sdq.views.words import counted
     from sdq_core.images.root import OutputRoot
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
@@ -62,13 +65,16 @@ def command(settings: Settings, batch: str | None, repair: bool, quick: bool) ->
         _list("closed too early", [f"slice {slice_id}" for slice_id in findings.unfit])
         _list("counted wrongly", [f"batch {name}" for name in findings.miscounted])
         if findings.clean:
-            click.echo(f"All is well: {findings.images:,} images have their files.")
+            have = "has its file" if findings.images == 1 else "have their files"
+            click.echo(f"All is well: {counted(findings.images, 'image')} {have}.")
             return EXIT_OK
         if not repair:
-            click.echo(f"To repair, run `sdq verify --repair{f' {batch}' if batch else ''}`.")
+            click.echo(
+                f"To repair, run `sdq verify --repair{f' {quote(batch)}' if batch else ''}`."
+            )
             return EXIT_FAILURE
         again = checks.repair(ledger, queues, root, findings)
-        click.echo(f"Repaired; {again:,} images will be drawn again.")
+        click.echo(f"Repaired; {counted(again, 'image')} will be drawn again.")
         if findings.strays:
             click.echo("Files that are not in the ledger were left alone; move them elsewhere.")
             return EXIT_FAILURE

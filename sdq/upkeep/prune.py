@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from db.ledger import Ledger
 from db.values import BatchStatus
@@ -47,8 +48,8 @@ def refuse_unfinished(status: BatchStatus) -> None:
     left = status.total - status.completed - status.failed
     if left and status.state != "cancelled":
         raise TryAgainError(
-            f"Batch {status.name} still has {left:,} images to draw. Wait for them, or run "
-            f"`sdq cancel {status.name}` first."
+            f"Batch {status.name} still has {left:,} {'image' if left == 1 else 'images'} to draw. Wait, or run "
+            f"`sdq cancel {quote(status.name)}` first."
         )
 
 

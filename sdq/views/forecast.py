@@ -11,7 +11,7 @@ from pathlib import Path
 
 from db.ledger import Ledger
 from db.values import BatchPlan
-from sdq.views.words import duration, size
+from sdq.views.words import counted, duration, size
 from sdq_core.values.variants import RecipeVariant
 
 
@@ -41,7 +41,7 @@ class Forecast:
         )
         disk = "unknown" if self.disk_bytes is None else f"about {size(self.disk_bytes)}"
         return (
-            f"Batch {self.batch}: {self.images_new:,} images to draw in {self.slices:,} slices"
+            f"Batch {self.batch}: {counted(self.images_new, 'image')} to draw in {counted(self.slices, 'slice')}"
             f" ({self.images_known:,} submitted before, {self.images_drawn:,} already drawn).\n"
             f"Time: {time}. Disk: {disk}.\nNothing was stored or queued."
         )

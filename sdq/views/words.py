@@ -1,6 +1,11 @@
-"""Durations and sizes for people."""
+"""Counts, durations and sizes for people."""
 
 from __future__ import annotations
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things as `1 image` or `2,000 images`."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def duration(seconds: float) -> str:

@@ -2,7 +2,8 @@
 
 Invariant: two different (batch name, entry, seed) never share a path, also on file systems that fold case or Unicode
 forms, and no batch name leads outside the root. The path does not depend on the prompt's text, so an attempt that died
-is overwritten by the next one.
+is overwritten by the next one. A batch may leave files to others when it is removed; a later batch of its name then has
+the next free path, ``{entry:05d}-{seed}-2.png``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterator
+from itertools import count
 
 #: ext4 and APFS take 255 bytes for one component, and a batch folder may get a hash as well.
 _MAX_NAME_BYTES = 200
@@ -24,11 +27,17 @@ def image_path(batch_name: str, entry: int, seed: int, suffix: str = ".png") -> 
     """Return an image's path relative to the output root, with forward slashes.
 
     entry: the recipe's number in the batch, from 1.
-    suffix: the file's extension with its dot.
+    suffix: the end of the file's name, with the dot of its extension.
     """
     if entry < 0 or seed < 0:
         raise ValueError(f"entry {entry} and seed {seed} must not be negative")
     return f"{batch_folder(batch_name)}/{entry:05d}/{entry:05d}-{seed}{suffix}"
+
+
+def possible_paths(batch_name: str, entry: int, seed: int) -> Iterator[str]:
+    """Yield an image's path, and those that it has if files of other images are there."""
+    yield image_path(batch_name, entry, seed)
+    yield from (image_path(batch_name, entry, seed, f"-{number}.png") for number in count(2))
 
 
 def batch_folder(batch_name: str) -> str:

@@ -101,6 +101,20 @@ class OutputRoot:
             raise storage_problem(error, target) from error
         return stored
 
+    def has(self, path: str) -> bool:
+        """Whether something is at a path below the root.
+
+        Raise StorageError if the root is absent, and StorageError or OutputError if it cannot be said.
+        """
+        try:
+            with self._recognized() as root:
+                os.lstat(path, dir_fd=root)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise storage_problem(error, self.path / path) from error
+        return True
+
     def read(self, path: str) -> bytes | None:
         """Return a file's bytes, None if the root has no such file; raise StorageError if that cannot be said."""
         try:

@@ -1,11 +1,13 @@
 """Names that look alike: é is one character (NFC) or e with an accent behind it (NFD, as file names on some Macs).
 
-What users name (batches, models, custom ids) is kept in NFC, and looked up in both.
+What users name (batches, models, custom ids) is kept in NFC, and looked up in both, and without what is not seen.
 """
 
 from __future__ import annotations
 
 import unicodedata
+
+from sdq_core.values.tidying import tidy
 
 
 def one_spelling(name: str) -> str:
@@ -16,7 +18,7 @@ def one_spelling(name: str) -> str:
 def spellings(name: str) -> tuple[str, ...]:
     """Return the spellings under which a name may be found, those most likely meant first: former versions kept any."""
     forms = (name, one_spelling(name), unicodedata.normalize("NFD", name))
-    return tuple(dict.fromkeys(forms))
+    return tuple(dict.fromkeys((*forms, tidy(name).strip() or name)))
 
 
 def model_spelling(model: str) -> str:

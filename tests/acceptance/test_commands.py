@@ -146,7 +146,7 @@ def test_a_model_folder_of_the_users_draws(program: Program, own_model: Path) ->
     )
     assert_whole(program.home, program.drawn("own"), 1)
     by_path = program.run("submit", "--prompt", "the sea", "--model", str(own_model), "--dry-run")
-    assert "1 images to draw" in by_path.stdout
+    assert "1 image to draw in 1 slice" in by_path.stdout
 
 
 def test_a_model_without_a_part_is_refused_at_submit(program: Program, own_model: Path) -> None:

@@ -37,8 +37,12 @@ def test_run_and_status_say_which_prompts_were_cut(program: Program) -> None:
     assert "Prompt 2 is longer than 77 tokens: the model did not see its end." in ran.stderr
     assert "Prompt 2 is longer than 77 tokens" in program.run("status", "prompt").stdout
     assert json.loads(program.run("status", "prompt", "--json").stdout)["cut_prompts"] == [2]
-    short = program.run("run", "--prompt", "a tent", "--steps", "1", "--batch", "short")
+    short = program.run(
+        "run", "--prompt", "a tent", "--steps", "1", "--seed", "1", "--batch", "Short"
+    )
     assert "77 tokens" not in short.stderr
+    images, _, folder = short.stdout.rstrip(".\n").partition(" in ")
+    assert (images, len(list(Path(folder).rglob("*.png")))) == ("1 image", 1)
 
 
 def test_nothing_new_says_how_to_get_another_image(program: Program) -> None:

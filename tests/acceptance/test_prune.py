@@ -81,7 +81,7 @@ def test_old_batches_stale_files_and_unused_models_go(program: Program, prompts:
     os.utime(entries[0], (long_ago, long_ago))
     said = program.run("prune", "--older-than", "0", "--keep-files", "--yes").stdout
     assert "Batch prompts is removed: 4 images, 0 files." in said
-    assert "1 temporary files" in said
+    assert "1 temporary file of killed" in said
     assert young.exists()
     assert not stale.exists()
     assert not entries[0].exists()

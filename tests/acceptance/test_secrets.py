@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sdq import cli
+from sdq_core.privacy import TOKEN_VARIABLES, Secrets
+from sdq_core.queue.server import RedisServer
 from sdq_core.settings import VARIABLES
 from tests.acceptance.program import SDQ, Program
 
@@ -111,3 +118,85 @@ def test_neither_tokens_nor_proxies_are_told(
         HTTPS_PROXY="http://ann:s3crw0rd@127.0.0.1:1", NO_PROXY="",
     )  # fmt: skip
     assert_untold(text)
+
+
+#: One or more of each command, which fail or succeed without drawing; workers are above, in processes of their own.
+EVERY_COMMAND = {
+    "submit": [["--prompt", "x"], ["--prompt", "x", "--dry-run", "--json"], ["gone.txt"]],
+    "run": [["--prompt", "x", "--model", "gone"], ["gone.txt"]],
+    "status": [[], ["--json"], ["gone"]],
+    "sheet": [["gone", "sheet.png"]],
+    "retry": [["gone"]],
+    "cancel": [["gone"]],
+    "pause": [["gone"], ["--variant-key", "gone"]],
+    "resume": [["gone"]],
+    "verify": [[], ["gone"]],
+    "prune": [["gone", "--yes"], ["--older-than", "1", "--yes"]],
+    "bench": [["gone"]],
+    "models": [[], ["pull", "a/b"], ["add", "gone"], ["verify"], ["remove", "gone", "--yes"]],
+    "doctor": [["--no-draw"], ["--no-draw", "--json"]],
+    "services": [[], ["start"], ["stop"]],
+    "worker": [],
+}
+#: A value for each setting that can hold a secret; a folder of the network may be named by a URL, too.
+VALUES = {
+    "redis_url": ("redis://:s3cr@w0rd@127.0.0.1:1/0", "redis://:s3cr@et/w0rd@host:63x79/0"),
+    "database_url": ("postgresql://ann:s3crw0rd@127.0.0.1:1/d", "mysql+x://ann:s3cr@w0rd@h/d"),
+    "outputs": ("smb://ann:s3crw0rd@nas/images",),
+    "home": ("smb://ann:s3crw0rd@nas/sdq",),
+}
+SETTINGS = [
+    *({names[0]: value} for setting, names in VARIABLES.items() for value in VALUES[setting]),
+    *({name: VALUES[setting][0]} for setting, names in VARIABLES.items() for name in names[1:]),
+    {
+        **dict.fromkeys(TOKEN_VARIABLES, "hf_t0kent0ken"),
+        "HF_ENDPOINT": "http://ann:s3crw0rd@127.0.0.1:1",
+        "HTTPS_PROXY": "http://ann:s3crw0rd@127.0.0.1:1",
+        "ALL_PROXY": "socks5://ann:s3crw0rd@127.0.0.1:1",
+        "SLACK_WEBHOOK": "https://hooks.example/s3crw0rd",
+        "AWS_SECRET_ACCESS_KEY": "s3crw0rd",
+    },
+]  # fmt: skip
+
+
+@pytest.fixture
+def process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
+    """This process as the command line's own: a folder and an environment to change, and its logging afterwards."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith(("SDQ_", "RQ_", "REDIS_", "DATABASE_", "HF_")):
+            monkeypatch.delenv(name)
+    for name, value in {
+        "SDQ_HOME": str(tmp_path / "home"),
+        "SDQ_DEBUG": "1",
+        "NO_PROXY": "127.0.0.1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield monkeypatch
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    RedisServer(tmp_path / "home" / "redis").stop()
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=" ".join)
+def test_no_command_tells_a_setting(
+    settings: dict[str, str], process: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert set(EVERY_COMMAND) == set(cli.cli.list_commands(None))  # type: ignore[arg-type]
+    for name, value in settings.items():
+        process.setenv(name, value)
+    failed = set()
+    for command, all_arguments in EVERY_COMMAND.items():
+        for arguments in all_arguments:
+            process.setattr(sys, "argv", ["sdq", command, *arguments])
+            said: list[str] = []
+            if cli._run(secrets := Secrets.around(os.environ, arguments), said.append):
+                failed.add(command)
+            printed = capfd.readouterr()
+            text = "\n".join(
+                [*map(secrets.removed, said), printed.out, printed.err]
+            )  # as main says it
+            assert "unexpected" not in text, text
+            assert_untold(text)
+    assert len(failed) > 5

@@ -35,7 +35,7 @@ def test_both_spellings_are_one_batch(program: Program, tmp_path: Path) -> None:
     file.write_text("a house\n")
     program.run("submit", str(file))
     assert f"{NFC}-file" in names(program)
-    assert "is removed: 1 images, 1 files" in program.run("prune", NFD, "--yes").stdout
+    assert "is removed: 1 image, 1 file." in program.run("prune", NFD, "--yes").stdout
     program.run("prune", NFC, "--yes", code=66)
 
 

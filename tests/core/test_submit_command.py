@@ -33,3 +33,35 @@ def test_one_submit_opens_its_ledger_once(
     assert ended.value.code == 0
     assert "Batch prompt: " in capsys.readouterr().out
     assert len(opened) == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "written", "says"),
+    [
+        ("--steps", "30.0", ""),
+        ("--steps", "\u0663\u0660", ""),
+        ("--steps", "7,5", ""),
+        ("--cfg-scale", "7,5", "'7,5' may be one number or two; write 7.5 or 7.0,5.0"),
+        ("--cfg-scale", "nan", "guidance_scale is 'nan', which is not a number"),
+        ("--steps", "\u22121", "num_inference_steps is -1; use 1 to 1000"),
+    ],
+)
+def test_numbers_are_read_as_in_prompt_files(
+    option: str, written: str, says: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    arguments = [
+        "submit",
+        "--prompt",
+        "a boat",
+        option,
+        written,
+        "--dry-run",
+        "--home",
+        str(tmp_path),
+    ]
+    monkeypatch.setattr("sys.argv", ["sdq", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert bool(ended.value.code) == bool(says)
+    assert says in capsys.readouterr().err

@@ -59,6 +59,14 @@ def test_images_drawn_for_another_batch_are_not_drawn_again(ledger: Ledger) -> N
     assert [image.seed for image in ledger.batches.images("two")] == [0, 1, 2]
 
 
+def test_a_name_is_found_without_what_is_not_seen(ledger: Ledger) -> None:
+    ledger.submissions.add(plan(["a"], range(3), name="café one"))
+    for name in (" café one", "cafe\u0301 one\u200b", "café\u00a0one\ufeff"):
+        assert ledger.batches.find(name) is not None
+    assert ledger.batches.find("café\u200done") is None
+    assert ledger.batches.find("\u200b") is None
+
+
 def test_a_preview_stores_nothing(ledger: Ledger) -> None:
     assert ledger.submissions.preview(plan(["a"], range(30))).images_new == 30
     assert ledger.batches.statuses() == []

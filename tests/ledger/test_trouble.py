@@ -25,6 +25,7 @@ from db.ledger import Ledger
 from db.limits import COMMAND, WORKER
 from sdq_core.errors import (
     ConfigurationError,
+    InputMissingError,
     OutputError,
     SdqError,
     ServiceUnavailableError,
@@ -47,6 +48,12 @@ def test_a_locked_ledger_is_waited_for_and_then_said_to_be_locked(tmp_path: Path
         holder.execute("ROLLBACK")
         holder.close()
         assert ledger.submissions.add(plan(["a"], [1])).images_new == 1
+
+
+def test_a_name_that_is_no_text_is_nobodys(ledger: Ledger) -> None:
+    for ask in (ledger.batches.find, ledger.variants.resume, ledger.benchmarks.newest):
+        with pytest.raises(InputMissingError, match=r"'a\\udcff' is not text"):
+            ask("a\udcff")
 
 
 def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None:

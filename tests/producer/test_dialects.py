@@ -45,7 +45,51 @@ def test_pasted_generation_data_is_one_prompt_with_its_settings() -> None:
     assert (one.source, one.model) == ("stdin:1", None)
     assert (two.prompt, two.num_inference_steps, two.source) == ("a blue tent", 9, "stdin:5")
     assert (three.prompt, three.num_inference_steps) == ("a kite", 3)
-    assert remarks.hints == ["stdin:1: settings not taken over: Model, Hires upscale"]
+    assert remarks.hints == [
+        "stdin:1: '--steps' is drawn as words",
+        "stdin:1: settings not taken over: Model, Hires upscale",
+    ]
+
+
+def test_a_prompt_of_several_lines_is_read_as_automatic1111_reads_it() -> None:
+    lines, remarks = read(
+        "masterpiece,\n"
+        "(a red lighthouse:1.2), BREAK\n"
+        "by the sea\n"
+        "Negative prompt: fog,\n"
+        "rain\n"
+        "Steps: 20, Sampler: Euler a, CFG scale: 7.5, Seed: 11, Size: 64x64\n"
+        "Template: a {red|blue} lighthouse\n"
+        "Negative Template: fog\n"
+        "parameters\n"
+        "a tent,\n"
+        "a lake\n"
+        "Steps: 9, Sampler: DPM++ 2M, Seed: 12\n"
+        "\n"
+        "a kite --steps 3\n"
+        "a jet --steps 4\n"
+    )
+    assert [line.prompt for line in lines] == [
+        "masterpiece,\n(a red lighthouse:1.2), BREAK\nby the sea", "a tent,\na lake", "a kite", "a jet",
+    ]  # fmt: skip
+    assert [line.negative_prompt for line in lines] == ["fog,\nrain", None, None, None]
+    assert [line.num_inference_steps for line in lines] == [20, 9, 3, 4]
+    assert [line.source for line in lines] == ["stdin:1", "stdin:9", "stdin:14", "stdin:15"]
+    said = "the lines above the settings are read as one prompt"
+    assert {f"stdin:1: {said}", f"stdin:9: {said}"} <= set(remarks.hints)
+
+
+def test_a_blank_line_parts_prompts_and_is_pointed_out() -> None:
+    lines, remarks = read("a house\n\n\na kite,\na tail\nSteps: 9, Sampler: DDIM, Seed: 1\n")
+    assert [line.prompt for line in lines] == ["a house", "a kite,\na tail"]
+    assert (
+        "stdin:4: the lines above the blank line are read as prompts of their own" in remarks.hints
+    )
+
+
+def test_a_long_list_above_settings_does_not_become_one_prompt() -> None:
+    said = refused("a tent\n" * 500 + "Steps: 2, Sampler: DDIM, Seed: 1")
+    assert "it is not clear which of the lines above" in said
 
 
 def test_what_sdq_wrote_itself_comes_back_with_its_variant() -> None:
@@ -61,6 +105,7 @@ def test_what_sdq_wrote_itself_comes_back_with_its_variant() -> None:
     [
         "positive: a green kite\nnegative: rain\n",
         "Positive prompt:\na green kite\nNegative prompt:\nrain\n",
+        "Prompt:\na green kite\nNegative prompt:\nrain\nSteps: 9, Sampler: DDIM, Seed: 1\n",
         "Prompt: a green kite\nNEGATIVE_PROMPT: rain\n",
         "\na green kite\nNegative prompt: rain\n",
     ],
@@ -74,7 +119,11 @@ def test_labels_are_no_words(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("a\nb\nNegative prompt: x\nSteps: 2, Sampler: DDIM, Seed: 1", "stdin:2: it is not clear"),
+        ("a\nb\nNegative prompt: x", "stdin:2: it is not clear"),
+        (
+            "a --seed 1\nb\nSteps: 2, Sampler: DDIM, Seed: 1",
+            "stdin:1: a line above these settings has options",
+        ),
         ("Negative prompt: x", "stdin:1: there is no prompt directly above"),
         ("a\n\nSteps: 2, Sampler: DDIM, Seed: 1", "stdin:3: there is no prompt directly above"),
         ("a\nSteps: 2, Seed: 1", "stdin:1: these settings cannot be read"),
@@ -91,6 +140,17 @@ def test_labels_are_no_words(text: str) -> None:
         ("a {2$$red|blue} tent", "is a choice"),
         ("a __colors__ tent", "'__colors__' is a wildcard"),
         ("a tent --n <lora:bad:1>", "extra network"),
+        ("a <wildcard:animal>", "'<wildcard:animal>' is an instruction for another tool"),
+        ("a tent, seed=5 steps=30", "'seed=5' is written like a setting"),
+        ("a tent\n\nCFG scale: 7", "stdin:3: 'CFG scale: 7' is written like a setting"),
+        ("/imagine prompt: a tent", "'/imagine' is a command of another tool"),
+        ("```\na tent\n```", "stdin:1: '```' is a line of Markdown"),
+        ("a tent\n---\na house", "stdin:2: '---' is a line of Markdown"),
+        ('{"prompt": "a tent"}', "is JSON; name the file .jsonl or .json, or use --format"),
+        ('[\n {\n  "prompt": "a tent"', "stdin:1: '[' is JSON"),
+        ("prompt;seed\na tent;5", "stdin:1: this is the header of a table; name the file .csv"),
+        ("Prompt\na tent", "stdin:1: this is the header of a table"),
+        ("a tent ---steps", "--steps (written with three hyphens) has no value"),
     ],
 )
 def test_what_cannot_be_meant_as_words_is_refused(text: str, says: str) -> None:
@@ -111,6 +171,20 @@ def test_what_cannot_be_meant_as_words_is_refused(text: str, says: str) -> None:
             "'### people, fog' is drawn as words; for a negative prompt write --n",
         ),
         ("a jet -s 30", "if it is an option, write --steps 30"),
+        ("(a tent:-1.)", "the weight '(a tent:-1.)'"),
+        ("1.3::a tent::", "the weight '1.3::a'"),
+        ("a (tent)++", "the weight '(tent)++'"),
+        ("{{masterpiece}}, a tent", "the emphasis '{{masterpiece}}'"),
+        ("a [tent:0.5]", "the change of prompt '[tent:0.5]'"),
+        ("a [tent|house]", "the change of prompt '[tent|house]'"),
+        ('("a", "b").blend(0.7, 0.3)', "').blend(0.7, 0.3)' is drawn as words"),
+        ("a tent AND a house", "the word AND is drawn as a word"),
+        ("a tent -- steps 30", "an option is written without a space, as --steps 30"),
+        ("a tent, steps: 30", "a setting is written as --steps 30"),
+        ("https://x.org/a.png a tent", "the address 'https://x.org/a.png'"),
+        ("a &quot;red&quot; tent", "'&quot;', HTML for another character"),
+        ("1. a tent", "the '1.' at the beginning is drawn, too"),
+        ("- a tent", "the '-' at the beginning is drawn, too"),
     ],
 )
 def test_what_may_be_meant_as_words_is_drawn_and_pointed_out(text: str, says: str) -> None:
@@ -138,6 +212,10 @@ def test_what_may_be_meant_as_words_is_drawn_and_pointed_out(text: str, says: st
         "seed: a photo of a sprouting plant",
         "Steps: 39 of them, by Hitchcock",
         "a cat, 35mm f/1.8, -s",
+        "4 tents, 3.5 km away, at 12:30 (noon)",
+        "a b-side --- and more, AT&T, <3",
+        "a prompt, seed and steps",
+        "`code` on a screen, [sic]",
     ],
 )
 def test_ordinary_text_is_drawn_without_a_word(text: str) -> None:
@@ -151,6 +229,28 @@ def test_all_formats_and_the_command_line_are_looked_at() -> None:
     assert "stdin:1: '{a|b}' is a choice" in refused('{"prompt": "{a|b}"}', PromptFormat.JSONL)
     with pytest.raises(PromptFileError, match=r"--prompt: .* is a choice"):
         read_prompts(texts=["{a|b}"])
+
+
+@pytest.mark.parametrize("option", ["--steps 30", "—seed 7", "--ar 16:9", "---cfg_scale=3"])
+def test_an_option_inside_a_text_of_another_format_is_no_words(option: str) -> None:
+    for format, content in (
+        (PromptFormat.CSV, f"prompt\na tent {option}\n"),
+        (PromptFormat.CSV, f"negative,prompt\nfog {option},a tent\n"),
+        (PromptFormat.TSV, f"prompt\na tent {option}\n"),
+        (PromptFormat.JSONL, f'{{"prompt": "a tent {option}"}}'),
+        (PromptFormat.JSON, f'["a tent {option}"]'),
+    ):
+        assert f"'{option}' stands inside a text" in refused(content, format)
+        assert read(content, format=format, literal=True)[0]
+    remarks = Remarks()
+    (line,) = read_prompts(texts=[f"a tent {option}"], remarks=remarks)
+    assert line.prompt == f"a tent {option}"
+    assert remarks.hints == [f"--prompt: '{option}' is drawn as words"]
+
+
+def test_an_unknown_option_inside_a_text_is_pointed_out() -> None:
+    _, remarks = read("prompt\na sign: --sale\n", format=PromptFormat.CSV)
+    assert remarks.hints == ["stdin:2: '--sale' is drawn as words"]
 
 
 def test_comments_are_counted() -> None:

@@ -49,7 +49,9 @@ WRONG = [
     ("seed", "x"),
 ]
 INVISIBLE = ["\ufeff", "\u200b", "\u2060", "\u00ad", "\u200e"]
-FOREIGN = ["<lora:x:1>", "{a|b}", "__colors__", "-n4 -S1234", "Negative prompt: x"]
+FOREIGN = ["<lora:x:1>", "{a|b}", "__colors__", "-n4 -S1234", "Negative prompt: x", "steps=30"]
+#: On a line of a txt file these are options.
+FOREIGN_IN_CELLS = [*FOREIGN, "--steps 30", "—seed 7", "--ar 16:9", "---steps 3"]
 WORDS = re.compile(
     r"step|seed|cfg|guidance|negative|batch|lora|\b30\b|--\w|—\w+ \d|sep=", re.IGNORECASE
 )
@@ -83,7 +85,9 @@ class Generated:
     def maybe(self, chance: float) -> bool:
         return self.dice.random() < chance
 
-    def spoil(self, rows: list[tuple[str, list[tuple[str, str]]]]) -> None:
+    def spoil(
+        self, rows: list[tuple[str, list[tuple[str, str]]]], foreign: Sequence[str] = FOREIGN
+    ) -> None:
         """Make one row wrong."""
         self.is_wrong = True
         index = self.dice.randrange(len(rows))
@@ -92,7 +96,7 @@ class Generated:
             name, value = self.dice.choice(WRONG)
             rows[index] = (prompt, [(name, value)])
         else:
-            rows[index] = (f"{prompt} {self.dice.choice(FOREIGN)}", options)
+            rows[index] = (f"{prompt} {self.dice.choice(foreign)}", options)
 
     def touched(self, text: str) -> str:
         """Put an invisible character somewhere, as copying from a page does."""
@@ -129,11 +133,43 @@ def txt(generated: Generated) -> str:
     return end.join(lines) + dice.choice(["", end])
 
 
+def infotext(generated: Generated) -> str:
+    dice, end = generated.dice, generated.end()
+    spoiled = dice.randrange(4) if generated.maybe(0.3) else None
+    lines: list[str] = []
+    for number in range(dice.randint(1, 4)):
+        prompt = [dice.choice(PROMPTS) for _ in range(dice.randint(1, 3))]
+        negative = dice.choice([[], ["fog"], ["fog,", "rain"]])
+        settings = "Steps: 30, Sampler: Euler a, CFG scale: 7.5, Seed: 7" + dice.choice(
+            ["", ", Size: 128x128", ', Model hash: ab, Model: dreams, Lora hashes: "a: 1, b: 2"']
+        )
+        has = {"num_inference_steps": 30, "guidance_scale": 7.5, "seeds": range(7, 8)}
+        generated.expected.append(
+            ("\n".join(prompt), {**has, "negative_prompt": "\n".join(negative) or None})
+        )
+        if number == spoiled:
+            generated.is_wrong = True
+            match dice.randrange(4):
+                case 0:
+                    settings = "Steps: 30, Seed: 7"
+                case 1:
+                    prompt[-1] += f" {dice.choice(FOREIGN)}"
+                case 2:
+                    prompt = []
+                case _:
+                    prompt.insert(0, "a kite --steps 3")
+        if negative:
+            negative[0] = f"Negative prompt: {negative[0]}"
+        lines += [generated.touched(line) for line in (*prompt, *negative, settings)]
+        lines += dice.choice([[], [""], ["", "# a comment"], ["Template: a {b|c}"]])
+    return end.join(lines) + dice.choice(["", end])
+
+
 def table(generated: Generated, separator: str) -> str:
     dice, end = generated.dice, generated.end()
     rows = generated.rows()
     if generated.maybe(0.3):
-        generated.spoil(rows)
+        generated.spoil(rows, FOREIGN_IN_CELLS)
     # A table has one column for each field.
     rows = [
         (prompt, [(FIRST.get(name, name), value) for name, value in options])
@@ -165,7 +201,7 @@ def table(generated: Generated, separator: str) -> str:
 def objects(generated: Generated) -> list[str]:
     rows = generated.rows()
     if generated.maybe(0.3):
-        generated.spoil(rows)
+        generated.spoil(rows, FOREIGN_IN_CELLS)
     style = generated.dice.choice([{"ensure_ascii": True}, {"ensure_ascii": False}])
     return [
         json.dumps({"prompt": generated.touched(prompt), **dict(options)}, **style)  # type: ignore[arg-type]
@@ -193,24 +229,26 @@ def json_list(generated: Generated) -> str:
     return text
 
 
-MAKERS: dict[PromptFormat, Callable[[Generated], str]] = {
-    PromptFormat.TXT: txt,
-    PromptFormat.CSV: lambda generated: table(generated, generated.dice.choice(",;|")),
-    PromptFormat.TSV: lambda generated: table(generated, "\t"),
-    PromptFormat.JSONL: jsonl,
-    PromptFormat.JSON: json_list,
+MAKERS: dict[str, Callable[[Generated], str]] = {
+    "txt": txt,
+    "csv": lambda generated: table(generated, generated.dice.choice(",;|")),
+    "tsv": lambda generated: table(generated, "\t"),
+    "jsonl": jsonl,
+    "json": json_list,
+    "infotext": infotext,
 }
 _resolve = resolver(ModelStore(Path("nowhere")))
 
 
-def read(content: bytes, format: PromptFormat) -> list[PromptLine]:
+def read(content: bytes, kind: str) -> list[PromptLine]:
+    format = PromptFormat("txt" if kind == "infotext" else kind)
     return read_prompts(["-"], format=format, stdin=io.BytesIO(content))
 
 
-def outcome(content: bytes, format: PromptFormat) -> tuple[list[PromptLine], tuple[str, ...]]:
+def outcome(content: bytes, kind: str) -> tuple[list[PromptLine], tuple[str, ...]]:
     """Return the lines of a file that can be planned, or what is wrong with it: never some of both."""
     try:
-        lines = read(content, format)
+        lines = read(content, kind)
         plan = plan_batch(lines, DEFAULTS, _resolve, remarks=Remarks())
     except PromptFileError as error:
         return [], error.problems
@@ -218,13 +256,13 @@ def outcome(content: bytes, format: PromptFormat) -> tuple[list[PromptLine], tup
     return lines, ()
 
 
-@pytest.mark.parametrize("format", MAKERS)
-def test_a_generated_file_is_read_as_it_was_meant_or_refused(format: PromptFormat) -> None:
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_generated_file_is_read_as_it_was_meant_or_refused(kind: str) -> None:
     outcomes = {True: 0, False: 0}
     for number in range(FILES):
-        generated = Generated(random.Random(f"{format} {number}"))
-        text = MAKERS[format](generated)
-        lines, problems = outcome(text.encode(), format)
+        generated = Generated(random.Random(f"{kind} {number}"))
+        text = MAKERS[kind](generated)
+        lines, problems = outcome(text.encode(), kind)
         assert bool(problems) == generated.is_wrong, (number, text, problems)
         assert all(problem.startswith("stdin:") for problem in problems)
         outcomes[generated.is_wrong] += 1
@@ -239,14 +277,12 @@ def test_a_generated_file_is_read_as_it_was_meant_or_refused(format: PromptForma
     assert min(outcomes.values()) > FILES / 20, outcomes
 
 
-@pytest.mark.parametrize("format", MAKERS)
-def test_a_damaged_file_never_draws_an_option_and_never_shows_a_traceback(
-    format: PromptFormat,
-) -> None:
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_damaged_file_is_read_or_refused_in_words_of_its_own(kind: str) -> None:
     for number in range(FILES):
-        dice = random.Random(f"damaged {format} {number}")
+        dice = random.Random(f"damaged {kind} {number}")
         generated = Generated(dice)
-        content = bytearray(MAKERS[format](generated).encode())
+        content = bytearray(MAKERS[kind](generated).encode())
         for _ in range(dice.randint(1, 3)):
             at = dice.randrange(len(content) + 1)
             junk = dice.choice(
@@ -266,12 +302,12 @@ def test_a_damaged_file_never_draws_an_option_and_never_shows_a_traceback(
                 ]
             )
             content[at : at + dice.randint(0, 2)] = junk
-        _, problems = outcome(bytes(content), format)
+        _, problems = outcome(bytes(content), kind)
         said = "\n".join(problems)
         assert not re.search(r"Expecting|line contains|invalid literal|delimiter|Error", said), said
 
 
-@pytest.mark.parametrize("dash", ["--", "—", "–", "−", "-–"])
+@pytest.mark.parametrize("dash", ["--", "—", "–", "−", "-–", "––", "---", "﹣", "－－"])
 def test_no_option_is_drawn_as_words(dash: str) -> None:
     for number in range(FILES):
         dice = random.Random(f"{dash} {number}")
@@ -280,6 +316,6 @@ def test_no_option_is_drawn_as_words(dash: str) -> None:
             f"a tent {dash}{dice.choice(names)}{dice.choice([' ', '=', '  '])}{dice.choice(values)}"
         )
         line += dice.choice(["", f" {dash}width 128", " ", "\u200b"])
-        (found,) = read(line.encode(), PromptFormat.TXT)
+        (found,) = read(line.encode(), "txt")
         assert found.prompt == "a tent", line
         assert not WORDS.search(found.prompt)

@@ -204,6 +204,8 @@ def test_the_submissions_own_missing_model_is_its_own_error() -> None:
         {"guidance_scale": -1.0},
         {"negative_prompt": "a\0b"},
         {"batch_name": " "},
+        {"batch_name": "a\nb"},
+        {"batch_name": "x" * 256},
         {"variants": ()},
         {"seeds": ()},
         {"random_seeds": 0},

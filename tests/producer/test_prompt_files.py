@@ -158,14 +158,18 @@ def test_a_long_line_does_not_hide_the_rest(tmp_path: Path) -> None:
     [
         (b"", "p.txt:1: this file has no prompts"),
         (b"# only\n\n", "this file has no prompts"),
-        (b"fine\ncaf\xe9\n", "p.txt:2: the line is not UTF-8: its byte 4 is 0xE9"),
-        (b"\xef\xbb\xbfcaf\xe9\n", "p.txt:1: the line is not UTF-8: its byte 7"),
+        (
+            b"fine\ncaf\xe9\n",
+            "p.txt:2: the line is not UTF-8, as its byte 0xE9 shows; save the file as UTF-8",
+        ),
+        (b"\xef\xbb\xbfcaf\xe9\n", "p.txt:1: the line is not UTF-8"),
         ("a house\n".encode("utf-16"), "p.txt:1: this is UTF-16; save it as UTF-8"),
         (b"PK\x03\x04zzz", "zip file"),
-        (b"\x89PNG\r\n\x1a\n\0\0", "not UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "this is an image; copy its generation data into a text file"),
         (b"a\0b\n", "character U+0000"),
         ("灯台\n".encode("utf-16-le"), "UTF-16 without a mark"),
         (rb"{\rtf1 a house}", "RTF"),
+        (b"<!DOCTYPE html>\n<html>", "this is a web page"),
     ],
 )
 def test_bytes_that_are_no_text(tmp_path: Path, content: bytes, says: str) -> None:
@@ -180,8 +184,15 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "folder.txt").mkdir()
     with pytest.raises(InputError, match="is a folder"):
         read_prompts([tmp_path / "folder.txt"])
+    with pytest.raises(
+        InputMissingError, match=r"does not exist\. If it is a prompt, write --prompt"
+    ):
+        read_prompts(["a red house"])
+    with pytest.raises(InputError, match="is a folder"):
+        read_prompts([tmp_path])
+    (tmp_path / "prompts.md").write_text("a red house\n")
     with pytest.raises(UsageError, match="Add --format"):
-        read_prompts([tmp_path / "prompts.docx"])
+        read_prompts([tmp_path / "prompts.md"])
 
 
 def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -159,7 +160,36 @@ def test_a_long_list_is_read_in_one_pass() -> None:
     assert lines[-1].source == "stdin:20001"
 
 
-@pytest.mark.parametrize("name", ["prompts.xlsx", "prompts.ODS", "prompts.xls"])
-def test_a_spreadsheet_is_refused_by_its_name(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"is a spreadsheet\. Save its sheet as CSV"):
+def test_a_list_of_texts_is_a_list_of_prompts() -> None:
+    assert [line.prompt for line in read('["a tent",\n "a house"]', PromptFormat.JSON)] == [
+        "a tent",
+        "a house",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('{"prompts": ["a", "b"]}', "the key 'prompts' holds a list; leave only the list itself"),
+        ('{"3": {"class_type": "KSampler", "inputs": {"seed": 5}}}', "a workflow of ComfyUI"),
+        ('{"last_node_id": 9,\n "nodes": [], "links": []}', "a workflow of ComfyUI"),
+    ],
+)
+def test_json_of_another_shape_is_named(content: str, says: str) -> None:
+    (problem,) = problems(content, PromptFormat.JSON)
+    assert says in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("prompts.xlsx", "is a spreadsheet. Save its sheet as CSV"),
+        ("prompts.ODS", "is a spreadsheet"),
+        ("prompts.docx", "is a document. Save its text as a text file"),
+        ("prompts.pdf", "is a document"),
+        ("00001-7.png", "is an image. Copy its generation data into a text file"),
+    ],
+)
+def test_another_kind_of_file_is_refused_by_its_name(tmp_path: Path, name: str, says: str) -> None:
+    with pytest.raises(InputError, match=re.escape(says)):
         read_prompts([tmp_path / name])

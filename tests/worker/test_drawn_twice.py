@@ -1,4 +1,4 @@
-"""An image that two variants draw at the same moment: one file, one row, and the row tells of that file."""
+"""Each image has one file and one row, which tells of that file, whatever was drawn to its path before or meanwhile."""
 
 from __future__ import annotations
 
@@ -51,30 +51,27 @@ def draw(studio: Studio, slice_: Slice, variant: Variant) -> Outcome:
     return outcome
 
 
-@pytest.fixture
-def slice_(ledger: Ledger) -> Slice:
-    """A slice of one image, for any variant."""
+def submitted(ledger: Ledger, prompt: str, batch: str) -> Slice | None:
+    """Submit one image, for any variant; return its slice, None if it is drawn already."""
     folder = resolver(STORE)(DEMO, ANY)
     recipe = Recipe(
         variant=AnyVariant(model=DEMO, revision=folder.revision),
-        prompt="the sea",
+        prompt=prompt,
         width=folder.width,
         height=folder.height,
         num_inference_steps=1,
     )
     entries = [PlannedEntry(recipe=recipe, seeds=(7,))]
     submission = ledger.submissions.add(
-        BatchPlan(name="b", source_name="b", source="-", key="k", entries=entries)
+        BatchPlan(name=batch, source_name=batch, source="-", key=prompt, entries=entries)
     )
-    found = ledger.work.load_slice(submission.slices[0].id)
-    assert found is not None
-    return found
+    return ledger.work.load_slice(submission.slices[0].id) if submission.slices else None
 
 
 @pytest.mark.parametrize("overtaken", ["before its file is written", "before its row is"])
-def test_the_row_follows_the_file(
-    ledger: Ledger, slice_: Slice, tmp_path: Path, overtaken: str
-) -> None:
+def test_the_row_follows_the_file(ledger: Ledger, tmp_path: Path, overtaken: str) -> None:
+    slice_ = submitted(ledger, "the sea", "b")
+    assert slice_ is not None
     outputs = tmp_path / "outputs"
     first = variant(AttentionImplementation.ORIGINAL)
     second = variant(AttentionImplementation.SPLIT_EINSUM)
@@ -101,3 +98,30 @@ def test_the_row_follows_the_file(
     status = ledger.batches.find("b")
     assert status is not None
     assert (status.completed, status.total) == (1, 1)
+
+
+def test_a_file_that_a_removed_batch_left_is_not_drawn_over(ledger: Ledger, tmp_path: Path) -> None:
+    outputs = tmp_path / "outputs"
+    drawing = studio(ledger, Gallery(root_at(outputs), with_metadata=True), tmp_path / "cache")
+    first = submitted(ledger, "the sea", "one")
+    assert first is not None
+    draw(drawing, first, variant(AttentionImplementation.ORIGINAL))
+    assert submitted(ledger, "the sea", "two") is None
+    one = ledger.upkeep.begin_pruning("one")
+    while not ledger.upkeep.prune_page(one).last:
+        pass
+    stale = outputs / "one" / "00001" / "00001-7-2.png"  # of a process that died before its row
+    stale.write_bytes(b"")
+
+    again = submitted(ledger, "a tree", "one")
+    assert again is not None
+    draw(drawing, again, variant(AttentionImplementation.ORIGINAL))
+    drawing.engines.close()
+    images = [image for name in ("two", "one") for image in ledger.batches.images(name)]
+    assert [image.image.path for image in images] == [
+        "one/00001/00001-7.png",
+        "one/00001/00001-7-2.png",
+    ]
+    for image in images:
+        file = outputs / image.image.path
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == image.image.sha256

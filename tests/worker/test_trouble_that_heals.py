@@ -64,7 +64,10 @@ def test_a_folder_that_closes_after_it_took_files_is_worth_waiting_for(
     gallery = Gallery(root_at(root), with_metadata=False)
 
     def save() -> None:
-        gallery.save(slice_, 0, _grey(), engine_id=1, engine=ENGINE, queue_wait_ms=0.0)
+        gallery.save(
+            slice_, 0, _grey(),
+            engine_id=1, engine=ENGINE, queue_wait_ms=0.0, is_anothers=lambda _: False,
+        )  # fmt: skip
 
     root.write_text("a file in the folder's place")
     with pytest.raises(OutputError):

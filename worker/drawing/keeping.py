@@ -32,6 +32,9 @@ class Keeper:
                 engine_id=loaded.id,
                 engine=loaded.record,
                 queue_wait_ms=asked.open_slice.queue_wait_ms,
+                is_anothers=lambda path: self._ledger.work.is_anothers(
+                    path, slice_.recipe_id, seed
+                ),
             )
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import metadata
 
@@ -12,7 +13,7 @@ from db.values import EngineRecord, ImageRecord, Slice
 from sdq_core.errors import OutputError, StorageError
 from sdq_core.images.encode import encode_png
 from sdq_core.images.metadata import ImageMetadata
-from sdq_core.images.path import image_path
+from sdq_core.images.path import possible_paths
 from sdq_core.images.pixels import image_from_rgb
 from sdq_core.images.root import OutputRoot
 from sdq_core.values.safety import Safety
@@ -47,8 +48,11 @@ class Gallery:
         engine_id: int,
         engine: EngineRecord,
         queue_wait_ms: float,
+        is_anothers: Callable[[str], bool],
     ) -> ImageRecord:
         """Write the file and return the row to record.
+
+        is_anothers: whether the file at a path is that of another finished image; asked only if there is a file.
 
         Raises StorageError if the disk is full or failing, or the folder is absent or no longer writable; OutputError
         if it never was writable.
@@ -83,8 +87,12 @@ class Gallery:
         )
         data = encode_png(picture, about if self._with_metadata else None)
         encoded = time.perf_counter()
-        path = image_path(slice_.batch_name, slice_.entry, seed)
         try:
+            path = next(
+                path
+                for path in possible_paths(slice_.batch_name, slice_.entry, seed)
+                if not (self._root.has(path) and is_anothers(path))
+            )
             stored = self._root.store(data, path)
         except OutputError as error:
             if not self._has_saved:
