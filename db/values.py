@@ -38,7 +38,7 @@ class PlannedEntry:
 
     recipe: the recipe.
     seeds: its seeds, in order.
-    fields: the user's own (custom_id, tags, meta).
+    fields: the user's own (custom_id, tags, meta), and the template that the prompt was made of (dynamic).
     """
 
     recipe: Recipe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from db.values import FailedImage
@@ -41,7 +42,8 @@ def lines_again(failed: Iterable[FailedImage], settings: Sequence[str]) -> list[
             del values["compute_unit"]
         line = build_line(values, source=f"prompt {entry}", problems=problems)
         if line is not None:
-            lines.append(line)
+            made_by = None if "prompt" in changes else image.fields.get("dynamic")
+            lines.append(replace(line, dynamic=made_by))
     if problems:
         # The option is wrong for every line alike.
         raise InputError(f"--set: {problems[0].partition(': ')[2]}")

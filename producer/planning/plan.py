@@ -13,9 +13,11 @@ from functools import cache
 from pathlib import Path
 
 from db.values import JSON, BatchPlan, PlannedEntry
+from producer.planning.cap import MAX_IMAGES, Cap
 from producer.planning.chooser import Choose, Unmeasured
 from producer.planning.defaults import Defaults
 from producer.planning.entries import Entries
+from producer.planning.line_seeds import how_many, seeds_of
 from producer.planning.prompt_length import cut_after
 from producer.reading.lines import MAX_PROBLEMS
 from producer.reading.prompt_line import PromptLine
@@ -23,7 +25,7 @@ from producer.reading.remarks import Remarks
 from sdq_core.errors import InputError, InputMissingError, PackageError, PromptFileError
 from sdq_core.models import AnyFolder, VariantFolder
 from sdq_core.values.recipes import Recipe
-from sdq_core.values.seeds import check_seed, format_seeds, random_seeds
+from sdq_core.values.seeds import format_seeds
 from sdq_core.values.variants import (
     ANY,
     AnyVariant,
@@ -32,9 +34,6 @@ from sdq_core.values.variants import (
     VariantWord,
     Whichever,
 )
-
-#: The most images of one submission: 400,000 slices, and months of drawing.
-MAX_IMAGES = 10_000_000
 
 #: How much of a prompt is shown before its cut.
 _CUT_SHOWN_WORDS = 4
@@ -54,11 +53,13 @@ def plan_batch(
     source_name: str = "prompt",
     source: str = "--prompt",
     remarks: Remarks | None = None,
+    max_images: int = MAX_IMAGES,
 ) -> BatchPlan:
     """Expand lines into recipes with seeds, in the order of the lines, and check all of them.
 
     choose: decides on each line's variants and compute unit; by default what is left open is `original` on ALL.
     remarks: collects what the user should know.
+    max_images: more are refused.
 
     Raise PromptFileError with every line that cannot be drawn; if the submission's own model or variant is missing,
     raise what `resolve` raised.
@@ -74,15 +75,13 @@ def plan_batch(
             line.variants or defaults.variants,
             line.compute_unit or defaults.compute_unit,
         )
-        images += _how_many(line, defaults) * len(placements)
-        if images > MAX_IMAGES:
-            problems.append(
-                f"{line.source}: more than {MAX_IMAGES:,} images up to here; ask for fewer seeds, or submit in parts"
-            )
-        if images > MAX_IMAGES or len(problems) >= MAX_PROBLEMS:
+        images += how_many(line, defaults) * len(placements)
+        if images > max_images:
+            problems.append(f"{line.source}: {Cap(max_images).exceeded()}")
+        if images > max_images or len(problems) >= MAX_PROBLEMS:
             break
         try:
-            seeds = _seeds(line, defaults)
+            seeds = seeds_of(line, defaults)
             for placement in placements:
                 word = ANY if placement is ANY else placement.attention_implementation
                 folder = _folder(line, defaults, word, resolve)
@@ -183,28 +182,6 @@ def _variant(
     return AnyVariant(model=folder.model, revision=folder.revision)
 
 
-def _how_many(line: PromptLine, defaults: Defaults) -> int:
-    """Count a line's seeds without making them."""
-    if line.seeds is not None:
-        return len(line.seeds)
-    return line.random_seeds or line.image_count or defaults.random_seeds or len(defaults.seeds)
-
-
-def _seeds(line: PromptLine, defaults: Defaults) -> Sequence[int]:
-    """Return a line's own seeds, else its number of random or of consecutive ones, else the submission's."""
-    if line.seeds is not None:
-        return line.seeds
-    if line.random_seeds is not None:
-        return random_seeds(line.random_seeds)
-    if defaults.random_seeds is not None:
-        return random_seeds(line.image_count or defaults.random_seeds)
-    if line.image_count is not None:
-        first = defaults.seeds[0]
-        check_seed(first + line.image_count - 1)
-        return range(first, first + line.image_count)
-    return defaults.seeds
-
-
 def _fields(line: PromptLine) -> dict[str, JSON]:
     fields: dict[str, JSON] = {}
     if line.custom_id is not None:
@@ -213,6 +190,8 @@ def _fields(line: PromptLine) -> dict[str, JSON]:
         fields["tags"] = list(line.tags)
     if line.meta:
         fields["meta"] = dict(line.meta)
+    if line.dynamic:
+        fields["dynamic"] = dict(line.dynamic)
     return fields
 
 

@@ -33,9 +33,6 @@ _REFUSED = (
      "{} asks for an extra network, which sdq does not draw with; remove it"),
     ("<", re.compile(r"<(?!lora|lyco|hypernet)[a-z_]+(?:\[[^\[\]<>]*\])?:(?!//)[^<>]*>", re.IGNORECASE),
      "{} is an instruction for another tool; remove it"),
-    ("{", re.compile(r"\{[^{}|]*\|[^{}]*\}"), "{} is a choice, which sdq does not make; write a line for each"),
-    ("__", re.compile(r"(?<!\w)__[A-Za-z][\w/*-]*?__(?!\w)"),
-     "{} is a wildcard, which sdq does not fill in; write words"),
     ("Negative", re.compile(r"Negative prompt:"),
      "{} stands inside a prompt; write --negative_prompt, or put it on its own line"),
     ("-", re.compile(rf"(?:^|\s)-{_NAMES}[= ]\S+", re.IGNORECASE), "{} begins with one hyphen; write two"),
@@ -46,6 +43,12 @@ _REFUSED = (
     ("/", re.compile(r"^\s*/(?:imagine|dream)\b"), "{} is a command of another tool; leave only the prompt"),
     ("", re.compile(r'^[\s\[{,]*"[\w ]+"\s*:.*|^[\s{}\[\],]*[{}\[\]][\s{}\[\],]*$'),
      "{} is JSON; name the file .jsonl or .json, or use --format"),
+)  # fmt: skip
+#: What `--dynamic` reads.
+_TEMPLATES = (
+    ("{", re.compile(r"\{[^{}|]*\|[^{}]*\}"), "{} is a choice; use --dynamic random (or combinatorial) to make it"),
+    ("__", re.compile(r"(?<!\w)__[A-Za-z][\w/*-]*?__(?!\w)"),
+     "{} is a wildcard; use --dynamic random (or combinatorial) to fill it in"),
 )  # fmt: skip
 _HINTED = (
     (":", re.compile(rf"\([^():]*[^\s():0-9]\s*:\s*{_WEIGHT}\s*\)"), "the weight {} is drawn as words"),
@@ -71,13 +74,16 @@ _COMMANDS = re.compile(r"(?:^|[\s,])(BREAK|AND)(?:$|[\s,])")
 _OPTION = re.compile(r"(\S+(?:[\s=]+\S+)?).*", re.DOTALL)
 
 
-def foreign_syntax(prompt: str) -> tuple[list[str], list[str]]:
-    """Return what is wrong with a prompt and what to know about it, a clause each."""
+def foreign_syntax(prompt: str, *, made: bool = False) -> tuple[list[str], list[str]]:
+    """Return what is wrong with a prompt and what to know about it, a clause each.
+
+    made: the prompt was made of a template, so braces and underscores in it are meant.
+    """
     if not _SUSPECT.search(prompt):
         return [], []
     wrong = [
         f"{says.format(quote(found[0].strip()))}, {_LITERAL}"
-        for mark, pattern, says in _REFUSED
+        for mark, pattern, says in (_REFUSED if made else (*_REFUSED, *_TEMPLATES))
         if mark in prompt and (found := pattern.search(prompt))
     ]
     hints = [

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from producer.reading.batch_file import read_batch_file
 from producer.reading.characters import DASHES, QUOTES, code_point, unquoted
 from producer.reading.dialects import foreign_syntax, option_in
 from producer.reading.fields import build_line
@@ -41,6 +42,8 @@ class PromptFormat(StrEnum):
     TSV = "tsv"
     JSONL = "jsonl"
     JSON = "json"
+    YAML = "yaml"
+    TOML = "toml"
 
 
 _ENDINGS = {
@@ -50,6 +53,9 @@ _ENDINGS = {
     ".jsonl": PromptFormat.JSONL,
     ".ndjson": PromptFormat.JSONL,
     ".json": PromptFormat.JSON,
+    ".yaml": PromptFormat.YAML,
+    ".yml": PromptFormat.YAML,
+    ".toml": PromptFormat.TOML,
 }
 _SPREADSHEET = "is a spreadsheet. Save its sheet as CSV in UTF-8, and submit that."
 _DOCUMENT = "is a document. Save its text as a text file (.txt) in UTF-8, and submit that."
@@ -79,6 +85,7 @@ def read_prompts(
     *,
     format: PromptFormat | None = None,
     literal: bool = False,
+    dynamic: bool = False,
     stdin: BinaryIO | None = None,
     remarks: Remarks | None = None,
 ) -> list[PromptLine]:
@@ -86,6 +93,7 @@ def read_prompts(
 
     format: of every file; by default each file's extension decides, and standard input is txt.
     literal: no options and comments in txt files, and no look for other tools' syntax.
+    dynamic: the prompts are templates: whoever makes prompts of them looks for other tools' syntax then.
     stdin: what to read for ``-``, by default the process's own.
     remarks: collects what the user should know.
 
@@ -104,8 +112,8 @@ def read_prompts(
         found = len(lines) + len(problems)
         for line in _read_file(path, file_format, literal, problems, stdin, remarks):
             lines.append(line)
-            if not literal:
-                _look_for_other_syntax(line, file_format, problems, remarks)
+            if not literal and not dynamic:
+                look_for_other_syntax(line, file_format, problems, remarks)
             values += _values_of(line)
             if len(lines) > MAX_PROMPTS or values > MAX_VALUES:
                 what = (
@@ -124,10 +132,11 @@ def read_prompts(
         given = build_line({"prompt": prompt}, source=source, problems=problems)
         if given is not None:
             lines.append(given)
-            if not literal:
-                _look_for_other_syntax(given, None, problems, remarks)
+            if not literal and not dynamic:
+                look_for_other_syntax(given, None, problems, remarks)
     if problems:
         raise PromptFileError(problems)
+    remarks.multiplied.note_grids(lines)
     if not lines:
         raise UsageError(
             "There are no prompts. Name a prompt file, or - for standard input, or use --prompt."
@@ -167,14 +176,23 @@ def describe_source(paths: Sequence[str | Path] = (), texts: Sequence[str] = ())
     )
 
 
-def _look_for_other_syntax(
-    line: PromptLine, file_format: PromptFormat | None, problems: list[str], remarks: Remarks
+def look_for_other_syntax(
+    line: PromptLine,
+    file_format: PromptFormat | None,
+    problems: list[str],
+    remarks: Remarks,
+    *,
+    made: bool = False,
 ) -> None:
-    """file_format: None on the command line."""
+    """Add other tools' syntax in a line to `problems`, or to the hints where it may be meant.
+
+    file_format: None on the command line, and for a prompt that is made.
+    made: the line was made of a template.
+    """
     for text in (line.prompt, line.negative_prompt):
         if not text:
             continue
-        wrong, hints = foreign_syntax(text)
+        wrong, hints = foreign_syntax(text, made=made)
         # The options on a line of a txt file are no part of the prompt: what is left was in quotes.
         if file_format is not PromptFormat.TXT and (found := option_in(text)):
             option, is_known = found
@@ -210,6 +228,9 @@ def _read_file(
         return read_jsonl(lines, name=name, problems=problems)
     if file_format is PromptFormat.JSON:
         return read_json(lines, name=name, problems=problems)
+    if file_format in {PromptFormat.YAML, PromptFormat.TOML}:
+        is_toml = file_format is PromptFormat.TOML
+        return read_batch_file(lines, name=name, is_toml=is_toml, problems=problems)
     delimiter = "," if file_format is PromptFormat.CSV else "\t"
     return read_table(lines, name=name, delimiter=delimiter, problems=problems)
 

@@ -49,6 +49,11 @@ def number(field: str, value: JSON) -> float:
         raise InputError(f"{field} is far too large") from None
 
 
+def is_decimal_comma(written: str) -> bool:
+    """Tell whether a text may be a number with a decimal comma, such as 7,5."""
+    return _DECIMAL_COMMA.match(written) is not None
+
+
 def whole(field: str, value: JSON) -> int:
     """Return a whole number of at most 64 bits, written as text or not; raise InputError for anything else."""
     if isinstance(value, int) and not isinstance(value, bool):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from producer.reading.fields import build_line
+from producer.reading.grid import build_lines
 from producer.reading.json_objects import NotJSONError, fields, parse, parse_at
 from producer.reading.line_error import causes_of
 from producer.reading.prompt_line import PromptLine
@@ -50,9 +50,7 @@ def read_jsonl(
         except InputError as error:
             problems.append(f"{source}: {error}")
             continue
-        line = _line(value, source, problems)
-        if line is not None:
-            yield line
+        yield from _lines(value, source, problems)
 
 
 def read_json(
@@ -84,20 +82,18 @@ def read_json(
             position = following
             continue
         position = end
-        line = _line(value, source, problems)
-        if line is not None:
-            yield line
+        yield from _lines(value, source, problems)
     if is_open:
         problems.append(f"{source}: the list is not closed after this; is the file complete?")
 
 
-def _line(value: Any, source: str, problems: list[str]) -> PromptLine | None:
+def _lines(value: Any, source: str, problems: list[str]) -> list[PromptLine]:
     try:
         values = fields(value)
     except InputError as error:
         problems += [f"{source}: {cause}" for cause in causes_of(error)]
-        return None
-    return build_line(values, source=source, problems=problems)
+        return []
+    return build_lines(values, source=source, problems=problems)
 
 
 def _document(lines: Iterable[tuple[int, str]], name: str, problems: list[str]) -> tuple[str, int]:

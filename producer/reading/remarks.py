@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from db.values import JSON
+from producer.reading.multiplied import Multiplied
 from sdq_core.errors import group_by_cause
 
 #: More would push what was submitted off the screen.
@@ -20,17 +21,19 @@ class Remarks:
     hints: ``file:line: what`` for what looks like another tool's syntax but is drawn as it stands.
     repeated_images: how many images are asked for again, and drawn once.
     cut: place of a prompt that is longer than a text encoder reads -> the end of what it reads.
+    multiplied: what makes several images of a line.
     """
 
     comment_lines: int = 0
     hints: list[str] = field(default_factory=list)
     repeated_images: int = 0
     cut: dict[str, str] = field(default_factory=dict)
+    multiplied: Multiplied = field(default_factory=Multiplied)
 
     def describe(self) -> list[str]:
         """Return a sentence or clause each."""
         grouped = group_by_cause(self.hints)
-        said = grouped[:_SHOWN]
+        said = [*self.multiplied.describe(), *grouped[:_SHOWN]]
         if len(grouped) > _SHOWN:
             said.append(f"... and {len(grouped) - _SHOWN} more hints")
         if self.cut:
@@ -66,6 +69,7 @@ class Remarks:
             "repeated_images": self.repeated_images,
             "cut_prompts": len(self.cut),
             "cut": dict(islice(self.cut.items(), 1000)),
+            **self.multiplied.to_dict(),
         }
 
 

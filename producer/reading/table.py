@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from producer.reading.characters import EDGES, QUOTES, unquoted
-from producer.reading.fields import build_line
+from producer.reading.grid import build_lines
 from producer.reading.names import field_named, unknown_name
 from producer.reading.prompt_line import PromptLine
 from producer.reading.rows import read_rows
@@ -49,9 +49,8 @@ def read_table(
             columns = _Columns(fields)
             continue
         values = columns.values(row, source, problems)
-        line = None if values is None else build_line(values, source=source, problems=problems)
-        if line is not None:
-            yield line
+        if values is not None:
+            yield from build_lines(values, source=source, problems=problems)
 
 
 def is_header(line: str) -> bool:

@@ -23,7 +23,7 @@ from producer.reading.characters import (
     unquoted,
 )
 from producer.reading.dialects import option_in
-from producer.reading.fields import build_line
+from producer.reading.grid import build_lines
 from producer.reading.line_error import LineError, causes_of
 from producer.reading.names import field_named, unknown_name
 from producer.reading.options import next_option, option_at
@@ -68,12 +68,12 @@ def read_txt(
         except InputError as error:
             problems += [f"{source}: {cause}" for cause in causes_of(error)]
             continue
-        line = build_line(values, source=source, problems=problems)
-        if line is not None:
+        built = build_lines(values, source=source, problems=problems)
+        if built:
             if unknown:
                 block.hints.append(f"settings not taken over: {', '.join(unknown)}")
             remarks.hints += [f"{source}: {hint}" for hint in block.hints]
-            yield line
+        yield from built
 
 
 def _literal(lines: Iterable[tuple[int, str]]) -> Iterator[Block]:

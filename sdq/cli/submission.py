@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from db.dispatch import dispatch, withdrawn
 from db.ledger import Ledger
-from db.values import BatchOptions, BatchPlan, Submission
+from db.values import JSON, BatchOptions, BatchPlan, Submission
 from producer import (
     Defaults,
     PromptFormat,
@@ -30,6 +29,7 @@ from producer.planning.preferences import (
 from producer.reading.characters import unquoted
 from producer.reading.fields import seeds_or_random
 from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
+from sdq.cli.expansion import expanded, read_dynamic, read_grid, recorded
 from sdq.cli.options import value_of
 from sdq.cli.submit_options import SubmitOptions
 from sdq.views.words import counted
@@ -43,8 +43,6 @@ from sdq_core.values.machine import this_machine
 from sdq_core.values.names import one_spelling
 from sdq_core.values.variants import ANY, RecipeVariant
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -52,6 +50,8 @@ class Request:
 
     remarks: what reading them showed.
     preferences: for what the command leaves open.
+    recorded: what their batch keeps beside the options for all of them.
+    max_images: more are refused.
     """
 
     lines: Sequence[PromptLine]
@@ -59,6 +59,8 @@ class Request:
     source: PromptSource
     remarks: Remarks
     preferences: Preferences
+    recorded: Mapping[str, JSON]
+    max_images: int
 
     def defaults_for(self, batch: BatchOptions | None) -> Defaults:
         """Return the defaults with the preferred variant and compute unit where the command names none.
@@ -121,12 +123,14 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
         raise ConfigurationError(problem)
     if options.seeds and options.random_seeds:
         raise UsageError("Use --seed-range or --random-seeds, not both.")
+    dynamic = read_dynamic(options)
     remarks = Remarks()
-    lines = read_prompts(
+    lines: Sequence[PromptLine] = read_prompts(
         options.files,
         options.prompts,
         format=PromptFormat(options.prompt_format) if options.prompt_format else None,
         literal=options.literal,
+        dynamic=dynamic is not None,
         remarks=remarks,
     )
     variant, unit = _named(options.variant), _named(options.compute_unit)
@@ -138,8 +142,7 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
         )
     with value_of("--compute-unit"):
         compute_unit = None if unit is None else parse_compute_unit(unit)
-    with value_of("--scheduler"):
-        scheduler = parse_scheduler(_or(options.scheduler, preferences.scheduler))
+    single, grid = read_grid(options)
     with value_of("--seed-range"):
         seeds = seeds_or_random(options.seeds) if options.seeds else range(1)
     with value_of("options"):
@@ -147,21 +150,30 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
             model=model_name(options.model or preferences.model),
             variants=variants,
             compute_unit=compute_unit,
-            num_inference_steps=_or(options.num_inference_steps, preferences.steps),
-            guidance_scale=_or(options.guidance_scale, preferences.guidance_scale),
-            scheduler=scheduler,
-            negative_prompt=unquoted(_or(options.negative_prompt, preferences.negative_prompt)),
+            num_inference_steps=single.get("num_inference_steps", preferences.steps),
+            guidance_scale=single.get("guidance_scale", preferences.guidance_scale),
+            scheduler=single.get("scheduler") or parse_scheduler(preferences.scheduler),
+            negative_prompt=unquoted(
+                preferences.negative_prompt
+                if options.negative_prompt is None
+                else options.negative_prompt
+            ),
             seeds=range(1) if seeds is None else seeds,
             random_seeds=1 if seeds is None else options.random_seeds,
             batch_name=options.batch,
         )
     source = describe_source(options.files, options.prompts)
+    lines, max_images = expanded(
+        lines, defaults, options, dynamic=dynamic, grid=grid, remarks=remarks
+    )
     return Request(
         lines=lines,
         defaults=defaults,
         source=source,
         remarks=remarks,
         preferences=preferences,
+        recorded=recorded(dynamic, grid),
+        max_images=max_images,
     )
 
 
@@ -195,7 +207,9 @@ def plan_request(settings: Settings, request: Request, ledger: Ledger | None) ->
         source_name=source.name,
         source=source.text,
         remarks=request.remarks,
+        max_images=request.max_images,
     )
+    plan = replace(plan, options={**plan.options, **request.recorded})
     wanted = {entry.recipe.variant for entry in plan.entries}
     return Planned(
         plan=plan,
@@ -254,7 +268,3 @@ def describe_submission(submission: Submission, request: Request | None = None) 
 def _named(option: str | None) -> str | None:
     """Return what was named, None for auto."""
     return None if option is None or option.strip().lower() == AUTO else option
-
-
-def _or(option: T | None, default: T) -> T:
-    return default if option is None else option

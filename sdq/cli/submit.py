@@ -29,13 +29,15 @@ def command(
     """Queue every prompt of the files with every seed, and return.
 
     Submitting the same file again adds nothing; a longer one adds what is new. Files are txt (one prompt per line),
-    csv, tsv, jsonl or json; - reads standard input. A line may set its own options, such as 'a red boat --seed 7
-    --steps 30'.
+    csv, tsv, jsonl, json, yaml or toml; - reads standard input. A line may set its own options, such as 'a red boat
+    --seed 7 --steps 30'.
 
     \b
     Examples:
       sdq submit prompts.txt --seed-range 0-99
       sdq submit prompts.csv --variant original,split_einsum --batch compare
+      sdq submit prompts.txt --steps 20,30 --scheduler PNDM,DDIM
+      sdq submit templates.txt --dynamic random --seed-range 0-99
       echo 'a lighthouse in the snow' | sdq submit - --random-seeds 4
     """
     from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan

@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import click
 
 from sdq.cli import candidates
-from sdq_core.errors import InputError
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def _whole(written: str) -> int:
-    """Return a whole number that is written as prompt files may have it, such as 30.0; raise BadParameter."""
-    from producer.reading.json_values import whole
-
-    with _refusing():
-        return whole("the value", written)
-
-
-def _number(written: str) -> float:
-    """Return a number likewise, such as 7,5."""
-    from producer.reading.json_values import number
-
-    with _refusing():
-        return number("the value", written)
-
-
-@contextlib.contextmanager
-def _refusing() -> Iterator[None]:
-    try:
-        yield
-    except InputError as error:
-        raise click.BadParameter(f"{error}.") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +24,8 @@ class SubmitOptions:
     negative_prompt: str | None = None
     seeds: str | None = None
     random_seeds: int | None = None
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
+    num_inference_steps: str | None = None
+    guidance_scale: str | None = None
     scheduler: str | None = None
     model: str | None = None
     variant: str | None = None
@@ -59,6 +33,10 @@ class SubmitOptions:
     batch: str | None = None
     prompt_format: str | None = None
     literal: bool = False
+    dynamic: str | None = None
+    wildcards: str | None = None
+    dynamic_seed: int | None = None
+    max_images: int | None = None
 
 
 def submission_options(command: Command) -> Command:
@@ -78,13 +56,13 @@ def submission_options(command: Command) -> Command:
                          help="Seeds: 7, 0-99, 0-99(+10), 0-100[5] or 1,5,9-12 [0]."),
             click.option("--random-seeds", type=click.IntRange(1, 100_000), metavar="N",
                          help="Choose N random seeds per prompt now, and record them."),
-            click.option("--num-inference-steps", "--steps", type=_whole, metavar="N",
-                         help="Denoising steps per image [20]."),
-            click.option("--guidance-scale", "--cfg-scale", type=_number, metavar="X",
-                         help="How closely to follow the prompt [7.5]."),
+            click.option("--num-inference-steps", "--steps", metavar="N",
+                         help="Denoising steps per image; with commas, each of several [20]."),
+            click.option("--guidance-scale", "--cfg-scale", metavar="X",
+                         help="How closely to follow the prompt; with commas, each of several [7.5]."),
             click.option("--scheduler", metavar="NAME", shell_complete=candidates.words(*Scheduler),
-                         help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LMSDiscrete or PNDM "
-                              "[DPMSolverMultistep]."),
+                         help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LMSDiscrete or PNDM; "
+                              "with commas, each of several [DPMSolverMultistep]."),
             click.option("--model", metavar="NAME|DIR", shell_complete=candidates.model_names,
                          help="A model's name or folder [demo]."),
             click.option("--variant", metavar="NAMES",
@@ -96,10 +74,20 @@ def submission_options(command: Command) -> Command:
                          help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY. auto: the fastest measured, else ALL [auto]."),
             click.option("--batch", metavar="NAME", shell_complete=candidates.batch_names,
                          help="Name of the batch; an existing one grows [the file's name]."),
-            click.option("--format", "prompt_format", type=click.Choice(["txt", "csv", "tsv", "jsonl", "json"]),
+            click.option("--format", "prompt_format",
+                         type=click.Choice(["txt", "csv", "tsv", "jsonl", "json", "yaml", "toml"]),
                          help="Format of the files [from their extension]."),
             click.option("--literal", is_flag=True, help="Draw every line as it is: no --options, no # comments, "
                          "no look for other tools' syntax."),
+            click.option("--dynamic", type=click.Choice(["random", "combinatorial"]),
+                         help="Make the choices in prompts, {a|b} and __wildcard__: at random for each seed, or all "
+                              "combinations."),
+            click.option("--wildcards", metavar="DIR",
+                         help="The folder of wildcards [wildcards beside the first prompt file]."),
+            click.option("--dynamic-seed", type=click.IntRange(0, 2**32 - 1), metavar="N",
+                         help="Another number chooses otherwise at random [0]."),
+            click.option("--max-images", type=click.IntRange(1, 10_000_000), metavar="N",
+                         help="Refuse to submit more [100,000 with choices or several values, else 10,000,000]."),
         )
     ):  # fmt: skip
         with_options = option(with_options)

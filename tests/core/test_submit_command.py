@@ -40,9 +40,9 @@ def test_one_submit_opens_its_ledger_once(
     [
         ("--steps", "30.0", ""),
         ("--steps", "\u0663\u0660", ""),
-        ("--cfg-scale", "7,5", ""),
-        ("--steps", "7,5", "the value is '7,5', which is not a whole number."),
-        ("--cfg-scale", "nan", "the value is 'nan', which is not a number."),
+        ("--steps", "7,5", ""),
+        ("--cfg-scale", "7,5", "'7,5' may be one number or two; write 7.5 or 7.0,5.0"),
+        ("--cfg-scale", "nan", "guidance_scale is 'nan', which is not a number"),
         ("--steps", "\u22121", "num_inference_steps is -1; use 1 to 1000"),
     ],
 )
