@@ -20,6 +20,7 @@ from worker.drawing.studio import Studio
 from worker.drawing.tally import Tally
 
 _IDLE_S = 0.25
+_REST_S = 1.0
 
 
 class Worker:
@@ -41,6 +42,7 @@ class Worker:
         self._studio = studio
         self._outputs = outputs
         self._shift = studio.shift
+        self._duty = studio.duty
         self.tally = tally
 
     @property
@@ -49,9 +51,10 @@ class Worker:
         return self._repertoire.unusable
 
     def work_until(self, finished: Callable[[], bool]) -> None:
-        """Draw until told to stop, or until nothing waits and `finished` says so; `tally` counts what was done.
+        """Draw until told to stop, until the worker's duty is over, or until nothing waits and `finished` says so.
 
-        After the first signal that asks for a stop, the current image is still saved; the second raises StopNow.
+        `tally` counts what was done. After the first signal that asks for a stop, the current image is still saved; the
+        second raises StopNow.
         """
         with self._shift.signals():
             try:
@@ -68,7 +71,13 @@ class Worker:
                 self._claims.sign_off()
 
     def _work_once(self) -> bool:
-        """Take a slice, and draw it and those behind it in its queue; return False if there was none."""
+        """Take a slice, and draw it and those behind it in its queue; return False if there was none.
+
+        Takes none while the worker rests.
+        """
+        if self._duty.rests():
+            self._rest()
+            return False
         first = self._intake.first(self._studio.engines.pinned())
         if first is None:
             self._claims.show_idle()
@@ -84,3 +93,11 @@ class Worker:
         finally:
             self._intake.hand_back()
         return True
+
+    def _rest(self) -> None:
+        """Wait a moment; heartbeats and the look after other workers go on."""
+        if self._duty.is_outside_hours():
+            self._studio.engines.close()
+        self._claims.end_late()
+        self._claims.show_idle()
+        self._shift.pause(_REST_S)

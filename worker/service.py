@@ -20,6 +20,8 @@ from worker.drawing.failures import DEFAULT_MAX_ATTEMPTS
 from worker.drawing.saving import Gallery
 from worker.drawing.studio import Studio
 from worker.drawing.tally import Onlooker, Tally
+from worker.duty.duty import Duty
+from worker.duty.limits import Limits
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Launch
 from worker.engine.pool import DEFAULT_MAX_PINNED, EnginePool
@@ -33,6 +35,7 @@ class WorkerOptions:
 
     threads: threads of the portable runtime, or None for its own choice.
     lane: the only placement to draw, or None for all. A worker with a lane ends with the command that started it.
+    limits: when to draw, and when to end.
     """
 
     max_pinned: int = DEFAULT_MAX_PINNED
@@ -43,6 +46,7 @@ class WorkerOptions:
     pipeline: PipelineChoice = PipelineChoice.AUTO
     safety: Safety = Safety.FLAG
     lane: Placement | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 def make_worker(
@@ -53,23 +57,31 @@ def make_worker(
     *,
     onlooker: Onlooker | None = None,
     pool: EnginePool | None = None,
+    duty: Duty | None = None,
 ) -> Worker:
     """Build a worker; nothing is claimed or loaded yet.
 
     onlooker: told of each image that is settled.
-    pool: the engines; by default those that the options ask for.
+    pool, duty: the engines, and when to draw; by default what the options ask for.
     """
     store = ModelStore(settings.models)
     claims = Claims(queues, settings.home / "workers", shared=settings.redis_url is not None)
     recovery = Recovery(claims=claims, presence=claims.presence, ledger=ledger)
-    shift = Shift(claims.keep_alive, look=recovery.look, ends_with_stdin=options.lane is not None)
     tally = Tally(onlooker=onlooker)
+    duty = duty or Duty(options.limits)
+    shift = Shift(
+        claims.keep_alive,
+        look=recovery.look,
+        end=lambda: duty.end(tally.drawn),
+        ends_with_stdin=options.lane is not None,
+    )
     repertoire = Repertoire(store, ledger, options.lane)
     outputs = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
     studio = Studio.of(
         worker=claims.worker,
         ledger=ledger,
         shift=shift,
+        duty=duty,
         tally=tally,
         pool=pool
         or EnginePool(EngineStarter(settings, store, options).start, max_pinned=options.max_pinned),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from sdq.cli.data_folder import make_data_folder
+from sdq.cli.limit_options import limit_options
 from sdq.cli.options import (
     drawing_options,
     existing_ledger,
@@ -19,9 +21,13 @@ from sdq.cli.submit_options import SubmitOptions, submission_options
 from sdq_core.errors import EXIT_OK, EXIT_SOME_IMAGES_FAILED
 from sdq_core.settings import Settings
 
+if TYPE_CHECKING:
+    from worker.duty.limits import Limits
+
 
 @click.command("run")
 @submission_options
+@limit_options
 @drawing_options(
     threads="Threads of the portable runtime [one per core].", quiet="Show no progress."
 )
@@ -36,6 +42,7 @@ def command(
     metadata: bool,
     quiet: bool,
     as_json: bool,
+    limits: Limits,
 ) -> int:
     """Submit a batch, draw it and show progress, in one command.
 
@@ -77,6 +84,7 @@ def command(
                     with_metadata=metadata,
                     safety=Safety(safety),
                     pipeline=PipelineChoice(pipeline),
+                    limits=limits,
                 ),
                 onlooker=progress,
             )

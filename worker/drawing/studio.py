@@ -11,6 +11,7 @@ from worker.drawing.failures import DEFAULT_MAX_ATTEMPTS, Failures
 from worker.drawing.keeping import Keeper
 from worker.drawing.saving import Gallery
 from worker.drawing.tally import Tally
+from worker.duty.duty import Duty
 from worker.engine.pool import EnginePool
 
 
@@ -20,7 +21,9 @@ class Studio:
 
     ledger: Ledger
     shift: Shift
+    duty: Duty
     engines: Engines
+    tally: Tally
     keeper: Keeper
     failures: Failures
 
@@ -31,6 +34,7 @@ class Studio:
         worker: str,
         ledger: Ledger,
         shift: Shift,
+        duty: Duty | None = None,
         tally: Tally,
         pool: EnginePool,
         gallery: Gallery,
@@ -40,6 +44,8 @@ class Studio:
         return cls(
             ledger=ledger,
             shift=shift,
+            duty=duty or Duty(),
+            tally=tally,
             engines=Engines(pool, ledger=ledger, shift=shift, worker=worker, safety=gallery.safety),
             keeper=Keeper(gallery, ledger=ledger, shift=shift, tally=tally),
             failures=Failures(ledger=ledger, shift=shift, tally=tally, max_attempts=max_attempts),

@@ -1,0 +1,1 @@
+"""When a worker draws: its hours and its limits."""
