@@ -80,6 +80,7 @@ class Worker:
             return False
         first = self._intake.first(self._studio.engines.pinned())
         if first is None:
+            self._studio.engines.end_idle()
             self._claims.show_idle()
             self._intake.reconcile_soon()
             self._shift.pause(_IDLE_S)
@@ -98,6 +99,7 @@ class Worker:
         """Wait a moment; heartbeats and the look after other workers go on."""
         if self._duty.is_outside_hours():
             self._studio.engines.close()
+        self._studio.engines.end_idle()
         self._claims.end_late()
         self._claims.show_idle()
         self._shift.pause(_REST_S)

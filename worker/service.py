@@ -34,6 +34,7 @@ class WorkerOptions:
     """The options of `sdq worker`.
 
     threads: threads of the portable runtime, or None for its own choice.
+    unload_after_s: how long an engine stays in memory without work, s; None for ever.
     lane: the only placement to draw, or None for all. A worker with a lane ends with the command that started it.
     limits: when to draw, and when to end.
     """
@@ -45,6 +46,7 @@ class WorkerOptions:
     with_metadata: bool = True
     pipeline: PipelineChoice = PipelineChoice.AUTO
     safety: Safety = Safety.FLAG
+    unload_after_s: float | None = None
     lane: Placement | None = None
     limits: Limits = field(default_factory=Limits)
 
@@ -84,7 +86,11 @@ def make_worker(
         duty=duty,
         tally=tally,
         pool=pool
-        or EnginePool(EngineStarter(settings, store, options).start, max_pinned=options.max_pinned),
+        or EnginePool(
+            EngineStarter(settings, store, options).start,
+            max_pinned=options.max_pinned,
+            unload_after_s=options.unload_after_s,
+        ),
         gallery=Gallery(outputs, with_metadata=options.with_metadata, safety=options.safety),
         max_attempts=options.max_attempts,
     )

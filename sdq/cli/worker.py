@@ -49,6 +49,12 @@ log = logging.getLogger(__name__)
     help="Most variants to keep in memory, per lane.",
 )
 @click.option(
+    "--unload-after",
+    type=click.FloatRange(0),
+    metavar="S",
+    help="End an engine that has had no work for S seconds [keep it].",
+)
+@click.option(
     "--max-attempts",
     type=click.IntRange(1, 20),
     default=3,
@@ -79,6 +85,7 @@ log = logging.getLogger(__name__)
 )
 @settings_options
 def command(settings: Settings, lanes: str | None, lane_number: int | None, burst: bool, max_pinned: int,
+            unload_after: float | None,
             max_attempts: int, pipeline: str, threads: int | None, load_deadline: float, step_deadline: float,
             safety: str, metadata: bool, quiet: bool, limits: Limits) -> int:  # fmt: skip
     """Draw queued images one after the other, with the models pinned in memory.
@@ -126,6 +133,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
                     log.warning("%s", sentence)
         options = WorkerOptions(
             max_pinned=max_pinned,
+            unload_after_s=unload_after,
             max_attempts=max_attempts,
             threads=threads or (threads_per_lane(len(all_lanes)) if lane else None),
             pipeline=PipelineChoice(pipeline),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,3 +86,31 @@ def test_an_idle_worker_ends_when_its_time_is_over(
 ) -> None:
     scene.worker(WorkerOptions(limits=Limits(max_s=1.0))).work_until(lambda: False)
     assert "The time of --max-minutes is over." in caplog.text
+
+
+def test_an_engine_without_work_leaves_memory(scene: Watch) -> None:
+    scene.submit(4)
+    looks: list[int] = []
+
+    def look() -> bool:
+        looks.append(scene.open_engines)
+        return scene.drawn == 4 and scene.open_engines == 0
+
+    scene.worker(WorkerOptions(unload_after_s=0.1)).work_until(look)
+    assert len(scene.engines) == 1
+
+
+def test_one_that_draws_stays_while_another_leaves_memory(scene: Watch) -> None:
+    scene.submit(8, variants=2)
+    open_engines: list[int] = []
+
+    def note() -> None:
+        open_engines.append(scene.open_engines)
+        if scene.drawn > 8:  # the second variant's turn
+            time.sleep(0.1)
+
+    scene.on_image = note
+    worker = scene.worker(WorkerOptions(unload_after_s=0.2))
+    worker.work_until(lambda: scene.is_all_drawn)
+    assert len(scene.engines) == 2
+    assert open_engines[-1] == 1

@@ -91,7 +91,11 @@ class Watch:
     def worker(self, options: WorkerOptions, **parts: Any) -> Worker:
         return make_worker(
             self.settings, self.ledger, self.queues, options, onlooker=self,
-            pool=EnginePool(self._start, max_pinned=options.max_pinned),
+            pool=EnginePool(
+                self._start,
+                max_pinned=options.max_pinned,
+                unload_after_s=options.unload_after_s,
+            ),
             duty=Duty(options.limits, now=lambda: self.time), **parts,
         )  # fmt: skip
 

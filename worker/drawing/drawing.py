@@ -79,6 +79,7 @@ class Drawing:
         shift = self._studio.shift
         while self._slices or not feed.is_settled:
             shift.beat()
+            self._studio.engines.end_idle(busy=self._variant)
             try:
                 if shift.stopping and not self._stopping:
                     self._stopping = True

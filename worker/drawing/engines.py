@@ -77,6 +77,10 @@ class Engines:
         """Kill the variant's engine."""
         self._pool.discard(variant)
 
+    def end_idle(self, *, busy: Variant | None = None) -> None:
+        """End the engines that were idle for too long. busy: the variant that is drawing."""
+        self._pool.end_idle(busy=busy)
+
     def pinned(self) -> Sequence[Variant]:
         """List the variants in memory, the most recently used first."""
         return self._pool.pinned()
