@@ -18,6 +18,7 @@ from worker.claims.shift import GaveUp
 from worker.drawing.drawing import Drawing
 from worker.drawing.studio import Studio
 from worker.drawing.tally import Tally
+from worker.duty.awake import Awake
 
 _IDLE_S = 0.25
 _REST_S = 1.0
@@ -35,6 +36,7 @@ class Worker:
         studio: Studio,
         outputs: OutputRoot,
         tally: Tally,
+        awake: Awake,
     ) -> None:
         self._claims = claims
         self._intake = intake
@@ -43,6 +45,7 @@ class Worker:
         self._outputs = outputs
         self._shift = studio.shift
         self._duty = studio.duty
+        self._awake = awake
         self.tally = tally
 
     @property
@@ -68,6 +71,7 @@ class Worker:
                 pass
             finally:
                 self._studio.engines.close()
+                self._awake.end()
                 self._claims.sign_off()
 
     def _work_once(self) -> bool:
@@ -80,11 +84,13 @@ class Worker:
             return False
         first = self._intake.first(self._studio.engines.pinned())
         if first is None:
+            self._awake.end()
             self._studio.engines.end_idle()
             self._claims.show_idle()
             self._intake.reconcile_soon()
             self._shift.pause(_IDLE_S)
             return False
+        self._awake.begin()
         try:
             self._outputs.look()  # while they are absent, the slice is another worker's to take
             variant = self._repertoire.variant_for(first.recipe, self._studio.engines.pinned())
@@ -97,6 +103,7 @@ class Worker:
 
     def _rest(self) -> None:
         """Wait a moment; heartbeats and the look after other workers go on."""
+        self._awake.end()
         if self._duty.is_outside_hours():
             self._studio.engines.close()
         self._studio.engines.end_idle()

@@ -20,6 +20,7 @@ from worker.drawing.failures import DEFAULT_MAX_ATTEMPTS
 from worker.drawing.saving import Gallery
 from worker.drawing.studio import Studio
 from worker.drawing.tally import Onlooker, Tally
+from worker.duty.awake import Awake
 from worker.duty.duty import Duty
 from worker.duty.limits import Limits
 from worker.engine.handle import Deadlines, Engine
@@ -60,11 +61,13 @@ def make_worker(
     onlooker: Onlooker | None = None,
     pool: EnginePool | None = None,
     duty: Duty | None = None,
+    awake: Awake | None = None,
 ) -> Worker:
     """Build a worker; nothing is claimed or loaded yet.
 
     onlooker: told of each image that is settled.
     pool, duty: the engines, and when to draw; by default what the options ask for.
+    awake: keeps the machine awake; by default as this system does it.
     """
     store = ModelStore(settings.models)
     claims = Claims(queues, settings.home / "workers", shared=settings.redis_url is not None)
@@ -109,6 +112,7 @@ def make_worker(
         studio=studio,
         outputs=outputs,
         tally=tally,
+        awake=awake or Awake(),
     )
 
 

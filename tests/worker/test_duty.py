@@ -11,6 +11,7 @@ import pytest
 
 from sdq_core.values.hours import Hours, time_of_day
 from tests.worker.watch import Watch, watch
+from worker.duty.awake import Awake
 from worker.duty.limits import Limits
 from worker.service import WorkerOptions
 
@@ -114,3 +115,18 @@ def test_one_that_draws_stays_while_another_leaves_memory(scene: Watch) -> None:
     worker.work_until(lambda: scene.is_all_drawn)
     assert len(scene.engines) == 2
     assert open_engines[-1] == 1
+
+
+def test_the_machine_is_kept_awake_only_while_the_worker_draws(scene: Watch) -> None:
+    scene.submit(3)
+    awake = Awake(["cat"])
+    held: list[int | None] = []
+    scene.on_image = lambda: held.append(awake.pid)
+
+    def look() -> bool:
+        assert awake.pid is None
+        return scene.is_all_drawn
+
+    scene.worker(WorkerOptions(), awake=awake).work_until(look)
+    assert len(set(held)) == 1
+    assert None not in held
