@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 
+from sdq_core.errors import UsageError
 from sdq_core.values.hours import Hours, next_moment
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -24,15 +26,21 @@ def limit_options(command: Command) -> Command:
         max_images: int | None,
         max_minutes: float | None,
         hours: str | None = None,
+        on_ac_only: bool = False,
+        pause_when_hot: bool = False,
         **kwargs: Any,
     ) -> Any:
         from worker.duty.limits import Limits
 
+        if pause_when_hot and sys.platform != "darwin":
+            raise UsageError("--pause-when-hot works on Macs only: leave it out here.")
         limits = Limits(
             until=None if until is None else next_moment(until, datetime.now(UTC)),
             max_s=None if max_minutes is None else max_minutes * 60,
             max_images=max_images,
             hours=None if hours is None else Hours.parse(hours),
+            on_ac_only=on_ac_only,
+            pause_when_hot=pause_when_hot,
         )
         return command(*args, limits=limits, **kwargs)
 
@@ -54,10 +62,20 @@ def limit_options(command: Command) -> Command:
     return with_limits  # type: ignore[return-value]
 
 
-def hours_option(command: Command) -> Command:
-    """Add `--hours`; goes above `limit_options`."""
-    return click.option(
-        "--hours",
-        metavar="HH:MM-HH:MM",
-        help="Draw only within these hours of each day, such as 22:00-07:00; wait outside them.",
-    )(command)
+def rest_options(command: Command) -> Command:
+    """Add the options that let a worker rest; goes above `limit_options`."""
+    for option in (
+        click.option(
+            "--pause-when-hot",
+            is_flag=True,
+            help="Pause while macOS reports heavy thermal pressure, until a minute after it is lower.",
+        ),
+        click.option("--on-ac-only", is_flag=True, help="Pause while on battery power."),
+        click.option(
+            "--hours",
+            metavar="HH:MM-HH:MM",
+            help="Draw only within these hours of each day, such as 22:00-07:00; wait outside them.",
+        ),
+    ):
+        command = option(command)
+    return command

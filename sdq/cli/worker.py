@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sdq.cli.data_folder import make_data_folder, require_data_folder
-from sdq.cli.limit_options import hours_option, limit_options
+from sdq.cli.limit_options import limit_options, rest_options
 from sdq.cli.options import (
     drawing_options,
     log_to_stderr,
@@ -77,7 +77,7 @@ log = logging.getLogger(__name__)
     metavar="S",
     help="Seconds an engine may take per step.",
 )
-@hours_option
+@rest_options
 @limit_options
 @drawing_options(
     threads="Threads of the portable runtime, per lane [one per core, divided among the lanes].",
