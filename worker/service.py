@@ -17,6 +17,7 @@ from worker.claims.intake import Intake
 from worker.claims.recovery import Recovery
 from worker.claims.shift import Shift
 from worker.drawing.failures import DEFAULT_MAX_ATTEMPTS
+from worker.drawing.recycling import RecycleAfter, Recycling
 from worker.drawing.saving import Gallery
 from worker.drawing.studio import Studio
 from worker.drawing.tally import Onlooker, Tally
@@ -36,6 +37,7 @@ class WorkerOptions:
 
     threads: threads of the portable runtime, or None for its own choice.
     unload_after_s: how long an engine stays in memory without work, s; None for ever.
+    recycle_after: when to replace an engine; None for when it has grown.
     lane: the only placement to draw, or None for all. A worker with a lane ends with the command that started it.
     limits: when to draw, and when to end.
     """
@@ -48,6 +50,7 @@ class WorkerOptions:
     pipeline: PipelineChoice = PipelineChoice.AUTO
     safety: Safety = Safety.FLAG
     unload_after_s: float | None = None
+    recycle_after: RecycleAfter | None = None
     lane: Placement | None = None
     limits: Limits = field(default_factory=Limits)
 
@@ -95,6 +98,7 @@ def make_worker(
             unload_after_s=options.unload_after_s,
         ),
         gallery=Gallery(outputs, with_metadata=options.with_metadata, safety=options.safety),
+        recycling=Recycling(options.recycle_after),
         max_attempts=options.max_attempts,
     )
     intake = Intake(

@@ -55,6 +55,12 @@ log = logging.getLogger(__name__)
     help="End an engine that has had no work for S seconds [keep it].",
 )
 @click.option(
+    "--recycle-engine",
+    metavar="N|MB",
+    help="Replace an engine after N images, or above a resident size such as 4000MB, between two images [when it has "
+    "grown by half and 512 MiB].",
+)
+@click.option(
     "--max-attempts",
     type=click.IntRange(1, 20),
     default=3,
@@ -85,7 +91,7 @@ log = logging.getLogger(__name__)
 )
 @settings_options
 def command(settings: Settings, lanes: str | None, lane_number: int | None, burst: bool, max_pinned: int,
-            unload_after: float | None,
+            unload_after: float | None, recycle_engine: str | None,
             max_attempts: int, pipeline: str, threads: int | None, load_deadline: float, step_deadline: float,
             safety: str, metadata: bool, quiet: bool, limits: Limits) -> int:  # fmt: skip
     """Draw queued images one after the other, with the models pinned in memory.
@@ -113,11 +119,13 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     from sdq_core.values.safety import Safety
     from worker.choosing.unusable import NotOfThisLaneError
     from worker.claims.shift import StopNow
+    from worker.drawing.recycling import RecycleAfter
     from worker.engine.handle import Deadlines
     from worker.lanes import threads_per_lane
     from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, make_worker
 
+    recycle_after = None if recycle_engine is None else RecycleAfter.parse(recycle_engine)
     (make_data_folder if lane_number is None else require_data_folder)(settings)
     with value_of("--lanes"):
         all_lanes = parse_lanes(lanes) if lanes else ()
@@ -134,6 +142,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
         options = WorkerOptions(
             max_pinned=max_pinned,
             unload_after_s=unload_after,
+            recycle_after=recycle_after,
             max_attempts=max_attempts,
             threads=threads or (threads_per_lane(len(all_lanes)) if lane else None),
             pipeline=PipelineChoice(pipeline),

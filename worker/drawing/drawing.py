@@ -62,6 +62,8 @@ class Drawing:
                 self._feed = Feed(self._studio.engines.load(self._variant))
                 self._draw(self._feed)
                 self._slices.close_ended(self._feed)
+                if self._feed.is_settled and self._is_worn(self._feed):
+                    self._studio.engines.retire(self._variant)
         finally:
             if self._feed is not None and not self._feed.is_settled:
                 # Stopped in the middle: the image that was begun does not count as an attempt, and a late answer must
@@ -89,7 +91,7 @@ class Drawing:
                 if self._stopping and feed.is_empty:
                     return
                 self._fill(feed)
-                if self._giving_way and feed.is_settled:
+                if feed.is_settled and (self._giving_way or self._is_worn(feed)):
                     return
                 self._slices.close_ended(feed)
                 if feed.is_settled:
@@ -148,7 +150,12 @@ class Drawing:
         return feed.has_room and self._may_ask(feed)
 
     def _may_ask(self, feed: Feed) -> bool:
-        return self._studio.duty.allows(self._studio.tally.drawn + feed.outstanding)
+        return not self._is_worn(feed) and self._studio.duty.allows(
+            self._studio.tally.drawn + feed.outstanding
+        )
+
+    def _is_worn(self, feed: Feed) -> bool:
+        return self._studio.recycling.is_due(feed.loaded.engine, asked=feed.outstanding)
 
     def _count(self, feed: Feed, asked: Asked) -> None:
         """Count an attempt at an image that the engine has begun, unless it is not to be drawn any more."""
@@ -191,6 +198,7 @@ class Drawing:
             record, asked, begun=begun.seed if begun else None, upcoming=upcoming
         )
         feed.settle(number)  # until it is recorded, it is not drawn
+        self._studio.recycling.note_drawn(feed.loaded.engine)
         self._studio.failures.note_success(self._variant)
         with contextlib.suppress(EngineDiedError):  # raised again by the next event
             if begun is not None:

@@ -9,6 +9,7 @@ from worker.claims.shift import Shift
 from worker.drawing.engines import Engines
 from worker.drawing.failures import DEFAULT_MAX_ATTEMPTS, Failures
 from worker.drawing.keeping import Keeper
+from worker.drawing.recycling import Recycling
 from worker.drawing.saving import Gallery
 from worker.drawing.tally import Tally
 from worker.duty.duty import Duty
@@ -23,6 +24,7 @@ class Studio:
     shift: Shift
     duty: Duty
     engines: Engines
+    recycling: Recycling
     tally: Tally
     keeper: Keeper
     failures: Failures
@@ -38,6 +40,7 @@ class Studio:
         tally: Tally,
         pool: EnginePool,
         gallery: Gallery,
+        recycling: Recycling | None = None,
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
     ) -> Studio:
         """Build the studio of the worker with this name."""
@@ -45,6 +48,7 @@ class Studio:
             ledger=ledger,
             shift=shift,
             duty=duty or Duty(),
+            recycling=recycling or Recycling(),
             tally=tally,
             engines=Engines(pool, ledger=ledger, shift=shift, worker=worker, safety=gallery.safety),
             keeper=Keeper(gallery, ledger=ledger, shift=shift, tally=tally),

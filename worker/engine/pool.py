@@ -62,6 +62,11 @@ class EnginePool:
                 self._engines.pop(variant).close()
                 log.info("%s left memory: it had no work for %g s.", variant, self._unload_after_s)
 
+    def retire(self, variant: Variant) -> None:
+        """End the variant's engine, which has nothing to do."""
+        if engine := self._engines.pop(variant, None):
+            engine.close()
+
     def discard(self, variant: Variant) -> None:
         """Kill the variant's engine."""
         if engine := self._engines.pop(variant, None):
