@@ -47,20 +47,23 @@ class Drawing:
         self._slices = OpenSlices(studio, variant, source)
         self._feed: Feed | None = None  # of the engine that is drawing
         self._stopping = False
+        self._giving_way = False
 
     def run(self, first: OpenSlice) -> None:
         """Draw the missing images of a slice, and of those that the source returns.
 
-        Returns when there is nothing more to draw, or when the worker was told to stop. Raises VariantUnusable if the
-        model cannot be loaded here or always fails, GaveUp if the worker was told to stop while it was waiting. Slices
-        that were not closed stay open.
+        Returns when there is nothing more to draw, when the worker is to rest, or when it was told to stop. Raises
+        VariantUnusable if the model cannot be loaded here or always fails, GaveUp if the worker was told to stop while
+        it was waiting. Slices that were not closed stay open.
         """
         self._slices.admit(first)
         try:
-            while self._slices and not (self._stopping or self._studio.shift.stopping):
+            while self._slices and not (self._ending or self._studio.shift.stopping):
                 self._feed = Feed(self._studio.engines.load(self._variant))
                 self._draw(self._feed)
                 self._slices.close_ended(self._feed)
+                if self._feed.is_settled and self._is_worn(self._feed):
+                    self._studio.engines.retire(self._variant)
         finally:
             if self._feed is not None and not self._feed.is_settled:
                 # Stopped in the middle: the image that was begun does not count as an attempt, and a late answer must
@@ -69,11 +72,16 @@ class Drawing:
                 self._forgive(self._feed.begun)
                 self._feed.take_all_back()
 
+    @property
+    def _ending(self) -> bool:
+        return self._stopping or self._giving_way
+
     def _draw(self, feed: Feed) -> None:
         """Draw with one engine until nothing is left, the worker stops or the engine is lost."""
         shift = self._studio.shift
         while self._slices or not feed.is_settled:
             shift.beat()
+            self._studio.engines.end_idle(busy=self._variant)
             try:
                 if shift.stopping and not self._stopping:
                     self._stopping = True
@@ -83,6 +91,8 @@ class Drawing:
                 if self._stopping and feed.is_empty:
                     return
                 self._fill(feed)
+                if feed.is_settled and (self._giving_way or self._is_worn(feed)):
+                    return
                 self._slices.close_ended(feed)
                 if feed.is_settled:
                     self._slices.wait_for_others()
@@ -122,14 +132,30 @@ class Drawing:
         """Fill the engine's pipe; while images of a slice arrive, `_keep` does so."""
         if self._slices.let_go(feed):
             feed.withdraw()
-        if self._stopping:
+        if not self._ending and self._studio.duty.rests():
+            # Its slices go back to their queues as they are once the current image is drawn.
+            self._giving_way = True
+            if not feed.is_empty:
+                feed.withdraw()
+        if self._ending:
             return
         self._slices.take_over()
-        while feed.has_room and (open_slice := self._slices.hungry()) is not None:
+        while self._has_room(feed) and (open_slice := self._slices.hungry()) is not None:
             seed = open_slice.pending[0]
             if self._slices.reserve(open_slice, seed):
                 feed.ask(open_slice, seed)
         self._slices.stock_up()
+
+    def _has_room(self, feed: Feed) -> bool:
+        return feed.has_room and self._may_ask(feed)
+
+    def _may_ask(self, feed: Feed) -> bool:
+        return not self._is_worn(feed) and self._studio.duty.allows(
+            self._studio.tally.drawn + feed.outstanding
+        )
+
+    def _is_worn(self, feed: Feed) -> bool:
+        return self._studio.recycling.is_due(feed.loaded.engine, asked=feed.outstanding)
 
     def _count(self, feed: Feed, asked: Asked) -> None:
         """Count an attempt at an image that the engine has begun, unless it is not to be drawn any more."""
@@ -162,8 +188,9 @@ class Drawing:
         ):  # raised again by the next event
             feed.look_ahead()
         fed = open_slice.hungry and not (
-            self._stopping or feed.is_withdrawing or self._studio.shift.stopping
+            self._ending or feed.is_withdrawing or self._studio.shift.stopping
         )
+        fed = fed and self._may_ask(feed)
         upcoming = open_slice.pending[0] if fed else None
         # The one that the engine has begun meanwhile is counted in the same commit, if it is of the same slice.
         begun = next((each for each in feed.uncounted() if each.open_slice is open_slice), None)
@@ -171,6 +198,7 @@ class Drawing:
             record, asked, begun=begun.seed if begun else None, upcoming=upcoming
         )
         feed.settle(number)  # until it is recorded, it is not drawn
+        self._studio.recycling.note_drawn(feed.loaded.engine)
         self._studio.failures.note_success(self._variant)
         with contextlib.suppress(EngineDiedError):  # raised again by the next event
             if begun is not None:
