@@ -245,7 +245,7 @@ def test_a_model_that_vanishes_is_waited_for(program: ProgramWithDrive) -> None:
     assert worker.poll() is None
     (program.home / "unplugged").rename(folder)
     assert worker.wait(timeout=90) == 0
-    assert len(program.drawn("b")) == 20
+    assert len(program.drawn("b")) == 12
     assert "All is well" in program.run("verify").stdout
 
 

@@ -145,7 +145,8 @@ def test_a_terminal_is_asked(answer: bytes, code: int, busy: Program) -> None:
     while (done := os.waitpid(pid, os.WNOHANG))[0] == 0 and time.monotonic() < deadline:
         time.sleep(0.05)
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(done[1]) == code
+    assert done[0] == pid, f"{answer!r} did not end it; it said {said!r}"
+    assert os.waitstatus_to_exitcode(done[1]) == code, said
     assert bool(busy.drawn("prompts") if code else False) == bool(code)
 
 
