@@ -10,3 +10,5 @@ settings.load_profile("sdq")
 
 # A background job begins with SIGINT ignored, and all that it starts inherits that: no Ctrl-C would ever arrive.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# So does one that was started with nohup, with SIGHUP.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
