@@ -16,9 +16,9 @@ demo: $(VENV)/.drawing ## Draw examples/prompts.txt with seeds 0-3 into demo-out
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq status
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq services stop
 
-# Four at a time on two cores: many tests wait for a process of theirs.
+# Three at a time on two cores: many tests wait for a process of theirs.
 test: $(VENV)/.developing ## Run all tests
-	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 chaos: $(VENV)/.developing ## Kill everything at random for SECONDS [600] on HOSTS [1]; SEED repeats a storm
 	$(BIN)/python -m tests.chaos --seconds $(or $(SECONDS),600) --hosts $(or $(HOSTS),1) $(if $(SEED),--seed $(SEED))

@@ -141,9 +141,13 @@ def test_a_terminal_is_asked(answer: bytes, code: int, busy: Program) -> None:
     while b"[y/N]" not in said:
         said += os.read(terminal, 1000)
     os.write(terminal, answer)
-    deadline = time.monotonic() + 60
+    deadline, again_at = time.monotonic() + 60, time.monotonic() + 2
     while (done := os.waitpid(pid, os.WNOHANG))[0] == 0 and time.monotonic() < deadline:
         time.sleep(0.05)
+        if answer == b"\x03" and time.monotonic() > again_at:
+            # Python notices a signal that comes just before it waits for a key only with the next one.
+            again_at = deadline
+            os.write(terminal, answer)
     os.close(terminal)
     assert done[0] == pid, f"{answer!r} did not end it; it said {said!r}"
     assert os.waitstatus_to_exitcode(done[1]) == code, said
