@@ -2,7 +2,7 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.services", "tests.acceptance.fixtures"]
+pytest_plugins = ["tests.services", "tests.acceptance.fixtures", "tests.core.zone"]
 
 # A busy machine is no defect: tests have one time limit, pytest's.
 settings.register_profile("sdq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
