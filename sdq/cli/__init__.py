@@ -18,8 +18,14 @@ import click
 from sdq import refuse_strangers
 from sdq.cli.group import LazyGroup
 from sdq.cli.streams import exit_code, settle_streams
-from sdq_core.errors import EXIT_FAILURE, EXIT_SIGINT, SdqError, describe_error
-from sdq_core.printable import printable
+from sdq_core.errors import (
+    EXIT_CONFIGURATION,
+    EXIT_FAILURE,
+    EXIT_SIGINT,
+    SdqError,
+    describe_error,
+)
+from sdq_core.printable import printable, quote
 from sdq_core.privacy import Secrets
 
 _COMMANDS = {
@@ -94,6 +100,12 @@ def _run(secrets: Secrets, say: Callable[[str], None]) -> int:
             if not isinstance(error.__cause__, EOFError):
                 return EXIT_SIGINT
             cause = error.__cause__
+        if isinstance(cause, UnicodeEncodeError) and cause.encoding != "utf-8":
+            say(
+                f"sdq: {quote(cause.object)} cannot be written in the {cause.encoding} of this system's locale. "
+                "Set PYTHONUTF8=1, or LC_ALL to a locale of UTF-8."
+            )
+            return EXIT_CONFIGURATION
         # A bug of ours: one line for the user, the traceback for whoever fixes it.
         say(
             f"{_traceback()}sdq: unexpected {describe_error(cause)}. This is a bug in sdq: run again with SDQ_DEBUG=1 "

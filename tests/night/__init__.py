@@ -1,0 +1,1 @@
+"""A night played for real, in minutes: plan, priorities, hours, a paused variant, a killed worker, a recycled engine."""
