@@ -82,15 +82,13 @@ def _engines(night: Night) -> Iterator[str]:
 def _notices(night: Night) -> Iterator[str]:
     told = [json.loads(line) for line in (night.program.home.parent / "told.jsonl").read_text().splitlines()]
     hooks = [body for path, body in night.receiver.received if path == "/chat"]
-    print(f"Notices: {len(hooks)} by webhook, {len(told)} by command: " + ", ".join(sorted(
-        f"{body['data']['batch']['name']} {body['type'].removeprefix('batch.')}" for body in hooks
-    )))  # fmt: skip
-    ended = Counter(body["data"]["batch"]["name"] for body in notices_of_end(night))
+    said = sorted(f"{body['data']['name']} {body['type'].removeprefix('batch.')}" for body in hooks)
+    print(f"Notices: {len(hooks)} by webhook, {len(told)} by command: {', '.join(said)}")
+    ended = Counter(body["data"]["name"] for body in notices_of_end(night))
     if ended != Counter(night.asked.keys()):
         yield f"Notices of the end: {dict(ended)}."
-    paused = [body for body in hooks if body["type"] == "batch.paused"]
-    if len(paused) != 1:
-        yield f"{len(paused)} notices of the pause."
+    if said.count("portraits paused") != 1:
+        yield f"{said.count('portraits paused')} notices of the pause."
     if len(told) != len(hooks):
         yield "The command and the webhook were not told the same."
 

@@ -186,7 +186,7 @@ def _endings(night: Night) -> int:
 
 def notices_of_end(night: Night) -> list[dict[str, Any]]:
     """List what the web server was told of batches that ended."""
-    return [body for path, body in night.receiver.received if path == "/chat" and body["type"] == "batch.done"]
+    return [body for path, body in night.receiver.received if path == "/chat" and body["type"] == "batch.completed"]
 
 
 def _all_done(program: Program) -> bool:
