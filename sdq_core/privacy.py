@@ -69,6 +69,11 @@ def is_clear(url: str, *, never_in_login: str) -> bool:
     return parts is not None and not set(never_in_login) & set(parts["login"] or "")
 
 
+def has_secret(text: str) -> bool:
+    """Whether a text holds what this module would mask: it must not be written where others may read it."""
+    return Secrets.around({}, [text]).removed(text) != text
+
+
 class Secrets:
     """Takes out of a text what this process must not tell."""
 

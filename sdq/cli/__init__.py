@@ -49,6 +49,8 @@ _COMMANDS = {
     "models": "List, download and remove models.",
     "doctor": "Check this installation and draw test images.",
     "services": "Show, start or stop the embedded Redis.",
+    "service": "Have the system start a worker and keep it running.",
+    "schedule": "Have the system run a command every day.",
     "completion": "Print a script that completes sdq's commands in a shell.",
 }
 

@@ -6,43 +6,54 @@ import functools
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sdq_core.errors import UsageError
 from sdq_core.values.hours import Hours, next_moment
 
+if TYPE_CHECKING:
+    from worker.duty.limits import Limits
+
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+_LIMITS = ("until", "max_minutes", "max_images", "hours", "on_ac_only", "pause_when_hot")
+
+
+def read_limits(
+    *,
+    until: str | None = None,
+    max_minutes: float | None = None,
+    max_images: int | None = None,
+    hours: str | None = None,
+    on_ac_only: bool = False,
+    pause_when_hot: bool = False,
+    **_others: Any,
+) -> Limits:
+    """Return the limits that a command's options name; raise UsageError for one that makes no sense."""
+    from worker.duty.limits import Limits
+
+    if pause_when_hot and sys.platform != "darwin":
+        raise UsageError("--pause-when-hot works on Macs only: leave it out here.")
+    return Limits(
+        until=None if until is None else next_moment(until, datetime.now(UTC)),
+        max_s=None if max_minutes is None else max_minutes * 60,
+        max_images=max_images,
+        hours=None if hours is None else Hours.parse(hours),
+        on_ac_only=on_ac_only,
+        pause_when_hot=pause_when_hot,
+    )
 
 
 def limit_options(command: Command) -> Command:
     """Add the options that end the drawing; the command gets a `limits` argument."""
 
     @functools.wraps(command)
-    def with_limits(
-        *args: Any,
-        until: str | None,
-        max_minutes: float | None,
-        max_images: int | None = None,
-        hours: str | None = None,
-        on_ac_only: bool = False,
-        pause_when_hot: bool = False,
-        **kwargs: Any,
-    ) -> Any:
-        from worker.duty.limits import Limits
-
-        if pause_when_hot and sys.platform != "darwin":
-            raise UsageError("--pause-when-hot works on Macs only: leave it out here.")
-        limits = Limits(
-            until=None if until is None else next_moment(until, datetime.now(UTC)),
-            max_s=None if max_minutes is None else max_minutes * 60,
-            max_images=max_images,
-            hours=None if hours is None else Hours.parse(hours),
-            on_ac_only=on_ac_only,
-            pause_when_hot=pause_when_hot,
-        )
-        return command(*args, limits=limits, **kwargs)
+    def with_limits(*args: Any, **kwargs: Any) -> Any:
+        given = {name: kwargs.pop(name) for name in _LIMITS if name in kwargs}
+        return command(*args, limits=read_limits(**given), **kwargs)
 
     for option in (
         click.option(

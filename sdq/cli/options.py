@@ -6,7 +6,7 @@ import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,6 +34,16 @@ def value_of(option: str) -> Iterator[None]:
         raise InputError(f"{option}: {error}") from error
 
 
+def settings_from(options: Mapping[str, str | None]) -> Settings:
+    """Read the settings with these options, by their settings' names, and keep what is secret in them from now on."""
+    settings = read_settings(options=options)
+    secrets = _secrets()
+    for url in (settings.redis_url, settings.database_url):
+        if url:
+            secrets.add_url(url)
+    return settings
+
+
 def settings_options(command: Command) -> Command:
     """Add the options for where everything is; the command gets a `settings` argument."""
 
@@ -46,18 +56,14 @@ def settings_options(command: Command) -> Command:
         outputs: str | None,
         **kwargs: Any,
     ) -> Any:
-        settings = read_settings(
-            options={
+        settings = settings_from(
+            {
                 "home": home,
                 "redis_url": redis_url,
                 "database_url": database_url,
                 "outputs": outputs,
             }
         )
-        secrets = _secrets()
-        for url in (settings.redis_url, settings.database_url):
-            if url:
-                secrets.add_url(url)
         return command(*args, settings=settings, **kwargs)
 
     for option in (
@@ -128,8 +134,8 @@ def _secrets() -> Secrets:
 
 
 class _ShownFormatter(logging.Formatter):
-    def __init__(self, line: str, secrets: Secrets) -> None:
-        super().__init__(line, datefmt="%H:%M:%S")
+    def __init__(self, line: str, clock: str, secrets: Secrets) -> None:
+        super().__init__(line, datefmt=clock)
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
@@ -137,13 +143,20 @@ class _ShownFormatter(logging.Formatter):
 
 
 def log_to_stderr(*, quiet: bool, speaker: str = "") -> None:
-    """Log to standard error; the only place that configures logging.
+    """Log to standard error.
 
     speaker: a name for this process, if several share a terminal.
     """
-    handler = logging.StreamHandler(sys.stderr)
     line = f"%(asctime)s {speaker} %(message)s" if speaker else "%(asctime)s %(message)s"
-    handler.setFormatter(_ShownFormatter(line, _secrets()))
+    log_with(logging.StreamHandler(sys.stderr), line=line, clock="%H:%M:%S", quiet=quiet)
+
+
+def log_with(handler: logging.Handler, *, line: str, clock: str, quiet: bool) -> None:
+    """Log with a handler, without secrets and escape sequences; the only place that configures logging.
+
+    line, clock: the form of a line and of its time.
+    """
+    handler.setFormatter(_ShownFormatter(line, clock, _secrets()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING if quiet else logging.INFO)

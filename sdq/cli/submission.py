@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from db.dispatch import dispatch, withdrawn
 from db.ledger import Ledger
@@ -39,6 +40,7 @@ from sdq_core.models.outdated import outdated_variants
 from sdq_core.queue.connection import connect
 from sdq_core.queue.queues import Queues
 from sdq_core.settings import Preferences, Settings, whole_path
+from sdq_core.values.dated import dated
 from sdq_core.values.machine import this_machine
 from sdq_core.values.names import one_spelling
 from sdq_core.values.variants import ANY, RecipeVariant
@@ -160,7 +162,7 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
             ),
             seeds=range(1) if seeds is None else seeds,
             random_seeds=1 if seeds is None else options.random_seeds,
-            batch_name=options.batch,
+            batch_name=dated(options.batch, datetime.now(UTC)) if options.batch else options.batch,
         )
     source = describe_source(options.files, options.prompts)
     lines, max_images = expanded(

@@ -73,7 +73,8 @@ def submission_options(command: Command) -> Command:
                          shell_complete=candidates.words(*ComputeUnit, "auto"),
                          help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY. auto: the fastest measured, else ALL [auto]."),
             click.option("--batch", metavar="NAME", shell_complete=candidates.batch_names,
-                         help="Name of the batch; an existing one grows [the file's name]."),
+                         help="Name of the batch, in which {date} and {time} are those of now; an existing one grows "
+                              "[the file's name]."),
             click.option("--format", "prompt_format",
                          type=click.Choice(["txt", "csv", "tsv", "jsonl", "json", "yaml", "toml"]),
                          help="Format of the files [from their extension]."),

@@ -13,7 +13,6 @@ from sdq.cli.data_folder import make_data_folder, require_data_folder
 from sdq.cli.limit_options import limit_options, worker_limit_options
 from sdq.cli.options import (
     drawing_options,
-    log_to_stderr,
     open_ledger,
     settings_options,
     value_of,
@@ -28,9 +27,25 @@ from sdq_core.settings import Settings
 from sdq_core.values.variants import AnyVariant, Placement
 
 if TYPE_CHECKING:
+    from worker.drawing.recycling import RecycleAfter
     from worker.duty.limits import Limits
 
 log = logging.getLogger(__name__)
+
+
+def read_lanes(lanes: str | None) -> tuple[Placement, ...]:
+    """Return the lanes of --lanes, none without; raise InputError for one that does not exist."""
+    from producer.reading.words import parse_lanes
+
+    with value_of("--lanes"):
+        return parse_lanes(lanes) if lanes else ()
+
+
+def read_recycling(recycle_engine: str | None) -> RecycleAfter | None:
+    """Return when --recycle-engine replaces engines; raise UsageError for what is neither number nor size."""
+    from worker.drawing.recycling import RecycleAfter
+
+    return None if recycle_engine is None else RecycleAfter.parse(recycle_engine)
 
 
 @click.command("worker")
@@ -83,6 +98,11 @@ log = logging.getLogger(__name__)
     metavar="S",
     help="Seconds an engine may take per step.",
 )
+@click.option(
+    "--log-file",
+    metavar="FILE",
+    help="Log to FILE, and to FILE-LANE for each lane, instead of standard error; 5 MB, and the four before them.",
+)
 @worker_limit_options
 @limit_options
 @drawing_options(
@@ -91,7 +111,7 @@ log = logging.getLogger(__name__)
 )
 @settings_options
 def command(settings: Settings, lanes: str | None, lane_number: int | None, burst: bool, max_pinned: int,
-            unload_after: float | None, recycle_engine: str | None,
+            unload_after: float | None, recycle_engine: str | None, log_file: str | None,
             max_attempts: int, pipeline: str, threads: int | None, load_deadline: float, step_deadline: float,
             safety: str, metadata: bool, quiet: bool, limits: Limits) -> int:  # fmt: skip
     """Draw queued images one after the other, with the models pinned in memory.
@@ -111,7 +131,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     """
     from db.dispatch import all_open_slices
     from db.limits import WORKER
-    from producer.reading.words import parse_lanes
+    from sdq.cli.log_file import begin_log, logging_the_end
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.failures import redis_errors
     from sdq_core.queue.queues import Queues
@@ -119,21 +139,20 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     from sdq_core.values.safety import Safety
     from worker.choosing.unusable import NotOfThisLaneError, VariantPausedError
     from worker.claims.shift import StopNow
-    from worker.drawing.recycling import RecycleAfter
     from worker.engine.handle import Deadlines
     from worker.lanes import threads_per_lane
     from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, make_worker
 
-    recycle_after = None if recycle_engine is None else RecycleAfter.parse(recycle_engine)
-    (make_data_folder if lane_number is None else require_data_folder)(settings)
-    with value_of("--lanes"):
-        all_lanes = parse_lanes(lanes) if lanes else ()
-    if all_lanes and lane_number is None:
-        return _run_lanes(settings, all_lanes, burst=burst, quiet=quiet, limits=limits)
+    recycle_after = read_recycling(recycle_engine)
+    all_lanes = read_lanes(lanes)
     lane = all_lanes[lane_number] if lane_number is not None else None
-    log_to_stderr(quiet=quiet, speaker=str(lane or ""))
-    with open_ledger(settings, WORKER) as ledger:
+    file = begin_log(log_file, lane=lane, quiet=quiet)
+    with logging_the_end(file):
+        (make_data_folder if lane_number is None else require_data_folder)(settings)
+        if all_lanes and lane is None:
+            return _run_lanes(settings, all_lanes, burst=burst, limits=limits)
+    with logging_the_end(file), open_ledger(settings, WORKER) as ledger:
         queues = Queues(connect_worker(settings), ledger.id)
         if settings.redis_url is not None:
             with redis_errors():
@@ -189,7 +208,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
 
 
 def _run_lanes(
-    settings: Settings, lanes: tuple[Placement, ...], *, burst: bool, quiet: bool, limits: Limits
+    settings: Settings, lanes: tuple[Placement, ...], *, burst: bool, limits: Limits
 ) -> int:
     """Run and watch a process for each lane, with this one's own command line, and warn of what none of them draws."""
     from db.dispatch import all_open_slices
@@ -201,7 +220,6 @@ def _run_lanes(
     from worker.duty.duty import Duty
     from worker.lanes import LaneSupervisor, undrawable
 
-    log_to_stderr(quiet=quiet)
     store = ModelStore(settings.models)
     told: set[str] = set()
     with open_ledger(settings, WORKER) as ledger:

@@ -19,9 +19,10 @@ COMMANDS: dict[str, list[list[str]]] = {
     "submit": [["submit", "prompts.txt", "--dry-run"], ["submit", "prompts.txt"]],
     "worker": [["worker", "--burst"], ["worker", "--burst", "--lanes", "original:ALL"]],
     "run": [["run", "prompts.txt", "--steps", "1"]],
-    "status ls show logs open report completion services": [
+    "status ls show logs open report completion services service schedule": [
         ["status"], ["status", "nothing"], ["ls"], ["show", "prompts"], ["logs", "prompts"], ["open", "nothing"],
-        ["report", "prompts"], ["completion", "fish"], ["services"],
+        ["report", "prompts"], ["completion", "fish"], ["services"], ["service", "status"],
+        ["schedule", "22:00", "--", "submit", "prompts.txt"],
     ],
     "sheet": [["sheet", "prompts", "sheet.png"]],
     "retry": [["retry", "prompts"]],

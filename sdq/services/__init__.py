@@ -1,0 +1,1 @@
+"""What the system starts by itself: a worker at login, a command at a time of day."""
