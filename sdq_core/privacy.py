@@ -26,8 +26,9 @@ _URL = re.compile(
 _FILE = re.compile(
     r"(?P<scheme>(?:sqlite[a-z+]*|unix)://)(?P<place>(?:/[^?]*)?)(?:\?(?P<query>.*))?", re.DOTALL
 )
-#: A URL within a sentence, without the full stop behind it.
-_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s'\"()<>`]*[^\s'\"()<>`.,;:!?]")
+#: A URL within a sentence, without the full stop behind it. No scheme is longer, and without a bound one endless word
+#: would take the square of its length.
+_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,40}://[^\s'\"()<>`]*[^\s'\"()<>`.,;:!?]")
 #: The logins of examples in our own messages.
 _EXAMPLES = frozenset({"user:password", "USER:PASSWORD"})
 #: URL parameters that are never secret; all others might be.
