@@ -17,6 +17,7 @@ from db.choices import merged, read_choices, with_choices
 from db.column_types import now_utc
 from db.connection import SUBMISSION_LOCK, Database
 from db.growth import Growth, grow
+from db.order import move
 from db.report import batch_named
 from db.slices import open_slices
 from db.tables import batches
@@ -52,7 +53,8 @@ class Submissions:
             batch, _ = _find_batch(connection, name, source_name, source)
         if batch is None:
             return None
-        given = {option: value for option, value in batch.options.items() if option != "chosen"}
+        own = {"chosen", "order"}
+        given = {option: value for option, value in batch.options.items() if option not in own}
         return BatchOptions(given=given, chosen=read_choices(batch.options))
 
 
@@ -70,6 +72,9 @@ def submit(connection: Connection, plan: BatchPlan) -> Submission:
         growth = Growth(entries=batch.entries, known=known)
     else:
         growth = grow(connection, plan, batch, now)
+    moved = plan.at_front or plan.priority is not None
+    if moved:
+        move(connection, batch.id, priority=plan.priority, to_front=plan.at_front)
     refs: Sequence[SliceRef] = ()
     if batch.state == BatchState.CANCELLED:
         connection.execute(
@@ -88,6 +93,7 @@ def submit(connection: Connection, plan: BatchPlan) -> Submission:
         images_failed=growth.failed,
         slices=refs,
         slices_new=len(growth.open),
+        moved=moved,
     )
 
 

@@ -29,6 +29,7 @@ _COMMANDS = {
     "status": "Show batches and their progress.",
     "sheet": "Make a contact sheet of a batch.",
     "retry": "Queue a batch's failed images again.",
+    "move": "Draw a batch earlier or later.",
     "cancel": "Cancel a batch.",
     "pause": "Pause a batch or a variant.",
     "resume": "Resume a paused or cancelled batch, or a paused variant.",

@@ -34,6 +34,7 @@ from sdq_core.queue.queues import Queues
 from sdq_core.settings import Settings, whole_path
 from sdq_core.values.machine import this_machine
 from sdq_core.values.names import one_spelling
+from sdq_core.values.order import Priority
 from sdq_core.values.recipes import (
     DEFAULT_GUIDANCE_SCALE,
     DEFAULT_NUM_INFERENCE_STEPS,
@@ -126,6 +127,9 @@ def read_request(options: SubmitOptions) -> Request:
             seeds=range(1) if seeds is None else seeds,
             random_seeds=1 if seeds is None else options.random_seeds,
             batch_name=options.batch,
+            interleave=options.interleave,
+            priority=Priority(options.priority) if options.priority else None,
+            at_front=options.at_front,
         )
     source = describe_source(options.files, options.prompts)
     return Request(lines=lines, defaults=defaults, source=source, remarks=remarks)
@@ -160,14 +164,12 @@ def plan_request(settings: Settings, request: Request, ledger: Ledger | None) ->
     return Planned(plan=plan, choices=chooser.choices)
 
 
-def submit_plan(
-    settings: Settings, ledger: Ledger, plan: BatchPlan, *, at_front: bool = False
-) -> Submission:
+def submit_plan(settings: Settings, ledger: Ledger, plan: BatchPlan) -> Submission:
     """Commit the plan, then queue it; a crash in between heals at the next submit or worker start."""
     # Connect before anything is stored: a submission without queues helps nobody.
     queues = Queues(connect(settings), ledger.id)
     submission = ledger.submissions.add(plan)
-    dispatch(queues, submission.slices, at_front=at_front)
+    dispatch(ledger, queues, submission)
     return submission
 
 

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from sdq_core.values.order import Priority
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -28,6 +30,9 @@ class SubmitOptions:
     variant: str | None = None
     compute_unit: str | None = None
     batch: str | None = None
+    priority: str | None = None
+    at_front: bool = False
+    interleave: bool = False
     prompt_format: str | None = None
     literal: bool = False
 
@@ -63,6 +68,13 @@ def submission_options(command: Command) -> Command:
             click.option("--compute-unit", metavar="UNIT",
                          help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY. auto: the fastest measured, else ALL [auto]."),
             click.option("--batch", metavar="NAME", help="Name of the batch; an existing one grows [the file's name]."),
+            click.option("--priority", type=click.Choice([str(priority) for priority in Priority]),
+                         help="Priority of the batch: a high one is drawn before what is normal or low [normal]."),
+            click.option("--at-front", is_flag=True,
+                         help="Draw the batch before all others of its priority, instead of in turns with them."),
+            click.option("--interleave/--by-prompt", default=False,
+                         help="Draw the first seed of every prompt, then the second, then more at a time; or all seeds "
+                              "of a prompt, then those of the next [by prompt]."),
             click.option("--format", "prompt_format", type=click.Choice(["txt", "csv", "tsv", "jsonl", "json"]),
                          help="Format of the files [from their extension]."),
             click.option("--literal", is_flag=True, help="Draw every line as it is: no --options, no # comments, "
