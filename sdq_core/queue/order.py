@@ -68,6 +68,7 @@ end
 _WRITE = f"""
 local listed = {{['{_NOW}'] = true}}
 redis.call('del', KEYS[1])
+if #ARGV == 0 then redis.call('del', KEYS[2]) end
 for i = 1, #ARGV, 2 do
   redis.call('hset', KEYS[1], ARGV[i], ARGV[i + 1])
   listed[ARGV[i]] = true

@@ -185,6 +185,14 @@ def test_queues_of_which_nothing_is_left_leave_rqs_list(own_ledger: Ledger, queu
     assert queues.queue_keys() == [key], "what was refused is still to be seen"
 
 
+def test_when_all_is_drawn_nothing_is_kept(own_ledger: Ledger, queues: Queues) -> None:
+    submission = submit(own_ledger, queues, "a", images=2)
+    take(queues)
+    finish(own_ledger, submission.slices[0].id)
+    reconcile(own_ledger, queues)
+    assert queues.connection.keys("sdq:*-order") == queues.connection.keys("sdq:*-turns") == []
+
+
 def test_what_another_program_writes_into_the_order_is_passed_over(
     own_ledger: Ledger, queues: Queues
 ) -> None:
