@@ -77,24 +77,25 @@ def grow(connection: Connection, plan: BatchPlan, batch: Row[Any], now: datetime
         new = sorted(new, key=lambda slice_: slice_.depth)
     slice_id = _next_id(connection, slices)
     rows: list[tuple[Any, ...]] = []
-    for slice_ in new:
-        finished = slice_.done + slice_.failed == slice_.run.size
+    batch_id = batch.id
+    for _, ordinal, recipe_id, entry, run, done, failed in new:
+        finished = done + failed == run.size
         if not finished:
-            variant = slice_.entry.recipe.variant
-            growth.open.append(SliceRef(id=slice_id, batch_id=batch.id, variant=variant))
+            variant = entry.recipe.variant
+            growth.open.append(SliceRef(id=slice_id, batch_id=batch_id, variant=variant))
         rows.append(
             (
                 slice_id,
-                batch.id,
-                slice_.ordinal,
-                slice_.recipe_id,
-                slice_.run.text,
-                slice_.run.size,
-                slice_.entry.fields,
+                batch_id,
+                ordinal,
+                recipe_id,
+                run.text,
+                run.size,
+                entry.fields,
                 now,
                 now if finished else None,
-                slice_.done,
-                slice_.failed,
+                done,
+                failed,
             )
         )
         slice_id += 1
