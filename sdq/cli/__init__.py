@@ -34,6 +34,7 @@ _COMMANDS = {
     "report": "Report on a batch or a night.",
     "sheet": "Make a contact sheet of a batch.",
     "retry": "Queue a batch's failed images again.",
+    "move": "Draw a batch earlier or later.",
     "cancel": "Cancel a batch.",
     "pause": "Pause a batch or a variant.",
     "resume": "Resume a paused or cancelled batch, or a paused variant.",

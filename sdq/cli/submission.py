@@ -41,6 +41,7 @@ from sdq_core.queue.queues import Queues
 from sdq_core.settings import Preferences, Settings, whole_path
 from sdq_core.values.machine import this_machine
 from sdq_core.values.names import one_spelling
+from sdq_core.values.order import Priority
 from sdq_core.values.variants import ANY, RecipeVariant
 
 
@@ -161,6 +162,9 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
             seeds=range(1) if seeds is None else seeds,
             random_seeds=1 if seeds is None else options.random_seeds,
             batch_name=options.batch,
+            interleave=options.interleave,
+            priority=Priority(options.priority) if options.priority else None,
+            at_front=options.at_front,
         )
     source = describe_source(options.files, options.prompts)
     lines, max_images = expanded(
@@ -224,7 +228,6 @@ def submit_plan(
     plan: BatchPlan,
     *,
     outdated: Collection[RecipeVariant] = (),
-    at_front: bool = False,
 ) -> Submission:
     """Commit the plan, then queue it; a crash in between heals at the next submit or worker start.
 
@@ -234,7 +237,7 @@ def submit_plan(
     queues = Queues(connect(settings), ledger.id)
     with withdrawn(queues, ledger.submissions.replaceable(plan, outdated)) as instead_of:
         submission = ledger.submissions.add(plan, instead_of=instead_of)
-    dispatch(queues, submission.slices, at_front=at_front)
+    dispatch(ledger, queues, submission)
     return submission
 
 

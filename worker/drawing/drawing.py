@@ -47,17 +47,19 @@ class Drawing:
         self._slices = OpenSlices(studio, variant, source)
         self._feed: Feed | None = None  # of the engine that is drawing
         self._stopping = False
+        self._giving_way = False
 
     def run(self, first: OpenSlice) -> None:
         """Draw the missing images of a slice, and of those that the source returns.
 
-        Returns when there is nothing more to draw, or when the worker was told to stop. Raises VariantUnusable if the
+        Returns when there is nothing more to draw, when something more urgent waits, or when the worker was told to
+        stop. Raises VariantUnusable if the
         model cannot be loaded here or always fails, GaveUp if the worker was told to stop while it was waiting. Slices
         that were not closed stay open.
         """
         self._slices.admit(first)
         try:
-            while self._slices and not (self._stopping or self._studio.shift.stopping):
+            while self._slices and not (self._ending or self._studio.shift.stopping):
                 self._feed = Feed(self._studio.engines.load(self._variant))
                 self._draw(self._feed)
                 self._slices.close_ended(self._feed)
@@ -68,6 +70,10 @@ class Drawing:
                 self._studio.engines.discard(self._variant)
                 self._forgive(self._feed.begun)
                 self._feed.take_all_back()
+
+    @property
+    def _ending(self) -> bool:
+        return self._stopping or self._giving_way
 
     def _draw(self, feed: Feed) -> None:
         """Draw with one engine until nothing is left, the worker stops or the engine is lost."""
@@ -83,6 +89,8 @@ class Drawing:
                 if self._stopping and feed.is_empty:
                     return
                 self._fill(feed)
+                if self._giving_way and feed.is_settled:
+                    return
                 self._slices.close_ended(feed)
                 if feed.is_settled:
                     self._slices.wait_for_others()
@@ -122,7 +130,12 @@ class Drawing:
         """Fill the engine's pipe; while images of a slice arrive, `_keep` does so."""
         if self._slices.let_go(feed):
             feed.withdraw()
-        if self._stopping:
+        if not self._ending and self._slices.is_outranked():
+            # Its slices go back to their queues as they are once the current image is drawn.
+            self._giving_way = True
+            if not feed.is_empty:
+                feed.withdraw()
+        if self._ending:
             return
         self._slices.take_over()
         while feed.has_room and (open_slice := self._slices.hungry()) is not None:
@@ -162,7 +175,7 @@ class Drawing:
         ):  # raised again by the next event
             feed.look_ahead()
         fed = open_slice.hungry and not (
-            self._stopping or feed.is_withdrawing or self._studio.shift.stopping
+            self._ending or feed.is_withdrawing or self._studio.shift.stopping
         )
         upcoming = open_slice.pending[0] if fed else None
         # The one that the engine has begun meanwhile is counted in the same commit, if it is of the same slice.
