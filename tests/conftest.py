@@ -2,7 +2,7 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.services", "tests.acceptance.fixtures"]
+pytest_plugins = ["tests.services", "tests.acceptance.fixtures", "tests.core.zone"]
 
 # A busy machine is no defect: tests have one time limit, pytest's.
 settings.register_profile("sdq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -10,3 +10,5 @@ settings.load_profile("sdq")
 
 # A background job begins with SIGINT ignored, and all that it starts inherits that: no Ctrl-C would ever arrive.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# So does one that was started with nohup, with SIGHUP.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)

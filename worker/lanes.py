@@ -109,23 +109,28 @@ class LaneSupervisor:
         *,
         burst: bool,
         look: Callable[[], None],
+        end: Callable[[], str | None] = lambda: None,
     ) -> None:
         """Prepare the lanes; `run` starts them.
 
         command: returns the command line of the lane with that number.
         burst: lanes end by themselves when everything is drawn.
         look: called every ten seconds.
+        end: returns why the lanes are to end by themselves, as a sentence, or None. A lane that was started again just
+            before that would take the next 07:00 for its own.
         """
         self._lanes = [_LaneProcess(lane, command(number)) for number, lane in enumerate(lanes)]
         self._burst = burst
         self._look = look
+        self._end = end
+        self._ended = False
         self._signals: list[int] = []
         self._handed_on = 0
 
     @property
     def stopping(self) -> bool:
-        """Whether a signal has arrived."""
-        return bool(self._signals)
+        """Whether a signal has arrived, or the lanes' time is over."""
+        return self._ended or bool(self._signals)
 
     def run(self) -> int:
         """Watch until all lanes have ended; return the exit code.
@@ -178,6 +183,10 @@ class LaneSupervisor:
         return True
 
     def _hand_on(self) -> None:
+        if not self.stopping and self._end():
+            self._ended = True
+            for lane in self._lanes:
+                lane.stop()
         while self._handed_on < len(self._signals):
             self._handed_on += 1
             for lane in self._lanes:

@@ -18,8 +18,10 @@ from worker.claims.shift import GaveUp
 from worker.drawing.drawing import Drawing
 from worker.drawing.studio import Studio
 from worker.drawing.tally import Tally
+from worker.duty.awake import Awake
 
 _IDLE_S = 0.25
+_REST_S = 1.0
 
 
 class Worker:
@@ -34,6 +36,7 @@ class Worker:
         studio: Studio,
         outputs: OutputRoot,
         tally: Tally,
+        awake: Awake,
     ) -> None:
         self._claims = claims
         self._intake = intake
@@ -41,6 +44,8 @@ class Worker:
         self._studio = studio
         self._outputs = outputs
         self._shift = studio.shift
+        self._duty = studio.duty
+        self._awake = awake
         self.tally = tally
 
     @property
@@ -49,9 +54,10 @@ class Worker:
         return self._repertoire.unusable
 
     def work_until(self, finished: Callable[[], bool]) -> None:
-        """Draw until told to stop, or until nothing waits and `finished` says so; `tally` counts what was done.
+        """Draw until told to stop, until the worker's duty is over, or until nothing waits and `finished` says so.
 
-        After the first signal that asks for a stop, the current image is still saved; the second raises StopNow.
+        `tally` counts what was done. After the first signal that asks for a stop, the current image is still saved; the
+        second raises StopNow.
         """
         with self._shift.signals():
             try:
@@ -65,16 +71,26 @@ class Worker:
                 pass
             finally:
                 self._studio.engines.close()
+                self._awake.end()
                 self._claims.sign_off()
 
     def _work_once(self) -> bool:
-        """Take a slice, and draw it and those behind it in its queue; return False if there was none."""
+        """Take a slice, and draw it and those behind it in its queue; return False if there was none.
+
+        Takes none while the worker rests.
+        """
+        if self._duty.rests():
+            self._rest()
+            return False
         first = self._intake.first(self._studio.engines.pinned())
         if first is None:
+            self._awake.end()
+            self._studio.engines.end_idle()
             self._claims.show_idle()
             self._intake.reconcile_soon()
             self._shift.pause(_IDLE_S)
             return False
+        self._awake.begin()
         try:
             self._outputs.look()  # while they are absent, the slice is another worker's to take
             variant = self._repertoire.variant_for(first.recipe, self._studio.engines.pinned())
@@ -84,3 +100,13 @@ class Worker:
         finally:
             self._intake.hand_back()
         return True
+
+    def _rest(self) -> None:
+        """Wait a moment; heartbeats and the look after other workers go on."""
+        self._awake.end()
+        if self._duty.is_outside_hours():
+            self._studio.engines.close()
+        self._studio.engines.end_idle()
+        self._claims.end_late()
+        self._claims.show_idle()
+        self._shift.pause(_REST_S)

@@ -17,9 +17,13 @@ from worker.claims.intake import Intake
 from worker.claims.recovery import Recovery
 from worker.claims.shift import Shift
 from worker.drawing.failures import DEFAULT_MAX_ATTEMPTS
+from worker.drawing.recycling import RecycleAfter, Recycling
 from worker.drawing.saving import Gallery
 from worker.drawing.studio import Studio
 from worker.drawing.tally import Onlooker, Tally
+from worker.duty.awake import Awake
+from worker.duty.duty import Duty
+from worker.duty.limits import Limits
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Launch
 from worker.engine.pool import DEFAULT_MAX_PINNED, EnginePool
@@ -32,7 +36,10 @@ class WorkerOptions:
     """The options of `sdq worker`.
 
     threads: threads of the portable runtime, or None for its own choice.
+    unload_after_s: how long an engine stays in memory without work, s; None for ever.
+    recycle_after: when to replace an engine; None for when it has grown.
     lane: the only placement to draw, or None for all. A worker with a lane ends with the command that started it.
+    limits: when to draw, and when to end.
     """
 
     max_pinned: int = DEFAULT_MAX_PINNED
@@ -42,7 +49,10 @@ class WorkerOptions:
     with_metadata: bool = True
     pipeline: PipelineChoice = PipelineChoice.AUTO
     safety: Safety = Safety.FLAG
+    unload_after_s: float | None = None
+    recycle_after: RecycleAfter | None = None
     lane: Placement | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 def make_worker(
@@ -53,27 +63,42 @@ def make_worker(
     *,
     onlooker: Onlooker | None = None,
     pool: EnginePool | None = None,
+    duty: Duty | None = None,
+    awake: Awake | None = None,
 ) -> Worker:
     """Build a worker; nothing is claimed or loaded yet.
 
     onlooker: told of each image that is settled.
-    pool: the engines; by default those that the options ask for.
+    pool, duty: the engines, and when to draw; by default what the options ask for.
+    awake: keeps the machine awake; by default as this system does it.
     """
     store = ModelStore(settings.models)
     claims = Claims(queues, settings.home / "workers", shared=settings.redis_url is not None)
     recovery = Recovery(claims=claims, presence=claims.presence, ledger=ledger)
-    shift = Shift(claims.keep_alive, look=recovery.look, ends_with_stdin=options.lane is not None)
     tally = Tally(onlooker=onlooker)
+    duty = duty or Duty(options.limits)
+    shift = Shift(
+        claims.keep_alive,
+        look=recovery.look,
+        end=lambda: duty.end(tally.drawn),
+        ends_with_stdin=options.lane is not None,
+    )
     repertoire = Repertoire(store, ledger, options.lane)
     outputs = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
     studio = Studio.of(
         worker=claims.worker,
         ledger=ledger,
         shift=shift,
+        duty=duty,
         tally=tally,
         pool=pool
-        or EnginePool(EngineStarter(settings, store, options).start, max_pinned=options.max_pinned),
+        or EnginePool(
+            EngineStarter(settings, store, options).start,
+            max_pinned=options.max_pinned,
+            unload_after_s=options.unload_after_s,
+        ),
         gallery=Gallery(outputs, with_metadata=options.with_metadata, safety=options.safety),
+        recycling=Recycling(options.recycle_after),
         max_attempts=options.max_attempts,
     )
     intake = Intake(
@@ -91,6 +116,7 @@ def make_worker(
         studio=studio,
         outputs=outputs,
         tally=tally,
+        awake=awake or Awake(),
     )
 
 

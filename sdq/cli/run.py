@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sdq.cli.data_folder import make_data_folder
+from sdq.cli.limit_options import limit_options
 from sdq.cli.options import (
     drawing_options,
     existing_ledger,
@@ -26,11 +27,13 @@ from sdq_core.settings import Settings
 if TYPE_CHECKING:
     from db.ledger import Ledger
     from db.values import BatchStatus
+    from worker.duty.limits import Limits
     from worker.loop import Worker
 
 
 @click.command("run")
 @submission_options
+@limit_options
 @drawing_options(
     threads="Threads of the portable runtime [one per core].", quiet="Show no progress."
 )
@@ -45,6 +48,7 @@ def command(
     metadata: bool,
     quiet: bool,
     as_json: bool,
+    limits: Limits,
 ) -> int:
     """Submit a batch, draw it and show progress, in one command.
 
@@ -91,6 +95,7 @@ def command(
                     with_metadata=metadata,
                     safety=Safety(safety),
                     pipeline=PipelineChoice(pipeline),
+                    limits=limits,
                 ),
                 onlooker=progress,
             )

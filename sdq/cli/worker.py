@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from sdq.cli.data_folder import make_data_folder, require_data_folder
+from sdq.cli.limit_options import limit_options, worker_limit_options
 from sdq.cli.options import (
     drawing_options,
     log_to_stderr,
@@ -24,6 +26,9 @@ from sdq_core.errors import (
 )
 from sdq_core.settings import Settings
 from sdq_core.values.variants import AnyVariant, Placement
+
+if TYPE_CHECKING:
+    from worker.duty.limits import Limits
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +47,18 @@ log = logging.getLogger(__name__)
     default=2,
     show_default=True,
     help="Most variants to keep in memory, per lane.",
+)
+@click.option(
+    "--unload-after",
+    type=click.FloatRange(0),
+    metavar="S",
+    help="End an engine that has had no work for S seconds [keep it].",
+)
+@click.option(
+    "--recycle-engine",
+    metavar="N|MB",
+    help="Replace an engine after N images, or above a resident size such as 4000MB, between two images [when it has "
+    "grown by half and 512 MiB].",
 )
 @click.option(
     "--max-attempts",
@@ -66,14 +83,17 @@ log = logging.getLogger(__name__)
     metavar="S",
     help="Seconds an engine may take per step.",
 )
+@worker_limit_options
+@limit_options
 @drawing_options(
     threads="Threads of the portable runtime, per lane [one per core, divided among the lanes].",
     quiet="Report problems only.",
 )
 @settings_options
 def command(settings: Settings, lanes: str | None, lane_number: int | None, burst: bool, max_pinned: int,
+            unload_after: float | None, recycle_engine: str | None,
             max_attempts: int, pipeline: str, threads: int | None, load_deadline: float, step_deadline: float,
-            safety: str, metadata: bool, quiet: bool) -> int:  # fmt: skip
+            safety: str, metadata: bool, quiet: bool, limits: Limits) -> int:  # fmt: skip
     """Draw queued images one after the other, with the models pinned in memory.
 
     Press Ctrl-C (or send SIGTERM, or close the terminal) once to finish and save the current image and leave the rest
@@ -85,6 +105,9 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
 
     With --burst, the exit code is 0 if everything was drawn, 3 if some images failed, and that of the cause if a
     variant could not be drawn here at all.
+
+    Hours and times are those of the local clock. At the end of --until, --max-images (per lane) or --max-minutes, the
+    worker ends as it does at the first Ctrl-C, with exit code 0. Outside its --hours it holds no slice and no model.
     """
     from db.dispatch import all_open_slices
     from db.limits import WORKER
@@ -96,16 +119,18 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     from sdq_core.values.safety import Safety
     from worker.choosing.unusable import NotOfThisLaneError, VariantPausedError
     from worker.claims.shift import StopNow
+    from worker.drawing.recycling import RecycleAfter
     from worker.engine.handle import Deadlines
     from worker.lanes import threads_per_lane
     from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, make_worker
 
+    recycle_after = None if recycle_engine is None else RecycleAfter.parse(recycle_engine)
     (make_data_folder if lane_number is None else require_data_folder)(settings)
     with value_of("--lanes"):
         all_lanes = parse_lanes(lanes) if lanes else ()
     if all_lanes and lane_number is None:
-        return _run_lanes(settings, all_lanes, burst=burst, quiet=quiet)
+        return _run_lanes(settings, all_lanes, burst=burst, quiet=quiet, limits=limits)
     lane = all_lanes[lane_number] if lane_number is not None else None
     log_to_stderr(quiet=quiet, speaker=str(lane or ""))
     with open_ledger(settings, WORKER) as ledger:
@@ -116,6 +141,8 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
                     log.warning("%s", sentence)
         options = WorkerOptions(
             max_pinned=max_pinned,
+            unload_after_s=unload_after,
+            recycle_after=recycle_after,
             max_attempts=max_attempts,
             threads=threads or (threads_per_lane(len(all_lanes)) if lane else None),
             pipeline=PipelineChoice(pipeline),
@@ -123,6 +150,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
             with_metadata=metadata,
             safety=Safety(safety),
             lane=lane,
+            limits=limits,
         )
         worker = make_worker(settings, ledger, queues, options)
         tally = worker.tally
@@ -161,7 +189,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
 
 
 def _run_lanes(
-    settings: Settings, lanes: tuple[Placement, ...], *, burst: bool, quiet: bool
+    settings: Settings, lanes: tuple[Placement, ...], *, burst: bool, quiet: bool, limits: Limits
 ) -> int:
     """Run and watch a process for each lane, with this one's own command line, and warn of what none of them draws."""
     from db.dispatch import all_open_slices
@@ -170,6 +198,7 @@ def _run_lanes(
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.failures import redis_errors
     from sdq_core.queue.queues import Queues
+    from worker.duty.duty import Duty
     from worker.lanes import LaneSupervisor, undrawable
 
     log_to_stderr(quiet=quiet)
@@ -188,6 +217,7 @@ def _run_lanes(
                         told.add(variant.key)
                         log.warning("No lane here draws the queued images for %s.", variant)
 
+        duty = Duty(limits)
         supervisor = LaneSupervisor(
             lanes,
             lambda number: [
@@ -201,6 +231,7 @@ def _run_lanes(
             ],
             burst=burst,
             look=look,
+            end=lambda: duty.end(drawn=0),
         )
         code = supervisor.run()
         if not burst or supervisor.stopping or code not in {EXIT_OK, EXIT_SOME_IMAGES_FAILED}:

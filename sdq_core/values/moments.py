@@ -7,8 +7,8 @@ from datetime import UTC, datetime, time, timedelta
 
 from sdq_core.errors import UsageError
 from sdq_core.printable import quote
+from sdq_core.values.hours import time_of_day
 
-_CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?")
 _AGO = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(s|min|m|h|d|w)")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -35,9 +35,8 @@ def local_midnight(moment: datetime) -> datetime:
 
 
 def _moment(text: str, now: datetime) -> datetime | None:
-    if clock := _CLOCK.fullmatch(text):
-        hour, minute, second = (int(part or 0) for part in clock.groups())
-        return _last(time(hour, minute, second), now)
+    if clock := time_of_day(text):
+        return _last(clock, now)
     try:
         if ago := _AGO.fullmatch(text.lower()):
             return now.astimezone(UTC) - timedelta(seconds=float(ago[1]) * _SECONDS[ago[2]])

@@ -13,6 +13,7 @@ import pytest
 
 from tests.acceptance.program import SDQ
 from tests.core.commands import Commands
+from tests.core.small_packages import DEMO
 from tests.ledger.plans import plan
 
 #: Each of these takes longer to import than all that completing does.
@@ -55,7 +56,9 @@ def test_batches_are_offered_wherever_one_is_named(known: Commands, offered: Off
 
 
 def test_models_files_and_words_are_offered(known: Commands, offered: Offered) -> None:
-    (known.home / "models" / "mine_original_packages").mkdir(parents=True)
+    models = known.home / "models"
+    models.mkdir(parents=True)
+    (models / "mine").symlink_to(DEMO / "original")
     assert offered("sdq submit --model ") == ["plain,demo", "plain,mine"]
     assert offered("sdq bench m") == ["plain,mine"]
     assert offered("sdq submit --model /t") == ["dir,/t"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sdq.cli import main
+from tests.core.commands import Commands
 from tests.dynamic.folder import write
 
 FILES = {
@@ -21,21 +21,12 @@ FILES = {
 class Submit:
     """Runs `sdq submit --dry-run` in this process."""
 
-    def __init__(
-        self, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        self.home = home
-        self._monkeypatch = monkeypatch
-        self._capsys = capsys
+    def __init__(self, sdq: Commands) -> None:
+        self._sdq = sdq
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
-        command = ["sdq", "submit", *arguments, "--dry-run", "--home", str(self.home / "home")]
-        self._monkeypatch.setattr("sys.argv", command)
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = self._capsys.readouterr()
-        assert ended.value.code == code, said
-        assert not (self.home / "home").exists()
+        said = self._sdq("submit", *arguments, "--dry-run", code=code)
+        assert not self._sdq.home.exists()
         return said.err if code else said.out
 
     def json(self, *arguments: str) -> Any:
@@ -43,11 +34,9 @@ class Submit:
 
 
 @pytest.fixture
-def submit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Submit:
+def submit(sdq: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Submit:
     monkeypatch.chdir(write(tmp_path, FILES))
-    return Submit(tmp_path, monkeypatch, capsys)
+    return Submit(sdq)
 
 
 def test_the_plan_tells_how_many_prompts_come_of_templates(submit: Submit) -> None:

@@ -51,7 +51,8 @@ def test_a_locked_ledger_is_waited_for_and_then_said_to_be_locked(tmp_path: Path
 
 
 def test_a_name_that_is_no_text_is_nobodys(ledger: Ledger) -> None:
-    for ask in (ledger.batches.find, ledger.variants.resume, ledger.benchmarks.newest):
+    assert ledger.batches.find("a\udcff") is None
+    for ask in (ledger.variants.resume, ledger.benchmarks.newest):
         with pytest.raises(InputMissingError, match=r"'a\\udcff' is not text"):
             ask("a\udcff")
 

@@ -1,4 +1,4 @@
-"""A worker's shift: lasts until a signal, sends heartbeats, and waits for problems that go away."""
+"""A worker's shift: lasts until a signal or its duty's end, sends heartbeats, and waits for problems that go away."""
 
 from __future__ import annotations
 
@@ -47,19 +47,24 @@ class StopNow(BaseException):
 
 
 class Shift:
-    """From the first slice to the first signal. The worker has one thread, so whatever takes long calls `beat`."""
+    """From the first slice to the first signal, or the end of the worker's duty.
+
+    The worker has one thread, so whatever takes long calls `beat`.
+    """
 
     def __init__(
         self,
         beat: Callable[[], bool],
         *,
         look: Callable[[], None] = lambda: None,
+        end: Callable[[], str | None] = lambda: None,
         ends_with_stdin: bool = False,
     ) -> None:
         """Begin a shift.
 
         beat: sends the heartbeat, and says whether it arrived.
         look: looks after other workers.
+        end: returns why the shift is to end by itself, as a sentence, or None.
         ends_with_stdin: a closed standard input ends the shift as a signal does. A lane's standard input is a pipe from
         the command that started it, which never writes to it.
         """
@@ -67,6 +72,8 @@ class Shift:
         self._next_beat = 0.0
         self._look = look
         self._next_look = 0.0
+        self._end = end
+        self._ended = False
         self._ends_with_stdin = ends_with_stdin
         self._signal: int | None = None
         self._stopped_at = 0.0
@@ -75,14 +82,20 @@ class Shift:
 
     @property
     def stopping(self) -> bool:
-        """Whether the worker was told to stop."""
+        """Whether the worker was told to stop, or its duty has ended."""
+        if not (self._ended or self._signal) and (reason := self._end()):
+            self._ended = True
+            self._stopped_at = time.monotonic()
+            log.warning(
+                "%s Stopping once the current image is saved. The rest stays queued.", reason
+            )
         if (
             self._ends_with_stdin
             and self._signal is None
             and select.select([sys.stdin.fileno()], [], [], 0)[0]
         ):
             self._on_signal(signal.SIGTERM, None)
-        return self._signal is not None
+        return self._ended or self._signal is not None
 
     def signals(self) -> contextlib.AbstractContextManager[None]:
         """Let the first signal that asks for a stop end the shift while the block lasts; the second raises StopNow."""
@@ -160,6 +173,8 @@ class Shift:
         if self._signal is not None:
             raise StopNow(signum)
         self._signal = signum
+        if self._ended:  # said so already
+            return
         self._stopped_at = time.monotonic()
         log.warning(
             "Stopping once the current image is saved. The rest stays queued. Press Ctrl-C again to stop immediately."

@@ -52,10 +52,9 @@ class Drawing:
     def run(self, first: OpenSlice) -> None:
         """Draw the missing images of a slice, and of those that the source returns.
 
-        Returns when there is nothing more to draw, when something more urgent waits, or when the worker was told to
-        stop. Raises VariantUnusable if the
-        model cannot be loaded here or always fails, GaveUp if the worker was told to stop while it was waiting. Slices
-        that were not closed stay open.
+        Returns when there is nothing more to draw, when something more urgent waits, when the worker is to rest, or
+        when it was told to stop. Raises VariantUnusable if the model cannot be loaded here or always fails, GaveUp if
+        the worker was told to stop while it was waiting. Slices that were not closed stay open.
         """
         self._slices.admit(first)
         try:
@@ -63,6 +62,8 @@ class Drawing:
                 self._feed = Feed(self._studio.engines.load(self._variant))
                 self._draw(self._feed)
                 self._slices.close_ended(self._feed)
+                if self._feed.is_settled and self._is_worn(self._feed):
+                    self._studio.engines.retire(self._variant)
         finally:
             if self._feed is not None and not self._feed.is_settled:
                 # Stopped in the middle: the image that was begun does not count as an attempt, and a late answer must
@@ -80,6 +81,7 @@ class Drawing:
         shift = self._studio.shift
         while self._slices or not feed.is_settled:
             shift.beat()
+            self._studio.engines.end_idle(busy=self._variant)
             try:
                 if shift.stopping and not self._stopping:
                     self._stopping = True
@@ -89,7 +91,7 @@ class Drawing:
                 if self._stopping and feed.is_empty:
                     return
                 self._fill(feed)
-                if self._giving_way and feed.is_settled:
+                if feed.is_settled and (self._giving_way or self._is_worn(feed)):
                     return
                 self._slices.close_ended(feed)
                 if feed.is_settled:
@@ -130,7 +132,7 @@ class Drawing:
         """Fill the engine's pipe; while images of a slice arrive, `_keep` does so."""
         if self._slices.let_go(feed):
             feed.withdraw()
-        if not self._ending and self._slices.is_outranked():
+        if not self._ending and (self._slices.is_outranked() or self._studio.duty.rests()):
             # Its slices go back to their queues as they are once the current image is drawn.
             self._giving_way = True
             if not feed.is_empty:
@@ -138,11 +140,22 @@ class Drawing:
         if self._ending:
             return
         self._slices.take_over()
-        while feed.has_room and (open_slice := self._slices.hungry()) is not None:
+        while self._has_room(feed) and (open_slice := self._slices.hungry()) is not None:
             seed = open_slice.pending[0]
             if self._slices.reserve(open_slice, seed):
                 feed.ask(open_slice, seed)
         self._slices.stock_up()
+
+    def _has_room(self, feed: Feed) -> bool:
+        return feed.has_room and self._may_ask(feed)
+
+    def _may_ask(self, feed: Feed) -> bool:
+        return not self._is_worn(feed) and self._studio.duty.allows(
+            self._studio.tally.drawn + feed.outstanding
+        )
+
+    def _is_worn(self, feed: Feed) -> bool:
+        return self._studio.recycling.is_due(feed.loaded.engine, asked=feed.outstanding)
 
     def _count(self, feed: Feed, asked: Asked) -> None:
         """Count an attempt at an image that the engine has begun, unless it is not to be drawn any more."""
@@ -177,6 +190,7 @@ class Drawing:
         fed = open_slice.hungry and not (
             self._ending or feed.is_withdrawing or self._studio.shift.stopping
         )
+        fed = fed and self._may_ask(feed)
         upcoming = open_slice.pending[0] if fed else None
         # The one that the engine has begun meanwhile is counted in the same commit, if it is of the same slice.
         begun = next((each for each in feed.uncounted() if each.open_slice is open_slice), None)
@@ -184,6 +198,7 @@ class Drawing:
             record, asked, begun=begun.seed if begun else None, upcoming=upcoming
         )
         feed.settle(number)  # until it is recorded, it is not drawn
+        self._studio.recycling.note_drawn(feed.loaded.engine)
         self._studio.failures.note_success(self._variant)
         with contextlib.suppress(EngineDiedError):  # raised again by the next event
             if begun is not None:

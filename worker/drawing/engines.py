@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from db.ledger import Ledger
 from db.values import EngineRecord
@@ -51,7 +52,8 @@ class Engines:
         self._shift = shift
         self._worker = worker
         self._safety = safety
-        self._rows: dict[int, tuple[int, EngineRecord]] = {}  # by process id
+        # Not by process id, which an engine that is started later may have, too.
+        self._rows: WeakKeyDictionary[Engine, tuple[int, EngineRecord]] = WeakKeyDictionary()
 
     def load(self, variant: Variant) -> LoadedEngine:
         """Return the variant's engine once it is in memory and has its row.
@@ -59,7 +61,7 @@ class Engines:
         Raises VariantUnusable if it cannot be loaded here, GaveUp if the worker is told to stop in the meantime.
         """
         engine, ready = self._loaded(variant)
-        if engine.pid not in self._rows:
+        if engine not in self._rows:
             record = engine_record(
                 worker=self._worker,
                 pid=engine.pid,
@@ -69,13 +71,22 @@ class Engines:
             )
             row_id = self._shift.until_done(lambda: self._ledger.work.register_engine(record))
             log.info("%s is in memory after %.1f s.", variant, ready.load_ms / 1000)
-            self._rows[engine.pid] = row_id, record
-        row_id, record = self._rows[engine.pid]
+            self._rows[engine] = row_id, record
+        row_id, record = self._rows[engine]
         return LoadedEngine(engine=engine, id=row_id, record=record)
+
+    def retire(self, variant: Variant) -> None:
+        """End the variant's engine, which has nothing to do; the next `load` starts a fresh one."""
+        log.info("Replacing the engine of %s.", variant)
+        self._pool.retire(variant)
 
     def discard(self, variant: Variant) -> None:
         """Kill the variant's engine."""
         self._pool.discard(variant)
+
+    def end_idle(self, *, busy: Variant | None = None) -> None:
+        """End the engines that were idle for too long. busy: the variant that is drawing."""
+        self._pool.end_idle(busy=busy)
 
     def pinned(self) -> Sequence[Variant]:
         """List the variants in memory, the most recently used first."""

@@ -43,6 +43,11 @@ class Feed:
         self._early: deque[Event] = deque()  # received and not handled yet
 
     @property
+    def outstanding(self) -> int:
+        """How many images are in the pipe."""
+        return len(self._asked)
+
+    @property
     def is_empty(self) -> bool:
         """Whether no image is in the pipe."""
         return not self._asked

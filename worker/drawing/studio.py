@@ -9,8 +9,10 @@ from worker.claims.shift import Shift
 from worker.drawing.engines import Engines
 from worker.drawing.failures import DEFAULT_MAX_ATTEMPTS, Failures
 from worker.drawing.keeping import Keeper
+from worker.drawing.recycling import Recycling
 from worker.drawing.saving import Gallery
 from worker.drawing.tally import Tally
+from worker.duty.duty import Duty
 from worker.engine.pool import EnginePool
 
 
@@ -20,7 +22,10 @@ class Studio:
 
     ledger: Ledger
     shift: Shift
+    duty: Duty
     engines: Engines
+    recycling: Recycling
+    tally: Tally
     keeper: Keeper
     failures: Failures
 
@@ -31,15 +36,20 @@ class Studio:
         worker: str,
         ledger: Ledger,
         shift: Shift,
+        duty: Duty | None = None,
         tally: Tally,
         pool: EnginePool,
         gallery: Gallery,
+        recycling: Recycling | None = None,
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
     ) -> Studio:
         """Build the studio of the worker with this name."""
         return cls(
             ledger=ledger,
             shift=shift,
+            duty=duty or Duty(),
+            recycling=recycling or Recycling(),
+            tally=tally,
             engines=Engines(pool, ledger=ledger, shift=shift, worker=worker, safety=gallery.safety),
             keeper=Keeper(gallery, ledger=ledger, shift=shift, tally=tally),
             failures=Failures(ledger=ledger, shift=shift, tally=tally, max_attempts=max_attempts),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 
 from sdq_core.values.variants import Variant
 from worker.engine.handle import Engine
+
+log = logging.getLogger(__name__)
 
 DEFAULT_MAX_PINNED = 2
 
@@ -14,9 +18,18 @@ DEFAULT_MAX_PINNED = 2
 class EnginePool:
     """Engines that stay in memory between slices."""
 
-    def __init__(self, start: Callable[[Variant], Engine], *, max_pinned: int) -> None:
+    def __init__(
+        self,
+        start: Callable[[Variant], Engine],
+        *,
+        max_pinned: int,
+        unload_after_s: float | None = None,
+    ) -> None:
+        """Start no engine yet. unload_after_s: how long an engine stays without work; None for ever."""
         self._start = start
         self._max_pinned = max_pinned
+        self._unload_after_s = unload_after_s
+        self._used_at: dict[Variant, float] = {}
         self._engines: OrderedDict[Variant, Engine] = OrderedDict()
 
     def get(self, variant: Variant) -> Engine:
@@ -30,11 +43,29 @@ class EnginePool:
                 self._engines.popitem(last=False)[1].close()
             self._engines[variant] = self._start(variant)
         self._engines.move_to_end(variant)
+        self._used_at[variant] = time.monotonic()
         return self._engines[variant]
 
     def pinned(self) -> list[Variant]:
         """List the variants in memory, the most recently used first."""
         return list(reversed(self._engines))
+
+    def end_idle(self, *, busy: Variant | None = None) -> None:
+        """End the engines that had no work for `unload_after_s`. busy: the variant that is drawing."""
+        if self._unload_after_s is None:
+            return
+        now = time.monotonic()
+        if busy is not None:
+            self._used_at[busy] = now
+        for variant in list(self._engines):
+            if now - self._used_at[variant] >= self._unload_after_s:
+                self._engines.pop(variant).close()
+                log.info("%s left memory: it had no work for %g s.", variant, self._unload_after_s)
+
+    def retire(self, variant: Variant) -> None:
+        """End the variant's engine, which has nothing to do."""
+        if engine := self._engines.pop(variant, None):
+            engine.close()
 
     def discard(self, variant: Variant) -> None:
         """Kill the variant's engine."""

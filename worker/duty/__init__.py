@@ -1,0 +1,1 @@
+"""When a worker draws: its hours, its limits and what its machine allows."""
