@@ -139,7 +139,8 @@ class Submission:
     slices: the new slices to queue now, so none of a paused batch or variant. `Work.open_slices` lists older ones.
     slices_new: how many unfinished slices are new, paused or not.
     images_replaced: images of the batch that could no longer be drawn, and which the plan's take the place of.
-    moved: the batch got another place in the order.
+    rank: the batch's.
+    moved: the submission gave the batch its place in the order.
     """
 
     batch_id: int
@@ -148,6 +149,7 @@ class Submission:
     images_known: int
     images_drawn: int
     slices: Sequence[SliceRef]
+    rank: Rank
     images_failed: int = 0
     slices_new: int = 0
     images_replaced: int = 0

@@ -31,6 +31,7 @@ def command(
     before the others. A worker that draws something less urgent changes after its current image.
     """
     from db.dispatch import reorder
+    from sdq.views.status import describe_rank
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
 
@@ -42,8 +43,7 @@ def command(
             found.id, priority=Priority(priority) if priority else None, to_front=front
         )
         reorder(ledger, queues)
-        place = "at the front of" if rank.place else "in turns with others of"
-        outcome.say(f"Batch {found.name} is drawn {place} {rank.priority} priority.")
+        outcome.say(f"Batch {found.name} is drawn {describe_rank(rank)}.")
         outcome.tell(
             id=found.id,
             name=found.name,

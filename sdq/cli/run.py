@@ -52,7 +52,8 @@ def command(
 ) -> int:
     """Submit a batch, draw it and show progress, in one command.
 
-    The batch goes before all others of its priority, unless --priority is given without --at-front.
+    This command draws its batch and no other, whatever else waits, and ends with it. Workers that run meanwhile help:
+    for them, the batch goes before all others of its priority, unless --priority is given without --at-front.
 
     Ctrl-C stops after the current image; run the same command again to continue.
     """
@@ -95,6 +96,7 @@ def command(
                     with_metadata=metadata,
                     safety=Safety(safety),
                     pipeline=PipelineChoice(pipeline),
+                    batch_id=submission.batch_id,
                     limits=limits,
                 ),
                 onlooker=progress,

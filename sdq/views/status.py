@@ -27,13 +27,19 @@ def status_word(status: BatchStatus) -> str:
     return "in_progress" if status.started_at else "queued"
 
 
-def _standing(status: BatchStatus) -> str:
+def standing(status: BatchStatus) -> str:
     """Return a batch's state, with its place in the order while that matters and is not the ordinary one."""
     word, rank = status_word(status), status.rank
     if status.completed_at or rank == Rank():
         return word
     places = [] if rank.priority is Priority.NORMAL else [str(rank.priority)]
     return ", ".join([word, *places, *(["front"] if rank.place else [])])
+
+
+def describe_rank(rank: Rank) -> str:
+    """Return where a batch of a rank is drawn, behind a verb."""
+    where = "at the front of" if rank.place else "in turns with others of"
+    return f"{where} {rank.priority} priority"
 
 
 def status_as_dict(status: BatchStatus) -> dict[str, Any]:
@@ -68,7 +74,7 @@ def status_lines(
 ) -> list[str]:
     """Return a table of batches, then the failed images and the cut prompts of one, and the paused variants."""
     if statuses:
-        rows = [(status.name, _standing(status), *_numbers(status)) for status in statuses]
+        rows = [(status.name, standing(status), *_numbers(status)) for status in statuses]
         lines = table_lines([_TITLES, *rows], texts=2)
     else:
         lines = [NO_BATCHES]

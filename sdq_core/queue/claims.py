@@ -35,6 +35,7 @@ local claims, prefix = KEYS[1], ARGV[1]
 local turns = 'sdq:' .. prefix .. 'turns'
 local function name_of(claim) return prefix .. string.match(claim, '^%S+') end
 local function batch_of(claim) return string.match(claim, '^[^%s-]+%-(%d+) ') end
+local function turn_of(batch) return tonumber(redis.call('hget', turns, batch) or 0) or 0 end
 local function worker_of(claim) return string.match(claim, '%S+$') end
 local function job_of(slice) return '{Job.redis_job_namespace_prefix}' .. prefix .. slice end
 local function slice_of(id)
@@ -84,7 +85,7 @@ while true do
     local batch = batch_of(ARGV[2])
     if batch then
       -- Nobody saves up turns: a batch that waited begins where the others are.
-      local now = math.max(redis.call('hget', turns, 'now') or 0, redis.call('hget', turns, batch) or 0)
+      local now = math.max(turn_of('now'), turn_of(batch))
       redis.call('hset', turns, 'now', now, batch, now)
     end
     return {id, slice}

@@ -118,8 +118,8 @@ class Order:
         self._order = f"sdq:{prefix}order"
         self._turns = f"sdq:{prefix}turns"
 
-    def look(self) -> Line:
-        """Return what waits now; queues of batches that are not to be drawn are left out."""
+    def look(self, *, batch_id: int | None = None) -> Line:
+        """Return what waits now, of all batches that are to be drawn or of one."""
         found, order, turns = self._connection.eval(
             _LOOK, 2, self._order, self._turns, self._prefix
         )
@@ -129,15 +129,17 @@ class Order:
         waiting: list[Waiting] = []
         for raw_key, count in zip(found[::2], found[1::2], strict=True):
             key = raw_key.decode(errors="replace")
-            variant_key, batch_id = parts_of(key)
-            rank = Rank() if batch_id is None else ranks.get(batch_id)
+            variant_key, batch = parts_of(key)
+            if batch_id is not None and batch != batch_id:
+                continue
+            rank = Rank() if batch is None else ranks.get(batch)
             if rank is not None:
-                turn = turn_of.get(str(batch_id), now)
+                turn = turn_of.get(str(batch), now)
                 waiting.append(
                     Waiting(
                         key=key,
                         variant_key=variant_key,
-                        batch_id=batch_id,
+                        batch_id=batch,
                         slices=int(count),
                         rank=rank,
                         turn=turn,

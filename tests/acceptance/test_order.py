@@ -152,7 +152,10 @@ def test_the_options_of_submit_reach_ledger_and_queue(
 ) -> None:
     prompt = ("submit", "--prompt", "a", "--prompt", "b", "--seed-range", "0-3")
     options = ("--priority", "high", "--at-front", "--interleave")
+    sdq(desk.program, monkeypatch, *prompt, *options, "--batch", "b", "--dry-run")
+    assert "Drawn at the front of high priority." in capsys.readouterr().out
     sdq(desk.program, monkeypatch, *prompt, *options, "--batch", "b")
+    assert "It is drawn at the front of high priority." in capsys.readouterr().out
     assert desk.status("b").rank == Rank(priority=Priority.HIGH, place=1)
     slices = [desk.ledger.work.load_slice(ref.id) for ref in desk.ledger.work.open_slices()]
     assert [(slice_.recipe.prompt, slice_.seeds) for slice_ in slices if slice_] == [
@@ -161,5 +164,17 @@ def test_the_options_of_submit_reach_ledger_and_queue(
     sdq(desk.program, monkeypatch, *prompt, "--batch", "b", "--priority", "low")
     (queue,) = desk.queues.waiting()
     assert queue.rank == Rank(priority=Priority.LOW)
+    capsys.readouterr()
     sdq(desk.program, monkeypatch, "status")
     assert "queued, low" in capsys.readouterr().out
+    sdq(desk.program, monkeypatch, "show", "b")
+    assert "in turns with others of low priority" in capsys.readouterr().out
+
+
+def test_a_run_draws_its_own_batch_whatever_else_waits(desk: Desk) -> None:
+    desk.submit("urgent", images=100, priority=Priority.HIGH)
+    desk.submit("many", images=100)
+    desk.program.run("run", "--prompt", "mine", "--steps", "1", "--batch", "mine")
+    assert desk.status("mine").completed == 1
+    assert [desk.status(name).completed for name in ("urgent", "many")] == [0, 0]
+    assert sum(queue.slices for queue in desk.queues.waiting()) == 40

@@ -199,8 +199,10 @@ def test_what_another_program_writes_into_the_order_is_passed_over(
     submission = submit(own_ledger, queues, "a")
     prefix = f"sdq:sdq-{own_ledger.id}-"
     queues.connection.hset(f"{prefix}order", mapping={"x": "high 1", "9": "\xff", "10": "high"})
-    queues.connection.hset(f"{prefix}turns", mapping={"x": "y", str(submission.batch_id): "?"})
+    strange = {"x": "y", "now": "?", str(submission.batch_id): "?"}
+    queues.connection.hset(f"{prefix}turns", mapping=strange)
     assert list(ranks(queues)) == [submission.batch_id]
+    assert take(queues) == submission.batch_id
 
 
 @pytest.mark.parametrize(

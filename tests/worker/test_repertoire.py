@@ -302,6 +302,22 @@ def test_a_queue_that_cannot_be_drawn_is_left_alone_until_it_may_heal(
     assert repertoire.next_queue([waits(ne), waits(gpu)], [ne, gpu]) == waits(gpu)
 
 
+def test_an_engine_that_dies_at_every_load_is_tried_less_and_less_often(
+    ledger: Ledger, store: ModelStore, gpu: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However urgent what needs it is: each try ends the engine that draws something else."""
+    now = 0.0
+    monkeypatch.setattr("worker.choosing.unusable.time.monotonic", lambda: now)
+    repertoire = Repertoire(store, ledger)
+    died = VariantUnusable(gpu, EngineDiedError("killed while it loaded"))
+    tries = []
+    for now in map(float, range(0, 4000, 10)):
+        if repertoire.next_queue([waits(gpu)], []):
+            tries.append(now)
+            repertoire.note(died, gpu.key)
+    assert tries == [0, 60, 180, 420, 900, 1860, 2820, 3780]
+
+
 def test_a_variant_that_failed_for_any_keeps_its_own_queue(
     ledger: Ledger, store: ModelStore, ne: Variant
 ) -> None:

@@ -58,13 +58,16 @@ class Intake:
         repertoire: Repertoire,
         recovery: Recovery,
         shift: Shift,
+        batch_id: int | None = None,
     ) -> None:
+        """Take from a ledger's queues. batch_id: the only batch to take from, whatever else waits; None for all."""
         self._queues = queues
         self._claims = claims
         self._ledger = ledger
         self._repertoire = repertoire
         self._recovery = recovery
         self._shift = shift
+        self._batch_id = batch_id
         self._rank = Rank()  # of the slice that was taken last
         self._next_reconcile = 0.0
         self._reconciled_at = float("-inf")
@@ -194,7 +197,7 @@ class Intake:
     def _look(self) -> Line:
         """Return what waits; nothing while `rq suspend` holds all workers back."""
         with redis_errors():
-            line = self._queues.order.look()
+            line = self._queues.order.look(batch_id=self._batch_id)
             suspended = bool(line.waiting and is_suspended(self._queues.connection))
         if line.waiting and suspended != self._suspended:
             self._suspended = suspended
@@ -212,7 +215,8 @@ class Intake:
             self._repertoire.taken(queue, pinned)
             opened = self._opened(claim)
             if opened is not None:
-                with redis_errors():
+                # A turn that is not counted is no reason to give the slice back.
+                with contextlib.suppress(SdqError), redis_errors():
                     self._queues.order.charge(queue.key, len(opened.pending))
                 self._rank = queue.rank
                 return opened
