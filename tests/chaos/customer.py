@@ -20,7 +20,7 @@ _SUBJECTS = ("a red house", "a tent in the snow", "the sea at night", "a lightho
 _MOST_SEEDS = 60
 
 #: What is asked of the order: workers then give way in the middle of what they draw.
-_PLACES = ((), (), (), ("--priority", "high"), ("--priority", "low"), ("--at-front",))
+PLACES = ((), (), (), ("--priority", "high"), ("--priority", "low"), ("--at-front",))
 _RETRY_AFTER_S = 0.5
 
 
@@ -91,7 +91,7 @@ class Customer:
             else:
                 self._submitting = self._wish_more()
         host = self._dice.choice(self._place.hosts)
-        order = self._dice.choice(_PLACES)
+        order = self._dice.choice(PLACES)
         self._process = self._submitting.submit(self._place, host, *order)
 
     def settle(self) -> bool:
