@@ -25,12 +25,13 @@ import numpy as np
 import psutil
 
 from benchmarks.bench import data_folder, show
+from db.dispatch import dispatch
 from db.ledger import Ledger
 from sdq_core.queue.connection import connect
 from sdq_core.queue.queues import Queues
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
-from tests.ledger.plans import VARIANT, plan
+from tests.ledger.plans import plan
 from worker.engine.messages import Drawn, Event, Ready, Withdrawn
 from worker.engine.pool import EnginePool
 from worker.pipelines.contract import DrawnImage, ImageRequest
@@ -123,7 +124,7 @@ def run(postgres: Any, number: int, image_s: float, images: int, home: Path) -> 
         calls = redis_calls(queues)
         # All at once would be a start that no fleet has; the middle of the run is what counts.
         workers = [subprocess.Popen(command) for _ in range(number)]
-        queues.enqueue(VARIANT.key, [slice_.id for slice_ in submission.slices])
+        dispatch(ledger, queues, submission)
         busy = []
         while any(worker.poll() is None for worker in workers):
             busy.append(psutil.cpu_percent(interval=1.0))

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, select, update
 
 from db.choices import options_of
-from db.connection import Database
+from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
 from db.history import BatchHistory, history_of
 from db.known_image import KnownImage, image_in_batch, image_of_recipe
+from db.order import move, ranks
 from db.recipe_rows import RECIPE_COLUMNS, all_variants, recipe_of, variant_of
 from db.report import batch_id_of, find_batch, names_beginning, statuses_of
 from db.slices import has_failed
 from db.tables import batches, images, recipes, slices, variants
 from db.values import BatchRequest, BatchState, BatchStatus, FailedImage, FinishedImage, ImageStatus
 from db.walk import finished_images, parts
+from sdq_core.values.order import Priority, Rank
 from sdq_core.values.seeds import parse_seeds
 from sdq_core.values.variants import RecipeVariant
 
@@ -98,6 +100,23 @@ class Batches:
             connection.execute(
                 update(batches).where(batches.c.id == batch_id).values(state=str(state))
             )
+
+    def ranks(self) -> dict[int, Rank]:
+        """Return the rank of each batch of which something is to be drawn, by its id."""
+        with self._database.reading() as connection:
+            return ranks(connection)
+
+    def move(
+        self, batch: str | int, *, priority: Priority | None = None, to_front: bool = False
+    ) -> Rank:
+        """Change a batch's place in the order, durably; return its rank.
+
+        priority: None keeps the one it has.
+        to_front: before all others of its priority, else in line with them.
+        """
+        with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
+            batch_id = batch_id_of(connection, batch)
+            return move(connection, batch_id, priority=priority, to_front=to_front)
 
     def retry_failed(self, batch: str | int) -> int:
         """Reset a batch's failed images to no attempts, durably; return how many.

@@ -16,6 +16,9 @@ from sdq_core.values.variants import OpenPlacement, Placement
 
 _AUTO = "auto"
 
+#: What a batch's options hold beside those that were given.
+_OWN = frozenset({"chosen", "order"})
+
 
 def read_choices(options: Mapping[str, JSON]) -> list[Chosen]:
     """Return the choices in a batch's options, in either form."""
@@ -38,7 +41,7 @@ def read_choices(options: Mapping[str, JSON]) -> list[Chosen]:
 
 def options_of(stored: Mapping[str, JSON]) -> BatchOptions:
     """Return a batch's options from their stored form."""
-    given = {option: value for option, value in stored.items() if option != "chosen"}
+    given = {option: value for option, value in stored.items() if option not in _OWN}
     return BatchOptions(given=given, chosen=read_choices(stored))
 
 

@@ -6,10 +6,10 @@ that already exists, drawn for any batch, is never planned again: a slice of onl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Table, func, select, update
 
@@ -81,14 +81,68 @@ def grow(
 
     entries: the numbers of entries that are free, by the content keys of the recipes that take their places.
     """
-    ids, old_recipes = _recipe_ids(connection, plan)
-    planned, ordinals = _planned(connection, batch.id)
-    for content_key, number in entries.items():
-        ordinals.setdefault(ids[content_key], number)
     growth = Growth(entries=batch.entries)
-    cutter = SeedCutter(plan.slice_size)
+    new: Iterable[_NewSlice] = _new_slices(connection, plan, batch, growth, entries)
+    if plan.interleave:
+        new = sorted(new, key=lambda slice_: slice_.depth)
     slice_id = _next_id(connection, slices)
     rows: list[tuple[Any, ...]] = []
+    batch_id = batch.id
+    for _, ordinal, recipe_id, entry, run, done, failed in new:
+        finished = done + failed == run.size
+        if not finished:
+            variant = entry.recipe.variant
+            growth.open.append(SliceRef(id=slice_id, batch_id=batch_id, variant=variant))
+        rows.append(
+            (
+                slice_id,
+                batch_id,
+                ordinal,
+                recipe_id,
+                run.text,
+                run.size,
+                entry.fields,
+                now,
+                now if finished else None,
+                done,
+                failed,
+            )
+        )
+        slice_id += 1
+        growth.slices += 1
+        if len(rows) == _ROWS_AT_ONCE:
+            insert_rows(connection, _SLICE_COLUMNS, rows)
+            rows.clear()
+    insert_rows(connection, _SLICE_COLUMNS, rows)
+    _count_growth(connection, plan, batch, growth, now)
+    return growth
+
+
+class _NewSlice(NamedTuple):
+    """A slice without its number. depth: how many slices its entry has before it."""
+
+    depth: int
+    ordinal: int
+    recipe_id: int
+    entry: PlannedEntry
+    run: SeedRun
+    done: int
+    failed: int
+
+
+def _new_slices(
+    connection: Connection,
+    plan: BatchPlan,
+    batch: Row[Any],
+    growth: Growth,
+    free_entries: Mapping[str, int],
+) -> Iterator[_NewSlice]:
+    """Yield the slices that a batch lacks, entry by entry, and count them."""
+    ids, old_recipes = _recipe_ids(connection, plan)
+    planned, ordinals = _planned(connection, batch.id)
+    for content_key, number in free_entries.items():
+        ordinals.setdefault(ids[content_key], number)
+    cutter = SeedCutter(plan.slice_size, growing=plan.interleave)
     for start in range(0, len(plan.entries), KEYS_AT_ONCE):
         wanted: list[tuple[int, PlannedEntry, tuple[SeedRun, ...]]] = []
         for entry in plan.entries[start : start + KEYS_AT_ONCE]:
@@ -107,35 +161,10 @@ def grow(
                 growth.entries += 1
                 ordinal = ordinals[recipe_id] = growth.entries
             states = settled.get(recipe_id)
-            for run in runs:
+            for number, run in enumerate(runs):
                 done, failed = _settled_in(run, states) if states else (0, 0)
-                finished = done + failed == run.size
-                growth.count(run.size, done, failed, finished=finished)
-                if not finished:
-                    growth.open.append(SliceRef(id=slice_id, variant=entry.recipe.variant))
-                rows.append(
-                    (
-                        slice_id,
-                        batch.id,
-                        ordinal,
-                        recipe_id,
-                        run.text,
-                        run.size,
-                        entry.fields,
-                        now,
-                        now if finished else None,
-                        done,
-                        failed,
-                    )
-                )
-                slice_id += 1
-                growth.slices += 1
-                if len(rows) == _ROWS_AT_ONCE:
-                    insert_rows(connection, _SLICE_COLUMNS, rows)
-                    rows.clear()
-    insert_rows(connection, _SLICE_COLUMNS, rows)
-    _count_growth(connection, plan, batch, growth, now)
-    return growth
+                growth.count(run.size, done, failed, finished=done + failed == run.size)
+                yield _NewSlice(number, ordinal, recipe_id, entry, run, done, failed)
 
 
 def _settled_in(run: SeedRun, states: Mapping[int, str]) -> tuple[int, int]:

@@ -29,7 +29,7 @@ class Limits:
 
 
 #: Many times the longest wait for a submission of a million images, which holds SQLite for about a second. A cache four
-#: times as large made 300,000 different prompts be stored 3 % sooner, and walks through ten million images a quarter larger.
+#: times as large stores 300,000 different prompts 3 % sooner, and makes walks over ten million images a quarter larger.
 COMMAND = Limits(lock_s=30.0, silence_s=300.0, connect_s=10, pings=True, cache_kib=4096)
 
 #: A worker reads few pages twice, and the cache keeps every page that it wrote until it is full.

@@ -104,7 +104,8 @@ def replace(
                 counts += cut.settled
             else:
                 variant = variant_of(cut.slice_._mapping)
-                replaced.open.append(SliceRef(id=cut.slice_.id, variant=variant))
+                ref = SliceRef(id=cut.slice_.id, batch_id=batch_id, variant=variant)
+                replaced.open.append(ref)
             _write(connection, cut, now)
     connection.execute(
         update(batches)

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, or_, select
 
 from db.column_types import now_utc
+from db.order import read_rank
 from db.tables import batches, images, slices
 from db.values import BatchState, BatchStatus, ImageStatus
 from sdq_core.errors import InputMissingError
@@ -99,6 +100,7 @@ def _status(row: Row[Any], begun: tuple[int, int], rate: float | None) -> BatchS
         id=row.id,
         name=row.name,
         state=BatchState(row.state),
+        rank=read_rank(row.options),
         source=row.source,
         created_at=row.created_at,
         started_at=row.started_at,

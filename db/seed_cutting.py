@@ -21,16 +21,17 @@ class SeedRun:
 
 
 class SeedCutter:
-    """Cuts seeds into runs of at most `slice_size`.
+    """Cuts seeds into runs of at most `slice_size`; growing ones begin with 1, 1, 2, 4, 8 and 16 seeds.
 
     Ten thousand prompts usually share one range of seeds, so every cut is cached: a million images cost as much as a
     hundred. Planned seeds are passed as the texts of slices, so that they can be part of the cache's key.
     """
 
-    def __init__(self, slice_size: int) -> None:
+    def __init__(self, slice_size: int, *, growing: bool = False) -> None:
         if slice_size < 1:
             raise ValueError(f"slice_size is {slice_size}, but must be at least 1.")
         self._slice_size = slice_size
+        self._growing = growing
         self._cuts: dict[tuple[int, tuple[str, ...]], tuple[SeedRun, ...]] = {}
         self._kept: list[Sequence[int]] = []  # so that no id() is used twice
         self._parsed: dict[str, frozenset[int]] = {}
@@ -52,5 +53,11 @@ class SeedCutter:
             known |= self._parsed[text]
         if known or not isinstance(seeds, range):
             seeds = tuple(seed for seed in dict.fromkeys(seeds) if seed not in known)
-        runs = (seeds[i : i + self._slice_size] for i in range(0, len(seeds), self._slice_size))
+        runs: list[Sequence[int]] = []
+        begin = 0
+        while begin < len(seeds):
+            # So that together they are doubled each time.
+            size = min(self._slice_size, max(begin, 1)) if self._growing else self._slice_size
+            runs.append(seeds[begin : begin + size])
+            begin += size
         return tuple(SeedRun(run, len(run), format_seeds(run)) for run in runs)

@@ -27,7 +27,7 @@ def open_slices(
         if row["paused_since"] is None
     }
     query = (
-        select(slices.c.id, recipes.c.variant_id)
+        select(slices.c.id, slices.c.batch_id, recipes.c.variant_id)
         .join_from(slices, recipes)
         .join(batches, batches.c.id == slices.c.batch_id)
         .where(
@@ -42,8 +42,8 @@ def open_slices(
     if batch_id is not None:
         query = query.where(slices.c.batch_id == batch_id)
     return [
-        SliceRef(id=slice_id, variant=drawable[variant_id])
-        for slice_id, variant_id in connection.execute(query)
+        SliceRef(id=slice_id, batch_id=of_batch, variant=drawable[variant_id])
+        for slice_id, of_batch, variant_id in connection.execute(query)
     ]
 
 

@@ -17,6 +17,7 @@ from db.choices import merged, options_of, read_choices, with_choices
 from db.column_types import now_utc
 from db.connection import SUBMISSION_LOCK, Database
 from db.growth import Growth, grow
+from db.order import move, read_rank
 from db.replacement import Replaced, replace, replaceable
 from db.report import batch_named
 from db.slices import open_slices
@@ -92,6 +93,11 @@ def submit(
         growth = grow(connection, plan, batch, now, entries=replaced.entries)
     if replaced.images:
         _complete_if_done(connection, batch.id, now)
+    moved = plan.at_front or plan.priority is not None
+    if moved:
+        rank = move(connection, batch.id, priority=plan.priority, to_front=plan.at_front)
+    else:
+        rank = read_rank(batch.options)
     refs: Sequence[SliceRef] = ()
     if batch.state == BatchState.CANCELLED:
         connection.execute(
@@ -113,6 +119,8 @@ def submit(
         slices=refs,
         slices_new=len(growth.open),
         images_replaced=replaced.images,
+        rank=rank,
+        moved=moved,
     )
 
 

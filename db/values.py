@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from sdq_core.values.machine import Machine
+from sdq_core.values.order import Priority, Rank
 from sdq_core.values.recipes import DEFAULT_NUM_INFERENCE_STEPS, Recipe
 from sdq_core.values.variants import OpenPlacement, Placement, RecipeVariant, Variant
 
@@ -97,6 +98,9 @@ class BatchPlan:
     options: the options of the submission.
     chosen: the choices where variant or compute unit was left open.
     slice_size: the most images per slice.
+    interleave: draw the first seed of every entry, then the second, then more at a time, instead of entry by entry.
+    priority: the batch's from now on; None keeps the one it has, at first an ordinary one.
+    at_front: draw the batch before all others of its priority.
     """
 
     name: str | None
@@ -107,6 +111,9 @@ class BatchPlan:
     options: Mapping[str, JSON] = field(default_factory=dict)
     chosen: Sequence[Chosen] = ()
     slice_size: int = 25
+    interleave: bool = False
+    priority: Priority | None = None
+    at_front: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,6 +121,7 @@ class SliceRef:
     """The part of a slice that is needed to queue it. With slots: a submission has up to 400,000."""
 
     id: int
+    batch_id: int
     variant: RecipeVariant
 
 
@@ -131,6 +139,8 @@ class Submission:
     slices: the new slices to queue now, so none of a paused batch or variant. `Work.open_slices` lists older ones.
     slices_new: how many unfinished slices are new, paused or not.
     images_replaced: images of the batch that could no longer be drawn, and which the plan's take the place of.
+    rank: the batch's.
+    moved: the submission gave the batch its place in the order.
     """
 
     batch_id: int
@@ -139,9 +149,11 @@ class Submission:
     images_known: int
     images_drawn: int
     slices: Sequence[SliceRef]
+    rank: Rank
     images_failed: int = 0
     slices_new: int = 0
     images_replaced: int = 0
+    moved: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -407,6 +419,7 @@ class BatchStatus:
     id: int
     name: str
     state: BatchState
+    rank: Rank
     source: str
     created_at: datetime
     started_at: datetime | None

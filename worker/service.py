@@ -39,6 +39,7 @@ class WorkerOptions:
     unload_after_s: how long an engine stays in memory without work, s; None for ever.
     recycle_after: when to replace an engine; None for when it has grown.
     lane: the only placement to draw, or None for all. A worker with a lane ends with the command that started it.
+    batch_id: the only batch to draw, or None for all.
     limits: when to draw, and when to end.
     """
 
@@ -52,6 +53,7 @@ class WorkerOptions:
     unload_after_s: float | None = None
     recycle_after: RecycleAfter | None = None
     lane: Placement | None = None
+    batch_id: int | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -108,6 +110,7 @@ def make_worker(
         repertoire=repertoire,
         recovery=recovery,
         shift=shift,
+        batch_id=options.batch_id,
     )
     return Worker(
         claims=claims,

@@ -10,6 +10,7 @@ from producer.planning.chooser import Named
 from producer.reading.checks import check_guidance_scale, check_steps, check_text
 from sdq_core.errors import InputError
 from sdq_core.values.names import model_spelling, one_spelling
+from sdq_core.values.order import Priority
 from sdq_core.values.recipes import (
     DEFAULT_GUIDANCE_SCALE,
     DEFAULT_NUM_INFERENCE_STEPS,
@@ -33,6 +34,7 @@ class Defaults:
     random_seeds: how many to choose instead, for each line.
     batch_name: None lets the ledger choose.
     slice_size: the most seeds in a slice.
+    interleave, priority, at_front: see `db.values.BatchPlan`.
 
     Raise InputError for an invalid value.
     """
@@ -48,6 +50,9 @@ class Defaults:
     random_seeds: int | None = None
     batch_name: str | None = None
     slice_size: int = 25
+    interleave: bool = False
+    priority: Priority | None = None
+    at_front: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "model", model_spelling(self.model))

@@ -109,6 +109,9 @@ def plan_batch(
         options=defaults.to_options(),
         chosen=choose.to_keep(),
         slice_size=defaults.slice_size,
+        interleave=defaults.interleave,
+        priority=defaults.priority,
+        at_front=defaults.at_front,
     )
 
 

@@ -40,6 +40,7 @@ _COMMANDS = {
     "report": "Report on a batch or a night.",
     "sheet": "Make a contact sheet of a batch.",
     "retry": "Queue a batch's failed images again.",
+    "move": "Draw a batch earlier or later.",
     "cancel": "Cancel a batch.",
     "pause": "Pause a batch or a variant.",
     "resume": "Resume a paused or cancelled batch, or a paused variant.",
@@ -96,25 +97,30 @@ def _run(secrets: Secrets, say: Callable[[str], None]) -> int:
         say(f"{_traceback()}sdq: {error}")
         return error.exit_code
     except Exception as error:
-        cause = error
-        if isinstance(error, click.Abort):
-            # click calls an EOFError from anywhere by the name of a Ctrl-C.
-            if not isinstance(error.__cause__, EOFError):
-                return EXIT_SIGINT
-            cause = error.__cause__
-        if isinstance(cause, UnicodeEncodeError) and cause.encoding != "utf-8":
-            say(
-                f"sdq: {quote(cause.object)} cannot be written in the {cause.encoding} of this system's locale. "
-                "Set PYTHONUTF8=1, or LC_ALL to a locale of UTF-8."
-            )
-            return EXIT_CONFIGURATION
-        # A bug of ours: one line for the user, the traceback for whoever fixes it.
-        say(
-            f"{_traceback()}sdq: unexpected {describe_error(cause)}. This is a bug in sdq: run again with SDQ_DEBUG=1 "
-            "and report the output. Nothing that was queued is lost."
-        )
-        return EXIT_FAILURE
+        return _say_unexpected(error, say)
     return result if isinstance(result, int) else 0
+
+
+def _say_unexpected(error: Exception, say: Callable[[str], None]) -> int:
+    """Say what nobody foresaw; return its exit code."""
+    cause = error
+    if isinstance(error, click.Abort):
+        # click calls an EOFError from anywhere by the name of a Ctrl-C.
+        if not isinstance(error.__cause__, EOFError):
+            return EXIT_SIGINT
+        cause = error.__cause__
+    if isinstance(cause, UnicodeEncodeError) and cause.encoding != "utf-8":
+        say(
+            f"sdq: {quote(cause.object)} cannot be written in the {cause.encoding} of this system's locale. "
+            "Set PYTHONUTF8=1, or LC_ALL to a locale of UTF-8."
+        )
+        return EXIT_CONFIGURATION
+    # A bug of ours: one line for the user, the traceback for whoever fixes it.
+    say(
+        f"{_traceback()}sdq: unexpected {describe_error(cause)}. This is a bug in sdq: run again with SDQ_DEBUG=1 "
+        "and report the output. Nothing that was queued is lost."
+    )
+    return EXIT_FAILURE
 
 
 def _traceback() -> str:

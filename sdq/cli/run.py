@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -51,6 +52,9 @@ def command(
 ) -> int:
     """Submit a batch, draw it and show progress, in one command.
 
+    This command draws its batch and no other, whatever else waits, and ends with it. Workers that run meanwhile help:
+    for them, the batch goes before all others of its priority, unless --priority is given without --at-front.
+
     Ctrl-C stops after the current image; run the same command again to continue.
     """
     from db.limits import WORKER
@@ -67,15 +71,15 @@ def command(
     from worker.service import WorkerOptions, make_worker
 
     log_to_stderr(quiet=True)
+    if options.priority is None:
+        options = replace(options, at_front=True)
     request = read_request(options, settings)
     with contextlib.ExitStack() as stack:
         existing = stack.enter_context(existing_ledger(settings))
         planned = plan_request(settings, request, existing)
         make_data_folder(settings)
         ledger = existing or stack.enter_context(open_ledger(settings))
-        submission = submit_plan(
-            settings, ledger, planned.plan, outdated=planned.outdated, at_front=True
-        )
+        submission = submit_plan(settings, ledger, planned.plan, outdated=planned.outdated)
         if not quiet:
             said = [*request.remarks.describe(), *planned.describe_choices()]
             for sentence in (describe_submission(submission, request), *said):
@@ -92,6 +96,7 @@ def command(
                     with_metadata=metadata,
                     safety=Safety(safety),
                     pipeline=PipelineChoice(pipeline),
+                    batch_id=submission.batch_id,
                     limits=limits,
                 ),
                 onlooker=progress,

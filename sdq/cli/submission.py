@@ -43,6 +43,7 @@ from sdq_core.settings import Preferences, Settings, whole_path
 from sdq_core.values.dated import dated
 from sdq_core.values.machine import this_machine
 from sdq_core.values.names import one_spelling
+from sdq_core.values.order import Priority
 from sdq_core.values.variants import ANY, RecipeVariant
 
 
@@ -163,6 +164,9 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
             seeds=range(1) if seeds is None else seeds,
             random_seeds=1 if seeds is None else options.random_seeds,
             batch_name=dated(options.batch, datetime.now(UTC)) if options.batch else options.batch,
+            interleave=options.interleave,
+            priority=Priority(options.priority) if options.priority else None,
+            at_front=options.at_front,
         )
     source = describe_source(options.files, options.prompts)
     lines, max_images = expanded(
@@ -226,7 +230,6 @@ def submit_plan(
     plan: BatchPlan,
     *,
     outdated: Collection[RecipeVariant] = (),
-    at_front: bool = False,
 ) -> Submission:
     """Commit the plan, then queue it; a crash in between heals at the next submit or worker start.
 
@@ -236,7 +239,7 @@ def submit_plan(
     queues = Queues(connect(settings), ledger.id)
     with withdrawn(queues, ledger.submissions.replaceable(plan, outdated)) as instead_of:
         submission = ledger.submissions.add(plan, instead_of=instead_of)
-    dispatch(queues, submission.slices, at_front=at_front)
+    dispatch(ledger, queues, submission)
     return submission
 
 

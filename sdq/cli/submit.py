@@ -11,6 +11,7 @@ import click
 from sdq.cli.options import existing_ledger, open_ledger, settings_options
 from sdq.cli.submit_options import SubmitOptions, submission_options
 from sdq_core.settings import Settings
+from sdq_core.values.order import Rank
 
 
 @click.command("submit")
@@ -41,6 +42,7 @@ def command(
       echo 'a lighthouse in the snow' | sdq submit - --random-seeds 4
     """
     from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
+    from sdq.views.status import describe_rank
 
     request = read_request(options, settings)
     with contextlib.ExitStack() as stack:
@@ -79,9 +81,13 @@ def command(
                         "images_drawn": submission.images_drawn,
                         "images_replaced": submission.images_replaced,
                         "slices": len(submission.slices),
+                        "priority": submission.rank.priority,
+                        "at_front": submission.rank.place > 0,
                         **more,
                     }
                 )
             )
         elif not quiet:
+            if submission.rank != Rank():
+                said.insert(0, f"It is drawn {describe_rank(submission.rank)}.")
             click.echo("\n".join([describe_submission(submission, request), *said]))

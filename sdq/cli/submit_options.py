@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from sdq.cli import candidates
+from sdq_core.values.order import Priority
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -31,6 +32,9 @@ class SubmitOptions:
     variant: str | None = None
     compute_unit: str | None = None
     batch: str | None = None
+    priority: str | None = None
+    at_front: bool = False
+    interleave: bool = False
     prompt_format: str | None = None
     literal: bool = False
     dynamic: str | None = None
@@ -75,6 +79,13 @@ def submission_options(command: Command) -> Command:
             click.option("--batch", metavar="NAME", shell_complete=candidates.batch_names,
                          help="Name of the batch, in which {date} and {time} are those of now; an existing one grows "
                               "[the file's name]."),
+            click.option("--priority", type=click.Choice([str(priority) for priority in Priority]),
+                         help="Priority of the batch: a high one is drawn before what is normal or low [normal]."),
+            click.option("--at-front", is_flag=True,
+                         help="Draw the batch before all others of its priority, instead of in turns with them."),
+            click.option("--interleave/--by-prompt", default=False,
+                         help="Draw the first seed of every prompt, then the second, then more at a time; or all seeds "
+                              "of a prompt, then those of the next [by prompt]."),
             click.option("--format", "prompt_format",
                          type=click.Choice(["txt", "csv", "tsv", "jsonl", "json", "yaml", "toml"]),
                          help="Format of the files [from their extension]."),

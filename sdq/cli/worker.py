@@ -228,7 +228,8 @@ def _run_lanes(
         def look() -> None:
             with contextlib.suppress(SdqError), redis_errors():
                 known = ledger.variants.known()
-                waiting = [known[key] for key in queues.waiting() if key in known]
+                keys = {queue.variant_key for queue in queues.waiting()}
+                waiting = [known[key] for key in sorted(keys & known.keys())]
                 for variant in undrawable(lanes, store, waiting):
                     if variant.key not in told:
                         told.add(variant.key)

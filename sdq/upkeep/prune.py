@@ -22,6 +22,7 @@ from sdq_core.errors import TryAgainError
 from sdq_core.images.path import batch_folder
 from sdq_core.images.root import OutputRoot
 from sdq_core.queue.failures import redis_errors
+from sdq_core.queue.order import parts_of
 from sdq_core.queue.queues import Queues
 from sdq_core.queue.slice_ids import SliceIds
 
@@ -71,12 +72,13 @@ def forget_batch(
     unfinished = SliceIds(ledger.upkeep.unfinished_slices(batch_id))
     if unfinished:
         with redis_errors():
-            holdings = queues.holdings()
-            if not unfinished.isdisjoint(holdings.claimed):
+            if not unfinished.isdisjoint(queues.claims.workers()):
                 raise TryAgainError(
                     f"A worker is finishing an image of batch {status.name}. Try again in a moment."
                 )
-            queues.withdraw(unfinished & holdings.waiting)
+            for key in queues.queue_keys():
+                if parts_of(key)[1] == batch_id:
+                    queues.clear(key, with_jobs=True)
     images = files = size = 0
     while not (page := ledger.upkeep.prune_page(batch_id)).last:
         images += page.images

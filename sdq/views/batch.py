@@ -9,7 +9,7 @@ from typing import Any
 from db.values import BatchRequest, BatchStatus, Chosen
 from sdq.views.facts import fact_lines
 from sdq.views.history import source
-from sdq.views.status import status_as_dict, status_word
+from sdq.views.status import describe_rank, status_as_dict, status_word
 from sdq.views.words import duration, local_time
 
 
@@ -24,6 +24,7 @@ def batch_facts(status: BatchStatus, request: BatchRequest, folder: Path) -> lis
         [
             ("batch", f"{status.name} (id {status.id})"),
             ("status", status_word(status) + (f", {eta} left" if eta else "")),
+            ("order", None if status.completed_at else describe_rank(status.rank)),
             ("images", f"{status.total:,}: {', '.join(parts)}"),
             ("prompts", f"{request.entries:,}, from {source(status)}"),
             ("submitted", local_time(status.created_at)),

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from db.ledger import Ledger
 from db.values import BatchPlan
+from sdq.views.status import describe_rank
 from sdq.views.words import counted, duration, size
+from sdq_core.values.order import Priority, Rank
 from sdq_core.values.variants import RecipeVariant
 
 
@@ -23,6 +25,7 @@ class Forecast:
     images_replaced: of the batch, which could no longer be drawn, and which would be taken out.
     drawing_s: seconds of drawing with one worker, None if the ledger has no similar images yet.
     disk_bytes: None likewise.
+    priority, at_front: the batch's place in the order.
     """
 
     batch: str
@@ -33,6 +36,8 @@ class Forecast:
     slices: int
     drawing_s: float | None
     disk_bytes: float | None
+    priority: Priority
+    at_front: bool
 
     def describe(self) -> str:
         """Return it as text for people."""
@@ -47,10 +52,11 @@ class Forecast:
             if self.images_replaced
             else ""
         )
+        rank = Rank(priority=self.priority, place=int(self.at_front))
         return (
             f"Batch {self.batch}: {counted(self.images_new, 'image')} to draw in {counted(self.slices, 'slice')}"
             f" ({self.images_known:,} submitted before, {self.images_drawn:,} already drawn){replaced}.\n"
-            f"Time: {time}. Disk: {disk}.\nNothing was stored or queued."
+            f"Time: {time}. Disk: {disk}. Drawn {describe_rank(rank)}.\nNothing was stored or queued."
         )
 
 
@@ -84,6 +90,8 @@ def forecast(ledger: Ledger, plan: BatchPlan, outdated: Collection[RecipeVariant
         slices=preview.slices_new,
         drawing_s=_total([(None if ms is None else ms / 1000, n) for ms, n in times], share_new),
         disk_bytes=_total(sizes, share_new),
+        priority=preview.rank.priority,
+        at_front=preview.rank.place > 0,
     )
 
 

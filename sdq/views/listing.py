@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from db.values import BatchStatus
-from sdq.views.status import NO_BATCHES, status_word
+from sdq.views.status import NO_BATCHES, standing
 from sdq.views.table import table_lines
 from sdq.views.words import local_time
 
@@ -19,7 +19,7 @@ def batch_lines(statuses: Sequence[BatchStatus], *, width: int | None) -> list[s
     rows = [
         (
             status.name,
-            status_word(status),
+            standing(status),
             local_time(status.created_at),
             f"{status.total:,}",
             f"{status.completed:,}",

@@ -10,6 +10,7 @@ from db.values import BatchState, BatchStatus, FailedImage, PausedVariant
 from sdq.views.table import table_lines
 from sdq.views.words import duration
 from sdq_core.printable import printable
+from sdq_core.values.order import Priority, Rank
 
 NO_BATCHES = "No batches yet. Start with: sdq submit prompts.txt --seed-range 0-99"
 
@@ -26,12 +27,29 @@ def status_word(status: BatchStatus) -> str:
     return "in_progress" if status.started_at else "queued"
 
 
+def standing(status: BatchStatus) -> str:
+    """Return a batch's state, with its place in the order while that matters and is not the ordinary one."""
+    word, rank = status_word(status), status.rank
+    if status.completed_at or rank == Rank():
+        return word
+    places = [] if rank.priority is Priority.NORMAL else [str(rank.priority)]
+    return ", ".join([word, *places, *(["front"] if rank.place else [])])
+
+
+def describe_rank(rank: Rank) -> str:
+    """Return where a batch of a rank is drawn, behind a verb."""
+    where = "at the front of" if rank.place else "in turns with others of"
+    return f"{where} {rank.priority} priority"
+
+
 def status_as_dict(status: BatchStatus) -> dict[str, Any]:
     """Return a batch's status for JSON; times are RFC 3339 in UTC."""
     return {
         "id": status.id,
         "name": status.name,
         "status": status_word(status),
+        "priority": str(status.rank.priority),
+        "at_front": status.rank.place > 0,
         "created_at": rfc3339(status.created_at),
         "in_progress_at": rfc3339(status.started_at),
         "completed_at": rfc3339(status.completed_at),
@@ -56,7 +74,7 @@ def status_lines(
 ) -> list[str]:
     """Return a table of batches, then the failed images and the cut prompts of one, and the paused variants."""
     if statuses:
-        rows = [(status.name, status_word(status), *_numbers(status)) for status in statuses]
+        rows = [(status.name, standing(status), *_numbers(status)) for status in statuses]
         lines = table_lines([_TITLES, *rows], texts=2)
     else:
         lines = [NO_BATCHES]

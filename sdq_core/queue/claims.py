@@ -6,7 +6,7 @@ when its worker ends it, or when somebody who knows that the worker is dead rele
 (`worker.claims.presence`), or its heartbeat has not changed for a while by the observer's own monotonic clock
 (`worker.claims.silence`).
 
-    sdq:LEDGER-claims      slice id -> variant key and worker
+    sdq:LEDGER-claims      slice id -> its queue's key and worker
     sdq:LEDGER-heartbeats  worker -> a number that changes with each heartbeat
 """
 
@@ -26,12 +26,22 @@ from rq.worker_registration import REDIS_WORKER_KEYS
 #: How long a Redis may have forgotten the claims of workers that live: they restore them at their next heartbeat.
 _RESTORED_AFTER_S = 10
 
-# Each script begins with these. A claim is "VARIANT_KEY WORKER".
+#: Ids that are cleared away in one step: a few milliseconds in which Redis serves nobody else.
+_AT_ONCE = 5000
+
+# Each script begins with these. A claim is "QUEUE_KEY WORKER"; for turns see `sdq_core.queue.order`.
 _COMMON = f"""
 local claims, prefix = KEYS[1], ARGV[1]
+local turns = 'sdq:' .. prefix .. 'turns'
 local function name_of(claim) return prefix .. string.match(claim, '^%S+') end
+local function batch_of(claim) return string.match(claim, '^[^%s-]+%-(%d+) ') end
+local function turn_of(batch) return tonumber(redis.call('hget', turns, batch) or 0) or 0 end
 local function worker_of(claim) return string.match(claim, '%S+$') end
 local function job_of(slice) return '{Job.redis_job_namespace_prefix}' .. prefix .. slice end
+local function slice_of(id)
+  local slice = string.sub(id, 1, #prefix) == prefix and string.match(string.sub(id, #prefix + 1), '^[1-9]%d*$')
+  return slice and #slice <= 18 and slice
+end
 local function put_back(slice, claim)
   local id, started = prefix .. slice, '{StartedJobRegistry.key_template[:-3]}' .. name_of(claim)
   for _, entry in ipairs(redis.call('zrange', started, 0, -1)) do
@@ -40,7 +50,11 @@ local function put_back(slice, claim)
   redis.call('hdel', claims, slice)
   if redis.call('exists', job_of(slice)) == 1 then
     redis.call('hset', job_of(slice), 'status', 'queued')
-    redis.call('lpush', '{Queue.redis_queue_namespace_prefix}' .. name_of(claim), id)
+    local queue = '{Queue.redis_queue_namespace_prefix}' .. name_of(claim)
+    redis.call('lpush', queue, id)
+    redis.call('sadd', '{Queue.redis_queues_keys}', queue)
+    -- What was begun is the next of its rank.
+    if batch_of(claim) then redis.call('hset', turns, batch_of(claim), -1) end
   end
 end
 local function claimed_by(worker)
@@ -60,14 +74,20 @@ _TAKE = (
 while true do
   local id = redis.call('lpop', KEYS[2])
   if not id then return false end
-  local slice = string.sub(id, 1, #prefix) == prefix and string.match(string.sub(id, #prefix + 1), '^[1-9]%d*$')
-  if not slice or #slice > 18 then
+  local slice = slice_of(id)
+  if not slice then
     redis.call('rpush', KEYS[3], id)
     return {id}
   end
   -- Claimed or without a job: it was queued twice.
   if redis.call('hexists', claims, slice) == 0 and redis.call('exists', job_of(slice)) == 1 then
     redis.call('hset', claims, slice, ARGV[2])
+    local batch = batch_of(ARGV[2])
+    if batch then
+      -- Nobody saves up turns: a batch that waited begins where the others are.
+      local now = math.max(turn_of('now'), turn_of(batch))
+      redis.call('hset', turns, 'now', now, batch, now)
+    end
     return {id, slice}
   end
 end
@@ -132,6 +152,23 @@ return slices
 """
 )
 
+# KEYS: claims, queue. ARGV: prefix, how many ids to look at, whether to delete their jobs. What is not ours stays.
+_CLEAR = (
+    _COMMON
+    + """
+for _ = 1, tonumber(ARGV[2]) do
+  local id = redis.call('lpop', KEYS[2])
+  if not id then return end
+  local slice = slice_of(id)
+  if not slice then
+    redis.call('rpush', KEYS[2], id)
+  elseif ARGV[3] == '1' and redis.call('hexists', claims, slice) == 0 then
+    redis.call('unlink', job_of(slice))
+  end
+end
+"""
+)
+
 # KEYS: the mark. Returns the seconds since it was set, which sets it.
 _AGE = """
 local now = redis.call('time')[1]
@@ -173,13 +210,13 @@ class ClaimTable:
         self._heartbeats = f"sdq:{prefix}heartbeats"
         self._mark = f"sdq:{prefix}since"
 
-    def take(self, queue: Queue, variant_key: str, worker: str) -> Taken | None:
-        """Pop a queue's first id, and claim its slice; None if the queue is empty.
+    def take(self, queue: Queue, key: str, worker: str) -> Taken | None:
+        """Pop a queue's first id, and claim its slice; None if the queue is empty. key: the queue's.
 
         An id that is not sdq's is moved to RQ's intermediate list. Ids that were queued twice are dropped.
         """
         keys = self._claims, queue.key, queue.intermediate_queue_key
-        found = self._connection.eval(_TAKE, 3, *keys, self._prefix, f"{variant_key} {worker}")
+        found = self._connection.eval(_TAKE, 3, *keys, self._prefix, f"{key} {worker}")
         if not found:
             return None
         return Taken(raw_id=found[0], slice_id=int(found[1]) if len(found) > 1 else None)
@@ -189,10 +226,16 @@ class ClaimTable:
     ) -> None:
         """Add to a pipeline: end a worker's claim, and delete the job or put it back at the front of its queue.
 
-        Does nothing if another worker has claimed the slice since. claim: "VARIANT_KEY WORKER".
+        Does nothing if another worker has claimed the slice since. claim: "QUEUE_KEY WORKER".
         """
         anything: Any = pipeline
         anything.eval(_END, 1, self._claims, self._prefix, slice_id, claim, int(put_back))
+
+    def clear(self, queue: Queue, *, with_jobs: bool) -> None:
+        """Remove all slices that wait in a queue now. with_jobs: and their jobs, unless a worker has the slice."""
+        for left in range(self._connection.llen(queue.key), 0, -_AT_ONCE):
+            arguments = self._prefix, min(left, _AT_ONCE), int(with_jobs)
+            self._connection.eval(_CLEAR, 2, self._claims, queue.key, *arguments)
 
     def beat(self, worker: str, number: int, held: Mapping[int, str]) -> Pulse:
         """Show that a worker lives and which slices it has.

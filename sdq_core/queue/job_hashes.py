@@ -21,18 +21,17 @@ from rq.serializers import JSONSerializer
 #: Jobs per transaction: one reply to wait for, and about 20 ms in which Redis serves nobody else.
 _CHUNK = 1000
 
-# KEYS: the queue, and the hash that RQ wrote. ARGV: the command that pushes, the prefix of job ids, then each job's
-# slice id and data.
+# KEYS: the queue, and the hash that RQ wrote. ARGV: the prefix of job ids, then each job's slice id and data.
 _COPY = f"""
 local ids = {{}}
-for i = 3, #ARGV, 2 do
-  local id = ARGV[2] .. ARGV[i]
+for i = 2, #ARGV, 2 do
+  local id = ARGV[1] .. ARGV[i]
   local key = '{Job.redis_job_namespace_prefix}' .. id
   redis.call('copy', KEYS[2], key, 'replace')
   redis.call('hset', key, 'data', ARGV[i + 1], 'description', 'slice ' .. ARGV[i])
   ids[#ids + 1] = id
 end
-return redis.call(ARGV[1], KEYS[1], unpack(ids))
+return redis.call('rpush', KEYS[1], unpack(ids))
 """
 
 # A job's data is some 45 bytes: zlib's smallest window holds them and costs a tenth of the usual one to set up.
@@ -53,31 +52,30 @@ class SliceJobs:
     result_ttl_s: int
     failure_ttl_s: int
 
-    def enqueue(self, queue: Queue, slice_ids: Iterable[int], *, at_front: bool = False) -> int:
+    def enqueue(self, queue: Queue, slice_ids: Iterable[int]) -> int:
         """Push a job for each slice, one after the other; return how many."""
         remaining = iter(slice_ids)
         count = 0
         while chunk := list(islice(remaining, _CHUNK)):
-            self._enqueue_chunk(queue, chunk, at_front=at_front)
+            self._enqueue_chunk(queue, chunk)
             count += len(chunk)
         return count
 
-    def as_rq_takes_it(self, slice_id: int, *, at_front: bool) -> EnqueueData:
+    def as_rq_takes_it(self, slice_id: int) -> EnqueueData:
         """Return one job as `Queue.enqueue_many` takes it."""
         return Queue.prepare_data(
             self.function,
             args=(slice_id,),
             job_id=f"{self.id_prefix}{slice_id}",
             description=f"slice {slice_id}",
-            at_front=at_front,
             timeout=-1,
             result_ttl=self.result_ttl_s,
             failure_ttl=self.failure_ttl_s,
         )
 
-    def _enqueue_chunk(self, queue: Queue, slice_ids: Sequence[int], *, at_front: bool) -> None:
+    def _enqueue_chunk(self, queue: Queue, slice_ids: Sequence[int]) -> None:
         first, *others = slice_ids
-        job = self.as_rq_takes_it(first, at_front=at_front)
+        job = self.as_rq_takes_it(first)
         with queue.connection.pipeline() as pipeline:
             queue.enqueue_many([job], pipeline=pipeline)
             if others:
@@ -86,7 +84,6 @@ class SliceJobs:
                     2,
                     queue.key,
                     Job.key_for(job.job_id),
-                    "lpush" if at_front else "rpush",
                     self.id_prefix,
                     *self._ids_and_data(others),
                 )

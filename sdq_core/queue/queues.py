@@ -1,4 +1,4 @@
-"""The queues in Redis: one RQ queue per ledger and variant, one job per slice, all of it rebuildable from the ledger.
+"""The queues in Redis: one RQ queue per ledger, variant and batch, one job per slice, all rebuildable from the ledger.
 
 A job is in one of two places: waiting in its queue's list, or claimed by a worker (`sdq_core.queue.claims`).
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
@@ -25,12 +25,13 @@ from rq.worker_registration import REDIS_WORKER_KEYS
 from sdq_core.errors import TryAgainError
 from sdq_core.queue.claims import ClaimTable
 from sdq_core.queue.job_hashes import SliceJobs
+from sdq_core.queue.order import Order, Waiting, parts_of
 from sdq_core.queue.slice_ids import SliceIds
 
 #: The only function that a job names. A stock RQ worker that calls it gets a clear refusal.
 DRAW_SLICE = f"{__name__}.draw_slice"
 
-#: Ids read or looked at in one step: one reply in memory, and a few milliseconds in which Redis serves nobody else.
+#: Ids read in one step: one reply in memory.
 _AT_ONCE = 5000
 
 # KEYS: a queue. ARGV: prefix, first and last position from the end, and what to write there instead of each id of ours
@@ -60,11 +61,13 @@ class Holdings:
     """The ids of the slices that Redis holds, by where they are.
 
     waiting: in a queue.
+    misplaced: those of them in a queue of an earlier version, where they do not wait in their batch's order.
     claimed: with a worker; slice id -> the worker's name.
     abandoned: left in RQ's own places by a stock worker, or by a worker of sdq 0.1 that died.
     """
 
     waiting: Set[int]
+    misplaced: Set[int]
     claimed: Mapping[int, str]
     abandoned: frozenset[int]
 
@@ -80,6 +83,7 @@ class Queues:
         self.connection = connection
         self._prefix = f"sdq-{ledger_id}-"
         self.claims = ClaimTable(connection, self._prefix)
+        self.order = Order(connection, self._prefix)
         self.jobs = SliceJobs(
             function=DRAW_SLICE,
             id_prefix=self._prefix,
@@ -87,10 +91,10 @@ class Queues:
             failure_ttl_s=7 * 24 * 3600,
         )
 
-    def queue(self, variant_key: str) -> Queue:
-        """Return a variant's RQ queue."""
+    def queue(self, key: str) -> Queue:
+        """Return the RQ queue with a key of `sdq_core.queue.order`."""
         return Queue(
-            self._prefix + variant_key,
+            self._prefix + key,
             connection=self.connection,
             serializer=JSONSerializer,
             default_timeout=-1,
@@ -107,32 +111,42 @@ class Queues:
         named = job_id.startswith(self._prefix) and re.fullmatch("[1-9][0-9]{0,17}", number)
         return int(number) if named else None
 
-    def enqueue(self, variant_key: str, slice_ids: Iterable[int], *, at_front: bool = False) -> int:
-        """Queue slices of one variant; return how many."""
-        # Each push at the front goes before the previous one.
-        ids = list(slice_ids)[::-1] if at_front else slice_ids
-        return self.jobs.enqueue(self.queue(variant_key), ids, at_front=at_front)
+    def enqueue(self, key: str, slice_ids: Iterable[int]) -> int:
+        """Queue slices of one variant and batch, behind those that wait; return how many."""
+        return self.jobs.enqueue(self.queue(key), slice_ids)
 
-    def waiting(self) -> dict[str, int]:
-        """Count the waiting slices of each variant key that has any."""
-        keys = self._variant_keys()
-        with self.connection.pipeline(transaction=False) as pipeline:
-            for key in keys:
-                pipeline.llen(self.queue(key).key)
-            return {
-                key: count for key, count in zip(keys, pipeline.execute(), strict=True) if count
-            }
+    def waiting(self) -> Sequence[Waiting]:
+        """Return the queues in which slices wait that are to be drawn."""
+        return self.order.look().waiting
 
-    def holdings(self) -> Holdings:
-        """Look into every place where a slice can be."""
-        waiting = SliceIds()
+    def queue_keys(self) -> list[str]:
+        """Return the keys of the ledger's queues, also of some that are empty."""
+        prefix = f"{RQ_KEY_PREFIX}:queue:{self._prefix}"
+        members: Iterable[Any] = self.connection.smembers(Queue.redis_queues_keys)
+        # Foreign names may be any bytes.
+        names = (name.decode(errors="replace") for name in members)
+        return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
+
+    def clear(self, key: str, *, with_jobs: bool) -> None:
+        """Remove all slices from a queue. with_jobs: and their jobs, except those of claimed slices."""
+        self.claims.clear(self.queue(key), with_jobs=with_jobs)
+
+    def holdings(self, *, batch_id: int | None = None) -> Holdings:
+        """Look into every place where a slice can be. batch_id: only into that batch's queues, and at all claims."""
+        waiting, misplaced = SliceIds(), SliceIds()
         begun: set[int] = set()
         # Before the queues and after: a slice that is taken or put back in between is then not missed.
         claimed = self.claims.workers()
-        for key in self._variant_keys():
+        for key in self.queue_keys():
+            batch = parts_of(key)[1]
+            if batch_id is not None and batch != batch_id:
+                continue
             queue = self.queue(key)
             for queued in self._pages(queue.key):
-                waiting.update(self._slice_ids(queued))
+                slice_ids = self._slice_ids(queued)
+                waiting.update(slice_ids)
+                if batch is None:
+                    misplaced.update(slice_ids)
             with self.connection.pipeline() as pipeline:
                 pipeline.lrange(queue.intermediate_queue_key, 0, -1)
                 pipeline.zrange(queue.started_job_registry.key, 0, -1)
@@ -142,6 +156,7 @@ class Queues:
         claimed.update(self.claims.workers())
         return Holdings(
             waiting=waiting,
+            misplaced=misplaced,
             claimed=claimed,
             abandoned=frozenset(id_ for id_ in begun if id_ not in waiting and id_ not in claimed),
         )
@@ -149,7 +164,7 @@ class Queues:
     def forget(self, slice_ids: Iterable[int]) -> None:
         """Remove what is left of these slices in RQ's intermediate lists and started registries."""
         job_ids = {self.job_id(slice_id) for slice_id in slice_ids}
-        for key in self._variant_keys() if job_ids else ():
+        for key in self.queue_keys() if job_ids else ():
             queue = self.queue(key)
             started: Any = self.connection.zrange(queue.started_job_registry.key, 0, -1)
             with self.connection.pipeline() as pipeline:
@@ -159,17 +174,6 @@ class Queues:
                 for job_id in job_ids:
                     pipeline.lrem(queue.intermediate_queue_key, 0, job_id)
                 pipeline.execute()
-
-    def sweep_workers(self) -> None:
-        """Remove the names of workers that ended without signing off from RQ's list, as RQ's own tools do."""
-        members: Iterable[Any] = self.connection.smembers(REDIS_WORKER_KEYS)
-        keys = sorted(members)
-        with self.connection.pipeline(transaction=False) as pipeline:
-            for key in keys:
-                pipeline.exists(key)
-            dead = [key for key, here in zip(keys, pipeline.execute(), strict=True) if not here]
-        if dead:
-            self.connection.srem(REDIS_WORKER_KEYS, *dead)
 
     def withdraw(self, slice_ids: Iterable[int]) -> None:
         """Remove slices that nobody has started from their queues.
@@ -182,16 +186,29 @@ class Queues:
         while some := list(islice(remaining, _AT_ONCE)):
             gone = some[0]
             self.connection.unlink(*(Job.key_for(job_id) for job_id in some))
-        for key in self._variant_keys() if gone else ():
+        for key in self.queue_keys() if gone else ():
             queue = self.queue(key).key
             marked = 0
             for first, last in _positions_from_the_end():
-                looked, found = self._eval(_MARK, queue, self._prefix, first, last, gone)
+                looked, found = self.connection.eval(
+                    _MARK, 1, queue, self._prefix, first, last, gone
+                )
                 marked += found
                 if looked < _AT_ONCE:
                     break
             if marked:
                 self.connection.lrem(queue, 0, gone)
+
+    def sweep_workers(self) -> None:
+        """Remove the names of workers that ended without signing off from RQ's list, as RQ's own tools do."""
+        members: Iterable[Any] = self.connection.smembers(REDIS_WORKER_KEYS)
+        keys = sorted(members)
+        with self.connection.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.exists(key)
+            dead = [key for key, here in zip(keys, pipeline.execute(), strict=True) if not here]
+        if dead:
+            self.connection.srem(REDIS_WORKER_KEYS, *dead)
 
     @contextlib.contextmanager
     def dispatch_lock(self, *, ttl_s: float = 10.0, wait_s: float = 0.0) -> Iterator[None]:
@@ -219,17 +236,6 @@ class Queues:
             yield page
             if len(page) < _AT_ONCE:
                 return
-
-    def _eval(self, script: str, key: str, *arguments: str | int) -> Any:
-        anything: Any = self.connection
-        return anything.eval(script, 1, key, *arguments)
-
-    def _variant_keys(self) -> list[str]:
-        prefix = f"{RQ_KEY_PREFIX}:queue:{self._prefix}"
-        members: Iterable[Any] = self.connection.smembers(Queue.redis_queues_keys)
-        # Foreign names may be any bytes.
-        names = (name.decode(errors="replace") for name in members)
-        return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
     def _slice_ids(self, job_ids: Iterable[bytes]) -> list[int]:
         found = (self.slice_id(job_id.decode(errors="replace")) for job_id in job_ids)

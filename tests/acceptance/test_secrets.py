@@ -135,6 +135,7 @@ EVERY_COMMAND = {
     "sheet": [["gone", "sheet.png"]],
     "retry": [["gone"]],
     "cancel": [["gone"]],
+    "move": [["gone", "--front"]],
     "pause": [["gone"], ["--variant-key", "gone"]],
     "resume": [["gone"]],
     "verify": [[], ["gone"]],

@@ -27,6 +27,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "sheet": [["sheet", "prompts", "sheet.png"]],
     "retry": [["retry", "prompts"]],
     "cancel": [["cancel", "other"]],
+    "move": [["move", "prompts", "--front"]],
     "pause": [["pause", "prompts"]],
     "resume": [["resume", "prompts"]],
     "verify": [["verify"]],

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.calm import Phase
-from tests.chaos.customer import Order, all_wishes
+from tests.chaos.customer import PLACES, Order, all_wishes
 from tests.chaos.drawings import drawings, repeats
 from tests.chaos.fleet import make_fleet
 from tests.chaos.journal import Journal
@@ -135,7 +135,8 @@ class Queue:
             # All at the same moment: that is when they get in each other's way.
             for _ in range(min(_SUBMITTERS, len(self._left))):
                 order = self._left.pop()
-                self._running.append(order.submit(self._place, self._place.hosts[0]))
+                host, place = self._place.hosts[0], self._dice.choice(PLACES)
+                self._running.append(order.submit(self._place, host, *place))
             self._not_before = time.monotonic() + self._dice.uniform(0, 2)
         return not (self._running or self._left)
 

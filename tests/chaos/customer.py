@@ -18,6 +18,9 @@ Wish = tuple[str, int, int]
 
 _SUBJECTS = ("a red house", "a tent in the snow", "the sea at night", "a lighthouse", "a blue kite")
 _MOST_SEEDS = 60
+
+#: What is asked of the order: workers then give way in the middle of what they draw.
+PLACES = ((), (), (), ("--priority", "high"), ("--priority", "low"), ("--at-front",))
 _RETRY_AFTER_S = 0.5
 
 
@@ -34,13 +37,13 @@ class Order:
         """Every image that the batch asks for."""
         return {(prompt, self.steps, seed) for prompt in self.prompts for seed in self.seeds}
 
-    def submit(self, place: Place, host: Host) -> subprocess.Popen[bytes]:
-        """Start the command that asks for it."""
+    def submit(self, place: Place, host: Host, *options: str) -> subprocess.Popen[bytes]:
+        """Start the command that asks for it. options: further ones."""
         file = place.logs / f"{self.name}.txt"
         file.write_text("".join(f"{prompt}\n" for prompt in self.prompts))
         return place.start(
             "submit", str(file), "--seed-range", f"{self.seeds.start}-{self.seeds.stop - 1}",
-            "--steps", str(self.steps), "--batch", self.name, "--quiet",
+            "--steps", str(self.steps), "--batch", self.name, "--quiet", *options,
             log="submit.log", host=host,
         )  # fmt: skip
 
@@ -88,7 +91,8 @@ class Customer:
             else:
                 self._submitting = self._wish_more()
         host = self._dice.choice(self._place.hosts)
-        self._process = self._submitting.submit(self._place, host)
+        order = self._dice.choice(PLACES)
+        self._process = self._submitting.submit(self._place, host, *order)
 
     def settle(self) -> bool:
         """Bring what is still open through, then say that nothing is; to be called until it does."""

@@ -126,9 +126,10 @@ def left_in_redis(place: Place) -> list[str]:
         names = {
             bytes(key).decode() for key in client.scan_iter(match=f"*{ledger_id}*", count=1000)
         }
-        # RQ's note of an execution that died ends by itself within minutes; since when Redis has its memory is kept.
+        # RQ's note of an execution that died ends by itself within minutes. Since when Redis has its memory is kept,
+        # and until the next reconciliation the order of what was drawn.
         lasting = (name for name in names if client.ttl(name) == -1)
-        return sorted(name for name in lasting if not name.endswith("-since"))
+        return sorted(name for name in lasting if not name.endswith(("-since", "-order", "-turns")))
 
 
 def _redis_servers(place: Place) -> int:

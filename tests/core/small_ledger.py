@@ -10,6 +10,7 @@ from producer.planning.defaults import Defaults
 from producer.planning.plan import plan_batch
 from producer.reading.prompt_line import PromptLine
 from sdq_core.models import DEMO, ModelStore
+from sdq_core.queue.queues import Queues
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from tests.ledger.plans import ENGINE, record
 
@@ -37,6 +38,11 @@ def small_plan(
 
 def submit(ledger: Ledger, *prompts: str, images: int = 4, variants: int = 1) -> Submission:
     return ledger.submissions.add(small_plan(*prompts, images=images, variants=variants))
+
+
+def counts(queues: Queues) -> dict[str, int]:
+    """How many slices wait in each queue that is to be drawn from, by its key."""
+    return {queue.key: queue.slices for queue in queues.waiting()}
 
 
 def open_ids(ledger: Ledger) -> list[int]:

@@ -10,7 +10,7 @@ from rq.worker_registration import REDIS_WORKER_KEYS
 
 from sdq_core.queue.queues import Queues
 
-KEY = "0123456789ab"
+KEY = "0123456789ab-7"
 
 
 @pytest.fixture

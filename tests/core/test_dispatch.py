@@ -14,11 +14,12 @@ from db.dispatch import dispatch, reconcile, withdrawn
 from db.ledger import Ledger
 from db.values import BatchState
 from sdq_core.errors import ServiceUnavailableError, TryAgainError
+from sdq_core.queue.order import parts_of, queue_key
 from sdq_core.queue.queues import Queues
 from sdq_core.queue.server import RedisServer
 from sdq_core.queue.slice_ids import SliceIds
 from tests.core.redis_death import kill
-from tests.core.small_ledger import finish, loaded, open_ids, small_plan, submit
+from tests.core.small_ledger import counts, finish, loaded, open_ids, small_plan, submit
 
 SUBMIT_AND_DIE = """
 import os, signal, sys
@@ -29,8 +30,10 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def variant_key(ledger: Ledger) -> str:
-    return ledger.work.open_slices()[0].variant.key
+def first_key(ledger: Ledger) -> str:
+    """The key of the first open slice's queue."""
+    first = ledger.work.open_slices()[0]
+    return queue_key(first.variant.key, first.batch_id)
 
 
 def job_ids(queues: Queues, slice_ids: list[int]) -> list[str]:
@@ -58,35 +61,30 @@ def leave_begun(queues: Queues, key: str) -> int:
 
 def test_slices_are_queued_once_in_their_order(own_ledger: Ledger, queues: Queues) -> None:
     submission = submit(own_ledger, "the sea", "a tent")
-    assert dispatch(queues, submission.slices) == 4
-    key = variant_key(own_ledger)
+    assert dispatch(own_ledger, queues, submission) == 4
+    key = first_key(own_ledger)
     assert queues.queue(key).job_ids == job_ids(queues, open_ids(own_ledger))
     assert reconcile(own_ledger, queues) == 0
     assert reconcile(own_ledger, queues) == 0
-    assert queues.waiting() == {key: 4}
+    assert counts(queues) == {key: 4}
 
 
 def test_the_same_submission_again_queues_nothing(own_ledger: Ledger, queues: Queues) -> None:
-    dispatch(queues, submit(own_ledger, "the sea").slices)
-    assert dispatch(queues, submit(own_ledger, "the sea").slices) == 0
-    assert sum(queues.waiting().values()) == 2
+    dispatch(own_ledger, queues, submit(own_ledger, "the sea"))
+    assert dispatch(own_ledger, queues, submit(own_ledger, "the sea")) == 0
+    assert sum(counts(queues).values()) == 2
 
 
 def test_each_variant_has_a_queue_of_its_own(own_ledger: Ledger, queues: Queues) -> None:
     submission = submit(own_ledger, "the sea", "a tent", variants=2)
-    assert dispatch(queues, submission.slices) == 8
-    keys = {slice_.variant.key for slice_ in own_ledger.work.open_slices()}
-    assert queues.waiting() == dict.fromkeys(keys, 4)
-    for slice_ in own_ledger.work.open_slices():
-        assert queues.job_id(slice_.id) in queues.queue(slice_.variant.key).job_ids
-
-
-def test_an_urgent_batch_comes_before_what_waits(own_ledger: Ledger, queues: Queues) -> None:
-    first, urgent = submit(own_ledger, "the sea"), submit(own_ledger, "a tent")
-    dispatch(queues, first.slices)
-    dispatch(queues, urgent.slices, at_front=True)
-    expected = [slice_.id for slice_ in (*urgent.slices, *first.slices)]
-    assert queues.queue(variant_key(own_ledger)).job_ids == job_ids(queues, expected)
+    assert dispatch(own_ledger, queues, submission) == 8
+    keys = {
+        slice_.id: queue_key(slice_.variant.key, slice_.batch_id)
+        for slice_ in own_ledger.work.open_slices()
+    }
+    assert counts(queues) == dict.fromkeys(keys.values(), 4)
+    for slice_id, key in keys.items():
+        assert queues.job_id(slice_id) in queues.queue(key).job_ids
 
 
 def test_a_crash_between_storing_and_queueing_heals(
@@ -95,22 +93,22 @@ def test_a_crash_between_storing_and_queueing_heals(
     url = f"sqlite:///{tmp_path / 'sdq.db'}"
     died = subprocess.run([sys.executable, "-c", SUBMIT_AND_DIE, url], timeout=60, check=False)
     assert died.returncode == -signal.SIGKILL
-    assert queues.waiting() == {}
+    assert counts(queues) == {}
     assert reconcile(own_ledger, queues) == 4
-    key = variant_key(own_ledger)
+    key = first_key(own_ledger)
     assert queues.queue(key).job_ids == job_ids(queues, open_ids(own_ledger))
 
 
 def test_a_redis_that_lost_everything_heals(own_ledger: Ledger, queues: Queues) -> None:
-    dispatch(queues, submit(own_ledger, "the sea", "a tent", variants=2).slices)
+    dispatch(own_ledger, queues, submit(own_ledger, "the sea", "a tent", variants=2))
     queues.connection.flushall()
     assert reconcile(own_ledger, queues) == 8
     assert sorted(queues.holdings().waiting) == open_ids(own_ledger)
 
 
 def test_a_redis_that_lost_a_part_gets_just_that(own_ledger: Ledger, queues: Queues) -> None:
-    dispatch(queues, submit(own_ledger, "the sea", "a tent").slices)
-    queue = queues.queue(variant_key(own_ledger))
+    dispatch(own_ledger, queues, submit(own_ledger, "the sea", "a tent"))
+    queue = queues.queue(first_key(own_ledger))
     queues.connection.lrem(queue.key, 0, queue.job_ids[1])
     assert reconcile(own_ledger, queues) == 1
     assert sorted(queue.job_ids) == sorted(job_ids(queues, open_ids(own_ledger)))
@@ -119,7 +117,7 @@ def test_a_redis_that_lost_a_part_gets_just_that(own_ledger: Ledger, queues: Que
 def test_a_killed_and_restarted_redis_needs_no_healing(
     own_ledger: Ledger, queues: Queues, redis_server: RedisServer
 ) -> None:
-    dispatch(queues, submit(own_ledger, "the sea").slices)
+    dispatch(own_ledger, queues, submit(own_ledger, "the sea"))
     kill(redis_server)
     with pytest.raises(ServiceUnavailableError):
         reconcile(own_ledger, queues)
@@ -130,13 +128,13 @@ def test_a_killed_and_restarted_redis_needs_no_healing(
 
 def test_a_running_slice_is_left_to_its_worker(own_ledger: Ledger, queues: Queues) -> None:
     submission = submit(own_ledger, "the sea")
-    dispatch(queues, submission.slices)
-    key = variant_key(own_ledger)
+    dispatch(own_ledger, queues, submission)
+    key = first_key(own_ledger)
     running = start_first(queues, key)
     assert reconcile(own_ledger, queues) == 0
-    assert dispatch(queues, submission.slices) == 0
+    assert dispatch(own_ledger, queues, submission) == 0
     assert queues.holdings().claimed == {running: "worker"}
-    assert queues.waiting() == {key: 1}
+    assert counts(queues) == {key: 1}
 
 
 def test_a_submission_leaves_out_what_a_worker_queued_a_moment_before(
@@ -144,16 +142,16 @@ def test_a_submission_leaves_out_what_a_worker_queued_a_moment_before(
 ) -> None:
     submission = submit(own_ledger, "the sea", "a tent")
     assert reconcile(own_ledger, queues) == 4
-    start_first(queues, variant_key(own_ledger))
-    assert dispatch(queues, submission.slices) == 0
-    assert sum(queues.waiting().values()) == 3
+    start_first(queues, first_key(own_ledger))
+    assert dispatch(own_ledger, queues, submission) == 0
+    assert sum(counts(queues).values()) == 3
 
 
 def test_what_a_worker_of_an_earlier_version_died_with_is_queued_again(
     own_ledger: Ledger, queues: Queues
 ) -> None:
-    dispatch(queues, submit(own_ledger, "the sea", "a tent").slices)
-    key = variant_key(own_ledger)
+    dispatch(own_ledger, queues, submit(own_ledger, "the sea", "a tent"))
+    key = first_key(own_ledger)
     dead = leave_begun(queues, key)
     popped = queues.slice_id(
         queues.connection.lmove(
@@ -180,8 +178,8 @@ def test_finished_slices_are_not_queued(own_ledger: Ledger, queues: Queues) -> N
 def test_what_an_earlier_worker_left_of_a_finished_slice_is_swept_up(
     own_ledger: Ledger, queues: Queues
 ) -> None:
-    dispatch(queues, submit(own_ledger, "the sea").slices)
-    drawn = leave_begun(queues, variant_key(own_ledger))  # killed after its last image
+    dispatch(own_ledger, queues, submit(own_ledger, "the sea"))
+    drawn = leave_begun(queues, first_key(own_ledger))  # killed after its last image
     finish(own_ledger, drawn)
     assert reconcile(own_ledger, queues) == 0
     assert not queues.holdings().abandoned
@@ -199,11 +197,12 @@ def test_paused_and_cancelled_batches_are_not_queued(own_ledger: Ledger, queues:
 
 def test_paused_variants_are_not_queued(own_ledger: Ledger, queues: Queues) -> None:
     submit(own_ledger, "the sea", variants=2)
-    key = variant_key(own_ledger)
-    own_ledger.variants.pause(key, "for a reason")
+    key = first_key(own_ledger)
+    variant_key, _ = parts_of(key)
+    own_ledger.variants.pause(variant_key, "for a reason")
     assert reconcile(own_ledger, queues) == 2
-    assert key not in queues.waiting()
-    own_ledger.variants.resume(key)
+    assert key not in counts(queues)
+    own_ledger.variants.resume(variant_key)
     assert reconcile(own_ledger, queues) == 2
 
 
@@ -216,11 +215,11 @@ def test_two_ledgers_share_a_redis_and_heal_apart(
         submit(other_ledger, "the sea", "a tent")
         assert reconcile(own_ledger, queues) == 2
         assert reconcile(other_ledger, other) == 4
-        dead = leave_begun(other, variant_key(other_ledger))
+        dead = leave_begun(other, first_key(other_ledger))
         assert reconcile(own_ledger, queues) == 0
         assert other.holdings().abandoned == {dead}
         assert reconcile(other_ledger, other) == 1
-        assert sum(queues.waiting().values()) == 2
+        assert sum(counts(queues).values()) == 2
 
 
 def test_one_reconciles_at_a_time(own_ledger: Ledger, queues: Queues) -> None:
@@ -232,14 +231,14 @@ def test_one_reconciles_at_a_time(own_ledger: Ledger, queues: Queues) -> None:
 def test_a_lock_whose_owner_was_killed_is_outlived(own_ledger: Ledger, queues: Queues) -> None:
     submission = submit(own_ledger, "the sea")
     queues.dispatch_lock(ttl_s=0.3).__enter__()  # an owner that is killed never leaves
-    assert dispatch(queues, submission.slices) == 2
+    assert dispatch(own_ledger, queues, submission) == 2
     assert reconcile(own_ledger, queues, wait_s=5) == 0
 
 
 def test_a_slice_says_where_it_belongs(own_ledger: Ledger, queues: Queues) -> None:
     """What a worker finds by a job's id is what was planned."""
-    dispatch(queues, submit(own_ledger, "the sea", images=3).slices)
-    job_id = queues.queue(variant_key(own_ledger)).job_ids[1]
+    dispatch(own_ledger, queues, submit(own_ledger, "the sea", images=3))
+    job_id = queues.queue(first_key(own_ledger)).job_ids[1]
     slice_id = queues.slice_id(job_id)
     assert slice_id is not None
     slice_ = loaded(own_ledger, slice_id)
@@ -249,14 +248,14 @@ def test_a_slice_says_where_it_belongs(own_ledger: Ledger, queues: Queues) -> No
 def test_what_is_withdrawn_for_a_while_is_nobodys_and_comes_back(
     own_ledger: Ledger, queues: Queues
 ) -> None:
-    dispatch(queues, submit(own_ledger, "the sea", "a tent").slices)
-    key = variant_key(own_ledger)
+    dispatch(own_ledger, queues, submit(own_ledger, "the sea", "a tent"))
+    key = first_key(own_ledger)
     first = start_first(queues, key)
     wanted = SliceIds(open_ids(own_ledger)[:3])
     with withdrawn(queues, wanted) as free:
         assert set(free) == set(wanted) - {first}
-        assert queues.waiting() == {key: 1}
+        assert queues.queue(key).count == 1
         with pytest.raises(TryAgainError):
             reconcile(own_ledger, queues)
     assert reconcile(own_ledger, queues) == 2
-    assert queues.waiting() == {key: 3}
+    assert queues.queue(key).count == 3

@@ -33,14 +33,12 @@ def queues(connection: redis.Redis) -> Queues:
     return Queues(connection, "aaaaaaaaaaaa")
 
 
-def by_rq(queues: Queues, slice_ids: Sequence[int], *, at_front: bool) -> None:
-    queues.queue(KEY).enqueue_many(
-        [queues.jobs.as_rq_takes_it(slice_id, at_front=at_front) for slice_id in slice_ids]
-    )
+def by_rq(queues: Queues, slice_ids: Sequence[int]) -> None:
+    queues.queue(KEY).enqueue_many([queues.jobs.as_rq_takes_it(slice_id) for slice_id in slice_ids])
 
 
-def by_us(queues: Queues, slice_ids: Sequence[int], *, at_front: bool) -> None:
-    queues.jobs.enqueue(queues.queue(KEY), slice_ids, at_front=at_front)
+def by_us(queues: Queues, slice_ids: Sequence[int]) -> None:
+    queues.jobs.enqueue(queues.queue(KEY), slice_ids)
 
 
 def everything(connection: redis.Redis) -> dict[bytes, Any]:
@@ -70,20 +68,18 @@ def left_by(
     queues: Queues,
     *,
     slice_ids: Sequence[int] = SLICE_IDS,
-    at_front: bool = False,
 ) -> dict[bytes, Any]:
     """What is in a Redis that held two jobs before."""
     queues.connection.flushall()
-    by_rq(queues, [2000, 2001], at_front=False)
-    write(queues, slice_ids, at_front=at_front)
+    by_rq(queues, [2000, 2001])
+    write(queues, slice_ids)
     return everything(queues.connection)
 
 
-@pytest.mark.parametrize("at_front", [False, True])
-def test_all_that_is_in_redis_is_what_rq_writes(queues: Queues, at_front: bool) -> None:
-    theirs = left_by(by_rq, queues, at_front=at_front)
+def test_all_that_is_in_redis_is_what_rq_writes(queues: Queues) -> None:
+    theirs = left_by(by_rq, queues)
     assert len(theirs) == len(SLICE_IDS) + 2 + 2  # with the queue's list, and the set of queues
-    assert left_by(by_us, queues, at_front=at_front) == theirs
+    assert left_by(by_us, queues) == theirs
 
 
 @pytest.mark.parametrize("count", [1, 2, 999, 1000, 1001])
@@ -95,7 +91,7 @@ def test_no_job_is_lost_where_chunks_end(queues: Queues, count: int) -> None:
 def test_a_job_that_is_there_already_is_written_anew(queues: Queues) -> None:
     def over_old_ones(write: Callable[..., None]) -> dict[bytes, Any]:
         queues.connection.flushall()
-        by_rq(queues, [1, 2, 3], at_front=False)
+        by_rq(queues, [1, 2, 3])
         for slice_id in (1, 2, 3):
             job = Job.fetch(
                 queues.job_id(slice_id), connection=queues.connection, serializer=JSONSerializer
@@ -103,7 +99,7 @@ def test_a_job_that_is_there_already_is_written_anew(queues: Queues) -> None:
             job.prepare_for_execution("a worker that died", queues.connection.pipeline())
             job.save()
         queues.connection.delete(queues.queue(KEY).key)
-        write(queues, [1, 2, 3], at_front=False)
+        write(queues, [1, 2, 3])
         return everything(queues.connection)
 
     assert over_old_ones(by_us) == over_old_ones(by_rq)
@@ -113,7 +109,7 @@ def test_jobs_take_no_more_memory_than_rqs(queues: Queues) -> None:
     def used(write: Callable[..., None]) -> int:
         queues.connection.execute_command("FLUSHALL", "SYNC")  # Valkey would free it by and by
         before = queues.connection.info("memory")["used_memory"]
-        write(queues, range(10_000, 15_000), at_front=False)
+        write(queues, range(10_000, 15_000))
         return int(queues.connection.info("memory")["used_memory"]) - int(before)
 
     # What the allocator rounds up differs a little between a hash that grew and one that was copied.

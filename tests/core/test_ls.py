@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sdq.views.listing import batch_lines
+from sdq_core.values.order import Priority, Rank
 from tests.core.commands import Commands
 from tests.core.test_status import batch
 from tests.ledger.plans import plan
@@ -32,6 +33,11 @@ def test_a_narrow_terminal_shortens_names_and_a_pipe_does_not() -> None:
         assert all(len(line) <= width for line in lines)
         assert "..." in lines[1]
     assert batch_lines([batch("b")], width=20) == batch_lines([batch("b")], width=None)
+
+
+def test_a_place_in_the_order_is_shown() -> None:
+    urgent = batch("b", rank=Rank(priority=Priority.HIGH, place=3))
+    assert "in_progress, high, front" in batch_lines([urgent], width=None)[1]
 
 
 def test_times_are_those_of_this_machine() -> None:

@@ -23,8 +23,10 @@ from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.queues import DRAW_SLICE, Queues, draw_slice
 from sdq_core.queue.server import RedisServer
 from sdq_core.settings import read_settings
+from sdq_core.values.order import Rank
+from tests.core.small_ledger import counts
 
-KEY = "0123456789ab"
+KEY = "0123456789ab-7"
 
 #: What two jobs made at different times in different queues cannot have in common.
 OWN_FIELDS = {b"created_at", b"enqueued_at", b"origin"}
@@ -97,37 +99,30 @@ def test_rqs_own_worker_does_not_draw_and_says_who_does(
     assert "must be drawn by `sdq worker`" in result.exc_string
 
 
-def test_slices_wait_in_their_order_and_at_the_front_in_theirs(queues: Queues) -> None:
-    queues.enqueue(KEY, [1, 2, 3])
-    queues.enqueue(KEY, [4, 5, 6], at_front=True)
-    assert queues.queue(KEY).job_ids == [queues.job_id(number) for number in (4, 5, 6, 1, 2, 3)]
-
-
 def test_more_than_rq_takes_at_once_keep_their_order_too(queues: Queues) -> None:
     queues.enqueue(KEY, range(1, 2501))
     assert queues.queue(KEY).job_ids == [queues.job_id(number) for number in range(1, 2501)]
 
 
-def test_more_than_rq_takes_at_once_keep_their_order_at_the_front(queues: Queues) -> None:
-    queues.enqueue(KEY, range(1, 2501), at_front=True)
-    assert queues.queue(KEY).job_ids == [queues.job_id(number) for number in range(1, 2501)]
-
-
 def test_variants_wait_apart_and_empty_ones_are_not_counted(queues: Queues) -> None:
-    queues.enqueue("one", [1, 2])
-    queues.enqueue("two", [3])
-    assert queues.waiting() == {"one": 2, "two": 1}
-    queues.queue("two").pop_job_id()
-    assert queues.waiting() == {"one": 2}
-    assert queues.enqueue("three", []) == 0
+    queues.enqueue("one-7", [1, 2])
+    queues.enqueue("two-7", [3])
+    queues.order.write({7: Rank()})
+    assert counts(queues) == {"one-7": 2, "two-7": 1}
+    queues.queue("two-7").pop_job_id()
+    assert counts(queues) == {"one-7": 2}
+    assert queues.enqueue("three-7", []) == 0
 
 
 def test_two_ledgers_share_a_redis_and_do_not_meet(queues: Queues, connection: redis.Redis) -> None:
     other = Queues(connection, "bbbbbbbbbbbb")
     queues.enqueue(KEY, [1, 2])
     other.enqueue(KEY, [1])
-    assert queues.waiting() == {KEY: 2}
-    assert other.waiting() == {KEY: 1}
+    queues.order.write({7: Rank()})
+    assert other.waiting() == []
+    other.order.write({7: Rank()})
+    assert counts(queues) == {KEY: 2}
+    assert counts(other) == {KEY: 1}
     assert other.slice_id(queues.job_id(1)) is None
     other.forget([1])
     assert Job.exists(queues.job_id(1), connection=connection)
@@ -152,23 +147,23 @@ def test_strange_names_in_the_lists_are_passed_over(
     assert not holdings.abandoned
 
 
-def test_withdrawn_slices_are_gone_from_long_queues_and_the_others_keep_their_order(
+def test_a_cleared_queue_leaves_only_what_is_not_ours(
     queues: Queues, connection: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sdq_core.queue.queues._AT_ONCE", 4)
-    queues.enqueue("one", range(1, 22))
-    queues.enqueue("two", range(30, 34))
-    connection.rpush(queues.queue("one").key, "stranger")
-    gone = {1, 2, 9, 10, 11, 12, 13, 21, 31}
-    queues.withdraw(gone)
-    assert queues.holdings().waiting == {*range(1, 22), *range(30, 34)} - gone
-    left = [queues.slice_id(job_id) for job_id in queues.queue("one").get_job_ids()]
-    assert left == [id_ for id_ in range(1, 22) if id_ not in gone] + [None]
-    assert not Job.exists(queues.job_id(9), connection=connection)
-    assert Job.exists(queues.job_id(8), connection=connection)
-    queues.withdraw([])
-    queues.withdraw([999])
-    assert queues.waiting() == {"one": 14, "two": 3}
+    monkeypatch.setattr("sdq_core.queue.claims._AT_ONCE", 4)
+    queues.enqueue("one-7", range(1, 22))
+    queues.enqueue("two-8", range(30, 34))
+    queue = queues.queue("one-7")
+    assert queues.claims.take(queue, "one-7", "worker")
+    connection.rpush(queue.key, "stranger", queues.job_id(1))
+    queues.clear("one-7", with_jobs=True)
+    assert queue.job_ids == ["stranger"]
+    assert Job.exists(queues.job_id(1), connection=connection), "a worker has it"
+    assert not Job.exists(queues.job_id(21), connection=connection)
+    queues.clear("two-8", with_jobs=False)
+    assert queues.holdings().waiting == set()
+    assert Job.exists(queues.job_id(33), connection=connection)
+    queues.clear("three-9", with_jobs=True)
 
 
 def test_the_lock_excludes_a_second(queues: Queues) -> None:

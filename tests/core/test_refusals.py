@@ -82,7 +82,7 @@ def test_what_a_user_may_not_is_named_with_the_rights_that_sdq_needs(
     def use() -> None:
         with redis_errors(), queues.dispatch_lock():
             queues.enqueue("a", range(1, 4))
-            queues.waiting()
+            queues.holdings()
 
     with pytest.raises(ConfigurationError, match=named) as caught:
         use()

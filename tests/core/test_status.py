@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -11,19 +12,24 @@ import pytest
 
 from db.values import BatchState, BatchStatus, PausedVariant
 from sdq.views.status import status_lines
+from sdq_core.values.order import Priority, Rank
 from tests.ledger.plans import VARIANT
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ORDINARY = Rank()
 
 #: Each of these takes longer to import than all that status does.
 NOT_NEEDED = ("rich", "rq", "redis", "alembic", "numpy", "PIL", "sqlalchemy.dialects.postgresql")
 
 
-def batch(name: str, *, completed: int = 0, total: int = 1_000_000) -> BatchStatus:
+def batch(
+    name: str, *, completed: int = 0, total: int = 1_000_000, rank: Rank = ORDINARY
+) -> BatchStatus:
     return BatchStatus(
         id=1,
         name=name,
         state=BatchState.ACTIVE,
+        rank=rank,
         source="-",
         created_at=NOON,
         started_at=NOON,
@@ -45,6 +51,18 @@ def test_columns_are_aligned_whatever_the_names() -> None:
     assert (
         rows[1] == "灯台とimages  in_progress     0  1,000,000    0             1,234  2 h 00 min"
     )
+
+
+def test_a_place_in_the_order_is_shown_where_it_is_not_the_ordinary_one() -> None:
+    shown = [
+        batch("a", rank=Rank(priority=Priority.LOW)),
+        batch("b", rank=Rank(priority=Priority.HIGH, place=3)),
+        batch("c", rank=Rank(place=3)),
+    ]
+    lines = status_lines(shown, [], [])[1:]
+    assert [re.split("  +", line)[1] for line in lines] == [
+        "in_progress, low", "in_progress, high, front", "in_progress, front",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

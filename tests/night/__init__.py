@@ -1,1 +1,1 @@
-"""A night played for real, in minutes: plan, priorities, hours, a paused variant, a killed worker, a recycled engine."""
+"""A night played for real, in minutes: plan, priorities, hours, a stuck compute unit, a killed worker, notices."""

@@ -1,4 +1,4 @@
-"""``python -m tests.night --minutes 20``: play a night, look at the morning; exit code 1 when anything is not as promised.
+"""``python -m tests.night --minutes 20``: play a night and look at the morning; exit code 1 if all is not well.
 
 The figures in docs/nights.md are its output.
 """

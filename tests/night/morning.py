@@ -24,7 +24,13 @@ def look_at(night: Night) -> list[str]:
     """Print what was found; return what is not as promised, a sentence each."""
     drawn = {batch: night.program.drawn(batch) for batch in night.asked}
     images = [image for some in drawn.values() for image in some]
-    wrong = [*_whole(night, drawn), *_hours(night, images), *_quick(night), *_engines(night), *_notices(night)]
+    wrong = [
+        *_whole(night, drawn),
+        *_hours(night, images),
+        *_quick(night),
+        *_engines(night),
+        *_notices(night),
+    ]
     _compare_with_the_plan(night, drawn)
     return wrong
 
@@ -58,7 +64,9 @@ def _hours(night: Night, images: list[FinishedImage]) -> Iterator[str]:
         for image in images
         if closes.timestamp() + _LAST_IMAGE_S < image.finished_at.timestamp() < opens.timestamp()
     ]
-    print(f"Out of hours {closes:%H:%M:%S}-{opens:%H:%M:%S}: {len(within)} images, {night.engines_at_rest} engines")
+    print(
+        f"Out of hours {closes:%H:%M:%S}-{opens:%H:%M:%S}: {len(within)} images, {night.engines_at_rest} engines"
+    )
     if within or night.engines_at_rest:
         yield f"{len(within)} images were drawn out of hours, and {night.engines_at_rest} engines were kept."
 
@@ -66,8 +74,13 @@ def _hours(night: Night, images: list[FinishedImage]) -> Iterator[str]:
 def _quick(night: Night) -> Iterator[str]:
     assert night.quick_submitted_at
     finished = sorted(image.finished_at for image in night.program.drawn("quick"))
-    first, last = ((moment - night.quick_submitted_at).total_seconds() for moment in (finished[0], finished[-1]))
-    print(f"Ten images at high priority: the first {first:.1f} s and the last {last:.1f} s after the command began")
+    first, last = (
+        (moment - night.quick_submitted_at).total_seconds()
+        for moment in (finished[0], finished[-1])
+    )
+    print(
+        f"Ten images at high priority: the first {first:.1f} s and the last {last:.1f} s after the command began"
+    )
     if first > _QUICK_BEGINS_S:
         yield f"The batch of high priority waited {first:.1f} s."
 
@@ -80,7 +93,10 @@ def _engines(night: Night) -> Iterator[str]:
 
 
 def _notices(night: Night) -> Iterator[str]:
-    told = [json.loads(line) for line in (night.program.home.parent / "told.jsonl").read_text().splitlines()]
+    told = [
+        json.loads(line)
+        for line in (night.program.home.parent / "told.jsonl").read_text().splitlines()
+    ]
     hooks = [body for path, body in night.receiver.received if path == "/chat"]
     said = sorted(f"{body['data']['name']} {body['type'].removeprefix('batch.')}" for body in hooks)
     print(f"Notices: {len(hooks)} by webhook, {len(told)} by command: {', '.join(said)}")
@@ -101,7 +117,11 @@ def _compare_with_the_plan(night: Night, drawn: Drawn) -> None:
     gaps = [after - before for before, after in pairwise(finished)]
     usual = 5 * median(gaps)
     took = sum(gap for gap in gaps if gap <= usual) * len(planned) / len(images)
-    size = sum((night.program.home / "outputs" / image.image.path).stat().st_size for image in planned)
-    print(f"Time: the plan said {night.planned_s:.0f} s, drawing took {took:.0f} s ({took / night.planned_s:.2f})")
+    size = sum(
+        (night.program.home / "outputs" / image.image.path).stat().st_size for image in planned
+    )
+    print(
+        f"Time: the plan said {night.planned_s:.0f} s, drawing took {took:.0f} s ({took / night.planned_s:.2f})"
+    )
     print(f"Disk: the plan said {night.planned_bytes / 1e6:.1f} MB, the files have {size / 1e6:.1f} MB "
           f"({size / night.planned_bytes:.2f})")  # fmt: skip

@@ -109,7 +109,11 @@ def _play(night: Night, folder: Path, minute: float) -> None:
     _say(f"A worker draws until {closes:%H:%M:%S} and again from {opens:%H:%M:%S} on.")
 
     def at(minutes_later: float) -> None:
-        time.sleep(max(0.0, (begins - datetime.now().astimezone()).total_seconds() + minutes_later * minute))
+        time.sleep(
+            max(
+                0.0, (begins - datetime.now().astimezone()).total_seconds() + minutes_later * minute
+            )
+        )
 
     at(2)
     night.quick_submitted_at = datetime.now().astimezone()
@@ -162,13 +166,23 @@ def _submit_the_large_batches(night: Night, folder: Path, *, images: int) -> Non
     for name, variant in _VARIANTS.items():
         prompts = folder / f"{name}.txt"
         prompts.write_text("".join(f"{name} of the night, number {line}\n" for line in range(20)))
-        wanted = ("submit", str(prompts), "--seed-range", f"0-{seeds - 1}", "--variant", variant, *_told(night))
+        wanted = (
+            "submit",
+            str(prompts),
+            "--seed-range",
+            f"0-{seeds - 1}",
+            "--variant",
+            variant,
+            *_told(night),
+        )
         plan = json.loads(night.program.run(*wanted, "--dry-run", "--json").stdout)
         night.planned_s += plan["drawing_s"]
         night.planned_bytes += plan["disk_bytes"]
         night.program.run(*wanted)
         night.asked[name] = 20 * seeds
-        _say(f"{name}: {20 * seeds:,} images of {variant}; the plan says {plan['drawing_s']:.0f} s.")
+        _say(
+            f"{name}: {20 * seeds:,} images of {variant}; the plan says {plan['drawing_s']:.0f} s."
+        )
 
 
 def _told(night: Night) -> tuple[str, ...]:
@@ -186,12 +200,17 @@ def _endings(night: Night) -> int:
 
 def notices_of_end(night: Night) -> list[dict[str, Any]]:
     """List what the web server was told of batches that ended."""
-    return [body for path, body in night.receiver.received if path == "/chat" and body["type"] == "batch.completed"]
+    return [
+        body
+        for path, body in night.receiver.received
+        if path == "/chat" and body["type"] == "batch.completed"
+    ]
 
 
 def _all_done(program: Program) -> bool:
     return all(
-        batch["status"] == "completed" for batch in json.loads(program.run("status", "--json").stdout)
+        batch["status"] == "completed"
+        for batch in json.loads(program.run("status", "--json").stdout)
     )
 
 
@@ -202,5 +221,3 @@ def _paused(program: Program) -> list[str]:
 
 def _say(text: str) -> None:
     print(f"{datetime.now():%H:%M:%S}  {text}", flush=True)
-
-

@@ -76,6 +76,9 @@ class OneSlice:
 
     take_ahead = take_over
 
+    def is_outranked(self, open_slice: OpenSlice) -> bool:
+        return False
+
     def holds(self, open_slice: OpenSlice) -> bool:
         return True
 

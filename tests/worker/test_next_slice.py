@@ -18,6 +18,7 @@ from sdq_core.queue.queues import Queues
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 from tests.acceptance.program import Program, assert_whole, stop
+from tests.core.small_ledger import counts
 from tests.worker.studio import MeetingGallery, StoppableShift, make_studio
 from worker.claims.claims import Outcome
 from worker.claims.open_slice import OpenSlice
@@ -63,6 +64,7 @@ class Scene:
         self.told: list[str] = []
         self.closed: list[tuple[str, Outcome]] = []
         self.waiting: deque[OpenSlice] = deque()
+        self.urgent = False
         self.shift = StoppableShift()
         self.engines: list[WatchedEngine] = []
         self.gallery = MeetingGallery(folder / "outputs")
@@ -101,7 +103,7 @@ class Scene:
     def draw(self) -> None:
         drawing = Drawing(self.studio, VARIANT, self)
         try:
-            while self.waiting and not self.shift.stopping:
+            while self.waiting and not (self.shift.stopping or self.urgent):
                 drawing.run(self.waiting.popleft())
         finally:
             self.studio.engines.close()
@@ -114,6 +116,9 @@ class Scene:
         return None
 
     take_ahead = take_over
+
+    def is_outranked(self, open_slice: OpenSlice) -> bool:
+        return self.urgent
 
     def holds(self, open_slice: OpenSlice) -> bool:
         return True
@@ -164,6 +169,33 @@ def test_a_stop_takes_the_next_slice_back(scene: Scene) -> None:
             not any(scene.ledger.work.progress(slice_).attempts.values())
             or slice_.recipe.prompt == "a"
         )
+
+
+@pytest.mark.parametrize("ledger_url", ["sqlite"], indirect=True)
+def test_drawing_gives_way_after_the_current_image_and_keeps_its_engine(scene: Scene) -> None:
+    scene.add("b", "a", "b", seeds=5)
+
+    def something_urgent() -> None:
+        scene.urgent = True
+
+    scene.gallery.before = something_urgent  # an image is drawn, and the engine has begun the next
+    drawing = Drawing(scene.studio, VARIANT, scene)
+    drawing.run(scene.waiting.popleft())
+    drawn = scene.attempts("b")
+    assert scene.told.count("drawn a") in (1, 2), "no more than what was begun"
+    assert scene.closed == []
+    assert list(drawn) == ["a"] * len(drawn)
+    scene.urgent = False
+    scene.waiting.clear()
+    for ref in scene.ledger.work.open_slices():
+        slice_ = scene.ledger.work.load_slice(ref.id)
+        assert slice_ is not None
+        scene.waiting.append(OpenSlice.of(scene.ledger, slice_, queue_wait_ms=0))
+    scene.gallery.before = lambda: None
+    scene.draw()
+    assert scene.closed == [("a", Outcome.FINISHED), ("b", Outcome.FINISHED)]
+    assert scene.attempts("b") == {"a": 1, "b": 1}
+    assert len(scene.engines) == 1
 
 
 def test_an_engine_that_dies_costs_the_next_slice_no_attempt(scene: Scene) -> None:
@@ -232,7 +264,7 @@ def test_what_is_queued_twice_is_drawn_once(program: Program, tmp_path: Path) ->
     program.run("submit", str(prompts), "--seed", "0", "--steps", "2")
     with program.ledger() as ledger, redis.Redis.from_url(program.redis.url) as client:
         queues = Queues(client, ledger.id)
-        (key,) = queues.waiting()
+        (key,) = counts(queues)
         queue = queues.queue(key)
         client.lpush(queue.key, queues.job_id(2), queues.job_id(1))
         client.rpush(queue.key, *[queues.job_id(1)] * 9)  # some of these come when it is finished
@@ -248,7 +280,7 @@ def test_a_claim_that_redis_lost_is_made_again(program: Program) -> None:
     program.run("submit", "--prompt", "the sea", "--seed", "0", "--steps", "1000", "--batch", "b")
     with program.ledger() as ledger, redis.Redis.from_url(program.redis.url) as client:
         queues = Queues(client, ledger.id)
-        (key,) = queues.waiting()
+        (key,) = counts(queues)
         claims = queues.queue(key).started_job_registry.key
         program.start("worker")
         program.wait_until(lambda: client.zcard(claims) == 1)
@@ -269,6 +301,6 @@ def test_what_a_stopped_worker_hands_back_is_in_its_old_order(
     assert done < 8
     with program.ledger() as ledger, redis.Redis.from_url(program.redis.url) as client:
         queues = Queues(client, ledger.id)
-        (key,) = queues.waiting()
+        (key,) = counts(queues)
         expected = [queues.job_id(number).encode() for number in range(done + 1, 9)]
         assert client.lrange(queues.queue(key).key, 0, -1) == expected

@@ -17,6 +17,8 @@ from sdq_core.errors import (
     StorageError,
 )
 from sdq_core.models import DEMO, ModelStore, resolver
+from sdq_core.queue.order import Waiting, queue_key
+from sdq_core.values.order import Priority, Rank
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import (
     ANY,
@@ -29,6 +31,7 @@ from sdq_core.values.variants import (
 from worker.choosing.repertoire import Repertoire
 from worker.choosing.unusable import NotOfThisLaneError, VariantPausedError, VariantUnusable
 
+ORDINARY = Rank()
 ORIGINAL, SPLIT = AttentionImplementation.ORIGINAL, AttentionImplementation.SPLIT_EINSUM
 NE_LANE = Placement(attention_implementation=SPLIT, compute_unit=ComputeUnit.CPU_AND_NE)
 
@@ -188,30 +191,100 @@ def known(ledger: Ledger, which: Variant) -> Variant:
     return which
 
 
+def waits(
+    variant: Variant | str, batch: int = 1, *, rank: Rank = ORDINARY, turn: int = 0
+) -> Waiting:
+    """A queue of a batch's slices."""
+    variant_key = variant if isinstance(variant, str) else variant.key
+    return Waiting(
+        key=queue_key(variant_key, batch),
+        variant_key=variant_key,
+        batch_id=batch,
+        slices=1,
+        rank=rank,
+        turn=turn,
+    )
+
+
 def test_lanes_are_given_only_their_own_queues(
     ledger: Ledger, store: ModelStore, gpu: Variant, ne: Variant
 ) -> None:
     lane = Repertoire(store, ledger, NE_LANE)
-    assert lane.next_key([gpu.key, ne.key, "0123456789abcdef"], []) == ne.key
-    assert lane.next_key([gpu.key, "0123456789abcdef"], []) is None
-    assert Repertoire(store, ledger).next_key(["0123456789abcdef"], []) == "0123456789abcdef"
+    unknown = waits("0123456789abcdef")
+    assert lane.next_queue([waits(gpu), waits(ne), unknown], []) == waits(ne)
+    assert lane.next_queue([waits(gpu), unknown], []) is None
+    assert Repertoire(store, ledger).next_queue([unknown], []) == unknown
+
+
+def test_what_is_more_urgent_comes_first_whatever_is_in_memory(
+    ledger: Ledger, store: ModelStore, gpu: Variant, ne: Variant
+) -> None:
+    repertoire = Repertoire(store, ledger)
+    low = waits(ne, 1, rank=Rank(priority=Priority.LOW))
+    normal, front = waits(ne, 2), waits(gpu, 3, rank=Rank(place=1), turn=99)
+    high = waits(gpu, 4, rank=Rank(priority=Priority.HIGH), turn=999)
+    queues = [low, normal, front, high]
+    for expected in (high, front, normal, low):
+        assert repertoire.next_queue(queues, [ne]) == expected
+        queues.remove(expected)
+    assert repertoire.is_outranked(Rank(), [normal, high])
+    assert not repertoire.is_outranked(Rank(), [low, normal])
+    lane = Repertoire(store, ledger, NE_LANE)
+    assert not lane.is_outranked(Rank(), [normal, high]), "another lane draws it"
+    lane.note(VariantUnusable(ne, PackageError("its weights are damaged")), ne.key)
+    assert not lane.is_outranked(low.rank, [normal])
+
+
+def test_batches_take_turns_among_the_variants_in_memory(
+    ledger: Ledger, store: ModelStore, gpu: Variant, ne: Variant
+) -> None:
+    repertoire = Repertoire(store, ledger)
+    mine, yours, third = waits(ne, 1, turn=25), waits(ne, 2, turn=24), waits(gpu, 3, turn=23)
+    assert repertoire.next_queue([mine, yours], [ne]) == yours
+    assert repertoire.next_queue([mine, yours, third], [ne]) == yours
+    assert repertoire.next_queue([mine, yours, third], [ne, gpu]) == third
+    # Of a batch with two variants, the one that is drawing goes on.
+    both = [waits(ne, 1), waits(gpu, 1)]
+    for pinned in ([ne, gpu], [gpu, ne]):
+        chosen = repertoire.next_queue(both, pinned)
+        assert chosen is not None
+        assert chosen.variant_key == pinned[0].key
 
 
 def test_the_variant_in_memory_comes_first_until_another_has_waited_too_long(
     ledger: Ledger, store: ModelStore, gpu: Variant, ne: Variant
 ) -> None:
+    here, other = waits(ne, 1, turn=100), waits(gpu, 2)
     patient = Repertoire(store, ledger)
-    assert patient.next_key([gpu.key, ne.key], [ne]) == ne.key
-    patient.taken(ne.key)
-    assert patient.next_key([gpu.key, ne.key], [ne]) == ne.key
-    assert patient.next_key([gpu.key], [ne]) == gpu.key
+    assert patient.next_queue([other, here], [ne]) == here
+    patient.taken(here, [ne])
+    assert patient.next_queue([other, here], [ne]) == here
+    assert patient.next_queue([other], [ne]) == other
 
     hasty = Repertoire(store, ledger, patience_s=0.0)
-    hasty.next_key([gpu.key], [ne])  # waits from here on
-    hasty.taken(ne.key)
-    assert hasty.next_key([gpu.key, ne.key], [ne]) == gpu.key
-    hasty.taken(gpu.key)
-    assert hasty.next_key([gpu.key, ne.key], [gpu, ne]) == ne.key
+    hasty.next_queue([other], [ne])  # waits from here on
+    hasty.taken(here, [ne])
+    assert hasty.next_queue([other, here], [ne]) == other
+
+
+def test_no_two_variants_are_loaded_one_soon_after_the_other_for_fairness(
+    ledger: Ledger, store: ModelStore, gpu: Variant, ne: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("worker.choosing.repertoire.time.monotonic", lambda: now)
+    third = known(ledger, variant(store, SPLIT, ComputeUnit.ALL))
+    queues = [waits(ne, 1), waits(gpu, 2), waits(third, 3)]
+    repertoire = Repertoire(store, ledger, patience_s=300)
+    pinned = [ne]
+    loads = 0
+    for _ in range(100):  # a slice takes 10 s
+        chosen = repertoire.next_queue(queues, pinned)
+        assert chosen is not None
+        loads += not repertoire.holds(chosen, pinned)
+        repertoire.taken(chosen, pinned)
+        pinned = [each for each in (ne, gpu, third) if each.key == chosen.variant_key]
+        now += 10
+    assert loads == 3, "in 1000 s"
 
 
 def test_a_queue_that_cannot_be_drawn_is_left_alone_until_it_may_heal(
@@ -219,14 +292,30 @@ def test_a_queue_that_cannot_be_drawn_is_left_alone_until_it_may_heal(
 ) -> None:
     repertoire = Repertoire(store, ledger)
     repertoire.note(VariantUnusable(ne, PackageError("its weights are damaged")), ne.key)
-    assert repertoire.next_key([ne.key], [ne]) is None
+    assert repertoire.next_queue([waits(ne)], [ne]) is None
     paused = VariantUnusable(gpu, VariantPausedError(gpu, "ten in a row"))
     repertoire.note(paused, gpu.key)
-    assert repertoire.next_key([gpu.key], [gpu]) is None
+    assert repertoire.next_queue([waits(gpu)], [gpu]) is None
     # A variant that was paused and is resumed is drawn again by the same worker.
     monkeypatch.setattr("worker.choosing.unusable.LOOK_AGAIN_AFTER_S", 0.0)
     repertoire.note(paused, gpu.key)
-    assert repertoire.next_key([ne.key, gpu.key], [ne, gpu]) == gpu.key
+    assert repertoire.next_queue([waits(ne), waits(gpu)], [ne, gpu]) == waits(gpu)
+
+
+def test_an_engine_that_dies_at_every_load_is_tried_less_and_less_often(
+    ledger: Ledger, store: ModelStore, gpu: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However urgent what needs it is: each try ends the engine that draws something else."""
+    now = 0.0
+    monkeypatch.setattr("worker.choosing.unusable.time.monotonic", lambda: now)
+    repertoire = Repertoire(store, ledger)
+    died = VariantUnusable(gpu, EngineDiedError("killed while it loaded"))
+    tries = []
+    for now in map(float, range(0, 4000, 10)):
+        if repertoire.next_queue([waits(gpu)], []):
+            tries.append(now)
+            repertoire.note(died, gpu.key)
+    assert tries == [0, 60, 180, 420, 900, 1860, 2820, 3780]
 
 
 def test_a_variant_that_failed_for_any_keeps_its_own_queue(
@@ -235,7 +324,7 @@ def test_a_variant_that_failed_for_any_keeps_its_own_queue(
     repertoire = Repertoire(store, ledger)
     recipe = any_recipe(store)
     repertoire.note(VariantUnusable(ne, PackageError("out of memory")), recipe.variant.key)
-    assert repertoire.next_key([ne.key], []) == ne.key
+    assert repertoire.next_queue([waits(ne)], []) == waits(ne)
     assert repertoire.variant_for(recipe, [ne]) != ne
 
 
@@ -304,7 +393,7 @@ def test_a_model_that_vanishes_while_it_is_loaded_again_is_waited_for(
     died = VariantUnusable(drawn_with, PackageError("the engine could not read it"))
     repertoire.note(died, drawn_with.key)
     assert not repertoire.unusable
-    assert repertoire.next_key([drawn_with.key], []) is None
+    assert repertoire.next_queue([waits(drawn_with)], []) is None
 
 
 def test_a_disk_that_fails_for_a_moment_does_not_stop_any(

@@ -14,6 +14,7 @@ from rq.registry import FailedJobRegistry
 
 from sdq_core.queue.queues import DRAW_SLICE, FORMER_DRAW_SLICE, Queues
 from tests.acceptance.program import Program, assert_whole
+from tests.core.small_ledger import counts
 
 
 class Trap:
@@ -45,7 +46,7 @@ def test_strangers_jobs_are_refused_and_the_batch_is_drawn(
     touched = tmp_path / "touched"
     with program.ledger() as ledger, redis.Redis.from_url(program.redis.url) as client:
         queues = Queues(client, ledger.id)
-        (key,) = queues.waiting()
+        (key,) = counts(queues)
         queue = queues.queue(key)
         own = queues.job_id(1)
         # What is spoilt is refused too, and the slice gets a new job.

@@ -7,6 +7,7 @@ import time
 
 from sdq_core.errors import (
     ConfigurationError,
+    DrawError,
     InputMissingError,
     PackageError,
     SdqError,
@@ -18,6 +19,10 @@ log = logging.getLogger(__name__)
 
 #: How long to wait before trying again a variant whose problem may go away; a broken model may be mended.
 LOOK_AGAIN_AFTER_S = 60.0
+
+#: The most that this wait grows to for an engine that dies or hangs at every load: a batch may be more urgent than what
+#: this worker can draw, and each try ends the engine that is in memory and then loads that again.
+LOOK_AGAIN_AT_LAST_S = 960.0
 
 #: The same for a model that was here and whose files are gone: its drive may be back at any time.
 LOOK_FOR_ABSENT_AFTER_S = 5.0
@@ -61,6 +66,7 @@ class Unusable:
 
     def __init__(self) -> None:
         self._until: dict[str, tuple[SdqError, float]] = {}  # by variant key
+        self._waits: dict[str, float] = {}  # after loads that failed, by variant key
         self._told: dict[str, str] = {}
 
     def note(self, unusable: VariantUnusable) -> None:
@@ -74,8 +80,18 @@ class Unusable:
             else:
                 log.error("%s is unusable here. %s", unusable.variant, unusable.cause)
         again_s = LOOK_FOR_ABSENT_AFTER_S if absent else LOOK_AGAIN_AFTER_S
+        if isinstance(unusable.cause, DrawError):
+            again_s = self._waits[key] = self._longer_wait(key)
         until = time.monotonic() + again_s if unusable.heals else float("inf")
         self._until[key] = (unusable.cause, until)
+
+    def _longer_wait(self, key: str) -> float:
+        """Return twice the previous wait if it ended not long ago."""
+        previous = self._waits.get(key, 0.0)
+        _, ended = self._until.get(key, (None, float("-inf")))
+        if time.monotonic() > ended + previous:
+            return LOOK_AGAIN_AFTER_S
+        return min(max(2 * previous, LOOK_AGAIN_AFTER_S), LOOK_AGAIN_AT_LAST_S)
 
     def note_return(self, key: str) -> None:
         """Note that a model is there: if it was absent, it is told of when it is absent the next time."""

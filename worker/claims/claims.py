@@ -187,16 +187,16 @@ class Claims:
         with redis_errors():
             return self._queues.claims.may_have_lost_some()
 
-    def take(self, variant_key: str, *, until: float) -> Claim | None:
-        """Claim the next slice of a variant's queue; None if the queue is empty.
+    def take(self, key: str, *, until: float) -> Claim | None:
+        """Claim the next slice of the queue with that key; None if the queue is empty.
 
         Skips jobs that are not ours or not to be drawn. until: the time of the monotonic clock at which to stop
         skipping and return None.
         """
-        queue = self._queues.queue(variant_key)
+        queue = self._queues.queue(key)
         with redis_errors():
-            while taken := self._queues.claims.take(queue, variant_key, self.worker):
-                claim = self._claimed(queue, f"{variant_key} {self.worker}", taken)
+            while taken := self._queues.claims.take(queue, key, self.worker):
+                claim = self._claimed(queue, f"{key} {self.worker}", taken)
                 if claim is not None or time.monotonic() >= until:
                     return claim
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rq.suspension import is_suspended
@@ -15,7 +15,9 @@ from db.ledger import Ledger
 from sdq_core.errors import SdqError, TryAgainError
 from sdq_core.queue.connection import patience
 from sdq_core.queue.failures import redis_errors
+from sdq_core.queue.order import Line, Waiting
 from sdq_core.queue.queues import Queues
+from sdq_core.values.order import Rank
 from sdq_core.values.variants import Variant
 from worker.choosing.repertoire import Repertoire
 from worker.choosing.unusable import VariantUnusable
@@ -40,6 +42,9 @@ _LOOK_AGAIN_S = 0.25
 _LOOK_AHEAD_AGAIN_S = 1.0
 _AFTER_TROUBLE_S = 5.0
 
+#: How often to look for something more urgent than what is being drawn.
+_LOOK_FOR_URGENT_S = 1.0
+
 
 class Intake:
     """The slices of one worker, from their queues until they are closed."""
@@ -53,18 +58,22 @@ class Intake:
         repertoire: Repertoire,
         recovery: Recovery,
         shift: Shift,
+        batch_id: int | None = None,
     ) -> None:
+        """Take from a ledger's queues. batch_id: the only batch to take from, whatever else waits; None for all."""
         self._queues = queues
         self._claims = claims
         self._ledger = ledger
         self._repertoire = repertoire
         self._recovery = recovery
         self._shift = shift
-        self._key: str | None = None  # of the queue in use
-        self._waiting: Mapping[str, int] = {}  # slices, by queue
+        self._batch_id = batch_id
+        self._rank = Rank()  # of the slice that was taken last
         self._next_reconcile = 0.0
+        self._reconciled_at = float("-inf")
         self._look_again = 0.0
         self._look_ahead_again = 0.0
+        self._look_for_urgent = 0.0
         self._suspended = False  # by `rq suspend`
 
     def first(self, pinned: Sequence[Variant]) -> OpenSlice | None:
@@ -75,10 +84,10 @@ class Intake:
         try:
             while not self._shift.stopping:
                 self._tend()
-                self._key = self._next_key(pinned)
-                if self._key is None:
+                queue = self._repertoire.next_queue(self._look().waiting, pinned)
+                if queue is None:
                     return None
-                if found := self._take_wanted():
+                if found := self._take_wanted(queue, pinned):
                     return found
         except BaseException:
             self._claims.hand_back()
@@ -86,7 +95,7 @@ class Intake:
         return None
 
     def take(self, pinned: Sequence[Variant]) -> OpenSlice | None:
-        """Take another slice for the engine that is drawing, if it is from the queue that comes next anyway.
+        """Take another slice for the engine that is drawing, if what comes next anyway is for that engine.
 
         pinned: the variants in memory, the one that is drawing first.
 
@@ -103,7 +112,7 @@ class Intake:
         """Take another slice, as `take` does, if so many wait that no other worker will lack it."""
         if time.monotonic() < max(self._look_again, self._look_ahead_again) or self._shift.stopping:
             return None
-        found = self._take_another(pinned, leave=_LEFT_FOR_EACH * self._claims.workers)
+        found = self._take_another(pinned, ahead=True)
         if found is None:
             self._look_ahead_again = time.monotonic() + _LOOK_AHEAD_AGAIN_S
         return found
@@ -114,6 +123,19 @@ class Intake:
             return None
         self._look_again = 0.0
         return self.take(pinned)
+
+    def is_outranked(self, open_slice: OpenSlice) -> bool:
+        """Whether something that this worker can draw is more urgent than a slice it has; looks once a second."""
+        if time.monotonic() < self._look_for_urgent or self._shift.stopping:
+            return False
+        self._look_for_urgent = time.monotonic() + _LOOK_FOR_URGENT_S
+        try:
+            line = self._look()
+            rank = line.rank_of(open_slice.slice_.batch_id)
+            return self._repertoire.is_outranked(rank, line.waiting)
+        except SdqError:
+            self._look_for_urgent = time.monotonic() + _AFTER_TROUBLE_S
+            return False
 
     def holds(self, open_slice: OpenSlice) -> bool:
         """Whether a slice is still this worker's."""
@@ -139,11 +161,11 @@ class Intake:
         """Reconcile within seconds: an idle worker is the first to notice a dead worker's slices."""
         self._next_reconcile = min(self._next_reconcile, time.monotonic() + _RECONCILE_IDLE_S)
 
-    def _take_another(self, pinned: Sequence[Variant], *, leave: int = 0) -> OpenSlice | None:
-        """Take a slice behind those that are claimed. leave: how many to leave to others."""
+    def _take_another(self, pinned: Sequence[Variant], *, ahead: bool = False) -> OpenSlice | None:
+        """Take a slice behind those that are claimed. ahead: leave enough to others."""
         held = self._claims.held
         try:
-            found = self._take_behind(pinned, leave)
+            found = self._take_behind(pinned, ahead=ahead)
         except (SdqError, VariantUnusable):
             self._look_again = time.monotonic() + _AFTER_TROUBLE_S
             found = None
@@ -151,40 +173,58 @@ class Intake:
             self._claims.hand_back(but=held)
         return found
 
-    def _take_behind(self, pinned: Sequence[Variant], leave: int) -> OpenSlice | None:
+    def _take_behind(self, pinned: Sequence[Variant], *, ahead: bool) -> OpenSlice | None:
         self._tend()
-        if self._next_key(pinned) != self._key or self._waiting.get(self._key or "", 0) <= leave:
+        waiting = self._look().waiting
+        queue = self._repertoire.next_queue(waiting, pinned)
+        if queue is None or not self._repertoire.holds(queue, pinned[:1]):
             return None
-        found = self._take_wanted()
+        if ahead and queue.rank > self._rank:
+            self._look_for_urgent = 0.0  # it does not belong behind the others
+            return None
+        alike = (
+            other.slices
+            for other in waiting
+            if (other.variant_key, other.rank) == (queue.variant_key, queue.rank)
+        )
+        if ahead and sum(alike) <= _LEFT_FOR_EACH * self._claims.workers:
+            return None
+        found = self._take_wanted(queue, pinned)
         if found is None or self._repertoire.variant_for(found.recipe, pinned[:1]) != pinned[0]:
             return None
         return found
 
-    def _next_key(self, pinned: Sequence[Variant]) -> str | None:
-        """Choose the queue that comes next; None if there is none, or while `rq suspend` holds all workers back."""
+    def _look(self) -> Line:
+        """Return what waits; nothing while `rq suspend` holds all workers back."""
         with redis_errors():
-            self._waiting = waiting = self._queues.waiting()
-            suspended = bool(waiting and is_suspended(self._queues.connection))
-        if waiting and suspended != self._suspended:
+            line = self._queues.order.look(batch_id=self._batch_id)
+            suspended = bool(line.waiting and is_suspended(self._queues.connection))
+        if line.waiting and suspended != self._suspended:
             self._suspended = suspended
             log.warning(
                 "Suspended by `rq suspend`. Waiting for `rq resume`."
                 if suspended
                 else "No longer suspended; continuing."
             )
-        return None if suspended else self._repertoire.next_key(waiting, pinned)
+        return Line() if suspended else line
 
-    def _take_wanted(self) -> OpenSlice | None:
+    def _take_wanted(self, queue: Waiting, pinned: Sequence[Variant]) -> OpenSlice | None:
         """Claim the queue's first slice that is still wanted; end those that are not."""
-        if self._key is None:
-            return None
         until = time.monotonic() + _LOOK_FOR_S
-        while claim := self._claims.take(self._key, until=until):
-            self._repertoire.taken(self._key)
+        while claim := self._claims.take(queue.key, until=until):
+            self._repertoire.taken(queue, pinned)
             opened = self._opened(claim)
             if opened is not None:
+                # A turn that is not counted is no reason to give the slice back.
+                with contextlib.suppress(SdqError), redis_errors():
+                    self._queues.order.charge(queue.key, len(opened.pending))
+                self._rank = queue.rank
                 return opened
             self._claims.end(claim.slice_id, Outcome.UNWANTED)
+            if time.monotonic() >= self._reconciled_at + _RECONCILE_IDLE_S:
+                # Its batch was cancelled or paused: reconciling removes what else waits of it.
+                self._next_reconcile = 0.0
+                break
             if time.monotonic() >= until:
                 break
             self._shift.beat()
@@ -211,7 +251,8 @@ class Intake:
         if self._claims.may_have_lost_some():
             self._next_reconcile = time.monotonic() + _RECONCILE_IDLE_S
             return
-        self._next_reconcile = time.monotonic() + _RECONCILE_BUSY_S
+        self._reconciled_at = time.monotonic()
+        self._next_reconcile = self._reconciled_at + _RECONCILE_BUSY_S
         with contextlib.suppress(TryAgainError), patience(self._queues.connection):
             reconcile(self._ledger, self._queues)
         with redis_errors():

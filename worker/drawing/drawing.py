@@ -52,9 +52,9 @@ class Drawing:
     def run(self, first: OpenSlice) -> None:
         """Draw the missing images of a slice, and of those that the source returns.
 
-        Returns when there is nothing more to draw, when the worker is to rest, or when it was told to stop. Raises
-        VariantUnusable if the model cannot be loaded here or always fails, GaveUp if the worker was told to stop while
-        it was waiting. Slices that were not closed stay open.
+        Returns when there is nothing more to draw, when something more urgent waits, when the worker is to rest, or
+        when it was told to stop. Raises VariantUnusable if the model cannot be loaded here or always fails, GaveUp if
+        the worker was told to stop while it was waiting. Slices that were not closed stay open.
         """
         self._slices.admit(first)
         try:
@@ -132,7 +132,7 @@ class Drawing:
         """Fill the engine's pipe; while images of a slice arrive, `_keep` does so."""
         if self._slices.let_go(feed):
             feed.withdraw()
-        if not self._ending and self._studio.duty.rests():
+        if not self._ending and (self._slices.is_outranked() or self._studio.duty.rests()):
             # Its slices go back to their queues as they are once the current image is drawn.
             self._giving_way = True
             if not feed.is_empty:

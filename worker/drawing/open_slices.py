@@ -33,6 +33,9 @@ class SliceSource(Protocol):
     def take_over(self, pinned: Sequence[Variant]) -> OpenSlice | None:
         """Return a slice of a worker that was just found dead, if there is one for the engine that is drawing."""
 
+    def is_outranked(self, open_slice: OpenSlice) -> bool:
+        """Whether something that the worker can draw is more urgent than a slice that it has."""
+
     def holds(self, open_slice: OpenSlice) -> bool:
         """Whether a slice is still this worker's."""
 
@@ -112,6 +115,11 @@ class OpenSlices:
             return
         if found := self._source.take_ahead(self._studio.engines.pinned()):
             self.admit(found)
+
+    def is_outranked(self) -> bool:
+        """Whether something that waits is more urgent than what would be requested next."""
+        upcoming = next((open_slice for open_slice in self._open if open_slice.hungry), None)
+        return upcoming is not None and self._source.is_outranked(upcoming)
 
     def note_drawn(self) -> None:
         """Note that an image was drawn, to measure how long one takes."""
