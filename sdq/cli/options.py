@@ -58,6 +58,7 @@ def settings_options(command: Command) -> Command:
         for url in (settings.redis_url, settings.database_url):
             if url:
                 secrets.add_url(url)
+        secrets.add_settings(settings.notify.addresses, settings.signing_secret)
         return command(*args, settings=settings, **kwargs)
 
     for option in (
