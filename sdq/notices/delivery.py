@@ -27,7 +27,7 @@ from sdq_core.privacy import masked_address
 from sdq_core.settings import Settings
 from sdq_core.values.receivers import Receivers, check_address
 
-_BEGUN, _TOLD, _FAILED = "begun", "told", "failed"
+_BEGUN, _TOLD = "begun", "told"
 
 Summary = dict[str, Any]
 
@@ -82,7 +82,7 @@ def deliver(
         try:
             step.tell(summary)
         except Undelivered as reason:
-            outcome = _FAILED
+            outcome = f"failed: {reason}"
             yield f"{step.named} of batch {notice.batch_name} {reason}. The batch is not affected."
         if not ledger.notices.note(notice.id, worker, step.receiver, outcome):
             return

@@ -8,6 +8,7 @@ import pytest
 
 from sdq_core.values.receivers import Receivers
 from tests.core.commands import Commands
+from tests.ledger.nights import draw
 from tests.ledger.plans import plan
 
 
@@ -64,6 +65,10 @@ def test_a_batch_shows_who_is_told_and_nothing_secret(sdq: Commands) -> None:
     with sdq.ledger() as ledger:
         ledger.submissions.add(replace(plan(["a"], [1], name="night"), receivers=receivers))
         ledger.submissions.add(plan(["b"], [1], name="quiet"))
+        draw(ledger, "night", "D")
+        notice = ledger.notices.open()[0]
+        ledger.notices.claim(notice, "w")
+        ledger.notices.note(notice.id, "w", "ping", "failed: answered 404 Not Found")
     shown = sdq("show", "night").out
     assert (
         "webhook https://hooks.example/***, ping https://hc.example/***, tgram://***, macOS, a command\n"
@@ -77,6 +82,10 @@ def test_a_batch_shows_who_is_told_and_nothing_secret(sdq: Commands) -> None:
         "mac": True,
     }
     assert "\nnotices" not in sdq("show", "quiet").out
+    assert (
+        "notice: that it is started: ping failed: answered 404 Not Found\n"
+        in sdq("logs", "night").out
+    )
     for arguments in (
         ["status", "night", "--json"],
         ["logs", "night", "--json"],

@@ -132,7 +132,8 @@ def test_what_cannot_be_told_is_said_without_its_secret_and_is_in_nobodys_way(
         "The ping http://127.0.0.1:1/*** of batch night cannot be reached (Connection refused).",
         "The command of batch night ended with exit code 7.",
     ]
-    assert set(home.outcomes(notice).values()) == {"failed"}
+    assert home.outcomes(notice)["on_done"] == "failed: ended with exit code 7"
+    assert "s3cret" not in str(home.outcomes(notice))
     assert home.ledger.batches.find("night").completed == 3  # type: ignore[union-attr]
 
 
