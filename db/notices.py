@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select, update
@@ -80,19 +81,32 @@ class Notices:
             connection.execute(update(notices).where(*is_own).values(outcomes=outcomes))
             return True
 
-    def finish(self, notice_id: int, worker: str | None) -> None:
-        """Close a worker's notice, or, with None, one that nobody has: there is nobody to tell."""
+    def finish(self, notice_id: int, worker: str) -> None:
+        """Close a worker's notice."""
         with self._database.writing() as connection:
             connection.execute(
                 update(notices).where(*_claim(notice_id, worker)).values(finished_at=now_utc())
             )
 
+    def dismiss(self, notice_ids: Collection[int]) -> None:
+        """Close those notices that nobody has: there is nobody to tell."""
+        with self._database.writing() as connection:
+            connection.execute(
+                update(notices)
+                .where(
+                    notices.c.id.in_(notice_ids),
+                    notices.c.finished_at.is_(None),
+                    notices.c.claimed_by.is_(None),
+                )
+                .values(finished_at=now_utc())
+            )
 
-def _claim(notice_id: int, worker: str | None) -> tuple[Any, ...]:
+
+def _claim(notice_id: int, worker: str) -> tuple[Any, ...]:
     return (
         notices.c.id == notice_id,
         notices.c.finished_at.is_(None),
-        notices.c.claimed_by.is_not_distinct_from(worker),
+        notices.c.claimed_by == worker,
     )
 
 

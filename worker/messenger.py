@@ -133,24 +133,22 @@ class Messenger:
             self._child = None
 
     def _start_next(self, sender: Sender, *, leave_s: float) -> None:
-        """Start a child for the next notice that this worker may send, and close those that nobody wants.
+        """Start a child for the next notice that this worker may send; dismiss those that nobody wants.
 
         leave_s: how long to leave those to others, if there are any.
         """
-        settled = True
-        while settled:  # behind a notice that was closed another one may be due
-            settled = False
-            notices = self._ledger.notices.open()
-            ids = {notice.id for notice in notices}
-            self._unwanted_since = {
-                id_: since for id_, since in self._unwanted_since.items() if id_ in ids
-            }
-            for notice in notices:
+        while True:
+            unwanted = []
+            for notice in self._ledger.notices.open():
                 if not self._is_wanted(notice):
-                    settled |= self._close_unwanted(notice, leave_s)
+                    unwanted += [notice.id] if notice.claimed_by is None else []
                 elif self._may_take(notice) and self._ledger.notices.claim(notice, self._worker):
                     self._start(sender, notice)
                     return
+            dismissed = self._to_dismiss(unwanted, leave_s)
+            if not dismissed:
+                return
+            self._ledger.notices.dismiss(dismissed)  # behind these, others may be due
 
     def _is_wanted(self, notice: Notice) -> bool:
         receivers = notice.receivers.over(self._defaults)
@@ -158,20 +156,20 @@ class Messenger:
             return receivers.ping is not None
         return bool(receivers) or (self._reports and notice.event is NoticeEvent.COMPLETED)
 
-    def _close_unwanted(self, notice: Notice, leave_s: float) -> bool:
-        """Close a notice that nobody is told of; return whether it was closed.
+    def _to_dismiss(self, unwanted: Sequence[int], leave_s: float) -> Sequence[int]:
+        """Return which of the notices that nobody here wants may be dismissed now.
 
-        Another worker may have other settings, and is given the time to look.
+        Other workers may have other settings, and are given the time to look.
         """
-        if notice.claimed_by is not None:
-            return False
-        since = self._unwanted_since.setdefault(notice.id, time.monotonic())
-        if time.monotonic() < since + leave_s or not leave_s:
-            living = self._living()
-            if living is None or set(living) - {self._worker}:
-                return False
-        self._ledger.notices.finish(notice.id, None)
-        return True
+        now = time.monotonic()
+        self._unwanted_since = {id_: self._unwanted_since.get(id_, now) for id_ in unwanted}
+        left = [id_ for id_, since in self._unwanted_since.items() if now >= since + leave_s]
+        if leave_s and len(left) == len(unwanted):
+            return left
+        living = self._living()
+        if living is not None and not set(living) - {self._worker}:
+            return unwanted
+        return left if leave_s else ()
 
     def _may_take(self, notice: Notice) -> bool:
         if notice.claimed_by in {None, self._worker}:

@@ -20,9 +20,8 @@ def events(ledger: Ledger) -> list[tuple[str, str]]:
     """Take all notices that are open, and close them; return their batches and events."""
     found: list[tuple[str, str]] = []
     while notices := ledger.notices.open():
-        for notice in notices:
-            found.append((notice.batch_name, str(notice.event)))
-            ledger.notices.finish(notice.id, None)
+        found += [(notice.batch_name, str(notice.event)) for notice in notices]
+        ledger.notices.dismiss([notice.id for notice in notices])
     return found
 
 
@@ -88,7 +87,7 @@ def test_an_end_is_not_told_before_its_beginning(ledger: Ledger) -> None:
 def ended(ledger: Ledger) -> Notice:
     ledger.submissions.add(plan(["a"], range(2), name="night"))
     draw(ledger, "night", "DD")
-    ledger.notices.finish(ledger.notices.open()[0].id, None)
+    ledger.notices.dismiss([ledger.notices.open()[0].id])
     (notice,) = ledger.notices.open()
     return notice
 
@@ -98,7 +97,7 @@ def test_one_worker_at_a_time_has_a_notice(ledger: Ledger) -> None:
     assert ledger.notices.claim(notice, "one")
     assert not ledger.notices.claim(notice, "two")  # it saw that nobody had it
     assert ledger.notices.note(notice.id, "one", "webhook", "told")
-    ledger.notices.finish(notice.id, None)  # closes only what nobody has
+    ledger.notices.dismiss([notice.id])  # closes only what nobody has
     (seen,) = ledger.notices.open()
     assert seen.claimed_by == "one"
 
