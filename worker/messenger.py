@@ -89,6 +89,7 @@ class Messenger:
         self._look_at = 0.0
         self._child: _Child | None = None
         self._starts: Counter[int] = Counter()  # by notice
+        self._said: set[str] = set()
         self._unwanted_since: dict[int, float] = {}  # by notice
 
     def look(self) -> None:
@@ -192,13 +193,15 @@ class Messenger:
             return
         self._child = None
         for line in child.said():
-            log.warning("%s", line)
+            if line not in self._said:  # by a child before, for the same notice
+                self._said.add(line)
+                log.warning("%s", line)
         if child.is_late:
             self._give_up(child.notice, "it took too long")
         elif code:
             self._again_or_never(child.notice, f"its process ended with code {code}")
         else:
-            self._starts.pop(child.notice.id, None)
+            self._forget(child.notice)
             self._look_at = 0.0  # the end of a short batch may be due behind its beginning
 
     def _again_or_never(self, notice: Notice, reason: str) -> None:
@@ -207,7 +210,7 @@ class Messenger:
             self._give_up(notice, reason)
 
     def _give_up(self, notice: Notice, reason: str) -> None:
-        self._starts.pop(notice.id, None)
+        self._forget(notice)
         log.warning(
             "Gave up telling that batch %s is %s: %s. The batch is not affected.",
             notice.batch_name,
@@ -216,6 +219,10 @@ class Messenger:
         )
         with contextlib.suppress(SdqError):
             self._ledger.notices.finish(notice.id, self._worker)
+
+    def _forget(self, notice: Notice) -> None:
+        self._starts.pop(notice.id, None)
+        self._said.clear()
 
 
 class _Child:

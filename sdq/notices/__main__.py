@@ -12,7 +12,7 @@ import warnings
 
 from db.ledger import Ledger
 from sdq.notices.delivery import deliver
-from sdq_core.errors import EXIT_FAILURE, EXIT_OK, SdqError
+from sdq_core.errors import EXIT_FAILURE, EXIT_OK, EXIT_TRY_AGAIN, SdqError
 from sdq_core.printable import printable
 from sdq_core.privacy import Secrets
 from sdq_core.settings import read_settings
@@ -27,9 +27,10 @@ def main(notice_id: str, worker: str) -> int:
     try:
         settings = read_settings()
         secrets.add_settings(settings.notify.addresses, settings.signing_secret)
-        ledger = Ledger.open_existing(settings.database_url)
+        ledger = Ledger.open_existing(settings.database_url) if settings.home.is_dir() else None
         if ledger is None:
-            return EXIT_OK
+            _say(secrets, f"The data folder {settings.home} or its ledger is no longer there.")
+            return EXIT_TRY_AGAIN
         with ledger:
             for sentence in deliver(
                 settings, ledger, int(notice_id), worker, is_mac=sys.platform == "darwin"

@@ -324,3 +324,5 @@ def test_the_process_of_a_notice_says_what_went_wrong_and_ends_with_a_code(
     monkeypatch.setenv("SDQ_DATABASE_URL", "postgresql://ann:s3cret@127.0.0.1:1/d")
     assert main(str(notice.id), "w") == 69
     assert "s3cret" not in capsys.readouterr().out
+    monkeypatch.setenv("SDQ_HOME", str(home.folder / "unplugged"))
+    assert main(str(notice.id), "w") == 75
