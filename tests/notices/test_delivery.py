@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from db.ledger import Ledger
 from db.values import Notice, NoticeEvent
-from sdq.notices import programs
 from sdq.notices.__main__ import main
 from sdq.notices.delivery import deliver
 from sdq.notices.problems import problems
-from sdq.notices.programs import notification_command, run_command
-from sdq.notices.undelivered import Undelivered
 from sdq_core.settings import Settings, read_settings
 from sdq_core.values.receivers import Receivers
 from tests.ledger.nights import draw
@@ -238,36 +231,6 @@ def test_a_ledger_makes_nobody_post_to_a_file(home: Home) -> None:
     notice = home.ended(webhook="file:///etc/passwd", ping="gopher://h/x")
     said = home.told(home.settings(), notice)
     assert ["was not tried" in sentence for sentence in said] == [True, True]
-
-
-def test_a_command_that_does_not_end_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
-    with pytest.raises(Undelivered, match=r"was ended after 0\.3 s"):
-        run_command(f"sleep 60 & echo $! > {tmp_path}/pid; wait", {}, tmp_path, limit_s=0.3)
-    pid = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 30
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
-
-
-def test_a_command_may_leave_its_input_unread(tmp_path: Path) -> None:
-    run_command("exec <&-; exit 0", {"name": "x" * 500_000}, tmp_path)
-    with pytest.raises(Undelivered, match="was ended by SIGTERM"):
-        run_command(f"kill -{int(signal.SIGTERM)} $$", {}, tmp_path)
-
-
-def test_macos_gets_the_text_as_an_argument() -> None:
-    """Checked as far as it can be without a Mac: nothing of the text is within the script."""
-    text = '"; do shell script "touch /tmp/x'
-    command = notification_command("sdq: night", text)
-    assert command[0] == "/usr/bin/osascript"
-    assert command[-2:] == ["sdq: night", text]
-    assert "touch" not in " ".join(command[:-1])
-
-
-@pytest.mark.skipif(sys.platform != "darwin", reason="needs macOS and a user's session")
-def test_macos_shows_a_notification() -> None:
-    programs.notify_mac("sdq", "This is a test.")
 
 
 def test_a_mac_is_notified_by_workers_on_macs_only(
