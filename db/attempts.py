@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from db.column_types import Id, now_utc
+from db.notice_rows import note_start
 from db.recipe_rows import insert_into
 from db.tables import batches, engines, images, slices
 from db.values import ImageStatus, Standing
@@ -81,13 +82,16 @@ def note_attempts(
 
 
 def mark_started(connection: Connection, slice_id: int) -> None:
-    """Record when a batch's first image was tried, unless recorded before."""
+    """Record when a batch's first image was tried, unless recorded before; it is to be told."""
     batch_id = select(slices.c.batch_id).where(slices.c.id == slice_id).scalar_subquery()
-    connection.execute(
+    started = connection.execute(
         update(batches)
         .where(batches.c.id == batch_id, batches.c.started_at.is_(None))
         .values(started_at=now_utc())
-    )
+        .returning(batches.c.id)
+    ).scalar()
+    if started is not None:
+        note_start(connection, started)
 
 
 def forgive_attempt(connection: Connection, recipe_id: int, seed: int) -> None:

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from db.values import JSON, BatchOptions, Chosen
+from sdq_core.values.receivers import Receivers
 from sdq_core.values.variants import OpenPlacement, Placement
 
 _AUTO = "auto"
 
 #: What a batch's options hold beside those that were given.
-_OWN = frozenset({"chosen", "order"})
+_OWN = frozenset({"chosen", "notify", "order"})
 
 
 def read_choices(options: Mapping[str, JSON]) -> list[Chosen]:
@@ -42,7 +43,17 @@ def read_choices(options: Mapping[str, JSON]) -> list[Chosen]:
 def options_of(stored: Mapping[str, JSON]) -> BatchOptions:
     """Return a batch's options from their stored form."""
     given = {option: value for option, value in stored.items() if option not in _OWN}
-    return BatchOptions(given=given, chosen=read_choices(stored))
+    return BatchOptions(given=given, chosen=read_choices(stored), receivers=read_receivers(stored))
+
+
+def read_receivers(options: Mapping[str, JSON]) -> Receivers:
+    """Return who is told of a batch, by its options."""
+    return Receivers.from_dict(options.get("notify") or {})
+
+
+def with_receivers(options: Mapping[str, JSON], receivers: Receivers) -> dict[str, JSON]:
+    """Return the options with these receivers in place of those of the same kind."""
+    return {**options, "notify": receivers.over(read_receivers(options)).to_dict()}
 
 
 def with_choices(options: Mapping[str, JSON], chosen: Iterable[Chosen]) -> dict[str, JSON]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, bindparam, case, literal, select, update
 
 from db.column_types import UtcTime, now_utc
+from db.notice_rows import note_end
 from db.recipe_rows import KEYS_AT_ONCE
 from db.tables import batches, images, slices
 from db.values import ImageStatus
@@ -42,7 +43,7 @@ def finish_slice(connection: Connection, slice_id: int) -> bool:
         .values(finished_at=now, done=done, failed=failed)
     )
     if closed.rowcount:  # not by another worker at the same moment
-        connection.execute(
+        completed_at = connection.execute(
             update(batches)
             .where(batches.c.id == slice_.batch_id)
             .values(
@@ -53,7 +54,10 @@ def finish_slice(connection: Connection, slice_id: int) -> bool:
                     (batches.c.open_slices == 1, literal(now, UtcTime())), else_=None
                 ),
             )
-        )
+            .returning(batches.c.completed_at)
+        ).scalar()
+        if completed_at is not None:
+            note_end(connection, slice_.batch_id)
     return True
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, Table, func, select, update
 
 from db.bulk import insert_rows
+from db.notice_rows import note_end
 from db.recipe_rows import (
     KEYS_AT_ONCE,
     STORED_COLUMNS,
@@ -241,3 +242,5 @@ def _count_growth(
     elif growth.slices and batch.open_slices == 0:  # all new images were drawn before
         change["completed_at"] = now
     connection.execute(update(batches).where(batches.c.id == batch.id).values(change))
+    if change.get("completed_at"):
+        note_end(connection, batch.id)

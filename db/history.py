@@ -1,11 +1,11 @@
-"""What happened to a batch, as far as rows tell: submissions, engines, failures, its beginning and its end.
+"""What happened to a batch, as far as rows tell: submissions, engines, failures, its beginning, its end and notices.
 
 Finished images are not looked at one by one: a batch may have millions, and `sdq report` sums them up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,8 +16,8 @@ from db.column_types import now_utc
 from db.engines import load_engines
 from db.recipe_rows import VARIANT_COLUMNS, variant_of
 from db.slices import has_failed
-from db.tables import batches, engines, images, recipes, slices, variants
-from db.values import EngineRecord, ImageStatus, PausedVariant
+from db.tables import batches, engines, images, notices, recipes, slices, variants
+from db.values import EngineRecord, ImageStatus, NoticeEvent, PausedVariant
 from db.variants import paused_variants
 from sdq_core.values.seeds import parse_seeds
 from sdq_core.values.variants import AnyVariant, RecipeVariant
@@ -52,6 +52,20 @@ class GivenUp:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Told:
+    """A notice that somebody was told, or was to be told.
+
+    at: when the last of them was dealt with, or when it happened if that is not over.
+    event: what it tells of.
+    outcomes: receiver -> what came of it.
+    """
+
+    at: datetime
+    event: NoticeEvent
+    outcomes: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class BatchHistory:
     """What happened to a batch, each in the order of time.
 
@@ -60,6 +74,7 @@ class BatchHistory:
     engines: those that were loaded for its variants since it was begun.
     failures: its failed images.
     paused: those of its variants that are paused now.
+    told: its notices.
     """
 
     growths: Sequence[Growth]
@@ -67,6 +82,7 @@ class BatchHistory:
     engines: Sequence[StartedEngine]
     failures: Sequence[GivenUp]
     paused: Sequence[PausedVariant]
+    told: Sequence[Told]
 
 
 def history_of(connection: Connection, batch_id: int) -> BatchHistory:
@@ -79,7 +95,24 @@ def history_of(connection: Connection, batch_id: int) -> BatchHistory:
         engines=_engines_since(connection, batch, asked),
         failures=_failures(connection, batch_id),
         paused=[held for held in paused_variants(connection) if _draws(held.variant, asked)],
+        told=_told(connection, batch_id),
     )
+
+
+def _told(connection: Connection, batch_id: int) -> list[Told]:
+    rows = connection.execute(
+        select(notices)
+        .where(notices.c.batch_id == batch_id, notices.c.outcomes.is_not(None))
+        .order_by(notices.c.id)
+    )
+    return [
+        Told(
+            at=row.finished_at or row.happened_at,
+            event=NoticeEvent(row.event),
+            outcomes=row.outcomes,
+        )
+        for row in rows
+    ]
 
 
 def _variants_of(connection: Connection, batch_id: int) -> set[RecipeVariant]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Row, RowMapping, Table, delete, select, update
 
-from db.tables import batches, images, recipes, slices
+from db.tables import batches, images, notices, recipes, slices
 from db.values import BatchState, ImageStatus, PrunedPage
 from db.walk import images_of, parts, slices_after
 from sdq_core.errors import TryAgainError
@@ -55,6 +55,7 @@ def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
         )
     slice_rows = slices_after(connection, batch_id, 0, 0, SLICES_PER_TRANSACTION)
     if not slice_rows:
+        connection.execute(delete(notices).where(notices.c.batch_id == batch_id))
         connection.execute(delete(batches).where(batches.c.id == batch_id))
         return PrunedPage(images=0, paths=(), last=True)
     recipe_ids = sorted({slice_.recipe_id for slice_ in slice_rows})

@@ -13,10 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from db.choices import merged, options_of, read_choices, with_choices
+from db.choices import merged, options_of, read_choices, with_choices, with_receivers
 from db.column_types import now_utc
 from db.connection import SUBMISSION_LOCK, Database
 from db.growth import Growth, grow
+from db.notice_rows import note_end
 from db.order import move, read_rank
 from db.replacement import Replaced, replace, replaceable
 from db.report import batch_named
@@ -82,6 +83,8 @@ def submit(
         batch = _create_batch(connection, plan, name, now)
     else:
         _keep_choices(connection, batch, plan)
+    if plan.receivers:
+        _keep_receivers(connection, batch.id, plan)
     replaced = Replaced()
     if instead_of:
         replaced = replace(connection, plan, batch.id, instead_of, now)
@@ -165,7 +168,7 @@ def _create_batch(connection: Connection, plan: BatchPlan, name: str, now: datet
 
 def _complete_if_done(connection: Connection, batch_id: int, now: datetime) -> None:
     """Complete a batch if what was taken out of it was all that was open."""
-    connection.execute(
+    completed = connection.execute(
         update(batches)
         .where(
             batches.c.id == batch_id,
@@ -174,6 +177,8 @@ def _complete_if_done(connection: Connection, batch_id: int, now: datetime) -> N
         )
         .values(completed_at=now)
     )
+    if completed.rowcount:
+        note_end(connection, batch_id)
 
 
 def _keep_choices(connection: Connection, batch: Row[Any], plan: BatchPlan) -> None:
@@ -191,3 +196,10 @@ def _keep_choices(connection: Connection, batch: Row[Any], plan: BatchPlan) -> N
     if choices != kept:
         options = with_choices(batch.options, choices)
         connection.execute(update(batches).where(batches.c.id == batch.id).values(options=options))
+
+
+def _keep_receivers(connection: Connection, batch_id: int, plan: BatchPlan) -> None:
+    of_batch = batches.c.id == batch_id
+    options = connection.execute(select(batches.c.options).where(of_batch)).scalar_one()
+    changed = with_receivers(options, plan.receivers)
+    connection.execute(update(batches).where(of_batch).values(options=changed))

@@ -4,7 +4,7 @@ An image is identified by (recipe, seed). Only images that were tried have a row
 `slices` and missing from `images`, so a million images are 40,000 rows of `slices`.
 
     variants ──< recipes ──< images >── engines >── variants
-                    └──────< slices >── batches
+                    └──────< slices >── batches ──< notices
 
 A recipe's variant is the requested one, which may be `any`; an engine's is the one that drew.
 
@@ -44,7 +44,7 @@ from sqlalchemy import (
 from db.column_types import HexDigest, Id, JsonObject, Milliseconds, UtcTime
 
 #: The newest migration; compared with the database's, so that Alembic is imported only to migrate.
-HEAD_REVISION = "0004_slice_indexes"
+HEAD_REVISION = "0005_notices"
 
 #: Not Alembic's default name: another program in the same database may have its own ``alembic_version``.
 VERSION_TABLE = "sdq_revision"
@@ -139,9 +139,25 @@ slices = Table(
     # Which other batches ask for a recipe. The database asks too, for each recipe that is deleted.
     Index(None, "recipe_id", "batch_id"),
 )
-# For dispatch and status: open slices stay few, however many are finished.
+# What is to be told of a batch: that it began, that it ended, that one of its variants was paused for failing. Written
+# with what happened, in the same transaction; outcomes: receiver -> what came of it, once it is told.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("batch_id", Id, ForeignKey("batches.id"), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("happened_at", UtcTime, nullable=False),
+    # The worker that sends it.
+    Column("claimed_by", Text),
+    Column("outcomes", JsonObject),
+    Column("finished_at", UtcTime),
+    UniqueConstraint("batch_id", "event", "happened_at"),
+)
+# For dispatch and status: open slices stay few, however many are finished. So do notices.
 _OPEN = slices.c.finished_at.is_(None)
 _INDEXED_ONLY = {
+    Index("ix_notices_open", notices.c.id): notices.c.finished_at.is_(None),
     Index("ix_slices_open", slices.c.id): _OPEN,
     Index("ix_slices_begun", slices.c.batch_id): and_(
         _OPEN, or_(slices.c.done > 0, slices.c.failed > 0)

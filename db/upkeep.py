@@ -13,6 +13,7 @@ from db.column_types import UtcTime, now_utc
 from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
 from db.files import standing_of
+from db.notice_rows import note_end
 from db.recipe_rows import KEYS_AT_ONCE
 from db.report import batch_id_of
 from db.tables import batches, images, slices
@@ -189,9 +190,11 @@ def _recount_batch(connection: Connection, batch_id: int) -> None:
     ).all()
     recount(connection, recipe_ids)
     open_slices, total, done, failed = _summed_counts(connection, batch_id)
+    of_batch = batches.c.id == batch_id
+    before = connection.execute(select(batches.c.completed_at).where(of_batch)).scalar()
     connection.execute(
         update(batches)
-        .where(batches.c.id == batch_id)
+        .where(of_batch)
         .values(
             open_slices=open_slices,
             images_total=total,
@@ -202,6 +205,8 @@ def _recount_batch(connection: Connection, batch_id: int) -> None:
             else func.coalesce(batches.c.completed_at, literal(now_utc(), UtcTime())),
         )
     )
+    if before is None:
+        note_end(connection, batch_id)
 
 
 def _take_back(connection: Connection, recipe_id: int, seeds: Collection[int]) -> int:

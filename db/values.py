@@ -10,6 +10,7 @@ from typing import Any
 
 from sdq_core.values.machine import Machine
 from sdq_core.values.order import Priority, Rank
+from sdq_core.values.receivers import Receivers
 from sdq_core.values.recipes import DEFAULT_NUM_INFERENCE_STEPS, Recipe
 from sdq_core.values.variants import OpenPlacement, Placement, RecipeVariant, Variant
 
@@ -31,6 +32,39 @@ class ImageStatus(StrEnum):
     DRAWING = "drawing"
     DONE = "done"
     FAILED = "failed"
+
+
+class NoticeEvent(StrEnum):
+    """What a notice tells of a batch."""
+
+    STARTED = "started"
+    COMPLETED = "completed"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """What is to be told of a batch.
+
+    batch_id, batch_name: the batch.
+    happened_at: when it began or ended, or when its variant was paused; UTC.
+    receivers: those that the batch names.
+    claimed_by: the worker that sends it, None for none yet.
+    outcomes: receiver -> what came of it, of those that are dealt with.
+    is_finished: whether nothing of it is left to be told.
+    round: how often the batch had ended before.
+    """
+
+    id: int
+    batch_id: int
+    batch_name: str
+    event: NoticeEvent
+    happened_at: datetime
+    receivers: Receivers
+    claimed_by: str | None
+    outcomes: Mapping[str, str]
+    is_finished: bool
+    round: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +101,12 @@ class BatchOptions:
 
     given: the options of its first submission (`BatchPlan.options`).
     chosen: the choices made for it since.
+    receivers: who is told of it.
     """
 
     given: Mapping[str, JSON]
     chosen: Sequence[Chosen] = ()
+    receivers: Receivers = field(default_factory=Receivers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +137,7 @@ class BatchPlan:
     interleave: draw the first seed of every entry, then the second, then more at a time, instead of entry by entry.
     priority: the batch's from now on; None keeps the one it has, at first an ordinary one.
     at_front: draw the batch before all others of its priority.
+    receivers: who is told of the batch from now on, in place of those of the same kind so far.
     """
 
     name: str | None
@@ -114,6 +151,7 @@ class BatchPlan:
     interleave: bool = False
     priority: Priority | None = None
     at_front: bool = False
+    receivers: Receivers = field(default_factory=Receivers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

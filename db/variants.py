@@ -6,6 +6,7 @@ from sqlalchemy import Connection, select, update
 
 from db.column_types import now_utc
 from db.connection import Database
+from db.notice_rows import note_pause
 from db.recipe_rows import add_variants, all_variants, variant_of
 from db.tables import variants
 from db.values import PausedVariant
@@ -33,8 +34,11 @@ class Variants:
         with self._database.reading() as connection:
             return paused_variants(connection)
 
-    def pause(self, variant: str | Variant, reason: str) -> None:
+    def pause(self, variant: str | Variant, reason: str, *, batch_id: int | None = None) -> None:
         """Pause a variant, given itself or by its key, until it is resumed; a second reason does not replace the first.
+
+        batch_id: the batch at which it failed too often: that is to be told of this one, and of all that wait for the
+        variant. None if somebody pauses it by hand.
 
         Raises InputMissingError for a key that is not in the ledger. A variant itself need not be in it: a worker may
         have chosen it for `any`.
@@ -44,11 +48,15 @@ class Variants:
                 add_variants(connection, [variant])
             key = variant if isinstance(variant, str) else variant.key
             _refuse_unknown(connection, key)
-            connection.execute(
+            now = now_utc()
+            paused = connection.execute(
                 update(variants)
                 .where(variants.c.key == key, variants.c.paused_since.is_(None))
-                .values(paused_since=now_utc(), pause_reason=reason)
-            )
+                .values(paused_since=now, pause_reason=reason)
+                .returning(variants.c.id)
+            ).scalar()
+            if paused is not None and batch_id is not None:
+                note_pause(connection, paused, batch_id, now)
 
     def resume(self, key: str) -> bool:
         """Resume a variant; return whether it was paused. Raises InputMissingError for an unknown key."""

@@ -29,6 +29,9 @@ _FILE = re.compile(
 #: A URL within a sentence, without the full stop behind it. No scheme is longer, and without a bound one endless word
 #: would take the square of its length.
 _IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,40}://[^\s'\"()<>`]*[^\s'\"()<>`.,;:!?]")
+#: What may be shown of where a notice goes: without a login and with nothing that could be one.
+_SITE = re.compile(rf"(?P<site>https?://{_HOST})(?:[/?#][^@]*)?", re.IGNORECASE | re.DOTALL)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 #: The logins of examples in our own messages.
 _EXAMPLES = frozenset({"user:password", "USER:PASSWORD"})
 #: URL parameters that are never secret; all others might be.
@@ -41,6 +44,12 @@ _OPEN_PARAMETERS = frozenset(
 _PARAMETER = re.compile("[A-Za-z_-]+")
 #: Shorter secrets are masked in URLs only: in a sentence they would match everywhere.
 _SHORTEST_SECRET = 4
+
+#: Shorter words where a notice's address belongs are slips, and not masked in messages.
+_SHORTEST_ADDRESS = 8
+
+#: The options that are followed by a notice's address.
+ADDRESS_OPTIONS = ("--webhook", "--ping", "--apprise")
 
 #: Environment variables that hold a Hub token.
 TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
@@ -59,6 +68,17 @@ def masked_url(url: str) -> str:
     return f"{parts['scheme']}{login}{parts['place']}{query}"
 
 
+def masked_address(url: str) -> str:
+    """Return where a notice goes, as far as it may be shown: of the web its host, of Apprise's URLs only the kind.
+
+    Whoever knows the path of a webhook may use it, and Apprise writes tokens where other URLs have their host.
+    """
+    if parts := _SITE.fullmatch(url):
+        return f"{parts['site']}/{MASK}"
+    scheme = _SCHEME.match(url)
+    return f"{scheme[0]}{MASK}" if scheme else NOT_SHOWN
+
+
 def is_clear(url: str, *, never_in_login: str) -> bool:
     """Whether a URL has one reading only, so that a library's message cannot take part of a password for a host.
 
@@ -70,9 +90,10 @@ def is_clear(url: str, *, never_in_login: str) -> bool:
     return parts is not None and not set(never_in_login) & set(parts["login"] or "")
 
 
-def has_secret(text: str) -> bool:
-    """Whether a text holds what this module would mask: it must not be written where others may read it."""
-    return Secrets.around({}, [text]).removed(text) != text
+def has_secret(*words: str) -> bool:
+    """Whether a command line or a text holds what this module would mask: others must not be able to read it."""
+    secrets = Secrets.around({}, words)
+    return any(secrets.removed(word) != word for word in words)
 
 
 class Secrets:
@@ -92,7 +113,10 @@ class Secrets:
         words = [word for argument in arguments for word in (argument, argument.partition("=")[2])]
         urls = [text for text in (*environment.values(), *words) if _is_url(text)]
         named = [text for name, text in environment.items() if _SECRET_NAME.search(name)]
-        return cls(urls, named)
+        secrets = cls(urls, named)
+        for address in _addresses(arguments):
+            secrets.add_address(address)
+        return secrets
 
     def add_url(self, url: str) -> None:
         """Keep a URL's secrets from now on; all of it if it cannot be parsed."""
@@ -101,6 +125,28 @@ class Secrets:
                 self._replacements[spelling] = masked_url(url)
         for secret in _secrets(url):
             self._hide(secret)
+
+    def add_address(self, url: str) -> None:
+        """Keep from now on where a notice goes."""
+        if len(url) < _SHORTEST_ADDRESS:
+            return
+        for spelling in _spellings(url):
+            self._replacements[spelling] = masked_address(url)
+        _, _, rest = url.partition("://")
+        if not _SITE.fullmatch(url):
+            self._hide(rest)
+        # A library may quote the path alone.
+        path = rest.partition("/")[2]
+        for secret in (path, unquote(path)):
+            if len(secret) >= _SHORTEST_ADDRESS:
+                self._hide(secret)
+
+    def add_settings(self, addresses: Iterable[str], signing_secret: str | None) -> None:
+        """Keep from now on where notices go, and what they are signed with."""
+        for address in addresses:
+            self.add_address(address)
+        if signing_secret:
+            self._hide(signing_secret)
 
     def removed(self, text: str) -> str:
         """Return a text without secrets."""
@@ -114,6 +160,13 @@ class Secrets:
                 self._replacements.setdefault(spelling, MASK)
 
 
+def _addresses(arguments: Sequence[str]) -> Iterable[str]:
+    for number, argument in enumerate(arguments):
+        option, is_joined, value = argument.partition("=")
+        if option in ADDRESS_OPTIONS:
+            yield from [value] if is_joined else arguments[number + 1 : number + 2]
+
+
 def _is_url(text: str) -> bool:
     scheme, mark, _ = text.partition("://")
     return bool(mark) and scheme.replace("+", "").isalnum()
@@ -121,6 +174,8 @@ def _is_url(text: str) -> bool:
 
 def _shown(found: re.Match[str]) -> str:
     url = found[0]
+    if url.endswith(f"://{MASK}"):  # as `masked_address` writes it
+        return url
     parts = _URL.fullmatch(url)
     if parts and (parts["login"] in _EXAMPLES or parts["login"] == MASK):
         return url

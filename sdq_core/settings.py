@@ -7,15 +7,15 @@ terminal, and a folder that somebody sent could say where images go.
 
 from __future__ import annotations
 
-import difflib
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sdq_core.errors import ConfigurationError
+from sdq_core.settings_file import TABLES, read_file
+from sdq_core.values.receivers import Receivers
 from sdq_core.values.recipes import (
     DEFAULT_GUIDANCE_SCALE,
     DEFAULT_NUM_INFERENCE_STEPS,
@@ -44,13 +44,6 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "negative_prompt": ("SDQ_NEGATIVE_PROMPT",),
 }
 
-#: What is no string in `sdq.toml`.
-_WHOLE = ("steps",)
-_NUMBERS = ("guidance_scale",)
-
-#: Longer names of the same options, which are taken for slips of the shorter ones.
-_OTHER_NAMES = {"num_inference_steps": "steps", "cfg_scale": "guidance_scale"}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Preferences:
@@ -77,7 +70,10 @@ class Settings:
     database_url: the ledger, as SQLAlchemy writes it.
     outputs: the folder for images.
     preferences: what to draw with by default.
-    origins: setting -> where its value came from.
+    notify: who is told of batches that name nobody of that kind themselves; only `sdq.toml` says so.
+    signing_secret: what webhooks are signed with, None to send them unsigned.
+    report: the page to write for each batch that ends, `{batch}` for its name; None for none.
+    origins: setting -> where its value came from; those of tables are `table.name`, and only those that are set.
     """
 
     home: Path
@@ -86,6 +82,9 @@ class Settings:
     outputs: Path
     origins: Mapping[str, str]
     preferences: Preferences = field(default_factory=Preferences)
+    notify: Receivers = field(default_factory=Receivers)
+    signing_secret: str | None = field(default=None, repr=False)
+    report: str | None = None
 
     @property
     def models(self) -> Path:
@@ -123,8 +122,12 @@ def read_settings(
     take("default", "home", "~/.sdq")
     home = whole_path(values["home"], "Set SDQ_HOME to a folder, by its whole path.")
     file = home / CONFIGURATION_FILE
-    for setting, entry in _read_file(file).items():
-        take(str(file), setting, entry)
+    tables: dict[str, Any] = {}
+    for setting, entry in read_file(file, VARIABLES.keys() - {"home"}).items():
+        if setting in VARIABLES:
+            take(str(file), setting, entry)
+        else:
+            tables[setting], origins[setting] = entry, str(file)
     take("default: embedded", "redis_url", EMBEDDED)
     take("default", "database_url", f"sqlite:///{home / 'sdq.db'}")
     take("default", "outputs", str(home / "outputs"))
@@ -137,6 +140,15 @@ def read_settings(
         database_url=values["database_url"],
         outputs=whole_path(values["outputs"], "Set SDQ_OUTPUTS to a folder, by its whole path."),
         origins=origins,
+        notify=Receivers(
+            **{
+                name: tables[f"notify.{name}"]
+                for name in TABLES["notify"]
+                if name != "webhook_secret" and f"notify.{name}" in tables
+            }
+        ),
+        signing_secret=tables.get("notify.webhook_secret"),
+        report=tables.get("report.html"),
         preferences=Preferences(
             model=values["model"],
             variant=values["variant"],
@@ -167,47 +179,6 @@ def whole_path(given: str, next_step: str = "Name it by its whole path.") -> Pat
     user = given.partition("/")[0][1:]
     reason = f"There is no user {user!r}" if user else "This user has no home folder"
     raise ConfigurationError(f"{reason}, so {given!r} is nowhere. {next_step}")
-
-
-def _read_file(path: Path) -> dict[str, str]:
-    try:
-        with path.open("rb") as file:
-            table = tomllib.load(file)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"Cannot read {path} ({error}). Fix or remove it.") from None
-    return {key: _entry(path, key, value) for key, value in table.items()}
-
-
-def _entry(path: Path, key: str, value: object) -> str:
-    """Return a setting's value as the environment would spell it; raise ConfigurationError for one that cannot be."""
-    known = VARIABLES.keys() - {"home"}
-    if key not in known:
-        raise ConfigurationError(f"{path} has an unknown setting{_described(key, sorted(known))}")
-    if key in _WHOLE:
-        fits, kind = isinstance(value, int), "a whole number, without quotes"
-    elif key in _NUMBERS:
-        fits, kind = isinstance(value, int | float), "a number, without quotes"
-    else:
-        fits, kind = isinstance(value, str), "a string, in quotes"
-    if not fits or isinstance(value, bool):
-        raise ConfigurationError(f"{path} must set {key!r} to {kind}.")
-    if key == "outputs" and not str(value).startswith(("/", "~")):
-        raise ConfigurationError(
-            f"{path} must set 'outputs' to a whole path: {value!r} would depend on the current folder."
-        )
-    return str(value)
-
-
-def _described(key: str, known: list[str]) -> str:
-    """Return how a sentence about an unknown setting goes on: its name and the one that was meant, or all names."""
-    if not key.replace("-", "_").isidentifier():
-        return f". It can set {', '.join(known)}."  # a URL in the wrong place is not repeated
-    near = [_OTHER_NAMES[key]] if key in _OTHER_NAMES else difflib.get_close_matches(key, known, 1)
-    if near:
-        return f" {key!r}; did you mean {near[0]}?"
-    return f" {key!r}. It can set {', '.join(known)}."
 
 
 def _number(

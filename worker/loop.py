@@ -1,7 +1,8 @@
 """The worker: takes slices and draws them until it is told to stop or everything is drawn.
 
 Its parts: `claims` takes the next slice and keeps the claim alive, `choosing` picks the variant that draws it,
-`drawing` turns it into files and rows, `engine` computes. It never forks and never calls what a job names.
+`drawing` turns it into files and rows, `engine` computes, `messenger` sends notices. It never forks, and never calls
+what a job names.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from worker.choosing.repertoire import Repertoire
 from worker.choosing.unusable import VariantUnusable
 from worker.claims.claims import Claims
 from worker.claims.intake import Intake
-from worker.claims.shift import GaveUp
+from worker.claims.shift import GaveUp, StopNow
 from worker.drawing.drawing import Drawing
 from worker.drawing.studio import Studio
 from worker.drawing.tally import Tally
 from worker.duty.awake import Awake
+from worker.messenger import Messenger
 
 _IDLE_S = 0.25
 _REST_S = 1.0
@@ -37,6 +39,7 @@ class Worker:
         outputs: OutputRoot,
         tally: Tally,
         awake: Awake,
+        messenger: Messenger,
     ) -> None:
         self._claims = claims
         self._intake = intake
@@ -46,6 +49,7 @@ class Worker:
         self._shift = studio.shift
         self._duty = studio.duty
         self._awake = awake
+        self._messenger = messenger
         self.tally = tally
 
     @property
@@ -56,8 +60,8 @@ class Worker:
     def work_until(self, finished: Callable[[], bool]) -> None:
         """Draw until told to stop, until the worker's duty is over, or until nothing waits and `finished` says so.
 
-        `tally` counts what was done. After the first signal that asks for a stop, the current image is still saved; the
-        second raises StopNow.
+        `tally` counts what was done. What is to be told of batches is told before this returns. After the first signal
+        that asks for a stop, the current image is still saved; the second raises StopNow.
         """
         with self._shift.signals():
             try:
@@ -69,10 +73,16 @@ class Worker:
                         break
             except GaveUp:
                 pass
+            except StopNow:
+                self._messenger.kill()
+                raise
             finally:
                 self._studio.engines.close()
                 self._awake.end()
-                self._claims.sign_off()
+                try:
+                    self._messenger.close(self._shift.beat)
+                finally:
+                    self._claims.sign_off()
 
     def _work_once(self) -> bool:
         """Take a slice, and draw it and those behind it in its queue; return False if there was none.

@@ -28,6 +28,7 @@ from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Launch
 from worker.engine.pool import DEFAULT_MAX_PINNED, EnginePool
 from worker.loop import Worker
+from worker.messenger import Messenger, Sender
 from worker.pipelines.choice import PipelineChoice
 
 
@@ -67,21 +68,36 @@ def make_worker(
     pool: EnginePool | None = None,
     duty: Duty | None = None,
     awake: Awake | None = None,
+    sender: Sender | None = None,
 ) -> Worker:
     """Build a worker; nothing is claimed or loaded yet.
 
     onlooker: told of each image that is settled.
     pool, duty: the engines, and when to draw; by default what the options ask for.
     awake: keeps the machine awake; by default as this system does it.
+    sender: the program that sends notices; without one, they are left to other workers.
     """
     store = ModelStore(settings.models)
     claims = Claims(queues, settings.home / "workers", shared=settings.redis_url is not None)
     recovery = Recovery(claims=claims, presence=claims.presence, ledger=ledger)
+    messenger = Messenger(
+        ledger=ledger,
+        worker=claims.worker,
+        living=claims.living,
+        defaults=settings.notify,
+        reports=settings.report is not None,
+        sender=sender,
+    )
+
+    def look() -> None:
+        recovery.look()
+        messenger.look()
+
     tally = Tally(onlooker=onlooker)
     duty = duty or Duty(options.limits)
     shift = Shift(
         claims.keep_alive,
-        look=recovery.look,
+        look=look,
         end=lambda: duty.end(tally.drawn),
         ends_with_stdin=options.lane is not None,
     )
@@ -120,6 +136,7 @@ def make_worker(
         outputs=outputs,
         tally=tally,
         awake=awake or Awake(),
+        messenger=messenger,
     )
 
 

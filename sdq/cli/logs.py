@@ -18,8 +18,8 @@ from sdq_core.settings import Settings
 def command(settings: Settings, batch: str, as_json: bool) -> None:
     """Show what happened to a batch, in the order of time.
 
-    Submissions, engines, failed images with their causes, pauses and the end, as the ledger has them. What else a
-    worker says goes to its standard error, or where its service sends that.
+    Submissions, engines, failed images with their causes, pauses, the end and notices, as the ledger has them. What
+    else a worker says goes to its standard error, or where its service sends that.
     """
     from sdq.views.history import events, now
     from sdq.views.status import status_as_dict

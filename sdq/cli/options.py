@@ -41,6 +41,7 @@ def settings_from(options: Mapping[str, str | None]) -> Settings:
     for url in (settings.redis_url, settings.database_url):
         if url:
             secrets.add_url(url)
+    secrets.add_settings(settings.notify.addresses, settings.signing_secret)
     return settings
 
 

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from sdq.cli.batch import batch_argument, named_batch
 from sdq.cli.options import existing_ledger, settings_options
-from sdq_core.errors import InputMissingError, OutputError, StorageError, UsageError
+from sdq_core.errors import InputMissingError, UsageError
 from sdq_core.settings import Settings
-
-if TYPE_CHECKING:
-    from db.summaries.values import Summary
-    from sdq_core.images.fitted import Thumbnail
-
-#: The longer side of a thumbnail in pixels: sharp on a screen with two pixels for each of the page's.
-_THUMBNAIL_SIDE = 256
 
 
 @click.command("report")
@@ -77,10 +68,11 @@ def command(
         summary = ledger.summaries.of(batch, since=begin)
         paused = ledger.variants.paused()
         if page is not None:
-            from sdq.views.report.page import report_page
+            from sdq.views.report.file import write_report
+            from sdq_core.images.root import OutputRoot
 
-            pictures, problem = _pictures(settings, ledger.id, summary)
-            _write(page, report_page(summary, paused, pictures, no_pictures=problem))
+            outputs = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
+            write_report(page, summary, paused, outputs)
     if as_json:
         click.echo(json.dumps(report_as_dict(summary, paused), indent=2))
     elif page is not None:
@@ -88,41 +80,6 @@ def command(
     else:
         first, *rest = report_lines(summary, paused, bar=_bar())
         click.echo("\n".join((click.style(first, bold=True), *rest)))
-
-
-def _pictures(
-    settings: Settings, ledger_id: str, summary: Summary
-) -> tuple[dict[str, Thumbnail], str | None]:
-    """Return the sample's thumbnails by path, or why there are none: a report is of use without its pictures."""
-    from sdq_core.images.fitted import thumbnail
-    from sdq_core.images.root import OutputRoot
-
-    if not summary.sample:
-        return {}, None
-    try:
-        OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger_id).require()
-    except StorageError as error:
-        return {}, str(error)
-    found = {}
-    for shown in summary.sample:
-        record = shown.image.image
-        made = thumbnail(
-            settings.outputs / record.path, _THUMBNAIL_SIDE, hidden=bool(record.nsfw_flagged)
-        )
-        if made is not None:
-            found[record.path] = made
-    return found, None
-
-
-def _write(page: Path, text: str) -> None:
-    from sdq_core.images.store import store_file
-
-    place = page
-    with contextlib.suppress(OSError, RuntimeError):  # what is wrong with it, writing will say
-        place = page.resolve()  # a link stays one
-        if place.exists() and not place.is_file():
-            raise OutputError(f"{page} is not a file. Name one for the page, such as report.html.")
-    store_file(text.encode(), place)
 
 
 def _bar() -> str:

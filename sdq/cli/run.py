@@ -13,6 +13,7 @@ import click
 
 from sdq.cli.data_folder import make_data_folder
 from sdq.cli.limit_options import limit_options
+from sdq.cli.notice_options import notice_options
 from sdq.cli.options import (
     drawing_options,
     existing_ledger,
@@ -23,6 +24,7 @@ from sdq.cli.options import (
 from sdq.cli.submit_options import SubmitOptions, submission_options
 from sdq_core.errors import EXIT_OK, EXIT_SOME_IMAGES_FAILED, SdqError
 from sdq_core.settings import Settings
+from sdq_core.values.receivers import Receivers
 
 if TYPE_CHECKING:
     from db.ledger import Ledger
@@ -39,8 +41,10 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @settings_options
+@notice_options
 def command(
     settings: Settings,
+    receivers: Receivers,
     options: SubmitOptions,
     pipeline: str,
     threads: int | None,
@@ -60,6 +64,8 @@ def command(
     from db.limits import WORKER
     from db.values import BatchState
     from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
+    from sdq.notices.problems import problems
+    from sdq.notices.sender import sender
     from sdq.views.progress import BatchProgress
     from sdq.views.status import describe_cut, status_as_dict
     from sdq_core.images.path import batch_folder
@@ -79,9 +85,12 @@ def command(
         planned = plan_request(settings, request, existing)
         make_data_folder(settings)
         ledger = existing or stack.enter_context(open_ledger(settings))
-        submission = submit_plan(settings, ledger, planned.plan, outdated=planned.outdated)
+        plan = replace(planned.plan, receivers=receivers)
+        submission = submit_plan(settings, ledger, plan, outdated=planned.outdated)
         if not quiet:
-            said = [*request.remarks.describe(), *planned.describe_choices()]
+            said = [
+                *request.remarks.describe(), *planned.describe_choices(), *problems(settings)
+            ]  # fmt: skip
             for sentence in (describe_submission(submission, request), *said):
                 click.echo(sentence, err=True)
 
@@ -100,6 +109,7 @@ def command(
                     limits=limits,
                 ),
                 onlooker=progress,
+                sender=sender(settings),
             )
 
             causes: list[SdqError] = []

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 
+from sdq.cli.notice_options import notice_options
 from sdq.cli.options import existing_ledger, open_ledger, settings_options
 from sdq.cli.submit_options import SubmitOptions, submission_options
 from sdq_core.settings import Settings
 from sdq_core.values.order import Rank
+from sdq_core.values.receivers import Receivers
 
 
 @click.command("submit")
@@ -24,8 +26,14 @@ from sdq_core.values.order import Rank
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
 @settings_options
+@notice_options
 def command(
-    settings: Settings, options: SubmitOptions, dry_run: bool, as_json: bool, quiet: bool
+    settings: Settings,
+    receivers: Receivers,
+    options: SubmitOptions,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Queue every prompt of the files with every seed, and return.
 
@@ -39,6 +47,7 @@ def command(
       sdq submit prompts.csv --variant original,split_einsum --batch compare
       sdq submit prompts.txt --steps 20,30 --scheduler PNDM,DDIM
       sdq submit templates.txt --dynamic random --seed-range 0-99
+      sdq submit prompts.txt --seed-range 0-99 --webhook https://example.org/hook
       echo 'a lighthouse in the snow' | sdq submit - --random-seeds 4
     """
     from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
@@ -69,7 +78,8 @@ def command(
                 click.echo("\n".join([*said, *filter(None, nothing_new), expected.describe()]))
             return
         ledger = existing or stack.enter_context(open_ledger(settings))
-        submission = submit_plan(settings, ledger, planned.plan, outdated=planned.outdated)
+        plan = replace(planned.plan, receivers=receivers)
+        submission = submit_plan(settings, ledger, plan, outdated=planned.outdated)
         if as_json:
             click.echo(
                 json.dumps(

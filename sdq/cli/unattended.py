@@ -62,9 +62,9 @@ def unattended(line: Sequence[str]) -> Unattended:
         raise UsageError("Nobody writes to standard input then: name a file instead of -.")
     _check(command, options, settings)
     words = (*_names(context), *_written(context))
-    if any(map(has_secret, words)):
+    if has_secret(*words):
         raise ConfigurationError(
-            "The command holds a password or token, which a service's file would show to everybody here. Write it into "
+            "The command holds a password, a token or a notice's address, which a service's file would show to everybody here. Write it into "
             f"{settings.home / CONFIGURATION_FILE} if it is a setting."
         )
     return Unattended(

@@ -29,6 +29,7 @@ from sdq_core.values.variants import AnyVariant, Placement
 if TYPE_CHECKING:
     from worker.drawing.recycling import RecycleAfter
     from worker.duty.limits import Limits
+    from worker.messenger import Sender
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +172,9 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
             lane=lane,
             limits=limits,
         )
-        worker = make_worker(settings, ledger, queues, options)
+        worker = make_worker(
+            settings, ledger, queues, options, sender=_sender(settings, lane_number)
+        )
         tally = worker.tally
 
         reasons: list[SdqError] = []
@@ -205,6 +208,16 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     if reasons:
         return reasons[0].exit_code
     return EXIT_SOME_IMAGES_FAILED if burst and tally.failed else EXIT_OK
+
+
+def _sender(settings: Settings, lane_number: int | None) -> Sender:
+    """Return what sends notices, and warn of what it will not be able to do; once for all lanes."""
+    from sdq.notices.problems import problems
+    from sdq.notices.sender import sender
+
+    for problem in () if lane_number else problems(settings):
+        log.warning("%s", problem)
+    return sender(settings)
 
 
 def _run_lanes(

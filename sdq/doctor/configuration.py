@@ -8,8 +8,9 @@ from dataclasses import asdict
 from producer.planning.preferences import problems
 from sdq.doctor.machine import version_of
 from sdq.doctor.report import Fact, Section
+from sdq.notices import problems as notices
 from sdq_core.models import ModelStore
-from sdq_core.privacy import TOKEN_VARIABLES, Secrets, masked_url
+from sdq_core.privacy import MASK, TOKEN_VARIABLES, Secrets, masked_url
 from sdq_core.settings import EMBEDDED, VARIABLES, Settings
 
 
@@ -31,6 +32,11 @@ def configuration(settings: Settings, environment: Mapping[str, str]) -> Section
         )
         for name, value in values.items()
     ]
+    for name, shown in _of_tables(settings).items():
+        origin = settings.origins[name]
+        facts.append(
+            Fact(name=name, text=f"{shown}  [{origin}]", value={"value": shown, "origin": origin})
+        )
     known = {name for names in VARIABLES.values() for name in names}
     present = sorted(
         name
@@ -44,13 +50,29 @@ def configuration(settings: Settings, environment: Mapping[str, str]) -> Section
             value=present,
         )
     )
-    wrong = problems(settings.preferences, settings.origins)
+    wrong = [*problems(settings.preferences, settings.origins), *notices.problems(settings)]
     model, origin = settings.preferences.model, settings.origins["model"]
     if not ModelStore(settings.models).attention_implementations(model):
         wrong.append(
             f"The model {model!r} of {origin} is not here. Run `sdq models` for those that are."
         )
     return Section(title="Settings", facts=facts, problems=wrong)
+
+
+def _of_tables(settings: Settings) -> dict[str, str]:
+    """Return the settings of tables that are set, without what is secret."""
+    shown = {f"notify.{name}": value for name, value in settings.notify.shown().items()}
+    if settings.signing_secret:
+        shown["notify.webhook_secret"] = MASK
+    if settings.report:
+        shown["report.html"] = settings.report
+    return {name: _spelled(value) for name, value in shown.items()}
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "true" if value is True else str(value)
 
 
 def hub(environment: Mapping[str, str]) -> Section:

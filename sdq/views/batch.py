@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from sdq.views.facts import fact_lines
 from sdq.views.history import source
 from sdq.views.status import describe_rank, status_as_dict, status_word
 from sdq.views.words import duration, local_time
+from sdq_core.values.receivers import Receivers
 
 
 def batch_facts(status: BatchStatus, request: BatchRequest, folder: Path) -> list[str]:
@@ -37,6 +38,7 @@ def batch_facts(status: BatchStatus, request: BatchRequest, folder: Path) -> lis
             ("settings", _settings(given)),
             ("negative", given.get("negative_prompt")),
             ("seeds", _seeds(given)),
+            ("notices", ", ".join(_told(request.options.receivers)) or None),
         ]
     )
 
@@ -49,6 +51,7 @@ def batch_as_dict(status: BatchStatus, request: BatchRequest, folder: Path) -> d
         "prompts": request.entries,
         "folder": str(folder),
         "options": dict(request.options.given),
+        "notify": request.options.receivers.shown(),
         "chosen": [
             {
                 "model": choice.model,
@@ -86,3 +89,16 @@ def _seeds(given: Mapping[str, Any]) -> str | None:
     if random := given.get("random_seeds"):
         return f"{random:,} random"
     return given.get("seeds")
+
+
+def _told(receivers: Receivers) -> Iterator[str]:
+    """Yield who is told of a batch, without what is secret."""
+    shown = receivers.shown()
+    for name in ("webhook", "ping"):
+        if name in shown:
+            yield f"{name} {shown[name]}"
+    yield from shown.get("apprise", ())
+    if receivers.mac:
+        yield "macOS"
+    if receivers.on_done:
+        yield "a command"

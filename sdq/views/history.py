@@ -103,6 +103,14 @@ def _events(status: BatchStatus, history: BatchHistory) -> Iterator[Event]:
             text=f"{counted(status.completed, 'image')}, {status.failed:,} failed",
             facts={"completed": status.completed, "failed": status.failed},
         )
+    for told in history.told:
+        outcomes = ", ".join(f"{receiver} {outcome}" for receiver, outcome in told.outcomes.items())
+        yield Event(
+            at=told.at,
+            event="notice",
+            text=f"that it is {told.event}: {outcomes}",
+            facts={"of": str(told.event), "outcomes": dict(told.outcomes)},
+        )
 
 
 def source(status: BatchStatus) -> str:

@@ -280,8 +280,12 @@ class ClaimTable:
 
     def living(self) -> set[str]:
         """Return the workers that showed themselves lately, idle ones as well."""
-        names = {name.decode(errors="replace") for name in self._connection.hkeys(self._heartbeats)}
+        names = self.known_workers()
         return names - self.gone(names)
+
+    def known_workers(self) -> set[str]:
+        """Return the workers that have not signed off, and that nobody has found dead."""
+        return {name.decode(errors="replace") for name in self._connection.hkeys(self._heartbeats)}
 
     def is_claimed(self, slice_id: int) -> bool:
         """Whether a worker has a slice."""

@@ -123,8 +123,26 @@ def test_neither_tokens_nor_proxies_are_told(
 
 #: One or more of each command, which fail or succeed without drawing; workers are above, in processes of their own.
 EVERY_COMMAND = {
-    "submit": [["--prompt", "x"], ["--prompt", "x", "--dry-run", "--json"], ["gone.txt"]],
-    "run": [["--prompt", "x", "--model", "gone"], ["gone.txt"]],
+    "submit": [
+        ["--prompt", "x"],
+        ["--prompt", "x", "--dry-run", "--json"],
+        ["gone.txt"],
+        [
+            "gone.txt",
+            "--webhook",
+            "https://hooks.example/s3crw0rd",
+            "--on-done",
+            "curl https://h/s3crw0rd",
+        ],
+        ["--prompt", "x", "--webhook", "ftp://h/s3crw0rd"],
+        ["--prompt", "x", "--ping=https://h:w0rd/s3cr"],
+        ["--prompt", "x", "--apprise", "s3crw0rd"],
+        ["--prompt", "x", "--webhook", "https://ann:s3cr@h/w0rd", "--no"],
+    ],
+    "run": [
+        ["--prompt", "x", "--model", "gone"],
+        ["gone.txt", "--apprise", "tgram://s3crw0rd/w0rd"],
+    ],
     "status": [[], ["--json"], ["gone"]],
     "ls": [[]],
     "show": [["gone"], ["gone.png"]],
@@ -154,6 +172,15 @@ VALUES = {
     "home": ("smb://ann:s3crw0rd@nas/sdq",),
     "model": ("https://ann:s3cr@w0rd@h/x?token=t0ken",),
 }
+#: They stand in every data folder of these tests.
+NOTIFY = """
+[notify]
+on_done = "curl -H 'Authorization: s3crw0rd' https://h/t0ken"
+webhook = "https://hooks.example/services/s3crw0rd/t0ken"
+webhook_secret = "whsec_s3crw0rdt0kenAAA"
+ping = "https://hc.example/s3crw0rd-t0ken"
+apprise = ["tgram://s3crw0rd/t0ken", "mailtos://ann:s3crw0rd@mail.example"]
+"""
 SETTINGS = [
     *({VARIABLES[setting][0]: value} for setting, values in VALUES.items() for value in values),
     *({name: values[0]} for setting, values in VALUES.items() for name in VARIABLES[setting][1:]),
@@ -181,6 +208,8 @@ def process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.
         "NO_PROXY": "127.0.0.1",
     }.items():
         monkeypatch.setenv(name, value)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "sdq.toml").write_text(NOTIFY)
     handlers, level = logging.root.handlers[:], logging.root.level
     yield monkeypatch
     logging.root.handlers[:] = handlers

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sdq.doctor.privacy import Privacy
 from sdq.doctor.report import Fact, Section
-from sdq_core.privacy import Secrets, masked_url
+from sdq_core.privacy import Secrets, masked_address, masked_url
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,28 @@ from sdq_core.privacy import Secrets, masked_url
 )  # fmt: skip
 def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
     assert masked_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://hooks.example/services/T0/s3cret", "https://hooks.example/***"),
+        ("http://127.0.0.1:8000/?key=s3cret", "http://127.0.0.1:8000/***"),
+        ("https://h", "https://h/***"),
+        ("https://ann:s3cret@h/x", "https://***"),
+        ("https://s3cret/x@h", "https://***"),
+        ("https://h:s3cret/x", "https://***"),
+        ("tgram://s3cret/12", "tgram://***"),
+        ("s3cret", "(not a URL; not shown)"),
+    ],
+)
+def test_of_where_a_notice_goes_the_host_is_shown(url: str, shown: str) -> None:
+    assert masked_address(url) == shown
+    told = Secrets.around({}, ["submit", "--webhook", url, f"--ping={url}"])
+    told.add_address("discord://1234567/s3cret-token")
+    said = told.removed(f"{url!r} or {url}: nothing at {url.partition('://')[2]}.")
+    assert "s3cret" not in said or url == "s3cret"
+    assert "s3cret" not in told.removed("Cannot load 1234567/s3cret-token, 's3cret-token'")
 
 
 PASSWORDS = st.text(alphabet="ab:/@?#&=%+ '\"\\[]{}ü😀\n", max_size=12).map("s3cr{}et".format)

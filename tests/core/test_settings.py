@@ -8,6 +8,7 @@ import pytest
 
 from sdq_core.errors import ConfigurationError
 from sdq_core.settings import VARIABLES, Settings, read_settings
+from sdq_core.values.receivers import Receivers
 
 FILE = """
 redis_url = "redis://file"
@@ -119,7 +120,39 @@ def test_embedded_can_be_asked_for_where_another_redis_is_set(tmp_path: Path) ->
         (b"guidance-scale = 3", "unknown setting 'guidance-scale'; did you mean guidance_scale"),
         (b"num_inference_steps = 3", "did you mean steps"),
         (b"cfg_scale = 3", "did you mean guidance_scale"),
-        (b"[notify]\nurl = 'x'", "unknown setting 'notify'"),
+        (
+            b"[notify]\nurl = 'x'",
+            "unknown setting 'notify.url'. It can set on_done, webhook, webhook_secret",
+        ),
+        (b"[notify]\nwebhok = 'x'", "unknown setting 'notify.webhok'; did you mean notify.webhook"),
+        (b"[notify]\n'https://h/s3cret' = 1", r"has an unknown setting\. It can set on_done"),
+        (b"notify = 1", r"must have \[notify\] as a table"),
+        (b"[notify]\nwebhook = 1", "notify.webhook: set it to a string, in quotes"),
+        (
+            b"[notify]\nwebhook = 'ftp://h/s3cret'",
+            "notify.webhook: it is no URL with http:// or https://",
+        ),
+        (b"[notify]\nwebhook = 'https://'", "notify.webhook: it is no URL with"),
+        (b"[notify]\nping = 'https://h:s3cret/'", "notify.ping: it is no URL with"),
+        (
+            b"[notify]\nping = 'https://h/s3 cret'",
+            "notify.ping: the URL has letters that a URL cannot",
+        ),
+        (b"[notify]\napprise = ['json://h', 's3cret']", "notify.apprise: it is no URL of Apprise"),
+        (b"[notify]\napprise = [1]", "notify.apprise: set it to a string"),
+        (b"[notify]\non_done = ' '", "notify.on_done: it is no command"),
+        (
+            b"[notify]\nwebhook_secret = 's3cret'",
+            "notify.webhook_secret: it is not whsec_ and base64",
+        ),
+        (
+            b"[notify]\nwebhook_secret = 'whsec_s3cret!'",
+            "notify.webhook_secret: it is not whsec_ and base64",
+        ),
+        (b"[notify]\nmac = 'yes'", "notify.mac: set it to true or false"),
+        (b"[report]\nhtml = '{name}.html'", r"report.html: there is no '\{name\}', only \{batch\}"),
+        (b"[report]\nhtml = 'reports/'", "report.html: name a file"),
+        (b"[report]\nhtm = 'x'", "did you mean report.html"),
         (b"outputs = 'pictures'", "'outputs' to a whole path: 'pictures' would depend"),
         (b"steps = '3'", "'steps' to a whole number, without quotes"),
         (b"steps = 3.5", "'steps' to a whole number"),
@@ -137,6 +170,27 @@ def test_a_bad_file_is_named_with_what_is_wrong(tmp_path: Path, content: bytes, 
     with pytest.raises(ConfigurationError, match=says) as raised:
         read_settings({"SDQ_HOME": str(tmp_path)})
     assert str(tmp_path / "sdq.toml") in str(raised.value)
+    assert "s3" not in str(raised.value)
+
+
+def test_tables_say_who_is_told_and_what_is_reported(tmp_path: Path) -> None:
+    file = tmp_path / "sdq.toml"
+    file.write_text(
+        "steps = 30\n[notify]\nwebhook = 'https://h/s3cret'\nwebhook_secret = 'whsec_c2VjcmV0'\n"
+        "apprise = 'json://h/s3cret'\nmac = true\n[report]\nhtml = 'reports/{batch}.html'\n"
+    )
+    settings = read_settings({"SDQ_HOME": str(tmp_path)})
+    assert settings.notify == Receivers(
+        webhook="https://h/s3cret", apprise=("json://h/s3cret",), mac=True
+    )
+    assert (settings.signing_secret, settings.report) == ("whsec_c2VjcmV0", "reports/{batch}.html")
+    assert settings.preferences.steps == 30
+    assert {name for name in settings.origins if "." in name} == {
+        "notify.webhook", "notify.webhook_secret", "notify.apprise", "notify.mac", "report.html",
+    }  # fmt: skip
+    assert settings.origins["notify.webhook"] == str(file)
+    assert "s3cret" not in repr(settings) + repr(settings.notify)
+    assert "whsec_c2V" not in repr(settings)
 
 
 def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:

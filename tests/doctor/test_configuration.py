@@ -14,7 +14,11 @@ from tests.doctor.reports import examined, facts
 def test_every_setting_says_where_it_came_from(program: Program, tmp_path: Path) -> None:
     program.home.mkdir()
     toml = program.home / "sdq.toml"
-    toml.write_text(f'outputs = "{tmp_path}/pictures"\nsteps = 30\nmodel = "gone"\n')
+    toml.write_text(
+        f'outputs = "{tmp_path}/pictures"\nsteps = 30\nmodel = "gone"\n'
+        '[notify]\nwebhook = "https://h.example/s3cret"\nmac = true\nwebhook_secret = "whsec_c2VjcmV0"\n'
+        f'[report]\nhtml = "{toml}/x.html"\n'
+    )
     report = examined(
         program, "--no-draw", "--database-url", f"sqlite:///{tmp_path}/my.db", code=1,
         HF_HUB_OFFLINE="1", SDQ_SCHEDULER="Eulr",
@@ -27,8 +31,13 @@ def test_every_setting_says_where_it_came_from(program: Program, tmp_path: Path)
     assert shown["steps"] == {"value": "30", "origin": str(toml)}
     assert shown["scheduler"] == {"value": "Eulr", "origin": "environment SDQ_SCHEDULER"}
     assert shown["guidance_scale"] == {"value": "7.5", "origin": "default"}
+    assert shown["notify.webhook"] == {"value": "https://h.example/***", "origin": str(toml)}
+    assert shown["notify.webhook_secret"]["value"] == "***"
+    assert shown["notify.mac"]["value"] == "true"
+    assert "s3cret" not in str(report)
     assert report["problems"] == [
         "SDQ_SCHEDULER: unknown scheduler 'Eulr'; did you mean Euler?",
+        f"The reports of [report] in sdq.toml cannot be written: {toml} is not a folder. Name another file there.",
         f"The model 'gone' of {toml} is not here. Run `sdq models` for those that are.",
     ]
     assert {"SDQ_HOME", "HF_HUB_OFFLINE"} <= set(shown["environment"])

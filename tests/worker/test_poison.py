@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -63,9 +63,9 @@ def program(tmp_path: Path) -> Iterator[Program]:
     program.close()
 
 
-def submit(program: Program, *prompts: str) -> None:
+def submit(program: Program, *prompts: str, options: Sequence[str] = ()) -> None:
     arguments = [word for prompt in prompts for word in ("--prompt", prompt)]
-    program.run("submit", *arguments, "--batch", "b", "--steps", "1")
+    program.run("submit", *arguments, "--batch", "b", "--steps", "1", *options)
 
 
 def test_an_image_that_kills_its_engine_is_given_up_and_the_batch_goes_on(program: Program) -> None:
@@ -107,8 +107,13 @@ def test_a_lane_that_fails_ten_times_in_a_row_is_paused_and_the_other_draws_on(
     assert {str(image.engine.variant) for image in images} == {"demo original on CPU_AND_GPU"}
 
 
-def test_a_variant_that_fails_ten_times_in_a_row_is_paused_and_says_so(program: Program) -> None:
-    submit(program, *(f"this raises, number {number}" for number in range(12)), "the sea")
+def test_a_variant_that_fails_ten_times_in_a_row_is_paused_and_says_so(
+    program: Program, tmp_path: Path
+) -> None:
+    prompts = [*(f"this raises, number {number}" for number in range(12)), "the sea"]
+    submit(
+        program, *prompts, options=("--on-done", f"cat >> {tmp_path}/told; echo >> {tmp_path}/told")
+    )
     stopped = program.run("worker", "--burst", "--max-attempts", "1", code=78)
     assert stopped.stderr.count("Reason: 10 images in a row failed") == 1
     status = program.run("status", "b").stdout
@@ -122,6 +127,11 @@ def test_a_variant_that_fails_ten_times_in_a_row_is_paused_and_says_so(program: 
     assert "4 slices queued" in program.run("resume", "--variant-key", key).stdout
     program.run("worker", "--burst", "--max-attempts", "1", code=3)
     assert_whole(program.home, program.drawn("b"), 1)
+    paused, ended = map(json.loads, (tmp_path / "told").read_text().splitlines())
+    assert (paused["event"], paused["paused"][0]["key"]) == ("paused", key)
+    assert paused["request_counts"] == counts
+    assert "the runtime gave up" in paused["failures"][0]["error"]
+    assert (ended["event"], ended["exit_code"], ended["paused"]) == ("completed", 3, [])
 
 
 def test_a_broken_picture_is_tried_again_on_a_fresh_engine(program: Program) -> None:

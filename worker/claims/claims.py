@@ -180,6 +180,16 @@ class Claims:
         self._silence.forget(worker)
         return released
 
+    def living(self) -> set[str] | None:
+        """Return the workers that nobody has found dead; None while Redis cannot tell."""
+        try:
+            if self.may_have_lost_some():
+                return None
+            with redis_errors():
+                return self._queues.claims.known_workers()
+        except ServiceUnavailableError:
+            return None
+
     def may_have_lost_some(self) -> bool:
         """Whether Redis may have forgotten the claims of others, which they restore at their next heartbeat."""
         if not self._shared and self.presence.is_alone():

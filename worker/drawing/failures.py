@@ -73,7 +73,7 @@ class Failures:
             open_slice.pending.append(seed)
             return
         self._tally.count_failed(slice_, seed, error, attempts=attempts)
-        self._count(variant, error)
+        self._count(variant, slice_.batch_id, error)
 
     def give_up_worn_out(self, variant: Variant, open_slice: OpenSlice) -> None:
         """Give up images without attempts left: those that killed the worker along with the engine."""
@@ -87,11 +87,13 @@ class Failures:
             error = "The worker died at every attempt to draw this image."
             self.note(variant, open_slice, seed, error, engine_id=None)
 
-    def _count(self, variant: Variant, error: str) -> None:
+    def _count(self, variant: Variant, batch_id: int, error: str) -> None:
         self._in_a_row[variant.key] += 1
         if self._in_a_row[variant.key] < FAILURES_TO_PAUSE:
             return
         reason = f"{FAILURES_TO_PAUSE} images in a row failed. The most recent error: {error}"
-        self._shift.until_done(lambda: self._ledger.variants.pause(variant, reason))
+        self._shift.until_done(
+            lambda: self._ledger.variants.pause(variant, reason, batch_id=batch_id)
+        )
         self._in_a_row.pop(variant.key)
         raise VariantUnusable(variant, VariantPausedError(variant, reason))

@@ -34,6 +34,11 @@ def headline(summary: Summary) -> str:
     batch = summary.batch
     if batch is None or summary.since is not None:
         return _since(summary)
+    return batch_headline(batch)
+
+
+def batch_headline(batch: BatchStatus) -> str:
+    """Return the outcome of a whole batch in a sentence."""
     if batch.completed_at is None:
         return f"{_so_far(batch)}{_held(batch)}"
     if not batch.failed:
