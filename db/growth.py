@@ -31,9 +31,13 @@ _ROWS_AT_ONCE = 10_000
 
 @dataclass(kw_only=True)
 class Growth:
-    """What a plan adds to its batch. Counts are of images; finished_* count those in finished slices."""
+    """What a plan adds to its batch. Counts are of images; finished_* count those in finished slices.
+
+    new_of: how many images of each of the plan's entries are new, in their order.
+    """
 
     entries: int
+    new_of: list[int] = field(default_factory=list)
     known: int = 0
     new: int = 0
     drawn: int = 0
@@ -85,23 +89,23 @@ def grow(
     planned, ordinals = _planned(connection, batch.id)
     for content_key, number in entries.items():
         ordinals.setdefault(ids[content_key], number)
-    growth = Growth(entries=batch.entries)
+    growth = Growth(entries=batch.entries, new_of=[0] * len(plan.entries))
     cutter = SeedCutter(plan.slice_size)
     slice_id = _next_id(connection, slices)
     rows: list[tuple[Any, ...]] = []
     for start in range(0, len(plan.entries), KEYS_AT_ONCE):
-        wanted: list[tuple[int, PlannedEntry, tuple[SeedRun, ...]]] = []
-        for entry in plan.entries[start : start + KEYS_AT_ONCE]:
+        wanted: list[tuple[int, int, PlannedEntry, tuple[SeedRun, ...]]] = []
+        for index, entry in enumerate(plan.entries[start : start + KEYS_AT_ONCE], start):
             recipe_id = ids[entry.recipe.content_key]
             before = planned.get(recipe_id, ())
             runs = cutter.cut(entry.seeds, before)
             growth.known += len(entry.seeds)
             if runs:
                 planned[recipe_id] = before + tuple(run.text for run in runs)
-                wanted.append((recipe_id, entry, runs))
+                wanted.append((index, recipe_id, entry, runs))
         # Only old recipes can have images, so a new million needs no lookup.
-        settled = _settled(connection, [id_ for id_, _, _ in wanted if id_ in old_recipes])
-        for recipe_id, entry, runs in wanted:
+        settled = _settled(connection, [id_ for _, id_, _, _ in wanted if id_ in old_recipes])
+        for index, recipe_id, entry, runs in wanted:
             ordinal = ordinals.get(recipe_id)
             if ordinal is None:
                 growth.entries += 1
@@ -111,6 +115,7 @@ def grow(
                 done, failed = _settled_in(run, states) if states else (0, 0)
                 finished = done + failed == run.size
                 growth.count(run.size, done, failed, finished=finished)
+                growth.new_of[index] += run.size - done - failed
                 if not finished:
                     growth.open.append(SliceRef(id=slice_id, variant=entry.recipe.variant))
                 rows.append(

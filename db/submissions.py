@@ -113,6 +113,7 @@ def submit(
         slices=refs,
         slices_new=len(growth.open),
         images_replaced=replaced.images,
+        new_of=growth.new_of,
     )
 
 

@@ -131,6 +131,8 @@ class Submission:
     slices: the new slices to queue now, so none of a paused batch or variant. `Work.open_slices` lists older ones.
     slices_new: how many unfinished slices are new, paused or not.
     images_replaced: images of the batch that could no longer be drawn, and which the plan's take the place of.
+    new_of: how many of `images_new` are of each of the plan's entries, in their order; empty for a plan that the batch
+    has already.
     """
 
     batch_id: int
@@ -142,6 +144,7 @@ class Submission:
     images_failed: int = 0
     slices_new: int = 0
     images_replaced: int = 0
+    new_of: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -392,12 +395,14 @@ class Benchmark:
 
     @property
     def usual_image_ms(self) -> float | None:
-        """The time of an image with the default number of steps, computed from both times, to compare rows."""
+        """The time of an image with the default number of steps, to compare rows."""
+        return self.image_ms_with(DEFAULT_NUM_INFERENCE_STEPS)
+
+    def image_ms_with(self, num_inference_steps: int) -> float | None:
+        """Compute the time of an image with another number of steps from both times."""
         if self.image_ms is None or self.step_ms is None:
             return None
-        return self.image_ms + self.step_ms * (
-            DEFAULT_NUM_INFERENCE_STEPS - self.num_inference_steps
-        )
+        return self.image_ms + self.step_ms * (num_inference_steps - self.num_inference_steps)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,7 +55,8 @@ def command(
     """
     from db.limits import WORKER
     from db.values import BatchState
-    from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
+    from sdq.cli.outlook import outlook, try_out
+    from sdq.cli.submission import plan_request, read_request, submit_plan
     from sdq.views.progress import BatchProgress
     from sdq.views.status import describe_cut, status_as_dict
     from sdq_core.images.path import batch_folder
@@ -71,15 +72,16 @@ def command(
     with contextlib.ExitStack() as stack:
         existing = stack.enter_context(existing_ledger(settings))
         planned = plan_request(settings, request, existing)
+        if options.strict:
+            try_out(settings, request, planned, existing).require_space()
         make_data_folder(settings)
         ledger = existing or stack.enter_context(open_ledger(settings))
         submission = submit_plan(
             settings, ledger, planned.plan, outdated=planned.outdated, at_front=True
         )
         if not quiet:
-            said = [*request.remarks.describe(), *planned.describe_choices()]
-            for sentence in (describe_submission(submission, request), *said):
-                click.echo(sentence, err=True)
+            for line in outlook(settings, request, planned, submission, ledger).lines():
+                click.echo(line, err=True)
 
         ledger = stack.enter_context(open_ledger(settings, WORKER))
         with BatchProgress(ledger, submission.batch_id, quiet=quiet) as progress:
