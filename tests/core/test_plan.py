@@ -7,11 +7,16 @@ from dataclasses import replace
 import pytest
 
 from sdq.views.words import rough_duration
+from sdq_core.images.root import OutputRoot
+from sdq_core.models import ModelStore
 from sdq_core.queue.server import RedisServer
+from sdq_core.values.machine import this_machine
 from sdq_core.values.variants import Variant
 from tests.core.commands import Commands
 from tests.core.small_ledger import submit
 from tests.ledger.plans import ENGINE, record
+from tests.ledger.test_benchmarks import HERE
+from tests.producer.test_auto import ALL, ORIGINAL, row
 
 PEBIBYTE = 2**50
 BOTH = ("--variant", "original,split_einsum", "--compute-unit", "ALL")
@@ -81,6 +86,21 @@ def test_time_and_room_come_from_what_was_drawn(sdq: Commands) -> None:
     assert (variant["image_s"], variant["timed_images"]) == (pytest.approx(10.0055, abs=1e-3), 3)
 
 
+@pytest.mark.parametrize("variant", [("original", "--compute-unit", "ALL"), ("any",)])
+def test_what_nobody_drew_yet_goes_by_the_bench(sdq: Commands, variant: tuple[str, ...]) -> None:
+    slow = replace(HERE, host="other")
+    with sdq.ledger() as ledger:
+        # 1 s with 20 steps of 40 ms.
+        rows = [(1000, this_machine()), (9000, slow)]
+        store = ModelStore(sdq.home / "models")
+        ledger.benchmarks.record([row(store, ORIGINAL, ALL, ms, machine) for ms, machine in rows])
+    arguments = ("submit", "--prompt", "a tent", "-s", "0-99", "--steps", "45", "--dry-run")
+    assert (
+        "\nTime: about 3 min 20 s for one worker, 2 s an image by `sdq bench`.\n"
+        in sdq(*arguments, "--variant", *variant).out
+    )
+
+
 def test_each_variant_has_its_images_and_its_time(sdq: Commands) -> None:
     draw(sdq, 10.0, 10.0)
     arguments = ("--prompt", "a tent", "-s", "0-35", "--steps", "2", *BOTH, "--dry-run")
@@ -122,6 +142,19 @@ def test_what_waits_already_needs_room_too(sdq: Commands) -> None:
     assert "\nDisk: about 80.0 kB, 240.0 kB with what waits already, " in sdq(*arguments).out
     planned = sdq(*arguments, "--json").json
     assert (planned["disk_bytes"], planned["disk_waiting_bytes"]) == (80_000, 160_000)
+
+
+def test_an_output_folder_that_is_gone_is_named(sdq: Commands) -> None:
+    draw(sdq, 10.0)
+    with sdq.ledger() as ledger:
+        root = OutputRoot(sdq.home / "outputs", home=sdq.home, ledger_id=ledger.id)
+    root.store(b"one", "b/1.png")
+    root.path.rename(sdq.home / "unplugged")
+    arguments = ("submit", "--prompt", "a tent", "--dry-run", "--strict")
+    said = sdq(*arguments, code=74)
+    assert f"\nDisk: about 20.0 kB. The output folder {root.path} is no longer there." in said.out
+    assert f"sdq: The output folder {root.path} is no longer there." in said.err
+    assert sdq(*arguments[:-1], "--json").json["disk_free_bytes"] is None
 
 
 def test_a_disk_that_will_not_do_is_pointed_out_and_refused_with_strict(
