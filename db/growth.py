@@ -32,9 +32,13 @@ _ROWS_AT_ONCE = 10_000
 
 @dataclass(kw_only=True)
 class Growth:
-    """What a plan adds to its batch. Counts are of images; finished_* count those in finished slices."""
+    """What a plan adds to its batch. Counts are of images; finished_* count those in finished slices.
+
+    new_of: how many images of each of the plan's entries are new, in their order.
+    """
 
     entries: int
+    new_of: list[int] = field(default_factory=list)
     known: int = 0
     new: int = 0
     drawn: int = 0
@@ -82,7 +86,7 @@ def grow(
 
     entries: the numbers of entries that are free, by the content keys of the recipes that take their places.
     """
-    growth = Growth(entries=batch.entries)
+    growth = Growth(entries=batch.entries, new_of=[0] * len(plan.entries))
     new: Iterable[_NewSlice] = _new_slices(connection, plan, batch, growth, entries)
     if plan.interleave:
         new = sorted(new, key=lambda slice_: slice_.depth)
@@ -145,18 +149,18 @@ def _new_slices(
         ordinals.setdefault(ids[content_key], number)
     cutter = SeedCutter(plan.slice_size, growing=plan.interleave)
     for start in range(0, len(plan.entries), KEYS_AT_ONCE):
-        wanted: list[tuple[int, PlannedEntry, tuple[SeedRun, ...]]] = []
-        for entry in plan.entries[start : start + KEYS_AT_ONCE]:
+        wanted: list[tuple[int, int, PlannedEntry, tuple[SeedRun, ...]]] = []
+        for index, entry in enumerate(plan.entries[start : start + KEYS_AT_ONCE], start):
             recipe_id = ids[entry.recipe.content_key]
             before = planned.get(recipe_id, ())
             runs = cutter.cut(entry.seeds, before)
             growth.known += len(entry.seeds)
             if runs:
                 planned[recipe_id] = before + tuple(run.text for run in runs)
-                wanted.append((recipe_id, entry, runs))
+                wanted.append((index, recipe_id, entry, runs))
         # Only old recipes can have images, so a new million needs no lookup.
-        settled = _settled(connection, [id_ for id_, _, _ in wanted if id_ in old_recipes])
-        for recipe_id, entry, runs in wanted:
+        settled = _settled(connection, [id_ for _, id_, _, _ in wanted if id_ in old_recipes])
+        for index, recipe_id, entry, runs in wanted:
             ordinal = ordinals.get(recipe_id)
             if ordinal is None:
                 growth.entries += 1
@@ -165,6 +169,7 @@ def _new_slices(
             for number, run in enumerate(runs):
                 done, failed = _settled_in(run, states) if states else (0, 0)
                 growth.count(run.size, done, failed, finished=done + failed == run.size)
+                growth.new_of[index] += run.size - done - failed
                 yield _NewSlice(number, ordinal, recipe_id, entry, run, done, failed)
 
 

@@ -124,6 +124,7 @@ def submit(
         images_replaced=replaced.images,
         rank=rank,
         moved=moved,
+        new_of=growth.new_of,
     )
 
 

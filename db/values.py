@@ -179,6 +179,8 @@ class Submission:
     images_replaced: images of the batch that could no longer be drawn, and which the plan's take the place of.
     rank: the batch's.
     moved: the submission gave the batch its place in the order.
+    new_of: how many of `images_new` are of each of the plan's entries, in their order; empty for a plan that the batch
+    has already.
     """
 
     batch_id: int
@@ -192,6 +194,7 @@ class Submission:
     slices_new: int = 0
     images_replaced: int = 0
     moved: bool = False
+    new_of: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -442,12 +445,14 @@ class Benchmark:
 
     @property
     def usual_image_ms(self) -> float | None:
-        """The time of an image with the default number of steps, computed from both times, to compare rows."""
+        """The time of an image with the default number of steps, to compare rows."""
+        return self.image_ms_with(DEFAULT_NUM_INFERENCE_STEPS)
+
+    def image_ms_with(self, num_inference_steps: int) -> float | None:
+        """Compute the time of an image with another number of steps from both times."""
         if self.image_ms is None or self.step_ms is None:
             return None
-        return self.image_ms + self.step_ms * (
-            DEFAULT_NUM_INFERENCE_STEPS - self.num_inference_steps
-        )
+        return self.image_ms + self.step_ms * (num_inference_steps - self.num_inference_steps)
 
 
 @dataclass(frozen=True, kw_only=True)

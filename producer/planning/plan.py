@@ -87,11 +87,7 @@ def plan_batch(
                 folder = _folder(line, defaults, word, resolve)
                 recipe = _recipe(line, defaults, folder, placement)
                 entries.add(recipe, seeds, _fields(line))
-                if (
-                    remarks is not None
-                    and index < _MOST_MEASURED
-                    and isinstance(folder, VariantFolder)
-                ):
+                if remarks is not None and index < _MOST_MEASURED:
                     _note_cut(recipe, line.source, folder.tokenizer, remarks)
         except InputError as error:
             problems.append(f"{line.source}: {error}")

@@ -44,12 +44,11 @@ _REFUSED = (
     ("", re.compile(r'^[\s\[{,]*"[\w ]+"\s*:.*|^[\s{}\[\],]*[{}\[\]][\s{}\[\],]*$'),
      "{} is JSON; name the file .jsonl or .json, or use --format"),
 )  # fmt: skip
-#: What `--dynamic` reads.
-_TEMPLATES = (
-    ("{", re.compile(r"\{[^{}|]*\|[^{}]*\}"), "{} is a choice; use --dynamic random (or combinatorial) to make it"),
-    ("__", re.compile(r"(?<!\w)__[A-Za-z][\w/*-]*?__(?!\w)"),
-     "{} is a wildcard; use --dynamic random (or combinatorial) to fill it in"),
-)  # fmt: skip
+#: What only `--dynamic` reads: a choice, a wildcard.
+_CHOICES = (
+    ("{", re.compile(r"\{[^{}|]*\|[^{}]*\}")),
+    ("__", re.compile(r"(?<!\w)__[A-Za-z][\w/*-]*?__(?!\w)")),
+)
 _HINTED = (
     (":", re.compile(rf"\([^():]*[^\s():0-9]\s*:\s*{_WEIGHT}\s*\)"), "the weight {} is drawn as words"),
     ("::", re.compile(rf"\w::{_WEIGHT}|(?:^|[\s,]){_WEIGHT}::\w?"), "the weight {} is drawn as words"),
@@ -74,16 +73,13 @@ _COMMANDS = re.compile(r"(?:^|[\s,])(BREAK|AND)(?:$|[\s,])")
 _OPTION = re.compile(r"(\S+(?:[\s=]+\S+)?).*", re.DOTALL)
 
 
-def foreign_syntax(prompt: str, *, made: bool = False) -> tuple[list[str], list[str]]:
-    """Return what is wrong with a prompt and what to know about it, a clause each.
-
-    made: the prompt was made of a template, so braces and underscores in it are meant.
-    """
+def foreign_syntax(prompt: str) -> tuple[list[str], list[str]]:
+    """Return what is wrong with a prompt and what to know about it, a clause each."""
     if not _SUSPECT.search(prompt):
         return [], []
     wrong = [
         f"{says.format(quote(found[0].strip()))}, {_LITERAL}"
-        for mark, pattern, says in (_REFUSED if made else (*_REFUSED, *_TEMPLATES))
+        for mark, pattern, says in _REFUSED
         if mark in prompt and (found := pattern.search(prompt))
     ]
     hints = [
@@ -101,6 +97,14 @@ def foreign_syntax(prompt: str, *, made: bool = False) -> tuple[list[str], list[
         )
     _look_for_dream(prompt, wrong, hints)
     return wrong, hints
+
+
+def choice_in(prompt: str) -> str | None:
+    """Return the first choice or wildcard inside a prompt, as messages show it; None without one."""
+    for mark, pattern in _CHOICES:
+        if mark in prompt and (found := pattern.search(prompt)):
+            return quote(found[0])
+    return None
 
 
 def option_in(prompt: str) -> tuple[str, bool] | None:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from producer.reading.batch_file import read_batch_file
 from producer.reading.characters import DASHES, QUOTES, code_point, unquoted
-from producer.reading.dialects import foreign_syntax, option_in
+from producer.reading.dialects import choice_in, foreign_syntax, option_in
 from producer.reading.fields import build_line
 from producer.reading.json_values import count_values
 from producer.reading.jsonl import read_json, read_jsonl
@@ -187,12 +187,14 @@ def look_for_other_syntax(
     """Add other tools' syntax in a line to `problems`, or to the hints where it may be meant.
 
     file_format: None on the command line, and for a prompt that is made.
-    made: the line was made of a template.
+    made: the line was made of a template, so choices that are left in it are meant as words.
     """
     for text in (line.prompt, line.negative_prompt):
         if not text:
             continue
-        wrong, hints = foreign_syntax(text, made=made)
+        wrong, hints = foreign_syntax(text)
+        if not made and (choice := choice_in(text)):
+            remarks.undecided.setdefault(line.source, choice)
         # The options on a line of a txt file are no part of the prompt: what is left was in quotes.
         if file_format is not PromptFormat.TXT and (found := option_in(text)):
             option, is_known = found

@@ -28,7 +28,7 @@ from sdq_core.values.receivers import Receivers
 
 if TYPE_CHECKING:
     from db.ledger import Ledger
-    from db.values import BatchStatus
+    from db.values import BatchStatus, Submission
     from worker.duty.limits import Limits
     from worker.loop import Worker
 
@@ -63,12 +63,11 @@ def command(
     """
     from db.limits import WORKER
     from db.values import BatchState
-    from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
+    from sdq.cli.outlook import outlook, try_out
+    from sdq.cli.submission import plan_request, read_request, submit_plan
     from sdq.notices.problems import problems
     from sdq.notices.sender import sender
     from sdq.views.progress import BatchProgress
-    from sdq.views.status import describe_cut, status_as_dict
-    from sdq_core.images.path import batch_folder
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.queues import Queues
     from sdq_core.values.safety import Safety
@@ -83,15 +82,16 @@ def command(
     with contextlib.ExitStack() as stack:
         existing = stack.enter_context(existing_ledger(settings))
         planned = plan_request(settings, request, existing)
+        if options.strict:
+            try_out(settings, request, planned, existing).require_space()
         make_data_folder(settings)
         ledger = existing or stack.enter_context(open_ledger(settings))
         plan = replace(planned.plan, receivers=receivers)
         submission = submit_plan(settings, ledger, plan, outdated=planned.outdated)
         if not quiet:
-            said = [
-                *request.remarks.describe(), *planned.describe_choices(), *problems(settings)
-            ]  # fmt: skip
-            for sentence in (describe_submission(submission, request), *said):
+            for line in outlook(settings, request, planned, submission, ledger).lines():
+                click.echo(line, err=True)
+            for sentence in problems(settings):
                 click.echo(sentence, err=True)
 
         ledger = stack.enter_context(open_ledger(settings, WORKER))
@@ -128,16 +128,26 @@ def command(
                 return 128 + stop.signum
         if causes:
             raise causes[0]
-        status = ledger.batches.find(submission.batch_id)
-        folder = settings.outputs / batch_folder(submission.batch_name)
-        if as_json:
-            document = status_as_dict(status) if status else {}
-            click.echo(json.dumps({**document, "folder": str(folder)}))
-        elif status:
-            click.echo(_summary(status, folder))
-        if not quiet and (cut := ledger.batches.cut_prompts(submission.batch_id)):
-            click.echo(describe_cut(cut), err=True)
-        return EXIT_SOME_IMAGES_FAILED if status and status.failed else EXIT_OK
+        return _tell(settings, ledger, submission, as_json=as_json, quiet=quiet)
+
+
+def _tell(
+    settings: Settings, ledger: Ledger, submission: Submission, *, as_json: bool, quiet: bool
+) -> int:
+    """Print what became of the batch; return the exit code."""
+    from sdq.views.status import describe_cut, status_as_dict
+    from sdq_core.images.path import batch_folder
+
+    status = ledger.batches.find(submission.batch_id)
+    folder = settings.outputs / batch_folder(submission.batch_name)
+    if as_json:
+        document = status_as_dict(status) if status else {}
+        click.echo(json.dumps({**document, "folder": str(folder)}))
+    elif status:
+        click.echo(_summary(status, folder))
+    if not quiet and (cut := ledger.batches.cut_prompts(submission.batch_id)):
+        click.echo(describe_cut(cut), err=True)
+    return EXIT_SOME_IMAGES_FAILED if status and status.failed else EXIT_OK
 
 
 def _summary(status: BatchStatus, folder: Path) -> str:

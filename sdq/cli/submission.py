@@ -243,10 +243,13 @@ def submit_plan(
     return submission
 
 
-def describe_submission(submission: Submission, request: Request | None = None) -> str:
+def describe_submission(
+    submission: Submission, request: Request | None = None, *, with_slices: bool = False
+) -> str:
     """Return what a submission added, and how to get other images if it added none.
 
     request: what was submitted, None for images of the ledger.
+    with_slices: say in how many slices.
     """
     name = submission.batch_name
     new, known, drawn = submission.images_new, submission.images_known, submission.images_drawn
@@ -258,7 +261,8 @@ def describe_submission(submission: Submission, request: Request | None = None) 
         )
         other_seeds = request.other_seeds() if request else ""
         return f"Batch {name}: nothing new; {what} submitted before.{taken_out}{other_seeds}"
-    parts = [f"{counted(new, 'image')} to draw"]
+    slices = f" in {counted(submission.slices_new, 'slice')}" if with_slices else ""
+    parts = [f"{counted(new, 'image')} to draw{slices}"]
     if known:
         parts.append(f"{known:,} submitted before")
     if drawn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import click
 
@@ -12,7 +12,6 @@ from sdq.cli.notice_options import notice_options
 from sdq.cli.options import existing_ledger, open_ledger, settings_options
 from sdq.cli.submit_options import SubmitOptions, submission_options
 from sdq_core.settings import Settings
-from sdq_core.values.order import Rank
 from sdq_core.values.receivers import Receivers
 
 
@@ -21,7 +20,7 @@ from sdq_core.values.receivers import Receivers
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Show what would be queued, and its time and size; queue nothing.",
+    help="Show what would be queued, its time and the space it needs; queue nothing.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing on success.")
@@ -50,54 +49,31 @@ def command(
       sdq submit prompts.txt --seed-range 0-99 --webhook https://example.org/hook
       echo 'a lighthouse in the snow' | sdq submit - --random-seeds 4
     """
-    from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
-    from sdq.views.status import describe_rank
+    from sdq.cli.outlook import outlook, try_out
+    from sdq.cli.submission import plan_request, read_request, submit_plan
 
     request = read_request(options, settings)
     with contextlib.ExitStack() as stack:
         existing = stack.enter_context(existing_ledger(settings))
         planned = plan_request(settings, request, existing)
-        more = {
-            "chosen": [choice.to_dict() for choice in planned.choices],
-            "remarks": {
-                **request.remarks.to_dict(),
-                "has_default_seed": request.has_default_seed,
-            },
-        }
-        said = [*request.remarks.describe(), *planned.describe_choices()]
-        if dry_run:
-            from sdq.views.forecast import empty_ledger, forecast
-
-            expected = forecast(
-                existing or stack.enter_context(empty_ledger()), planned.plan, planned.outdated
-            )
-            nothing_new = [] if expected.images_new else [request.other_seeds().strip()]
-            if as_json:
-                click.echo(json.dumps({**asdict(expected), **more}))
-            else:
-                click.echo("\n".join([*said, *filter(None, nothing_new), expected.describe()]))
-            return
+        if dry_run or options.strict:
+            tried = try_out(settings, request, planned, existing)
+            if dry_run and as_json:
+                click.echo(json.dumps({"batch": tried.submission.batch_name, **tried.to_dict()}))
+            elif dry_run:
+                click.echo("\n".join(tried.full_lines()))
+            if options.strict:
+                tried.require_space()
+            if dry_run:
+                return
         ledger = existing or stack.enter_context(open_ledger(settings))
         plan = replace(planned.plan, receivers=receivers)
         submission = submit_plan(settings, ledger, plan, outdated=planned.outdated)
+        if quiet and not as_json:
+            return
+        stored = outlook(settings, request, planned, submission, ledger)
         if as_json:
-            click.echo(
-                json.dumps(
-                    {
-                        "id": submission.batch_id,
-                        "name": submission.batch_name,
-                        "images_new": submission.images_new,
-                        "images_known": submission.images_known,
-                        "images_drawn": submission.images_drawn,
-                        "images_replaced": submission.images_replaced,
-                        "slices": len(submission.slices),
-                        "priority": submission.rank.priority,
-                        "at_front": submission.rank.place > 0,
-                        **more,
-                    }
-                )
-            )
-        elif not quiet:
-            if submission.rank != Rank():
-                said.insert(0, f"It is drawn {describe_rank(submission.rank)}.")
-            click.echo("\n".join([describe_submission(submission, request), *said]))
+            added = {"id": submission.batch_id, "name": submission.batch_name}
+            click.echo(json.dumps({**added, **stored.to_dict(), "slices": len(submission.slices)}))
+        else:
+            click.echo("\n".join(stored.lines()))

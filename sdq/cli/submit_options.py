@@ -41,6 +41,7 @@ class SubmitOptions:
     wildcards: str | None = None
     dynamic_seed: int | None = None
     max_images: int | None = None
+    strict: bool = False
 
 
 def submission_options(command: Command) -> Command:
@@ -100,6 +101,7 @@ def submission_options(command: Command) -> Command:
                          help="Another number chooses otherwise at random [0]."),
             click.option("--max-images", type=click.IntRange(1, 10_000_000), metavar="N",
                          help="Refuse to submit more [100,000 with choices or several values, else 10,000,000]."),
+            click.option("--strict", is_flag=True, help="Refuse images for which the disk has no room."),
         )
     ):  # fmt: skip
         with_options = option(with_options)

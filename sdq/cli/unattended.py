@@ -64,8 +64,8 @@ def unattended(line: Sequence[str]) -> Unattended:
     words = (*_names(context), *_written(context))
     if has_secret(*words):
         raise ConfigurationError(
-            "The command holds a password, a token or a notice's address, which a service's file would show to everybody here. Write it into "
-            f"{settings.home / CONFIGURATION_FILE} if it is a setting."
+            "The command holds a password, a token or a notice's address, which a service's file would show to "
+            f"everybody here. Write it into {settings.home / CONFIGURATION_FILE} if it is a setting."
         )
     return Unattended(
         command=command, options=options, words=words, environment=_environment(settings)

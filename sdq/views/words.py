@@ -22,6 +22,24 @@ def duration(seconds: float) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
+#: Estimates up to so many seconds are good to so many.
+_GOOD_TO_S = ((600.0, 10), (3600.0, 60), (86400.0, 300), (float("inf"), 3600))
+
+
+def rough_duration(seconds: float) -> str:
+    """Return an estimated duration as `9.6 s`, `3 min 20 s`, `47 min`, `5 h 20 min` or `3 d 4 h`."""
+    if seconds < 59.5:
+        return duration(seconds)
+    step = next(good_to for limit, good_to in _GOOD_TO_S if seconds < limit)
+    rest = round(seconds / step) * step
+    shown = []
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, rest = divmod(rest, length)
+        if count:
+            shown.append(f"{count} {unit}")
+    return " ".join(shown)
+
+
 def milliseconds(ms: float) -> str:
     """Return a duration as `3.2 ms`, `950 ms`, `21.4 s` or longer ones as `duration` does."""
     if ms >= 999.5:

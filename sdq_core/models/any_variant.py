@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from sdq_core.errors import InputError, InputMissingError, PackageError
 from sdq_core.models.folder import VariantFolder
@@ -31,6 +32,7 @@ class AnyFolder:
     revision: the reference variant's name and revision.
     width, height: pixels.
     unet_batch: 1 if every variant's U-Net has batch 1, else 2.
+    tokenizer: the reference variant's.
     """
 
     model: str
@@ -38,6 +40,7 @@ class AnyFolder:
     width: int
     height: int
     unet_batch: int
+    tokenizer: Path
 
     @property
     def attention_implementation(self) -> Whichever:
@@ -96,6 +99,7 @@ def find_any(store: ModelStore, model: str, known: Collection[RecipeVariant] = (
         width=reference.width,
         height=reference.height,
         unet_batch=max(folder.unet_batch for folder in present.values()),
+        tokenizer=reference.tokenizer,
     )
 
 

@@ -72,7 +72,7 @@ def test_a_dry_run_and_a_refused_submission_make_no_ledger(program: Program) -> 
     )
     assert (expected["batch"], expected["images_new"], expected["slices"]) == ("prompt", 60, 3)
     assert (expected["images_known"], expected["images_drawn"]) == (0, 0)
-    assert (expected["drawing_s"], expected["disk_bytes"]) == (None, None)
+    assert (expected["drawing_s"], expected["disk_bytes_are_a_bound"]) == (None, True)
     program.run("submit", "--prompt", "x", "--model", "sdxl", code=66)
     program.run("run", "--prompt", "x", "--steps", "0", code=65)
     assert not (program.home / "sdq.db").exists()

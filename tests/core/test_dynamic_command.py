@@ -42,7 +42,7 @@ def submit(sdq: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Su
 def test_the_plan_tells_how_many_prompts_come_of_templates(submit: Submit) -> None:
     said = submit("prompts.txt", "--dynamic", "combinatorial", "-s", "0-4")
     assert "1 line with choices makes 4 prompts, such as 'a big red house'.\n" in said
-    assert "Batch prompts: 25 images to draw in 5 slices" in said
+    assert said.startswith("Batch prompts: 25 images to draw in 5 slices.\n")
     said = submit("prompts.txt", "--dynamic", "random", "-s", "0-99", "--wildcards", "mine")
     assert "1 line with choices makes 2 prompts, such as 'a " in said
     assert "200 images to draw" in said
@@ -55,17 +55,23 @@ def test_the_plan_tells_what_a_grid_makes(submit: Submit) -> None:
     assert found["images_new"] == 4 + 2
     assert (found["remarks"]["combinations"], found["remarks"]["made_prompts"]) == (4, 1)
     said = submit("--prompt", "a tent", "--scheduler", "PNDM,DDIM", "--steps", "2,3,4")
-    assert "The command's options make 6 combinations.\nBatch prompt: 6 images to draw" in said
+    assert "Batch prompt: 6 images to draw in 6 slices.\n" in said
+    assert "\nThe command's options make 6 combinations.\n" in said
 
 
-def test_without_the_option_choices_are_refused_with_it_named(submit: Submit) -> None:
-    said = submit("prompts.txt", code=65)
+def test_without_the_option_choices_are_words_and_the_plan_says_so_once(submit: Submit) -> None:
+    said = submit("prompts.txt", "--prompt", "__colors__", "--prompt", "{a|b}", "--prompt", "{c|d}")
     assert (
-        "prompts.txt:1: '{big|small}' is a choice; use --dynamic random (or combinatorial) to make it, or use "
-        "--literal to draw it as words" in said
-    )
-    assert "prompts.txt:1: '__colors__' is a wildcard; use --dynamic random" in said
-    assert "2 images" in submit("prompts.txt", "--literal")
+        "\n4 prompts have choices or wildcards that are drawn as words: prompts.txt:1 '{big|small}', "
+        "--prompt 1 '__colors__', --prompt 2 '{a|b}' and 1 more. "
+        "--dynamic random (or combinatorial) makes prompts of them.\n"
+    ) in said
+    assert said.count("drawn as words") == 1
+    found = submit.json("prompts.txt", "-s", "0-9")
+    assert found["images_new"] == 20
+    assert found["remarks"]["undecided_prompts"] == 1
+    assert found["remarks"]["undecided"] == {"prompts.txt:1": "'{big|small}'"}
+    assert "drawn as words" not in submit("prompts.txt", "--literal")
 
 
 @pytest.mark.parametrize(

@@ -61,11 +61,14 @@ def test_each_image_says_which_variant_drew_it(ledger: Ledger, slice_: Slice) ->
 def test_times_count_for_the_variant_that_drew(ledger: Ledger, slice_: Slice) -> None:
     engine_id = ledger.work.register_engine(replace(ENGINE, variant=NE))
     ledger.work.record_and_go_on(record(slice_, 0, engine_id))
-    assert ledger.estimates.image_ms(NE, 20) == pytest.approx(105.5)
-    assert ledger.estimates.image_ms(VARIANT, 20) is None
-    assert ledger.estimates.image_ms(ANY_RECIPE.variant, 20) == pytest.approx(105.5)
+    recent = ledger.estimates.recent()
+    for variant in (NE, ANY_RECIPE.variant):
+        time = recent.time(variant, 20)
+        assert time is not None
+        assert time.mean_s == pytest.approx(0.1055)
     other = AnyVariant(model="other", revision=ANY_RECIPE.variant.revision)
-    assert ledger.estimates.image_ms(other, 20) is None
+    for variant in (VARIANT, other):
+        assert recent.time(variant, 20) is None
 
 
 def test_a_variant_that_is_paused_while_it_draws_any_ends_its_slice(

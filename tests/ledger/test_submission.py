@@ -26,6 +26,7 @@ def test_a_grown_plan_adds_only_what_is_new(ledger: Ledger) -> None:
     ledger.submissions.add(plan(["a"], range(10)))
     grown = ledger.submissions.add(plan(["a", "b"], range(5, 20)))
     assert (grown.images_new, grown.images_known) == (25, 5)
+    assert list(grown.new_of) == [10, 15]
     seeds = [
         seed for slice_ in slices_of(ledger) if slice_.recipe.prompt == "a" for seed in slice_.seeds
     ]
@@ -53,6 +54,8 @@ def test_images_drawn_for_another_batch_are_not_drawn_again(ledger: Ledger) -> N
     assert ledger.work.finish_slice(slice_.id)
     second = ledger.submissions.add(plan(["a"], range(3), name="two"))
     assert (second.images_new, second.images_drawn, len(second.slices)) == (0, 3, 0)
+    third = ledger.submissions.preview(plan(["b", "a"], range(5), name="two"))
+    assert (third.images_new, third.images_known, list(third.new_of)) == (7, 3, [5, 2])
     status = ledger.batches.find("two")
     assert status is not None
     assert (status.completed, status.completed_at is not None) == (3, True)

@@ -136,9 +136,6 @@ def test_labels_are_no_words(text: str) -> None:
         ("a tent -s 30 -C7.5", "write --steps 30 --cfg_scale 7.5"),
         ("a tent -steps 30", "'-steps 30' begins with one hyphen"),
         ("a tent <lora:snow:0.8>", "'<lora:snow:0.8>' asks for an extra network"),
-        ("a {red|blue} tent", "'{red|blue}' is a choice"),
-        ("a {2$$red|blue} tent", "is a choice"),
-        ("a __colors__ tent", "'__colors__' is a wildcard"),
         ("a tent --n <lora:bad:1>", "extra network"),
         ("a <wildcard:animal>", "'<wildcard:animal>' is an instruction for another tool"),
         ("a tent, seed=5 steps=30", "'seed=5' is written like a setting"),
@@ -225,10 +222,33 @@ def test_ordinary_text_is_drawn_without_a_word(text: str) -> None:
 
 
 def test_all_formats_and_the_command_line_are_looked_at() -> None:
-    assert "stdin:2: '{a|b}' is a choice" in refused("prompt\n{a|b}\n", PromptFormat.CSV)
-    assert "stdin:1: '{a|b}' is a choice" in refused('{"prompt": "{a|b}"}', PromptFormat.JSONL)
-    with pytest.raises(PromptFileError, match=r"--prompt: .* is a choice"):
-        read_prompts(texts=["{a|b}"])
+    assert "stdin:2: '<lora:x:1>' asks" in refused("prompt\n<lora:x:1>\n", PromptFormat.CSV)
+    assert "stdin:1: '<lora:x:1>' asks" in refused('{"prompt": "<lora:x:1>"}', PromptFormat.JSONL)
+    with pytest.raises(PromptFileError, match=r"--prompt: '<lora:x:1>' asks"):
+        read_prompts(texts=["<lora:x:1>"])
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ("a {red|blue} tent", "'{red|blue}'"),
+        ("a {2$$red|blue} tent", "'{2$$red|blue}'"),
+        ("a __colors__ tent", "'__colors__'"),
+        ("a tent --n __bad/*__", "'__bad/*__'"),
+        ("a {{red|blue} kite|tent}", "'{red|blue}'"),
+    ],
+)
+def test_choices_without_dynamic_are_drawn_as_they_stand_with_one_hint(
+    text: str, choice: str
+) -> None:
+    (line, *_), remarks = read(f"{text}\n{text}\na tent\n")
+    assert text in {line.prompt, f"{line.prompt} --n {line.negative_prompt}"}
+    assert remarks.undecided == {"stdin:1": choice, "stdin:2": choice}
+    assert remarks.describe() == [
+        "2 prompts have choices or wildcards that are drawn as words: "
+        f"stdin:1 {choice}, stdin:2 {choice}. --dynamic random (or combinatorial) makes prompts of them."
+    ]
+    assert not read(text, literal=True)[1].undecided
 
 
 @pytest.mark.parametrize("option", ["--steps 30", "—seed 7", "--ar 16:9", "---cfg_scale=3"])

@@ -49,7 +49,7 @@ WRONG = [
     ("seed", "x"),
 ]
 INVISIBLE = ["\ufeff", "\u200b", "\u2060", "\u00ad", "\u200e"]
-FOREIGN = ["<lora:x:1>", "{a|b}", "__colors__", "-n4 -S1234", "Negative prompt: x", "steps=30"]
+FOREIGN = ["<lora:x:1>", "<wildcard:colors>", "-n4 -S1234", "Negative prompt: x", "steps=30"]
 #: On a line of a txt file these are options.
 FOREIGN_IN_CELLS = [*FOREIGN, "--steps 30", "—seed 7", "--ar 16:9", "---steps 3"]
 WORDS = re.compile(
