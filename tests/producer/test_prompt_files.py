@@ -18,10 +18,10 @@ from sdq_core.values.variants import AttentionImplementation, Scheduler
 
 def problems_of(path: Path, content: bytes | str) -> str:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(PromptFileError) as caught:
         read_prompts([path])
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     assert all(problem.startswith(f"{path}:") for problem in caught.value.problems)
     return "\n".join(caught.value.problems).replace(f"{path.parent}/", "")
 
