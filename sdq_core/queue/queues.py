@@ -24,6 +24,7 @@ from rq.worker_registration import REDIS_WORKER_KEYS
 
 from sdq_core.errors import TryAgainError
 from sdq_core.queue.claims import ClaimTable
+from sdq_core.queue.in_hand import ImagesInHand
 from sdq_core.queue.job_hashes import SliceJobs
 from sdq_core.queue.slice_ids import SliceIds
 
@@ -80,6 +81,7 @@ class Queues:
         self.connection = connection
         self._prefix = f"sdq-{ledger_id}-"
         self.claims = ClaimTable(connection, self._prefix)
+        self.in_hand = ImagesInHand(connection, self._prefix)
         self.jobs = SliceJobs(
             function=DRAW_SLICE,
             id_prefix=self._prefix,
