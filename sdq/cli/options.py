@@ -6,7 +6,7 @@ import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -136,14 +136,18 @@ class _ShownFormatter(logging.Formatter):
         return printable(self._secrets.removed(super().format(record)))
 
 
-def log_to_stderr(*, quiet: bool, speaker: str = "") -> None:
+def log_to_stderr(*, quiet: bool, speaker: str = "", only: Collection[str] | None = None) -> None:
     """Log to standard error; the only place that configures logging.
 
+    quiet: problems only.
     speaker: a name for this process, if several share a terminal.
+    only: beside problems, show what these loggers say; None for all of them.
     """
     handler = logging.StreamHandler(sys.stderr)
     line = f"%(asctime)s {speaker} %(message)s" if speaker else "%(asctime)s %(message)s"
     handler.setFormatter(_ShownFormatter(line, _secrets()))
+    if only is not None:
+        handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name in only)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING if quiet else logging.INFO)

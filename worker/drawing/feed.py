@@ -111,7 +111,8 @@ class Feed:
 
     def note_stepped(self, number: int, done: int, total: int) -> None:
         """Note how many evaluations an image has behind it, for whoever looks."""
-        self._asked[number].evaluated = done, total
+        if asked := self._asked.get(number):
+            asked.evaluated = done, total
 
     def drop(self, asked: Asked) -> None:
         """Tell the engine not to go on with an image; it answers with Dropped, or with the image."""
