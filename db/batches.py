@@ -12,6 +12,7 @@ from db.counts import recount
 from db.history import BatchHistory, history_of
 from db.known_image import KnownImage, image_in_batch, image_of_recipe
 from db.order import move, ranks
+from db.overview import Overview, overview_of
 from db.recipe_rows import RECIPE_COLUMNS, all_variants, recipe_of, variant_of
 from db.report import batch_id_of, find_batch, names_beginning, statuses_of
 from db.slices import has_failed
@@ -44,6 +45,11 @@ class Batches:
         """Return the status of the batch with that name, else with that id, else None."""
         with self._database.reading() as connection:
             return find_batch(connection, name_or_id)
+
+    def overview(self, batch_id: int | None = None) -> Overview:
+        """Return the batches that are not finished, with the pace. batch_id: this one only, however it stands."""
+        with self._database.reading() as connection:
+            return overview_of(connection, batch_id)
 
     def request(self, batch: str | int) -> BatchRequest:
         """Return what a batch asks for, as far as it is the same for all of it."""

@@ -7,23 +7,17 @@ in the meantime counts here when its own slice is finished.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, or_, select
 
 from db.column_types import now_utc
 from db.order import read_rank
-from db.tables import batches, images, slices
-from db.values import BatchState, BatchStatus, ImageStatus
+from db.pace import Pace, RecentImages
+from db.tables import batches, slices
+from db.values import BatchState, BatchStatus
 from sdq_core.errors import InputMissingError
 from sdq_core.values.names import spellings
-
-#: Throughput is computed from at most this many recent images.
-RATE_IMAGES = 500
-#: Older images do not count for the throughput.
-RATE_WINDOW = timedelta(minutes=15)
 
 
 def find_batch(connection: Connection, name_or_id: str | int) -> BatchStatus | None:
@@ -69,11 +63,12 @@ def batch_id_of(connection: Connection, name_or_id: str | int) -> int:
     return found.id
 
 
-def statuses_of(connection: Connection, query: Select[Any]) -> list[BatchStatus]:
-    """Return the status of the batches that a query selects, in its order."""
+def statuses_of(
+    connection: Connection, query: Select[Any], recent: RecentImages | None = None
+) -> list[BatchStatus]:
+    """Return the status of the batches that a query selects, in its order. recent: None reads them."""
     rows = connection.execute(query).all()
     begun: dict[int, tuple[int, int]] = {}
-    rates: dict[int, float] = {}
     if any(row.open_slices for row in rows):
         counts = connection.execute(
             select(slices.c.batch_id, func.sum(slices.c.done), func.sum(slices.c.failed))
@@ -82,20 +77,24 @@ def statuses_of(connection: Connection, query: Select[Any]) -> list[BatchStatus]
             .group_by(slices.c.batch_id)
         )
         begun = {batch_id: (int(done), int(failed)) for batch_id, done, failed in counts}
-    if rows:
-        rates = images_per_hour(connection, now_utc())
-    return [_status(row, begun.get(row.id, (0, 0)), rates.get(row.id)) for row in rows]
+    if rows and recent is None:
+        recent = RecentImages.read(connection, now_utc())
+    return [
+        _status(row, begun.get(row.id, (0, 0)), recent.pace(row.id) if recent else None)
+        for row in rows
+    ]
 
 
-def _status(row: Row[Any], begun: tuple[int, int], rate: float | None) -> BatchStatus:
+def _status(row: Row[Any], begun: tuple[int, int], pace: Pace | None) -> BatchStatus:
     completed = row.images_done + begun[0]
     failed = row.images_failed + begun[1]
     remaining = row.images_total - completed - failed
-    eta_s = None
+    eta_s: float | None = None
+    eta_range_s: tuple[float, float] | None = None
     if not row.open_slices:
         eta_s = 0.0
-    elif rate and row.state == BatchState.ACTIVE:
-        eta_s = remaining / rate * 3600
+    elif pace and row.state == BatchState.ACTIVE:
+        eta_s, eta_range_s = pace.time_for(remaining), pace.range_for(remaining)
     return BatchStatus(
         id=row.id,
         name=row.name,
@@ -108,31 +107,7 @@ def _status(row: Row[Any], begun: tuple[int, int], rate: float | None) -> BatchS
         total=row.images_total,
         completed=completed,
         failed=failed,
-        images_per_hour=rate,
+        images_per_hour=pace.images_per_hour if pace else None,
         eta_s=eta_s,
+        eta_range_s=eta_range_s,
     )
-
-
-def images_per_hour(connection: Connection, now: datetime) -> dict[int, float]:
-    """Return the recent rate of each batch, images per hour; batches with fewer than two recent images are left out."""
-    # Ids rise with the first attempt, so the end of the table is the recent past, and no index on time is needed.
-    recent = (
-        select(images.c.slice_id, images.c.finished_at, images.c.status)
-        .order_by(images.c.id.desc())
-        .limit(RATE_IMAGES)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(slices.c.batch_id, recent.c.finished_at)
-        .join_from(recent, slices, slices.c.id == recent.c.slice_id)
-        .where(recent.c.status == str(ImageStatus.DONE), recent.c.finished_at >= now - RATE_WINDOW)
-    )
-    times: defaultdict[int, list[datetime]] = defaultdict(list)
-    for batch_id, finished_at in rows:
-        times[batch_id].append(finished_at)
-    rates = {}
-    for batch_id, finished in times.items():
-        span_s = (max(finished) - min(finished)).total_seconds()
-        if span_s > 0:
-            rates[batch_id] = (len(finished) - 1) / span_s * 3600
-    return rates

@@ -457,7 +457,11 @@ class Benchmark:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchStatus:
-    """A batch as `sdq status` shows it. Counts are of images; times are UTC."""
+    """A batch as `sdq status` shows it. Counts are of images; times are UTC.
+
+    eta_s: time left at the pace of its recent images, s.
+    eta_range_s: the same at the pace of their fastest and of their slowest quarter; None if they are too few.
+    """
 
     id: int
     name: str
@@ -472,3 +476,4 @@ class BatchStatus:
     failed: int
     images_per_hour: float | None
     eta_s: float | None
+    eta_range_s: tuple[float, float] | None = None

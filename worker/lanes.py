@@ -3,12 +3,14 @@
 Every lane is an ordinary worker in a session of its own, so that a Ctrl-C in the terminal reaches it once, through this
 process. Its standard input is a pipe from this process that never carries data. When the pipe closes, because this
 process ended, the lane stops as it does at the first signal: otherwise a second set of workers could fill the memory.
+Where this process shows a view in its terminal, a lane's standard error is a pipe too, whose lines it passes on.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
 import subprocess
 import time
@@ -24,6 +26,7 @@ from sdq_core.errors import (
     EXIT_UNAVAILABLE,
 )
 from sdq_core.models import ModelStore
+from sdq_core.printable import printable
 from sdq_core.values.variants import AnyVariant, Placement, RecipeVariant
 from worker.claims.signals import handled_by
 
@@ -46,11 +49,15 @@ _HEALING = frozenset({EXIT_FAILURE, EXIT_UNAVAILABLE, EXIT_IO_ERROR, EXIT_TRY_AG
 class _LaneProcess:
     """One lane's worker: its current process, and when to start the next one."""
 
-    def __init__(self, lane: Placement, command: Sequence[str]) -> None:
+    def __init__(
+        self, lane: Placement, command: Sequence[str], say: Callable[[str], object] | None
+    ) -> None:
         self.lane = lane
         self.code: int | None = None
         self.starts = 0
         self._command = command
+        self._say = say
+        self._unsaid = b""  # a line that has not ended yet
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._start_at = 0.0
@@ -62,8 +69,33 @@ class _LaneProcess:
         self.starts += 1
         self._started_at = time.monotonic()
         self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, start_new_session=True
+            self._command,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE if self._say else None,
+            start_new_session=True,
         )
+        if self._process.stderr is not None:
+            os.set_blocking(self._process.stderr.fileno(), False)
+
+    @property
+    def mouth(self) -> int | None:
+        """The descriptor with what the process says; None if that goes to the terminal by itself."""
+        return self._process.stderr.fileno() if self._process and self._process.stderr else None
+
+    def listen(self) -> None:
+        """Pass on the lines that the process has said."""
+        while self._say and self._process and self._process.stderr:
+            try:
+                said = os.read(self._process.stderr.fileno(), 65536)
+            except BlockingIOError:
+                return
+            if not said:
+                self._process.stderr.close()
+                self._process.stderr = None
+                said = b"\n" if self._unsaid else b""
+            *lines, self._unsaid = (self._unsaid + said).split(b"\n")
+            for line in lines:
+                self._say(printable(line.decode(errors="replace")))
 
     def look(self, *, again: Callable[[_LaneProcess, int], bool]) -> None:
         """Notice that the process ended; plan a restart if `again` allows it, else keep the exit code."""
@@ -94,8 +126,10 @@ class _LaneProcess:
             self._forget()
 
     def _forget(self) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
+        self.listen()
+        for pipe in (self._process.stdin, self._process.stderr) if self._process else ():
+            if pipe is not None:
+                pipe.close()
         self._process = None
 
 
@@ -110,6 +144,8 @@ class LaneSupervisor:
         burst: bool,
         look: Callable[[], None],
         end: Callable[[], str | None] = lambda: None,
+        say: Callable[[str], object] | None = None,
+        show: Callable[[], None] = lambda: None,
     ) -> None:
         """Prepare the lanes; `run` starts them.
 
@@ -118,8 +154,13 @@ class LaneSupervisor:
         look: called every ten seconds.
         end: returns why the lanes are to end by themselves, as a sentence, or None. A lane that was started again just
             before that would take the next 07:00 for its own.
+        say: takes each line that the lanes say; None leaves this process's standard error to them.
+        show: shows what is done; called several times a second.
         """
-        self._lanes = [_LaneProcess(lane, command(number)) for number, lane in enumerate(lanes)]
+        self._lanes = [
+            _LaneProcess(lane, command(number), say) for number, lane in enumerate(lanes)
+        ]
+        self._show = show
         self._burst = burst
         self._look = look
         self._end = end
@@ -149,7 +190,8 @@ class LaneSupervisor:
                     if time.monotonic() >= next_look:
                         next_look = time.monotonic() + _LOOK_EVERY_S
                         self._look()
-                    time.sleep(_TICK_S)
+                    self._show()
+                    self._listen()
         finally:
             for lane in self._lanes:
                 lane.kill()  # only where this ends by an exception
@@ -181,6 +223,13 @@ class LaneSupervisor:
             )
             return False
         return True
+
+    def _listen(self) -> None:
+        """Wait a moment, or until a lane says something."""
+        mouths = [lane.mouth for lane in self._lanes if lane.mouth is not None]
+        select.select(mouths, [], [], _TICK_S)
+        for lane in self._lanes:
+            lane.listen()
 
     def _hand_on(self) -> None:
         if not self.stopping and self._end():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from db.ledger import Ledger
 from sdq_core.images.root import OutputRoot
 from sdq_core.models import ModelStore
+from sdq_core.queue.in_hand import InHand
 from sdq_core.queue.queues import Queues
 from sdq_core.settings import Settings
 from sdq_core.values.safety import Safety
@@ -17,6 +19,7 @@ from worker.claims.intake import Intake
 from worker.claims.recovery import Recovery
 from worker.claims.shift import Shift
 from worker.drawing.failures import DEFAULT_MAX_ATTEMPTS
+from worker.drawing.hand import Hand, Showing
 from worker.drawing.recycling import RecycleAfter, Recycling
 from worker.drawing.saving import Gallery
 from worker.drawing.studio import Studio
@@ -65,6 +68,7 @@ def make_worker(
     options: WorkerOptions,
     *,
     onlooker: Onlooker | None = None,
+    show: Callable[[InHand | None], None] | None = None,
     pool: EnginePool | None = None,
     duty: Duty | None = None,
     awake: Awake | None = None,
@@ -73,6 +77,7 @@ def make_worker(
     """Build a worker; nothing is claimed or loaded yet.
 
     onlooker: told of each image that is settled.
+    show: called several times a second, between two duties of the worker's one thread, with the image in hand.
     pool, duty: the engines, and when to draw; by default what the options ask for.
     awake: keeps the machine awake; by default as this system does it.
     sender: the program that sends notices; without one, they are left to other workers.
@@ -88,16 +93,20 @@ def make_worker(
         reports=settings.report is not None,
         sender=sender,
     )
+    tally = Tally(onlooker=onlooker)
+    duty = duty or Duty(options.limits)
+    hand = Hand()
+    showing = Showing(queues.in_hand, hand, worker=claims.worker)
 
     def look() -> None:
         recovery.look()
         messenger.look()
+        showing.show()
 
-    tally = Tally(onlooker=onlooker)
-    duty = duty or Duty(options.limits)
     shift = Shift(
         claims.keep_alive,
         look=look,
+        show=(lambda: show(hand.image)) if show else (lambda: None),
         end=lambda: duty.end(tally.drawn),
         ends_with_stdin=options.lane is not None,
     )
@@ -118,6 +127,7 @@ def make_worker(
         gallery=Gallery(outputs, with_metadata=options.with_metadata, safety=options.safety),
         recycling=Recycling(options.recycle_after),
         max_attempts=options.max_attempts,
+        hand=hand,
     )
     intake = Intake(
         queues=queues,

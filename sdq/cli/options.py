@@ -6,7 +6,7 @@ import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -143,13 +143,18 @@ class _ShownFormatter(logging.Formatter):
         return printable(self._secrets.removed(super().format(record)))
 
 
-def log_to_stderr(*, quiet: bool, speaker: str = "") -> None:
+def log_to_stderr(*, quiet: bool, speaker: str = "", only: Collection[str] | None = None) -> None:
     """Log to standard error.
 
+    quiet: problems only.
     speaker: a name for this process, if several share a terminal.
+    only: beside problems, show what these loggers say; None for all of them.
     """
     line = f"%(asctime)s {speaker} %(message)s" if speaker else "%(asctime)s %(message)s"
-    log_with(logging.StreamHandler(sys.stderr), line=line, clock="%H:%M:%S", quiet=quiet)
+    handler = logging.StreamHandler(sys.stderr)
+    if only is not None:
+        handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name in only)
+    log_with(handler, line=line, clock="%H:%M:%S", quiet=quiet)
 
 
 def log_with(handler: logging.Handler, *, line: str, clock: str, quiet: bool) -> None:

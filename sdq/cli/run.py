@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 @submission_options
 @limit_options
 @drawing_options(
-    threads="Threads of the portable runtime [one per core].", quiet="Show no progress."
+    threads="Threads of the portable runtime [one per core].",
+    quiet="Print nothing unless something goes wrong.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @settings_options
@@ -63,11 +64,12 @@ def command(
     """
     from db.limits import WORKER
     from db.values import BatchState
+    from sdq.cli.live import worker_view
     from sdq.cli.outlook import outlook, try_out
     from sdq.cli.submission import plan_request, read_request, submit_plan
     from sdq.notices.problems import problems
     from sdq.notices.sender import sender
-    from sdq.views.progress import BatchProgress
+    from sdq.views.progress import PlainProgress
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.queues import Queues
     from sdq_core.values.safety import Safety
@@ -75,7 +77,8 @@ def command(
     from worker.pipelines.choice import PipelineChoice
     from worker.service import WorkerOptions, make_worker
 
-    log_to_stderr(quiet=True)
+    # Progress is shown otherwise; why the work rests or ends is not.
+    log_to_stderr(quiet=quiet, only=("worker.claims.shift", "worker.duty.duty"))
     if options.priority is None:
         options = replace(options, at_front=True)
     request = read_request(options, settings)
@@ -95,7 +98,9 @@ def command(
                 click.echo(sentence, err=True)
 
         ledger = stack.enter_context(open_ledger(settings, WORKER))
-        with BatchProgress(ledger, submission.batch_id, quiet=quiet) as progress:
+        batch_id = submission.batch_id
+        with worker_view(settings, ledger, quiet=quiet, batch_id=batch_id) as view:
+            plain = None if quiet or view else PlainProgress(ledger, batch_id, _say)
             worker = make_worker(
                 settings,
                 ledger,
@@ -108,8 +113,9 @@ def command(
                     batch_id=submission.batch_id,
                     limits=limits,
                 ),
-                onlooker=progress,
+                onlooker=plain,
                 sender=sender(settings),
+                show=view.show_own if view else None,
             )
 
             causes: list[SdqError] = []
@@ -143,11 +149,15 @@ def _tell(
     if as_json:
         document = status_as_dict(status) if status else {}
         click.echo(json.dumps({**document, "folder": str(folder)}))
-    elif status:
+    elif status and (status.failed or not quiet):
         click.echo(_summary(status, folder))
     if not quiet and (cut := ledger.batches.cut_prompts(submission.batch_id)):
         click.echo(describe_cut(cut), err=True)
     return EXIT_SOME_IMAGES_FAILED if status and status.failed else EXIT_OK
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _summary(status: BatchStatus, folder: Path) -> str:

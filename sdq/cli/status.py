@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +15,10 @@ from sdq.cli.streams import output_is_lost
 from sdq_core.printable import printable
 from sdq_core.settings import Settings
 
+if TYPE_CHECKING:
+    from db.ledger import Ledger
+    from db.values import BatchStatus
+
 _WATCH_EVERY_S = 1.0
 
 
@@ -21,48 +27,103 @@ _WATCH_EVERY_S = 1.0
 @click.option(
     "--json", "as_json", is_flag=True, help="Print JSON: a list of batches, or an object for BATCH."
 )
-@click.option("--watch", is_flag=True, help="Refresh until everything is done.")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Go on until everything is done: live in a terminal, elsewhere a status every second.",
+)
 @settings_options
 def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -> None:
     """Show every batch, or one with its failed images: progress, rate and time left, and why nothing moves."""
-    from sdq.views.status import status_as_dict, status_lines
-
-    seen_before = False
-    if batch:
-        from sdq.views.waiting import why_waiting
-        from sdq_core.models import ModelStore
-
-        store = ModelStore(settings.models)
     with existing_ledger(settings) as ledger:
+        found = _found(ledger, batch)
+        if batch:
+            batch = found[0].name
+        why = _why_waiting(settings, ledger, batch)
+        if watch and ledger and not as_json and not _is_over(found):
+            from sdq.cli.live import watch_ledger
+
+            watch = not watch_ledger(
+                settings, ledger, found[0] if batch else None, notes=lambda: _notes(ledger, why)
+            )
+            found = _found(ledger, batch, whole=True)
         while True:
-            if batch is not None:
-                found = [named_batch(ledger, batch, whole=seen_before)]
-                batch, seen_before = found[0].name, True
-            else:
-                found = ledger.batches.statuses() if ledger else []
-            one = found[0].id if ledger and batch else None
-            failures = ledger.batches.failed_images(one, 20) if ledger and one else []
-            cut = ledger.batches.cut_prompts(one) if ledger and one else []
-            waiting = why_waiting(settings, store, ledger, found[0]) if ledger and one else []
-            paused = ledger.variants.paused() if ledger else []
-            if as_json:
-                shown = [status_as_dict(status) for status in found]
-                if batch:
-                    shown[0]["errors"] = [
-                        {"entry": f.entry, "seed": f.seed, "attempts": f.attempts, "error": f.error}
-                        for f in failures
-                    ]
-                    shown[0]["cut_prompts"] = cut
-                    shown[0]["waiting"] = waiting
-                click.echo(json.dumps(shown[0] if batch else shown, indent=2))
-            else:
-                if watch:
-                    click.clear()
-                lines = status_lines(found, failures, paused, cut)
-                if found:
-                    lines[0] = click.style(lines[0], bold=True)
-                click.echo("\n".join([*lines, *(printable(line) for line in waiting)]))
-            seen = output_is_lost() is None
-            if not watch or not seen or all(status.completed_at for status in found):
+            show = _print_json if as_json else _print
+            show(ledger, found, batch, why)
+            if not watch or output_is_lost() or _is_over(found):
                 return
             time.sleep(_WATCH_EVERY_S)
+            found = _found(ledger, batch, whole=True)
+
+
+def _found(ledger: Ledger | None, batch: str | None, *, whole: bool = False) -> list[BatchStatus]:
+    if batch is not None:
+        return [named_batch(ledger, batch, whole=whole)]
+    return ledger.batches.statuses() if ledger else []
+
+
+def _is_over(found: Sequence[BatchStatus]) -> bool:
+    return all(status.completed_at or status.state == "cancelled" for status in found)
+
+
+def _why_waiting(
+    settings: Settings, ledger: Ledger | None, batch: str | None
+) -> Callable[[], list[str]]:
+    """Return what finds out why a batch does not move; nothing is asked for all batches."""
+    if not batch or ledger is None:
+        return list
+    from sdq.views.waiting import why_waiting
+    from sdq_core.models import ModelStore
+
+    store = ModelStore(settings.models)
+
+    def why() -> list[str]:
+        status = ledger.batches.find(batch)
+        return why_waiting(settings, store, ledger, status) if status else []
+
+    return why
+
+
+def _notes(ledger: Ledger, why: Callable[[], list[str]]) -> list[str]:
+    """Return what the live view says below."""
+    from sdq.views.status import paused_lines
+
+    return [*paused_lines(ledger.variants.paused()), *why()]
+
+
+def _print(
+    ledger: Ledger | None,
+    found: Sequence[BatchStatus],
+    batch: str | None,
+    why: Callable[[], list[str]],
+) -> None:
+    from sdq.views.status import status_lines
+
+    lines = status_lines(
+        found,
+        ledger.batches.failed_images(found[0].id, 20) if ledger and batch else [],
+        ledger.variants.paused() if ledger else [],
+        ledger.batches.cut_prompts(found[0].id) if ledger and batch else [],
+    )
+    if found:
+        lines[0] = click.style(lines[0], bold=True)
+    click.echo("\n".join([*lines, *map(printable, why())]))
+
+
+def _print_json(
+    ledger: Ledger | None,
+    found: Sequence[BatchStatus],
+    batch: str | None,
+    why: Callable[[], list[str]],
+) -> None:
+    from sdq.views.status import status_as_dict
+
+    shown = [status_as_dict(status) for status in found]
+    if ledger and batch:
+        shown[0]["errors"] = [
+            {"entry": f.entry, "seed": f.seed, "attempts": f.attempts, "error": f.error}
+            for f in ledger.batches.failed_images(found[0].id, 20)
+        ]
+        shown[0]["cut_prompts"] = ledger.batches.cut_prompts(found[0].id)
+        shown[0]["waiting"] = why()
+    click.echo(json.dumps(shown[0] if batch else shown, indent=2))

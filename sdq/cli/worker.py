@@ -27,6 +27,7 @@ from sdq_core.settings import Settings
 from sdq_core.values.variants import AnyVariant, Placement
 
 if TYPE_CHECKING:
+    from sdq_core.queue.queues import Queues
     from worker.drawing.recycling import RecycleAfter
     from worker.duty.limits import Limits
     from worker.messenger import Sender
@@ -132,11 +133,10 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     """
     from db.dispatch import all_open_slices
     from db.limits import WORKER
+    from sdq.cli.live import worker_view
     from sdq.cli.log_file import begin_log, logging_the_end
     from sdq_core.queue.connection import connect_worker
-    from sdq_core.queue.failures import redis_errors
     from sdq_core.queue.queues import Queues
-    from sdq_core.queue.retention import what_it_forgets
     from sdq_core.values.safety import Safety
     from worker.choosing.unusable import NotOfThisLaneError, VariantPausedError
     from worker.claims.shift import StopNow
@@ -152,13 +152,12 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
     with logging_the_end(file):
         (make_data_folder if lane_number is None else require_data_folder)(settings)
         if all_lanes and lane is None:
-            return _run_lanes(settings, all_lanes, burst=burst, limits=limits)
-    with logging_the_end(file), open_ledger(settings, WORKER) as ledger:
+            return _run_lanes(settings, all_lanes, burst=burst, quiet=quiet, limits=limits)
+    with logging_the_end(file), contextlib.ExitStack() as stack:
+        ledger = stack.enter_context(open_ledger(settings, WORKER))
         queues = Queues(connect_worker(settings), ledger.id)
         if settings.redis_url is not None:
-            with redis_errors():
-                for sentence in what_it_forgets(queues.connection):
-                    log.warning("%s", sentence)
+            _warn_of_forgetting(queues)
         options = WorkerOptions(
             max_pinned=max_pinned,
             unload_after_s=unload_after,
@@ -172,8 +171,14 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
             lane=lane,
             limits=limits,
         )
+        view = stack.enter_context(worker_view(settings, ledger, quiet=quiet or lane is not None))
         worker = make_worker(
-            settings, ledger, queues, options, sender=_sender(settings, lane_number)
+            settings,
+            ledger,
+            queues,
+            options,
+            sender=_sender(settings, lane_number),
+            show=view.show_own if view else None,
         )
         tally = worker.tally
 
@@ -220,12 +225,23 @@ def _sender(settings: Settings, lane_number: int | None) -> Sender:
     return sender(settings)
 
 
+def _warn_of_forgetting(queues: Queues) -> None:
+    from sdq_core.queue.failures import redis_errors
+    from sdq_core.queue.retention import what_it_forgets
+
+    with redis_errors():
+        for sentence in what_it_forgets(queues.connection):
+            log.warning("%s", sentence)
+
+
 def _run_lanes(
-    settings: Settings, lanes: tuple[Placement, ...], *, burst: bool, limits: Limits
+    settings: Settings, lanes: tuple[Placement, ...], *, burst: bool, quiet: bool, limits: Limits
 ) -> int:
     """Run and watch a process for each lane, with this one's own command line, and warn of what none of them draws."""
     from db.dispatch import all_open_slices
     from db.limits import WORKER
+    from sdq.cli.live import worker_view
+    from sdq.views.live.hands import Hands
     from sdq_core.models import ModelStore
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.failures import redis_errors
@@ -249,22 +265,31 @@ def _run_lanes(
                         log.warning("No lane here draws the queued images for %s.", variant)
 
         duty = Duty(limits)
-        supervisor = LaneSupervisor(
-            lanes,
-            lambda number: [
-                sys.executable,
-                "-P",
-                "-m",
-                "sdq",
-                *sys.argv[1:],
-                "--lane",
-                str(number),
-            ],
-            burst=burst,
-            look=look,
-            end=lambda: duty.end(drawn=0),
-        )
-        code = supervisor.run()
+        hands = Hands(lambda: queues)
+        with worker_view(settings, ledger, quiet=quiet) as view:
+
+            def show() -> None:
+                if view:
+                    view.show(hands.images())
+
+            supervisor = LaneSupervisor(
+                lanes,
+                lambda number: [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "sdq",
+                    *sys.argv[1:],
+                    "--lane",
+                    str(number),
+                ],
+                burst=burst,
+                look=look,
+                end=lambda: duty.end(drawn=0),
+                say=view.write if view else None,
+                show=show,
+            )
+            code = supervisor.run()
         if not burst or supervisor.stopping or code not in {EXIT_OK, EXIT_SOME_IMAGES_FAILED}:
             return code
         left = {slice_.variant for slice_ in all_open_slices(ledger)}

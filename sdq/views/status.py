@@ -84,12 +84,19 @@ def status_lines(
     ]
     if cut:
         lines.append(describe_cut(cut))
-    for held in paused:
-        lines += [
+    return [printable(line) for line in [*lines, *paused_lines(paused)]]
+
+
+def paused_lines(paused: Sequence[PausedVariant]) -> list[str]:
+    """Return which variants are paused, why, and how to go on."""
+    return [
+        line
+        for held in paused
+        for line in (
             f"paused: {held.variant}: {held.reason}",
             f"  resume it with: sdq resume --variant-key {held.variant.key}",
-        ]
-    return [printable(line) for line in lines]
+        )
+    ]
 
 
 def describe_cut(entries: Sequence[int]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 
-def counted(number: int, what: str) -> str:
-    """Return a number of things as `1 image` or `2,000 images`."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+def counted(number: int, what: str, several: str | None = None) -> str:
+    """Return a number of things as `1 image` or `2,000 images`. several: for a plural without a bare s."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {several or f'{what}s'}"
 
 
 def duration(seconds: float) -> str:
@@ -38,6 +38,16 @@ def rough_duration(seconds: float) -> str:
         if count:
             shown.append(f"{count} {unit}")
     return " ".join(shown)
+
+
+def time_range(shortest_s: float, longest_s: float) -> str:
+    """Return a range of durations as `38 to 41 min`, `5.9 to 7.0 h`, or `40 min` where both look alike."""
+    for unit, unit_s in (("s", 1), ("min", 60), ("h", 3600), ("d", 86400)):
+        if longest_s < 100 * unit_s or unit == "d":
+            break
+    decimals = 1 if unit in {"h", "d"} and longest_s < 10 * unit_s else 0
+    shortest, longest = (f"{s / unit_s:.{decimals}f}" for s in (shortest_s, longest_s))
+    return f"{longest} {unit}" if shortest == longest else f"{shortest} to {longest} {unit}"
 
 
 def milliseconds(ms: float) -> str:

@@ -24,6 +24,7 @@ from rq.worker_registration import REDIS_WORKER_KEYS
 
 from sdq_core.errors import TryAgainError
 from sdq_core.queue.claims import ClaimTable
+from sdq_core.queue.in_hand import ImagesInHand
 from sdq_core.queue.job_hashes import SliceJobs
 from sdq_core.queue.order import Order, Waiting, parts_of
 from sdq_core.queue.slice_ids import SliceIds
@@ -84,6 +85,7 @@ class Queues:
         self._prefix = f"sdq-{ledger_id}-"
         self.claims = ClaimTable(connection, self._prefix)
         self.order = Order(connection, self._prefix)
+        self.in_hand = ImagesInHand(connection, self._prefix)
         self.jobs = SliceJobs(
             function=DRAW_SLICE,
             id_prefix=self._prefix,

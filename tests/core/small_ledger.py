@@ -18,7 +18,12 @@ VARIANTS = (AttentionImplementation.ORIGINAL, AttentionImplementation.SPLIT_EINS
 
 
 def small_plan(
-    *prompts: str, images: int = 4, slice_size: int = 2, variants: int = 1, name: str | None = None
+    *prompts: str,
+    images: int = 4,
+    slice_size: int = 2,
+    variants: int = 1,
+    name: str | None = None,
+    steps: int = 2,
 ) -> BatchPlan:
     """Each prompt with so many seeds, in slices of two, for the first so many variants of the demo model."""
     return plan_batch(
@@ -27,7 +32,7 @@ def small_plan(
             model=DEMO,
             variants=VARIANTS[:variants],
             compute_unit=ComputeUnit.ALL,
-            num_inference_steps=2,
+            num_inference_steps=steps,
             seeds=range(images),
             slice_size=slice_size,
             batch_name=name,

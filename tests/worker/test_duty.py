@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -66,6 +67,7 @@ def test_until_ends_the_worker_in_order(scene: Watch, caplog: pytest.LogCaptureF
             scene.time = until
 
     scene.on_image = at_three
+    caplog.set_level(logging.INFO)
     scene.worker(WorkerOptions(limits=Limits(until=until))).work_until(lambda: False)
     assert 3 <= scene.drawn <= 4
     assert scene.open_engines == 0
@@ -85,6 +87,7 @@ def test_as_many_images_as_allowed_and_none_begun_beyond(scene: Watch, most: int
 def test_an_idle_worker_ends_when_its_time_is_over(
     scene: Watch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     scene.worker(WorkerOptions(limits=Limits(max_s=1.0))).work_until(lambda: False)
     assert "The time of --max-minutes is over." in caplog.text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 from pathlib import Path
 from typing import Any, cast
 
@@ -125,6 +126,7 @@ def test_a_worker_rests_on_battery_and_while_it_is_hot(caplog: pytest.LogCapture
         on_battery=lambda: battery,
         is_too_hot=lambda: hot,
     )
+    caplog.set_level(logging.INFO)
     assert duty.rests()
     battery = False
     assert duty.rests()  # it looks every few seconds

@@ -22,7 +22,7 @@ from sdq_core.queue.server import RedisServer
 from sdq_core.settings import Settings
 from tests.core.small_ledger import small_plan
 from worker.duty.duty import Duty
-from worker.engine.messages import Began, Drawn, Event, Ready, Withdrawn
+from worker.engine.messages import Began, Drawn, Event, Ready, Stepped, Withdrawn
 from worker.engine.pool import EnginePool
 from worker.loop import Worker
 from worker.pipelines.contract import DrawnImage, ImageRequest
@@ -39,6 +39,7 @@ class PromptEngine:
     """Draws at once, in order, whatever it is asked for."""
 
     ready = Ready(pipeline="none", runtime="none", precision="none", versions={}, load_ms=0.0)
+    evaluated = 1, 2
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -50,8 +51,10 @@ class PromptEngine:
         return self.ready
 
     def request(self, number: int, _request: ImageRequest) -> None:
+        done, total = self.evaluated
         self._events += [
             Began(number=number),
+            Stepped(number=number, done=done, total=total),
             Drawn(number=number, image=IMAGE, peak_bytes=0),
         ]
 

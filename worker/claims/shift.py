@@ -57,13 +57,15 @@ class Shift:
         beat: Callable[[], bool],
         *,
         look: Callable[[], None] = lambda: None,
+        show: Callable[[], None] = lambda: None,
         end: Callable[[], str | None] = lambda: None,
         ends_with_stdin: bool = False,
     ) -> None:
         """Begin a shift.
 
         beat: sends the heartbeat, and says whether it arrived.
-        look: looks after other workers.
+        look: looks after other workers, twice a second.
+        show: shows what is done; called whenever there is a moment.
         end: returns why the shift is to end by itself, as a sentence, or None.
         ends_with_stdin: a closed standard input ends the shift as a signal does. A lane's standard input is a pipe from
         the command that started it, which never writes to it.
@@ -72,6 +74,7 @@ class Shift:
         self._next_beat = 0.0
         self._look = look
         self._next_look = 0.0
+        self._show = show
         self._end = end
         self._ended = False
         self._ends_with_stdin = ends_with_stdin
@@ -86,9 +89,7 @@ class Shift:
         if not (self._ended or self._signal) and (reason := self._end()):
             self._ended = True
             self._stopped_at = time.monotonic()
-            log.warning(
-                "%s Stopping once the current image is saved. The rest stays queued.", reason
-            )
+            log.info("%s Stopping once the current image is saved. The rest stays queued.", reason)
         if (
             self._ends_with_stdin
             and self._signal is None
@@ -102,7 +103,7 @@ class Shift:
         return handled_by(self._on_signal)
 
     def beat(self, *, now: bool = False) -> None:
-        """Send the heartbeat if it is due, or now; look after other workers if that is due.
+        """Send the heartbeat if it is due, or now; look after other workers if that is due, and show what is done.
 
         A heartbeat is due every few seconds; every second while it does not arrive.
         """
@@ -113,6 +114,7 @@ class Shift:
         if time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + _LOOK_EVERY_S
             self._look()
+        self._show()
 
     def until_done(self, action: Callable[[], Result]) -> Result:
         """Return the action's result, repeating it while it fails with a retryable error.

@@ -29,7 +29,7 @@ from worker.claims.open_slice import OpenSlice
 from worker.drawing.feed import Asked, Feed
 from worker.drawing.open_slices import OpenSlices, SliceSource
 from worker.drawing.studio import Studio
-from worker.engine.messages import Began, Drawn, Dropped, Event, Failed, Withdrawn
+from worker.engine.messages import Began, Drawn, Dropped, Event, Failed, Stepped, Withdrawn
 from worker.pipelines.contract import DrawnImage
 
 log = logging.getLogger(__name__)
@@ -60,11 +60,13 @@ class Drawing:
         try:
             while self._slices and not (self._ending or self._studio.shift.stopping):
                 self._feed = Feed(self._studio.engines.load(self._variant))
+                self._studio.hand.feed = self._feed
                 self._draw(self._feed)
                 self._slices.close_ended(self._feed)
                 if self._feed.is_settled and self._is_worn(self._feed):
                     self._studio.engines.retire(self._variant)
         finally:
+            self._studio.hand.feed = None
             if self._feed is not None and not self._feed.is_settled:
                 # Stopped in the middle: the image that was begun does not count as an attempt, and a late answer must
                 # not reach the next slice.
@@ -110,6 +112,8 @@ class Drawing:
         match event:
             case Began(number=number):
                 self._count(feed, feed.note_begun(number))
+            case Stepped(number=number, done=done, total=total):
+                feed.note_stepped(number, done, total)
             case Drawn(number=number, image=image):
                 self._keep(feed, number, image)
             case Failed(number=number, error=error):

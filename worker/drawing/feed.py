@@ -23,6 +23,7 @@ class Asked:
     begun: the engine has begun it.
     counted: and that attempt is counted in the ledger.
     forgiven: it was taken back, because the worker stops.
+    evaluated: evaluations of the U-Net so far, and of the whole image.
     """
 
     open_slice: OpenSlice
@@ -30,6 +31,7 @@ class Asked:
     begun: bool = False
     counted: bool = False
     forgiven: bool = False
+    evaluated: tuple[int, int] = (0, 1)
 
 
 class Feed:
@@ -106,6 +108,11 @@ class Feed:
         """Note that the engine has begun an image, and return it."""
         self._asked[number].begun = True
         return self._asked[number]
+
+    def note_stepped(self, number: int, done: int, total: int) -> None:
+        """Note how many evaluations an image has behind it, for whoever looks."""
+        if asked := self._asked.get(number):
+            asked.evaluated = done, total
 
     def drop(self, asked: Asked) -> None:
         """Tell the engine not to go on with an image; it answers with Dropped, or with the image."""

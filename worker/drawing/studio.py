@@ -8,6 +8,7 @@ from db.ledger import Ledger
 from worker.claims.shift import Shift
 from worker.drawing.engines import Engines
 from worker.drawing.failures import DEFAULT_MAX_ATTEMPTS, Failures
+from worker.drawing.hand import Hand
 from worker.drawing.keeping import Keeper
 from worker.drawing.recycling import Recycling
 from worker.drawing.saving import Gallery
@@ -18,7 +19,7 @@ from worker.engine.pool import EnginePool
 
 @dataclass(frozen=True, kw_only=True)
 class Studio:
-    """The ledger, the engines, and what saves drawn images and counts failed ones."""
+    """The ledger, the engines, what saves drawn images and counts failed ones, and the image in hand."""
 
     ledger: Ledger
     shift: Shift
@@ -28,6 +29,7 @@ class Studio:
     tally: Tally
     keeper: Keeper
     failures: Failures
+    hand: Hand
 
     @classmethod
     def of(
@@ -42,6 +44,7 @@ class Studio:
         gallery: Gallery,
         recycling: Recycling | None = None,
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
+        hand: Hand | None = None,
     ) -> Studio:
         """Build the studio of the worker with this name."""
         return cls(
@@ -53,4 +56,5 @@ class Studio:
             engines=Engines(pool, ledger=ledger, shift=shift, worker=worker, safety=gallery.safety),
             keeper=Keeper(gallery, ledger=ledger, shift=shift, tally=tally),
             failures=Failures(ledger=ledger, shift=shift, tally=tally, max_attempts=max_attempts),
+            hand=hand or Hand(),
         )

@@ -77,7 +77,7 @@ class Duty:
         """Whether to draw nothing for now; logs when that changes."""
         reason = self._reason_to_rest()
         if reason != self._resting:
-            log.warning("%s", reason or "Drawing again.")
+            log.info("%s", reason or "Drawing again.")
             self._resting = reason
         return reason is not None
 

@@ -1,0 +1,1 @@
+"""The live view of what is being drawn, for `sdq run`, `sdq worker` and `sdq status --watch` in a terminal."""
