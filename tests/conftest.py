@@ -1,5 +1,7 @@
 import gc
+import os
 import signal
+import sys
 
 from hypothesis import HealthCheck, settings
 
@@ -13,6 +15,10 @@ pytest_plugins = [
 # A busy machine is no defect: tests have one time limit, pytest's.
 settings.register_profile("sdq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sdq")
+
+# Without bytecode, each of the thousand processes that the tests start would compile all of sdq anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A background job begins with SIGINT ignored, and all that it starts inherits that: no Ctrl-C would ever arrive.
 signal.signal(signal.SIGINT, signal.default_int_handler)
