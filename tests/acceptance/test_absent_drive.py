@@ -19,6 +19,7 @@ from sdq_core.values.variants import AttentionImplementation
 from tests.acceptance.program import Program, engines_of, stop
 from tests.acceptance.test_hang_up import attempts_without_an_image
 from tests.chaos.place import small_disk
+from tests.translations import with_translations
 
 SUBMIT = ("submit", "--prompt", "a house", "--steps", "20", "--batch", "b", "--seed-range")
 
@@ -78,8 +79,8 @@ class ProgramWithDrive(Program):
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Iterator[ProgramWithDrive]:
-    program = ProgramWithDrive(tmp_path / "home")
+def program(tmp_path: Path, translations: Path) -> Iterator[ProgramWithDrive]:
+    program = ProgramWithDrive(with_translations(tmp_path / "home", translations))
     yield program
     program.close()
 

@@ -23,6 +23,12 @@ SPLIT = AttentionImplementation.SPLIT_EINSUM
 ALL = ComputeUnit.ALL
 
 
+@pytest.fixture
+def program(new_program: Program) -> Program:
+    """An `sdq` that has translated nothing, and has nothing translated when it has measured."""
+    return new_program
+
+
 def remember(program: Program, *times: tuple[AttentionImplementation, float]) -> None:
     """Put measurements of this machine into the ledger: only their times are made up."""
     store = ModelStore(program.home / "models")

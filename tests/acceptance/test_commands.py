@@ -14,7 +14,8 @@ from sdq_core.values.variants import AttentionImplementation
 from tests.acceptance.program import Program, assert_whole
 
 
-def test_run_draws_shows_and_repeats_nothing(program: Program, prompts: Path) -> None:
+def test_run_draws_shows_and_repeats_nothing(new_program: Program, prompts: Path) -> None:
+    program = new_program
     first = program.run("run", str(prompts), "--seed-range", "0-1", "--steps", "3")
     assert "8 images in" in first.stdout
     images = program.drawn("prompts")

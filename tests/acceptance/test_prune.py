@@ -63,7 +63,8 @@ def _begun(program: Program) -> bool:
         return status is not None and status.started_at is not None
 
 
-def test_old_batches_stale_files_and_unused_models_go(program: Program, prompts: Path) -> None:
+def test_old_batches_stale_files_and_unused_models_go(new_program: Program, prompts: Path) -> None:
+    program = new_program
     program.run("run", str(prompts), "--steps", "1")
     assert "Nothing to clean up." in program.run("prune", "--older-than", "1").stdout
     assert len(files(program)) == 4

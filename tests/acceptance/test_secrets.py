@@ -77,7 +77,6 @@ CASES = [
 @pytest.mark.parametrize(("setting", "url", "number"), CASES)
 def test_no_url_is_told(setting: str, url: str, number: int, program: Program) -> None:
     """Each URL through option, variable and file, each with another command; all of them with tracebacks."""
-    program.home.mkdir()
     commands = COMMANDS[setting]
     option = f"--{setting.replace('_', '-')}"
     names = VARIABLES[setting]

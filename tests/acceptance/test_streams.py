@@ -154,12 +154,12 @@ def test_a_terminal_is_asked(answer: bytes, code: int, busy: Program) -> None:
     assert bool(busy.drawn("prompts") if code else False) == bool(code)
 
 
-def test_a_dry_run_makes_no_folder(program: Program) -> None:
-    program.run("submit", "--prompt", "x", "--dry-run")
-    program.run("prune", "--dry-run")
-    program.run("prune", "--dry-run", "--older-than", "1")
-    program.run("prune", "--dry-run", "nothing", code=66)
-    assert not program.home.exists()
+def test_a_dry_run_makes_no_folder(new_program: Program) -> None:
+    new_program.run("submit", "--prompt", "x", "--dry-run")
+    new_program.run("prune", "--dry-run")
+    new_program.run("prune", "--dry-run", "--older-than", "1")
+    new_program.run("prune", "--dry-run", "nothing", code=66)
+    assert not new_program.home.exists()
 
 
 def test_without_any_home_folder_the_setting_is_named(program: Program, tmp_path: Path) -> None:

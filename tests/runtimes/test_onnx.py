@@ -55,11 +55,11 @@ def test_a_failure_in_the_middle_is_retryable_and_names_the_model(tmp_path: Path
 
 
 @pytest.fixture
-def translated(program: Program) -> Program:
-    """A data folder whose model has drawn before."""
+def translated(new_program: Program) -> Program:
+    """A data folder whose model has drawn before, with a translation of its own to damage."""
     options = ("--steps", "1", "--batch", "before", "--variant", "original")
-    program.run("run", "--prompt", "the sea", *options)
-    return program
+    new_program.run("run", "--prompt", "the sea", *options)
+    return new_program
 
 
 def test_an_image_that_fails_in_the_middle_is_tried_again(translated: Program) -> None:

@@ -58,7 +58,7 @@ class WatchedEngine(Engine):
 class Scene:
     """Slices that wait, a studio to draw them in, and what was told of both."""
 
-    def __init__(self, ledger: Ledger, folder: Path) -> None:
+    def __init__(self, ledger: Ledger, folder: Path, translations: Path) -> None:
         self.ledger = ledger
         self.told: list[str] = []
         self.closed: list[tuple[str, Outcome]] = []
@@ -71,7 +71,7 @@ class Scene:
             launch = Launch(
                 folder=FOLDER,
                 compute_unit=which.compute_unit,
-                cache=folder / "cache",
+                cache=translations,
                 threads=1,
             )
             self.engines.append(WatchedEngine(launch, self.told))
@@ -129,8 +129,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(ledger: Ledger, tmp_path: Path) -> Scene:
-    return Scene(ledger, tmp_path)
+def scene(ledger: Ledger, tmp_path: Path, translations: Path) -> Scene:
+    return Scene(ledger, tmp_path, translations)
 
 
 def test_the_next_slice_is_asked_for_before_this_one_is_drawn(scene: Scene) -> None:

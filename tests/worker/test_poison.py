@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.program import Program, assert_whole
+from tests.translations import with_translations
 
 #: Read by every Python process that starts; only engines are changed, and only for prompts that ask for it.
 POISON = """
@@ -55,10 +56,10 @@ class PoisonedProgram(Program):
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
+def program(tmp_path: Path, translations: Path) -> Iterator[Program]:
     (tmp_path / "poison").mkdir()
     (tmp_path / "poison" / "sitecustomize.py").write_text(POISON)
-    program = PoisonedProgram(tmp_path / "home")
+    program = PoisonedProgram(with_translations(tmp_path / "home", translations))
     yield program
     program.close()
 
