@@ -32,7 +32,7 @@ def test_a_worker_finishes_its_image_and_hands_the_rest_back(
 ) -> None:
     any_variant = ("--variant", "any") if len(arguments) > 1 else ()
     options = ("--seed-range", "0-9", "--steps", "60", "--batch", "b", *any_variant)
-    program.run("submit", "--prompt", "a house", *options)
+    program.call("submit", "--prompt", "a house", *options)
     worker = program.start(*arguments)
     program.wait_for_images("b", 1)
     assert stop(worker, signal.SIGHUP) == 0
@@ -60,7 +60,7 @@ def has_drawn(program: Program) -> bool:
 
 def test_a_hang_up_that_is_ignored_stops_nothing(program: Program, tmp_path: Path) -> None:
     options = ("--seed-range", "0-5", "--steps", "20", "--batch", "b")
-    program.run("submit", "--prompt", "a house", *options)
+    program.call("submit", "--prompt", "a house", *options)
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # inherited, as from `nohup`
     try:
         worker = program.start("worker", "--burst")

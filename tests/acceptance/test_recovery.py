@@ -24,7 +24,7 @@ TOOK_OVER = re.compile(r"Took over 1 slice\(s\) of \S+, which died")
 
 def submit(program: Program, *, images: int, steps: int, prompts: int = 1) -> None:
     words = [word for number in range(prompts) for word in ("--prompt", f"the sea {number}")]
-    program.run(
+    program.call(
         "submit", *words, "--seed-range", f"0-{images - 1}", "--steps", str(steps), "--batch", "b"
     )
 

@@ -109,11 +109,11 @@ def test_a_worker_hides_what_was_submitted_without_a_word_about_safety(
     program: Program, tent: tuple[str, int]
 ) -> None:
     prompt, seed = tent
-    program.run(
+    program.call(
         "submit", "--prompt", prompt, "--seed", str(seed), "--steps", str(STEPS), "--batch", "b"
     )
     worker = program.run("worker", "--burst", "--safety", "black")
     (image,) = program.drawn("b")
     assert f"The safety checker flagged {image.image.path} (--safety black)." in worker.stderr
     assert not shown(program, image)[0].any()
-    program.run("verify")
+    program.call("verify")
