@@ -90,7 +90,7 @@ def test_a_drive_that_goes_in_the_middle_is_waited_for(
     program: ProgramWithDrive, left: str
 ) -> None:
     drive = program.drive
-    program.call(*SUBMIT, "0-11")
+    program.call(*SUBMIT, "0-7")
     worker = program.start_listening("worker", "--burst", "--threads", "1")
     program.wait_for_images("b", 2)
     drive.unplug()
@@ -110,23 +110,23 @@ def test_a_drive_that_goes_in_the_middle_is_waited_for(
     said = "".join(program.said[worker.pid])
     assert said.count("Reconnect") == 1
     assert said.count("Recovered") == 1
-    assert {image.attempts for image in program.assert_whole("b", 12)} == {1}
+    assert {image.attempts for image in program.assert_whole("b", 8)} == {1}
 
 
 def test_a_drive_that_comes_and_goes_loses_nothing(program: ProgramWithDrive) -> None:
-    program.call(*SUBMIT, "0-29")
+    program.call(*SUBMIT, "0-19")
     worker = program.start_listening("worker", "--burst", "--threads", "1")
     for number in range(1, 9):
-        program.wait_for_images("b", 3 * number)
+        program.wait_for_images("b", 2 * number)
         program.drive.unplug()
         assert not program.drive.path.exists()
         program.drive.plug_in()
     assert worker.wait(timeout=90) == 0
-    program.assert_whole("b", 30)
+    program.assert_whole("b", 20)
 
 
 def test_a_stop_while_it_waits_ends_in_order(program: ProgramWithDrive) -> None:
-    program.call(*SUBMIT, "0-11")
+    program.call(*SUBMIT, "0-7")
     worker = program.start_listening("worker")
     program.wait_for_images("b", 2)
     program.drive.unplug()
@@ -137,7 +137,7 @@ def test_a_stop_while_it_waits_ends_in_order(program: ProgramWithDrive) -> None:
     assert not program.drive.path.exists()
     program.drive.plug_in()
     program.run("worker", "--burst")
-    program.assert_whole("b", 12)
+    program.assert_whole("b", 8)
 
 
 def test_a_night_that_begins_without_its_drive_waits_only_for_work(
@@ -210,7 +210,7 @@ def test_an_earlier_versions_outputs_need_no_step(program: ProgramWithDrive) -> 
 
 def test_a_mounted_drive_that_is_taken_out(program: ProgramWithDrive) -> None:
     drive = program.drive
-    program.call(*SUBMIT, "0-11")
+    program.call(*SUBMIT, "0-7")
     with small_disk(drive.path, size_mib=8) as mounted:
         if not mounted:
             pytest.skip("a file system can be mounted only by root on Linux")
@@ -225,7 +225,7 @@ def test_a_mounted_drive_that_is_taken_out(program: ProgramWithDrive) -> None:
     assert worker.wait(timeout=90) == 0
     program.call("verify", "--repair")
     program.run("worker", "--burst")
-    program.assert_whole("b", 12)
+    program.assert_whole("b", 8)
 
 
 def test_a_model_that_vanishes_is_waited_for(program: ProgramWithDrive) -> None:
@@ -234,7 +234,7 @@ def test_a_model_that_vanishes_is_waited_for(program: ProgramWithDrive) -> None:
     shutil.copytree(demo.parts["unet"].parent, folder)
     shutil.copytree(demo.tokenizer, folder / "tokenizer")
     shutil.copytree(demo.scheduler_config.parent, folder / "scheduler")
-    program.call(*SUBMIT, "0-11", "--model", "mine", "--variant", "original")
+    program.call(*SUBMIT, "0-7", "--model", "mine", "--variant", "original")
     worker = program.start_listening("worker", "--burst", "--threads", "1")
     program.wait_for_images("b", 2)
     folder.rename(program.home / "unplugged")
@@ -246,7 +246,7 @@ def test_a_model_that_vanishes_is_waited_for(program: ProgramWithDrive) -> None:
     assert worker.poll() is None
     (program.home / "unplugged").rename(folder)
     assert worker.wait(timeout=90) == 0
-    assert len(program.drawn("b")) == 12
+    assert len(program.drawn("b")) == 8
     assert "All is well" in program.call("verify").stdout
 
 

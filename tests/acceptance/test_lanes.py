@@ -56,16 +56,16 @@ def wait_for_both(program: Program, batch: str = "both") -> None:
 def test_both_lanes_draw_one_batch_and_every_image_can_be_drawn_again(
     program: Program, prompts: Path
 ) -> None:
-    assert submit_any(program, prompts, "0-29").startswith("Batch both: 120 images to draw.\n")
+    assert submit_any(program, prompts, "0-19").startswith("Batch both: 80 images to draw.\n")
     log = program.run("worker", "--burst", *LANES, timeout_s=110).stderr
     assert f"{GPU} both/" in log
     assert f"{NE} both/" in log
     images = program.drawn("both")
-    assert_whole(program.home, images, 120)
+    assert_whole(program.home, images, 80)
     assert drawn_by(images).keys() == set(LANE_OF.values())
     assert {str(image.recipe.variant) for image in images} == {"demo, any variant"}
-    assert "All is well: 120 images" in program.call("verify").stdout
-    assert "nothing new" in submit_any(program, prompts, "0-29")
+    assert "All is well: 80 images" in program.call("verify").stdout
+    assert "nothing new" in submit_any(program, prompts, "0-19")
 
     some = next(image for image in images if str(image.engine.variant) == LANE_OF[NE])
     file = program.home / "outputs" / some.image.path
@@ -90,7 +90,7 @@ def test_both_lanes_draw_one_batch_and_every_image_can_be_drawn_again(
 def test_a_killed_lane_is_started_again_and_nothing_is_lost(
     program: Program, prompts: Path
 ) -> None:
-    submit_any(program, prompts, "0-29")
+    submit_any(program, prompts, "0-19")
     worker = program.start("worker", "--burst", *LANES)
     wait_for_both(program)
     before = lanes_of(worker)
@@ -102,31 +102,31 @@ def test_a_killed_lane_is_started_again_and_nothing_is_lost(
     assert f"Lane {NE} ended by SIGKILL. Restarting it in 1 s." in log
     for path in filter(is_temporary, (program.home / "outputs").rglob("*")):
         path.unlink()  # it may have been killed while it wrote
-    assert_whole(program.home, program.drawn("both"), 120)
-    assert "All is well: 120 images" in program.call("verify").stdout
+    assert_whole(program.home, program.drawn("both"), 80)
+    assert "All is well: 80 images" in program.call("verify").stdout
 
 
 def test_lanes_stop_at_a_signal_and_a_worker_without_lanes_goes_on(
     program: Program, prompts: Path
 ) -> None:
-    submit_any(program, prompts, "0-29")
+    submit_any(program, prompts, "0-19")
     worker = program.start("worker", *LANES)
     wait_for_both(program)
     processes = list(lanes_of(worker).values())
     assert stop(worker, signal.SIGTERM) == 0
     assert not any(process.is_running() for process in processes)
     drawn = program.drawn("both")
-    assert 0 < len(drawn) < 120
+    assert 0 < len(drawn) < 80
     program.run("worker", "--burst", timeout_s=110)  # what is left is drawn with the reference
     images = program.drawn("both")
-    assert_whole(program.home, images, 120)
+    assert_whole(program.home, images, 80)
     counted = drawn_by(images)
-    assert counted.pop("demo original on ALL") == 120 - len(drawn)
+    assert counted.pop("demo original on ALL") == 80 - len(drawn)
     assert counted == drawn_by(drawn)
 
 
 def test_a_second_signal_stops_lanes_at_once(program: Program, prompts: Path) -> None:
-    submit_any(program, prompts, "0-29")
+    submit_any(program, prompts, "0-19")
     worker = program.start("worker", *LANES)
     wait_for_both(program)
     for lane in lanes_of(worker).values():
@@ -137,7 +137,7 @@ def test_a_second_signal_stops_lanes_at_once(program: Program, prompts: Path) ->
         worker.wait(timeout=3)
     assert stop(worker, signal.SIGINT) == 130
     program.run("worker", "--burst", timeout_s=110)
-    assert_whole(program.home, program.drawn("both"), 120)
+    assert_whole(program.home, program.drawn("both"), 80)
 
 
 def test_lanes_end_with_the_command_that_started_them(program: Program, prompts: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_worker_waits_for_a_ledger_that_is_read_only_for_a_while(
 ) -> None:
     postgres.psql("CREATE DATABASE readonly_nights;")
     url = postgres.get_uri(database="readonly_nights")
-    worker = _draw(program, "--database-url", url, images=40)
+    worker = _draw(program, "--database-url", url, images=20)
     drop = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'readonly_nights';"
     )
@@ -48,7 +48,7 @@ def test_a_worker_waits_for_a_ledger_that_is_read_only_for_a_while(
     postgres.psql(drop)
     assert worker.wait(60) == 0
     with Ledger.open(url) as ledger:
-        assert len(list(ledger.batches.images("sea"))) == 40
+        assert len(list(ledger.batches.images("sea"))) == 20
 
 
 def test_a_worker_ends_soon_although_its_database_is_frozen(
