@@ -6,11 +6,20 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.program import Program
+from tests.translations import with_translations
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
-    """An `sdq` with an empty data folder; all its processes end with the test."""
+def program(tmp_path: Path, translations: Path) -> Iterator[Program]:
+    """An `sdq` whose data folder has nothing but the demo model's translations; all its processes end with the test."""
+    program = Program(with_translations(tmp_path / "home", translations))
+    yield program
+    program.close()
+
+
+@pytest.fixture
+def new_program(tmp_path: Path) -> Iterator[Program]:
+    """An `sdq` that was never used: it has no data folder, and translates before it draws."""
     program = Program(tmp_path / "home")
     yield program
     program.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
+import logging
 import os
 import signal
 import subprocess
@@ -14,9 +16,11 @@ from pathlib import Path
 from typing import IO
 
 import psutil
+import pytest
 
 from db.ledger import Ledger
 from db.values import FinishedImage
+from sdq.cli import main
 from sdq_core.images.root import MARKER
 from sdq_core.queue.server import RedisServer
 
@@ -54,6 +58,34 @@ class Program:
         )
         assert result.returncode == code, (result.returncode, result.stdout, result.stderr)
         return result
+
+    def call(
+        self, *arguments: str, code: int | None = 0, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command as `run` does, but within this process, in a tenth of the time. code: None for any failure.
+
+        For what comes before and after the processes that a test is about; `test_streams` starts every command as one.
+        """
+        stdout, stderr = io.StringIO(), io.StringIO()
+        handlers, level = logging.root.handlers[:], logging.root.level
+        environment = self.environment | environment
+        with pytest.MonkeyPatch.context() as patch:
+            for name in os.environ.keys() - environment.keys():
+                patch.delenv(name)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["sdq", *arguments])
+            with (
+                contextlib.redirect_stdout(stdout),
+                contextlib.redirect_stderr(stderr),
+                pytest.raises(SystemExit) as ended,
+            ):
+                main()
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
+        found, out, err = int(ended.value.code or 0), stdout.getvalue(), stderr.getvalue()
+        assert found if code is None else found == code, (found, out, err)
+        return subprocess.CompletedProcess(arguments, found, out, err)
 
     def start(
         self,

@@ -19,6 +19,7 @@ from sdq_core.values.variants import AttentionImplementation
 from tests.acceptance.program import Program, engines_of, stop
 from tests.acceptance.test_hang_up import attempts_without_an_image
 from tests.chaos.place import small_disk
+from tests.translations import with_translations
 
 SUBMIT = ("submit", "--prompt", "a house", "--steps", "20", "--batch", "b", "--seed-range")
 
@@ -70,7 +71,7 @@ class ProgramWithDrive(Program):
     def assert_whole(self, batch: str, expected: int) -> list[FinishedImage]:
         images = self.drawn(batch)
         assert len(images) == expected
-        assert "All is well" in self.run("verify").stdout
+        assert "All is well" in self.call("verify").stdout
         files = {path for path in self.drive.outputs.rglob("*") if path.is_file()}
         wanted = {self.drive.outputs / image.image.path for image in images}
         assert files == {self.drive.outputs / MARKER, *wanted}
@@ -78,8 +79,8 @@ class ProgramWithDrive(Program):
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Iterator[ProgramWithDrive]:
-    program = ProgramWithDrive(tmp_path / "home")
+def program(tmp_path: Path, translations: Path) -> Iterator[ProgramWithDrive]:
+    program = ProgramWithDrive(with_translations(tmp_path / "home", translations))
     yield program
     program.close()
 
@@ -89,7 +90,7 @@ def test_a_drive_that_goes_in_the_middle_is_waited_for(
     program: ProgramWithDrive, left: str
 ) -> None:
     drive = program.drive
-    program.run(*SUBMIT, "0-11")
+    program.call(*SUBMIT, "0-7")
     worker = program.start_listening("worker", "--burst", "--threads", "1")
     program.wait_for_images("b", 2)
     drive.unplug()
@@ -109,23 +110,23 @@ def test_a_drive_that_goes_in_the_middle_is_waited_for(
     said = "".join(program.said[worker.pid])
     assert said.count("Reconnect") == 1
     assert said.count("Recovered") == 1
-    assert {image.attempts for image in program.assert_whole("b", 12)} == {1}
+    assert {image.attempts for image in program.assert_whole("b", 8)} == {1}
 
 
 def test_a_drive_that_comes_and_goes_loses_nothing(program: ProgramWithDrive) -> None:
-    program.run(*SUBMIT, "0-29")
+    program.call(*SUBMIT, "0-19")
     worker = program.start_listening("worker", "--burst", "--threads", "1")
     for number in range(1, 9):
-        program.wait_for_images("b", 3 * number)
+        program.wait_for_images("b", 2 * number)
         program.drive.unplug()
         assert not program.drive.path.exists()
         program.drive.plug_in()
     assert worker.wait(timeout=90) == 0
-    program.assert_whole("b", 30)
+    program.assert_whole("b", 20)
 
 
 def test_a_stop_while_it_waits_ends_in_order(program: ProgramWithDrive) -> None:
-    program.run(*SUBMIT, "0-11")
+    program.call(*SUBMIT, "0-7")
     worker = program.start_listening("worker")
     program.wait_for_images("b", 2)
     program.drive.unplug()
@@ -136,17 +137,17 @@ def test_a_stop_while_it_waits_ends_in_order(program: ProgramWithDrive) -> None:
     assert not program.drive.path.exists()
     program.drive.plug_in()
     program.run("worker", "--burst")
-    program.assert_whole("b", 12)
+    program.assert_whole("b", 8)
 
 
 def test_a_night_that_begins_without_its_drive_waits_only_for_work(
     program: ProgramWithDrive,
 ) -> None:
-    program.run(*SUBMIT, "0-1")
+    program.call(*SUBMIT, "0-1")
     program.run("worker", "--burst")
     program.drive.unplug()
     program.run("worker", "--burst")  # nothing to draw: nothing to wait for
-    program.run(*SUBMIT, "0-3")
+    program.call(*SUBMIT, "0-3")
     worker = program.start_listening("worker", "--burst")
     running = program.start_listening("run", "-q", *SUBMIT[1:], "0-3")
     for process in (worker, running):
@@ -162,7 +163,7 @@ def test_a_night_that_begins_without_its_drive_waits_only_for_work(
 def test_commands_that_look_at_files_refuse_while_the_drive_is_absent(
     program: ProgramWithDrive, tmp_path: Path
 ) -> None:
-    program.run(*SUBMIT, "0-3")
+    program.call(*SUBMIT, "0-3")
     program.run("worker", "--burst")
     drive = program.drive
     drive.unplug()
@@ -176,7 +177,7 @@ def test_commands_that_look_at_files_refuse_while_the_drive_is_absent(
         if left != "nothing":
             drive.outputs.mkdir(parents=True)
         for arguments in looks:
-            result = program.run(*arguments, code=74)
+            result = program.call(*arguments, code=74)
             assert result.stderr.count("sdq: ") == 1
             assert "Reconnect" in result.stderr
             assert "missing" not in result.stdout
@@ -185,23 +186,23 @@ def test_commands_that_look_at_files_refuse_while_the_drive_is_absent(
     assert not (tmp_path / "sheet.png").exists()
     shutil.rmtree(drive.path)
     assert len(program.drawn("b")) == 4
-    assert "--keep-files" in program.run("prune", "b", "--yes", code=74).stderr
+    assert "--keep-files" in program.call("prune", "b", "--yes", code=74).stderr
     drive.plug_in()
     program.assert_whole("b", 4)
     drive.unplug()
-    assert "4 images, 0 files" in program.run("prune", "b", "--yes", "--keep-files").stdout
+    assert "4 images, 0 files" in program.call("prune", "b", "--yes", "--keep-files").stdout
 
 
 def test_an_earlier_versions_outputs_need_no_step(program: ProgramWithDrive) -> None:
-    program.run(*SUBMIT, "0-3")
+    program.call(*SUBMIT, "0-3")
     program.run("worker", "--burst")
     (program.home / FILE).unlink()
     (program.drive.outputs / MARKER).unlink()
-    assert "All is well: 4 images" in program.run("verify").stdout
+    assert "All is well: 4 images" in program.call("verify").stdout
     program.drive.unplug()
-    assert "Reconnect" in program.run("verify", "--repair", code=74).stderr
+    assert "Reconnect" in program.call("verify", "--repair", code=74).stderr
     program.drive.plug_in()
-    program.run(*SUBMIT, "0-5")
+    program.call(*SUBMIT, "0-5")
     program.run("worker", "--burst")
     program.assert_whole("b", 6)
     assert (program.home / FILE).exists()
@@ -209,7 +210,7 @@ def test_an_earlier_versions_outputs_need_no_step(program: ProgramWithDrive) -> 
 
 def test_a_mounted_drive_that_is_taken_out(program: ProgramWithDrive) -> None:
     drive = program.drive
-    program.run(*SUBMIT, "0-11")
+    program.call(*SUBMIT, "0-7")
     with small_disk(drive.path, size_mib=8) as mounted:
         if not mounted:
             pytest.skip("a file system can be mounted only by root on Linux")
@@ -222,9 +223,9 @@ def test_a_mounted_drive_that_is_taken_out(program: ProgramWithDrive) -> None:
     command = next(part for part in message.split("`") if part.startswith("mkdir"))
     subprocess.run(["sh", "-c", command], check=True)
     assert worker.wait(timeout=90) == 0
-    program.run("verify", "--repair")
+    program.call("verify", "--repair")
     program.run("worker", "--burst")
-    program.assert_whole("b", 12)
+    program.assert_whole("b", 8)
 
 
 def test_a_model_that_vanishes_is_waited_for(program: ProgramWithDrive) -> None:
@@ -233,20 +234,20 @@ def test_a_model_that_vanishes_is_waited_for(program: ProgramWithDrive) -> None:
     shutil.copytree(demo.parts["unet"].parent, folder)
     shutil.copytree(demo.tokenizer, folder / "tokenizer")
     shutil.copytree(demo.scheduler_config.parent, folder / "scheduler")
-    program.run(*SUBMIT, "0-11", "--model", "mine", "--variant", "original")
+    program.call(*SUBMIT, "0-7", "--model", "mine", "--variant", "original")
     worker = program.start_listening("worker", "--burst", "--threads", "1")
     program.wait_for_images("b", 2)
     folder.rename(program.home / "unplugged")
     (engine,) = engines_of(worker)
     engine.kill()
     program.wait_for_word(worker, "mine_original_packages is no longer there")
-    program.run("submit", "--prompt", "the sea", "--steps", "1", "--batch", "other")
+    program.call("submit", "--prompt", "the sea", "--steps", "1", "--batch", "other")
     program.wait_for_images("other", 1)  # what needs another model goes on
     assert worker.poll() is None
     (program.home / "unplugged").rename(folder)
     assert worker.wait(timeout=90) == 0
-    assert len(program.drawn("b")) == 12
-    assert "All is well" in program.run("verify").stdout
+    assert len(program.drawn("b")) == 8
+    assert "All is well" in program.call("verify").stdout
 
 
 def test_a_data_folder_whose_place_is_absent_is_not_made(
@@ -260,6 +261,6 @@ def test_a_data_folder_whose_place_is_absent_is_not_made(
         ("run", "--prompt", "x"),
         ("services", "start"),
     ):
-        said = program.run(*arguments, "--home", str(home), code=73).stderr
+        said = program.call(*arguments, "--home", str(home), code=73).stderr
         assert f"mkdir -p {home}" in said
     assert not home.parent.exists()

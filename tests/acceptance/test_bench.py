@@ -23,6 +23,12 @@ SPLIT = AttentionImplementation.SPLIT_EINSUM
 ALL = ComputeUnit.ALL
 
 
+@pytest.fixture
+def program(new_program: Program) -> Program:
+    """An `sdq` that has translated nothing, and has nothing translated when it has measured."""
+    return new_program
+
+
 def remember(program: Program, *times: tuple[AttentionImplementation, float]) -> None:
     """Put measurements of this machine into the ledger: only their times are made up."""
     store = ModelStore(program.home / "models")
@@ -60,7 +66,7 @@ def test_it_measures_shows_and_remembers(program: Program) -> None:
     winner = fastest(rows, USUAL)
     assert winner is not None
     assert f"{winner.variant.attention_implementation} on ALL. New batches" in shown.stdout
-    chosen = json.loads(program.run("submit", "--prompt", "x", "--dry-run", "--json").stdout)
+    chosen = json.loads(program.call("submit", "--prompt", "x", "--dry-run", "--json").stdout)
     (choice,) = chosen["chosen"]
     assert choice == {
         "model": "demo",
@@ -112,21 +118,21 @@ def test_ctrl_c_leaves_no_engine_and_nothing_on_disk(program: Program) -> None:
 def test_a_mistake_gets_one_sentence_and_its_code(
     program: Program, arguments: list[str], code: int, says: str
 ) -> None:
-    result = program.run(*arguments, code=code)
+    result = program.call(*arguments, code=code)
     assert says in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_a_new_batch_is_drawn_with_the_winner_and_says_so(program: Program, prompts: Path) -> None:
     remember(program, (ORIGINAL, 1000), (SPLIT, 500))
-    dry = program.run("submit", str(prompts), "--steps", "2", "--dry-run")
+    dry = program.call("submit", str(prompts), "--steps", "2", "--dry-run")
     assert "demo uses split_einsum on ALL, the fastest" in dry.stdout
     drawn = program.run("run", str(prompts), "--steps", "2")
     assert "demo uses split_einsum on ALL" in drawn.stderr
     images = program.drawn("prompts")
     assert_whole(program.home, images, 4)
     assert {i.recipe.variant.attention_implementation for i in images} == {SPLIT}
-    said = program.run("submit", "--prompt", "x", "--variant", "original", "--compute-unit", "all")
+    said = program.call("submit", "--prompt", "x", "--variant", "original", "--compute-unit", "all")
     assert said.stdout.startswith("Batch prompt: 1 image to draw.\nTime: about ")
     assert "uses" not in said.stdout
     assert variants_of(program, "prompt") == {("original", "ALL")}
@@ -135,35 +141,35 @@ def test_a_new_batch_is_drawn_with_the_winner_and_says_so(program: Program, prom
 def test_submitting_again_after_measuring_adds_nothing_and_a_grown_file_stays_one_batch(
     program: Program, prompts: Path
 ) -> None:
-    first = program.run("submit", str(prompts))
+    first = program.call("submit", str(prompts))
     assert first.stdout.startswith("Batch prompts: 4 images to draw.\n")
     remember(program, (ORIGINAL, 1000), (SPLIT, 500))
-    again = program.run("submit", str(prompts))
+    again = program.call("submit", str(prompts))
     assert again.stdout.startswith("Batch prompts: nothing new; all 4 images")
     assert (
         "like the rest of its batch. split_einsum on ALL has since been measured as faster"
         in again.stdout
     )
     prompts.write_text(prompts.read_text() + "a lighthouse\n")
-    grown = program.run("submit", str(prompts))
+    grown = program.call("submit", str(prompts))
     assert grown.stdout.startswith("Batch prompts: 1 image to draw, 4 submitted before.")
     assert variants_of(program, "prompts") == {("original", "ALL")}
-    asked = program.run("submit", str(prompts), "--variant", "split_einsum")
+    asked = program.call("submit", str(prompts), "--variant", "split_einsum")
     assert asked.stdout.startswith("Batch prompts: 5 images to draw.")
-    other = program.run("submit", str(prompts), "--batch", "other")
+    other = program.call("submit", str(prompts), "--batch", "other")
     assert "demo uses split_einsum on ALL, the fastest" in other.stdout
     assert variants_of(program, "other") == {("split_einsum", "ALL")}
     remember(program, (ORIGINAL, 100), (SPLIT, 500))
-    still = program.run("submit", str(prompts), "--batch", "other")
+    still = program.call("submit", str(prompts), "--batch", "other")
     assert still.stdout.startswith("Batch other: nothing new")
 
 
 def test_a_batch_that_said_its_variant_keeps_it(program: Program, prompts: Path) -> None:
     explicit = ("--variant", "original", "--compute-unit", "ALL")
-    program.run("submit", str(prompts), *explicit)
+    program.call("submit", str(prompts), *explicit)
     remember(program, (ORIGINAL, 1000), (SPLIT, 500))
-    assert "nothing new" in program.run("submit", str(prompts)).stdout
-    assert "nothing new" in program.run("submit", str(prompts), "--variant", "auto").stdout
+    assert "nothing new" in program.call("submit", str(prompts)).stdout
+    assert "nothing new" in program.call("submit", str(prompts), "--variant", "auto").stdout
 
 
 def test_a_machine_without_numpy_submits_with_what_others_measured(

@@ -14,7 +14,8 @@ from sdq_core.values.variants import AttentionImplementation
 from tests.acceptance.program import Program, assert_whole
 
 
-def test_run_draws_shows_and_repeats_nothing(program: Program, prompts: Path) -> None:
+def test_run_draws_shows_and_repeats_nothing(new_program: Program, prompts: Path) -> None:
+    program = new_program
     first = program.run("run", str(prompts), "--seed-range", "0-1", "--steps", "3")
     assert "8 images in" in first.stdout
     images = program.drawn("prompts")
@@ -25,15 +26,15 @@ def test_run_draws_shows_and_repeats_nothing(program: Program, prompts: Path) ->
     assert result["folder"] == str(program.home / "outputs" / "prompts")
     assert result["request_counts"]["completed"] == 8
     prompts.write_text(prompts.read_text() + "a lighthouse\n")
-    grown = program.run("submit", str(prompts), "--seed-range", "0-1", "--steps", "3")
+    grown = program.call("submit", str(prompts), "--seed-range", "0-1", "--steps", "3")
     assert grown.stdout.startswith("Batch prompts: 2 images to draw, 8 submitted before.\n")
 
     sheet = program.home / "sheet.png"
-    program.run("sheet", "prompts", str(sheet), "--thumb", "64")
+    program.call("sheet", "prompts", str(sheet), "--thumb", "64")
     with Image.open(sheet) as picture:
         assert picture.width > 2 * 64
 
-    status = json.loads(program.run("status", "prompts", "--json").stdout)
+    status = json.loads(program.call("status", "prompts", "--json").stdout)
     assert status["request_counts"] == {"total": 10, "completed": 8, "failed": 0, "cancelled": 0}
     assert status["status"] == "in_progress"
 
@@ -59,21 +60,21 @@ def test_rows_tell_how_every_image_was_made(program: Program, prompts: Path) -> 
 
 
 def test_prompts_come_from_standard_input_and_options(program: Program) -> None:
-    result = program.run(
+    result = program.call(
         "submit", "--prompt", "a tree", "--prompt", "a house", "--dry-run", "--json"
     )
     assert json.loads(result.stdout)["images_new"] == 2
-    assert program.run("status").stdout.startswith("No batches yet")
+    assert program.call("status").stdout.startswith("No batches yet")
 
 
 def test_a_dry_run_and_a_refused_submission_make_no_ledger(program: Program) -> None:
     expected = json.loads(
-        program.run("submit", "--prompt", "a tree", "-s", "0-59", "--dry-run", "--json").stdout
+        program.call("submit", "--prompt", "a tree", "-s", "0-59", "--dry-run", "--json").stdout
     )
     assert (expected["batch"], expected["images_new"], expected["slices"]) == ("prompt", 60, 3)
     assert (expected["images_known"], expected["images_drawn"]) == (0, 0)
     assert (expected["drawing_s"], expected["disk_bytes_are_a_bound"]) == (None, True)
-    program.run("submit", "--prompt", "x", "--model", "sdxl", code=66)
+    program.call("submit", "--prompt", "x", "--model", "sdxl", code=66)
     program.run("run", "--prompt", "x", "--steps", "0", code=65)
     assert not (program.home / "sdq.db").exists()
 
@@ -99,7 +100,7 @@ def test_a_dry_run_and_a_refused_submission_make_no_ledger(program: Program) -> 
 def test_a_mistake_gets_one_sentence_and_its_code(
     program: Program, arguments: list[str], code: int, says: str
 ) -> None:
-    result = program.run(*arguments, code=code)
+    result = program.call(*arguments, code=code)
     assert says in result.stderr
     assert "Traceback" not in result.stderr
     assert "unexpected" not in result.stderr
@@ -122,10 +123,10 @@ def test_a_bad_prompt_file_names_its_line_and_queues_nothing(
 ) -> None:
     path = tmp_path / "bad.txt"
     path.write_bytes(content)
-    result = program.run("submit", str(path), code=65)
+    result = program.call("submit", str(path), code=65)
     assert says in result.stderr
     assert "Nothing was queued." in result.stderr
-    assert program.run("status").stdout.startswith("No batches yet")
+    assert program.call("status").stdout.startswith("No batches yet")
 
 
 @pytest.fixture
@@ -148,13 +149,13 @@ def test_a_model_folder_of_the_users_draws(program: Program, own_model: Path) ->
         "run", "--prompt", "the sea", "--model", "my-model", "--steps", "2", "--batch", "own"
     )
     assert_whole(program.home, program.drawn("own"), 1)
-    by_path = program.run("submit", "--prompt", "the sea", "--model", str(own_model), "--dry-run")
+    by_path = program.call("submit", "--prompt", "the sea", "--model", str(own_model), "--dry-run")
     assert "1 image to draw in 1 slice" in by_path.stdout
 
 
 def test_a_model_without_a_part_is_refused_at_submit(program: Program, own_model: Path) -> None:
     shutil.rmtree(_part(own_model, "vae_decoder"))
-    result = program.run("submit", "--prompt", "x", "--model", "my-model", code=65)
+    result = program.call("submit", "--prompt", "x", "--model", "my-model", code=65)
     assert "lacks the vae_decoder" in result.stderr
 
 
@@ -162,7 +163,7 @@ def test_damaged_weights_stop_the_variant_and_fail_no_image(
     program: Program, own_model: Path
 ) -> None:
     options = ("--prompt", "x", "--model", "my-model", "--batch")
-    program.run("submit", *options, "own")
+    program.call("submit", *options, "own")
     weights = _part(own_model, "unet") / "Data/com.apple.CoreML/weights/weight.bin"
     weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
     assert "weight.bin" in program.run("worker", "--burst", code=65).stderr
@@ -179,7 +180,7 @@ def test_for_damaged_weights_nothing_is_queued_and_the_rest_is_drawn(
     weights.write_text(
         "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1719117184\n"
     )
-    refused = program.run("submit", "--prompt", "x", "--model", "my-model", code=65)
+    refused = program.call("submit", "--prompt", "x", "--model", "my-model", code=65)
     assert f"{weights} is only a Git LFS pointer. Run `git lfs pull`" in refused.stderr
     listed = program.run("models")
     assert "my-model original is unusable: " in listed.stdout

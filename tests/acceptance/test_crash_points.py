@@ -62,7 +62,7 @@ def submit(program: Program, prompts: Path) -> list[str]:
 def test_a_worker_killed_at_this_point_loses_nothing(
     program: Program, two_prompts: Path, when: str, place: str, nth: int
 ) -> None:
-    program.run(*submit(program, two_prompts))
+    program.call(*submit(program, two_prompts))
     die(program, when, place, nth, "worker", "--burst")
     done = {(image.recipe.prompt, image.seed): image for image in program.drawn("two")}
     program.run("worker", "--burst")
@@ -75,7 +75,7 @@ def test_a_worker_killed_at_this_point_loses_nothing(
         if before is not None:  # what was done was not done again
             assert image == before
         assert image.attempts <= 2
-    assert "All is well: 6 images" in program.run("verify").stdout
+    assert "All is well: 6 images" in program.call("verify").stdout
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,6 @@ def test_a_submission_killed_at_this_point_is_all_there_or_not_at_all(
     if stored:  # a worker finds it even if nobody submits again
         program.run("worker", "--burst")
     else:
-        program.run(*arguments)
+        program.call(*arguments)
         program.run("worker", "--burst")
     assert_whole(program.home, program.drawn("two"), IMAGES)

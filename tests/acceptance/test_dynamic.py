@@ -33,7 +33,7 @@ def test_an_image_knows_its_template_and_what_was_chosen(program: Program) -> No
         assert prompts.setdefault(image.seed, image.recipe.prompt) == image.recipe.prompt
         with Image.open(program.home / "outputs" / image.image.path) as picture:
             assert json.loads(picture.info["sdq"])["recipe"]["prompt"] == image.recipe.prompt
-    again = program.run("submit", *arguments[1:], "--seed-range", "0-3")
+    again = program.call("submit", *arguments[1:], "--seed-range", "0-3")
     assert "nothing new; all 8 images were submitted before" in again.stdout
     with program.ledger() as ledger:
         options = ledger.submissions.batch_options("night", "night", "")

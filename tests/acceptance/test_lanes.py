@@ -31,7 +31,7 @@ LANE_OF = {GPU: "demo original on CPU_AND_GPU", NE: "demo split_einsum on CPU_AN
 
 def submit_any(program: Program, prompts: Path, seeds: str, *, batch: str = "both") -> str:
     arguments = ("--seed-range", seeds, "--steps", "2", "--variant", "any", "--batch", batch)
-    return program.run("submit", str(prompts), *arguments).stdout
+    return program.call("submit", str(prompts), *arguments).stdout
 
 
 def drawn_by(images: list[FinishedImage]) -> Counter[str]:
@@ -56,16 +56,16 @@ def wait_for_both(program: Program, batch: str = "both") -> None:
 def test_both_lanes_draw_one_batch_and_every_image_can_be_drawn_again(
     program: Program, prompts: Path
 ) -> None:
-    assert submit_any(program, prompts, "0-29").startswith("Batch both: 120 images to draw.\n")
+    assert submit_any(program, prompts, "0-19").startswith("Batch both: 80 images to draw.\n")
     log = program.run("worker", "--burst", *LANES, timeout_s=110).stderr
     assert f"{GPU} both/" in log
     assert f"{NE} both/" in log
     images = program.drawn("both")
-    assert_whole(program.home, images, 120)
+    assert_whole(program.home, images, 80)
     assert drawn_by(images).keys() == set(LANE_OF.values())
     assert {str(image.recipe.variant) for image in images} == {"demo, any variant"}
-    assert "All is well: 120 images" in program.run("verify").stdout
-    assert "nothing new" in submit_any(program, prompts, "0-29")
+    assert "All is well: 80 images" in program.call("verify").stdout
+    assert "nothing new" in submit_any(program, prompts, "0-19")
 
     some = next(image for image in images if str(image.engine.variant) == LANE_OF[NE])
     file = program.home / "outputs" / some.image.path
@@ -90,7 +90,7 @@ def test_both_lanes_draw_one_batch_and_every_image_can_be_drawn_again(
 def test_a_killed_lane_is_started_again_and_nothing_is_lost(
     program: Program, prompts: Path
 ) -> None:
-    submit_any(program, prompts, "0-29")
+    submit_any(program, prompts, "0-19")
     worker = program.start("worker", "--burst", *LANES)
     wait_for_both(program)
     before = lanes_of(worker)
@@ -102,31 +102,31 @@ def test_a_killed_lane_is_started_again_and_nothing_is_lost(
     assert f"Lane {NE} ended by SIGKILL. Restarting it in 1 s." in log
     for path in filter(is_temporary, (program.home / "outputs").rglob("*")):
         path.unlink()  # it may have been killed while it wrote
-    assert_whole(program.home, program.drawn("both"), 120)
-    assert "All is well: 120 images" in program.run("verify").stdout
+    assert_whole(program.home, program.drawn("both"), 80)
+    assert "All is well: 80 images" in program.call("verify").stdout
 
 
 def test_lanes_stop_at_a_signal_and_a_worker_without_lanes_goes_on(
     program: Program, prompts: Path
 ) -> None:
-    submit_any(program, prompts, "0-29")
+    submit_any(program, prompts, "0-19")
     worker = program.start("worker", *LANES)
     wait_for_both(program)
     processes = list(lanes_of(worker).values())
     assert stop(worker, signal.SIGTERM) == 0
     assert not any(process.is_running() for process in processes)
     drawn = program.drawn("both")
-    assert 0 < len(drawn) < 120
+    assert 0 < len(drawn) < 80
     program.run("worker", "--burst", timeout_s=110)  # what is left is drawn with the reference
     images = program.drawn("both")
-    assert_whole(program.home, images, 120)
+    assert_whole(program.home, images, 80)
     counted = drawn_by(images)
-    assert counted.pop("demo original on ALL") == 120 - len(drawn)
+    assert counted.pop("demo original on ALL") == 80 - len(drawn)
     assert counted == drawn_by(drawn)
 
 
 def test_a_second_signal_stops_lanes_at_once(program: Program, prompts: Path) -> None:
-    submit_any(program, prompts, "0-29")
+    submit_any(program, prompts, "0-19")
     worker = program.start("worker", *LANES)
     wait_for_both(program)
     for lane in lanes_of(worker).values():
@@ -137,7 +137,7 @@ def test_a_second_signal_stops_lanes_at_once(program: Program, prompts: Path) ->
         worker.wait(timeout=3)
     assert stop(worker, signal.SIGINT) == 130
     program.run("worker", "--burst", timeout_s=110)
-    assert_whole(program.home, program.drawn("both"), 120)
+    assert_whole(program.home, program.drawn("both"), 80)
 
 
 def test_lanes_end_with_the_command_that_started_them(program: Program, prompts: Path) -> None:
@@ -163,7 +163,7 @@ def test_each_lane_draws_its_own_variant_and_others_are_left_and_said(
 ) -> None:
     def submit(batch: str, variant: str, unit: str) -> None:
         options = ("--variant", variant, "--compute-unit", unit, "--batch", batch)
-        program.run("submit", str(prompts), "--steps", "1", *options)
+        program.call("submit", str(prompts), "--steps", "1", *options)
 
     submit("gpu", "original", "CPU_AND_GPU")
     submit("ne", "split_einsum", "CPU_AND_NE")
@@ -189,7 +189,7 @@ def test_a_model_without_a_lanes_packages_is_left_to_the_other_lane(program: Pro
     shutil.copytree(demo.tokenizer, folder / "tokenizer")
     shutil.copytree(demo.scheduler_config.parent, folder / "scheduler")
     options = ("--model", "mine", "--variant", "any", "--steps", "1", "--batch", "mine")
-    program.run("submit", "--prompt", "the sea", "--seed", "0-9", *options)
+    program.call("submit", "--prompt", "the sea", "--seed", "0-9", *options)
     lacking = program.run(
         "worker", "--burst", "--lanes", f"{NE},split_einsum_v2:CPU_AND_NE", code=66
     )
@@ -204,7 +204,7 @@ def test_a_model_without_a_lanes_packages_is_left_to_the_other_lane(program: Pro
     assert drawn_by(images) == {"mine original on CPU_AND_GPU": 10}
     # Another variant of the model changes nothing that was asked for.
     shutil.copytree(folder, program.home / "models" / "mine_split_einsum_packages")
-    again = program.run("submit", "--prompt", "the sea", "--seed", "0-9", *options)
+    again = program.call("submit", "--prompt", "the sea", "--seed", "0-9", *options)
     assert "nothing new" in again.stdout
 
 
@@ -212,17 +212,17 @@ def test_a_paused_variant_leaves_open_batches_to_the_other_lane(
     program: Program, prompts: Path
 ) -> None:
     options = ("--variant", "split_einsum", "--compute-unit", "CPU_AND_NE", "--steps", "1")
-    program.run("submit", str(prompts), *options)
+    program.call("submit", str(prompts), *options)
     with program.ledger() as ledger:
         key = ledger.work.open_slices()[0].variant.key
-    program.run("pause", "--variant-key", key)
+    program.call("pause", "--variant-key", key)
     submit_any(program, prompts, "0-9")
     log = program.run("worker", "--burst", *LANES, code=78).stderr
     assert f"sdq resume --variant-key {key}" in log
     images = program.drawn("both")
     assert_whole(program.home, images, 40)
     assert drawn_by(images) == {LANE_OF[GPU]: 40}
-    program.run("resume", "--variant-key", key)
+    program.call("resume", "--variant-key", key)
     program.run("worker", "--burst", *LANES)
     assert drawn_by(program.drawn("prompts")) == {LANE_OF[NE]: 4}
 
@@ -244,6 +244,6 @@ def test_a_paused_variant_leaves_open_batches_to_the_other_lane(
 def test_a_mistake_about_lanes_gets_one_sentence_and_its_code(
     program: Program, arguments: list[str], code: int, says: str
 ) -> None:
-    result = program.run(*arguments, code=code)
+    result = program.call(*arguments, code=code)
     assert says in result.stderr
     assert "Traceback" not in result.stderr

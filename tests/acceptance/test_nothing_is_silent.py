@@ -16,13 +16,13 @@ def test_the_plan_counts_comments_repetitions_and_cut_prompts(
 ) -> None:
     path = tmp_path / "p.txt"
     path.write_text(f"# colours\n#ff8800 sky\na tent\na tent\n{LONG}\na (kite:1.3)\n")
-    said = program.run("submit", str(path), "--dry-run").stdout
+    said = program.call("submit", str(path), "--dry-run").stdout
     assert "2 comment lines skipped; with --literal a # is text." in said
     assert "1 image is asked for more than once, and drawn once." in said
     assert "1 prompt is longer than 77 tokens" in said
     assert f"{path}:5 after '..." in said
     assert f"{path}:6: the weight '(kite:1.3)' is drawn as words" in said
-    counted = json.loads(program.run("submit", str(path), "--dry-run", "--json").stdout)["remarks"]
+    counted = json.loads(program.call("submit", str(path), "--dry-run", "--json").stdout)["remarks"]
     assert (counted["comment_lines"], counted["repeated_images"], counted["cut_prompts"]) == (
         2,
         1,
@@ -35,8 +35,8 @@ def test_the_plan_counts_comments_repetitions_and_cut_prompts(
 def test_run_and_status_say_which_prompts_were_cut(program: Program) -> None:
     ran = program.run("run", "--prompt", "a tent", "--prompt", LONG, "--steps", "1")
     assert "Prompt 2 is longer than 77 tokens: the model did not see its end." in ran.stderr
-    assert "Prompt 2 is longer than 77 tokens" in program.run("status", "prompt").stdout
-    assert json.loads(program.run("status", "prompt", "--json").stdout)["cut_prompts"] == [2]
+    assert "Prompt 2 is longer than 77 tokens" in program.call("status", "prompt").stdout
+    assert json.loads(program.call("status", "prompt", "--json").stdout)["cut_prompts"] == [2]
     short = program.run(
         "run", "--prompt", "a tent", "--steps", "1", "--seed", "1", "--batch", "Short"
     )
@@ -47,20 +47,20 @@ def test_run_and_status_say_which_prompts_were_cut(program: Program) -> None:
 
 def test_nothing_new_says_how_to_get_another_image(program: Program) -> None:
     for _ in range(2):
-        said = program.run("submit", "--prompt", "a tent").stdout
+        said = program.call("submit", "--prompt", "a tent").stdout
     assert said == (
         "Batch prompt: nothing new; the image was submitted before. "
         "Without a seed it is 0: for other images, add --seed 1 or --random-seeds 1.\n"
     )
-    assert "--random-seeds 1" in program.run("submit", "--prompt", "a tent", "--dry-run").stdout
+    assert "--random-seeds 1" in program.call("submit", "--prompt", "a tent", "--dry-run").stdout
     for _ in range(2):
-        said = program.run("submit", "--prompt", "a tent", "--seed", "0").stdout
+        said = program.call("submit", "--prompt", "a tent", "--seed", "0").stdout
     assert "nothing new" in said
 
 
 def test_a_random_seed_is_drawn_and_recorded(program: Program) -> None:
     for dash in ("-", "\u2212"):
-        said = program.run("submit", "--prompt", "a tent", "--seed", f"{dash}1").stdout
+        said = program.call("submit", "--prompt", "a tent", "--seed", f"{dash}1").stdout
         assert "1 image to draw" in said
     with program.ledger() as ledger:
         status = ledger.batches.find("prompt")

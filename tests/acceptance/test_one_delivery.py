@@ -16,11 +16,13 @@ from tests.acceptance.program import Program, assert_whole, stop
 SAVED = re.compile(r"^\d\d:\d\d:\d\d (\S+/\d+) seed (\d+)$", re.MULTILINE)
 
 
+def submission(batch: str, seeds: str, *, steps: int = 2) -> list[str]:
+    asked = ["submit", "--prompt", "the sea", "--seed-range", seeds, "--steps", str(steps)]
+    return [*asked, "--batch", batch, "--quiet"]
+
+
 def submit(program: Program, batch: str, seeds: str, *, steps: int = 2) -> None:
-    program.run(
-        "submit", "--prompt", "the sea", "--seed-range", seeds, "--steps", str(steps),
-        "--batch", batch, "--quiet",
-    )  # fmt: skip
+    program.call(*submission(batch, seeds, steps=steps))
 
 
 def saved(logs: list[Path]) -> Counter[str]:
@@ -43,7 +45,7 @@ def test_two_batches_that_ask_for_the_same_images_get_the_same_files(
     one, two = program.drawn("one"), program.drawn("two")
     assert {image.image.path for image in one} & {image.image.path for image in two}
     assert len(list((program.home / "outputs").rglob("*.png"))) == 9
-    assert "All is well" in program.run("verify").stdout
+    assert "All is well" in program.call("verify").stdout
 
 
 def test_two_workers_at_batches_that_share_their_images_draw_each_once(
@@ -58,7 +60,7 @@ def test_two_workers_at_batches_that_share_their_images_draw_each_once(
     for batch in ("one", "two", "three"):
         assert len(program.drawn(batch)) == 12
     assert len(list((program.home / "outputs").rglob("*.png"))) == 12
-    assert "All is well" in program.run("verify").stdout
+    assert "All is well" in program.call("verify").stdout
 
 
 @pytest.mark.slow
@@ -68,12 +70,12 @@ def test_submissions_in_a_row_to_idle_workers_are_drawn_once(
     logs = [tmp_path / f"{number}.log" for number in range(4)]
     workers = [start_worker(program, log) for log in logs]
     for number in range(12):
-        submit(program, f"b{number}", f"{number * 2}-{number * 2 + 4}", steps=1)
+        program.run(*submission(f"b{number}", f"{number * 2}-{number * 2 + 4}", steps=1))
     program.wait_until(lambda: all(is_complete(program, f"b{n}", 5) for n in range(12)))
     for worker in workers:
         assert stop(worker) == 0
     assert saved(logs) == Counter(map(str, range(27)))
-    assert "All is well" in program.run("verify").stdout
+    assert "All is well" in program.call("verify").stdout
 
 
 def is_complete(program: Program, batch: str, images: int) -> bool:
@@ -94,13 +96,13 @@ def test_a_second_copy_that_sdq_wrote_is_cleared(program: Program, how: str) -> 
     spare.write_bytes((program.home / "outputs" / first.image.path).read_bytes())
     own = spare.with_name("notes.txt")
     own.write_text("the user's own")
-    found = program.run("verify", code=1).stdout
+    found = program.call("verify", code=1).stdout
     assert f"second copy: {spare.relative_to(program.home / 'outputs')}" in found
     assert "not in the ledger: two/00001/notes.txt" in found
     if how == "verify":
-        program.run("verify", "--repair", code=1)  # for the user's own file
+        program.call("verify", "--repair", code=1)  # for the user's own file
     else:
-        program.run("prune", "two", "--yes")
+        program.call("prune", "two", "--yes")
     assert not spare.exists()
     own.unlink()  # it was left alone
     assert_whole(program.home, program.drawn("one"), 3)
@@ -113,9 +115,9 @@ def test_a_slice_of_a_worker_that_is_gone_is_found_and_repaired(program: Program
         program.wait_until(lambda: has_begun(ledger))
         worker.kill()
         worker.wait()
-    assert "in no queue: slice 1" in program.run("verify", code=1).stdout
-    program.run("verify", "--repair")
-    assert "All is well" in program.run("verify").stdout
+    assert "in no queue: slice 1" in program.call("verify", code=1).stdout
+    program.call("verify", "--repair")
+    assert "All is well" in program.call("verify").stdout
 
 
 def has_begun(ledger: Ledger) -> bool:

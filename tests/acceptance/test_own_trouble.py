@@ -26,59 +26,59 @@ def mine(program: Program, tmp_path: Path) -> Path:
 
 
 def test_another_batchs_missing_model_does_not_end_a_run(program: Program, mine: Path) -> None:
-    program.run("submit", "--model", str(mine), "--prompt", "x", "--batch", "bad", *STEPS)
+    program.call("submit", "--model", str(mine), "--prompt", "x", "--batch", "bad", *STEPS)
     away = mine.rename(mine.with_name("away"))
     assert "1 image" in program.run("run", "--prompt", "y", "--batch", "good", *STEPS).stdout
-    said = program.run("status", "bad").stdout
+    said = program.call("status", "bad").stdout
     assert f"waiting: {mine} original on ALL: There is no model" in said
     assert "no worker is running. Start one with `sdq worker`" in said
-    assert "waiting:" not in program.run("status", "good").stdout
+    assert "waiting:" not in program.call("status", "good").stdout
     program.run("worker", "--burst", code=66)
     away.rename(mine)
     program.run("worker", "--burst")
-    assert json.loads(program.run("status", "bad", "--json").stdout)["status"] == "completed"
+    assert json.loads(program.call("status", "bad", "--json").stdout)["status"] == "completed"
 
 
 def test_a_model_that_changed_is_submitted_again_in_the_place_of_what_was_open(
     program: Program, mine: Path
 ) -> None:
     request = ("--model", str(mine), "--prompt", "x", "--seed-range", "0-3", "--batch", "b", *STEPS)
-    program.run("submit", *request)
+    program.call("submit", *request)
     config = mine / "scheduler" / "scheduler_config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "beta_end": 0.0121}))
-    said = program.run("status", "b").stdout
+    said = program.call("status", "b").stdout
     assert "has changed since these images were submitted" in said
     assert "submit the same prompts to the same batch again" in said
-    dry = json.loads(program.run("submit", *request, "--dry-run", "--json").stdout)
+    dry = json.loads(program.call("submit", *request, "--dry-run", "--json").stdout)
     assert (dry["images_new"], dry["images_replaced"]) == (4, 4)
-    again = program.run("submit", *request).stdout
+    again = program.call("submit", *request).stdout
     assert "4 images to draw, in place of 4 that could no longer be drawn." in again
     program.run("worker", "--burst")
     assert_whole(program.home, program.drawn("b"), 4)
-    assert "All is well: 4 images" in program.run("verify").stdout
+    assert "All is well: 4 images" in program.call("verify").stdout
 
 
 def test_a_burst_is_not_blamed_for_what_was_cancelled(program: Program, mine: Path) -> None:
-    program.run("submit", "--model", str(mine), "--prompt", "x", "--batch", "bad", *STEPS)
+    program.call("submit", "--model", str(mine), "--prompt", "x", "--batch", "bad", *STEPS)
     shutil.rmtree(mine)
-    program.run("cancel", "bad")
+    program.call("cancel", "bad")
     program.run("worker", "--burst")
 
 
 def test_a_run_whose_own_variant_is_paused_ends_and_says_so(program: Program) -> None:
-    program.run("submit", "--prompt", "x", "--batch", "b", *STEPS)
+    program.call("submit", "--prompt", "x", "--batch", "b", *STEPS)
     with program.ledger() as ledger:
         (key,) = ledger.variants.known()
-    program.run("pause", "--variant-key", key)
+    program.call("pause", "--variant-key", key)
     result = program.run("run", "--prompt", "x", "--batch", "b", *STEPS, code=78)
     assert f"sdq resume --variant-key {key}" in result.stderr
-    assert "paused:" in program.run("status", "b").stdout
-    program.run("resume", "--variant-key", key)
+    assert "paused:" in program.call("status", "b").stdout
+    program.call("resume", "--variant-key", key)
     program.run("run", "--prompt", "x", "--batch", "b", *STEPS)
 
 
 def test_a_paused_batch_says_how_to_go_on(program: Program) -> None:
-    program.run("submit", "--prompt", "x", "--batch", "b", *STEPS)
-    program.run("pause", "b")
-    (sentence,) = json.loads(program.run("status", "b", "--json").stdout)["waiting"]
+    program.call("submit", "--prompt", "x", "--batch", "b", *STEPS)
+    program.call("pause", "b")
+    (sentence,) = json.loads(program.call("status", "b", "--json").stdout)["waiting"]
     assert sentence == "waiting: the batch is paused. To continue, run `sdq resume b`."

@@ -27,32 +27,32 @@ def test_a_finished_batch_goes_with_its_files_and_others_stay(
     mine = program.home / "outputs" / "prompts" / "notes.txt"
     mine.write_text("mine")
 
-    assert "batch more: 5 images" in program.run("prune", "more", "--dry-run").stderr
-    assert "Nothing" not in program.run("prune", "more", "--yes").stdout
+    assert "batch more: 5 images" in program.call("prune", "more", "--dry-run").stderr
+    assert "Nothing" not in program.call("prune", "more", "--yes").stdout
     assert files(program) == {i.image.path for i in program.drawn("prompts")} | {
         "prompts/notes.txt"
     }
     assert not (program.home / "outputs" / "more").exists()
-    said = program.run("prune", "prompts", "--yes").stdout
+    said = program.call("prune", "prompts", "--yes").stdout
     assert "Batch prompts is removed: 4 images, 4 files." in said
     assert files(program) == {"prompts/notes.txt"}
-    assert "no batch 'prompts'" in program.run("prune", "prompts", "-y", code=66).stderr
-    assert "Nothing to clean up." in program.run("prune").stdout
+    assert "no batch 'prompts'" in program.call("prune", "prompts", "-y", code=66).stderr
+    assert "Nothing to clean up." in program.call("prune").stdout
 
 
 def test_only_what_is_finished_or_cancelled_goes(program: Program, prompts: Path) -> None:
-    program.run("submit", str(prompts), "--steps", "400")
-    refused = program.run("prune", "prompts", "--yes", code=75).stderr
+    program.call("submit", str(prompts), "--steps", "400")
+    refused = program.call("prune", "prompts", "--yes", code=75).stderr
     assert "Batch prompts still has 4 images to draw" in refused
     assert "sdq cancel prompts" in refused
     worker = program.start("worker")
     program.wait_until(lambda: bool(program.redis.is_running()) and _begun(program))
-    program.run("cancel", "prompts")
-    assert "Try again in a moment" in program.run("prune", "prompts", "--yes", code=75).stderr
+    program.call("cancel", "prompts")
+    assert "Try again in a moment" in program.call("prune", "prompts", "--yes", code=75).stderr
     assert stop(worker) == 0
-    program.run("prune", "prompts", "--yes")
+    program.call("prune", "prompts", "--yes")
     assert files(program) == set()
-    assert "All is well: 0 images" in program.run("verify").stdout
+    assert "All is well: 0 images" in program.call("verify").stdout
     program.run("run", str(prompts), "--steps", "1")
     assert_whole(program.home, program.drawn("prompts"), 4)
 
@@ -63,9 +63,10 @@ def _begun(program: Program) -> bool:
         return status is not None and status.started_at is not None
 
 
-def test_old_batches_stale_files_and_unused_models_go(program: Program, prompts: Path) -> None:
+def test_old_batches_stale_files_and_unused_models_go(new_program: Program, prompts: Path) -> None:
+    program = new_program
     program.run("run", str(prompts), "--steps", "1")
-    assert "Nothing to clean up." in program.run("prune", "--older-than", "1").stdout
+    assert "Nothing to clean up." in program.call("prune", "--older-than", "1").stdout
     assert len(files(program)) == 4
     stale = program.home / "outputs" / "prompts" / ".sdq-1-00.tmp"
     young = program.home / "outputs" / "prompts" / ".sdq-1-01.tmp"
@@ -79,7 +80,7 @@ def test_old_batches_stale_files_and_unused_models_go(program: Program, prompts:
     program.run("run", "--prompt", "the sea", "--steps", "1", "--batch", "sea")  # loads them
     assert not [entry for entry in entries if entry.stat().st_mtime < time.time() - 3600]
     os.utime(entries[0], (long_ago, long_ago))
-    said = program.run("prune", "--older-than", "0", "--keep-files", "--yes").stdout
+    said = program.call("prune", "--older-than", "0", "--keep-files", "--yes").stdout
     assert "Batch prompts is removed: 4 images, 0 files." in said
     assert "1 temporary file of killed" in said
     assert young.exists()
@@ -87,4 +88,4 @@ def test_old_batches_stale_files_and_unused_models_go(program: Program, prompts:
     assert not entries[0].exists()
     assert all(entry.exists() for entry in entries[1:])
     assert len([name for name in files(program) if name.endswith(".png")]) == 5
-    assert "not both" in program.run("prune", "x", "--older-than", "1", code=2).stderr
+    assert "not both" in program.call("prune", "x", "--older-than", "1", code=2).stderr

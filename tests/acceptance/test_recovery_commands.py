@@ -10,7 +10,7 @@ from tests.acceptance.program import Program, assert_whole
 
 
 def counts(program: Program, batch: str) -> dict[str, int]:
-    status = json.loads(program.run("status", batch, "--json").stdout)
+    status = json.loads(program.call("status", batch, "--json").stdout)
     found = status["request_counts"]
     assert isinstance(found, dict)
     return found
@@ -41,7 +41,7 @@ def test_verify_finds_what_is_lost_and_repair_brings_it_back(
     program: Program, prompts: Path
 ) -> None:
     program.run("run", str(prompts), "--seed-range", "0-1", "--steps", "2")
-    assert "All is well: 8 images" in program.run("verify").stdout
+    assert "All is well: 8 images" in program.call("verify").stdout
     images = program.drawn("prompts")
     outputs = program.home / "outputs"
     lost, torn, changed = (outputs / image.image.path for image in images[:3])
@@ -51,97 +51,97 @@ def test_verify_finds_what_is_lost_and_repair_brings_it_back(
     changed.write_bytes(before[changed][:-1] + b"x")
     (outputs / "prompts" / "mine.txt").write_text("a user's own")
 
-    quick = program.run("verify", "prompts", "--quick", code=1).stdout
+    quick = program.call("verify", "prompts", "--quick", code=1).stdout
     assert f"missing: {lost.relative_to(outputs)}" in quick
     assert f"damaged: {torn.relative_to(outputs)}" in quick
     assert str(changed.relative_to(outputs)) not in quick
-    found = program.run("verify", code=1).stdout
+    found = program.call("verify", code=1).stdout
     assert f"damaged: {changed.relative_to(outputs)}" in found
     assert "not in the ledger: prompts/mine.txt" in found
     assert "sdq verify --repair" in found
 
-    repaired = program.run("verify", "--repair", code=1).stdout
+    repaired = program.call("verify", "--repair", code=1).stdout
     assert "3 images will be drawn again" in repaired
     assert (outputs / "prompts" / "mine.txt").read_text() == "a user's own"
     (outputs / "prompts" / "mine.txt").unlink()
     program.run("worker", "--burst")
-    assert "All is well: 8 images" in program.run("verify").stdout
+    assert "All is well: 8 images" in program.call("verify").stdout
     assert {path: path.read_bytes() for path in before} == before  # the same images to the byte
     assert_whole(program.home, program.drawn("prompts"), 8)
 
 
 def test_verify_queues_what_no_queue_holds(program: Program, prompts: Path) -> None:
-    program.run("submit", str(prompts), "--steps", "2")
+    program.call("submit", str(prompts), "--steps", "2")
     program.redis.stop()
     for file in (program.home / "redis").rglob("*.rdb"):
         file.unlink()
-    said = program.run("verify", code=69).stderr
+    said = program.call("verify", code=69).stderr
     assert f"delete the folder {program.home / 'redis'}" in said
     shutil.rmtree(program.home / "redis")
-    found = program.run("verify", code=1).stdout
+    found = program.call("verify", code=1).stdout
     assert found.count("in no queue: slice") == 4
-    program.run("verify", "--repair")
-    assert "All is well: 0 images" in program.run("verify").stdout
+    program.call("verify", "--repair")
+    assert "All is well: 0 images" in program.call("verify").stdout
 
 
 def test_cancel_pause_and_resume_can_each_be_repeated(program: Program, prompts: Path) -> None:
-    program.run("submit", str(prompts), "--steps", "2")
+    program.call("submit", str(prompts), "--steps", "2")
     for _ in range(2):
-        assert "is paused" in program.run("pause", "prompts").stdout
+        assert "is paused" in program.call("pause", "prompts").stdout
     program.run("worker", "--burst")
     assert counts(program, "prompts")["completed"] == 0
-    assert "4 slices queued" in program.run("resume", "prompts").stdout
-    assert "0 slices queued" in program.run("resume", "prompts").stdout
+    assert "4 slices queued" in program.call("resume", "prompts").stdout
+    assert "0 slices queued" in program.call("resume", "prompts").stdout
     for _ in range(2):
-        assert "0 images drawn, 4 not" in program.run("cancel", "prompts").stdout
+        assert "0 images drawn, 4 not" in program.call("cancel", "prompts").stdout
     program.run("worker", "--burst")
     assert counts(program, "prompts")["cancelled"] == 4
-    program.run("submit", str(prompts), "--steps", "2")  # the same again takes it up
+    program.call("submit", str(prompts), "--steps", "2")  # the same again takes it up
     program.run("worker", "--burst")
     assert_whole(program.home, program.drawn("prompts"), 4)
-    assert "no batch 'nothing'" in program.run("cancel", "nothing", code=66).stderr
-    assert "Name a batch" in program.run("pause", code=2).stderr
+    assert "no batch 'nothing'" in program.call("cancel", "nothing", code=66).stderr
+    assert "Name a batch" in program.call("pause", code=2).stderr
 
 
 def test_a_paused_variant_waits_and_is_said_to(program: Program, prompts: Path) -> None:
-    program.run("submit", str(prompts), "--steps", "2")
+    program.call("submit", str(prompts), "--steps", "2")
     with program.ledger() as ledger:
         key = ledger.work.open_slices()[0].variant.key
-    program.run("pause", "--variant-key", key)
+    program.call("pause", "--variant-key", key)
     program.run("worker", "--burst")
     assert counts(program, "prompts")["completed"] == 0
-    status = program.run("status").stdout
+    status = program.call("status").stdout
     assert "by hand" in status
     assert f"sdq resume --variant-key {key}" in status
-    program.run("resume", "--variant-key", key)
+    program.call("resume", "--variant-key", key)
     program.run("worker", "--burst")
     assert_whole(program.home, program.drawn("prompts"), 4)
 
 
 def test_the_former_name_of_variant_key_still_works(program: Program, prompts: Path) -> None:
-    program.run("submit", str(prompts), "--steps", "2")
+    program.call("submit", str(prompts), "--steps", "2")
     with program.ledger() as ledger:
         key = ledger.work.open_slices()[0].variant.key
-    paused = program.run("pause", "--variant", key)
+    paused = program.call("pause", "--variant", key)
     assert "Use --variant-key" in paused.stderr
-    assert "by hand" in program.run("status").stdout
-    program.run("resume", "--variant", key)  # as 0.1 printed it
-    assert "by hand" not in program.run("status").stdout
-    assert "--variant " not in program.run("resume", "--help").stdout
+    assert "by hand" in program.call("status").stdout
+    program.call("resume", "--variant", key)  # as 0.1 printed it
+    assert "by hand" not in program.call("status").stdout
+    assert "--variant " not in program.call("resume", "--help").stdout
 
 
 def test_failed_images_are_retried_as_they_were_or_changed(program: Program, prompts: Path) -> None:
-    program.run("submit", str(prompts), "--steps", "2", "--seed-range", "0-1")
-    assert "No image of batch prompts has failed" in program.run("retry", "prompts").stdout
+    program.call("submit", str(prompts), "--steps", "2", "--seed-range", "0-1")
+    assert "No image of batch prompts has failed" in program.call("retry", "prompts").stdout
     assert fail_all(program, "NaN") == 8
     assert counts(program, "prompts")["failed"] == 8
 
-    changed = program.run("retry", "prompts", "--set", "steps=3", "--set", "scheduler=DDIM")
+    changed = program.call("retry", "prompts", "--set", "steps=3", "--set", "scheduler=DDIM")
     assert changed.stdout == "Batch prompts-retry: 8 images to draw.\n"
-    again = program.run("retry", "prompts", "--set", "steps=3", "--set", "scheduler=DDIM")
+    again = program.call("retry", "prompts", "--set", "steps=3", "--set", "scheduler=DDIM")
     assert "nothing new" in again.stdout
-    assert "8 images of batch prompts are queued again" in program.run("retry", "prompts").stdout
-    assert "No image" in program.run("retry", "prompts").stdout
+    assert "8 images of batch prompts are queued again" in program.call("retry", "prompts").stdout
+    assert "No image" in program.call("retry", "prompts").stdout
     program.run("worker", "--burst")
     assert counts(program, "prompts")["completed"] == 8
     drawn = program.drawn("prompts-retry")
@@ -152,7 +152,7 @@ def test_failed_images_are_retried_as_they_were_or_changed(program: Program, pro
 def test_failed_images_of_any_variant_are_retried_with_it_or_with_a_named_one(
     program: Program, prompts: Path
 ) -> None:
-    program.run("submit", str(prompts), "--steps", "2", "--variant", "any")
+    program.call("submit", str(prompts), "--steps", "2", "--variant", "any")
     fail_all(program, "NaN")
     for changes, said in (
         (("steps=3",), "4 images to draw"),
@@ -160,8 +160,8 @@ def test_failed_images_of_any_variant_are_retried_with_it_or_with_a_named_one(
         (("variant=any",), "4 failed before"),  # the batch's own recipes
     ):
         options = [word for change in changes for word in ("--set", change)]
-        assert said in program.run("retry", "prompts", *options).stdout
-    refused = program.run("retry", "prompts", "--set", "compute_unit=CPU_ONLY", code=65)
+        assert said in program.call("retry", "prompts", *options).stdout
+    refused = program.call("retry", "prompts", "--set", "compute_unit=CPU_ONLY", code=65)
     assert "cannot be combined with variant any" in refused.stderr
     program.run("worker", "--burst")
     drawn = program.drawn("prompts-retry")
@@ -173,7 +173,7 @@ def test_failed_images_of_any_variant_are_retried_with_it_or_with_a_named_one(
 
 
 def test_retry_refuses_what_it_cannot_set(program: Program, prompts: Path) -> None:
-    program.run("submit", str(prompts), "--steps", "2")
+    program.call("submit", str(prompts), "--steps", "2")
     fail_all(program, "NaN")
     for setting, code, said in (
         ("steps", 2, "NAME=VALUE"),
@@ -183,5 +183,5 @@ def test_retry_refuses_what_it_cannot_set(program: Program, prompts: Path) -> No
         ("scheduler=Eulr", 65, "did you mean"),
         ("model=nothing", 65, "no model 'nothing'"),
     ):
-        assert said in program.run("retry", "prompts", "--set", setting, code=code).stderr
+        assert said in program.call("retry", "prompts", "--set", setting, code=code).stderr
     assert counts(program, "prompts")["failed"] == 4

@@ -22,7 +22,7 @@ _SOON_S = 20
 
 def _draw(program: Program, *arguments: str, images: int = 400) -> Any:
     """Submit a batch and start a worker; return it when it has drawn something."""
-    program.run("submit", "--prompt", "the sea", "--seed-range", f"0-{images - 1}", "--batch", "sea",
+    program.call("submit", "--prompt", "the sea", "--seed-range", f"0-{images - 1}", "--batch", "sea",
                 "--steps", "8", "-q", *arguments)  # fmt: skip
     worker = program.start("worker", "--burst", "--threads", "1", *arguments)
     assert worker.stderr is not None
@@ -37,7 +37,7 @@ def test_a_worker_waits_for_a_ledger_that_is_read_only_for_a_while(
 ) -> None:
     postgres.psql("CREATE DATABASE readonly_nights;")
     url = postgres.get_uri(database="readonly_nights")
-    worker = _draw(program, "--database-url", url, images=40)
+    worker = _draw(program, "--database-url", url, images=20)
     drop = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'readonly_nights';"
     )
@@ -48,7 +48,7 @@ def test_a_worker_waits_for_a_ledger_that_is_read_only_for_a_while(
     postgres.psql(drop)
     assert worker.wait(60) == 0
     with Ledger.open(url) as ledger:
-        assert len(list(ledger.batches.images("sea"))) == 40
+        assert len(list(ledger.batches.images("sea"))) == 20
 
 
 def test_a_worker_ends_soon_although_its_database_is_frozen(
@@ -90,7 +90,7 @@ def test_a_key_that_was_never_granted_ends_a_burst(program: Program) -> None:
     with redis.Redis.from_url(url) as client:
         for user, rights in (("all", ["~*"]), ("some", ["~rq:*"])):
             client.execute_command("ACL", "SETUSER", user, "on", ">pw", "+@all", *rights)
-    program.run("submit", "--prompt", "x", "--steps", "2", "--redis-url", _as("all", url))
+    program.call("submit", "--prompt", "x", "--steps", "2", "--redis-url", _as("all", url))
     for lanes in ((), ("--lanes", "original:ALL")):
         worker = ("worker", "--burst", *lanes, "--redis-url", _as("some", url))
         ended = program.run(*worker, code=EXIT_CONFIGURATION)
@@ -116,7 +116,7 @@ def test_a_full_disk_behind_the_output_is_no_bug_of_sdq(
 
 
 def test_a_full_standard_error_changes_no_exit_code_and_stops_no_worker(program: Program) -> None:
-    program.run("submit", "--prompt", "the sea", "--steps", "2", "--batch", "sea", "-q")
+    program.call("submit", "--prompt", "the sea", "--steps", "2", "--batch", "sea", "-q")
     with Path("/dev/full").open("w") as full:
         for command, code in ((("nonsense",), EXIT_USAGE), (("worker", "--burst", "--threads", "1"), 0)):  # fmt: skip
             assert program.start(*command, stderr=full).wait(60) == code

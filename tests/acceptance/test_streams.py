@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import pty
 import shlex
+import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sdq.cli import cli
 from tests.acceptance.program import SDQ, Program
+from tests.translations import with_translations
 
 #: Command -> arguments with which it ends soon; every command must be here. Several that change nothing share a place.
 COMMANDS: dict[str, list[list[str]]] = {
@@ -45,21 +48,36 @@ def test_no_command_is_forgotten() -> None:
     assert set(" ".join(COMMANDS).split()) == set(cli.commands) | set(cli.list_commands(None))  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def busy(program: Program, tmp_path: Path) -> Program:
-    """A finished batch, a waiting one, and a model's folder."""
-    (tmp_path / "prompts.txt").write_text("a red house\n")
-    program.run("run", str(tmp_path / "prompts.txt"), "--steps", "1")
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, translations: Path) -> Path:
+    """A folder with a prompt file and a data folder in which it is drawn; moved aside, to be copied back."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "prompts.txt").write_text("a red house\n")
+    program = Program(with_translations(folder / "home", translations))
+    program.run("run", str(folder / "prompts.txt"), "--steps", "1")
+    program.close()
     (program.home / "models" / "mine_original_packages").mkdir(parents=True)
-    return program
+    return folder.rename(folder.with_suffix(".kept"))
 
 
-def ended(program: Program, arguments: list[str], redirections: str, folder: Path) -> int:
+@pytest.fixture
+def busy(finished: Path, translations: Path) -> Iterator[Program]:
+    """An `sdq` with a finished batch and a model's folder, and its prompt file beside its data folder."""
+    folder = finished.with_suffix("")
+    shutil.copytree(finished, folder, ignore=shutil.ignore_patterns("cache", "redis"))
+    program = Program(with_translations(folder / "home", translations))
+    program.redis.ensure_running()
+    yield program
+    program.close()
+    shutil.rmtree(folder)
+
+
+def ended(program: Program, arguments: list[str], redirections: str) -> int:
     """Run a command in a shell and return its exit code; what it said must be no bug's."""
     line = f"exec {shlex.join([str(SDQ), *arguments])}"
     result = subprocess.run(
         ["sh", "-c", f"{line} {redirections}"],
-        env=program.environment, cwd=folder, capture_output=True, text=True, timeout=90, check=False,
+        env=program.environment, cwd=program.home.parent, capture_output=True, text=True, timeout=90, check=False,
     )  # fmt: skip
     assert "unexpected" not in result.stderr, (arguments, redirections, result.stderr)
     assert "Traceback" not in result.stderr, (arguments, redirections, result.stderr)
@@ -69,33 +87,31 @@ def ended(program: Program, arguments: list[str], redirections: str, folder: Pat
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_streams_that_are_closed_full_or_dead_end_no_command(
-    command: str, busy: Program, tmp_path: Path
-) -> None:
+def test_streams_that_are_closed_full_or_dead_end_no_command(command: str, busy: Program) -> None:
     for arguments in COMMANDS[command]:
-        usual = ended(busy, arguments, "</dev/null", tmp_path)
+        usual = ended(busy, arguments, "</dev/null")
         for redirections in CLOSED if command in ONE_BY_ONE else CLOSED[-1:]:
-            assert ended(busy, arguments, redirections, tmp_path) == usual, (
+            assert ended(busy, arguments, redirections) == usual, (
                 arguments,
                 redirections,
             )
         # A full or dead output only shows in the exit code.
-        assert ended(busy, arguments, ">/dev/full 2>/dev/full", tmp_path) in {usual, usual or 74}
+        assert ended(busy, arguments, ">/dev/full 2>/dev/full") in {usual, usual or 74}
         read, write = os.pipe()
         os.close(read)
         dead = subprocess.run(
-            [SDQ, *arguments], env=busy.environment, cwd=tmp_path,
+            [SDQ, *arguments], env=busy.environment, cwd=busy.home.parent,
             stdin=subprocess.DEVNULL, stdout=write, stderr=write, timeout=90, check=False,
         )  # fmt: skip
         os.close(write)
         assert dead.returncode in {usual, usual or 1}, arguments
 
 
-def test_prune_goes_on_when_nobody_listens(busy: Program, tmp_path: Path) -> None:
-    busy.run("run", str(tmp_path / "prompts.txt"), "--steps", "1", "--batch", "second")
-    code = ended(busy, ["prune", "prompts", "second", "--yes"], ">/dev/full 2>&1", tmp_path)
+def test_prune_goes_on_when_nobody_listens(busy: Program) -> None:
+    busy.run("run", str(busy.home.parent / "prompts.txt"), "--steps", "1", "--batch", "second")
+    code = ended(busy, ["prune", "prompts", "second", "--yes"], ">/dev/full 2>&1")
     assert code == 74
-    assert busy.run("status").stdout.startswith("No batches yet")
+    assert busy.call("status").stdout.startswith("No batches yet")
     assert not list((busy.home / "outputs").rglob("*.png"))
 
 
@@ -111,7 +127,7 @@ def test_an_encoding_without_the_letters_shows_escapes(program: Program) -> None
 
 
 def test_a_status_that_is_watched_ends_with_its_reader(program: Program) -> None:
-    program.run("submit", "--prompt", "x")
+    program.call("submit", "--prompt", "x")
     watching = subprocess.Popen(
         [SDQ, "status", "--watch"], env=program.environment, stdout=subprocess.PIPE
     )
@@ -123,11 +139,11 @@ def test_a_status_that_is_watched_ends_with_its_reader(program: Program) -> None
 
 @pytest.mark.parametrize("arguments", [["prune", "prompts"], ["models", "remove", "mine"]])
 def test_a_question_without_a_terminal_names_its_option(
-    arguments: list[str], busy: Program, tmp_path: Path
+    arguments: list[str], busy: Program
 ) -> None:
     for redirections in ("</dev/null", "<&-", "<prompts.txt"):
-        assert ended(busy, arguments, redirections, tmp_path) == 2
-    assert "Add --yes" in busy.run(*arguments, code=2).stderr
+        assert ended(busy, arguments, redirections) == 2
+    assert "Add --yes" in busy.call(*arguments, code=2).stderr
     assert busy.drawn("prompts")
     assert (busy.home / "models" / "mine_original_packages").is_dir()
 
@@ -156,12 +172,12 @@ def test_a_terminal_is_asked(answer: bytes, code: int, busy: Program) -> None:
     assert bool(busy.drawn("prompts") if code else False) == bool(code)
 
 
-def test_a_dry_run_makes_no_folder(program: Program) -> None:
-    program.run("submit", "--prompt", "x", "--dry-run")
-    program.run("prune", "--dry-run")
-    program.run("prune", "--dry-run", "--older-than", "1")
-    program.run("prune", "--dry-run", "nothing", code=66)
-    assert not program.home.exists()
+def test_a_dry_run_makes_no_folder(new_program: Program) -> None:
+    new_program.call("submit", "--prompt", "x", "--dry-run")
+    new_program.call("prune", "--dry-run")
+    new_program.call("prune", "--dry-run", "--older-than", "1")
+    new_program.call("prune", "--dry-run", "nothing", code=66)
+    assert not new_program.home.exists()
 
 
 def test_without_any_home_folder_the_setting_is_named(program: Program, tmp_path: Path) -> None:

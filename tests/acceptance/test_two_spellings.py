@@ -18,25 +18,25 @@ RUN = ("--prompt", "the sea", "--steps", "1")
 
 
 def names(program: Program) -> list[str]:
-    return [batch["name"] for batch in json.loads(program.run("status", "--json").stdout)]
+    return [batch["name"] for batch in json.loads(program.call("status", "--json").stdout)]
 
 
 def test_both_spellings_are_one_batch(program: Program, tmp_path: Path) -> None:
     program.run("run", *RUN, "--batch", NFD)
-    assert "nothing new" in program.run("submit", *RUN, "--batch", NFC).stdout
+    assert "nothing new" in program.call("submit", *RUN, "--batch", NFC).stdout
     assert names(program) == [NFC]
     for name in (NFC, NFD):
-        assert NFC in program.run("status", name).stdout
-        program.run("sheet", name, str(tmp_path / f"{name}.png"))
-        program.run("verify", name)
+        assert NFC in program.call("status", name).stdout
+        program.call("sheet", name, str(tmp_path / f"{name}.png"))
+        program.call("verify", name)
     for command in ("pause", "resume", "retry", "cancel"):
-        program.run(command, NFD)
+        program.call(command, NFD)
     file = tmp_path / f"{NFD}-file.txt"
     file.write_text("a house\n")
-    program.run("submit", str(file))
+    program.call("submit", str(file))
     assert f"{NFC}-file" in names(program)
-    assert "is removed: 1 image, 1 file." in program.run("prune", NFD, "--yes").stdout
-    program.run("prune", NFC, "--yes", code=66)
+    assert "is removed: 1 image, 1 file." in program.call("prune", NFD, "--yes").stdout
+    program.call("prune", NFC, "--yes", code=66)
 
 
 def test_a_former_ledgers_spelling_stays_usable(program: Program) -> None:
@@ -45,10 +45,10 @@ def test_a_former_ledgers_spelling_stays_usable(program: Program) -> None:
         ledger.execute("UPDATE batches SET name = ?", (NFD,))
     ledger.close()
     for name in (NFC, NFD):
-        assert NFD in program.run("status", name).stdout
-        assert "nothing new" in program.run("submit", *RUN, "--batch", name).stdout
+        assert NFD in program.call("status", name).stdout
+        assert "nothing new" in program.call("submit", *RUN, "--batch", name).stdout
     assert names(program) == [NFD]
-    assert "Batch" in program.run("prune", NFC, "--yes").stdout
+    assert "Batch" in program.call("prune", NFC, "--yes").stdout
     assert names(program) == []
 
 
@@ -58,8 +58,8 @@ def test_a_models_folder_is_found_by_both(program: Program) -> None:
     shutil.copytree(demo.parts["unet"].parent, folder)
     shutil.copytree(demo.tokenizer, folder / "tokenizer")
     shutil.copytree(demo.scheduler_config.parent, folder / "scheduler")
-    program.run("submit", *RUN, "--batch", "one", "--model", NFD)
-    again = program.run("submit", *RUN, "--batch", "one", "--model", NFC)
+    program.call("submit", *RUN, "--batch", "one", "--model", NFD)
+    again = program.call("submit", *RUN, "--batch", "one", "--model", NFC)
     assert "nothing new" in again.stdout
     program.run("worker", "--burst")
     assert len(program.drawn("one")) == 1
@@ -74,4 +74,4 @@ def test_a_custom_id_is_used_once_in_both(program: Program, tmp_path: Path) -> N
     file = tmp_path / "ids.jsonl"
     lines = [{"prompt": "a", "custom_id": NFC}, {"prompt": "b", "custom_id": NFD}]
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    assert "already used" in program.run("submit", str(file), code=65).stderr
+    assert "already used" in program.call("submit", str(file), code=65).stderr

@@ -9,7 +9,7 @@ from tests.acceptance.program import Program
 
 
 def test_it_shows_a_batch_until_it_is_drawn(program: Program, tmp_path: Path) -> None:
-    program.run("submit", "--prompt", "the sea", "--steps", "2", "--seed", "0-2", "--batch", "b")
+    program.call("submit", "--prompt", "the sea", "--steps", "2", "--seed", "0-2", "--batch", "b")
     shown = tmp_path / "shown"
     with shown.open("w") as out:
         watch = program.start("status", "b", "--watch", stdout=out)
@@ -24,8 +24,8 @@ def test_it_shows_a_batch_until_it_is_drawn(program: Program, tmp_path: Path) ->
 def test_ctrl_c_ends_it_without_a_traceback_and_changes_nothing(
     program: Program, tmp_path: Path
 ) -> None:
-    program.run("submit", "--prompt", "the sea", "--batch", "b")
-    before = program.run("status", "--json").stdout
+    program.call("submit", "--prompt", "the sea", "--batch", "b")
+    before = program.call("status", "--json").stdout
     shown = tmp_path / "shown"
     with shown.open("w") as out:
         watch = program.start("status", "--watch", stdout=out)
@@ -33,7 +33,7 @@ def test_ctrl_c_ends_it_without_a_traceback_and_changes_nothing(
     watch.send_signal(signal.SIGINT)
     _, errors = watch.communicate(timeout=30)
     assert (watch.returncode, errors.strip()) == (130, "")
-    assert program.run("status", "--json").stdout == before
+    assert program.call("status", "--json").stdout == before
 
 
 def test_with_nothing_to_wait_for_it_returns_at_once(program: Program) -> None:

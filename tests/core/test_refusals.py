@@ -171,15 +171,15 @@ def test_what_heals_is_worth_waiting_for(start: Start, option: str, value: str, 
 @pytest.mark.slow
 def test_the_rights_that_are_asked_for_are_enough(start: Start, program: Program) -> None:
     url = {"SDQ_REDIS_URL": as_user(start(), RIGHTS)}
-    program.run(
+    program.call(
         "submit", "--prompt", "the sea", "--seed", "0-2", "--batch", "sea", "--steps", "2", **url
     )
     program.run("worker", "--burst", "--threads", "1", **url)
-    program.run("submit", "--prompt", "a tent", "--batch", "tent", "--steps", "2", **url)
+    program.call("submit", "--prompt", "a tent", "--batch", "tent", "--steps", "2", **url)
     for command in ("pause", "resume", "cancel", "resume", "retry"):
-        program.run(command, "tent", **url)
-    program.run("verify", "--repair", **url)
+        program.call(command, "tent", **url)
+    program.call("verify", "--repair", **url)
     program.run("run", "--prompt", "a kite", "--steps", "2", "-q", **url)
     program.run("worker", "--burst", "--lanes", "original:ALL", **url)
-    program.run("prune", "tent", "--yes", **url)
+    program.call("prune", "tent", "--yes", **url)
     assert len(program.drawn("sea")) == 3

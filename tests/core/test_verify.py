@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from sqlalchemy import select
 
 import db.upkeep
 import db.walk
@@ -17,6 +18,7 @@ import sdq.upkeep.leftovers
 from db import removal
 from db.dispatch import reconcile
 from db.ledger import Ledger
+from db.tables import slices
 from db.values import BatchState
 from sdq.upkeep.prune import forget_batch
 from sdq.upkeep.verify import Findings, repair, verify
@@ -213,10 +215,12 @@ def by_sets(scene: Scene) -> dict[str, list[str]]:
     known: set[str] = set()
     wanted: set[str] = set()
     done: set[str] = set()
+    with scene.ledger._database.reading() as connection:
+        ids = connection.scalars(select(slices.c.id)).all()
+    all_slices = [scene.ledger.work.load_slice(number) for number in ids]
     for status in scene.ledger.batches.statuses():
         known.update(image.image.path for image in scene.ledger.batches.images(status.id))
-        for slice_id in range(1, 1000):
-            slice_ = scene.ledger.work.load_slice(slice_id)
+        for slice_ in all_slices:
             if slice_ and slice_.batch_id == status.id:
                 settled = scene.ledger.work.progress(slice_).settled
                 for seed in slice_.seeds:

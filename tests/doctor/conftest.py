@@ -12,6 +12,12 @@ from tests.doctor.reports import SOURCES
 
 
 @pytest.fixture
+def program(new_program: Program) -> Program:
+    """An `sdq` that was never used: the doctor draws in a folder of its own."""
+    return new_program
+
+
+@pytest.fixture
 def copied(program: Program, tmp_path: Path) -> tuple[Path, dict[str, str]]:
     """A copy of all that is installed, to be damaged, and the environment in which it is what runs."""
     root = tmp_path / "copied"

@@ -47,7 +47,7 @@ def test_the_text_says_what_the_json_says(program: Program) -> None:
 
 
 def test_a_used_installation_is_looked_at_and_left_as_it_is(program: Program) -> None:
-    program.run("submit", "--prompt", "the sea", "--batch", "b")
+    program.call("submit", "--prompt", "the sea", "--batch", "b")
     before = files_below(program.home)
     report = examined(program, "--no-draw")
     assert report["problems"] == []

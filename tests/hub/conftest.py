@@ -27,6 +27,9 @@ class Station:
     home: Path
 
     def models(self, *arguments: str, code: int = 0, **environment: str) -> Any:
+        if arguments[:1] in {(), ("list",), ("remove",)}:
+            return self.program.call("models", *arguments, code=code)
+        # In a process of its own: huggingface_hub reads its environment once.
         return self.program.run(
             "models", *arguments, code=code, HF_ENDPOINT=self.hub.url,
             HF_HOME=str(self.home / "hf"), **environment,

@@ -13,20 +13,15 @@ from worker.pipelines.contract import ImageRequest
 from worker.runtimes.onnx import OnnxRuntime
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("translations")
-
-
-def load(cache, attention):
-    folder = ModelStore(cache / "no-models").find("demo", attention)
-    runtime = OnnxRuntime(cache_dir=cache, threads=1)
+def load(translations, attention):
+    folder = ModelStore(translations / "no-models").find("demo", attention)
+    runtime = OnnxRuntime(translations, threads=1)
     return folder, BuiltinPipeline.load(folder, runtime, ComputeUnit.ALL)
 
 
 @pytest.fixture(scope="module")
-def folder_and_pipeline(cache):
-    return load(cache, AttentionImplementation.ORIGINAL)
+def folder_and_pipeline(translations):
+    return load(translations, AttentionImplementation.ORIGINAL)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +98,7 @@ def test_guidance_that_does_not_fit_the_u_net_is_refused(folder_and_pipeline):
             draw(pipeline, guidance_scale=1.0)
 
 
-def test_split_einsum_draws_nearly_the_same_picture(cache, pipeline):
-    _, split = load(cache, AttentionImplementation.SPLIT_EINSUM)
+def test_split_einsum_draws_nearly_the_same_picture(translations, pipeline):
+    _, split = load(translations, AttentionImplementation.SPLIT_EINSUM)
     difference = draw(pipeline).pixels.astype(int) - draw(split).pixels
     assert np.abs(difference).mean() < 2

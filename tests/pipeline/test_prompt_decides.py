@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,11 +23,10 @@ Draw = Callable[[str], NDArray[np.float64]]
     params=[AttentionImplementation.ORIGINAL, AttentionImplementation.SPLIT_EINSUM],
     ids=str,
 )
-def draw(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Draw:
+def draw(request: pytest.FixtureRequest, translations: Path) -> Draw:
     """Draw a prompt with two seeds; float64 [2, height, width, 3], 0 to 255."""
-    cache = tmp_path_factory.mktemp("translations")
-    folder = ModelStore(cache / "no-models").find(DEMO, request.param)
-    runtime = OnnxRuntime(cache_dir=cache, threads=None)
+    folder = ModelStore(translations / "no-models").find(DEMO, request.param)
+    runtime = OnnxRuntime(translations, threads=None)
     pipeline = BuiltinPipeline.load(folder, runtime, ComputeUnit.ALL)
 
     def drawn(prompt: str) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ import json
 import random
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -237,7 +238,9 @@ MAKERS: dict[str, Callable[[Generated], str]] = {
     "json": json_list,
     "infotext": infotext,
 }
-_resolve = resolver(ModelStore(Path("nowhere")))
+_resolve = cache(
+    resolver(ModelStore(Path("nowhere")))
+)  # looking for the model takes longer than the rest
 
 
 def read(content: bytes, kind: str) -> list[PromptLine]:

@@ -55,27 +55,27 @@ def test_a_failure_in_the_middle_is_retryable_and_names_the_model(tmp_path: Path
 
 
 @pytest.fixture
-def translated(program: Program) -> Program:
-    """A data folder whose model has drawn before."""
+def translated(new_program: Program) -> Program:
+    """A data folder whose model has drawn before, with a translation of its own to damage."""
     options = ("--steps", "1", "--batch", "before", "--variant", "original")
-    program.run("run", "--prompt", "the sea", *options)
-    return program
+    new_program.run("run", "--prompt", "the sea", *options)
+    return new_program
 
 
 def test_an_image_that_fails_in_the_middle_is_tried_again(translated: Program) -> None:
     (translation,) = translated.home.glob("cache/**/*_unet-*/")
     let_it_fail(translation)
     options = ("--steps", "1", "--batch", "b", "--variant", "original")
-    translated.run("submit", "--prompt", "a tent", *options)
+    translated.call("submit", "--prompt", "a tent", *options)
     translated.run("worker", "--burst", code=3)
-    (error,) = json.loads(translated.run("status", "b", "--json").stdout)["errors"]
+    (error,) = json.loads(translated.call("status", "b", "--json").stdout)["errors"]
     assert error["attempts"] == 3
     assert error["error"].startswith("ComputeError: ONNX Runtime failed while it ran ")
     # Once the network is whole again, so is the image.
     for path in translation.iterdir():
         path.unlink()
     translation.rmdir()
-    translated.run("retry", "b")
+    translated.call("retry", "b")
     translated.run("worker", "--burst")
     assert_whole(translated.home, [*translated.drawn("before"), *translated.drawn("b")], 2)
 

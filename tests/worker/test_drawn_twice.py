@@ -69,13 +69,15 @@ def submitted(ledger: Ledger, prompt: str, batch: str) -> Slice | None:
 
 
 @pytest.mark.parametrize("overtaken", ["before its file is written", "before its row is"])
-def test_the_row_follows_the_file(ledger: Ledger, tmp_path: Path, overtaken: str) -> None:
+def test_the_row_follows_the_file(
+    ledger: Ledger, tmp_path: Path, translations: Path, overtaken: str
+) -> None:
     slice_ = submitted(ledger, "the sea", "b")
     assert slice_ is not None
     outputs = tmp_path / "outputs"
     first = variant(AttentionImplementation.ORIGINAL)
     second = variant(AttentionImplementation.SPLIT_EINSUM)
-    other = studio(ledger, Gallery(root_at(outputs), with_metadata=True), tmp_path / "cache")
+    other = studio(ledger, Gallery(root_at(outputs), with_metadata=True), translations)
 
     def meet() -> None:
         assert draw(other, slice_, first) is Outcome.FINISHED
@@ -85,7 +87,7 @@ def test_the_row_follows_the_file(ledger: Ledger, tmp_path: Path, overtaken: str
     gallery = MeetingGallery(
         outputs, before=meet if early else lambda: None, after=lambda: None if early else meet()
     )
-    slow = studio(ledger, gallery, tmp_path / "cache")
+    slow = studio(ledger, gallery, translations)
     assert draw(slow, slice_, second) is Outcome.FINISHED
     slow.engines.close()
 
@@ -100,9 +102,11 @@ def test_the_row_follows_the_file(ledger: Ledger, tmp_path: Path, overtaken: str
     assert (status.completed, status.total) == (1, 1)
 
 
-def test_a_file_that_a_removed_batch_left_is_not_drawn_over(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_file_that_a_removed_batch_left_is_not_drawn_over(
+    ledger: Ledger, tmp_path: Path, translations: Path
+) -> None:
     outputs = tmp_path / "outputs"
-    drawing = studio(ledger, Gallery(root_at(outputs), with_metadata=True), tmp_path / "cache")
+    drawing = studio(ledger, Gallery(root_at(outputs), with_metadata=True), translations)
     first = submitted(ledger, "the sea", "one")
     assert first is not None
     draw(drawing, first, variant(AttentionImplementation.ORIGINAL))

@@ -59,7 +59,7 @@ class WatchedEngine(Engine):
 class Scene:
     """Slices that wait, a studio to draw them in, and what was told of both."""
 
-    def __init__(self, ledger: Ledger, folder: Path) -> None:
+    def __init__(self, ledger: Ledger, folder: Path, translations: Path) -> None:
         self.ledger = ledger
         self.told: list[str] = []
         self.closed: list[tuple[str, Outcome]] = []
@@ -73,7 +73,7 @@ class Scene:
             launch = Launch(
                 folder=FOLDER,
                 compute_unit=which.compute_unit,
-                cache=folder / "cache",
+                cache=translations,
                 threads=1,
             )
             self.engines.append(WatchedEngine(launch, self.told))
@@ -134,8 +134,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(ledger: Ledger, tmp_path: Path) -> Scene:
-    return Scene(ledger, tmp_path)
+def scene(ledger: Ledger, tmp_path: Path, translations: Path) -> Scene:
+    return Scene(ledger, tmp_path, translations)
 
 
 def test_the_next_slice_is_asked_for_before_this_one_is_drawn(scene: Scene) -> None:
@@ -261,7 +261,7 @@ def test_a_cancelled_batch_does_not_stop_the_next_one(scene: Scene) -> None:
 def test_what_is_queued_twice_is_drawn_once(program: Program, tmp_path: Path) -> None:
     prompts = tmp_path / "two.txt"
     prompts.write_text("the sea\nthe mountains\n")
-    program.run("submit", str(prompts), "--seed", "0", "--steps", "2")
+    program.call("submit", str(prompts), "--seed", "0", "--steps", "2")
     with program.ledger() as ledger, redis.Redis.from_url(program.redis.url) as client:
         queues = Queues(client, ledger.id)
         (key,) = counts(queues)
@@ -277,7 +277,7 @@ def test_what_is_queued_twice_is_drawn_once(program: Program, tmp_path: Path) ->
 
 
 def test_a_claim_that_redis_lost_is_made_again(program: Program) -> None:
-    program.run("submit", "--prompt", "the sea", "--seed", "0", "--steps", "1000", "--batch", "b")
+    program.call("submit", "--prompt", "the sea", "--seed", "0", "--steps", "1000", "--batch", "b")
     with program.ledger() as ledger, redis.Redis.from_url(program.redis.url) as client:
         queues = Queues(client, ledger.id)
         (key,) = counts(queues)
@@ -293,7 +293,7 @@ def test_what_a_stopped_worker_hands_back_is_in_its_old_order(
 ) -> None:
     prompts = tmp_path / "many.txt"
     prompts.write_text("".join(f"the sea, number {number}\n" for number in range(8)))
-    program.run("submit", str(prompts), "--seed", "0", "--steps", "40")
+    program.call("submit", str(prompts), "--seed", "0", "--steps", "40")
     worker = program.start("worker")
     program.wait_for_images("many", 2)
     assert stop(worker) == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.program import Program, assert_whole
+from tests.translations import with_translations
 
 #: Read by every Python process that starts; only engines are changed, and only for prompts that ask for it.
 POISON = """
@@ -55,24 +56,24 @@ class PoisonedProgram(Program):
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
+def program(tmp_path: Path, translations: Path) -> Iterator[Program]:
     (tmp_path / "poison").mkdir()
     (tmp_path / "poison" / "sitecustomize.py").write_text(POISON)
-    program = PoisonedProgram(tmp_path / "home")
+    program = PoisonedProgram(with_translations(tmp_path / "home", translations))
     yield program
     program.close()
 
 
 def submit(program: Program, *prompts: str, options: Sequence[str] = ()) -> None:
     arguments = [word for prompt in prompts for word in ("--prompt", prompt)]
-    program.run("submit", *arguments, "--batch", "b", "--steps", "1", *options)
+    program.call("submit", *arguments, "--batch", "b", "--steps", "1", *options)
 
 
 def test_an_image_that_kills_its_engine_is_given_up_and_the_batch_goes_on(program: Program) -> None:
     submit(program, "the sea", "this kills its engine", "a tent", "a tree")
     program.run("worker", "--burst", code=3)
     assert_whole(program.home, program.drawn("b"), 3)
-    status = json.loads(program.run("status", "b", "--json").stdout)
+    status = json.loads(program.call("status", "b", "--json").stdout)
     assert status["request_counts"]["failed"] == 1
     (error,) = status["errors"]
     assert error["attempts"] == 3
@@ -93,14 +94,14 @@ def test_a_lane_that_fails_ten_times_in_a_row_is_paused_and_the_other_draws_on(
     prompts = [f"number {number}, not for split_einsum" for number in range(4)]
     arguments = [word for prompt in prompts for word in ("--prompt", prompt)]
     options = ("--seed-range", "0-24", "--steps", "1", "--variant", "any", "--batch", "b")
-    program.run("submit", *arguments, *options)
+    program.call("submit", *arguments, *options)
     lanes = "original:CPU_AND_GPU,split_einsum:CPU_AND_NE"
     stopped = program.run("worker", "--burst", "--max-attempts", "1", "--lanes", lanes, code=78)
     assert stopped.stderr.count("Reason: 10 images in a row failed") >= 1
-    status = program.run("status", "b").stdout
+    status = program.call("status", "b").stdout
     assert "paused: demo split_einsum on CPU_AND_NE: 10 images in a row failed" in status
     assert len(program.drawn("b")) == 90
-    program.run("retry", "b")
+    program.call("retry", "b")
     program.run("worker", "--burst", "--lanes", "original:CPU_AND_GPU")
     images = program.drawn("b")
     assert_whole(program.home, images, 100)
@@ -116,15 +117,15 @@ def test_a_variant_that_fails_ten_times_in_a_row_is_paused_and_says_so(
     )
     stopped = program.run("worker", "--burst", "--max-attempts", "1", code=78)
     assert stopped.stderr.count("Reason: 10 images in a row failed") == 1
-    status = program.run("status", "b").stdout
+    status = program.call("status", "b").stdout
     assert "the runtime gave up" in status
     hint = next(line for line in status.splitlines() if "sdq resume --variant-key" in line)
     key = hint.split()[-1]
-    counts = json.loads(program.run("status", "b", "--json").stdout)["request_counts"]
+    counts = json.loads(program.call("status", "b", "--json").stdout)["request_counts"]
     assert counts == {"total": 13, "completed": 0, "failed": 10, "cancelled": 0}
     program.run("worker", "--burst")  # leaves it alone
     # the three that nobody tried, and the one in which the pause began
-    assert "4 slices queued" in program.run("resume", "--variant-key", key).stdout
+    assert "4 slices queued" in program.call("resume", "--variant-key", key).stdout
     program.run("worker", "--burst", "--max-attempts", "1", code=3)
     assert_whole(program.home, program.drawn("b"), 1)
     paused, ended = map(json.loads, (tmp_path / "told").read_text().splitlines())

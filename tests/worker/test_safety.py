@@ -15,6 +15,7 @@ from sdq_core.models import DEMO, ModelStore
 from sdq_core.values.recipes import DEFAULT_SCHEDULER
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from tests.acceptance.program import Program, assert_whole
+from tests.translations import with_translations
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
 from worker.runtimes.onnx import OnnxRuntime
@@ -24,11 +25,11 @@ HARMLESS = "the sea at night"
 
 
 @pytest.fixture(scope="module")
-def tent(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, int]:
+def tent(translations: Path) -> tuple[str, int]:
     """A prompt and a seed of which the demo model draws a purple tent that its checker finds."""
-    cache = tmp_path_factory.mktemp("cache")
-    folder = ModelStore(cache / "none").find(DEMO, AttentionImplementation.ORIGINAL)
-    pipeline = BuiltinPipeline.load(folder, OnnxRuntime(cache, threads=1), ComputeUnit.ALL)
+    folder = ModelStore(translations / "none").find(DEMO, AttentionImplementation.ORIGINAL)
+    runtime = OnnxRuntime(translations, threads=1)
+    pipeline = BuiltinPipeline.load(folder, runtime, ComputeUnit.ALL)
     for seed in range(20):
         for prompt in ("a purple tent", "a purple tent in a meadow by day"):
             drawn = pipeline.draw(
@@ -68,11 +69,11 @@ def shown(program: Program, image: FinishedImage) -> tuple[np.ndarray[Any, Any],
 
 
 def test_flagged_pictures_are_left_alone_recorded_blurred_or_black(
-    tmp_path: Path, tent: tuple[str, int]
+    tmp_path: Path, translations: Path, tent: tuple[str, int]
 ) -> None:
     pixels: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
     for safety in ("off", "flag", "blur", "black"):
-        program = Program(tmp_path / safety)
+        program = Program(with_translations(tmp_path / safety, translations))
         try:
             images = draw(program, tent, safety)
         finally:
@@ -108,11 +109,11 @@ def test_a_worker_hides_what_was_submitted_without_a_word_about_safety(
     program: Program, tent: tuple[str, int]
 ) -> None:
     prompt, seed = tent
-    program.run(
+    program.call(
         "submit", "--prompt", prompt, "--seed", str(seed), "--steps", str(STEPS), "--batch", "b"
     )
     worker = program.run("worker", "--burst", "--safety", "black")
     (image,) = program.drawn("b")
     assert f"The safety checker flagged {image.image.path} (--safety black)." in worker.stderr
     assert not shown(program, image)[0].any()
-    program.run("verify")
+    program.call("verify")

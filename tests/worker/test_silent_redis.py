@@ -12,7 +12,9 @@ from tests.acceptance.program import Program, assert_whole, stop
 def test_a_silent_redis_keeps_a_worker_neither_from_drawing_nor_from_ending(
     program: Program,
 ) -> None:
-    program.run("submit", "--prompt", "the sea", "--seed", "0-24", "--steps", "8", "--batch", "sea")
+    program.call(
+        "submit", "--prompt", "the sea", "--seed", "0-24", "--steps", "8", "--batch", "sea"
+    )
     worker = program.start("worker", "--threads", "1")
     program.wait_for_images("sea", 2)
     pid = program.redis.pid()
@@ -31,7 +33,7 @@ def test_a_silent_redis_keeps_a_worker_neither_from_drawing_nor_from_ending(
 
 
 def test_an_idle_worker_beside_a_silent_redis_ends_soon(program: Program) -> None:
-    program.run("submit", "--prompt", "the sea", "--steps", "2", "--batch", "sea")
+    program.call("submit", "--prompt", "the sea", "--steps", "2", "--batch", "sea")
     worker = program.start("worker")
     program.wait_for_images("sea", 1)
     pid = program.redis.pid()

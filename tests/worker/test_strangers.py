@@ -42,7 +42,7 @@ def call(*arguments: object, name: str = DRAW_SLICE) -> bytes:
 def test_strangers_jobs_are_refused_and_the_batch_is_drawn(
     program: Program, tmp_path: Path
 ) -> None:
-    program.run("submit", "--prompt", "the sea", "--steps", "2", "--batch", "mine")
+    program.call("submit", "--prompt", "the sea", "--steps", "2", "--batch", "mine")
     touched = tmp_path / "touched"
     with program.ledger() as ledger, redis.Redis.from_url(program.redis.url) as client:
         queues = Queues(client, ledger.id)
@@ -95,7 +95,7 @@ def test_strangers_jobs_are_refused_and_the_batch_is_drawn(
 
 def test_jobs_that_the_former_sdq_queued_are_drawn(program: Program) -> None:
     """Written as 0.1 wrote them: the same in all but the path of the function, which has moved since."""
-    program.run("submit", "--prompt", "the sea", "--steps", "2", "--batch", "mine")
+    program.call("submit", "--prompt", "the sea", "--steps", "2", "--batch", "mine")
     with program.ledger() as ledger, redis.Redis.from_url(program.redis.url) as client:
         queues = Queues(client, ledger.id)
         former = call(1, name=FORMER_DRAW_SLICE)

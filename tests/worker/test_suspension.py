@@ -12,7 +12,7 @@ from tests.acceptance.program import Program, assert_whole
 
 
 def test_a_suspended_worker_rests_until_it_is_resumed(program: Program) -> None:
-    program.run(
+    program.call(
         "submit", "--prompt", "a house", "--seed-range", "0-3", "--steps", "2", "--batch", "b"
     )
     with redis.Redis.from_url(program.redis.url) as client:
@@ -31,7 +31,7 @@ def test_a_suspended_worker_rests_until_it_is_resumed(program: Program) -> None:
 
 
 def test_a_suspended_worker_can_be_stopped(program: Program) -> None:
-    program.run("submit", "--prompt", "a house", "--steps", "2", "--batch", "b")
+    program.call("submit", "--prompt", "a house", "--steps", "2", "--batch", "b")
     with redis.Redis.from_url(program.redis.url) as client:
         suspend(client)
         worker = program.start("worker")

@@ -33,7 +33,7 @@ def ledger(tmp_path: Path) -> Any:
 
 
 def test_an_engine_that_is_killed_while_it_loads_is_started_again(program: Program) -> None:
-    program.run("submit", "--prompt", "the sea", "--seed", "0-1", "--steps", "2", "--batch", "sea")
+    program.call("submit", "--prompt", "the sea", "--seed", "0-1", "--steps", "2", "--batch", "sea")
     worker = program.start("worker", "--threads", "1")
     first = _new_engine(worker, killed=set())
     first.kill()
