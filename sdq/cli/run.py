@@ -58,7 +58,6 @@ def command(
     from sdq.cli.submission import describe_submission, plan_request, read_request, submit_plan
     from sdq.views.progress import BatchProgress
     from sdq.views.status import describe_cut, status_as_dict
-    from sdq_core.images.path import batch_folder
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.queues import Queues
     from sdq_core.values.safety import Safety
@@ -78,6 +77,7 @@ def command(
         )
         if not quiet:
             said = [*request.remarks.describe(), *planned.describe_choices()]
+            said += planned.describe_files(drawn=submission.images_drawn)
             for sentence in (describe_submission(submission, request), *said):
                 click.echo(sentence, err=True)
 
@@ -114,7 +114,7 @@ def command(
         if causes:
             raise causes[0]
         status = ledger.batches.find(submission.batch_id)
-        folder = settings.outputs / batch_folder(submission.batch_name)
+        folder = settings.outputs / planned.filing.folder(submission.batch_name)
         if as_json:
             document = status_as_dict(status) if status else {}
             click.echo(json.dumps({**document, "folder": str(folder)}))

@@ -48,6 +48,7 @@ def command(
         planned = plan_request(settings, request, existing)
         more = {
             "chosen": [choice.to_dict() for choice in planned.choices],
+            "files": planned.filing.to_dict(),
             "remarks": {
                 **request.remarks.to_dict(),
                 "has_default_seed": request.has_default_seed,
@@ -64,6 +65,7 @@ def command(
             if as_json:
                 click.echo(json.dumps({**asdict(expected), **more}))
             else:
+                said += planned.describe_files(drawn=expected.images_drawn)
                 click.echo("\n".join([*said, *filter(None, nothing_new), expected.describe()]))
             return
         ledger = existing or stack.enter_context(open_ledger(settings))
@@ -84,4 +86,5 @@ def command(
                 )
             )
         elif not quiet:
+            said += planned.describe_files(drawn=submission.images_drawn)
             click.echo("\n".join([describe_submission(submission, request), *said]))
