@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, or_, select, update
 
 from db.column_types import Id, now_utc
 from db.notice_rows import note_start
@@ -131,7 +131,13 @@ def _reserve_statement(dialect: str) -> Any:
     statement = insert_into(dialect, images)
     return statement.on_conflict_do_update(
         index_elements=["recipe_id", "seed"],
-        set_={"slice_id": statement.excluded.slice_id},
+        set_={
+            "slice_id": statement.excluded.slice_id,
+            # What began it for another slice left no file at this one's path.
+            "engine_id": case(
+                (images.c.slice_id == statement.excluded.slice_id, images.c.engine_id), else_=None
+            ),
+        },
         where=_is_free(statement, images.c.slice_id == bindparam("instead_of", type_=Id)),
     ).returning(images.c.seed)
 

@@ -10,7 +10,7 @@ from db.choices import options_of
 from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
 from db.history import BatchHistory, history_of
-from db.known_image import KnownImage, image_in_batch, image_of_recipe
+from db.known_image import KnownImage, image_at, image_in_batch, image_of_recipe
 from db.order import move, ranks
 from db.overview import Overview, overview_of
 from db.recipe_rows import RECIPE_COLUMNS, all_variants, recipe_of, variant_of
@@ -72,6 +72,11 @@ class Batches:
         """Return the image with that identity if it was ever tried, else None."""
         with self._database.reading() as connection:
             return image_of_recipe(connection, content_key, seed)
+
+    def image_at(self, path: str) -> KnownImage | None:
+        """Return the finished image whose file has this path below the outputs; reads all images."""
+        with self._database.reading() as connection:
+            return image_at(connection, path)
 
     def history(self, batch: str | int) -> BatchHistory:
         """Return what the ledger knows of the course of a batch; its time grows with the slices, not the images."""

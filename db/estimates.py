@@ -45,6 +45,7 @@ class ImageTime:
 class _Recent(NamedTuple):
     """A finished image, its recipe and what drew it, as far as they tell what another one costs."""
 
+    path: str
     size_bytes: int
     text_encode_ms: float
     denoise_ms: float
@@ -99,19 +100,23 @@ class RecentImages:
             images=len(times),
         )
 
-    def file_bytes(self, model: str, width: int, height: int) -> float | None:
-        """Return the mean size of an image's file; None if there is no recent one of that size in pixels.
+    def file_bytes(self, model: str, width: int, height: int, suffix: str = ".png") -> float | None:
+        """Return the mean size of an image's file; None if there is no recent one of that size in pixels and format.
 
-        Uses only the model's own images if there are any.
+        Uses only the model's own images if there are any. suffix: the ending of the format.
         """
         of_model = self._of_model.get(model, [])
         everyone = chain.from_iterable(self._of_model.values())
-        sizes = _sizes(of_model, width, height) or _sizes(everyone, width, height)
+        sizes = _sizes(of_model, width, height, suffix) or _sizes(everyone, width, height, suffix)
         return sum(sizes) / len(sizes) if sizes else None
 
 
-def _sizes(drawn: Iterable[_Recent], width: int, height: int) -> list[int]:
-    return [one.size_bytes for one in drawn if (one.width, one.height) == (width, height)]
+def _sizes(drawn: Iterable[_Recent], width: int, height: int, suffix: str) -> list[int]:
+    return [
+        one.size_bytes
+        for one in drawn
+        if (one.width, one.height) == (width, height) and one.path.endswith(suffix)
+    ]
 
 
 class Estimates:
@@ -127,6 +132,7 @@ class Estimates:
                 images.c.id,
                 images.c.recipe_id,
                 images.c.engine_id,
+                images.c.path,
                 images.c.size_bytes,
                 images.c.text_encode_ms,
                 images.c.denoise_ms,
@@ -138,8 +144,9 @@ class Estimates:
             .limit(LOOK_BACK)
             .subquery()
         )
-        query = (
+        query: Any = (
             select(
+                newest.c.path,
                 newest.c.size_bytes,
                 newest.c.text_encode_ms,
                 newest.c.denoise_ms,

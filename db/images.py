@@ -84,13 +84,17 @@ def path_of(connection: Connection, recipe_id: int, seed: int) -> str | None:
     ).scalar()
 
 
-def is_anothers(connection: Connection, path: str, recipe_id: int, seed: int) -> bool:
-    """Whether a path is that of another done image; one that was drawn before keeps its path when it is drawn again."""
+def noted_path(connection: Connection, recipe_id: int, seed: int) -> str | None:
+    """Return the path in an image's row; one that was done before has one."""
     is_own = and_(images.c.recipe_id == recipe_id, images.c.seed == seed)
-    if connection.execute(select(images.c.path).where(is_own)).scalar() == path:
-        return False
-    found = select(images.c.id).where(images.c.path == path, images.c.status == _DONE).limit(1)
-    return connection.execute(found).first() is not None
+    return connection.execute(select(images.c.path).where(is_own)).scalar()
+
+
+def is_anothers(connection: Connection, path: str, recipe_id: int, seed: int) -> bool:
+    """Whether a path is that of another done image."""
+    is_own = and_(images.c.recipe_id == recipe_id, images.c.seed == seed)
+    found = select(images.c.id).where(images.c.path == path, images.c.status == _DONE, ~is_own)
+    return connection.execute(found.limit(1)).first() is not None
 
 
 def replace_done(connection: Connection, record: ImageRecord) -> bool:

@@ -63,10 +63,19 @@ def image_of_recipe(connection: Connection, content_key: str, seed: int) -> Know
     """Return the image of a recipe with a seed if it was ever tried, with the batch that it was drawn for."""
     recipe_id = connection.scalar(select(recipes.c.id).where(recipes.c.content_key == content_key))
     row = None if recipe_id is None else _tried(connection, recipe_id, seed)
-    if recipe_id is None or row is None:
-        return None
+    return None if row is None else _drawn_for(connection, row)
+
+
+def image_at(connection: Connection, path: str) -> KnownImage | None:
+    """Return the finished image whose file has this path, with the batch that it was drawn for."""
+    query = select(images).where(images.c.path == path, images.c.status == str(ImageStatus.DONE))
+    row = connection.execute(query).mappings().first()
+    return None if row is None else _drawn_for(connection, row)
+
+
+def _drawn_for(connection: Connection, row: RowMapping) -> KnownImage:
     slice_ = connection.execute(_slices().where(slices.c.id == row["slice_id"])).first()
-    return _known(connection, recipe_id, seed, row, slice_)
+    return _known(connection, row["recipe_id"], row["seed"], row, slice_)
 
 
 def _slices() -> Any:

@@ -11,11 +11,13 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Row, RowMapping, Table, delete, select, update
 
+from db.own_paths import OwnPaths
 from db.tables import batches, images, notices, recipes, slices
 from db.values import BatchState, ImageStatus, PrunedPage
 from db.walk import images_of, parts, slices_after
 from sdq_core.errors import TryAgainError
-from sdq_core.images.path import image_path
+from sdq_core.images.filing import Filing
+from sdq_core.images.path import is_beside
 from sdq_core.values.seeds import parse_seeds
 
 #: Some 50,000 images: few enough for memory and for whoever waits to write, many enough that commits cost little.
@@ -45,7 +47,7 @@ def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
     Raises TryAgainError if the batch was submitted again in the meantime.
     """
     batch = connection.execute(
-        select(batches.c.name, batches.c.state).where(batches.c.id == batch_id)
+        select(batches.c.name, batches.c.state, batches.c.options).where(batches.c.id == batch_id)
     ).first()
     if batch is None:
         return PrunedPage(images=0, paths=(), last=True)
@@ -63,18 +65,19 @@ def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
     wanted_by = wanted_elsewhere(connection, batch_id, going)
     unwanted: list[RowMapping] = []
     spares: list[str] = []
-    entries = {slice_.recipe_id: slice_.entry for slice_ in slice_rows}
+    own_paths = OwnPaths(connection, batch.name, Filing.of(batch.options), slice_rows)
     for image in going:
         other = wanted_by.get((image["recipe_id"], image["seed"]))
-        own_path = image_path(batch.name, entries[image["recipe_id"]], image["seed"])
-        if image["status"] == ImageStatus.DONE and image["path"] != own_path:
+        is_done = image["status"] == ImageStatus.DONE
+        own_path = own_paths.path(image["recipe_id"], image["seed"])
+        # Beside its own path it is if somebody else's file was there.
+        if is_done and image["path"] != own_path and not is_beside(image["path"], own_path):
             spares.append(own_path)
         if other is None:
             unwanted.append(image)
         else:
-            connection.execute(
-                update(images).where(images.c.id == image["id"]).values(slice_id=other)
-            )
+            moved = {"slice_id": other} if is_done else {"slice_id": other, "engine_id": None}
+            connection.execute(update(images).where(images.c.id == image["id"]).values(moved))
     _delete(connection, images, images.c.id, [image["id"] for image in unwanted])
     _delete(connection, slices, slices.c.id, [slice_.id for slice_ in slice_rows])
     delete_unused_recipes(connection, recipe_ids)

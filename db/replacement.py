@@ -197,7 +197,7 @@ def _let_go(connection: Connection, batch_id: int, cuts: Sequence[_Cut]) -> None
     for image in tried:
         of_image = images.c.id == image["id"]
         if (image["recipe_id"], image["seed"]) in elsewhere:
-            connection.execute(update(images).where(of_image).values(slice_id=None))
+            connection.execute(update(images).where(of_image).values(slice_id=None, engine_id=None))
         else:
             connection.execute(delete(images).where(of_image))
 

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, select
 from db.recipe_rows import RECIPE_COLUMNS, all_variants, recipe_of, variant_of
 from db.tables import batches, images, recipes, slices, variants
 from db.values import BatchState, ImageStatus, Slice, SliceProgress, SliceRef
+from sdq_core.images.filing import Filing
 from sdq_core.values.seeds import parse_seeds
 
 #: Condition on a slice joined with its batch, recipe and variant: it is wanted now.
@@ -61,6 +62,7 @@ def load_slice(connection: Connection, slice_id: int) -> Slice | None:
             slices.c.fields,
             slices.c.created_at,
             slices.c.finished_at,
+            batches.c.options.label("batch_options"),
             *RECIPE_COLUMNS,
         )
         .join_from(slices, recipes)
@@ -83,14 +85,21 @@ def load_slice(connection: Connection, slice_id: int) -> Slice | None:
         fields=row["fields"],
         created_at=row["created_at"],
         finished_at=row["finished_at"],
+        filing=Filing.of(row["batch_options"]),
     )
 
 
 def progress(connection: Connection, slice_: Slice) -> SliceProgress:
-    """Return which of the slice's seeds are settled, and how often each was tried."""
+    """Return which of the slice's seeds are settled, how often each was tried, and which were begun for it."""
     seeds = set(slice_.seeds)
     rows = connection.execute(
-        select(images.c.seed, images.c.status, images.c.attempts).where(
+        select(
+            images.c.seed,
+            images.c.status,
+            images.c.attempts,
+            images.c.slice_id,
+            images.c.engine_id,
+        ).where(
             images.c.recipe_id == slice_.recipe_id,
             images.c.seed.between(min(seeds), max(seeds)),
         )
@@ -101,6 +110,9 @@ def progress(connection: Connection, slice_: Slice) -> SliceProgress:
             row.seed: ImageStatus(row.status) for row in tried if row.status != ImageStatus.DRAWING
         },
         attempts={row.seed: row.attempts for row in tried},
+        begun=frozenset(
+            row.seed for row in tried if row.engine_id is not None and row.slice_id == slice_.id
+        ),
     )
 
 

@@ -23,11 +23,14 @@ from db.replacement import Replaced, replace, replaceable
 from db.report import batch_named
 from db.slices import open_slices
 from db.tables import batches
-from db.values import BatchOptions, BatchPlan, BatchState, SliceRef, Submission
+from db.values import BatchOptions, BatchPlan, BatchState, KnownEntry, SliceRef, Submission
 from db.variants import paused_variants
+from db.walk import load_recipes, walk_slices
 from sdq_core.errors import TryAgainError
+from sdq_core.images.filing import Filing
 from sdq_core.queue.slice_ids import SliceIds
 from sdq_core.values.names import one_spelling
+from sdq_core.values.seeds import parse_seeds
 from sdq_core.values.variants import RecipeVariant
 
 
@@ -71,6 +74,31 @@ class Submissions:
             batch, _ = _find_batch(connection, name, source_name, source)
         return None if batch is None else options_of(batch.options)
 
+    def batch_name(self, name: str | None, source_name: str, source: str) -> str:
+        """Return the name of the batch that a plan with that name and source extends or creates."""
+        with self._database.reading() as connection:
+            return _find_batch(connection, name, source_name, source)[1]
+
+    def known_entries(self, batch_name: str) -> Iterator[KnownEntry]:
+        """Yield what a batch has been asked for before, by entry, a page of slices at a time."""
+        with self._database.reading() as connection:
+            batch = batch_named(connection, batch_name)
+        if batch is not None:
+            yield from walk_slices(self._database, batch.id, _entries_in)
+
+
+def _entries_in(connection: Connection, slice_rows: Sequence[Row[Any]]) -> list[KnownEntry]:
+    recipes = load_recipes(connection, {slice_.recipe_id for slice_ in slice_rows})
+    return [
+        KnownEntry(
+            number=slice_.entry,
+            recipe=recipes[slice_.recipe_id],
+            seeds=parse_seeds(slice_.seeds),
+            fields=slice_.fields,
+        )
+        for slice_ in slice_rows
+    ]
+
 
 def submit(
     connection: Connection, plan: BatchPlan, *, instead_of: Collection[int] = ()
@@ -82,6 +110,7 @@ def submit(
     if batch is None:
         batch = _create_batch(connection, plan, name, now)
     else:
+        _check_filing(batch, plan)
         _keep_choices(connection, batch, plan)
     if plan.receivers:
         _keep_receivers(connection, batch.id, plan)
@@ -180,6 +209,15 @@ def _complete_if_done(connection: Connection, batch_id: int, now: datetime) -> N
     )
     if completed.rowcount:
         note_end(connection, batch_id)
+
+
+def _check_filing(batch: Row[Any], plan: BatchPlan) -> None:
+    """Raise TryAgainError if a plan was made for other files than its batch has: their paths were not compared."""
+    if Filing.of(batch.options) != Filing.of(plan.options):
+        raise TryAgainError(
+            f"Batch {batch.name} was submitted by another process at the same time, with files of another format or "
+            "other names. Submit it again to use those."
+        )
 
 
 def _keep_choices(connection: Connection, batch: Row[Any], plan: BatchPlan) -> None:

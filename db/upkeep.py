@@ -12,7 +12,7 @@ from db import removal
 from db.column_types import UtcTime, now_utc
 from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
-from db.files import standing_of
+from db.files import standing_at, standing_of
 from db.notice_rows import note_end
 from db.recipe_rows import KEYS_AT_ONCE
 from db.report import batch_id_of
@@ -64,8 +64,8 @@ class Upkeep:
     ) -> Iterator[tuple[int, int, FileStanding]]:
         """Say what each file is that is at a batch's own path for an image: entry, seed and standing, in any order.
 
-        files: entry and seed of each, those of an entry one after the other. Some are taken at once and then the
-        ledger is asked, so an image that is finished meanwhile is known.
+        The batch has default paths. files: entry and seed of each, those of an entry one after the other. Some are
+        taken at once and then the ledger is asked, so an image that is finished meanwhile is known.
         """
         batch_id = self._id_of(batch)
         remaining = iter(files)
@@ -74,6 +74,21 @@ class Upkeep:
             with self._database.reading() as connection:
                 found, recipe_of_entry = standing_of(connection, batch_id, page, recipe_of_entry)
             yield from found
+
+    def files_standing_at(
+        self, batch: str | int, paths: Collection[str]
+    ) -> Iterator[tuple[str, FileStanding]]:
+        """Yield those of some paths that are own paths of a batch, whatever its template, and what a file is there.
+
+        Makes the paths of all its images, a page at a time.
+        """
+        batch_id = self._id_of(batch)
+        return walk_slices(
+            self._database,
+            batch_id,
+            lambda connection, page: list(standing_at(connection, batch_id, page, paths)),
+            at_once=_AT_ONCE,
+        )
 
     def with_rows(self, paths: Collection[str]) -> set[str]:
         """Return which of these paths are those of finished images, in one walk through all images."""

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from sdq_core.images.filing import Filing
+from sdq_core.images.tokens import PathFacts
 from sdq_core.values.machine import Machine
 from sdq_core.values.order import Priority, Rank
 from sdq_core.values.receivers import Receivers
@@ -74,11 +76,23 @@ class PlannedEntry:
     recipe: the recipe.
     seeds: its seeds, in order.
     fields: the user's own (custom_id, tags, meta), and the template that the prompt was made of (dynamic).
+    source: ``file:line`` of its first line, for messages; not stored.
     """
 
     recipe: Recipe
     seeds: Sequence[int]
     fields: Mapping[str, JSON] = field(default_factory=dict)
+    source: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownEntry:
+    """A slice's worth of an entry that a batch has. number: of the entry, from 1."""
+
+    number: int
+    recipe: Recipe
+    seeds: Sequence[int]
+    fields: Mapping[str, JSON]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +223,7 @@ class Slice:
     seeds: its seeds, in order.
     fields: the user's own fields of its entry.
     created_at, finished_at: UTC; finished_at is None while it is open.
+    filing: how its batch's files are named and encoded.
     """
 
     id: int
@@ -222,18 +237,32 @@ class Slice:
     fields: Mapping[str, JSON]
     created_at: datetime
     finished_at: datetime | None = None
+    filing: Filing = field(default_factory=Filing)
+
+    def path_facts(self, seed: int) -> PathFacts:
+        """Return what the path of one of its images is made of."""
+        return PathFacts(
+            batch_name=self.batch_name,
+            entry=self.entry,
+            seed=seed,
+            recipe=self.recipe,
+            custom_id=self.fields.get("custom_id"),
+            date=self.filing.date,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SliceProgress:
-    """The progress of a slice's images, by seed. An untried seed is in neither mapping.
+    """The progress of a slice's images, by seed. An untried seed is in none of them.
 
     settled: seed -> status of the images that are done or failed, whichever batch they were drawn for.
     attempts: seed -> how often it was tried.
+    begun: seeds that an engine has begun for this slice, so that a file of theirs may be there without a row.
     """
 
     settled: Mapping[int, ImageStatus]
     attempts: Mapping[int, int]
+    begun: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,13 +297,13 @@ class ImageRecord:
 
     path: of the file, relative to the output folder.
     size_bytes, sha256: of the file.
-    pixels_sha256: of the pixels in the file.
+    pixels_sha256: of the pixels before they were encoded, which a PNG has unchanged.
     truncated_tokens: tokens cut off the prompt and negative prompt.
     nsfw_flagged: whether the safety checker flagged it, None without one.
     concept_scores: the safety checker's score per concept.
     queue_wait_ms: how long its slice waited in the queue.
     num_unet_calls: evaluations of the U-Net.
-    encode_ms, save_ms: encoding the PNG and writing the file.
+    encode_ms, save_ms: encoding and writing the file.
     """
 
     recipe_id: int

@@ -118,11 +118,13 @@ class Work:
         with self._database.reading() as connection:
             return images.path_of(connection, recipe_id, seed)
 
-    def is_anothers(self, path: str, recipe_id: int, seed: int) -> bool:
-        """Whether the file at a path is that of another finished image than this one.
+    def noted_path(self, recipe_id: int, seed: int) -> str | None:
+        """Return the path in an image's row, also if it is to be drawn again."""
+        with self._database.reading() as connection:
+            return images.noted_path(connection, recipe_id, seed)
 
-        Reads all images unless it is this one's own, so ask only about a file that is there.
-        """
+    def is_anothers(self, path: str, recipe_id: int, seed: int) -> bool:
+        """Whether the file at a path is that of another finished image than this one; reads all images."""
         with self._database.reading() as connection:
             return images.is_anothers(connection, path, recipe_id, seed)
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from sdq_core.errors import ConfigurationError
 from sdq_core.settings_file import TABLES, read_file
+from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, DEFAULT_QUALITY, ImageFormat
 from sdq_core.values.receivers import Receivers
 from sdq_core.values.recipes import (
     DEFAULT_GUIDANCE_SCALE,
@@ -42,6 +43,9 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "guidance_scale": ("SDQ_GUIDANCE_SCALE",),
     "scheduler": ("SDQ_SCHEDULER",),
     "negative_prompt": ("SDQ_NEGATIVE_PROMPT",),
+    "path_template": ("SDQ_PATH_TEMPLATE",),
+    "image_format": ("SDQ_IMAGE_FORMAT",),
+    "quality": ("SDQ_QUALITY",),
 }
 
 
@@ -50,6 +54,7 @@ class Preferences:
     """What to draw with where neither a prompt line nor a command says. `producer.planning.preferences` checks it.
 
     variant, compute_unit: `auto` leaves it to what was measured.
+    path_template, image_format, quality: of a new batch's files.
     """
 
     model: str = "demo"
@@ -59,6 +64,9 @@ class Preferences:
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     scheduler: str = str(DEFAULT_SCHEDULER)
     negative_prompt: str = ""
+    path_template: str = DEFAULT_PATH_TEMPLATE
+    image_format: str = str(ImageFormat.PNG)
+    quality: int = DEFAULT_QUALITY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +165,9 @@ def read_settings(
             guidance_scale=_number(float, "guidance_scale", values, origins),
             scheduler=values["scheduler"],
             negative_prompt=values["negative_prompt"],
+            path_template=values["path_template"],
+            image_format=values["image_format"],
+            quality=_number(int, "quality", values, origins),
         ),
     )
 

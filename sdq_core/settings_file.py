@@ -18,7 +18,7 @@ from sdq_core.values.receivers import (
 )
 
 #: What is no string in `sdq.toml`.
-_WHOLE = ("steps",)
+_WHOLE = ("steps", "quality")
 _NUMBERS = ("guidance_scale",)
 
 #: Longer names of the same options, which are taken for slips of the shorter ones.

@@ -19,10 +19,13 @@ from sdq_core.values.seeds import compact_seeds, format_seeds
 class _Entry:
     """One entry while it grows."""
 
-    def __init__(self, recipe: Recipe, seeds: Sequence[int], fields: Mapping[str, JSON]) -> None:
+    def __init__(
+        self, recipe: Recipe, seeds: Sequence[int], fields: Mapping[str, JSON], source: str
+    ) -> None:
         self.recipe = recipe
         self.seeds = seeds
         self.fields = fields
+        self.source = source
         self.more: list[int] = []
         self.also: list[dict[str, JSON]] = []
 
@@ -32,6 +35,7 @@ class _Entry:
             recipe=self.recipe,
             seeds=compact_seeds([*self.seeds, *self.more]) if self.more else self.seeds,
             fields={**self.fields, "also": self.also} if self.also else self.fields,
+            source=self.source,
         )
 
 
@@ -43,7 +47,7 @@ class _Group:
         self.by_fields = {_canonical(first.fields): first}
 
     def add(
-        self, recipe: Recipe, seeds: Sequence[int], fields: Mapping[str, JSON]
+        self, recipe: Recipe, seeds: Sequence[int], fields: Mapping[str, JSON], source: str
     ) -> _Entry | None:
         """Add another line's share; return an entry if it needs one of its own."""
         written = _canonical(fields)
@@ -64,7 +68,7 @@ class _Group:
             own.more.extend(free)
             self.owners.update(dict.fromkeys(free, own))
             return None
-        own = _Entry(recipe, compact_seeds(free), fields)
+        own = _Entry(recipe, compact_seeds(free), fields, source)
         self.by_fields[written] = own
         self.owners.update(dict.fromkeys(free, own))
         return own
@@ -78,20 +82,22 @@ class Entries:
         self._first: dict[str, _Entry] = {}
         self._groups: dict[str, _Group] = {}
 
-    def add(self, recipe: Recipe, seeds: Sequence[int], fields: Mapping[str, JSON]) -> None:
-        """Add a line's share; seeds that an earlier line asked for stay with that line."""
+    def add(
+        self, recipe: Recipe, seeds: Sequence[int], fields: Mapping[str, JSON], source: str = ""
+    ) -> None:
+        """Add a line's share; seeds that an earlier line asked for stay with that line. source: the line's place."""
         key = recipe.content_key
         first = self._first.get(key)
         entry: _Entry | None
         if first is None:
-            entry = _Entry(recipe, seeds, fields)
+            entry = _Entry(recipe, seeds, fields, source)
             self._first[key] = entry
         else:
             # Most recipes come only once, so seeds' owners are recorded from the second time on.
             group = self._groups.get(key)
             if group is None:
                 group = self._groups[key] = _Group(first)
-            entry = group.add(recipe, seeds, fields)
+            entry = group.add(recipe, seeds, fields, source)
         if entry is not None:
             self._entries.append(entry)
 

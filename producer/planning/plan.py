@@ -86,7 +86,7 @@ def plan_batch(
                 word = ANY if placement is ANY else placement.attention_implementation
                 folder = _folder(line, defaults, word, resolve)
                 recipe = _recipe(line, defaults, folder, placement)
-                entries.add(recipe, seeds, _fields(line))
+                entries.add(recipe, seeds, _fields(line), line.source)
                 if remarks is not None and index < _MOST_MEASURED:
                     _note_cut(recipe, line.source, folder.tokenizer, remarks)
         except InputError as error:

@@ -6,9 +6,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from producer.planning.chooser import AUTO, Named
-from producer.reading.checks import check_guidance_scale, check_steps, check_text
-from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
+from producer.reading.checks import (
+    check_guidance_scale,
+    check_quality,
+    check_steps,
+    check_text,
+)
+from producer.reading.words import (
+    parse_compute_unit,
+    parse_image_format,
+    parse_scheduler,
+    parse_variants,
+)
 from sdq_core.errors import InputError
+from sdq_core.images.filing import Filing
 from sdq_core.settings import Preferences
 from sdq_core.values.variants import ANY, ComputeUnit
 
@@ -52,6 +63,14 @@ def _check_variant(preferences: Preferences) -> None:
         )
 
 
+def _check_path_template(preferences: Preferences) -> None:
+    try:
+        image_format = parse_image_format(preferences.image_format)
+    except InputError:
+        return  # that is what is wrong
+    Filing.make(preferences.path_template, image_format)
+
+
 _CHECKS: Mapping[str, Callable[[Preferences], Any]] = {
     "model": _check_model,
     "compute_unit": preferred_compute_unit,
@@ -59,6 +78,9 @@ _CHECKS: Mapping[str, Callable[[Preferences], Any]] = {
     "steps": lambda preferences: check_steps(preferences.steps),
     "guidance_scale": lambda preferences: check_guidance_scale(preferences.guidance_scale),
     "scheduler": lambda preferences: parse_scheduler(preferences.scheduler),
+    "image_format": lambda preferences: parse_image_format(preferences.image_format),
+    "quality": lambda preferences: check_quality(preferences.quality),
+    "path_template": _check_path_template,
     "negative_prompt": lambda preferences: check_text(
         "negative_prompt", preferences.negative_prompt
     ),

@@ -25,6 +25,13 @@ def check_guidance_scale(scale: float) -> float:
     return float(scale) + 0.0  # -0.0 is 0.0
 
 
+def check_quality(quality: int) -> int:
+    """Return a file's quality; raise InputError unless it is 1 to 100."""
+    if not 1 <= quality <= 100:
+        raise InputError(f"quality is {quality}; use 1 to 100")
+    return quality
+
+
 def check_text(name: str, text: str, *, exact: bool = False) -> str:
     """Return the text tidied and without surrounding white space (see `producer.reading.characters`).
 

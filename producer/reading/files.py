@@ -66,7 +66,7 @@ _OTHERS = {
     **dict.fromkeys(
         (".docx", ".doc", ".odt", ".rtf", ".rtfd", ".pages", ".pdf", ".html"), _DOCUMENT
     ),
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp"), _IMAGE),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".webp", ".avif"), _IMAGE),
 }
 _QUOTES = frozenset("".join((*QUOTES, *QUOTES.values())))
 

@@ -1,4 +1,4 @@
-"""The names that users write for schedulers, variants and compute units, and suggestions for unknown ones.
+"""The names that users write for schedulers, variants, compute units and image formats, and suggestions for others.
 
 Also accepted are AUTOMATIC1111's sampler names, diffusers' class names, Swift's compute units and the folder names of
 Apple's model repositories. Case does not matter.
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from sdq_core.errors import ALL_KNOWN, InputError, UsageError
 from sdq_core.printable import quote
+from sdq_core.values.image_files import ImageFormat
 from sdq_core.values.variants import (
     ANY,
     SAMPLER_NAMES,
@@ -68,6 +69,16 @@ def parse_compute_unit(text: str) -> ComputeUnit:
         known = [str(unit) for unit in ComputeUnit]
         raise InputError(f"unknown compute unit {quote(text)}{did_you_mean(text, known)}")
     return found
+
+
+def parse_image_format(text: str) -> ImageFormat:
+    """Return an image format by name; raise InputError with the nearest name for any other."""
+    name = text.strip().lower().removeprefix(".").replace("jpeg", "jpg")
+    try:
+        return ImageFormat(name)
+    except ValueError:
+        known = [str(image_format) for image_format in ImageFormat]
+        raise InputError(f"unknown image format {quote(text)}{did_you_mean(name, known)}") from None
 
 
 def parse_lanes(text: str) -> tuple[Placement, ...]:

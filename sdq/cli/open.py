@@ -41,17 +41,19 @@ def command(settings: Settings, batch: str) -> None:
 
 def _folder(settings: Settings, ledger: Ledger, status: BatchStatus) -> Path:
     """Return the folder of a batch; if all its images were drawn for another one, that one's."""
-    from sdq_core.images.path import batch_folder
+    from sdq_core.images.filing import Filing
     from sdq_core.images.root import OutputRoot
 
-    own = settings.outputs / batch_folder(status.name)
+    filing = Filing.of(ledger.batches.request(status.id).options.given)
+    own = settings.outputs / filing.folder(status.name)
     first = next(ledger.batches.images(status.id), None)
     if first is None:
         raise InputMissingError(
             f"Batch {status.name!r} has no finished images yet. Start `sdq worker`."
         )
     OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id).require()
-    folder = own if own.is_dir() else settings.outputs / Path(first.image.path).parts[0]
+    others = Path(first.image.path).parts[:-1][:1]
+    folder = own if own.is_dir() else settings.outputs.joinpath(*others)
     if not folder.is_dir():
         raise InputMissingError(f"{folder} is gone. Run `sdq verify {status.name}`.")
     return folder

@@ -34,6 +34,7 @@ class Outlook:
         return [
             describe_submission(self.submission, self.request),
             *self._place(),
+            *self.planned.describe_files(drawn=self.submission.images_drawn),
             *self.planned.describe_choices(),
             *cost_lines(self.expected, in_full=False),
             *self.request.remarks.describe(most_hints=_FEW_HINTS),
@@ -44,6 +45,7 @@ class Outlook:
         return [
             describe_submission(self.submission, self.request, with_slices=True),
             *self._place(),
+            *self.planned.describe_files(drawn=self.submission.images_drawn),
             *self.planned.describe_choices(),
             *cost_lines(self.expected, in_full=True),
             *self.request.remarks.describe(),
@@ -63,6 +65,7 @@ class Outlook:
             "priority": submission.rank.priority,
             "at_front": submission.rank.place > 0,
             **self.expected.to_dict(),
+            "files": self.planned.filing.to_dict(),
             "chosen": [choice.to_dict() for choice in self.planned.choices],
             "remarks": {
                 **self.request.remarks.to_dict(),
@@ -118,5 +121,12 @@ def _outlook(
         request=request,
         planned=planned,
         submission=submission,
-        expected=forecast(ledger, planned.plan, submission, settings, stored=stored),
+        expected=forecast(
+            ledger,
+            planned.plan,
+            submission,
+            settings,
+            suffix=planned.filing.image_format.suffix,
+            stored=stored,
+        ),
     )

@@ -27,12 +27,16 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...], outcome: O
     With --set, the same prompts and seeds are drawn with other settings. They become a batch of their own, because the
     original batch still asks for its own images.
     """
+    from dataclasses import replace
+
     from db.dispatch import reconcile
     from producer import plan_batch
     from producer.again import lines_again
+    from producer.planning.collisions import check_paths
     from producer.planning.defaults import Defaults
     from sdq.cli.submission import describe_submission, submit_plan
     from sdq.views.words import counted
+    from sdq_core.images.filing import Filing
     from sdq_core.models import DEMO, ModelStore, resolver
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
@@ -64,6 +68,15 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...], outcome: O
             resolver(ModelStore(settings.models), ledger.variants.known().values()),
             source=f"sdq retry {found.name}",
         )
+        again = ledger.batches.find(f"{found.name}-retry") or found
+        filing = Filing.of(ledger.batches.request(again.id).options.given)
+        check_paths(
+            plan.entries,
+            filing,
+            f"{found.name}-retry",
+            lambda: ledger.submissions.known_entries(f"{found.name}-retry"),
+        )
+        plan = replace(plan, options={**plan.options, **filing.to_options()})
         submission = submit_plan(settings, ledger, plan)
         outcome.say(describe_submission(submission))
         outcome.tell(

@@ -28,7 +28,7 @@ from sdq_core.values.receivers import Receivers
 
 if TYPE_CHECKING:
     from db.ledger import Ledger
-    from db.values import BatchStatus, Submission
+    from db.values import BatchStatus
     from worker.duty.limits import Limits
     from worker.loop import Worker
 
@@ -134,24 +134,21 @@ def command(
                 return 128 + stop.signum
         if causes:
             raise causes[0]
-        return _tell(settings, ledger, submission, as_json=as_json, quiet=quiet)
+        folder = settings.outputs / planned.filing.folder(submission.batch_name)
+        return _tell(ledger, batch_id, folder, as_json=as_json, quiet=quiet)
 
 
-def _tell(
-    settings: Settings, ledger: Ledger, submission: Submission, *, as_json: bool, quiet: bool
-) -> int:
+def _tell(ledger: Ledger, batch_id: int, folder: Path, *, as_json: bool, quiet: bool) -> int:
     """Print what became of the batch; return the exit code."""
     from sdq.views.status import describe_cut, status_as_dict
-    from sdq_core.images.path import batch_folder
 
-    status = ledger.batches.find(submission.batch_id)
-    folder = settings.outputs / batch_folder(submission.batch_name)
+    status = ledger.batches.find(batch_id)
     if as_json:
         document = status_as_dict(status) if status else {}
         click.echo(json.dumps({**document, "folder": str(folder)}))
     elif status and (status.failed or not quiet):
         click.echo(_summary(status, folder))
-    if not quiet and (cut := ledger.batches.cut_prompts(submission.batch_id)):
+    if not quiet and (cut := ledger.batches.cut_prompts(batch_id)):
         click.echo(describe_cut(cut), err=True)
     return EXIT_SOME_IMAGES_FAILED if status and status.failed else EXIT_OK
 

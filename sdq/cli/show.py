@@ -13,8 +13,9 @@ import click
 from sdq.cli.batch import named_batch
 from sdq.cli.candidates import batches_or_files
 from sdq.cli.options import existing_ledger, settings_options
-from sdq_core.errors import InputMissingError
+from sdq_core.errors import InputError, InputMissingError
 from sdq_core.settings import Settings, whole_path
+from sdq_core.values.image_files import ImageFormat
 
 if TYPE_CHECKING:
     from db.known_image import KnownImage
@@ -34,7 +35,7 @@ _IMAGE = re.compile(
 def command(settings: Settings, what: str, as_json: bool) -> None:
     """Show all that is known of a batch or of one image.
 
-    An image is BATCH/PROMPT/SEED, such as night/3/42, or its file: a PNG tells how it was drawn, wherever it is, even
+    An image is BATCH/PROMPT/SEED, such as night/3/42, or its file, which tells how it was drawn, wherever it is, even
     if this ledger does not know it.
     """
     with existing_ledger(settings) as ledger:
@@ -55,11 +56,11 @@ Shown = tuple[list[str], dict[str, object]]
 
 def _of_batch(settings: Settings, ledger: Ledger | None, status: BatchStatus) -> Shown:
     from sdq.views.batch import batch_as_dict, batch_facts
-    from sdq_core.images.path import batch_folder
+    from sdq_core.images.filing import Filing
 
     assert ledger is not None  # or there would be no batch
     request = ledger.batches.request(status.id)
-    folder = settings.outputs / batch_folder(status.name)
+    folder = settings.outputs / Filing.of(request.options.given).folder(status.name)
     return batch_facts(status, request, folder), batch_as_dict(status, request, folder)
 
 
@@ -78,14 +79,22 @@ def _of_image(settings: Settings, ledger: Ledger | None, named: re.Match[str]) -
 
 def _of_file(settings: Settings, ledger: Ledger | None, file: Path) -> Shown:
     from sdq.views.image import image_as_dict, image_facts, record_as_dict, record_facts
-    from sdq_core.images.read import read_record
+    from sdq_core.images.read import FileRecord, read_record
 
     image = _by_place(settings, ledger, file) if ledger else None
     if image is None:
-        record = read_record(file)
-        if ledger:
-            image = ledger.batches.image_of_recipe(record.recipe.content_key, record.seed)
+        record: FileRecord | InputError
+        try:
+            record = read_record(file)
+            if ledger:
+                image = ledger.batches.image_of_recipe(record.recipe.content_key, record.seed)
+        except InputError as error:
+            record = error
+        # Without a record; or its recipe leaves the variant open, while the file names the one that drew it.
+        image = image or (_by_path(settings, ledger, file) if ledger else None)
         if image is None:
+            if isinstance(record, InputError):
+                raise record
             return record_facts(record, file), record_as_dict(record, file)
     drawn = image.image
     changed = drawn is None or _sha256(file) != drawn.sha256
@@ -107,7 +116,7 @@ def _sha256(file: Path) -> str:
 
 
 def _by_place(settings: Settings, ledger: Ledger, file: Path) -> KnownImage | None:
-    """Return the image whose file this is, by its place below the outputs; needed for files without a record."""
+    """Return the image whose file this is, by its place below the outputs, if that is as is the default."""
     from sdq_core.images.path import batch_folder
 
     try:
@@ -124,6 +133,14 @@ def _by_place(settings: Settings, ledger: Ledger, file: Path) -> KnownImage | No
     return None
 
 
+def _by_path(settings: Settings, ledger: Ledger, file: Path) -> KnownImage | None:
+    """Return the image whose row has this path below the outputs, which takes a look at every image."""
+    try:
+        return ledger.batches.image_at(file.relative_to(settings.outputs).as_posix())
+    except ValueError:
+        return None
+
+
 def _file(settings: Settings, what: str) -> Path | None:
     """Return the file that is meant, as given or below the outputs; None if it is no file's name."""
     if "/" not in what and "." not in what:
@@ -134,6 +151,7 @@ def _file(settings: Settings, what: str) -> Path | None:
                 return place
         except (OSError, ValueError):  # no file can have this name
             continue
-    if what.lower().endswith(".png") and not _IMAGE.fullmatch(what):
+    endings = tuple(image_format.suffix for image_format in ImageFormat)
+    if what.lower().endswith(endings) and not _IMAGE.fullmatch(what):
         raise InputMissingError(f"There is no file {what!r}.")
     return None

@@ -21,6 +21,7 @@ from producer import (
 )
 from producer.planning.choice import Choice
 from producer.planning.chooser import AUTO, Chooser
+from producer.planning.collisions import check_paths
 from producer.planning.measurements import Measurements
 from producer.planning.preferences import (
     preferred_compute_unit,
@@ -31,10 +32,12 @@ from producer.reading.characters import unquoted
 from producer.reading.fields import seeds_or_random
 from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
 from sdq.cli.expansion import expanded, read_dynamic, read_grid, recorded
+from sdq.cli.files import filing_for
 from sdq.cli.options import value_of
 from sdq.cli.submit_options import SubmitOptions
 from sdq.views.words import counted
 from sdq_core.errors import ConfigurationError, UsageError
+from sdq_core.images.filing import Filing
 from sdq_core.models import DEMO, ModelStore, resolver
 from sdq_core.models.outdated import outdated_variants
 from sdq_core.queue.connection import connect
@@ -55,6 +58,7 @@ class Request:
     preferences: for what the command leaves open.
     recorded: what their batch keeps beside the options for all of them.
     max_images: more are refused.
+    options: as typed.
     """
 
     lines: Sequence[PromptLine]
@@ -64,6 +68,7 @@ class Request:
     preferences: Preferences
     recorded: Mapping[str, JSON]
     max_images: int
+    options: SubmitOptions
 
     def defaults_for(self, batch: BatchOptions | None) -> Defaults:
         """Return the defaults with the preferred variant and compute unit where the command names none.
@@ -103,15 +108,30 @@ class Planned:
 
     choices: what was decided where variant or compute unit is auto.
     outdated: variants at a revision that is no longer here; what the plan asks for anew takes their images' places.
+    filing: how the batch's files are named and encoded.
     """
 
     plan: BatchPlan
     choices: list[Choice]
     outdated: Collection[RecipeVariant]
+    filing: Filing
 
     def describe_choices(self) -> list[str]:
         """Return a sentence for each choice that needs one."""
         return [sentence for choice in self.choices if (sentence := choice.describe())]
+
+    def describe_files(self, *, drawn: int) -> list[str]:
+        """Return sentences about the files, if they are not the default; drawn: images drawn for other batches."""
+        if self.filing.is_default:
+            return []
+        said = [f"Its files: {self.filing.describe()}."]
+        if drawn:
+            said.append(
+                "The image that was drawn already stays the file that it is."
+                if drawn == 1
+                else f"The {drawn:,} images that were drawn already stay the files that they are."
+            )
+        return said
 
 
 def model_name(given: str) -> str:
@@ -180,6 +200,7 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
         preferences=preferences,
         recorded=recorded(dynamic, grid),
         max_images=max_images,
+        options=options,
     )
 
 
@@ -190,11 +211,12 @@ def plan_request(settings: Settings, request: Request, ledger: Ledger | None) ->
     """
     store = ModelStore(settings.models)
     source = request.source
-    batch = (
-        ledger.submissions.batch_options(request.defaults.batch_name, source.name, source.text)
-        if ledger
-        else None
-    )
+    batch, name = None, request.defaults.batch_name or source.name
+    if ledger:
+        asked = request.defaults.batch_name, source.name, source.text
+        batch = ledger.submissions.batch_options(*asked)
+        name = ledger.submissions.batch_name(*asked)
+    filing = filing_for(request.options, request.preferences, batch, name)
     defaults = request.defaults_for(batch)
     chooser = Chooser(
         Measurements(
@@ -215,12 +237,20 @@ def plan_request(settings: Settings, request: Request, ledger: Ledger | None) ->
         remarks=request.remarks,
         max_images=request.max_images,
     )
-    plan = replace(plan, options={**plan.options, **request.recorded})
+    check_paths(
+        plan.entries,
+        filing,
+        name,
+        lambda: ledger.submissions.known_entries(name) if ledger and batch else (),
+    )
+    options = {**plan.options, **request.recorded, **filing.to_options()}
+    plan = replace(plan, options=options)
     wanted = {entry.recipe.variant for entry in plan.entries}
     return Planned(
         plan=plan,
         choices=chooser.choices,
         outdated=outdated_variants(store, wanted, known),
+        filing=filing,
     )
 
 

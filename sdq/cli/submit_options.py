@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from sdq.cli import candidates
+from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, DEFAULT_QUALITY, ImageFormat
 from sdq_core.values.order import Priority
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 
@@ -42,6 +43,9 @@ class SubmitOptions:
     dynamic_seed: int | None = None
     max_images: int | None = None
     strict: bool = False
+    path_template: str | None = None
+    image_format: str | None = None
+    quality: int | None = None
 
 
 def submission_options(command: Command) -> Command:
@@ -102,6 +106,13 @@ def submission_options(command: Command) -> Command:
             click.option("--max-images", type=click.IntRange(1, 10_000_000), metavar="N",
                          help="Refuse to submit more [100,000 with choices or several values, else 10,000,000]."),
             click.option("--strict", is_flag=True, help="Refuse images for which the disk has no room."),
+            click.option("--path-template", metavar="TEMPLATE",
+                         help="Where the images of a new batch are below the outputs, without the ending "
+                              f"[{DEFAULT_PATH_TEMPLATE}]. See docs/files.md for the tokens."),
+            click.option("--image-format", type=click.Choice([str(kind) for kind in ImageFormat]),
+                         help="Format of a new batch's images [png]."),
+            click.option("--quality", type=click.IntRange(1, 100), metavar="N",
+                         help=f"Quality of jpg, webp and avif, 1 to 100 [{DEFAULT_QUALITY}]."),
         )
     ):  # fmt: skip
         with_options = option(with_options)

@@ -11,7 +11,7 @@ from db.values import BatchStatus, FailedImage, Notice, NoticeEvent
 from sdq.views.report.sentences import batch_headline, retry_command
 from sdq.views.status import status_as_dict
 from sdq_core.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_SOME_IMAGES_FAILED
-from sdq_core.images.path import batch_folder
+from sdq_core.images.filing import Filing
 from sdq_core.settings import Settings
 
 #: Of more failed images, the causes are not counted: a notice must be short, and `sdq report` counts all.
@@ -25,6 +25,7 @@ def summary_of(
 ) -> dict[str, Any]:
     """Return the summary of a batch: what `sdq status --json` has of it, why images failed, and what is paused."""
     failed = ledger.batches.failed_images(status.id, _MOST_FAILED) if status.failed else []
+    filing = Filing.of(ledger.batches.request(status.id).options.given)
     paused = {
         variant.key: (str(variant), reason)
         for variant, reason in ledger.batches.open_variants(status.id).items()
@@ -35,7 +36,7 @@ def summary_of(
         "event": str(notice.event),
         "headline": _headline(notice, status, paused),
         "exit_code": _exit_code(notice, status),
-        "folder": str(settings.outputs / batch_folder(status.name)),
+        "folder": str(settings.outputs / filing.folder(status.name)),
         "report": None,
         "failures": _failures(status, failed),
         "paused": [

@@ -10,21 +10,36 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from db.ledger import Ledger
 from db.values import BatchStatus, FileStanding
-from sdq_core.images.path import batch_folder, image_path
-from sdq_core.images.store import is_temporary
+from sdq_core.images.filing import Filing
+from sdq_core.images.path import image_path
+from sdq_core.images.root import MARKER
+from sdq_core.images.store import is_older, is_temporary
 
 #: A younger temporary file may belong to a running worker.
 BEING_WRITTEN_S = 60.0
 
-#: Paths compared with all images in one walk. Only strays, spares and files of removed batches need that.
+#: Paths compared with all images in one walk. Only strays, spares, files of removed batches and those of batches with
+#: a path template need that.
 _DOUBTFUL_AT_ONCE = 50_000
 
-_IMAGE = re.compile(r"[^/]+/([0-9]{5,9})/([0-9]{5,9})-([0-9]{1,10})\.png")
+_IMAGE = re.compile(r"[^/]+/([0-9]{5,9})/([0-9]{5,9})-([0-9]{1,10})\.\w+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Batch:
+    status: BatchStatus
+    filing: Filing
+
+    @property
+    def folder(self) -> str:
+        """The folder that its files have in common; perhaps the output folder itself, or one of other batches too."""
+        return self.filing.folder(self.status.name)
 
 
 class Leftovers:
@@ -37,6 +52,9 @@ class Leftovers:
         self._spares: list[str] = []
         self._temporary: list[str] = []
         self._doubtful: dict[str, FileStanding] = {}
+        self._elsewhere: list[_Batch] = []  # those whose paths do not tell which images they are
+        self._everywhere = False
+        self._judged: set[Path] = set()  # folders that are looked into by themselves
 
     def look(
         self, statuses: Iterable[BatchStatus], *, everywhere: bool
@@ -45,40 +63,64 @@ class Leftovers:
 
         everywhere: look into all folders, not only those of the batches.
         """
-        batches = {batch_folder(status.name): status for status in statuses}
-        folders: Iterable[str] = batches
+        self._everywhere = everywhere
+        batches: dict[str, _Batch] = {}
+        for status in statuses:
+            options = self._ledger.batches.request(status.id).options
+            batch = _Batch(status=status, filing=Filing.of(options.given))
+            if batch.filing.has_default_paths:
+                batches[batch.folder] = batch
+            else:
+                self._elsewhere.append(batch)
+        self._judged = {self._outputs / folder for folder in batches}
+        for folder, batch in batches.items():
+            self._look_into(folder, batch)
+        others = {batch.folder for batch in self._elsewhere}
         if everywhere:
-            folders = [entry.name for entry in _listed(self._outputs) if entry.is_dir()]
-        for folder in folders:
-            self._look_into(folder, batches.get(folder))
+            others |= {entry.name for entry in _listed(self._outputs) if entry.is_dir()}
+        for folder in others - batches.keys():
+            if not any(above in others or above in batches for above in _above(folder)):
+                self._look_into(folder, None)
         self._settle_doubts()
         return sorted(self._strays), sorted(self._spares), sorted(self._temporary)
 
-    def _look_into(self, folder: str, status: BatchStatus | None) -> None:
-        images = self._images_in(folder, status)
-        if status is None:
+    def _look_into(self, folder: str, batch: _Batch | None) -> None:
+        images = self._images_in(folder, batch)
+        if batch is None:
             for _ in images:
                 pass
             return
-        for entry, seed, standing in self._ledger.upkeep.files_standing(status.id, images):
+        name, suffix = batch.status.name, batch.filing.image_format.suffix
+        for entry, seed, standing in self._ledger.upkeep.files_standing(batch.status.id, images):
             if standing is not FileStanding.EXPECTED:
-                self._doubt(image_path(status.name, entry, seed), standing)
+                path = image_path(name, entry, seed, suffix)
+                self._doubt(path, self._unless_older(path, standing, batch))
 
-    def _images_in(self, folder: str, status: BatchStatus | None) -> Iterator[tuple[int, int]]:
+    def _images_in(self, folder: str, batch: _Batch | None) -> Iterator[tuple[int, int]]:
         """Yield entry and seed of the files that may be the batch's images, and sort out the others."""
-        for path in _files(self._outputs / folder):
+        place = self._outputs / folder
+        for path in _files(place, self._judged - {place}):
             relative = path.relative_to(self._outputs).as_posix()
             if is_temporary(path):
                 if _age_s(path) > BEING_WRITTEN_S:
                     self._temporary.append(relative)
                 continue
-            image = _IMAGE.fullmatch(relative) if status else None
-            if image and status:
+            image = _IMAGE.fullmatch(relative) if batch else None
+            if image and batch:
                 entry, seed = int(image[1]), int(image[3])
-                if relative == image_path(status.name, entry, seed):
+                suffix = batch.filing.image_format.suffix
+                if relative == image_path(batch.status.name, entry, seed, suffix):
                     yield entry, seed
                     continue
-            self._doubt(relative, FileStanding.UNKNOWN)
+            if relative != MARKER:
+                self._doubt(relative, FileStanding.UNKNOWN)
+
+    def _unless_older(self, path: str, standing: FileStanding, batch: _Batch) -> FileStanding:
+        """Return the standing of a file for a batch, which did not write what is older than itself."""
+        spare = standing is FileStanding.SPARE
+        if spare and is_older(self._outputs / path, batch.status.created_at):
+            return FileStanding.UNKNOWN
+        return standing
 
     def _doubt(self, path: str, standing: FileStanding) -> None:
         self._doubtful[path] = standing
@@ -89,20 +131,58 @@ class Leftovers:
         """Sort out what is not the file of any image: a batch's removal leaves those that others ask for."""
         if not self._doubtful:
             return
-        for path in self._doubtful.keys() - self._ledger.upkeep.with_rows(self._doubtful.keys()):
-            if os.path.lexists(self._outputs / path):  # not removed meanwhile: rows go first
-                spare = self._doubtful[path] is FileStanding.SPARE
-                (self._spares if spare else self._strays).append(path)
+        rowless = self._doubtful.keys() - self._ledger.upkeep.with_rows(self._doubtful.keys())
+        doubtful = {path: self._doubtful[path] for path in rowless}
         self._doubtful.clear()
+        for batch in self._elsewhere if doubtful else ():
+            standings = self._ledger.upkeep.files_standing_at(batch.status.id, doubtful.keys())
+            for path, standing in list(standings):
+                if standing is FileStanding.EXPECTED:
+                    doubtful.pop(path, None)
+                elif path in doubtful:
+                    doubtful[path] = self._unless_older(path, standing, batch)
+        for path, standing in doubtful.items():
+            if os.path.lexists(self._outputs / path):  # not removed meanwhile: rows go first
+                if standing is FileStanding.SPARE:
+                    self._spares.append(path)
+                elif self._is_sdqs_place(path):
+                    self._strays.append(path)
+
+    def _is_sdqs_place(self, path: str) -> bool:
+        """Whether nothing but images belongs where a file is.
+
+        That is in every folder, if all batches are looked at; not directly in the output folder, where users keep
+        sheets and reports; and not among files of batches that were not looked at.
+        """
+        if self._everywhere:
+            return "/" in path
+        return not any(
+            _is_in(batch.folder, path) and not batch.filing.template.has_own_folder
+            for batch in self._elsewhere
+        )
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder, those of each folder one after the other; follows no link."""
+def _above(folder: str) -> list[str]:
+    """Return the folders above one, the output folder last; that has none."""
+    names = folder.split("/") if folder else []
+    return ["/".join(names[:count]) for count in range(len(names) - 1, -1, -1)]
+
+
+def _is_in(folder: str, path: str) -> bool:
+    return not folder or path.startswith(f"{folder}/")
+
+
+def _files(folder: Path, but: Container[Path]) -> Iterator[Path]:
+    """Yield the files below a folder, those of each folder one after the other; follows no link.
+
+    but: folders to leave out.
+    """
     for entry in _listed(folder):
+        path = Path(entry.path)
         if not entry.is_dir():
-            yield Path(entry.path)
-        elif not entry.is_symlink():
-            yield from _files(Path(entry.path))
+            yield path
+        elif not entry.is_symlink() and path not in but:
+            yield from _files(path, but)
 
 
 def _listed(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -19,8 +19,10 @@ from shlex import quote
 from db.ledger import Ledger
 from db.values import BatchStatus
 from sdq_core.errors import TryAgainError
+from sdq_core.images.filing import Filing
 from sdq_core.images.path import batch_folder
 from sdq_core.images.root import OutputRoot
+from sdq_core.images.store import is_older
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.order import parts_of
 from sdq_core.queue.queues import Queues
@@ -79,20 +81,24 @@ def forget_batch(
             for key in queues.queue_keys():
                 if parts_of(key)[1] == batch_id:
                     queues.clear(key, with_jobs=True)
+    filing = Filing.of(ledger.batches.request(batch_id).options.given)
     images = files = size = 0
     while not (page := ledger.upkeep.prune_page(batch_id)).last:
         images += page.images
         for path in () if keep_files else page.spares:
-            root.remove(path)
+            if not is_older(root.path / path, status.created_at):  # somebody's from before
+                root.remove(path)
         for path in () if keep_files else page.paths:
             # The file, or its disk, is already gone; it no longer has a row.
             with contextlib.suppress(OSError):
                 size_of_it = (root.path / path).stat().st_size
                 (root.path / path).unlink()
                 files, size = files + 1, size + size_of_it
+        if not (keep_files or filing.template.has_own_folder):
+            _remove_if_empty(root.path, page.paths)
         if removes_files:
             root.require()  # before the next page's rows go
-    if not keep_files:
+    if not keep_files and filing.template.has_own_folder:
         _remove_empty_folders(root.path / batch_folder(status.name))
     return Removed(images=images, files=files, size_bytes=size)
 
@@ -111,6 +117,16 @@ def remove_folder(folder: Path) -> int:
     size = sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
     shutil.rmtree(folder, ignore_errors=True)
     return size
+
+
+def _remove_if_empty(root: Path, paths: Iterable[str]) -> None:
+    """Remove the folders of removed files, and those above them below `root`, which are empty."""
+    folders = {
+        folder for path in paths for folder in (root / path).parents if root in folder.parents
+    }
+    for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _remove_empty_folders(root: Path) -> None:

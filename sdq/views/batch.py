@@ -11,12 +11,14 @@ from sdq.views.facts import fact_lines
 from sdq.views.history import source
 from sdq.views.status import describe_rank, status_as_dict, status_word
 from sdq.views.words import duration, local_time
+from sdq_core.images.filing import Filing
 from sdq_core.values.receivers import Receivers
 
 
 def batch_facts(status: BatchStatus, request: BatchRequest, folder: Path) -> list[str]:
     """Return what a batch is, one fact to a line."""
     given = request.options.given
+    filing = Filing.of(given)
     left = status.total - status.completed - status.failed
     not_done = "not drawn" if status.state == "cancelled" else "to draw"
     parts = [f"{status.completed:,} done", f"{left:,} {not_done}", f"{status.failed:,} failed"]
@@ -32,6 +34,7 @@ def batch_facts(status: BatchStatus, request: BatchRequest, folder: Path) -> lis
             ("begun", local_time(status.started_at) if status.started_at else None),
             ("finished", local_time(status.completed_at) if status.completed_at else None),
             ("folder", str(folder)),
+            ("files", None if filing.is_default else filing.describe()),
             ("model", given.get("model")),
             ("variant", _variant(given)),
             *(("chosen", _chosen(choice)) for choice in request.options.chosen),

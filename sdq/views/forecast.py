@@ -43,11 +43,18 @@ class Forecast:
 
 
 def forecast(
-    ledger: Ledger, plan: BatchPlan, submission: Submission, settings: Settings, *, stored: bool
+    ledger: Ledger,
+    plan: BatchPlan,
+    submission: Submission,
+    settings: Settings,
+    *,
+    suffix: str,
+    stored: bool,
 ) -> Forecast:
     """Estimate what the new images of a submission cost.
 
     plan: what was submitted.
+    suffix: the ending of its files.
     stored: the submission is in the ledger, not only tried.
     """
     images_of: defaultdict[RecipeVariant, Counter[int]] = defaultdict(Counter)
@@ -62,7 +69,7 @@ def forecast(
         waiting = max(0, ledger.estimates.waiting_images() - counted)
     return Forecast(
         shares=[share_of(variant, counts, recent, ledger) for variant, counts in images_of.items()],
-        space=space_for(sizes, waiting=waiting, recent=recent, settings=settings),
+        space=space_for(sizes, waiting=waiting, suffix=suffix, recent=recent, settings=settings),
     )
 
 

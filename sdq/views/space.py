@@ -59,17 +59,19 @@ def space_for(
     sizes: Mapping[tuple[str, int, int], int],
     *,
     waiting: int,
+    suffix: str,
     recent: RecentImages,
     settings: Settings,
 ) -> Space:
     """Return what images need.
 
     sizes: model, width and height in pixels -> how many new images.
+    suffix: the ending of their format.
     waiting: how many images waited before them.
     """
     needed, is_bound = 0.0, False
     for (model, width, height), images in sizes.items():
-        file_bytes = recent.file_bytes(model, width, height)
+        file_bytes = recent.file_bytes(model, width, height, suffix)
         if file_bytes is None:
             is_bound = True
             file_bytes = _MOST_BYTES_PER_PIXEL * width * height + _RECORD_BYTES

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from xml.sax.saxutils import escape
 
 from sdq_core.values.recipes import Recipe
 
@@ -13,17 +14,26 @@ from sdq_core.values.recipes import Recipe
 RECORD_KEY = "sdq"
 RECORD_VERSION = 1
 
+#: What stands around the record in XMP, for files without text chunks.
+RECORD_BEGIN, RECORD_END = "<sdq:record>", "</sdq:record>"
+
 _SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-#: An XMP packet whose only property is IPTC's DigitalSourceType.
-XMP = (
+_XMP_HEAD = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
     '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
-    f' Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPE}"/>'
-    "</rdf:RDF></x:xmpmeta>"
-    '<?xpacket end="r"?>'
+    f' Iptc4xmpExt:DigitalSourceType="{_SOURCE_TYPE}"'
 )
+_XMP_FOOT = '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
+#: An XMP packet whose only property is IPTC's DigitalSourceType.
+XMP = f"{_XMP_HEAD}/>{_XMP_FOOT}"
+
+
+def xmp_with(record: str) -> str:
+    """Return an XMP packet with DigitalSourceType and an image's record."""
+    text = f"{RECORD_BEGIN}{escape(record)}{RECORD_END}"
+    return f'{_XMP_HEAD} xmlns:sdq="urn:sdq:record:1/">{text}</rdf:Description>{_XMP_FOOT}'
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,10 @@
-"""Where an image is below the output root: ``{batch}/{entry:05d}/{entry:05d}-{seed}.png``.
+"""Where an image is below the output root by default: ``{batch}/{entry:05d}/{entry:05d}-{seed}.png``.
 
 Invariant: two different (batch name, entry, seed) never share a path, also on file systems that fold case or Unicode
 forms, and no batch name leads outside the root. The path does not depend on the prompt's text, so an attempt that died
-is overwritten by the next one. A batch may leave files to others when it is removed; a later batch of its name then has
-the next free path, ``{entry:05d}-{seed}-2.png``.
+is overwritten by the next one. Where another's file is, such as one that a removed batch of the same name left, an
+image has the next free path, ``{entry:05d}-{seed}-2.png``. Batches may name their files otherwise
+(`sdq_core.images.filing`).
 """
 
 from __future__ import annotations
@@ -11,16 +12,14 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator
-from itertools import count
+
+from sdq_core.images.safe_names import RESERVED
 
 #: ext4 and APFS take 255 bytes for one component, and a batch folder may get a hash as well.
 _MAX_NAME_BYTES = 200
 
 _UNSAFE = re.compile(r"[^\w\-.+,=@() ]+")
 _LOOKS_HASHED = re.compile(r"-[0-9a-f]{10}$")
-#: Names that Windows reserves for devices, whatever their extension; output folders are often shared.
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
 def image_path(batch_name: str, entry: int, seed: int, suffix: str = ".png") -> str:
@@ -34,10 +33,17 @@ def image_path(batch_name: str, entry: int, seed: int, suffix: str = ".png") -> 
     return f"{batch_folder(batch_name)}/{entry:05d}/{entry:05d}-{seed}{suffix}"
 
 
-def possible_paths(batch_name: str, entry: int, seed: int) -> Iterator[str]:
-    """Yield an image's path, and those that it has if files of other images are there."""
-    yield image_path(batch_name, entry, seed)
-    yield from (image_path(batch_name, entry, seed, f"-{number}.png") for number in count(2))
+def beside(path: str, number: int) -> str:
+    """Return the path that an image has instead if there is another's file at `path`; number: from 2."""
+    stem, dot, ending = path.rpartition(".")
+    return f"{stem}-{number}{dot}{ending}"
+
+
+def is_beside(path: str, other: str) -> bool:
+    """Whether a path is one that an image has if there is another's file at `other`."""
+    stem, _, ending = other.rpartition(".")
+    number = path.removeprefix(f"{stem}-").removesuffix(f".{ending}")
+    return number.isdecimal() and path == f"{stem}-{number}.{ending}"
 
 
 def batch_folder(batch_name: str) -> str:
@@ -49,7 +55,7 @@ def batch_folder(batch_name: str) -> str:
     name = unicodedata.normalize("NFC", batch_name)
     safe = _UNSAFE.sub("_", name)
     safe = _cut(safe, _MAX_NAME_BYTES).strip(" .").lstrip("-")
-    if _RESERVED.fullmatch(safe):
+    if RESERVED.fullmatch(safe):
         safe = f"_{safe}"
     folded = unicodedata.normalize("NFC", safe.casefold())
     if safe and safe == batch_name == folded and not _LOOKS_HASHED.search(safe):

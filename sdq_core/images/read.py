@@ -1,7 +1,7 @@
-"""From a PNG to the recipe and seed that draw it again.
+"""From an image file to the recipe and seed that draw it again.
 
-Files come from anywhere, so nothing in them is trusted: chunks are walked without decoding pixels, only the `sdq` text
-is read, and every value is checked. Time and memory are bounded whatever the file contains.
+Files come from anywhere, so nothing in them is trusted: no pixels are decoded, only the record is read
+(`sdq_core.images.record_text`), and every value is checked. Time and memory are bounded whatever the file contains.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import json
 import math
 import os
 import stat
-import struct
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from sdq_core.errors import InputError, InputMissingError
-from sdq_core.images.metadata import RECORD_KEY, RECORD_VERSION
+from sdq_core.images.metadata import RECORD_VERSION
+from sdq_core.images.record_text import record_text
 from sdq_core.values.limits import (
     BAD_CHARACTER,
     MAX_GUIDANCE_SCALE,
@@ -28,11 +27,6 @@ from sdq_core.values.limits import (
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import check_seed
 
-MAX_RECORD_BYTES = 2**20
-#: A PNG has tens of chunks; writers that split pixels finely make thousands.
-MAX_CHUNKS = 100_000
-
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _RECIPE_TYPES: dict[str, tuple[type, ...]] = {
     "model": (str,),
     "revision": (str,),
@@ -60,21 +54,21 @@ class FileRecord:
 
 
 def read_record(path: Path) -> FileRecord:
-    """Read the `sdq` record of a PNG.
+    """Read the `sdq` record of an image file.
 
-    Raise InputMissingError for a file that does not exist or cannot be read, InputError for one that is not a PNG, has
-    no record, or has one that cannot be used.
+    Raise InputMissingError for a file that does not exist or cannot be read, InputError for one that is no image of a
+    format that sdq writes, has no record, or has one that cannot be used.
     """
     try:
         with open(path, "rb", opener=_open_at_once) as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
-                raise InputError(f"{path} is a pipe or a device, not a PNG.")
-            text = _record_text(file, path)
+                raise InputError(f"{path} is a pipe or a device, not an image.")
+            text = record_text(file, path)
     except (FileNotFoundError, NotADirectoryError):
         raise InputMissingError(f"{path} does not exist.") from None
     except IsADirectoryError:
-        raise InputError(f"{path} is a folder, not a PNG.") from None
+        raise InputError(f"{path} is a folder, not an image.") from None
     except OSError as error:
         raise InputMissingError(f"Cannot read {path} ({error.strerror}).") from None
     except ValueError:  # a zero byte
@@ -85,40 +79,6 @@ def read_record(path: Path) -> FileRecord:
 def _open_at_once(path: str, flags: int) -> int:
     # Opening a pipe without a writer would never return.
     return os.open(path, flags | os.O_NONBLOCK)
-
-
-def _record_text(file: BinaryIO, path: Path) -> bytes:
-    if file.read(len(_SIGNATURE)) != _SIGNATURE:
-        raise InputError(f"{path} is not a PNG.")
-    for _ in range(MAX_CHUNKS):
-        head = file.read(8)
-        if len(head) < 8:
-            raise InputError(f"{path} is truncated before any sdq record.")
-        length, kind = struct.unpack(">I4s", head)
-        if kind == b"IEND":
-            raise InputError(
-                f"{path} has no sdq record: sdq did not draw it, or drew it with --no-metadata."
-            )
-        if kind == b"tEXt":
-            # The keyword says whether the rest is worth reading.
-            start = file.read(min(length, len(RECORD_KEY) + 1))
-            if start == RECORD_KEY.encode() + b"\0":
-                return _checked(file, start, length, path)
-            length -= len(start)
-        file.seek(length + 4, 1)
-    raise InputError(f"{path} has more than {MAX_CHUNKS:,} chunks and no sdq record among them.")
-
-
-def _checked(file: BinaryIO, start: bytes, length: int, path: Path) -> bytes:
-    if length > MAX_RECORD_BYTES:
-        raise InputError(
-            f"The sdq record of {path} has {length:,} bytes; the limit is {MAX_RECORD_BYTES:,}."
-        )
-    text = file.read(length - len(start))
-    checksum = file.read(4)
-    if zlib.crc32(b"tEXt" + start + text) != int.from_bytes(checksum, "big") or len(checksum) < 4:
-        raise InputError(f"The sdq record of {path} is damaged (checksum).")
-    return text
 
 
 def _parsed(text: bytes, path: Path) -> FileRecord:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -84,21 +85,33 @@ class OutputRoot:
         Makes a root that was never used. Raise StorageError if the root is absent or the disk is full or does not
         respond, OutputError if the place cannot be written.
         """
+        try:
+            return self._stored(data, path, replace=True)
+        except (OSError, ValueError) as error:
+            raise storage_problem(error, self.path / path) from error
+
+    def store_new(self, data: bytes, path: str) -> StoredFile | None:
+        """Do as `store`, but replace nothing: return None if something is at the path."""
+        try:
+            return self._stored(data, path, replace=False)
+        except FileExistsError:
+            return None
+        except (OSError, ValueError) as error:
+            raise storage_problem(error, self.path / path) from error
+
+    def _stored(self, data: bytes, path: str, *, replace: bool) -> StoredFile:
         target = self.path / path
         inside = PurePosixPath(path)
-        try:
-            with (
-                self._recognized(make=True) as root,
-                _folder_within(root, inside.parent) as folder,
-            ):
-                stored = write_file(data, inside.name, folder)
-            if not target.is_file():
-                self.look()  # it was moved away with its folder, or another drive was mounted over it
-                raise StorageError(
-                    f"{target} is gone right after it was written. Check what else moves files there."
-                )
-        except (OSError, ValueError) as error:
-            raise storage_problem(error, target) from error
+        with (
+            self._recognized(make=True) as root,
+            _folder_within(root, inside.parent) as folder,
+        ):
+            stored = write_file(data, inside.name, folder, replace=replace)
+        if not target.is_file():
+            self.look()  # it was moved away with its folder, or another drive was mounted over it
+            raise StorageError(
+                f"{target} is gone right after it was written. Check what else moves files there."
+            )
         return stored
 
     def has(self, path: str) -> bool:
@@ -129,6 +142,24 @@ class OutputRoot:
             raise StorageError(
                 f"{self.path / path} cannot be read ({error.strerror or error}). Check the disk."
             ) from error
+
+    def holds(self, path: str, data: bytes) -> bool:
+        """Whether the file at a path has these bytes; False for what is no file or may not be read.
+
+        Raise StorageError if the root is absent, and if it cannot be said.
+        """
+        try:
+            with self._recognized() as root:
+                status = os.lstat(path, dir_fd=root)
+                if not stat.S_ISREG(status.st_mode) or status.st_size != len(data):
+                    return False
+                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=root)
+                with open(descriptor, "rb") as file:  # noqa: PTH123
+                    return file.read() == data
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return False
+        except OSError as error:
+            raise storage_problem(error, self.path / path) from error
 
     def remove(self, path: str) -> None:
         """Remove a file that is not needed; does nothing if it is not there or cannot be removed."""

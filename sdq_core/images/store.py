@@ -15,6 +15,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sdq_core.errors import OutputError, SdqError, StorageError
@@ -35,6 +36,12 @@ _WRONG_PLACE = frozenset(
     }
 )
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+#: Times of files are rounded, to two seconds on FAT.
+_CLOCK_S = 2.0
+#: What file systems without hard links answer, such as exFAT and some network volumes.
+_NO_LINKS = frozenset(
+    {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +66,17 @@ def store_file(data: bytes, target: Path) -> StoredFile:
         raise storage_problem(error, target) from error
 
 
-def write_file(data: bytes, name: str, folder: int) -> StoredFile:
+def write_file(data: bytes, name: str, folder: int, *, replace: bool = True) -> StoredFile:
     """Write a file of this name into an opened folder, as `store_file` does; raise OSError or ValueError if it fails.
 
     folder: a file descriptor, so that the file cannot end up in another folder that has taken its path meanwhile.
+    replace: whether to replace what has that name; otherwise that raises FileExistsError.
     """
     temporary = f".sdq-{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
         _write(data, temporary, folder)
-        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        if replace or not _linked(temporary, name, folder):
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary, dir_fd=folder)
@@ -101,6 +110,14 @@ def storage_problem(error: OSError | ValueError, target: Path) -> SdqError:
             f"Cannot write {target} ({reason}). Choose another output folder or fix this one."
         )
     return StorageError(f"Cannot write {target} ({reason}). Check the disk and try again.")
+
+
+def is_older(path: Path, moment: datetime) -> bool:
+    """Whether a file was last written before a moment, so that nothing that began then wrote it; also if it is gone."""
+    try:
+        return path.lstat().st_mtime < moment.timestamp() - _CLOCK_S
+    except OSError:
+        return True
 
 
 def is_temporary(path: Path) -> bool:
@@ -147,6 +164,26 @@ def sync_folder(folder: int) -> None:
         # Some network file systems cannot force a folder; the rename is all they promise.
         if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
             raise
+
+
+def _linked(temporary: str, name: str, folder: int) -> bool:
+    """Give a file its name if nothing else has it, in one step; return False if that has to be done by renaming.
+
+    Raises FileExistsError if something else has the name. Unlike renaming, linking never replaces what came meanwhile.
+    """
+    try:
+        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        with contextlib.suppress(FileNotFoundError):
+            os.lstat(name, dir_fd=folder)
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name) from None
+        return False
+    os.unlink(temporary, dir_fd=folder)
+    return True
 
 
 def _write(data: bytes, name: str, folder: int) -> None:

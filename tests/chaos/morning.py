@@ -144,7 +144,7 @@ def _redis_servers(place: Place) -> int:
 def _ask_for_an_audit(place: Place, found: Reckoning) -> None:
     """Let the product check itself; spare copies are the one thing that it may list."""
     audit = place.start("verify", log="verify.log")
-    audit.wait(timeout=120)
+    audit.wait(timeout=600)
     said = (place.logs / "verify.log").read_text().splitlines()
     found.audit = said[-1] if said else "nothing"
     if audit.returncode != 0:

@@ -114,7 +114,7 @@ def test_embedded_can_be_asked_for_where_another_redis_is_set(tmp_path: Path) ->
         (b"outputs = '\xff'", "Cannot read"),
         (
             b"colour = 'red'",
-            "has an unknown setting 'colour'. It can set compute_unit, database_url, guidance_scale, model",
+            "has an unknown setting 'colour'. It can set compute_unit, database_url, guidance_scale, image_format",
         ),
         (b"stepz = 3", "unknown setting 'stepz'; did you mean steps"),
         (b"guidance-scale = 3", "unknown setting 'guidance-scale'; did you mean guidance_scale"),

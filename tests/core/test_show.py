@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from db.ledger import Ledger
-from sdq_core.images.encode import encode_png
+from sdq_core.images.encode import encode_image
+from sdq_core.images.filing import Filing
 from sdq_core.images.metadata import ImageMetadata
-from sdq_core.images.path import image_path
 from sdq_core.images.root import OutputRoot
+from sdq_core.values.image_files import ImageFormat
 from tests.core.commands import Commands
 from tests.images.image_factory import picture
 from tests.ledger.plans import ENGINE, VARIANT, plan, record
@@ -38,8 +39,9 @@ def draw(sdq: Commands, ledger: Ledger, *, with_metadata: bool) -> None:
     engine_id = ledger.work.register_engine(engine)
     ledger.work.note_attempts(slice_.recipe_id, [0, 1], engine_id=engine_id, slice_id=slice_.id)
     about = ImageMetadata(recipe=slice_.recipe, seed=0, version="0", provenance={"chip": "M9"})
-    data = encode_png(picture(), about if with_metadata else None)
-    path = image_path(slice_.batch_name, slice_.entry, 0)
+    filing = slice_.filing
+    data = encode_image(picture(), about if with_metadata else None, filing.image_format)
+    path = filing.path(slice_.path_facts(0))
     root = OutputRoot(sdq.home / "outputs", home=sdq.home, ledger_id=ledger.id)
     stored = root.store(data, path)
     drawn = replace(
@@ -133,6 +135,29 @@ def test_a_file_without_a_record_is_known_by_its_place(sdq: Commands, tmp_path: 
     copy.unlink()
     assert "There is no file" in sdq("show", str(copy), code=66).err
     assert "There is no batch" in sdq("show", "\udcff", code=66).err
+
+
+@pytest.mark.parametrize("with_metadata", [True, False])
+def test_a_batch_with_files_of_its_own_kind_is_shown_and_opened(
+    sdq: Commands, tmp_path: Path, *, with_metadata: bool
+) -> None:
+    filing = Filing.make("all/{slug}-{seed}", ImageFormat.JPG, 80)
+    with sdq.ledger() as ledger:
+        planned = plan(["a red house"], range(3), name="Night")
+        ledger.submissions.add(replace(planned, options=filing.to_options()))
+        draw(sdq, ledger, with_metadata=with_metadata)
+    own = sdq.home / "outputs" / "all" / "a-red-house-0.jpg"
+    assert facts(sdq("show", str(own)).out)["image"] == "Night/1/0"
+    shown = facts(sdq("show", "Night").out)
+    assert shown["files"] == "jpg of quality 80, named all/{slug}-{seed}"
+    assert sdq("open", "Night").out == f"{own.parent}\n"
+    sdq("sheet", "Night", str(tmp_path / "sheet.png"))
+    copy = tmp_path / "copy.jpg"
+    copy.write_bytes(own.read_bytes())
+    if with_metadata:
+        assert facts(sdq("show", str(copy)).out)["image"] == "Night/1/0"
+    else:
+        assert "has no sdq record" in sdq("show", str(copy), code=65).err
 
 
 def test_a_log_is_in_the_order_of_time(night: Commands) -> None:

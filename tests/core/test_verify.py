@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,14 +23,20 @@ from db.tables import slices
 from db.values import BatchState
 from sdq.upkeep.prune import forget_batch
 from sdq.upkeep.verify import Findings, repair, verify
+from sdq_core.images.filing import Filing
 from sdq_core.images.path import image_path
 from sdq_core.images.root import MARKER, OutputRoot
+from sdq_core.images.tokens import PathFacts
 from sdq_core.queue.queues import Queues
-from tests.ledger.plans import ENGINE, plan, record
+from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, ImageFormat
+from tests.ledger.plans import ENGINE, plan, recipe, record
 
 
 class Scene:
-    """A ledger, its queues, and an output folder with real files."""
+    """A ledger, its queues, and an output folder with real files. template: of all batches."""
+
+    template = DEFAULT_PATH_TEMPLATE
+    image_format = ImageFormat.PNG
 
     def __init__(self, folder: Path, ledger: Ledger, connection: redis.Redis) -> None:
         self.ledger = ledger
@@ -38,7 +45,17 @@ class Scene:
         self.engine_id = ledger.work.register_engine(ENGINE)
 
     def submit(self, name: str, prompts: str, seeds: range) -> None:
-        self.ledger.submissions.add(plan(list(prompts), seeds, name=name, slice_size=3))
+        planned = plan(list(prompts), seeds, name=name, slice_size=3)
+        self.ledger.submissions.add(replace(planned, options=self.filing.to_options()))
+
+    @property
+    def filing(self) -> Filing:
+        return Filing.make(self.template, self.image_format)
+
+    def path(self, name: str, entry: int, seed: int) -> str:
+        """The path of an image by its numbers, which the templates here are made of."""
+        facts = PathFacts(batch_name=name, entry=entry, seed=seed, recipe=recipe("?"))
+        return self.filing.path(facts)
 
     def draw(self, choose: Callable[[int], str] = lambda _seed: "done") -> None:
         """Draw what is open, each image by its seed: "done", "failed" or "not"."""
@@ -59,7 +76,7 @@ class Scene:
                         final=True,
                     )  # fmt: skip
                     continue
-                path = image_path(slice_.batch_name, slice_.entry, seed)
+                path = slice_.filing.path(slice_.path_facts(seed))
                 self.write(path)
                 drawn = replace(record(slice_, seed, self.engine_id), path=path)
                 data = path.encode()
@@ -183,6 +200,9 @@ def test_slices_that_no_queue_holds_are_found_in_their_batch_only(scene: Scene) 
 @pytest.mark.parametrize("seed", range(8))
 def test_any_mixture_of_batches_is_judged_as_by_sets_of_all_paths(scene: Scene, seed: int) -> None:
     chance = random.Random(seed)
+    templates = [DEFAULT_PATH_TEMPLATE, "{batch}/{seed}-{index}", "all/{batch}-{index}/{seed}"]
+    scene.template = templates[seed % 3]
+    scene.image_format = [ImageFormat.PNG, ImageFormat.JPG][seed // 3 % 2]
     names = ["one", "two", "three", "four"]
     for _ in range(7):
         name = chance.choice(names)
@@ -196,7 +216,7 @@ def test_any_mixture_of_batches_is_judged_as_by_sets_of_all_paths(scene: Scene, 
     for path in chance.sample(sorted(scene.files()), min(3, len(scene.files()))):
         scene.remove(path)
     for _ in range(40):
-        path = image_path(chance.choice(names), chance.randrange(1, 5), chance.randrange(15))
+        path = scene.path(chance.choice(names), chance.randrange(1, 5), chance.randrange(15))
         if path not in scene.files():
             scene.write(path)
 
@@ -208,6 +228,45 @@ def test_any_mixture_of_batches_is_judged_as_by_sets_of_all_paths(scene: Scene, 
     assert found.images == len(expected["known"])
     assert not found.unfit + found.unqueued
     assert found.miscounted == []
+
+
+def test_batches_that_share_a_folder_are_verified_and_pruned_one_by_one(scene: Scene) -> None:
+    scene.submit("old", "d", range(3))
+    scene.template, scene.image_format = "{slug}-{seed}", ImageFormat.WEBP
+    scene.submit("one", "ab", range(4))
+    scene.submit("two", "bc", range(2, 6))
+    scene.draw({3: "not"}.get)  # type: ignore[arg-type]
+    scene.write("a-3.webp")  # a worker was killed before it wrote the row
+    scene.write("sheet.png")
+    scene.write("mine/notes.txt")
+    for batch in ("old", "one", "two"):
+        assert scene.verify(batch).clean, batch
+    assert scene.verify().strays == ["mine/notes.txt"]
+    scene.remove("a-0.webp")
+    assert [image.image.path for image in scene.verify("one").missing] == ["a-0.webp"]
+    scene.write("a-0.webp")
+    scene.prune("one")
+    assert scene.files() == {
+        "a-3.webp", "b-2.webp", "b-4.webp", "b-5.webp", "c-2.webp", "c-4.webp", "c-5.webp",
+        "sheet.png", "mine/notes.txt", *(image_path("old", 1, seed) for seed in (0, 1, 2)),
+    }  # fmt: skip
+    scene.prune("two")
+    scene.prune("old")
+    assert scene.files() == {"a-3.webp", "sheet.png", "mine/notes.txt"}
+
+
+def test_what_a_former_batch_left_to_the_user_is_no_second_copy(scene: Scene) -> None:
+    scene.submit("other", "a", range(3))
+    kept = [image_path("one", 1, seed) for seed in range(3)]
+    for path in kept:
+        scene.write(path)
+        os.utime(scene.root.path / path, (10**9, 10**9))  # long before the batch of that name
+    scene.draw()
+    scene.submit("one", "ab", range(3))
+    assert scene.verify().strays == scene.verify("one").strays == kept
+    repair(scene.ledger, scene.queues, scene.root, scene.verify())
+    scene.prune("one")
+    assert set(kept) <= scene.files()
 
 
 def by_sets(scene: Scene) -> dict[str, list[str]]:
@@ -224,7 +283,7 @@ def by_sets(scene: Scene) -> dict[str, list[str]]:
             if slice_ and slice_.batch_id == status.id:
                 settled = scene.ledger.work.progress(slice_).settled
                 for seed in slice_.seeds:
-                    path = image_path(slice_.batch_name, slice_.entry, seed)
+                    path = slice_.filing.path(slice_.path_facts(seed))
                     if seed not in settled:
                         wanted.add(path)
                     elif settled[seed] == "done":

@@ -216,7 +216,7 @@ def _all_done(program: Program) -> bool:
 
 def _paused(program: Program) -> list[str]:
     with program.ledger() as ledger:
-        return [variant.key for variant in ledger.variants.paused()]
+        return [held.variant.key for held in ledger.variants.paused()]
 
 
 def _say(text: str) -> None:

@@ -114,8 +114,8 @@ def test_a_file_that_a_removed_batch_left_is_not_drawn_over(
     one = ledger.upkeep.begin_pruning("one")
     while not ledger.upkeep.prune_page(one).last:
         pass
-    stale = outputs / "one" / "00001" / "00001-7-2.png"  # of a process that died before its row
-    stale.write_bytes(b"")
+    mine = outputs / "one" / "00001" / "00001-7-2.png"
+    mine.write_bytes(b"mine")
 
     again = submitted(ledger, "a tree", "one")
     assert again is not None
@@ -124,8 +124,9 @@ def test_a_file_that_a_removed_batch_left_is_not_drawn_over(
     images = [image for name in ("two", "one") for image in ledger.batches.images(name)]
     assert [image.image.path for image in images] == [
         "one/00001/00001-7.png",
-        "one/00001/00001-7-2.png",
+        "one/00001/00001-7-3.png",
     ]
+    assert mine.read_bytes() == b"mine"
     for image in images:
         file = outputs / image.image.path
         assert hashlib.sha256(file.read_bytes()).hexdigest() == image.image.sha256

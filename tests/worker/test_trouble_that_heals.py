@@ -66,7 +66,8 @@ def test_a_folder_that_closes_after_it_took_files_is_worth_waiting_for(
     def save() -> None:
         gallery.save(
             slice_, 0, _grey(),
-            engine_id=1, engine=ENGINE, queue_wait_ms=0.0, is_anothers=lambda _: False,
+            engine_id=1, engine=ENGINE, queue_wait_ms=0.0, begun_before=False,
+            noted_path=lambda: None, is_anothers=lambda _: False,
         )  # fmt: skip
 
     root.write_text("a file in the folder's place")

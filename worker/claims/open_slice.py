@@ -20,6 +20,7 @@ class OpenSlice:
     pending: seeds that are neither settled nor requested from the engine.
     elsewhere: seeds that are being drawn for another slice, which asks for the same images.
     attempts: seed -> attempts so far, as counted in the ledger.
+    begun_before: seeds of which an earlier attempt may have left a file without a row.
     unwanted: its batch or its variant was paused or cancelled in the meantime, or another worker took it over.
     """
 
@@ -27,6 +28,7 @@ class OpenSlice:
     queue_wait_ms: float
     pending: deque[int]
     attempts: dict[int, int]
+    begun_before: frozenset[int] = frozenset()
     elsewhere: list[int] = field(default_factory=list)
     unwanted: bool = False
 
@@ -39,6 +41,7 @@ class OpenSlice:
             queue_wait_ms=queue_wait_ms,
             pending=deque(seed for seed in slice_.seeds if seed not in progress.settled),
             attempts=dict(progress.attempts),
+            begun_before=progress.begun,
         )
 
     @property

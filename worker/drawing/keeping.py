@@ -32,6 +32,8 @@ class Keeper:
                 engine_id=loaded.id,
                 engine=loaded.record,
                 queue_wait_ms=asked.open_slice.queue_wait_ms,
+                begun_before=seed in asked.open_slice.begun_before,
+                noted_path=lambda: self._ledger.work.noted_path(slice_.recipe_id, seed),
                 is_anothers=lambda path: self._ledger.work.is_anothers(
                     path, slice_.recipe_id, seed
                 ),

@@ -1,21 +1,27 @@
-"""Saves one image: pixels to a PNG with its metadata, on disk before it is recorded."""
+"""Saves one image: pixels to a file with its metadata, on disk before it is recorded.
+
+Invariant: a file is written over only if it is this image's own: the file that its row names, what an earlier attempt
+left, or one with the same record to the byte. Every other file stays, and the image gets the next free path. An earlier
+attempt is known by the ledger, which counts it before it draws; where a power cut took that too, by its bytes.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib import metadata
 
 from db.values import EngineRecord, ImageRecord, Slice
-from sdq_core.errors import OutputError, StorageError
-from sdq_core.images.encode import encode_png
+from sdq_core.errors import OutputError, SdqError, StorageError
+from sdq_core.images.encode import encode_image
 from sdq_core.images.metadata import ImageMetadata
-from sdq_core.images.path import possible_paths
 from sdq_core.images.pixels import image_from_rgb
+from sdq_core.images.read import read_record
 from sdq_core.images.root import OutputRoot
+from sdq_core.images.store import StoredFile, is_older
 from sdq_core.values.safety import Safety
 from worker.drawing.flagged import hidden
 from worker.drawing.provenance import SAFETY_KEY
@@ -48,14 +54,18 @@ class Gallery:
         engine_id: int,
         engine: EngineRecord,
         queue_wait_ms: float,
+        begun_before: bool,
+        noted_path: Callable[[], str | None],
         is_anothers: Callable[[str], bool],
     ) -> ImageRecord:
         """Write the file and return the row to record.
 
-        is_anothers: whether the file at a path is that of another finished image; asked only if there is a file.
+        begun_before: whether an earlier attempt for this slice may have left a file.
+        noted_path: the path that the image's row has from when it was done before; asked only if there is a file.
+        is_anothers: whether the file at a path is that of another finished image; asked as seldom as possible.
 
         Raises StorageError if the disk is full or failing, or the folder is absent or no longer writable; OutputError
-        if it never was writable.
+        if it never was writable; ConfigurationError if the format cannot be written here.
         """
         started = time.perf_counter()
         height, width, _ = drawn.pixels.shape
@@ -85,15 +95,21 @@ class Gallery:
                 },
             },
         )
-        data = encode_png(picture, about if self._with_metadata else None)
+        filing = slice_.filing
+        data = encode_image(
+            picture, about if self._with_metadata else None, filing.image_format, filing.quality
+        )
         encoded = time.perf_counter()
+
+        def is_own(path: str) -> bool:
+            # With a record the bytes name the image; without, another one's may be equal.
+            if self._with_metadata and self._root.holds(path, data):
+                return True
+            left = begun_before and self._may_be_left(path, slice_, seed)
+            return (left or noted_path() == path) and not is_anothers(path)
+
         try:
-            path = next(
-                path
-                for path in possible_paths(slice_.batch_name, slice_.entry, seed)
-                if not (self._root.has(path) and is_anothers(path))
-            )
-            stored = self._root.store(data, path)
+            path, stored = self._stored(data, filing.paths(slice_.path_facts(seed)), is_own)
         except OutputError as error:
             if not self._has_saved:
                 raise
@@ -124,6 +140,32 @@ class Gallery:
             encode_ms=(encoded - started) * 1000,
             save_ms=(saved - encoded) * 1000,
         )
+
+    def _stored(
+        self, data: bytes, paths: Iterable[str], is_own: Callable[[str], bool]
+    ) -> tuple[str, StoredFile]:
+        """Write the file at the first path that is free or the image's own; return the path."""
+        for path in paths:
+            if not self._root.has(path):
+                if stored := self._root.store_new(data, path):
+                    return path, stored
+            elif is_own(path):
+                return path, self._root.store(data, path)
+        raise AssertionError("unreachable: there is always another path")
+
+    def _may_be_left(self, path: str, slice_: Slice, seed: int) -> bool:
+        """Whether a file can be what an earlier attempt at an image of a slice left."""
+        file = self._root.path / path
+        if is_older(file, slice_.created_at):
+            return False
+        if not self._with_metadata:
+            return True
+        try:
+            record = read_record(file)
+        except SdqError:
+            return False
+        drawn = replace(record.recipe, variant=slice_.recipe.variant)
+        return (drawn, record.seed) == (slice_.recipe, seed)
 
     def holds(self, record: ImageRecord) -> bool:
         """Whether the file at a record's path is that record's; raises StorageError if that cannot be said."""
