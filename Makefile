@@ -14,7 +14,7 @@ demo: $(VENV)/.drawing ## Draw examples/prompts.txt with seeds 0-3 into demo-out
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq run examples/prompts.txt --seed-range 0-3 --guidance-scale 3.5 --batch demo
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq sheet demo demo-out/sheet.png
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq status
-	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq services stop
+	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq redis stop
 
 # Three at a time on two cores: many tests wait for a process of theirs.
 test: $(VENV)/.developing ## Run all tests

@@ -49,7 +49,7 @@ _COMMANDS = {
     "bench": "Find the fastest variant for this machine.",
     "models": "List, download and remove models.",
     "doctor": "Check this installation and draw test images.",
-    "services": "Show, start or stop the embedded Redis.",
+    "redis": "Show, start or stop the embedded Redis.",
     "service": "Have the system start a worker and keep it running.",
     "schedule": "Have the system run a command every day.",
     "completion": "Print a script that completes sdq's commands in a shell.",
@@ -59,6 +59,7 @@ _COMMANDS = {
 @click.group(
     cls=LazyGroup,
     commands_help=_COMMANDS,
+    former_names={"services": "redis"},  # until 0.1; `service` is another
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="\b\nGet started:\n  sdq run --prompt 'a red balloon over the sea at sunset' --seed-range 0-3",
 )

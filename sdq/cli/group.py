@@ -14,9 +14,17 @@ from click.shell_completion import CompletionItem
 class LazyGroup(click.Group):
     """Command NAME lives in `sdq.cli.NAME` as `command`; its one-line help is known without importing it."""
 
-    def __init__(self, *args: Any, commands_help: Mapping[str, str], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        commands_help: Mapping[str, str],
+        former_names: Mapping[str, str],
+        **kwargs: Any,
+    ) -> None:
+        """former_names: those that scripts may still use, and the commands that they mean."""
         super().__init__(*args, **kwargs)
         self._commands_help = commands_help
+        self._former_names = former_names
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names in the order a newcomer needs them."""
@@ -24,6 +32,7 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import and return one command."""
+        cmd_name = self._former_names.get(cmd_name, cmd_name)
         if cmd_name not in self._commands_help:
             return None
         command = importlib.import_module(f"sdq.cli.{cmd_name}").command

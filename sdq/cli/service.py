@@ -21,10 +21,7 @@ _SAID = {
 
 @click.group("service")
 def command() -> None:
-    """Have the system start a worker at login and keep it running: launchd on a Mac, systemd on Linux.
-
-    `sdq services` is about the embedded Redis.
-    """
+    """Have the system start a worker at login and keep it running: launchd on a Mac, systemd on Linux."""
 
 
 @command.command("install", context_settings={"ignore_unknown_options": True})

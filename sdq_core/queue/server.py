@@ -236,7 +236,7 @@ class RedisServer:
                 raise self._unwritable(error) from error
             raise ConfigurationError(
                 f"{path} belongs to {_name_of(owner)}, who started the embedded Redis here. Stop it as that user "
-                f"(`sdq services stop`), and make {self.folder} and all in it your own with chown."
+                f"(`sdq redis stop`), and make {self.folder} and all in it your own with chown."
             ) from error
         except OSError as error:
             raise self._unwritable(error) from error

@@ -259,7 +259,7 @@ def test_a_data_folder_whose_place_is_absent_is_not_made(
         ("submit", "--prompt", "x"),
         ("worker", "--burst"),
         ("run", "--prompt", "x"),
-        ("services", "start"),
+        ("redis", "start"),
     ):
         said = program.call(*arguments, "--home", str(home), code=73).stderr
         assert f"mkdir -p {home}" in said

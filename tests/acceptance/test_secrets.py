@@ -110,7 +110,7 @@ def test_no_url_is_told(setting: str, url: str, number: int, program: Program) -
         ["status", "https://ann:s3cr@w0rd@h/x"],
         ["show", "https://ann:s3cr@w0rd@h/x.png"],
         ["sheet", "x", "https://ann:s3cr@w0rd@h/x.png"],
-        ["services", "redis://:s3cr@w0rd@h/x"],
+        ["redis", "redis://:s3cr@w0rd@h/x"],
     ],
 )
 def test_neither_tokens_nor_proxies_are_told(
@@ -165,7 +165,7 @@ EVERY_COMMAND = {
     "bench": [["gone"]],
     "models": [[], ["pull", "a/b"], ["add", "gone"], ["verify"], ["remove", "gone", "--yes"]],
     "doctor": [["--no-draw"], ["--no-draw", "--json"]],
-    "services": [[], ["start"], ["stop"]],
+    "redis": [[], ["start"], ["stop"]],
     "worker": [],
 }
 #: A value for each setting that can hold a secret; a folder of the network may be named by a URL, too.

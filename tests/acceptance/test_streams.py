@@ -24,7 +24,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "run": [["run", "prompts.txt", "--steps", "1"]],
     "status ls show logs open report completion services service schedule": [
         ["status"], ["status", "nothing"], ["ls"], ["show", "prompts"], ["logs", "prompts"], ["open", "nothing"],
-        ["report", "prompts"], ["completion", "fish"], ["services"], ["service", "status"],
+        ["report", "prompts"], ["completion", "fish"], ["redis"], ["service", "status"],
         ["schedule", "22:00", "--", "submit", "prompts.txt"],
     ],
     "sheet": [["sheet", "prompts", "sheet.png"]],

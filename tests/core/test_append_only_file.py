@@ -95,7 +95,7 @@ def test_a_format_that_the_server_does_not_know_is_named_at_once(
 
 def test_the_next_step_helps(program: Program) -> None:
     program.call("submit", "--prompt", "the sea", "--steps", "2", "--batch", "mine")
-    program.run("services", "stop")
+    program.run("redis", "stop")
     sign(program.redis.folder, b"VALKEY999")
     refused = program.call("submit", "--prompt", "a tent", "--batch", "mine", code=78).stderr
     assert len(refused.splitlines()) == 1

@@ -61,7 +61,7 @@ def test_quiet_says_nothing_on_success(night: Commands) -> None:
         ["cancel", "ni"],
         ["verify", "ni"],
         ["prune", "night", "--yes"],
-        ["services"],
+        ["redis"],
     ):
         said = night(*arguments, "-q")
         assert (said.out, said.err) == ("", ""), arguments
@@ -99,7 +99,7 @@ def test_what_changes_models_is_an_object(sdq: Commands, tmp_path: Path) -> None
 
 
 def test_the_embedded_redis_is_an_object(night: Commands) -> None:
-    assert night("services", "--json").json["state"] == "not used"
-    assert night("services", "--redis-url", "embedded", "--json", code=69).json["state"] == (
+    assert night("redis", "--json").json["state"] == "not used"
+    assert night("redis", "--redis-url", "embedded", "--json", code=69).json["state"] == (
         "not running"
     )

@@ -154,18 +154,18 @@ def test_a_redis_is_told_from_a_valkey_that_calls_itself_one() -> None:
 
 def test_the_command_says_which_serves_and_which_would(program: Program) -> None:
     found = program_for(program.redis.folder)
-    state, would = program.run("services", code=69).stdout.splitlines()
+    state, would = program.run("redis", code=69).stdout.splitlines()
     assert (state, would) == ("not running", f"would start {found}")
-    running, which = program.run("services", "start").stdout.splitlines()
+    running, which = program.run("redis", "start").stdout.splitlines()
     assert running == f"running, process {program.redis.pid()}, {program.redis.url}"
     assert which == str(found)
     with redis.Redis.from_url(program.redis.url) as client:
         assert client.info("server")["executable"] == str(found.path)
-    assert program.run("services", "stop").stdout == "not running\n"
+    assert program.run("redis", "stop").stdout == "not running\n"
 
 
 def test_the_command_says_what_is_passed_over(program: Program, on_path: Path) -> None:
     path = put(on_path, "redis-server", version("Redis server v=6.0.16"))
-    _, passed_over, would = program.run("services", code=69).stdout.splitlines()
+    _, passed_over, would = program.run("redis", code=69).stdout.splitlines()
     assert passed_over == f"passed over: {path}: Redis 6.0.16 is too old; sdq needs 6.2 or newer"
     assert would.startswith("would start Valkey 9.")

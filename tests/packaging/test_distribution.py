@@ -146,7 +146,7 @@ def test_the_wheel_draws_in_a_bare_environment(wheel: Path, tmp_path: Path) -> N
     try:
         sdq("run", "--prompt", "a red house", "--batch", "first", "--steps", "3")
     finally:
-        sdq("services", "stop")
+        sdq("redis", "stop")
     (picture,) = (home / "outputs").rglob("*.png")
     with Image.open(picture) as image:
         assert image.size == (128, 128)

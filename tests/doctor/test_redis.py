@@ -17,7 +17,7 @@ from tests.doctor.reports import examined, facts, without
 
 
 def test_an_embedded_redis_that_hangs_is_named(program: Program) -> None:
-    program.run("services", "start")
+    program.run("redis", "start")
     pid = program.redis.pid()
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
@@ -76,8 +76,8 @@ def test_a_redis_server_that_is_of_no_use_is_passed_over_for_the_wheels(
 def test_a_server_that_cannot_read_the_queues_is_passed_over(
     program: Program, tmp_path: Path
 ) -> None:
-    program.run("services", "start")
-    program.run("services", "stop")
+    program.run("redis", "start")
+    program.run("redis", "stop")
     older = path_with_a_server(tmp_path, "echo Redis server v=6.2.14 sha=0")
     report = examined(program, "--no-draw", PATH=older)
     assert report["problems"] == []

@@ -1,4 +1,4 @@
-"""`sdq services`: the embedded Redis."""
+"""`sdq redis`: the embedded Redis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sdq_core.errors import (
 from sdq_core.settings import Settings
 
 
-@click.command("services")
+@click.command("redis")
 @click.argument("action", type=click.Choice(["status", "start", "stop"]), default="status")
 @outcome_options
 @settings_options
