@@ -29,11 +29,14 @@ class Outlook:
     submission: Submission
     expected: Forecast
 
-    def lines(self) -> list[str]:
-        """Return it in short, for what was stored: some eight lines at most."""
+    def lines(self, *, with_place: bool = True) -> list[str]:
+        """Return it in short, for what was stored: some eight lines at most.
+
+        with_place: say where the batch stands in the order.
+        """
         return [
             describe_submission(self.submission, self.request),
-            *self._place(),
+            *(self._place() if with_place else ()),
             *self.planned.describe_files(drawn=self.submission.images_drawn),
             *self.planned.describe_choices(),
             *cost_lines(self.expected, in_full=False),

@@ -92,7 +92,8 @@ def command(
         plan = replace(planned.plan, receivers=receivers)
         submission = submit_plan(settings, ledger, plan, outdated=planned.outdated)
         if not quiet:
-            for line in outlook(settings, request, planned, submission, ledger).lines():
+            stored = outlook(settings, request, planned, submission, ledger)
+            for line in stored.lines(with_place=False):  # here nothing else is drawn
                 click.echo(line, err=True)
             for sentence in problems(settings):
                 click.echo(sentence, err=True)
