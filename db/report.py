@@ -22,14 +22,18 @@ from sdq_core.values.names import spellings
 
 def find_batch(connection: Connection, name_or_id: str | int) -> BatchStatus | None:
     """Return the status of the batch with that name, else with that id, else None."""
-    found: list[BatchStatus] = []
-    if isinstance(name_or_id, str):
-        row = batch_named(connection, name_or_id)
-        if row is not None:
-            found = statuses_of(connection, select(batches).where(batches.c.id == row.id))
-    if not found and str(name_or_id).isdecimal() and len(str(name_or_id)) < 19:
-        found = statuses_of(connection, select(batches).where(batches.c.id == int(name_or_id)))
-    return found[0] if found else None
+    row = _row_of(connection, name_or_id)
+    if row is None:
+        return None
+    return statuses_of(connection, select(batches).where(batches.c.id == row.id))[0]
+
+
+def _row_of(connection: Connection, name_or_id: str | int) -> Row[Any] | None:
+    row = batch_named(connection, name_or_id) if isinstance(name_or_id, str) else None
+    if row is None and str(name_or_id).isdecimal() and len(str(name_or_id)) < 19:
+        query = select(batches).where(batches.c.id == int(name_or_id))
+        row = connection.execute(query).first()
+    return row
 
 
 def batch_named(connection: Connection, name: str) -> Row[Any] | None:
@@ -57,10 +61,10 @@ def names_beginning(connection: Connection, text: str) -> list[str]:
 
 def batch_id_of(connection: Connection, name_or_id: str | int) -> int:
     """Return a batch's row id; raise InputMissingError if there is no such batch."""
-    found = find_batch(connection, name_or_id)
+    found = _row_of(connection, name_or_id)
     if found is None:
         raise InputMissingError(f"There is no batch {name_or_id!r}. `sdq status` lists them.")
-    return found.id
+    return int(found.id)
 
 
 def statuses_of(
