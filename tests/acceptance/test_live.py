@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from db.values import BatchState
+from sdq_core.values.order import Priority
 from tests.acceptance.program import SDQ, Program
 from tests.acceptance.test_hang_up import attempts_without_an_image
 from tests.core.commands import Commands
@@ -86,6 +87,8 @@ def test_a_worker_shows_all_batches_below_its_log_and_ctrl_c_ends_both(
 ) -> None:
     submit(program, LONG, "a tent in the snow", images=2, steps=40)
     submit(program, "second", "the sea", images=40, steps=40)
+    with program.ledger() as ledger:  # so that two batches are unfinished to the end
+        ledger.batches.move(LONG, priority=Priority.LOW)
     watch = terminal("status", "--watch", columns=120)
     watch.wait_for(lambda: watch.shows("second", "0 of 40", "all"))
     worker = terminal("worker", "--threads", "1", columns=40)

@@ -153,7 +153,7 @@ def test_the_options_of_submit_reach_ledger_and_queue(
     prompt = ("submit", "--prompt", "a", "--prompt", "b", "--seed-range", "0-3")
     options = ("--priority", "high", "--at-front", "--interleave")
     sdq(desk.program, monkeypatch, *prompt, *options, "--batch", "b", "--dry-run")
-    assert "Drawn at the front of high priority." in capsys.readouterr().out
+    assert "It is drawn at the front of high priority." in capsys.readouterr().out
     sdq(desk.program, monkeypatch, *prompt, *options, "--batch", "b")
     assert "It is drawn at the front of high priority." in capsys.readouterr().out
     assert desk.status("b").rank == Rank(priority=Priority.HIGH, place=1)

@@ -166,6 +166,12 @@ EVERY_COMMAND = {
     "models": [[], ["pull", "a/b"], ["add", "gone"], ["verify"], ["remove", "gone", "--yes"]],
     "doctor": [["--no-draw"], ["--no-draw", "--json"]],
     "redis": [[], ["start"], ["stop"]],
+    "service": [
+        ["status"],
+        ["install", "--print", "--for", "systemd"],
+        ["install", "--lanes", "gone"],
+    ],
+    "schedule": [["22:00", "--", "submit", "gone"], ["22:00", "--", "worker", "--burst"]],
     "worker": [],
 }
 #: A value for each setting that can hold a secret; a folder of the network may be named by a URL, too.

@@ -7,6 +7,7 @@ from itertools import count
 
 from db.values import BatchState, BatchStatus
 from sdq_core.queue.in_hand import InHand
+from sdq_core.values.order import Rank
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -25,7 +26,7 @@ def batch(
     state: BatchState = BatchState.ACTIVE,
 ) -> BatchStatus:
     return BatchStatus(
-        id=next(_ids), name=name, state=state, source="-", created_at=NOON, started_at=NOON,
+        id=next(_ids), name=name, state=state, rank=Rank(), source="-", created_at=NOON, started_at=NOON,
         completed_at=NOON if done + failed == of else None,
         total=of, completed=done, failed=failed, images_per_hour=per_hour,
         eta_s=sum(left_s) / 2 if left_s else eta_s, eta_range_s=left_s,
