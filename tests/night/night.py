@@ -97,7 +97,7 @@ def play(folder: Path, *, minutes: float) -> Night:
 def _play(night: Night, folder: Path, minute: float) -> None:
     program = night.program
     rate = _first_images(program)
-    _submit_the_large_batches(night, folder, images=int(rate * minute * 13))
+    _submit_the_large_batches(night, folder, images=int(rate * minute * 16))
     begins = datetime.now().astimezone()
     closes, opens = (begins + timedelta(seconds=minute * at) for at in (5, 8))
     night.rested = (closes, opens)
@@ -151,13 +151,15 @@ def _play(night: Night, folder: Path, minute: float) -> None:
 
 
 def _first_images(program: Program) -> float:
-    """Draw a few with each variant, so that the plan knows what an image takes; give images per s."""
-    started = time.monotonic()
+    """Draw a few with each variant, so that the plan knows what an image takes; give the plan's images per s."""
     for variant in _VARIANTS.values():
         program.run("run", "--prompt", "a test of the evening", "--seed", "0-24", "--variant", variant,
                     "--batch", f"first-{variant}", "-q")  # fmt: skip
-    rate = 50 / (time.monotonic() - started)
-    _say(f"50 first images: {rate:.1f} a second, with loading.")
+    plan = program.run(
+        "submit", "--prompt", "a plan", "--seed", "0-999", "--dry-run", "--json"
+    ).stdout
+    rate = float(1000 / json.loads(plan)["drawing_s"])
+    _say(f"50 first images: by them the plan expects {rate:.1f} a second.")
     return rate
 
 
