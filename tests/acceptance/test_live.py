@@ -131,9 +131,9 @@ def test_a_watched_batch_ends_with_its_table(program: Program, terminal: Open) -
 def test_a_terminal_that_closes_ends_no_work_that_ignores_it(
     program: Program, terminal: Open
 ) -> None:
-    submit(program, "b", "the mountains", images=4, steps=10)
+    submit(program, "b", "the mountains", images=12, steps=40)
     worker = terminal("worker", "--burst", "--threads", "1", ignoring_hang_up=True)
     worker.wait_for(lambda: worker.shows("b/1 seed 0", "last: /"))
     worker.hang_up()
     assert worker.code() == 0
-    assert len(program.drawn("b")) == 4
+    assert len(program.drawn("b")) == 12
