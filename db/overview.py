@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from db.column_types import now_utc
-from db.pace import Pace, RecentImages
+from db.pace import Pace, RecentFinishes
 from db.report import statuses_of
 from db.tables import batches
 from db.values import BatchState, BatchStatus
@@ -30,7 +30,7 @@ class Overview:
 
 def overview_of(connection: Connection, batch_id: int | None) -> Overview:
     """Return what is being drawn. batch_id: of this batch only, which is then shown however it stands."""
-    recent = RecentImages.read(connection, now_utc())
+    recent = RecentFinishes.read(connection, now_utc())
     wanted = (
         (batches.c.id == batch_id,)
         if batch_id is not None

@@ -70,8 +70,8 @@ def _per_hour(times: Sequence[datetime]) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecentImages:
-    """The images finished lately.
+class RecentFinishes:
+    """When the newest images were finished, and where they are.
 
     times: when, by batch.
     newest: the last of each batch, when and at which path.
@@ -81,7 +81,7 @@ class RecentImages:
     newest: Mapping[int, tuple[datetime, str]]
 
     @classmethod
-    def read(cls, connection: Connection, now: datetime) -> RecentImages:
+    def read(cls, connection: Connection, now: datetime) -> RecentFinishes:
         """Read them; the time does not grow with the ledger."""
         # Ids rise with the first attempt, so the end of the table is the recent past, and no index on time is needed.
         recent = (

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Select, func, or_, select
 
 from db.column_types import now_utc
 from db.order import read_rank
-from db.pace import Pace, RecentImages
+from db.pace import Pace, RecentFinishes
 from db.tables import batches, slices
 from db.values import BatchState, BatchStatus
 from sdq_core.errors import InputMissingError
@@ -68,7 +68,7 @@ def batch_id_of(connection: Connection, name_or_id: str | int) -> int:
 
 
 def statuses_of(
-    connection: Connection, query: Select[Any], recent: RecentImages | None = None
+    connection: Connection, query: Select[Any], recent: RecentFinishes | None = None
 ) -> list[BatchStatus]:
     """Return the status of the batches that a query selects, in its order. recent: None reads them."""
     rows = connection.execute(query).all()
@@ -82,7 +82,7 @@ def statuses_of(
         )
         begun = {batch_id: (int(done), int(failed)) for batch_id, done, failed in counts}
     if rows and recent is None:
-        recent = RecentImages.read(connection, now_utc())
+        recent = RecentFinishes.read(connection, now_utc())
     return [
         _status(row, begun.get(row.id, (0, 0)), recent.pace(row.id) if recent else None)
         for row in rows

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from db.ledger import Ledger
 from db.values import ImageRecord
 from sdq_core.images.root import OutputRoot
@@ -17,6 +19,7 @@ from worker.drawing.studio import Studio
 from worker.drawing.tally import Tally
 from worker.engine.handle import Engine
 from worker.engine.pool import EnginePool
+from worker.pipelines.contract import DrawnImage
 
 
 def nothing() -> None:
@@ -106,3 +109,12 @@ def make_studio(
         gallery=gallery,
         max_attempts=max_attempts,
     )
+
+
+def grey_image(shade: int = 128) -> DrawnImage:
+    """An image in one grey, as an engine would send it."""
+    return DrawnImage(
+        pixels=np.full((8, 8, 3), shade, dtype=np.uint8),
+        truncated_tokens=0, nsfw_flagged=None, concept_scores={}, text_encode_ms=0.0,
+        denoise_ms=0.0, num_unet_calls=1, decode_ms=0.0, safety_ms=0.0,
+    )  # fmt: skip

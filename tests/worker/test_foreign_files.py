@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from db.ledger import Ledger
@@ -17,9 +16,9 @@ from sdq_core.images.root import OutputRoot
 from sdq_core.images.store import opened_folder, write_file
 from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, ImageFormat
 from tests.ledger.plans import ENGINE, plan
+from tests.worker.studio import grey_image
 from worker.claims.open_slice import OpenSlice
 from worker.drawing.saving import Gallery
-from worker.pipelines.contract import DrawnImage
 
 LONG_AGO = 1_000_000_000
 
@@ -60,7 +59,7 @@ class Desk:
         work.reserve(slice_.recipe_id, 7, slice_id=slice_.id)
         work.note_attempts(slice_.recipe_id, [7], engine_id=self.engine_id, slice_id=slice_.id)
         return Gallery(self.root, with_metadata=with_metadata).save(
-            slice_, 7, drawn(grey),
+            slice_, 7, grey_image(grey),
             engine_id=self.engine_id, engine=ENGINE, queue_wait_ms=0,
             begun_before=7 in opened.begun_before,
             noted_path=lambda: work.noted_path(slice_.recipe_id, 7),
@@ -88,20 +87,6 @@ class Desk:
         if mtime is not None:
             os.utime(file, (mtime, mtime))
         return file
-
-
-def drawn(grey: int) -> DrawnImage:
-    return DrawnImage(
-        pixels=np.full((8, 8, 3), grey, dtype=np.uint8),
-        truncated_tokens=0,
-        nsfw_flagged=None,
-        concept_scores={},
-        text_encode_ms=0.0,
-        denoise_ms=0.0,
-        num_unet_calls=1,
-        decode_ms=0.0,
-        safety_ms=0.0,
-    )
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pytest
 import redis
@@ -20,10 +19,9 @@ from sdq_core.queue.server import RedisServer
 from tests.acceptance.program import Program, assert_whole, engines_of, stop
 from tests.core.small_ledger import loaded, open_ids, submit
 from tests.ledger.plans import ENGINE
-from tests.worker.studio import root_at
+from tests.worker.studio import grey_image, root_at
 from worker.claims.claims import Claims
 from worker.drawing.saving import Gallery
-from worker.pipelines.contract import DrawnImage
 
 
 @pytest.fixture
@@ -65,7 +63,7 @@ def test_a_folder_that_closes_after_it_took_files_is_worth_waiting_for(
 
     def save() -> None:
         gallery.save(
-            slice_, 0, _grey(),
+            slice_, 0, grey_image(),
             engine_id=1, engine=ENGINE, queue_wait_ms=0.0, begun_before=False,
             noted_path=lambda: None, is_anothers=lambda _: False,
         )  # fmt: skip
@@ -100,17 +98,3 @@ def test_a_worker_that_begins_again_in_the_middle_knows_its_own_name(
             assert client.exists(f"rq:worker:{claims.worker}")
     finally:
         server.stop()
-
-
-def _grey() -> DrawnImage:
-    return DrawnImage(
-        pixels=np.full((8, 8, 3), 128, np.uint8),
-        truncated_tokens=0,
-        nsfw_flagged=None,
-        concept_scores={},
-        text_encode_ms=0.0,
-        denoise_ms=0.0,
-        num_unet_calls=1,
-        decode_ms=0.0,
-        safety_ms=0.0,
-    )
