@@ -359,6 +359,8 @@ class Recorded:
 class FinishedImage:
     """A finished image with everything known about it, for exports and checks.
 
+    id: its row's; it grows with the first attempt.
+    batch_name: of the requested batch.
     entry, fields: its entry in the requested batch, and the user's fields of that entry.
     recipe: as requested, with `any` if the variant was left open.
     seed: its seed.
@@ -367,6 +369,8 @@ class FinishedImage:
     finished_at: UTC.
     """
 
+    id: int
+    batch_name: str
     entry: int
     fields: Mapping[str, JSON]
     recipe: Recipe
@@ -375,6 +379,12 @@ class FinishedImage:
     engine: EngineRecord
     attempts: int
     finished_at: datetime
+
+    @property
+    def drawing_ms(self) -> float:
+        """The engine's time for it."""
+        record = self.image
+        return record.text_encode_ms + record.denoise_ms + record.decode_ms + record.safety_ms
 
 
 class FileStanding(StrEnum):

@@ -14,7 +14,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping, selec
 from db.connection import Database
 from db.engines import load_engines
 from db.recipe_rows import KEYS_AT_ONCE, RECIPE_COLUMNS, recipe_of
-from db.tables import images, recipes, slices, variants
+from db.tables import batches, images, recipes, slices, variants
 from db.values import EngineRecord, FinishedImage, ImageRecord, ImageStatus
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import parse_seeds
@@ -140,7 +140,10 @@ def finished_in(
     slice_rows: Sequence[Row[Any]],
     known_engines: dict[int, EngineRecord],
 ) -> Iterator[FinishedImage]:
-    """Yield the finished images of some slices, by slice and seed. known_engines: grows with those that are met."""
+    """Yield the finished images of some slices of a batch, by slice and seed.
+
+    known_engines: grows with those that are met.
+    """
     drawn = {
         (row["recipe_id"], row["seed"]): row
         for row in images_of(connection, slice_rows, images.c)
@@ -148,6 +151,9 @@ def finished_in(
     }
     if not drawn:
         return
+    batch_name = connection.scalars(
+        select(batches.c.name).where(batches.c.id == slice_rows[0].batch_id)
+    ).one()
     recipe_by_id = load_recipes(connection, {recipe_id for recipe_id, _ in drawn})
     if new_engines := {row["engine_id"] for row in drawn.values()} - known_engines.keys():
         known_engines.update(load_engines(connection, new_engines))
@@ -156,6 +162,8 @@ def finished_in(
             found = drawn.get((slice_.recipe_id, seed))
             if found is not None:
                 yield FinishedImage(
+                    id=found["id"],
+                    batch_name=batch_name,
                     entry=slice_.entry,
                     fields=slice_.fields,
                     recipe=recipe_by_id[slice_.recipe_id],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, RowMapping, select
 
 from db.engines import load_engines
-from db.summaries.values import CutPrompt, ShownImage
+from db.summaries.values import CutPrompt
 from db.tables import images
 from db.values import JSON, FailedImage, FinishedImage, ImageRecord
 from db.walk import load_recipes
@@ -25,24 +25,23 @@ class Place:
     fields: Mapping[str, JSON]
 
 
-def load_images(connection: Connection, places: Mapping[int, Place]) -> Mapping[int, ShownImage]:
+def load_images(connection: Connection, places: Mapping[int, Place]) -> Mapping[int, FinishedImage]:
     """Return finished images by their ids. Those that were removed in the meantime are left out."""
     rows = connection.execute(select(images).where(images.c.id.in_(places))).mappings().all()
     recipes = load_recipes(connection, {row["recipe_id"] for row in rows})
     engines = load_engines(connection, {row["engine_id"] for row in rows})
     return {
-        row["id"]: ShownImage(
+        row["id"]: FinishedImage(
+            id=row["id"],
             batch_name=places[row["id"]].batch_name,
-            image=FinishedImage(
-                entry=places[row["id"]].entry,
-                fields=places[row["id"]].fields,
-                recipe=recipes[row["recipe_id"]],
-                seed=row["seed"],
-                image=ImageRecord(**{name: row[name] for name in _IMAGE_FIELDS}),
-                engine=engines[row["engine_id"]],
-                attempts=row["attempts"],
-                finished_at=row["finished_at"],
-            ),
+            entry=places[row["id"]].entry,
+            fields=places[row["id"]].fields,
+            recipe=recipes[row["recipe_id"]],
+            seed=row["seed"],
+            image=ImageRecord(**{name: row[name] for name in _IMAGE_FIELDS}),
+            engine=engines[row["engine_id"]],
+            attempts=row["attempts"],
+            finished_at=row["finished_at"],
         )
         for row in rows
         if row["engine_id"] in engines and row["path"] is not None

@@ -96,20 +96,6 @@ class CutPrompt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShownImage:
-    """A finished image with the name of the batch that it is shown for."""
-
-    batch_name: str
-    image: FinishedImage
-
-    @property
-    def drawing_ms(self) -> float:
-        """The engine's time for it."""
-        record = self.image.image
-        return record.text_encode_ms + record.denoise_ms + record.decode_ms + record.safety_ms
-
-
-@dataclass(frozen=True, kw_only=True)
 class BatchPart:
     """A batch, with how many images were drawn and given up for it in the summary's time."""
 
@@ -148,11 +134,11 @@ class Summary:
     causes: Sequence[Cause]
     other_causes: int
     failed_images: Sequence[FailedImage]
-    slowest: Sequence[ShownImage]
-    flagged: Sequence[ShownImage]
+    slowest: Sequence[FinishedImage]
+    flagged: Sequence[FinishedImage]
     cut_prompts: Sequence[CutPrompt]
     cut_count: int
-    sample: Sequence[ShownImage]
+    sample: Sequence[FinishedImage]
 
     @property
     def done(self) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ from pathlib import Path
 LIMIT_BYTES = 1 << 30
 #: Processor time; far more than anything here takes, so that only what never ends meets it.
 LIMIT_CPU_S = 60
+
+_MEASURE = Path(__file__).with_name("measure.py")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,38 +40,25 @@ def run_bounded(
 ) -> Ended:
     """Run a command to its end below the limits; one that hangs is killed and its code is negative."""
 
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
-        resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_CPU_S, LIMIT_CPU_S))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
     with (
         tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as err,
+        tempfile.NamedTemporaryFile() as report,
         (stdin or Path(os.devnull)).open("rb") as given,
     ):
-        process = subprocess.Popen(
-            command,
+        limits = [str(limit_bytes), str(LIMIT_CPU_S), str(timeout_s)]
+        subprocess.run(
+            [sys.executable, "-I", "-S", _MEASURE, report.name, *limits, *command],
             stdin=given,
             stdout=out,
             stderr=err,
             env=environment,
-            preexec_fn=limit,  # noqa: PLW1509
+            check=True,
         )
-        deadline = time.monotonic() + timeout_s
-        # wait4 alone tells what this one child used; rusage of all children would hide it behind the largest.
-        while (ended := os.wait4(process.pid, os.WNOHANG))[0] == 0:
-            if time.monotonic() > deadline:
-                process.kill()
-            time.sleep(0.01)
-        _, status, usage = ended
-        process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
         return Ended(
-            code=process.returncode,
             stdout=out.read().decode(errors="surrogateescape"),
             stderr=err.read().decode(errors="surrogateescape"),
-            peak_bytes=usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-            cpu_s=usage.ru_utime + usage.ru_stime,
+            **json.load(report),
         )

@@ -58,11 +58,11 @@ def test_all_numbers_are_the_ledgers(ledger: Ledger) -> None:
     assert [f.error for f in summary.failed_images] == [
         f.error for f in ledger.batches.failed_images("night")
     ]
-    assert (summary.slowest[0].image.entry, summary.slowest[0].image.seed) == (1, 2)
-    assert [shown.image.seed for shown in summary.flagged] == [1]
+    assert (summary.slowest[0].entry, summary.slowest[0].seed) == (1, 2)
+    assert [shown.seed for shown in summary.flagged] == [1]
     assert [cut.entry for cut in summary.cut_prompts] == ledger.batches.cut_prompts("night") == [3]
     assert (summary.cut_count, summary.cut_prompts[0].tokens) == (1, 5)
-    assert [shown.image for shown in summary.sample] == drawn
+    assert summary.sample == drawn
 
 
 def test_images_that_were_drawn_for_another_batch_are_told_apart(ledger: Ledger) -> None:
@@ -76,7 +76,7 @@ def test_images_that_were_drawn_for_another_batch_are_told_apart(ledger: Ledger)
     assert [cause.count for cause in summary.causes] == [1]
     assert len(summary.sample) == 11
     assert {shown.batch_name for shown in summary.sample} == {"two"}
-    assert {shown.image.entry for shown in summary.sample} == {1, 2}
+    assert {shown.entry for shown in summary.sample} == {1, 2}
 
 
 def test_since_a_time_count_the_images_settled_since_then(ledger: Ledger) -> None:
@@ -98,7 +98,7 @@ def test_since_a_time_count_the_images_settled_since_then(ledger: Ledger) -> Non
         ("late", 1, 1),
     ]
     assert [dict(cause.images) for cause in summary.causes] == [{"early": 1, "late": 1}]
-    assert {(s.batch_name, s.image.entry) for s in summary.sample} == {("early", 2), ("late", 1)}
+    assert {(s.batch_name, s.entry) for s in summary.sample} == {("early", 2), ("late", 1)}
     assert summary.first == EVENING
     of_one = ledger.summaries.of("late", since=EVENING)
     assert (of_one.done, of_one.failed, of_one.open) == (1, 1, 2)
@@ -128,7 +128,7 @@ def test_what_is_shown_of_single_images_is_bounded(ledger: Ledger) -> None:
     assert {shown.drawing_ms for shown in summary.slowest} == {905.5}
     assert (summary.times.flagged, summary.cut_count) == (28, 12)
     assert len(summary.sample) == collector.MOST_SAMPLED
-    entries = [shown.image.entry for shown in summary.sample]
+    entries = [shown.entry for shown in summary.sample]
     assert entries == sorted(entries)
     assert max(b - a for a, b in pairwise(entries)) <= 2
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from db.summaries.values import ShownImage, Summary
-from db.values import PausedVariant
+from db.summaries.values import Summary
+from db.values import FinishedImage, PausedVariant
 from sdq.views.report.clock import bars, zones
 from sdq.views.report.sentences import headline, next_steps, retry_commands, sample_rule
 from sdq.views.report.stages import stages
@@ -96,7 +96,7 @@ def report_as_dict(summary: Summary, paused: Sequence[PausedVariant]) -> dict[st
             {**_image(one), "drawing_ms": round(one.drawing_ms, 3)} for one in summary.slowest
         ],
         "flagged": [
-            {**_image(one), "concept_scores": dict(one.image.image.concept_scores)}
+            {**_image(one), "concept_scores": dict(one.image.concept_scores)}
             for one in summary.flagged
         ],
         "cut_prompts": {
@@ -130,11 +130,10 @@ def report_as_dict(summary: Summary, paused: Sequence[PausedVariant]) -> dict[st
     }
 
 
-def _image(shown: ShownImage) -> dict[str, Any]:
-    image = shown.image
+def _image(image: FinishedImage) -> dict[str, Any]:
     return {
         "path": image.image.path,
-        "batch": shown.batch_name,
+        "batch": image.batch_name,
         "entry": image.entry,
         "seed": image.seed,
         "prompt": image.recipe.prompt,

@@ -36,7 +36,7 @@ def _pictures(outputs: OutputRoot, summary: Summary) -> tuple[dict[str, Thumbnai
         return {}, str(error)
     found = {}
     for shown in summary.sample:
-        record = shown.image.image
+        record = shown.image
         made = thumbnail(
             outputs.path / record.path, _THUMBNAIL_SIDE, hidden=bool(record.nsfw_flagged)
         )

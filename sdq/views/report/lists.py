@@ -68,8 +68,8 @@ def slowest(summary: Summary) -> Markup | None:
     rows = [
         (
             path_of(shown),
-            prompt_of(shown.image.recipe.prompt),
-            day_and_time(shown.image.finished_at),
+            prompt_of(shown.recipe.prompt),
+            day_and_time(shown.finished_at),
             milliseconds(shown.drawing_ms),
             f"{shown.drawing_ms / mean_ms:.1f} ×",
         )
@@ -114,7 +114,7 @@ def flagged(summary: Summary) -> Markup | None:
     rows = [
         (
             path_of(shown),
-            prompt_of(shown.image.recipe.prompt),
+            prompt_of(shown.recipe.prompt),
             worst_concept(shown),
         )
         for shown in summary.flagged

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from db.summaries.values import ShownImage, Summary
+from db.summaries.values import Summary
+from db.values import FinishedImage
 from sdq.views.report.markup import Markup, element
 
 #: Longer texts end with an ellipsis.
@@ -33,9 +34,9 @@ def short(text: str) -> str:
     return whole if len(whole) <= _MOST_CHARS else f"{whole[: _MOST_CHARS - 1]}…"
 
 
-def path_of(shown: ShownImage) -> Markup:
+def path_of(shown: FinishedImage) -> Markup:
     """Return an image's path, which may be broken behind its slashes."""
-    parts = shown.image.image.path.split("/")
+    parts = shown.image.path.split("/")
     spans = [element("span", f"{part}/") for part in parts[:-1]]
     return element("code", *spans, element("span", parts[-1]), class_="path")
 

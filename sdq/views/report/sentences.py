@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from db.summaries.values import Cause, ShownImage, Summary
-from db.values import BatchState, BatchStatus, PausedVariant
+from db.summaries.values import Cause, Summary
+from db.values import BatchState, BatchStatus, FinishedImage, PausedVariant
 from sdq.views.report.clock import day_and_time, stretch, with_year, zones
 from sdq.views.words import counted, duration, milliseconds, size
 
@@ -165,9 +165,9 @@ def sample_rule(summary: Summary) -> str:
     )
 
 
-def worst_concept(shown: ShownImage) -> str:
+def worst_concept(shown: FinishedImage) -> str:
     """Return the concept with the highest score of a flagged image, with the score."""
-    scores = shown.image.image.concept_scores
+    scores = shown.image.concept_scores
     if not scores:
         return "no scores"
     name = max(scores, key=lambda concept: scores[concept])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 
-from db.summaries.values import ShownImage, Summary
+from db.summaries.values import Summary
+from db.values import FinishedImage
 from sdq.views.report.markup import Markup, element
 from sdq.views.report.pieces import prompt_of, section, short
 from sdq.views.report.sentences import sample_rule
@@ -26,18 +27,18 @@ def contact_sheet(
     if no_pictures:
         return section("images", "Images", None, element("p", no_pictures, class_="empty"))
     names = summary.batch is None
-    tiles = [element("li", _tile(shown, pictures, with_batch=names)) for shown in summary.sample]
+    tiles = [element("li", _tile(image, pictures, with_batch=names)) for image in summary.sample]
     sheet = element("ul", *tiles, class_="sheet" if len(tiles) > _FEW else "sheet few")
     return section("images", "Images", sample_rule(summary), sheet)
 
 
 def _tile(
-    shown: ShownImage,
+    image: FinishedImage,
     pictures: Mapping[str, Thumbnail],
     *,
     with_batch: bool,
 ) -> Markup:
-    image, path = shown.image, shown.image.image.path
+    path = image.image.path
     hidden = bool(image.image.nsfw_flagged)
     prompt = short(image.recipe.prompt)
     if thumbnail := pictures.get(path):
@@ -51,7 +52,7 @@ def _tile(
         )
     else:
         picture = element("p", "Cannot be read", class_="unreadable")
-    batch = f"{shown.batch_name} · " if with_batch else ""
+    batch = f"{image.batch_name} · " if with_batch else ""
     flagged = " · flagged" if hidden else ""
     return element(
         "figure",

@@ -154,8 +154,8 @@ def _slowest(summary: Summary) -> Sequence[str]:
     mean = summary.times.drawing_ms / summary.times.images or 1.0
     rows = [
         (
-            shown.image.image.path,
-            day_and_time(shown.image.finished_at),
+            shown.image.path,
+            day_and_time(shown.finished_at),
             milliseconds(shown.drawing_ms),
             f"{shown.drawing_ms / mean:.1f} x mean",
         )
@@ -174,7 +174,7 @@ def _cut(summary: Summary) -> Iterator[str]:
 
 def _flagged(summary: Summary) -> Iterator[str]:
     for shown in summary.flagged:
-        yield f"{shown.image.image.path}: {worst_concept(shown)}"
+        yield f"{shown.image.path}: {worst_concept(shown)}"
     if summary.times.flagged > len(summary.flagged):
         yield f"and {summary.times.flagged - len(summary.flagged):,} more"
 

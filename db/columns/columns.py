@@ -1,0 +1,99 @@
+"""All columns of a finished image, in the order in which exports write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
+
+from db.columns.column import ImageColumn, Kind
+from db.values import FinishedImage
+
+
+def _asked() -> Iterable[ImageColumn]:
+    """What the user asked for."""
+    yield _column("batch", Kind.TEXT, "name of the batch", "batch_name")
+    yield _column("entry", Kind.INTEGER, "number of the prompt in its batch, from 1", "entry")
+    for name, kind, about in (
+        ("custom_id", Kind.TEXT, "your own name of the prompt"),
+        ("tags", Kind.LIST, "your tags"),
+        ("meta", Kind.OBJECT, "your own fields"),
+        ("dynamic", Kind.OBJECT, "the template that the prompt was made of, and its choices"),
+    ):
+        yield ImageColumn(name=name, kind=kind, about=about, of=_field(name))
+
+
+def _recipe() -> Iterable[ImageColumn]:
+    """What determines the pixels."""
+    for name, kind, about, path in (
+        ("prompt", Kind.TEXT, "prompt", "recipe.prompt"),
+        ("negative_prompt", Kind.TEXT, "negative prompt", "recipe.negative_prompt"),
+        ("num_inference_steps", Kind.INTEGER, "steps", "recipe.num_inference_steps"),
+        ("guidance_scale", Kind.NUMBER, "guidance scale", "recipe.guidance_scale"),
+        ("scheduler", Kind.TEXT, "scheduler", "recipe.scheduler"),
+        ("width", Kind.INTEGER, "width, pixels", "recipe.width"),
+        ("height", Kind.INTEGER, "height, pixels", "recipe.height"),
+        ("model", Kind.TEXT, "name of the model", "recipe.variant.model"),
+        ("revision", Kind.TEXT, "revision of the model", "recipe.variant.revision"),
+        ("rng", Kind.TEXT, "what the noise is drawn from", "recipe.rng"),
+        ("recipe_key", Kind.TEXT, "sha256 of the recipe: equal for equal settings", "recipe.content_key"),
+    ):  # fmt: skip
+        yield _column(name, kind, about, path, of_recipe=True)
+    yield _column("seed", Kind.INTEGER, "seed", "seed")
+
+
+def _drawn() -> Iterable[ImageColumn]:
+    """What came of it."""
+    for name, kind, about, path in (
+        ("path", Kind.TEXT, "file, relative to the outputs", "image.path"),
+        ("size_bytes", Kind.INTEGER, "size of the file, bytes", "image.size_bytes"),
+        ("sha256", Kind.TEXT, "sha256 of the file", "image.sha256"),
+        ("pixels_sha256", Kind.TEXT, "sha256 of the pixels", "image.pixels_sha256"),
+        ("finished_at", Kind.TIME, "when it was drawn", "finished_at"),
+        ("attempts", Kind.INTEGER, "attempts it took", "attempts"),
+        ("truncated_tokens", Kind.INTEGER, "tokens of the prompts that were not read", "image.truncated_tokens"),
+        ("nsfw_flagged", Kind.BOOLEAN, "flagged by the safety checker", "image.nsfw_flagged"),
+        ("concept_scores", Kind.OBJECT, "the safety checker's score for each concept", "image.concept_scores"),
+        ("queue_wait_ms", Kind.NUMBER, "time in the queue, ms", "image.queue_wait_ms"),
+        ("text_encode_ms", Kind.NUMBER, "time to encode the prompts, ms", "image.text_encode_ms"),
+        ("denoise_ms", Kind.NUMBER, "time in the U-Net, ms", "image.denoise_ms"),
+        ("num_unet_calls", Kind.INTEGER, "evaluations of the U-Net", "image.num_unet_calls"),
+        ("decode_ms", Kind.NUMBER, "time to decode, ms", "image.decode_ms"),
+        ("safety_ms", Kind.NUMBER, "time of the safety checker, ms", "image.safety_ms"),
+        ("encode_ms", Kind.NUMBER, "time to encode the file, ms", "image.encode_ms"),
+        ("save_ms", Kind.NUMBER, "time to save the file, ms", "image.save_ms"),
+    ):  # fmt: skip
+        yield _column(name, kind, about, path)
+
+
+def _drew() -> Iterable[ImageColumn]:
+    """What drew it."""
+    for name, kind, about, path in (
+        ("attention_implementation", Kind.TEXT, "of the U-Net", "engine.variant.attention_implementation"),
+        ("compute_unit", Kind.TEXT, "compute unit", "engine.variant.compute_unit"),
+        ("pipeline", Kind.TEXT, "pipeline", "engine.pipeline"),
+        ("runtime", Kind.TEXT, "runtime", "engine.runtime"),
+        ("precision", Kind.TEXT, "precision of the U-Net's weights", "engine.precision"),
+        ("versions", Kind.OBJECT, "versions of the libraries", "engine.versions"),
+        ("worker", Kind.TEXT, "name of the worker", "engine.worker"),
+        ("host", Kind.TEXT, "name of the machine", "engine.host"),
+        ("os", Kind.TEXT, "operating system", "engine.os"),
+        ("chip", Kind.TEXT, "processor", "engine.chip"),
+    ):  # fmt: skip
+        yield _column(name, kind, about, path)
+
+
+def _column(
+    name: str, kind: Kind, about: str, path: str, *, of_recipe: bool = False
+) -> ImageColumn:
+    of = attrgetter(path)
+    return ImageColumn(name=name, kind=kind, about=about, of=of, of_recipe=of_recipe)
+
+
+def _field(name: str) -> Callable[[FinishedImage], object]:
+    return lambda image: image.fields.get(name)
+
+
+#: Column by name. New ones come at the end of their group.
+COLUMNS: Mapping[str, ImageColumn] = {
+    column.name: column for group in (_asked, _recipe, _drawn, _drew) for column in group()
+}
