@@ -76,7 +76,7 @@ def command(
 
     \b
     sdq ls night --where "seed < 100 and prompt ~ 'house'" --sort -size_bytes --limit 10
-    sdq ls night -0 --where 'not nsfw_flagged' | xargs -0 cp -t chosen/
+    sdq ls night -0 --where 'not nsfw_flagged' | xargs -0 du -ch
     """
     if as_json + as_jsonl + (quiet or null) > 1:
         raise UsageError("--json, --jsonl and -q exclude each other. Name one of them.")
