@@ -22,9 +22,9 @@ One = TypeVar("One")
 _AT_ONCE = 1000
 
 _DONE = str(ImageStatus.DONE)
-_KEYS = (images.c.id, images.c.recipe_id, images.c.seed, images.c.status)
-_FILE = (images.c.path, images.c.size_bytes, images.c.sha256, images.c.phash)
-_MEASURED = (images.c.phash, images.c.constant, images.c.near_duplicate_of)
+_KEYS = (images.c.id, images.c.recipe_id, images.c.seed, images.c.status, images.c.phash)
+_FILE = (images.c.path, images.c.size_bytes, images.c.sha256)
+_COMPARED = (images.c.constant, images.c.near_duplicate_of)
 _NO_MEASURES = {
     **{field.name: None for field in fields(Quality)},
     "near_duplicate_of": None,
@@ -63,14 +63,13 @@ class Measures:
 
     def unmeasured(self, batch: str | int | None) -> Iterator[ImageFile]:
         """Yield the files of the images without measures. What is stored meanwhile may be met or not."""
-        for row in self._finished(batch, _FILE):
-            if row["phash"] is None:
-                yield ImageFile(
-                    id=row["id"],
-                    path=row["path"],
-                    size_bytes=row["size_bytes"],
-                    sha256=row["sha256"],
-                )
+        for row in self._finished(batch, _FILE, measured=False):
+            yield ImageFile(
+                id=row["id"],
+                path=row["path"],
+                size_bytes=row["size_bytes"],
+                sha256=row["sha256"],
+            )
 
     def store(self, measured: Iterable[tuple[ImageFile, Quality]]) -> None:
         """Store what was measured of some files; images that have another file by now stay without."""
@@ -90,9 +89,7 @@ class Measures:
 
     def forget(self, batch: str | int | None) -> None:
         """Forget all measures, so that they are made again."""
-        measured = (
-            row["id"] for row in self._finished(batch, _MEASURED) if row["phash"] is not None
-        )
+        measured = (row["id"] for row in self._finished(batch, (), measured=True))
         for some in _batched(measured):
             with self._database.writing(durable=True) as connection:
                 connection.execute(
@@ -101,14 +98,13 @@ class Measures:
 
     def measured(self, batch: str | int | None) -> Iterator[MeasuredImage]:
         """Yield what is needed to compare images, of those that have measures."""
-        for row in self._finished(batch, _MEASURED):
-            if row["phash"] is not None:
-                yield MeasuredImage(
-                    id=row["id"],
-                    phash=row["phash"],
-                    constant=row["constant"],
-                    near_duplicate_of=row["near_duplicate_of"],
-                )
+        for row in self._finished(batch, _COMPARED, measured=True):
+            yield MeasuredImage(
+                id=row["id"],
+                phash=row["phash"],
+                constant=row["constant"],
+                near_duplicate_of=row["near_duplicate_of"],
+            )
 
     def store_near_duplicates(self, found: Iterable[tuple[int, int | None]]) -> None:
         """Store which image is kept in place of each, by their ids; None for those that are kept themselves."""
@@ -126,27 +122,33 @@ class Measures:
                 connection.execute(statement, values)
 
     def _finished(
-        self, batch: str | int | None, columns: Sequence[Column[Any]]
+        self, batch: str | int | None, columns: Sequence[Column[Any]], *, measured: bool
     ) -> Iterator[RowMapping]:
-        wanted = (*_KEYS, *columns)
+        """Yield the finished images with or without measures."""
+        columns = (*_KEYS, *columns)
         if batch is None:
-            return self._all_finished(wanted)
+            return self._all_finished(columns, measured=measured)
         with self._database.reading() as connection:
             batch_id = batch_id_of(connection, batch)
         return walk_slices(
             self._database,
             batch_id,
             lambda connection, page: [
-                row for row in images_of(connection, page, wanted) if row["status"] == _DONE
+                row
+                for row in images_of(connection, page, columns)
+                if row["status"] == _DONE and (row["phash"] is not None) == measured
             ],
         )
 
-    def _all_finished(self, columns: Sequence[Column[Any]]) -> Iterator[RowMapping]:
+    def _all_finished(
+        self, columns: Sequence[Column[Any]], *, measured: bool
+    ) -> Iterator[RowMapping]:
+        is_wanted = images.c.phash.is_not(None) if measured else images.c.phash.is_(None)
         last = 0
         while True:
             query = (
                 select(*columns)
-                .where(images.c.id > last, images.c.status == _DONE)
+                .where(images.c.id > last, images.c.status == _DONE, is_wanted)
                 .order_by(images.c.id)
                 .limit(_AT_ONCE)
             )

@@ -63,17 +63,20 @@ def command(
         findings, seconds = inspection.Findings(), 0.0
         if ledger is not None:
             root = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
-            for scope in scopes if again else ():
-                ledger.measures.forget(scope)
+            if again:
+                root.look()  # before anything is forgotten that could not be measured again
+                for scope in scopes:
+                    ledger.measures.forget(scope)
             console = Console(stderr=True)
             with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-                task = bar.add_task("Measuring images", total=inspection.unmeasured(ledger, scopes))
+                task = bar.add_task("Measuring images", total=None)
                 began = time.monotonic()
                 findings = inspection.inspect(
                     ledger,
                     root,
                     scopes,
                     threads=threads or os.cpu_count() or 1,
+                    on_start=lambda total: bar.update(task, total=total),
                     on_image=lambda: bar.advance(task),
                 )
                 seconds = time.monotonic() - began

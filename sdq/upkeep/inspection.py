@@ -40,7 +40,10 @@ _NICENESS = 10
 
 
 class Unfit(StrEnum):
-    """Why a file was not measured: it is not there, is not the recorded one, or this Pillow cannot read its format."""
+    """Why a file was not measured: it is not there, is not the recorded one, or Pillow cannot or will not read it.
+
+    The last are files of a format that this Pillow lacks, or that are larger than it takes for harmless.
+    """
 
     MISSING = "missing"
     CHANGED = "changed"
@@ -74,29 +77,30 @@ class Findings:
 Scope = int | None
 
 
-def unmeasured(ledger: Ledger, scopes: Sequence[Scope]) -> int:
-    """Count the images to measure."""
-    return sum(1 for scope in scopes for _ in ledger.measures.unmeasured(scope))
-
-
 def inspect(
     ledger: Ledger,
     root: OutputRoot,
     scopes: Sequence[Scope],
     *,
     threads: int,
+    on_start: Callable[[int], None] = lambda _total: None,
     on_image: Callable[[], None] = lambda: None,
 ) -> Findings:
     """Measure the images that have no measures yet, and store which of all these images look alike.
 
     threads: how many files are read at once, at a low priority.
-    on_image: called for each image.
+    on_start: called with the number of images to measure.
+    on_image: called for each of them.
 
     Raise StorageError if there are images to measure and their root is absent, also if it vanishes in the middle.
     """
     findings = Findings()
+    total = sum(1 for scope in scopes for _ in ledger.measures.unmeasured(scope))
+    on_start(total)
+    if total:
+        root.require()
     with ThreadPoolExecutor(threads, initializer=_let_others_go_first) as pool:
-        for scope in scopes:
+        for scope in scopes if total else ():
             _measure_all(ledger, root, scope, findings, pool, threads, on_image)
     _find_near_duplicates(ledger, scopes, findings)
     return findings
@@ -162,7 +166,7 @@ def _look(root: OutputRoot, file: ImageFile) -> Quality | Unfit:
     try:
         with Image.open(io.BytesIO(data)) as picture:
             return measure(picture.convert("RGB"))
-    except OSError:  # as it was written, so this Pillow does not know the format
+    except (OSError, Image.DecompressionBombError):
         return Unfit.UNREADABLE
 
 

@@ -11,7 +11,7 @@ import pytest
 from db.columns import COLUMNS
 from db.ledger import Ledger
 from sdq.upkeep import inspection
-from sdq.upkeep.inspection import Findings, Unfit, inspect, unmeasured
+from sdq.upkeep.inspection import Findings, Unfit, inspect
 from sdq_core.errors import StorageError
 from tests.core.commands import Commands
 from tests.quality.scene import Scene, picture_of
@@ -36,14 +36,14 @@ def columns(scene: Scene, batch: str, name: str) -> list[Any]:
 
 
 def test_each_image_is_measured_once(scene: Scene) -> None:
-    assert unmeasured(scene.ledger, [None]) == 3
+    assert len(list(scene.ledger.measures.unmeasured(None))) == 3
     assert columns(scene, "night", "phash") == [None] * 3
     findings = look(scene)
     assert (findings.measured, findings.inspected, findings.clean) == (3, 3, True)
     for image in scene.ledger.batches.images("night"):
         expected = measure(picture_of(image.seed))
         assert {name: COLUMNS[name].of(image) for name in asdict(expected)} == asdict(expected)
-    assert unmeasured(scene.ledger, [None]) == 0
+    assert len(list(scene.ledger.measures.unmeasured(None))) == 0
     assert look(scene) == Findings(inspected=3, near_duplicates=1, constant=1)
 
 
@@ -106,7 +106,7 @@ def test_an_image_that_is_drawn_again_is_measured_again(scene: Scene) -> None:
     [first, *_] = scene.ledger.batches.images("night")
     scene.ledger.upkeep.take_back([(first.image.recipe_id, first.seed)])
     scene.draw("night", "a", 3)
-    assert unmeasured(scene.ledger, [None]) == 1
+    assert len(list(scene.ledger.measures.unmeasured(None))) == 1
     assert look(scene).measured == 1
 
 
@@ -133,7 +133,12 @@ def test_the_command_says_what_it_found(sdq: Commands) -> None:
     shown = sdq("show", "night/1/1").out
     assert "looks like another image" in shown
     assert sdq("show", "night/1/2", "--json").json["quality"]["constant"] is True
-    (sdq.home / "outputs" / "night" / "1-0.png").unlink()
+    outputs = sdq.home / "outputs"
+    elsewhere = outputs.rename(outputs.with_name("elsewhere"))
+    assert "no longer there" in sdq("inspect", "--again", code=74).err
+    elsewhere.rename(outputs)
+    assert sdq("inspect", "--json").json["images_measured"] == 0, "nothing was forgotten"
+    (outputs / "night" / "1-0.png").unlink()
     said = sdq("inspect", "--again", code=1).out
     assert "missing: night/1-0.png" in said
     assert "run `sdq verify --repair`" in said
@@ -153,5 +158,5 @@ def test_what_was_measured_before_an_interruption_stays_measured(
 
     with pytest.raises(KeyboardInterrupt):
         inspect(scene.ledger, scene.root, [None], threads=1, on_image=interrupt)
-    assert unmeasured(scene.ledger, [None]) == 1
+    assert len(list(scene.ledger.measures.unmeasured(None))) == 1
     assert look(scene).measured == 1

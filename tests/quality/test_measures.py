@@ -16,7 +16,7 @@ GOLDEN = Path(__file__).parent.parent / "golden" / "phashes.json"
 
 
 def test_the_hash_is_what_imagehash_prints() -> None:
-    # Recorded by `tools/record_phashes.py`.
+    # Recorded by `tools/record_phashes.py` with the Pillow of `constraints.txt`.
     recorded = json.loads(GOLDEN.read_text(encoding="utf-8"))
     assert {name: measure(picture).phash for name, picture in pictures()} == recorded
     assert len(recorded) > 40
