@@ -28,6 +28,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["report", "prompts"], ["completion", "fish"], ["redis"], ["service", "status"],
         ["schedule", "22:00", "--", "submit", "prompts.txt"],
     ],
+    "inspect": [["inspect"]],
     "sheet": [["sheet", "prompts", "sheet.png"]],
     "retry": [["retry", "prompts"]],
     "cancel": [["cancel", "other"]],
