@@ -14,6 +14,7 @@ from typing import Any
 
 from db.columns import COLUMNS, ImageColumn, Kind
 from db.values import FinishedImage
+from sdq.exports.format import SplitState
 from sdq.exports.part_file import PartFile
 from sdq.exports.sample import Sample
 from sdq_core.errors import ConfigurationError
@@ -30,7 +31,11 @@ class Parquet:
 
     name = "parquet"
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, samples_per_part: int = 10_000, bytes_per_part: int | None = 500_000_000
+    ) -> None:
+        self.samples_per_part = samples_per_part
+        self.bytes_per_part = bytes_per_part
         try:
             import pyarrow as arrow
         except ImportError:
@@ -42,6 +47,9 @@ class Parquet:
     def begin(self, folder: Path, split: str, number: int) -> Table:
         """Begin a split's file of that number."""
         return Table(folder / "data" / f"{split}-{number:05d}.parquet", self._schema)
+
+    def finish(self, folder: Path, splits: Mapping[str, SplitState]) -> None:
+        """Do nothing: the files are all."""
 
 
 class Table:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sdq.exports.cells import json_cells
+from sdq.exports.format import SplitState
 from sdq.exports.part_file import PartFile
 from sdq.exports.sample import Sample
 from sdq_core.errors import UsageError
@@ -28,12 +29,19 @@ class WebDataset:
 
     name = "webdataset"
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, samples_per_part: int = 10_000, bytes_per_part: int | None = 1_000_000_000
+    ) -> None:
+        self.samples_per_part = samples_per_part
+        self.bytes_per_part = bytes_per_part
         self._extension: str | None = None
 
     def begin(self, folder: Path, split: str, number: int) -> Shard:
         """Begin a split's shard of that number."""
         return Shard(folder / f"{split}-{number:06d}.tar", self)
+
+    def finish(self, folder: Path, splits: Mapping[str, SplitState]) -> None:
+        """Do nothing: the shards are all."""
 
     def require_one_extension(self, extension: str) -> None:
         """Raise UsageError for an image whose file format is not that of those before it."""
