@@ -7,6 +7,7 @@ files that have grown. Equal samples make equal bytes with the same pyarrow.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ class Parquet:
 
     def begin(self, folder: Path, split: str, number: int) -> Table:
         """Begin a split's file of that number."""
-        return Table(folder / "data" / f"{split}-{number:05d}.parquet", self._schema)
+        return Table(PartFile(folder, f"data/{split}-{number:05d}.parquet"), self._schema)
 
     def finish(self, folder: Path, splits: Mapping[str, SplitState]) -> None:
         """Do nothing: the files are all."""
@@ -55,13 +56,13 @@ class Parquet:
 class Table:
     """A Parquet file that is being written."""
 
-    def __init__(self, target: Path, schema: Any) -> None:
+    def __init__(self, part: PartFile, schema: Any) -> None:
         from pyarrow import parquet
 
-        self._part = PartFile(target)
+        self._part = part
         self._schema = schema
         self._writer = parquet.ParquetWriter(
-            self._part.file,
+            part.file,
             schema,
             # Of images, no dictionary would ever be of use.
             use_dictionary=[name for name in schema.names if name != "image"],
@@ -79,6 +80,8 @@ class Table:
                 "image": {"bytes": content, "path": sample.key + sample.extension},
                 "text": sample.caption,
                 **_cells(sample.image),
+                "width": sample.width,
+                "height": sample.height,
             }
         )
         self._waiting_bytes += len(content)
@@ -98,6 +101,10 @@ class Table:
 
     def abort(self) -> None:
         """Leave nothing."""
+        with contextlib.suppress(
+            OSError
+        ):  # or pyarrow would write to the closed file when it is forgotten
+            self._writer.close()
         self._part.abort()
 
     def _write(self) -> None:

@@ -1,22 +1,28 @@
 """A data set on its way to the Hub, by huggingface_hub, whose tokens, endpoints and proxies are its own business.
 
-The card goes last, so that a repository with a card has the images it tells of. What the Hub has is not sent again: after an
-interruption, or when the data set has grown, push again.
+The card goes last, so that a repository with a card has the images it tells of. What the Hub has is not sent again:
+after an interruption, or when the data set has grown, push again. A README that somebody changed on the Hub stays.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sdq.exports.card.readme import PICTURES, README
-from sdq.exports.push_errors import not_a_name, translate
+from sdq.exports.push_errors import no_token, not_a_name, translate
 from sdq_core.errors import ConfigurationError, InputMissingError, SdqError, UsageError
+from sdq_core.images.store import store_file
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 #: What the Hub advises at most.
 _MOST_FILES = 100_000
@@ -24,17 +30,32 @@ _MOST_IN_FOLDER = 10_000
 _CARD = [README, f"{PICTURES}/*"]
 #: The index of the export, and what an export that was killed left.
 _HIDDEN = [".*", "*/.*"]
+#: Repository -> git's name of the README that was last pushed there.
+_RECORD = ".sdq-push.json"
 #: The first version whose `upload_folder` goes on where it was interrupted.
 _LEAST_VERSION = 2
 
 
-def push(folder: Path, repository: str, *, private: bool | None = None) -> str:
-    """Upload a data set's folder to the Hub; return its address there. The repository is created if there is none.
+@dataclass(frozen=True, kw_only=True)
+class Pushed:
+    """What came of a push.
+
+    address: of the data set on the Hub.
+    card_stayed: somebody changed the README there, and it was left as it is.
+    """
+
+    address: str
+    card_stayed: bool = False
+
+
+def push(folder: Path, repository: str, *, private: bool | None = None) -> Pushed:
+    """Upload a data set's folder to the Hub. The repository is created if there is none.
 
     private: for a new repository; None leaves that to the account. One that is there stays as it is.
 
-    Raise UsageError for a name or a folder that the Hub would not take, ConfigurationError without huggingface_hub, a token or
-    the right to write, ServiceUnavailableError if the Hub does not answer, and InputError for a card that it refuses.
+    Raise UsageError for a name or a folder that the Hub would not take, ConfigurationError without huggingface_hub, a
+    token or the right to write, ServiceUnavailableError if the Hub does not answer, and InputError for a card that it
+    refuses.
     """
     if repository.count("/") != 1:
         raise not_a_name(repository)
@@ -43,14 +64,11 @@ def push(folder: Path, repository: str, *, private: bool | None = None) -> str:
     from huggingface_hub import HfApi, get_token
 
     if get_token() is None:
-        raise ConfigurationError(
-            f"The Hub does not know who pushes to {repository}. Run `hf auth login` (or set HF_TOKEN) with a token that "
-            "may write."
-        )
+        raise no_token(repository)
     api = HfApi(library_name="sdq")
     with _translated(repository):
-        address = api.create_repo(
-            repository, repo_type="dataset", private=private, exist_ok=True
+        address = str(
+            api.create_repo(repository, repo_type="dataset", private=private, exist_ok=True)
         )
         api.upload_folder(
             repo_id=repository,
@@ -59,21 +77,47 @@ def push(folder: Path, repository: str, *, private: bool | None = None) -> str:
             ignore_patterns=_HIDDEN + _CARD,
             commit_message="Add images with sdq",
         )
-        if (folder / README).exists():
-            api.upload_folder(
-                repo_id=repository,
-                repo_type="dataset",
-                folder_path=folder,
-                allow_patterns=_CARD,
-                commit_message="Add the card",
-            )
-    return str(address)
+        return Pushed(address=address, card_stayed=not _push_card(api, folder, repository))
 
 
 def hide_progress() -> None:
     """Show no progress bars."""
     _require_library()
     importlib.import_module("huggingface_hub.utils").disable_progress_bars()
+
+
+def _push_card(api: HfApi, folder: Path, repository: str) -> bool:
+    """Upload the card; return False if the one that is there was changed since, so that it stays."""
+    if not (folder / README).exists():
+        return True
+    former = _readme_there(api, repository)
+    record = _read_record(folder)
+    if former not in {None, record.get(repository)}:
+        return False
+    api.upload_folder(
+        repo_id=repository,
+        repo_type="dataset",
+        folder_path=folder,
+        allow_patterns=_CARD,
+        commit_message="Add the card",
+    )
+    record[repository] = _readme_there(api, repository)
+    store_file(json.dumps(record).encode(), folder / _RECORD)
+    return True
+
+
+def _readme_there(api: HfApi, repository: str) -> str | None:
+    """Return git's name of the README on the Hub, None without one."""
+    found = api.get_paths_info(repository, [README], repo_type="dataset")
+    return next((file.blob_id for file in found if hasattr(file, "blob_id")), None)
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    try:
+        record = json.loads((folder / _RECORD).read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _require_library() -> None:
@@ -84,8 +128,8 @@ def _require_library() -> None:
         raise ConfigurationError(f"Pushing needs huggingface_hub. Run {install}.") from None
     if int(version.split(".", 1)[0]) < _LEAST_VERSION:
         raise ConfigurationError(
-            f"Pushing needs huggingface_hub 2 or newer, and here is {version}. Run {install}; beside Apple's package, which "
-            f"wants the older one, in an environment of its own."
+            f"Pushing needs huggingface_hub 2 or newer, and here is {version}. Run {install}; Apple's package wants "
+            "the older one, so beside it use an environment of its own."
         )
 
 
@@ -96,17 +140,20 @@ def _require_size(folder: Path) -> None:
     files = 0
     for inner, _, names in os.walk(folder):
         files += len(names)
-        most = len(names) > _MOST_IN_FOLDER
-        if most or files > _MOST_FILES:
-            what = f"{inner} has {len(names):,} files" if most else f"{folder} has more than {_MOST_FILES:,} files"
-            raise UsageError(
-                f"{what}, and the Hub takes at most {_MOST_FILES:,} in a repository and {_MOST_IN_FOLDER:,} in a folder. "
-                "Export with --format webdataset or parquet, which keep many images in one file."
-            )
+        if len(names) > _MOST_IN_FOLDER:
+            what = f"{inner} has {len(names):,} files"
+        elif files > _MOST_FILES:
+            what = f"{folder} has more than {_MOST_FILES:,} files"
+        else:
+            continue
+        raise UsageError(
+            f"{what}, and the Hub takes at most {_MOST_FILES:,} in a repository and {_MOST_IN_FOLDER:,} in a folder. "
+            "Export with --format webdataset or parquet, which keep many images in one file."
+        )
 
 
 @contextmanager
-def _translated(repository: str) -> Iterator[Any]:
+def _translated(repository: str) -> Iterator[None]:
     try:
         yield
     except SdqError:

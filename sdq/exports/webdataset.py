@@ -12,9 +12,9 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sdq.exports.cells import json_cells
 from sdq.exports.format import SplitState
 from sdq.exports.part_file import PartFile
+from sdq.exports.rows import row_of
 from sdq.exports.sample import Sample
 from sdq_core.errors import UsageError
 
@@ -38,7 +38,7 @@ class WebDataset:
 
     def begin(self, folder: Path, split: str, number: int) -> Shard:
         """Begin a split's shard of that number."""
-        return Shard(folder / f"{split}-{number:06d}.tar", self)
+        return Shard(PartFile(folder, f"{split}-{number:06d}.tar"), self)
 
     def finish(self, folder: Path, splits: Mapping[str, SplitState]) -> None:
         """Do nothing: the shards are all."""
@@ -48,26 +48,27 @@ class WebDataset:
         first = self._extension = self._extension or extension
         if extension != first:
             raise UsageError(
-                f"The images are {first[1:]} and {extension[1:]} files, but those of a webdataset have to be of one kind. "
-                "Convert them with --image-format png."
+                f"The images are {first[1:]} and {extension[1:]} files, and those of a webdataset have to be of one "
+                "kind. Convert them with --image-format png."
             )
 
 
 class Shard:
     """A tar file that is being written."""
 
-    def __init__(self, target: Path, form: WebDataset) -> None:
+    def __init__(self, part: PartFile, form: WebDataset) -> None:
         self._form = form
-        self._part = PartFile(target)
-        self._tar = tarfile.TarFile(fileobj=self._part.file, mode="w", format=tarfile.USTAR_FORMAT)
+        self._part = part
+        self._tar = tarfile.TarFile(fileobj=part.file, mode="w", format=tarfile.USTAR_FORMAT)
 
     def add(self, sample: Sample) -> None:
         """Append a sample's three files."""
         self._form.require_one_extension(sample.extension)
-        cells = {"text": sample.caption, **json_cells(sample.image)}
+        # Readers take a column's type from the first samples. There, null would be a type that no later value fits.
+        row = {name: value for name, value in row_of(sample).items() if value is not None}
         contents = {
             sample.extension: sample.file.read_bytes(),
-            ".json": json.dumps(cells, ensure_ascii=False).encode(),
+            ".json": json.dumps(row, ensure_ascii=False).encode(),
             ".txt": sample.caption.encode(),
         }
         for extension, content in sorted(contents.items()):

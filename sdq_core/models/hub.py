@@ -102,9 +102,7 @@ def list_files(repository: str, revision: str | None) -> Listing:
             blob_id=sibling.blob_id,
         )
     tags = (tag.removeprefix(_LICENSE) for tag in info.tags or () if tag.startswith(_LICENSE))
-    return Listing(
-        repository=repository, commit=info.sha, files=files, license=next(tags, None)
-    )
+    return Listing(repository=repository, commit=info.sha, files=files, license=next(tags, None))
 
 
 def fetch(listing: Listing, path: str, folder: Path) -> str:

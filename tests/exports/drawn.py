@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image
@@ -10,6 +10,8 @@ from PIL import Image
 from db.values import FinishedImage, ImageRecord
 from sdq.exports.sample import Sample, key_of
 from tests.ledger.plans import ENGINE, recipe
+
+_BEGIN = datetime(2026, 3, 1, 21, tzinfo=UTC)
 
 
 def image(number: int, *, fields: dict[str, object] | None = None) -> FinishedImage:
@@ -44,7 +46,7 @@ def image(number: int, *, fields: dict[str, object] | None = None) -> FinishedIm
         ),
         engine=ENGINE,
         attempts=1,
-        finished_at=datetime(2026, 3, 1, 21, 0, number, tzinfo=UTC),
+        finished_at=_BEGIN + timedelta(seconds=number),
     )
 
 
@@ -56,7 +58,7 @@ def samples(
     found = []
     for number in range(count):
         file = folder / f"{number}{extension}"
-        Image.new("RGB", (16, 16), (number, 100, 200)).save(file)
+        Image.new("RGB", (16, 16), (number % 256, 100, 200)).save(file)
         drawn = image(number, fields=fields)
         found.append(
             Sample(

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -90,7 +90,9 @@ def test_what_the_user_wrote_stays(tmp_path: Path) -> None:
     write_card(tmp_path, facts())
     readme = tmp_path / "README.md"
     text = readme.read_text().replace("pretty_name: night", "pretty_name: My nights  # mine")
-    readme.write_text(text.replace("<!-- sdq begins", "Boats, mostly.\n\n<!-- sdq begins") + "\nThanks.\n")
+    readme.write_text(
+        text.replace("<!-- sdq begins", "Boats, mostly.\n\n<!-- sdq begins") + "\nThanks.\n"
+    )
     write_card(tmp_path, facts(8))
     grown = readme.read_text()
     assert "pretty_name: My nights  # mine" in grown
@@ -138,7 +140,13 @@ def test_the_size_is_named_as_the_hub_names_it(images: int, category: str) -> No
 
 @pytest.mark.parametrize(
     "numbers",
-    [{7.0: 2}, {1.0: 1, 2.0: 5}, {0.013: 1, 0.5: 2, 0.977: 3}, {-3.5: 1, 250.0: 9}, {0.0: 1, 1e6: 1}],
+    [
+        {7.0: 2},
+        {1.0: 1, 2.0: 5},
+        {0.013: 1, 0.5: 2, 0.977: 3},
+        {-3.5: 1, 250.0: 9},
+        {0.0: 1, 1e6: 1},
+    ],
 )
 def test_a_histogram_counts_every_image_once(numbers: dict[float, int]) -> None:
     bins = bins_of(numbers)

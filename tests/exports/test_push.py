@@ -47,7 +47,8 @@ def problem(folder: Path, repository: str = "me/night") -> SdqError:
 
 
 def test_a_push_creates_the_repository_and_ends_with_the_card(hub: UploadHub, folder: Path) -> None:
-    assert push(folder, "me/night", private=True) == f"{hub.url}/datasets/me/night"
+    pushed = push(folder, "me/night", private=True)
+    assert pushed.address == f"{hub.url}/datasets/me/night"
     assert hub.private == {"me/night": True}
     assert [sorted(paths) for paths in hub.commits] == [SHARDS, ["README.md", "card/words.svg"]]
     there = hub.repositories["me/night"]
@@ -75,6 +76,18 @@ def test_an_interrupted_push_goes_on(hub: UploadHub, folder: Path) -> None:
     push(folder, "me/night")
     assert len(hub.sent) == len(set(hub.sent)) == 3
     assert sorted(hub.repositories["me/night"]) == ["README.md", "card/words.svg", *SHARDS]
+
+
+def test_a_card_that_was_changed_on_the_hub_stays(hub: UploadHub, folder: Path) -> None:
+    push(folder, "me/night")
+    (folder / "README.md").write_text("ours, grown")
+    assert not push(folder, "me/night").card_stayed
+    assert hub.repositories["me/night"]["README.md"] == b"ours, grown"
+    hub.repositories["me/night"]["README.md"] = b"theirs"
+    (folder / "train-000003.tar").write_bytes(b"new")
+    assert push(folder, "me/night").card_stayed
+    assert hub.repositories["me/night"]["README.md"] == b"theirs"
+    assert "train-000003.tar" in hub.repositories["me/night"]
 
 
 @pytest.mark.parametrize(

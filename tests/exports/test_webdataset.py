@@ -33,8 +33,8 @@ def test_a_shard_has_each_samples_image_caption_and_columns(tmp_path: Path) -> N
     assert contents[f"{first.key}.txt"] == b"a red boat"
     columns = json.loads(contents[f"{first.key}.json"])
     assert columns["text"] == columns["prompt"] == "a red boat"
-    assert columns["tags"] == ["x"]
-    assert columns["finished_at"] == "2026-03-01T21:00:00+00:00"
+    assert columns["tags"] == '["x"]'
+    assert columns["finished_at"] == "2026-03-01T21:00:00.000Z"
     assert None not in columns.values()
 
 
@@ -54,9 +54,8 @@ def test_a_shard_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     part = WebDataset().begin(tmp_path / "out", "train", 7)
     part.add(samples(tmp_path / "images", 1)[0])
     assert part.size_bytes > 1000
-    assert [path.name[0] for path in (tmp_path / "out").iterdir()] == ["."]
     part.abort()
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 
 def test_images_of_two_kinds_are_refused_because_readers_would_lose_some(tmp_path: Path) -> None:
@@ -64,7 +63,7 @@ def test_images_of_two_kinds_are_refused_because_readers_would_lose_some(tmp_pat
     part = form.begin(tmp_path, "train", 0)
     part.add(samples(tmp_path / "one", 1)[0])
     other = form.begin(tmp_path, "test", 0)
-    with pytest.raises(UsageError, match="png and webp files.*--image-format png"):
+    with pytest.raises(UsageError, match=r"png and webp files.*--image-format png"):
         other.add(samples(tmp_path / "two", 1, extension=".webp")[0])
     part.abort()
     other.abort()

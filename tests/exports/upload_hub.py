@@ -1,4 +1,4 @@
-"""A small Hub on loopback that takes uploads: the endpoints that huggingface_hub's client uses, and how they can refuse.
+"""A small Hub on loopback that takes uploads: what huggingface_hub's client asks of it, and how it can refuse.
 
 As on the real Hub, files that Git LFS would have are sent by themselves, before the commit that names them, and once.
 """
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlparse
+from urllib.parse import parse_qs, urlparse
 
 LFS_ENDINGS = (".tar", ".parquet", ".png")
 
@@ -74,6 +74,8 @@ def running_upload_hub() -> Iterator[UploadHub]:
                     self._send({"errors": [{"message": hub.bad_card}], "warnings": []}, 400)
                 else:
                     self._send({"errors": [], "warnings": []})
+            elif path.endswith("/paths-info/main"):
+                self._paths_info(self._name("/api/datasets/"), parse_qs(body.decode()))
             elif path.endswith("/preupload/main"):
                 self._preupload(self._name("/api/datasets/"), json.loads(body))
             elif path.endswith(".git/info/lfs/objects/batch"):
@@ -109,6 +111,15 @@ def running_upload_hub() -> Iterator[UploadHub]:
                     {"path": file["path"], "uploadMode": mode, "shouldIgnore": False, "oid": oid}
                 )
             self._send({"files": found})
+
+        def _paths_info(self, name: str, asked: dict[str, list[str]]) -> None:
+            there = hub.repositories[name]
+            found = []
+            for path in asked["paths"]:
+                if (content := there.get(path)) is not None:
+                    oid = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+                    found.append({"type": "file", "path": path, "size": len(content), "oid": oid})
+            self._send(found)
 
         def _batch(self, asked: dict[str, Any]) -> None:
             answers = []
@@ -154,7 +165,7 @@ def running_upload_hub() -> Iterator[UploadHub]:
             self._send({"error": sentence}, status, {"X-Error-Code": code} if code else {})
 
         def _send(
-            self, answer: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
+            self, answer: Any, status: int = 200, headers: dict[str, str] | None = None
         ) -> None:
             body = json.dumps(answer).encode()
             self.send_response(status)

@@ -79,7 +79,9 @@ def _bar(one: Bin, number: int, each: float, most: int) -> Markup | None:
     if not one.images:
         return None
     height = max(_LEAST_PIXELS, one.images / most * (_BOTTOM - _TOP))
-    reach = figure(one.begin) if one.begin == one.end else f"{figure(one.begin)} to {figure(one.end)}"
+    reach = (
+        figure(one.begin) if one.begin == one.end else f"{figure(one.begin)} to {figure(one.end)}"
+    )
     return element(
         "rect",
         element("title", f"{reach}: {one.images:,}"),

@@ -26,7 +26,9 @@ class Origin:
 _OF_DEMO = Origin(license="mit")
 
 
-def origins(store: ModelStore, models: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Origin]:
+def origins(
+    store: ModelStore, models: Iterable[tuple[str, str]]
+) -> Mapping[tuple[str, str], Origin]:
     """Return the origins of models by name and revision; unknown ones have an empty origin."""
     return {(name, revision): _origin(store, name, revision) for name, revision in models}
 

@@ -1,7 +1,7 @@
 """The card's files in the data set's folder.
 
-What stands between two marks in `README.md` is sdq's, and is written anew when images came; all around them is the user's. A
-README without the marks is left alone.
+What stands between two marks in `README.md` is sdq's, and is written anew when images came; all around them is the
+user's. A README without the marks is left alone.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def _read(readme: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"Cannot read {readme} ({error}). Move it away and export again.") from error
+        raise InputError(
+            f"Cannot read {readme} ({error}). Move it away and export again."
+        ) from error
 
 
 def _store(path: Path, text: str) -> None:

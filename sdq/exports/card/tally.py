@@ -62,12 +62,12 @@ class Tally:
 
     def of(self, topic: str) -> Mapping[str, int]:
         """Return the images by value, the most frequent first."""
-        values = self.counts.get(topic, {})
+        values = self.counts.get(topic, Counter())
         return dict(sorted(values.items(), key=lambda item: (-item[1], item[0])))
 
     def numbers(self, topic: str) -> Mapping[float, int]:
         """Return the images by a number, the smallest first."""
-        values = self.counts.get(topic, {})
+        values = self.counts.get(topic, Counter())
         return dict(
             sorted((float(value), images) for value, images in values.items() if value != _OTHERS)
         )

@@ -38,9 +38,7 @@ def card_text(facts: CardFacts, pictures: Mapping[str, str]) -> str:
 
 def topics(facts: CardFacts) -> Sequence[str]:
     """Return what the images differ in and a histogram shows."""
-    return [
-        topic for topic in (WORDS, *HISTOGRAMS) if len(facts.tally.numbers(topic)) > 1
-    ]
+    return [topic for topic in (WORDS, *HISTOGRAMS) if len(facts.tally.numbers(topic)) > 1]
 
 
 def title_of(topic: str) -> str:
@@ -89,9 +87,7 @@ def _models(facts: CardFacts) -> str:
             )
         )
     table = _table(("model", "revision", "from", "licence", "images"), rows)
-    note = (
-        "\n\nA revision is a fingerprint of the model's files. A model's licence may say what its images may be used for."
-    )
+    note = "\n\nA revision is a fingerprint of the model's files. A licence may also say what its images may be used for."
     return f"## Models\n\n{table}{note}"
 
 
@@ -119,12 +115,16 @@ def _distributions(facts: CardFacts, pictures: Mapping[str, str]) -> str:
     for path, topic in pictures.items():
         numbers = facts.tally.numbers(topic)
         reach = f"{figure(min(numbers))} to {figure(max(numbers))}"
-        found.append(f"![{title_of(topic)}: {reach}, half of the images up to {figure(_median(numbers))}]({path})")
+        found.append(
+            f"![{title_of(topic)}: {reach}, half of the images up to {figure(_median(numbers))}]({path})"
+        )
     return "## Distributions\n\n" + "\n\n".join(found) if found else ""
 
 
 def _columns(facts: CardFacts) -> str:
-    rows = [(_plain(name), str(column.kind), _plain(column.about)) for name, column in COLUMNS.items()]
+    rows = [
+        (_plain(name), str(column.kind), _plain(column.about)) for name, column in COLUMNS.items()
+    ]
     caption = {"parquet": "`text`", "webdataset": "`txt`, and `text` of `json`"}.get(
         facts.format, "`text`"
     )
