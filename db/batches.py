@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from sqlalchemy import Connection, select, update
 
 from db.choices import options_of
 from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
+from db.drawn import DrawnSlice, drawn_among, drawn_slices, finished_images
 from db.history import BatchHistory, history_of
 from db.known_image import KnownImage, image_at, image_in_batch, image_of_recipe
 from db.order import move, ranks
@@ -18,7 +19,7 @@ from db.report import batch_id_of, find_batch, names_beginning, statuses_of
 from db.slices import has_failed
 from db.tables import batches, images, recipes, slices, variants
 from db.values import BatchRequest, BatchState, BatchStatus, FailedImage, FinishedImage, ImageStatus
-from db.walk import finished_images, parts
+from db.walk import parts
 from sdq_core.values.order import Priority, Rank
 from sdq_core.values.seeds import parse_seeds
 from sdq_core.values.variants import RecipeVariant
@@ -88,6 +89,24 @@ class Batches:
         with self._database.reading() as connection:
             batch_id = batch_id_of(connection, batch)
         return finished_images(self._database, batch_id)
+
+    def drawn_slices(
+        self, batch: str | int, *, without: Collection[int] = ()
+    ) -> Iterator[DrawnSlice]:
+        """Yield a batch's slices that have finished images, by entry, a page at a time: several times as fast.
+
+        without: leave out images that one of these batches (ids) asks for too.
+        """
+        with self._database.reading() as connection:
+            batch_id = batch_id_of(connection, batch)
+        return drawn_slices(self._database, batch_id, without=without)
+
+    def images_among(self, wanted: Sequence[tuple[int, int]]) -> list[FinishedImage]:
+        """Return some thousands of images, in this order, by the slice that asks for each and its own id.
+
+        Those that are gone are left out.
+        """
+        return drawn_among(self._database, wanted)
 
     def failed_images(self, batch: str | int, limit: int | None = None) -> list[FailedImage]:
         """List a batch's failed images in the order of its slices."""

@@ -12,13 +12,14 @@ from db import removal
 from db.column_types import UtcTime, now_utc
 from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
+from db.drawn import finished_in
 from db.files import standing_at, standing_of
 from db.notice_rows import note_end
 from db.recipe_rows import KEYS_AT_ONCE
 from db.report import batch_id_of
 from db.tables import batches, images, slices
 from db.values import EngineRecord, FileStanding, FinishedImage, ImageStatus, PrunedPage
-from db.walk import finished_in, images_of, parts, walk_slices
+from db.walk import images_of, parts, walk_slices
 from sdq_core.values.seeds import parse_seeds
 
 #: Rows read at once of which little is kept.

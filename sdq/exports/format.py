@@ -15,7 +15,7 @@ from sdq.exports.sample import Sample
 
 
 class Part(Protocol):
-    """A file, or a group of files, while it is written: under temporary names, which begin with a dot."""
+    """Files while they are written, below `sdq.exports.folder.WORK` in the data set's folder."""
 
     @property
     def size_bytes(self) -> int:
@@ -27,16 +27,16 @@ class Part(Protocol):
     def close(self) -> Sequence[Path]:
         """Make it durable and put it in its place, over what an export that was killed left there.
 
-        Return its files. Raise OSError if that fails.
+        Return its files, or the folder if it has one to itself. Raise OSError if that fails.
         """
 
     def abort(self) -> None:
-        """Remove what there is of it. Raise nothing."""
+        """Remove what there is of it, also after a `close` that failed. Raise nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitState:
-    """What a data set has of one split: numbers of parts, samples and bytes."""
+    """What a data set has of one split: numbers of parts and samples, and the size of the parts."""
 
     parts: int
     samples: int
@@ -46,12 +46,10 @@ class SplitState:
 class Format(Protocol):
     """A format of data sets. Its files depend on the samples and the options only: the same again, byte by byte.
 
-    name: as `--format` has it.
     samples_per_part: the most samples of a part.
     bytes_per_part: a part is closed when it has reached this size; None for no limit.
     """
 
-    name: str
     samples_per_part: int
     bytes_per_part: int | None
 
@@ -59,8 +57,8 @@ class Format(Protocol):
         """Begin a part of a split below the data set's folder. number: of the part in its split, from 0."""
 
     def finish(self, folder: Path, splits: Mapping[str, SplitState]) -> None:
-        """Write what is about all parts, such as a list or a card, when all are closed.
+        """Write what is about all parts, such as a list or a card, once they are closed.
 
-        Called at the end of each export that added something. splits: what the data set has, older parts included; its
-        parts are numbered from 0. Files that are right already are left alone.
+        Called at the end of each export that added something; again, if that was killed here. splits: what the data
+        set has by now, older parts included, which are numbered from 0. Raise OSError if it cannot be written.
         """

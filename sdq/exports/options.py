@@ -1,46 +1,21 @@
-"""How an export is to be made."""
+"""How a data set is to be made."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from sdq.exports.captions import Caption
+from sdq.exports.conversion import Conversion
+from sdq.exports.link import Link
 from sdq.exports.splits import Splits
-from sdq_core.values.image_files import ImageFormat
-
-
-class Link(StrEnum):
-    """How an image's file gets into a data set."""
-
-    COPY = "copy"
-    HARD = "hard"
-    SYM = "sym"
-    REFLINK = "reflink"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Conversion:
-    """How images are converted; None leaves that as it is.
-
-    image_format: the format of the files.
-    width, height: pixels; only one of them, for the shorter side, or both.
-    """
-
-    image_format: ImageFormat | None = None
-    shorter_side: int | None = None
-    size: tuple[int, int] | None = None
-
-    def __bool__(self) -> bool:
-        """Whether anything is converted."""
-        return bool(self.image_format or self.shorter_side or self.size)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions:
     """The options of an export into a folder.
 
+    format: its name.
     link: how files get there, where they are not converted or packed.
     shuffle: the seed of a random order; None keeps that of the ledger.
     samples_per_part, bytes_per_part: limits of a part; None leaves them to the format.
@@ -58,7 +33,7 @@ class ExportOptions:
     kohya_folder: str = "1_images"
 
     def kept(self) -> dict[str, Any]:
-        """Return what a data set keeps to, for JSON: with another value, its older files would be wrong."""
+        """Return what a data set keeps to, for JSON, by option: with other values its older files would be wrong."""
         return {
             "format": self.format,
             "caption": self.caption.template,

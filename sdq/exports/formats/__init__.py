@@ -1,0 +1,29 @@
+"""The formats of data sets."""
+
+from __future__ import annotations
+
+from sdq.exports.format import Format
+from sdq.exports.options import ExportOptions
+
+#: Formats that are folders of files, by name.
+FOLDERS = ("imagefolder", "kohya", "diffusiondb")
+#: Formats that pack samples into files of a chosen size.
+SHARDS: tuple[str, ...] = ()
+
+
+def make_format(options: ExportOptions) -> Format:
+    """Return the format that the options name; each is imported only then."""
+    match options.format:
+        case "imagefolder":
+            from sdq.exports.formats.imagefolder import ImageFolder
+
+            return ImageFolder(options)
+        case "kohya":
+            from sdq.exports.formats.kohya import Kohya
+
+            return Kohya(options)
+        case "diffusiondb":
+            from sdq.exports.formats.diffusiondb import DiffusionDB
+
+            return DiffusionDB(options)
+    raise AssertionError(options.format)
