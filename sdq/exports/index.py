@@ -29,6 +29,7 @@ CREATE TABLE parts (
     samples INTEGER NOT NULL,
     size_bytes INTEGER NOT NULL,
     files TEXT NOT NULL,
+    tally TEXT NOT NULL,
     UNIQUE (split, number)
 );
 CREATE TABLE samples (key TEXT PRIMARY KEY, part_id INTEGER NOT NULL) WITHOUT ROWID;
@@ -101,13 +102,14 @@ class Index:
         *,
         size_bytes: int,
         files: Iterable[Path],
+        tally: Mapping[str, Any],
     ) -> None:
-        """Note a part that is in its place, durably."""
+        """Note a part that is in its place, durably. tally: what the card says of its samples."""
         names = [file.relative_to(self._folder).as_posix() for file in files]
         with _transaction(self._connection):
             added = self._connection.execute(
-                "INSERT INTO parts (split, number, samples, size_bytes, files) VALUES (?, ?, ?, ?, ?)",
-                (split, number, len(keys), size_bytes, json.dumps(names)),
+                "INSERT INTO parts (split, number, samples, size_bytes, files, tally) VALUES (?, ?, ?, ?, ?, ?)",
+                (split, number, len(keys), size_bytes, json.dumps(names), json.dumps(tally)),
             )
             part_id = added.lastrowid
             self._connection.executemany(
@@ -132,6 +134,11 @@ class Index:
             "SELECT files FROM parts WHERE split = ? ORDER BY number", (split,)
         ):
             yield json.loads(names)
+
+    def tallies(self) -> Iterator[Mapping[str, Any]]:
+        """Yield what the card says of each part's samples."""
+        for (tally,) in self._connection.execute("SELECT tally FROM parts ORDER BY id"):
+            yield json.loads(tally)
 
     def collect(self, waiting: Iterable[tuple[bytes, int, int]]) -> int:
         """Keep images until `collected`: place in the order, slice that asks for it, and id; return how many."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from sdq.exports.card.tally import Tally
 from sdq.exports.format import Format, Part
 from sdq.exports.index import Index
 from sdq.exports.sample import Sample
@@ -13,11 +14,12 @@ from sdq.exports.sample import Sample
 
 @dataclass(frozen=True, kw_only=True)
 class _Open:
-    """A part, its number, and its samples' keys in order."""
+    """A part, its number, its samples' keys in order, and what the card says of them."""
 
     part: Part
     number: int
     keys: dict[str, None] = field(default_factory=dict)
+    tally: Tally = field(default_factory=Tally)
 
 
 class Parts:
@@ -59,6 +61,7 @@ class Parts:
             return False
         one.part.add(sample)
         one.keys[sample.key] = None
+        one.tally.add(sample.image)
         limit = self._format.bytes_per_part
         if len(one.keys) >= self._format.samples_per_part or (
             limit is not None and one.part.size_bytes >= limit
@@ -73,5 +76,10 @@ class Parts:
         del self._open[split]
         self._next[split] = one.number + 1
         self._index.add_part(
-            split, one.number, list(one.keys), size_bytes=size_bytes, files=files
+            split,
+            one.number,
+            list(one.keys),
+            size_bytes=size_bytes,
+            files=files,
+            tally=one.tally.to_dict(),
         )

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from db.columns import COLUMNS
-from sdq.exports.parquet import Parquet
+from sdq.exports.formats.parquet import Parquet
+from sdq.exports.options import ExportOptions
 from sdq.exports.sample import Sample
 from tests.exports.drawn import samples
 
@@ -15,7 +16,7 @@ from pyarrow import parquet
 
 
 def table(drawn: list[Sample], out: Path) -> Path:
-    part = Parquet().begin(out, "train", 0)
+    part = Parquet(ExportOptions(format="parquet")).begin(out, "train", 0)
     for sample in drawn:
         part.add(sample)
     (path,) = part.close()
@@ -58,7 +59,7 @@ def test_equal_samples_make_equal_files_of_small_row_groups(tmp_path: Path) -> N
 def test_its_size_grows_with_what_waits_and_nothing_is_left_of_one_given_up(
     tmp_path: Path,
 ) -> None:
-    part = Parquet().begin(tmp_path / "out", "train", 0)
+    part = Parquet(ExportOptions(format="parquet")).begin(tmp_path / "out", "train", 0)
     before = part.size_bytes
     sample = samples(tmp_path / "images", 1)[0]
     part.add(sample)

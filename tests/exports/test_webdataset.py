@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from sdq.exports.webdataset import WebDataset
+from sdq.exports.formats.webdataset import WebDataset
+from sdq.exports.options import ExportOptions
 from sdq_core.errors import UsageError
 from tests.exports.drawn import samples
 
 
 def shard(folder: Path, out: Path, count: int = 3, number: int = 0) -> Path:
-    part = WebDataset().begin(out, "train", number)
+    part = WebDataset(ExportOptions(format="webdataset")).begin(out, "train", number)
     for sample in samples(folder, count, fields={"custom_id": "a-1", "tags": ["x"]}):
         part.add(sample)
     (path,) = part.close()
@@ -51,7 +52,7 @@ def test_equal_samples_make_equal_shards_wherever_and_whenever(tmp_path: Path) -
 
 
 def test_a_shard_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
-    part = WebDataset().begin(tmp_path / "out", "train", 7)
+    part = WebDataset(ExportOptions(format="webdataset")).begin(tmp_path / "out", "train", 7)
     part.add(samples(tmp_path / "images", 1)[0])
     assert part.size_bytes > 1000
     part.abort()
@@ -59,11 +60,15 @@ def test_a_shard_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_images_of_two_kinds_are_refused_because_readers_would_lose_some(tmp_path: Path) -> None:
-    form = WebDataset()
+    form = WebDataset(ExportOptions(format="webdataset"))
     part = form.begin(tmp_path, "train", 0)
     part.add(samples(tmp_path / "one", 1)[0])
     other = form.begin(tmp_path, "test", 0)
     with pytest.raises(UsageError, match=r"png and webp files.*--image-format png"):
         other.add(samples(tmp_path / "two", 1, extension=".webp")[0])
-    part.abort()
+    part.close()
     other.abort()
+    later = WebDataset(ExportOptions(format="webdataset")).begin(tmp_path, "train", 1)
+    with pytest.raises(UsageError, match="png and webp"):
+        later.add(samples(tmp_path / "two", 1, extension=".webp")[0])
+    later.abort()

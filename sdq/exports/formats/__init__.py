@@ -8,7 +8,7 @@ from sdq.exports.options import ExportOptions
 #: Formats that are folders of files, by name.
 FOLDERS = ("imagefolder", "kohya", "diffusiondb")
 #: Formats that pack samples into files of a chosen size.
-SHARDS: tuple[str, ...] = ()
+SHARDS: tuple[str, ...] = ("webdataset", "parquet")
 
 
 def make_format(options: ExportOptions) -> Format:
@@ -26,4 +26,12 @@ def make_format(options: ExportOptions) -> Format:
             from sdq.exports.formats.diffusiondb import DiffusionDB
 
             return DiffusionDB(options)
+        case "webdataset":
+            from sdq.exports.formats.webdataset import WebDataset
+
+            return WebDataset(options)
+        case "parquet":
+            from sdq.exports.formats.parquet import Parquet
+
+            return Parquet(options)
     raise AssertionError(options.format)

@@ -13,11 +13,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sdq.exports.format import SplitState
-from sdq.exports.part_file import PartFile
+from sdq.exports.formats.part_file import PartFile
+from sdq.exports.options import ExportOptions
 from sdq.exports.rows import row_of
 from sdq.exports.sample import Sample
 from sdq_core.errors import UsageError
 
+#: A shard's limits if none are given.
+_SAMPLES, _BYTES = 10_000, 1_000_000_000
 _MODE = 0o644
 
 
@@ -27,17 +30,14 @@ class WebDataset:
     All images of an export have one file format: readers take the first samples' files for those of every sample.
     """
 
-    name = "webdataset"
-
-    def __init__(
-        self, *, samples_per_part: int = 10_000, bytes_per_part: int | None = 1_000_000_000
-    ) -> None:
-        self.samples_per_part = samples_per_part
-        self.bytes_per_part = bytes_per_part
+    def __init__(self, options: ExportOptions) -> None:
+        self.samples_per_part = options.samples_per_part or _SAMPLES
+        self.bytes_per_part: int | None = options.bytes_per_part or _BYTES
         self._extension: str | None = None
 
     def begin(self, folder: Path, split: str, number: int) -> Shard:
         """Begin a split's shard of that number."""
+        self._extension = self._extension or _extension_in(folder)
         return Shard(PartFile(folder, f"{split}-{number:06d}.tar"), self)
 
     def finish(self, folder: Path, splits: Mapping[str, SplitState]) -> None:
@@ -51,6 +51,16 @@ class WebDataset:
                 f"The images are {first[1:]} and {extension[1:]} files, and those of a webdataset have to be of one "
                 "kind. Convert them with --image-format png."
             )
+
+
+def _extension_in(folder: Path) -> str | None:
+    """Return the ending of the images in the shards that are there, None without shards."""
+    for shard in sorted(folder.glob("*.tar")):
+        with tarfile.open(shard) as tar:
+            for member in tar:
+                if (extension := Path(member.name).suffix) not in {".json", ".txt"}:
+                    return extension
+    return None
 
 
 class Shard:

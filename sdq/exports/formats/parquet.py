@@ -16,10 +16,14 @@ from typing import Any
 from db.columns import COLUMNS, ImageColumn, Kind
 from db.values import FinishedImage
 from sdq.exports.format import SplitState
-from sdq.exports.part_file import PartFile
+from sdq.exports.formats.part_file import PartFile
+from sdq.exports.options import ExportOptions
 from sdq.exports.sample import Sample
 from sdq_core.errors import ConfigurationError
 
+#: A file's limits if none are given.
+_SAMPLES, _BYTES = 10_000, 500_000_000
+#: Of a row group.
 _ROWS = 100
 #: A row group ends here too, however few its rows are: it is in memory until it is written.
 _GROUP_BYTES = 64_000_000
@@ -30,13 +34,9 @@ _METADATA = {"huggingface": json.dumps({"info": {"features": {"image": {"_type":
 class Parquet:
     """The format; raises ConfigurationError where pyarrow is missing."""
 
-    name = "parquet"
-
-    def __init__(
-        self, *, samples_per_part: int = 10_000, bytes_per_part: int | None = 500_000_000
-    ) -> None:
-        self.samples_per_part = samples_per_part
-        self.bytes_per_part = bytes_per_part
+    def __init__(self, options: ExportOptions) -> None:
+        self.samples_per_part = options.samples_per_part or _SAMPLES
+        self.bytes_per_part: int | None = options.bytes_per_part or _BYTES
         try:
             import pyarrow as arrow
         except ImportError:
