@@ -87,7 +87,7 @@ def _models(facts: CardFacts) -> str:
             )
         )
     table = _table(("model", "revision", "from", "licence", "images"), rows)
-    note = "\n\nA revision is a fingerprint of the model's files. A licence may also say what its images may be used for."
+    note = "\n\nA revision is a fingerprint of the model's files. Its licence may also say what images may be used for."
     return f"## Models\n\n{table}{note}"
 
 
@@ -122,9 +122,7 @@ def _distributions(facts: CardFacts, pictures: Mapping[str, str]) -> str:
 
 
 def _columns(facts: CardFacts) -> str:
-    rows = [
-        (_plain(name), str(column.kind), _plain(column.about)) for name, column in COLUMNS.items()
-    ]
+    rows = [(f"`{name}`", str(column.kind), column.about) for name, column in COLUMNS.items()]
     caption = {"parquet": "`text`", "webdataset": "`txt`, and `text` of `json`"}.get(
         facts.format, "`text`"
     )

@@ -6,6 +6,7 @@ shards are USTAR, which every reader of tar files knows.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import tarfile
@@ -56,7 +57,7 @@ class WebDataset:
 def _extension_in(folder: Path) -> str | None:
     """Return the ending of the images in the shards that are there, None without shards."""
     for shard in sorted(folder.glob("*.tar")):
-        with tarfile.open(shard) as tar:
+        with contextlib.suppress(tarfile.TarError), tarfile.open(shard) as tar:
             for member in tar:
                 if (extension := Path(member.name).suffix) not in {".json", ".txt"}:
                     return extension
