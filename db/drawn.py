@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Row, Text, select, type_coerce
+from sqlalchemy import Boolean, Column, Connection, Row, Select, Text, select, type_coerce
 from sqlalchemy.types import NULLTYPE
 
 from db.column_types import EPOCH, MILLISECOND, HexDigest, JsonObject, Milliseconds, UtcTime
@@ -85,9 +85,9 @@ STORED: Mapping[str, StoredColumn] = {
 StoredImage = Sequence[Any]
 
 # Without the columns' own types, nothing is converted.
-_STORED_IMAGES = select(*_FIRST, *(type_coerce(c, NULLTYPE).label(c.name) for c in _OTHERS)).where(
-    images.c.status == str(ImageStatus.DONE)
-)
+_STORED_IMAGES: Select[Any] = select(
+    *_FIRST, *(type_coerce(c, NULLTYPE).label(c.name) for c in _OTHERS)
+).where(images.c.status == str(ImageStatus.DONE))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
