@@ -72,6 +72,4 @@ class Parts:
         files = one.part.close()
         del self._open[split]
         self._next[split] = one.number + 1
-        self._index.add_part(
-            split, one.number, list(one.keys), size_bytes=size_bytes, files=files
-        )
+        self._index.add_part(split, one.number, list(one.keys), size_bytes=size_bytes, files=files)
