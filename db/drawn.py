@@ -8,22 +8,26 @@ longer than to read them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, Column, Connection, Row, Text, select, type_coerce
+from sqlalchemy import Boolean, Column, Connection, Row, Select, Text, select, type_coerce
 from sqlalchemy.types import NULLTYPE
 
 from db.column_types import EPOCH, MILLISECOND, HexDigest, JsonObject, Milliseconds, UtcTime
+from db.columns.column import AskedImages
 from db.connection import Database
 from db.engines import load_engines
 from db.tables import batches, images, slices
-from db.values import JSON, EngineRecord, FinishedImage, ImageRecord, ImageStatus
+from db.values import EngineRecord, FinishedImage, ImageRecord, ImageStatus
 from db.walk import load_recipes, parts, rows_with, tried_seeds, walk_slices
-from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import parse_seeds
+
+if TYPE_CHECKING:
+    from db.columns.where import Where
+    from db.columns.where.tree import Condition
 
 
 class Stored(StrEnum):
@@ -72,9 +76,7 @@ def _kind(column: Column[Any]) -> Stored:
 
 _FIRST = (images.c.recipe_id, images.c.seed)
 _OTHERS = tuple(
-    column
-    for column in images.c
-    if column.name not in {"recipe_id", "seed", "status", "error"}
+    column for column in images.c if column.name not in {"recipe_id", "seed", "status", "error"}
 )
 #: What is in a stored row, by the name of the table's column.
 STORED: Mapping[str, StoredColumn] = {
@@ -85,25 +87,21 @@ STORED: Mapping[str, StoredColumn] = {
 StoredImage = Sequence[Any]
 
 # Without the columns' own types, nothing is converted.
-_STORED_IMAGES = select(*_FIRST, *(type_coerce(c, NULLTYPE).label(c.name) for c in _OTHERS)).where(
-    images.c.status == str(ImageStatus.DONE)
-)
+_STORED_IMAGES: Select[Any] = select(
+    *_FIRST, *(type_coerce(c, NULLTYPE).label(c.name) for c in _OTHERS)
+).where(images.c.status == str(ImageStatus.DONE))
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DrawnSlice:
+@dataclass(frozen=True, kw_only=True)
+class DrawnSlice(AskedImages):
     """The finished images of a slice.
 
-    id, batch_name, entry, fields, recipe: the slice's own; recipe: as requested.
-    rows: its finished images in the order of its seeds.
+    id: the slice's.
+    rows: its finished images in the order of its seeds, as they are stored.
     engines: those that drew them, by id.
     """
 
     id: int
-    batch_name: str
-    entry: int
-    fields: Mapping[str, JSON]
-    recipe: Recipe
     rows: Sequence[StoredImage]
     engines: Mapping[int, EngineRecord]
 
@@ -149,35 +147,23 @@ _CONVERSIONS: Sequence[tuple[str, Callable[[Any], Any]]] = tuple(
 
 
 def drawn_slices(
-    database: Database, batch_id: int, *, without: Collection[int] = ()
+    database: Database,
+    batch_id: int,
+    *,
+    where: Where | None = None,
+    without: Collection[int] = (),
 ) -> Iterator[DrawnSlice]:
-    """Yield a batch's slices with finished images, by entry and slice, reading each page when it is needed.
+    """Yield a batch's slices that have finished images, by entry and slice, reading each page when it is needed.
 
+    where: only the images that it chooses.
     without: leave out images that one of these batches asks for too.
     """
     engines: dict[int, EngineRecord] = {}
 
     def look(connection: Connection, page: Sequence[Row[Any]]) -> list[DrawnSlice]:
-        return list(drawn_in(connection, page, engines, without=without))
+        return list(drawn_in(connection, page, engines, where=where, without=without))
 
     return walk_slices(database, batch_id, look)
-
-
-def finished_images(database: Database, batch_id: int) -> Iterator[FinishedImage]:
-    """Yield a batch's finished images by entry, slice and seed, reading each page when it is needed."""
-    for drawn in drawn_slices(database, batch_id):
-        yield from drawn.images()
-
-
-def finished_in(
-    connection: Connection, slice_rows: Sequence[Row[Any]], known_engines: dict[int, EngineRecord]
-) -> Iterator[FinishedImage]:
-    """Yield the finished images of some slices of a batch, by slice and seed.
-
-    known_engines: grows with those that are met.
-    """
-    for drawn in drawn_in(connection, slice_rows, known_engines):
-        yield from drawn.images()
 
 
 def drawn_in(
@@ -185,40 +171,45 @@ def drawn_in(
     slice_rows: Sequence[Row[Any]],
     known_engines: dict[int, EngineRecord],
     *,
+    where: Where | None = None,
     without: Collection[int] = (),
 ) -> Iterator[DrawnSlice]:
-    """Yield some slices of a batch that have finished images, in their order.
+    """Yield those of a batch's slices that have finished images, in their order.
 
     known_engines: grows with those that are met.
+    where: only the images that it chooses. What slices cannot have any is known before their images are read.
     without: leave out images that one of these batches asks for too.
     """
+    left = {} if where is None else _left_to_ask(connection, slice_rows, where)
+    slice_rows = [slice_ for slice_ in slice_rows if left.get(slice_.id) is not False]
     seeds = tried_seeds(connection, slice_rows)
     if without:
         _leave_out(connection, seeds, without)
-    rows = {(row[0], row[1]): row for row in rows_with(connection, seeds, _STORED_IMAGES)}
+    found: Iterable[StoredImage] = rows_with(connection, seeds, _STORED_IMAGES)
+    rows = {(row[0], row[1]): row for row in found}
+    for drawn in _arranged(connection, slice_rows, rows, known_engines):
+        condition = left.get(drawn.id, True)
+        if isinstance(condition, bool):
+            yield drawn
+        elif chosen := [row for row in drawn.rows if condition.of(drawn.image(row))]:
+            yield replace(drawn, rows=chosen)
+
+
+def drawn_with(
+    connection: Connection,
+    ids: Collection[tuple[int, int]],
+    known_engines: dict[int, EngineRecord],
+) -> Iterator[DrawnSlice]:
+    """Yield slices by id with some of their finished images, by the id of each; at most `KEYS_AT_ONCE` of both.
+
+    known_engines: grows with those that are met.
+    """
+    of_slices = slices.c.id.in_({slice_id for slice_id, _ in ids})
+    slice_rows = connection.execute(select(slices).where(of_slices)).all()
+    with_ids = images.c.id.in_({image_id for _, image_id in ids})
+    found: Iterable[StoredImage] = connection.execute(_STORED_IMAGES.where(with_ids))
+    rows = {(row[0], row[1]): row for row in found}
     yield from _arranged(connection, slice_rows, rows, known_engines)
-
-
-def drawn_among(database: Database, wanted: Sequence[tuple[int, int]]) -> list[FinishedImage]:
-    """Return images by the slice that asks for each and its own id, in that order, without those that are gone."""
-    with database.reading() as connection:
-        asking = sorted({slice_id for slice_id, _ in wanted})
-        slice_rows = [
-            row
-            for some in parts(asking)
-            for row in connection.execute(select(slices).where(slices.c.id.in_(some)))
-        ]
-        rows = {
-            (row[0], row[1]): row
-            for some in parts(sorted({image_id for _, image_id in wanted}))
-            for row in connection.execute(_STORED_IMAGES.where(images.c.id.in_(some)))
-        }
-        found = {
-            (drawn.id, image.id): image
-            for drawn in _arranged(connection, slice_rows, rows, {})
-            for image in drawn.images()
-        }
-    return [found[one] for one in wanted if one in found]
 
 
 def _arranged(
@@ -228,16 +219,9 @@ def _arranged(
     known_engines: dict[int, EngineRecord],
 ) -> Iterator[DrawnSlice]:
     """Put the rows of images, by recipe id and seed, behind their slices."""
-    if not rows:
+    if not rows or not slice_rows:
         return
-    names = {
-        row.id: row.name
-        for row in connection.execute(
-            select(batches.c.id, batches.c.name).where(
-                batches.c.id.in_({slice_.batch_id for slice_ in slice_rows})
-            )
-        )
-    }
+    names = _batch_names(connection, slice_rows)
     recipes = load_recipes(connection, {recipe_id for recipe_id, _ in rows})
     place = STORED["engine_id"].position
     if new_engines := {row[place] for row in rows.values()} - known_engines.keys():
@@ -247,17 +231,41 @@ def _arranged(
         if recipe_id not in recipes:
             continue
         seeds = parse_seeds(slice_.seeds)
-        found = [rows[recipe_id, seed] for seed in seeds if (recipe_id, seed) in rows]
-        if found:
+        if found := [rows[recipe_id, seed] for seed in seeds if (recipe_id, seed) in rows]:
             yield DrawnSlice(
-                id=slice_.id,
                 batch_name=names[slice_.batch_id],
                 entry=slice_.entry,
                 fields=slice_.fields,
                 recipe=recipes[recipe_id],
+                id=slice_.id,
                 rows=found,
                 engines=known_engines,
             )
+
+
+def _left_to_ask(
+    connection: Connection, slice_rows: Sequence[Row[Any]], where: Where
+) -> dict[int, bool | Condition]:
+    """Return for each slice what is left of a condition when all is known of its images that was asked for."""
+    names = _batch_names(connection, slice_rows)
+    recipes = load_recipes(connection, {slice_.recipe_id for slice_ in slice_rows})
+    return {
+        slice_.id: where.given(
+            AskedImages(
+                batch_name=names[slice_.batch_id],
+                entry=slice_.entry,
+                fields=slice_.fields,
+                recipe=recipes[slice_.recipe_id],
+            )
+        )
+        for slice_ in slice_rows
+    }
+
+
+def _batch_names(connection: Connection, slice_rows: Sequence[Row[Any]]) -> Mapping[int, str]:
+    ids = {slice_.batch_id for slice_ in slice_rows}
+    query = select(batches.c.id, batches.c.name).where(batches.c.id.in_(ids))
+    return {row.id: row.name for row in connection.execute(query)}
 
 
 def _leave_out(

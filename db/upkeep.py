@@ -12,8 +12,8 @@ from db import removal
 from db.column_types import UtcTime, now_utc
 from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
-from db.drawn import finished_in
 from db.files import standing_at, standing_of
+from db.finished import finished_in
 from db.notice_rows import note_end
 from db.recipe_rows import KEYS_AT_ONCE
 from db.report import batch_id_of

@@ -88,9 +88,7 @@ def images_of(
     yield from images_with(connection, tried_seeds(connection, slice_rows), columns)
 
 
-def tried_seeds(
-    connection: Connection, slice_rows: Sequence[Row[Any]]
-) -> dict[int, set[int]]:
+def tried_seeds(connection: Connection, slice_rows: Sequence[Row[Any]]) -> dict[int, set[int]]:
     """Return the seeds that a page's slices ask for by recipe id, empty for recipes without any image.
 
     Most slices of a new batch have no image, which costs one look at their recipes.

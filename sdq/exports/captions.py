@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from db.columns import COLUMNS
+from db.columns.column import AskedImages
+from db.columns.named import take_named
+from db.columns.words import WordKind, Words
 from db.values import FinishedImage
 from sdq_core.errors import UsageError
 from sdq_core.printable import quote
 
 DEFAULT_TEMPLATE = "{prompt}"
 
-_META = "meta."
 #: What `--dynamic` chose for a prompt: for one wildcard or written choice, or for all of them.
 _CHOICE, _CHOICES = "choice.", "choices"
 _PIECE = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|(?P<text>[^{}]+)|(?P<lone>[{}])")
-#: The columns that all images of a slice share.
-_OF_SLICE = frozenset({"batch", "entry", "custom_id", "tags", "meta", "dynamic"})
 
-_Write = Callable[[FinishedImage], str]
+
+@dataclass(frozen=True, kw_only=True)
+class _Value:
+    """What stands in braces. of: its text. asked: it is the same for all images of a slice."""
+
+    of: Callable[[FinishedImage | AskedImages], str]
+    asked: bool
 
 
 @dataclass(frozen=True)
@@ -41,42 +45,29 @@ class Caption:
         assert caption._pieces is not None
         return caption
 
-    def of(self, image: FinishedImage) -> str:
+    def of(self, image: FinishedImage | AskedImages) -> str:
         """Return an image's caption, without white space around it. What an image does not have is empty."""
         if self.template == DEFAULT_TEMPLATE:
             return image.recipe.prompt
         return "".join(
-            piece if isinstance(piece, str) else piece(image) for piece in self._pieces
+            piece if isinstance(piece, str) else piece.of(image) for piece in self._pieces
         ).strip()
 
     @cached_property
     def is_of_slice(self) -> bool:
         """Whether all images of a slice have the same."""
-        return all(
-            name.startswith((_META, _CHOICE))
-            or name in _OF_SLICE | {_CHOICES}
-            or COLUMNS[name].of_recipe
-            for name in self._names
-        )
+        return all(piece.asked for piece in self._pieces if isinstance(piece, _Value))
 
     @cached_property
-    def _names(self) -> Sequence[str]:
-        return [
-            match["name"].strip()
-            for match in _PIECE.finditer(self.template)
-            if match["name"] is not None
-        ]
-
-    @cached_property
-    def _pieces(self) -> Sequence[str | _Write]:
-        pieces: list[str | _Write] = []
+    def _pieces(self) -> Sequence[str | _Value]:
+        pieces: list[str | _Value] = []
         for match in _PIECE.finditer(self.template):
             if match["lone"]:
                 raise UsageError(
                     f"--caption: {quote(match['lone'])} stands alone; write it twice where it is text."
                 )
             if match["name"] is not None:
-                pieces.append(_writer(match["name"].strip()))
+                pieces.append(_value(match["name"].strip()))
             else:
                 pieces.append(match["text"] or match[0][0])
         return pieces
@@ -108,47 +99,31 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _writer(name: str) -> _Write:
-    if name.startswith(_META) and len(name) > len(_META):
-        return _of_meta(name.removeprefix(_META))
-    if name.startswith(_CHOICE) and len(name) > len(_CHOICE):
-        return _of_choice(name.removeprefix(_CHOICE))
+def _value(name: str) -> _Value:
     if name == _CHOICES:
-        return lambda image: ", ".join(chosen for _, chosen in _choices(image))
-    column = COLUMNS.get(name)
-    if column is None:
-        near = difflib.get_close_matches(name, COLUMNS, n=1)
-        hint = f"did you mean {near[0]}?" if near else "see docs/datasets.md for the names."
-        raise UsageError(f"--caption: there is no {quote('{' + name + '}')}; {hint}")
-    of = column.of
-    return lambda image: written(of(image))
+        return _Value(of=lambda image: ", ".join(text for _, text in _choices(image)), asked=True)
+    if name.startswith(_CHOICE):
+        return _Value(of=_chosen(name.removeprefix(_CHOICE)), asked=True)
+    words = Words(name, of="--caption")
+    named = take_named(words)
+    if words.peek().kind is not WordKind.END:
+        raise words.unexpected(words.peek(), "the end of the name")
+    return _Value(of=lambda image: written(named.of(image)), asked=named.column.asked)
 
 
-def _of_meta(path: str) -> _Write:
-    def write(image: FinishedImage) -> str:
-        value: Any = image.fields.get("meta") or {}
-        if path in value:
-            return written(value[path])
-        for key in path.split("."):
-            value = value.get(key) if isinstance(value, Mapping) else None
-        return written(value)
-
-    return write
-
-
-def _of_choice(name: str) -> _Write:
-    """Return what was chosen for a wildcard by its name, or for the choice with that number, from 1."""
+def _chosen(name: str) -> Callable[[FinishedImage | AskedImages], str]:
+    """Return what gives the choice of a wildcard by its name, or the choice with that number, from 1."""
     number = int(name) if name.isascii() and name.isdigit() and len(name) < 6 else None
 
-    def write(image: FinishedImage) -> str:
+    def of(image: FinishedImage | AskedImages) -> str:
         choices = _choices(image)
         if number is not None:
             return choices[number - 1][1] if 0 < number <= len(choices) else ""
-        return ", ".join(chosen for what, chosen in choices if what == f"__{name}__")
+        return ", ".join(text for what, text in choices if what == f"__{name}__")
 
-    return write
+    return of
 
 
-def _choices(image: FinishedImage) -> Sequence[tuple[str, str]]:
+def _choices(image: FinishedImage | AskedImages) -> Sequence[tuple[str, str]]:
     dynamic = image.fields.get("dynamic") or {}
     return [(what, chosen) for what, chosen in dynamic.get("choices", ())]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from db.columns.where import Where
 from db.ledger import Ledger
 from db.values import FinishedImage
 from sdq.exports.folder import export_folder, work_folder
@@ -30,9 +31,6 @@ from sdq_core.images.store import storage_problem
 
 #: Images of a random order that are read at once.
 _AT_ONCE = 1000
-
-#: Whether an image is to be exported.
-Keep = Callable[[FinishedImage], bool]
 
 
 @dataclass(kw_only=True)
@@ -58,12 +56,12 @@ def export(
     folder: Path,
     options: ExportOptions,
     *,
-    keep: Keep | None = None,
+    where: Where | None = None,
     on_image: Callable[[], None] = lambda: None,
 ) -> Exported:
     """Add the finished images of batches to a data set, which is made if it is not there.
 
-    keep: whether an image is to be exported; None for all.
+    where: only the images that it chooses.
     on_image: called for each image that is dealt with.
 
     Raise UsageError for options with which older parts would be wrong, OutputError for a folder that is no data set of
@@ -78,10 +76,8 @@ def export(
         work_folder(folder) as work,
     ):
         _keep_to(index, options, folder)
-        sources = Sources(
-            root, options.conversion, work, read_files=not options.link.is_same_file
-        )
-        new = _new_images(ledger, batch_ids, index, keep, done, on_image)
+        sources = Sources(root, options.conversion, work, read_files=not options.link.is_same_file)
+        new = _new_images(ledger, batch_ids, index, where, done, on_image)
         images = _images(new) if options.shuffle is None else _shuffled(new, ledger, index, options)
         with Parts(format_, folder, index) as parts:
             for image in images:
@@ -120,17 +116,15 @@ def _new_images(
     ledger: Ledger,
     batch_ids: Sequence[int],
     index: Index,
-    keep: Keep | None,
+    where: Where | None,
     done: Exported,
     on_image: Callable[[], None],
 ) -> Iterator[tuple[int, FinishedImage]]:
     """Yield the slice that asks for it and each image that is in no finished part."""
     for batch_id in batch_ids:
-        for drawn in ledger.batches.drawn_slices(batch_id):
+        for drawn in ledger.batches.drawn_slices(batch_id, where=where):
             for image in drawn.images():
-                if keep is not None and not keep(image):
-                    on_image()
-                elif index.has(key_of(image)):
+                if index.has(key_of(image)):
                     done.known += 1
                     on_image()
                 else:
@@ -153,7 +147,7 @@ def _shuffled(
         (_place(key_of(image), options.shuffle), slice_id, image.id) for slice_id, image in found
     )
     for page in index.collected(_AT_ONCE):
-        yield from ledger.batches.images_among(page)
+        yield from ledger.batches.images_with(page)
 
 
 def _place(key: str, seed: int | None) -> bytes:

@@ -163,9 +163,7 @@ class Index:
         self._connection.execute("DROP TABLE waiting")
 
     def _about(self, name: str) -> Any:
-        row = self._connection.execute(
-            "SELECT value FROM about WHERE name = ?", (name,)
-        ).fetchone()
+        row = self._connection.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
         return None if row is None else json.loads(row[0])
 
     def _set_about(self, name: str, value: Any) -> None:

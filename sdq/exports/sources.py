@@ -73,9 +73,7 @@ class Sources:
             return None
         width, height = image.recipe.width, image.recipe.height
         if not self._conversion:
-            return Source(
-                file=path, extension=extension, width=width, height=height, movable=False
-            )
+            return Source(file=path, extension=extension, width=width, height=height, movable=False)
         width, height = self._conversion.size_of(width, height)
         converted = self._work / "converted"
         converted.write_bytes(self._conversion.converted(data, extension))

@@ -30,9 +30,7 @@ _TOLERANCE = 1e-6
 class Splits:
     """Which part of the prompts goes into which split; fractions: by name, in order, adding up to 1."""
 
-    fractions: Mapping[str, float] = field(
-        default_factory=lambda: MappingProxyType({TRAIN: 1.0})
-    )
+    fractions: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({TRAIN: 1.0}))
     salt: str = ""
 
     @classmethod

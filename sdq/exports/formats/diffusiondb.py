@@ -1,7 +1,7 @@
 """diffusiondb: folders of 1,000 images, each with a JSON file about them, laid out as DiffusionDB is.
 
     part-000001/KEY.png
-    part-000001/part-000001.json    {"KEY.png": {"p": prompt, "se": seed, "c": guidance scale, "st": steps, "sa": sampler}}
+    part-000001/part-000001.json    {"KEY.png": {"p": prompt, "se": seed, "c": guidance, "st": steps, "sa": sampler}}
 
 Of several splits, each has its parts in a folder of its own.
 """

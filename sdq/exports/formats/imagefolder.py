@@ -3,8 +3,8 @@
     train/metadata.jsonl        {"file_name": "00000/KEY.png", "text": ..., every other column}
     train/00000/KEY.png         at most 10,000 images in a folder
 
-Numbers, because `datasets` takes words such as "test" in the names of folders for splits. Each numbered folder keeps its
-lines of the list in a hidden file, of which the whole list is made in the end: it names no file that is not there.
+Numbers, because `datasets` takes words such as "test" in the names of folders for splits. Each numbered folder keeps
+its lines of the list in a hidden file, of which the whole list is made in the end: it names no file that is not there.
 """
 
 from __future__ import annotations
