@@ -57,7 +57,7 @@ def histogram(title: str, numbers: Mapping[float, int]) -> str:
         element("title", title),
         element("style", Markup(_STYLE)),
         element("text", title, x=_LEFT, y=15),
-        element("text", f"{most:,} images at most", x=_WIDTH - _RIGHT, y=15, text_anchor="end"),
+        element("text", f"up to {most:,} images", x=_WIDTH - _RIGHT, y=15, text_anchor="end"),
         *(_bar(one, number, each, most) for number, one in enumerate(bins)),
         element("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=_BOTTOM, y2=_BOTTOM),
         *_axis(bins, each),
@@ -93,15 +93,16 @@ def _bar(one: Bin, number: int, each: float, most: int) -> Markup | None:
 
 
 def _axis(bins: Sequence[Bin], each: float) -> Sequence[Markup]:
-    """Return numbers below the bars, as many as there is room for."""
+    """Return numbers below the bars, as many as there is room for: where each range begins."""
     every = -(-len(bins) // 8)
+    single = bins[0].begin == bins[0].end
     return [
         element(
             "text",
             figure(bins[place].begin),
-            x=f"{_LEFT + (place + 0.5) * each:.1f}",
+            x=f"{_LEFT + (place + (0.5 if single else 0.08)) * each:.1f}",
             y=_BOTTOM + 18,
-            text_anchor="middle",
+            text_anchor="middle" if single else "start",
         )
         for place in range(0, len(bins), every)
     ]
