@@ -1,15 +1,19 @@
-"""Samples without a ledger: images of a few colours, with all that would be known of them."""
+"""Images of a few colours, as samples without a ledger, and in a ledger."""
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image
 
+from db.ledger import Ledger
 from db.values import FinishedImage, ImageRecord
 from sdq.exports.sample import Sample, key_of
-from tests.ledger.plans import ENGINE, recipe
+from sdq_core.images.store import store_file
+from tests.ledger.plans import ENGINE, plan, recipe, record
 
 _BEGIN = datetime(2026, 3, 1, 21, tzinfo=UTC)
 
@@ -73,3 +77,25 @@ def samples(
             )
         )
     return found
+
+
+def draw(ledger: Ledger, outputs: Path, name: str, prompts: list[str], seeds: range) -> None:
+    """Submit a batch, and settle all its images with files of 16x16 pixels."""
+    ledger.submissions.add(plan(prompts, seeds, name=name))
+    engine_id = ledger.work.register_engine(ENGINE)
+    for ref in ledger.work.open_slices():
+        slice_ = ledger.work.load_slice(ref.id)
+        assert slice_ is not None
+        for seed in slice_.seeds:
+            if not ledger.work.note_attempts(
+                slice_.recipe_id, [seed], engine_id=engine_id, slice_id=slice_.id
+            ):
+                continue
+            row = record(slice_, seed, engine_id)
+            made = io.BytesIO()
+            Image.new("RGB", (16, 16), (seed % 256, slice_.entry, 0)).save(made, "png")
+            stored = store_file(made.getvalue(), outputs / row.path)
+            ledger.work.record_and_go_on(
+                replace(row, size_bytes=stored.size_bytes, sha256=stored.sha256)
+            )
+        ledger.work.finish_slice(slice_.id)
