@@ -81,6 +81,17 @@ class Index:
         self._set_about("options", options)
 
     @property
+    def conditions(self) -> Sequence[str]:
+        """The conditions by which the exports so far chose their images; an empty one for all images."""
+        conditions: Sequence[str] = self._about("conditions") or ()
+        return conditions
+
+    def add_condition(self, condition: str) -> None:
+        """Note the condition of an export."""
+        if condition not in (known := self.conditions):
+            self._set_about("conditions", [*known, condition])
+
+    @property
     def is_finished(self) -> bool:
         """Whether what is about all parts was written after the last of them."""
         return self._about("finished") is True

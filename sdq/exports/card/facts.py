@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sdq.exports.card.origins import Origin
@@ -19,6 +19,7 @@ class CardFacts:
     tally: of all its images.
     origins: of the models, by name and revision.
     left_out: images that were asked for and are not in it, by why.
+    conditions: of which its images fulfil at least one; empty if all were taken.
     license: that the user gives it, by the Hub's name; None for none.
     """
 
@@ -28,6 +29,7 @@ class CardFacts:
     tally: Tally
     origins: Mapping[tuple[str, str], Origin] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
+    conditions: Sequence[str] = ()
     license: str | None = None
 
     @property

@@ -32,6 +32,7 @@ def write_card_of(
     tally = Tally()
     with Index.opened(folder) as index:
         states = index.splits()
+        conditions = index.conditions
         for counts in index.tallies():
             tally.merge(Tally.from_dict(counts))
     in_order = [name for name in options.splits.fractions if name in states]
@@ -43,6 +44,7 @@ def write_card_of(
         tally=tally,
         origins=origins(store, ((name, revision) for name, revision in models)),
         left_out=left_out,
+        conditions=() if "" in conditions else conditions,
         license=license_id,
     )
     return write_card(folder, facts)

@@ -72,11 +72,9 @@ def _splits(facts: CardFacts) -> str:
 
 def _models(facts: CardFacts) -> str:
     rows = []
-    unknown = False
     for model, images in facts.tally.of(MODEL).items():
         name, _, revision = model.rpartition("@")
         origin = facts.origins.get((name, revision), Origin())
-        unknown = unknown or origin.license is None
         rows.append(
             (
                 _plain(name),
@@ -107,7 +105,13 @@ def _settings(facts: CardFacts) -> str:
 
 def _left_out(facts: CardFacts) -> str:
     rows = [(_plain(why), f"{images:,}") for why, images in facts.left_out.items() if images]
-    return f"## Left out\n\n{_table(('why', 'images'), rows)}" if rows else ""
+    found = []
+    if facts.conditions:
+        chosen = " or ".join(_plain(condition) for condition in facts.conditions)
+        found.append(f"Only images were taken for which this holds: {chosen}.")
+    if rows:
+        found.append(_table(("why", "images"), rows))
+    return "\n\n".join(("## Left out", *found)) if found else ""
 
 
 def _distributions(facts: CardFacts, pictures: Mapping[str, str]) -> str:
@@ -132,8 +136,8 @@ def _columns(facts: CardFacts) -> str:
 def _again() -> str:
     return (
         "## Drawing the images again\n\n"
-        "An image is its recipe and its seed: with the model's revision above, sdq draws the same pixels again. From a "
-        "file that has its metadata:\n\n"
+        "An image is its recipe and its seed: with the model's revision above, sdq draws it again, on the same kind of "
+        "machine with the same pixels. From a file that has its metadata:\n\n"
         "```sh\nsdq rerun FILE.png\n```\n\n"
         "And from the columns, as a prompt file:\n\n"
         "```python\n"

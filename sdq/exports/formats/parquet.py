@@ -101,9 +101,8 @@ class Table:
 
     def abort(self) -> None:
         """Leave nothing."""
-        with contextlib.suppress(
-            OSError
-        ):  # or pyarrow would write to the closed file when it is forgotten
+        # Or pyarrow would write to the closed file when the writer is forgotten.
+        with contextlib.suppress(OSError):
             self._writer.close()
         self._part.abort()
 
