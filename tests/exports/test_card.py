@@ -112,9 +112,9 @@ def test_a_readme_of_the_users_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_names_are_text_in_a_card_whatever_they_look_like(tmp_path: Path) -> None:
-    strange = replace(facts(), conditions=["seed < 5", "steps = 20"])
-    strange.tally.counts["batch"] = strange.tally.counts["batch"].__class__({"a|b <img> [x](y)": 6})
-    write_card(tmp_path, replace(strange, title="# *x*"))
+    strange = Tally.from_dict({**tally(6).to_dict(), "batch": {"a|b <img> [x](y)": 6}})
+    conditions = ["seed < 5", "steps = 20"]
+    write_card(tmp_path, replace(facts(), tally=strange, title="# *x*", conditions=conditions))
     text = (tmp_path / "README.md").read_text()
     assert "a&#124;b &#60;img&#62; &#91;x&#93;(y)" in text
     assert "for which this holds: seed &#60; 5 or steps = 20." in text
