@@ -25,7 +25,7 @@ def front_matter(facts: CardFacts) -> dict[str, Any]:
     return {
         "pretty_name": facts.title,
         "task_categories": ["text-to-image"],
-        "tags": ["synthetic", "stable-diffusion", "core-ml"],
+        "tags": ["synthetic", "stable-diffusion"],
         **about_contents(facts),
     }
 

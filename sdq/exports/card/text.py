@@ -127,10 +127,13 @@ def _distributions(facts: CardFacts, pictures: Mapping[str, str]) -> str:
 
 def _columns(facts: CardFacts) -> str:
     rows = [(f"`{name}`", str(column.kind), column.about) for name, column in COLUMNS.items()]
-    caption = {"parquet": "`text`", "webdataset": "`txt`, and `text` of `json`"}.get(
-        facts.format, "`text`"
-    )
-    return f"## Columns\n\nThe caption is {caption}.\n\n{_table(('column', 'kind', 'what'), rows)}"
+    notes = {
+        "imagefolder": "The caption is `text`. Lists and objects are JSON in text.",
+        "parquet": "The caption is `text`. Objects are JSON in text.",
+        "webdataset": "They are in each sample's `json`, its caption is `txt`. Lists and objects are JSON in text.",
+    }
+    pieces = ("## Columns", notes.get(facts.format), _table(("column", "kind", "what"), rows))
+    return "\n\n".join(piece for piece in pieces if piece)
 
 
 def _again() -> str:
