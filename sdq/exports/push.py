@@ -139,9 +139,10 @@ def _require_size(folder: Path) -> None:
         raise InputMissingError(f"{folder} is not a folder. Export a data set there first.")
     files = 0
     for inner, _, names in os.walk(folder):
-        files += len(names)
-        if len(names) > _MOST_IN_FOLDER:
-            what = f"{inner} has {len(names):,} files"
+        here = sum(not name.startswith(".") for name in names)
+        files += here
+        if here > _MOST_IN_FOLDER:
+            what = f"{inner} has {here:,} files"
         elif files > _MOST_FILES:
             what = f"{folder} has more than {_MOST_FILES:,} files"
         else:
