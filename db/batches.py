@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 from db.choices import options_of
 from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
-from db.drawn import DrawnSlice, drawn_slices
+from db.drawn import DrawnSlice, drawn_slices, names_of_meta
 from db.finished import finished_images, finished_with
 from db.history import BatchHistory, history_of
 from db.known_image import KnownImage, image_at, image_in_batch, image_of_recipe
@@ -129,6 +129,12 @@ class Batches:
         with self._database.reading() as connection:
             batch_id = batch_id_of(connection, batch)
         return drawn_slices(self._database, batch_id, where=where, without=without)
+
+    def names_of_meta(self, batch: str | int) -> list[str]:
+        """Return the names of the user's own fields in a batch, in the order in which they come first."""
+        with self._database.reading() as connection:
+            batch_id = batch_id_of(connection, batch)
+        return names_of_meta(self._database, batch_id)
 
     def images_with(self, ids: Sequence[tuple[int, int]]) -> list[FinishedImage]:
         """Return images by the ids of the slices that ask for them and their own, in that order.

@@ -195,6 +195,16 @@ def drawn_in(
             yield replace(drawn, rows=chosen)
 
 
+def names_of_meta(database: Database, batch_id: int) -> list[str]:
+    """Return the names of the user's own fields in a batch, in the order in which they come first."""
+
+    def look(_connection: Connection, page: Sequence[Row[Any]]) -> list[str]:
+        return list(dict.fromkeys(name for row in page for name in row.fields.get("meta") or ()))
+
+    only = slices.c.fields.is_not(None)
+    return list(dict.fromkeys(walk_slices(database, batch_id, look, only=only)))
+
+
 def drawn_with(
     connection: Connection,
     ids: Collection[tuple[int, int]],

@@ -76,6 +76,7 @@ def export(
         work_folder(folder) as work,
     ):
         _keep_to(index, options, folder)
+        index.add_condition(where.text if where else "")
         sources = Sources(root, options.conversion, work, read_files=not options.link.is_same_file)
         new = _new_images(ledger, batch_ids, index, where, done, on_image)
         images = _images(new) if options.shuffle is None else _shuffled(new, ledger, index, options)

@@ -57,14 +57,10 @@ def push(folder: Path, repository: str, *, private: bool | None = None) -> Pushe
     token or the right to write, ServiceUnavailableError if the Hub does not answer, and InputError for a card that it
     refuses.
     """
-    if repository.count("/") != 1:
-        raise not_a_name(repository)
-    _require_library()
+    require_ready(repository)
     _require_size(folder)
-    from huggingface_hub import HfApi, get_token
+    from huggingface_hub import HfApi
 
-    if get_token() is None:
-        raise no_token(repository)
     api = HfApi(library_name="sdq")
     with _translated(repository):
         address = str(
@@ -78,6 +74,17 @@ def push(folder: Path, repository: str, *, private: bool | None = None) -> Pushe
             commit_message="Add images with sdq",
         )
         return Pushed(address=address, card_stayed=not _push_card(api, folder, repository))
+
+
+def require_ready(repository: str) -> None:
+    """Raise the errors of `push` that need neither the data set nor the network."""
+    if repository.count("/") != 1:
+        raise not_a_name(repository)
+    _require_library()
+    from huggingface_hub import get_token
+
+    if get_token() is None:
+        raise no_token(repository)
 
 
 def hide_progress() -> None:

@@ -49,4 +49,4 @@ def test_the_example_of_the_docs_ends_on_the_hub(
         (downloaded / path).parent.mkdir(parents=True, exist_ok=True)
         (downloaded / path).write_bytes(content)
     loaded = load_dataset(str(downloaded), cache_dir=cache)
-    assert sum(len(split) for split in loaded.values()) == 32
+    assert sum(len(split) for split in loaded.values()) == 48

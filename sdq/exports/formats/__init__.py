@@ -1,18 +1,23 @@
-"""The formats of data sets."""
+"""The formats of exports."""
 
 from __future__ import annotations
 
-from sdq.exports.format import Format
-from sdq.exports.options import ExportOptions
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sdq.exports.format import Format
+    from sdq.exports.options import ExportOptions
 
 #: Formats that are folders of files, by name.
 FOLDERS = ("imagefolder", "kohya", "diffusiondb")
 #: Formats that pack samples into files of a chosen size.
-SHARDS: tuple[str, ...] = ("webdataset", "parquet")
+SHARDS = ("webdataset", "parquet")
+#: Formats that are one list, and have no images in them.
+LISTS = ("jsonl", "csv")
 
 
 def make_format(options: ExportOptions) -> Format:
-    """Return the format that the options name; each is imported only then."""
+    """Return the format of a data set that the options name; each is imported only then."""
     match options.format:
         case "imagefolder":
             from sdq.exports.formats.imagefolder import ImageFolder
