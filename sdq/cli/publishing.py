@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class Publishing:
             return {}
         from sdq.exports.push import hide_progress, push
 
-        if outcome.quiet or outcome.as_json:
+        if outcome.quiet or outcome.as_json or not sys.stderr.isatty():
             hide_progress()
         pushed = push(folder, self.repository, private=self.private)
         if pushed.card_stayed:

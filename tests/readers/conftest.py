@@ -17,7 +17,7 @@ from tests.translations import with_translations
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
 
-BATCH = "postcards"
+BATCH = "read"
 _PROMPTS = (
     {"prompt": "a red house on the left in a meadow by day", "custom_id": "house", "tags": ["red", "day"]},
     {"prompt": "the sea at night", "negative_prompt": "fog", "meta": {"place": "sea", "n": 1}},

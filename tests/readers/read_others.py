@@ -68,7 +68,7 @@ def test_the_columns_draw_the_images_again_as_the_card_says(
         "submit", str(tmp_path / "again.jsonl"), "--model", "demo", "--batch", BATCH, "--dry-run", "--json"
     )  # fmt: skip
     plan = json.loads(said.stdout)
-    assert (plan["images_new"], plan["images"]) == (0, 20)
+    assert (plan["images_new"], plan["images_known"]) == (0, 20), plan
 
 
 def test_kohyas_loader_finds_each_image_with_its_caption(
