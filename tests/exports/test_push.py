@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sdq.exports.push import push
 from sdq_core.errors import SdqError
-from tests.exports.upload_hub import UploadHub, running_upload_hub
+from tests.exports.upload_hub import UploadHub
 
 constants = pytest.importorskip("huggingface_hub.constants")
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UploadHub]:
-    with running_upload_hub() as running:
-        monkeypatch.setattr(constants, "ENDPOINT", running.url)
-        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-        monkeypatch.setenv("HF_TOKEN", "hf_test")
-        yield running
 
 
 @pytest.fixture
