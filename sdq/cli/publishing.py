@@ -60,8 +60,8 @@ class Publishing:
         pushed = push(folder, self.repository, private=self.private)
         if pushed.card_stayed:
             click.echo(
-                f"sdq: The README of {self.repository} was changed on the Hub, so it was left as it is. Copy what you want "
-                f"of it into {folder / 'README.md'}, delete it there, and push again.",
+                f"sdq: The README of {self.repository} is not the one that was pushed from {folder}, so it was left as "
+                f"it is. Copy what you want of it into {folder / 'README.md'}, delete it there, and push again.",
                 err=True,
             )
         outcome.say(f"It is at {pushed.address}")

@@ -6,6 +6,7 @@ after an interruption, or when the data set has grown, push again. A README that
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.metadata
 import json
@@ -41,7 +42,7 @@ class Pushed:
     """What came of a push.
 
     address: of the data set on the Hub.
-    card_stayed: somebody changed the README there, and it was left as it is.
+    card_stayed: the README there is not the one that was pushed from here, and was left as it is.
     """
 
     address: str
@@ -61,6 +62,8 @@ def push(folder: Path, repository: str, *, private: bool | None = None) -> Pushe
     _require_size(folder)
     from huggingface_hub import HfApi
 
+    # It would warn when there is nothing to be done.
+    importlib.import_module("huggingface_hub.utils.logging").set_verbosity_error()
     api = HfApi(library_name="sdq")
     with _translated(repository):
         address = str(
@@ -97,9 +100,9 @@ def _push_card(api: HfApi, folder: Path, repository: str) -> bool:
     """Upload the card; return False if the one that is there was changed since, so that it stays."""
     if not (folder / README).exists():
         return True
-    former = _readme_there(api, repository)
+    ours = _git_name((folder / README).read_bytes())
     record = _read_record(folder)
-    if former not in {None, record.get(repository)}:
+    if _readme_there(api, repository) not in {None, ours, record.get(repository)}:
         return False
     api.upload_folder(
         repo_id=repository,
@@ -108,9 +111,13 @@ def _push_card(api: HfApi, folder: Path, repository: str) -> bool:
         allow_patterns=_CARD,
         commit_message="Add the card",
     )
-    record[repository] = _readme_there(api, repository)
-    store_file(json.dumps(record).encode(), folder / _RECORD)
+    store_file(json.dumps({**record, repository: ours}).encode(), folder / _RECORD)
     return True
+
+
+def _git_name(data: bytes) -> str:
+    """Return git's name of a file's content."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def _readme_there(api: HfApi, repository: str) -> str | None:

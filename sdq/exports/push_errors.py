@@ -113,8 +113,8 @@ def _by_transport(
             return StorageError(
                 f"Cannot read {link.filename} ({link.strerror}). Check the disk and {_AGAIN}."
             )
-    # What the Rust library below huggingface_hub raises has no class of its own, only a text.
-    if isinstance(error, RuntimeError):
+    # What the Rust library below huggingface_hub raises has hardly more than a text.
+    if isinstance(error, (RuntimeError, OSError)):
         return ServiceUnavailableError(
             f"The upload to {repository} broke: {_short(str(error))} Check the network and {_AGAIN}."
         )

@@ -55,6 +55,17 @@ def test_what_the_hub_has_is_not_sent_again(hub: UploadHub, folder: Path) -> Non
     assert hub.commits[2:] == [["train-000003.tar"]]
 
 
+def test_what_is_the_same_is_not_committed_again_by_the_streaming_client(
+    hub: UploadHub, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where hf_xet is installed, huggingface_hub uploads by other code. Its storage cannot be had here; the rest can.
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    hub.has_lfs = False
+    push(folder, "me/night")
+    push(folder, "me/night")
+    assert [sorted(paths) for paths in hub.commits] == [SHARDS, ["README.md", "card/words.svg"]]
+
+
 def test_an_interrupted_push_goes_on(hub: UploadHub, folder: Path) -> None:
     hub.uploads_left = 2
     said = problem(folder)
@@ -72,6 +83,8 @@ def test_a_card_that_was_changed_on_the_hub_stays(hub: UploadHub, folder: Path) 
     (folder / "README.md").write_text("ours, grown")
     assert not push(folder, "me/night").card_stayed
     assert hub.repositories["me/night"]["README.md"] == b"ours, grown"
+    (folder / ".sdq-push.json").unlink()
+    assert not push(folder, "me/night").card_stayed
     hub.repositories["me/night"]["README.md"] = b"theirs"
     (folder / "train-000003.tar").write_bytes(b"new")
     assert push(folder, "me/night").card_stayed

@@ -32,6 +32,7 @@ class UploadHub:
     refusal: tuple[int, str] | None = None  # status and sentence for whoever creates a repository
     uploads_left: int | None = None  # after so many, uploads are refused
     bad_card: str = ""
+    has_lfs: bool = True  # otherwise all files are in the commits themselves
 
 
 @contextmanager
@@ -100,7 +101,7 @@ def running_upload_hub() -> Iterator[UploadHub]:
         def _preupload(self, name: str, asked: dict[str, Any]) -> None:
             found = []
             for file in asked["files"]:
-                large = file["path"].endswith(LFS_ENDINGS)
+                large = hub.has_lfs and file["path"].endswith(LFS_ENDINGS)
                 content = hub.repositories[name].get(file["path"])
                 oid = None
                 if content is not None:
