@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from db.columns import COLUMNS
 from sdq.exports.formats.parquet import Parquet
+from sdq.exports.formats.webdataset import WebDataset
 from sdq.exports.options import ExportOptions
 from sdq.exports.sample import Sample
 from tests.exports.drawn import samples
@@ -66,3 +73,35 @@ def test_its_size_grows_with_what_waits_and_nothing_is_left_of_one_given_up(
     assert part.size_bytes == before + sample.file.stat().st_size
     part.abort()
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("form", [Parquet, WebDataset])
+def test_a_full_disk_is_an_error_and_leaves_nothing(
+    tmp_path: Path, form: type[Parquet] | type[WebDataset]
+) -> None:
+    sample = samples(tmp_path / "images", 1)[0]
+    sample.file.write_bytes(os.urandom(100_000))
+    part = form(ExportOptions(format="")).begin(tmp_path / "out", "train", 0)
+
+    def fill() -> None:
+        for number in range(200):
+            part.add(replace(sample, key=f"{number:03d}"))
+        part.close()
+
+    with file_size_limit(1_000_000), pytest.raises(OSError, match="File too large"):
+        fill()
+    part.abort()
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
+
+
+@contextlib.contextmanager
+def file_size_limit(size_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow larger within the block, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)

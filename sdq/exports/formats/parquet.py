@@ -7,7 +7,7 @@ files that have grown. Equal samples make equal bytes with the same pyarrow.
 
 from __future__ import annotations
 
-import contextlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -61,8 +61,10 @@ class Table:
 
         self._part = part
         self._schema = schema
+        # pyarrow ends the whole process if it cannot write (26.0.1), so it writes here and not to the disk.
+        self._encoded = io.BytesIO()
         self._writer = parquet.ParquetWriter(
-            part.file,
+            self._encoded,
             schema,
             # Of images, no dictionary would ever be of use.
             use_dictionary=[name for name in schema.names if name != "image"],
@@ -97,23 +99,29 @@ class Table:
         """Put the file in place."""
         self._write()
         self._writer.close()
+        self._store()
         return [self._part.commit()]
 
     def abort(self) -> None:
         """Leave nothing."""
-        # Or pyarrow would write to the closed file when the writer is forgotten.
-        with contextlib.suppress(OSError):
-            self._writer.close()
         self._part.abort()
 
     def _write(self) -> None:
         """Write the waiting rows as one row group."""
         import pyarrow as arrow
 
-        if self._rows:
-            table = arrow.Table.from_pylist(self._rows, schema=self._schema)
-            self._writer.write_table(table, row_group_size=len(self._rows))
-        self._rows, self._waiting_bytes = [], 0
+        if not self._rows:
+            return
+        table = arrow.Table.from_pylist(self._rows, schema=self._schema)
+        self._rows, self._waiting_bytes = [], 0  # the table has copies of the images
+        self._writer.write_table(table, row_group_size=table.num_rows)
+        self._store()
+
+    def _store(self) -> None:
+        """Write to the disk what pyarrow has encoded."""
+        self._part.file.write(self._encoded.getbuffer())
+        self._encoded.seek(0)
+        self._encoded.truncate()
 
 
 def _schema(arrow: Any) -> Any:
