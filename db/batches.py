@@ -12,7 +12,7 @@ from db.choices import options_of
 from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
 from db.drawn import DrawnSlice, drawn_slices, names_of_meta
-from db.finished import finished_images, finished_with
+from db.finished import finished_by_id, finished_images
 from db.history import BatchHistory, history_of
 from db.known_image import KnownImage, image_at, image_in_batch, image_of_recipe
 from db.order import move, ranks
@@ -142,7 +142,7 @@ class Batches:
         Those that are gone are left out. ids: some thousands at most.
         """
         with self._database.reading() as connection:
-            return list(finished_with(connection, ids, {}))
+            return list(finished_by_id(connection, ids, {}))
 
     def failed_images(self, batch: str | int, limit: int | None = None) -> list[FailedImage]:
         """List a batch's failed images in the order of its slices."""

@@ -48,7 +48,7 @@ def finished_in(
         yield from drawn.images()
 
 
-def finished_with(
+def finished_by_id(
     connection: Connection,
     ids: Sequence[tuple[int, int]],
     known_engines: dict[int, EngineRecord],

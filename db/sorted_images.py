@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from db.connection import Database
-from db.finished import finished_by_slice, finished_with
+from db.finished import finished_by_id, finished_by_slice
 from db.recipe_rows import KEYS_AT_ONCE
 from db.values import EngineRecord, FinishedImage
 from sdq_core.errors import StorageError
@@ -51,7 +51,7 @@ def sorted_images(
         )
         while page := ids.fetchmany(KEYS_AT_ONCE):
             with database.reading() as connection:
-                found = list(finished_with(connection, page, known_engines))
+                found = list(finished_by_id(connection, page, known_engines))
             yield from found
 
 
@@ -61,6 +61,6 @@ def _translating() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StorageError(
-            f"The images cannot be sorted: the temporary file cannot be written ({error}). Free some disk space, or set "
-            "TMPDIR to a folder on another disk."
+            f"The images cannot be sorted: the temporary file cannot be written ({error}). Free some disk space, or "
+            "set TMPDIR to a folder on another disk."
         ) from error

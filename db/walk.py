@@ -130,13 +130,13 @@ def rows_with(
     ends = {*list(seeds)[:1], *list(seeds)[-1:]}
     for recipe_id in ends & wanted.keys():
         for some in parts(sorted(wanted.pop(recipe_id))):
-            yield from connection.execute(
-                query.where(images.c.recipe_id == recipe_id, images.c.seed.in_(some))
-            )
+            of_seeds = query.where(images.c.recipe_id == recipe_id, images.c.seed.in_(some))
+            yield from connection.execute(of_seeds).all()
     for some in parts(sorted(wanted)):
-        for row in connection.execute(query.where(images.c.recipe_id.in_(some))):
-            if row[1] in wanted[row[0]]:
-                yield row
+        # Many at once: one by one takes twice the time.
+        found = connection.execute(query.where(images.c.recipe_id.in_(some)))
+        for rows in found.partitions(KEYS_AT_ONCE):
+            yield from (row for row in rows if row[1] in wanted[row[0]])
 
 
 def parts(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:

@@ -111,9 +111,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def _column(
-    name: str, kind: Kind, about: str, path: str, *, asked: bool = False
-) -> ImageColumn:
+def _column(name: str, kind: Kind, about: str, path: str, *, asked: bool = False) -> ImageColumn:
     return ImageColumn(
         name=name,
         kind=kind,

@@ -12,7 +12,7 @@ from typing import Any
 
 from db.drawn import Stored
 from sdq.exports.captions import written
-from sdq.exports.lists.jsonl import second
+from sdq.exports.lists.jsonl import moment
 
 #: What Python's csv module and spreadsheets put in quotes.
 _SPECIAL = re.compile(r'[",\n\r]|^\s|\s$')
@@ -74,6 +74,6 @@ _WRITE: Mapping[Stored, Callable[[Any], str | float]] = {
     Stored.OBJECT: cell,
     Stored.BOOLEAN: {0: "false", 1: "true"}.__getitem__,
     Stored.DIGEST: lambda value: value.hex(),
-    Stored.MOMENT: lambda value: f"{second(value // 1000)}.{value % 1000:03d}Z",
+    Stored.MOMENT: moment,
     Stored.DURATION: lambda value: value / 1000,
 }

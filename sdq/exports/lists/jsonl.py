@@ -46,10 +46,18 @@ class JsonLines:
 _EMPTY: Mapping[str, Any] = {"tags": [], "meta": {}, "dynamic": {}}
 
 
-@lru_cache(maxsize=4096)
-def second(number: int) -> str:
-    """Return a second since 1970 in RFC 3339, without zone."""
-    return datetime.fromtimestamp(number, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+def moment(stored: int) -> str:
+    """Return milliseconds since 1970 as a time in RFC 3339."""
+    hour, rest = divmod(stored, 3_600_000)
+    minute, rest = divmod(rest, 60_000)
+    second, ms = divmod(rest, 1000)
+    return f"{_hour(hour)}:{minute:02d}:{second:02d}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=1000)
+def _hour(number: int) -> str:
+    # The calendar takes most of the time, and images of one hour are many.
+    return datetime.fromtimestamp(number * 3600, UTC).strftime("%Y-%m-%dT%H")
 
 
 #: How stored values are written that are not None; numbers, and objects, which are JSON already, are left as they are.
@@ -57,6 +65,6 @@ _WRITE: Mapping[Stored, Callable[[Any], str | float]] = {
     Stored.TEXT: encode_basestring,
     Stored.BOOLEAN: _BOOLEANS.__getitem__,
     Stored.DIGEST: lambda value: f'"{value.hex()}"',
-    Stored.MOMENT: lambda value: f'"{second(value // 1000)}.{value % 1000:03d}Z"',
+    Stored.MOMENT: lambda value: f'"{moment(value)}"',
     Stored.DURATION: lambda value: value / 1000,
 }
