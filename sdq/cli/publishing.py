@@ -12,6 +12,7 @@ import click
 
 from sdq.cli.outcome import Outcome
 from sdq.exports.options import ExportOptions
+from sdq_core.printable import printable
 from sdq_core.settings import Settings
 
 
@@ -38,7 +39,7 @@ class Publishing:
         written = write_card_of(
             folder,
             options,
-            title=folder.resolve().name,
+            title=printable(folder.resolve().name),
             store=ModelStore(settings.models),
             left_out=left_out,
             license_id=self.license_id,

@@ -44,7 +44,8 @@ def topics(facts: CardFacts) -> Sequence[str]:
 def title_of(topic: str) -> str:
     """Return a topic as a heading names it."""
     column = COLUMNS.get(topic)
-    return (column.about if column else topic).capitalize()
+    name = column.about if column else topic
+    return f"{name[:1].upper()}{name[1:]}"
 
 
 def _beginning(facts: CardFacts) -> str:
