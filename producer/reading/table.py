@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from producer.reading.characters import EDGES, QUOTES, unquoted
+from producer.reading.fields import EXPORTED
 from producer.reading.grid import build_lines
 from producer.reading.names import field_named, unknown_name
 from producer.reading.prompt_line import PromptLine
@@ -119,8 +120,8 @@ class _Columns:
             return None
         values: dict[str, object] = {}
         meta = {}
-        if self._is_export and "negative_prompt" in self._fields:
-            values["negative_prompt"] = ""
+        if self._is_export:
+            values = {EXPORTED: True, "negative_prompt": ""}
         for index, (field, cell) in enumerate(zip(self._fields, row, strict=False)):
             if not cell.strip() or (field and field.startswith(_RESULT)):
                 continue

@@ -79,10 +79,11 @@ def list_options(name: str, out: str, given: Mapping[str, Any], outcome: Outcome
             )
     if outcome.as_json and out == STANDARD_OUTPUT:
         raise UsageError("--json prints to standard output, where the list goes. Leave it out.")
+    splits = _splits(given)
     return ListOptions(
         format=name,
         caption=_caption(given) if given["caption"] is not None else None,
-        splits=_splits(given) if given["split"] is not None else None,
+        splits=splits if given["split"] is not None else None,
     )
 
 

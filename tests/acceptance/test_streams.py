@@ -29,6 +29,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["schedule", "22:00", "--", "submit", "prompts.txt"],
     ],
     "sheet": [["sheet", "prompts", "sheet.png"]],
+    "export": [["export", "prompts", "data", "--format", "imagefolder"], ["export", "prompts", "-", "--format", "csv"]],
     "retry": [["retry", "prompts"]],
     "cancel": [["cancel", "other"]],
     "move": [["move", "prompts", "--front"]],

@@ -56,6 +56,11 @@ class Scene:
         planned = plan(prompts, seeds, name=batch, slice_size=slice_size)
         with self.ledger() as ledger:
             ledger.submissions.add(replace(planned, entries=entries, key=repr(entries)))
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw what is open."""
+        with self.ledger() as ledger:
             self._draw(ledger)
 
     def _draw(self, ledger: Ledger) -> None:

@@ -99,7 +99,7 @@ def list_file(target: Path) -> Iterator[BinaryIO]:
     try:
         _check(target)
         make_folder(target.parent)
-        with _locked(temporary) as file:
+        with _locked(temporary, target) as file:
             try:
                 yield file
                 file.flush()
@@ -144,8 +144,8 @@ def _check(target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO]:
-    """Open a file anew that only one process writes."""
+def _locked(path: Path, target: Path) -> Iterator[BinaryIO]:
+    """Open a file anew that only one process writes. target: what it is going to be."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         with open(descriptor, "wb") as file:  # noqa: PTH123  (a descriptor has no path)
@@ -153,7 +153,7 @@ def _locked(path: Path) -> Iterator[BinaryIO]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise TryAgainError(
-                    f"Another export is writing {path.parent}. Try again when it is done."
+                    f"Another export is writing {target}. Try again when it is done."
                 ) from None
             # Between the two, another export may have finished, and this may be its list by now.
             try:
