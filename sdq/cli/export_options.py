@@ -74,8 +74,8 @@ def list_options(name: str, out: str, given: Mapping[str, Any], outcome: Outcome
     for option in _OF_FOLDERS:
         if given.get(option):
             raise UsageError(
-                f"--{option.removesuffix('_id').replace('_', '-')} is for data sets with images; {name} is a list of "
-                "them. Leave it out."
+                f"--{option.removesuffix('_id').replace('_', '-')} is for folders of images; {name} is a list of them. "
+                "Leave it out."
             )
     if outcome.as_json and out == STANDARD_OUTPUT:
         raise UsageError("--json prints to standard output, where the list goes. Leave it out.")

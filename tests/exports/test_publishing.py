@@ -79,8 +79,8 @@ def test_a_readme_of_the_users_is_left_alone_and_named(sdq: Program, tmp_path: P
         (["--format", "webdataset", "--shard-size", "10 potatoes"], "such as 500MB"),
         (["--format", "webdataset", "--shard-size", "0MB"], "such as 500MB"),
         (["--format", "imagefolder", "--shard-size", "1GB"], "are for webdataset and parquet"),
-        (["--format", "csv", "--push", "me/night"], "--push is for data sets with images"),
-        (["--format", "csv", "--license", "mit"], "--license is for data sets with images"),
+        (["--format", "csv", "--push", "me/night"], "--push is for folders of images"),
+        (["--format", "csv", "--license", "mit"], "--license is for folders of images"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(
