@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,8 @@ from sqlalchemy import Connection, select, update
 from db.choices import options_of
 from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
-from db.finished import finished_images
+from db.drawn import DrawnSlice, drawn_slices, names_of_meta
+from db.finished import finished_by_id, finished_images
 from db.history import BatchHistory, history_of
 from db.known_image import KnownImage, image_at, image_in_batch, image_of_recipe
 from db.order import move, ranks
@@ -110,6 +111,38 @@ class Batches:
         if sort is not None:
             return sorted_images(self._database, batch_id, sort, where, limit)
         return islice(finished_images(self._database, batch_id, where), limit)
+
+    def drawn_slices(
+        self,
+        batch: str | int,
+        *,
+        where: Where | None = None,
+        without: Collection[int] = (),
+    ) -> Iterator[DrawnSlice]:
+        """Yield a batch's slices that have finished images, by entry, with the rows of the images as they are stored.
+
+        For whoever writes a million of them: it takes a fraction of the time of `images`.
+
+        where: only the images that it chooses.
+        without: leave out images that one of these batches (ids) asks for too.
+        """
+        with self._database.reading() as connection:
+            batch_id = batch_id_of(connection, batch)
+        return drawn_slices(self._database, batch_id, where=where, without=without)
+
+    def names_of_meta(self, batch: str | int) -> list[str]:
+        """Return the names of the user's own fields in a batch, in the order in which they come first."""
+        with self._database.reading() as connection:
+            batch_id = batch_id_of(connection, batch)
+        return names_of_meta(self._database, batch_id)
+
+    def images_with(self, ids: Sequence[tuple[int, int]]) -> list[FinishedImage]:
+        """Return images by the ids of the slices that ask for them and their own, in that order.
+
+        Those that are gone are left out. ids: some thousands at most.
+        """
+        with self._database.reading() as connection:
+            return list(finished_by_id(connection, ids, {}))
 
     def failed_images(self, batch: str | int, limit: int | None = None) -> list[FailedImage]:
         """List a batch's failed images in the order of its slices."""

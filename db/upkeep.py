@@ -52,7 +52,7 @@ class Upkeep:
         known_engines: dict[int, EngineRecord] = {}
 
         def look(connection: Connection, page: Sequence[Row[Any]]) -> Iterable[FinishedImage]:
-            found = [image for _, image in finished_in(connection, page, known_engines)]
+            found = list(finished_in(connection, page, known_engines))
             if not found or not with_older:
                 return found
             older = _asked_for_by_older(connection, page[0].batch_id, found)

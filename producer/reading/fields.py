@@ -23,6 +23,8 @@ from sdq_core.values.names import model_spelling
 from sdq_core.values.seeds import MAX_SEED, MAX_SEEDS, check_seed, compact_seeds, parse_seeds
 from sdq_core.values.variants import ComputeUnit, Scheduler, VariantWord
 
+#: The field that marks a line of an export; no name stands for it.
+EXPORTED = "exported"
 MAX_TAGS = 1000
 MAX_META_DEPTH = 32
 MAX_META_VALUES = 10_000
@@ -56,6 +58,7 @@ class _Part(TypedDict, total=False):
     custom_id: str
     tags: tuple[str, ...]
     meta: Mapping[str, JSON]
+    is_exported: bool
 
 
 def build_line(
@@ -242,4 +245,5 @@ _PARSERS: Mapping[str, Callable[[JSON], _Part]] = {
     "custom_id": _custom_id,
     "tags": lambda value: {"tags": _tags(value)},
     "meta": lambda value: {"meta": _meta(value)},
+    EXPORTED: lambda _value: {"is_exported": True},
 }

@@ -112,7 +112,7 @@ def read_prompts(
         found = len(lines) + len(problems)
         for line in _read_file(path, file_format, literal, problems, stdin, remarks):
             lines.append(line)
-            if not literal and not dynamic:
+            if not (literal or dynamic or line.is_exported):
                 look_for_other_syntax(line, file_format, problems, remarks)
             values += _values_of(line)
             if len(lines) > MAX_PROMPTS or values > MAX_VALUES:
@@ -265,16 +265,19 @@ def _format_of(path: str) -> PromptFormat:
 
 
 def _check_custom_ids(lines: Sequence[PromptLine]) -> None:
-    """Raise PromptFileError if a custom_id is used twice: results are joined by it."""
-    first: dict[str, str] = {}
+    """Raise PromptFileError if a custom_id is used twice: results are joined by it.
+
+    An export has a line for each image, and so several with the id of the line that asked for them.
+    """
+    first: dict[str, PromptLine] = {}
     problems = []
     for line in lines:
         if line.custom_id is None:
             continue
-        earlier = first.setdefault(one_spelling(line.custom_id), line.source)
-        if earlier is not line.source:
+        earlier = first.setdefault(one_spelling(line.custom_id), line)
+        if earlier.source is not line.source and not (line.is_exported and earlier.is_exported):
             problems.append(
-                f"{line.source}: custom_id {quote(line.custom_id)} is already used by {earlier}"
+                f"{line.source}: custom_id {quote(line.custom_id)} is already used by {earlier.source}"
             )
     if problems:
         raise PromptFileError(problems)

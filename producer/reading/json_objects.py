@@ -9,14 +9,15 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from producer.reading.characters import QUOTES, code_point
+from producer.reading.fields import EXPORTED
 from producer.reading.line_error import LineError
 from producer.reading.names import field_named, unknown_name
 from sdq_core.errors import InputError
 from sdq_core.printable import quote
 
 MAX_KEYS = 500
-#: What an export adds to each object.
-_PASSED_OVER = "result"
+#: What an export adds to each object; only that it is there counts.
+_RESULT = "result"
 
 T = TypeVar("T")
 
@@ -53,7 +54,8 @@ def fields(value: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     wrong: list[str] = []
     for key, inner in value.items():
-        if key == _PASSED_OVER:
+        if key == _RESULT:
+            found[EXPORTED] = True
             continue
         field = field_named(key)
         if field is None:

@@ -142,6 +142,7 @@ class _Download:
             base=self.settings.repository,
             base_commit=self.settings.commit,
             files=files,
+            license=self.listing.license or self.settings.license,
         )
         _drop_what_is_not_wanted(parts, files)
         record.write(parts)
