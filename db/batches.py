@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select, update
 
 from db.choices import options_of
 from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
+from db.finished import finished_images
 from db.history import BatchHistory, history_of
 from db.known_image import KnownImage, image_at, image_in_batch, image_of_recipe
 from db.order import move, ranks
@@ -16,12 +19,17 @@ from db.overview import Overview, overview_of
 from db.recipe_rows import RECIPE_COLUMNS, all_variants, recipe_of, variant_of
 from db.report import batch_id_of, find_batch, names_beginning, statuses_of
 from db.slices import has_failed
+from db.sorted_images import sorted_images
 from db.tables import batches, images, recipes, slices, variants
 from db.values import BatchRequest, BatchState, BatchStatus, FailedImage, FinishedImage, ImageStatus
-from db.walk import finished_images, parts
+from db.walk import parts
 from sdq_core.values.order import Priority, Rank
 from sdq_core.values.seeds import parse_seeds
 from sdq_core.values.variants import RecipeVariant
+
+if TYPE_CHECKING:
+    from db.columns import Sorting
+    from db.columns.where import Where
 
 
 class Batches:
@@ -83,11 +91,25 @@ class Batches:
         with self._database.reading() as connection:
             return history_of(connection, batch_id_of(connection, batch))
 
-    def images(self, batch: str | int) -> Iterator[FinishedImage]:
-        """Yield a batch's finished images by entry, slice and seed, a page at a time."""
+    def images(
+        self,
+        batch: str | int,
+        *,
+        where: Where | None = None,
+        sort: Sorting | None = None,
+        limit: int | None = None,
+    ) -> Iterator[FinishedImage]:
+        """Yield a batch's finished images by entry, slice and seed, a page at a time.
+
+        where: only those that it chooses.
+        sort: in this order instead. What they are sorted by waits in a temporary file, so memory does not grow.
+        limit: at most this many.
+        """
         with self._database.reading() as connection:
             batch_id = batch_id_of(connection, batch)
-        return finished_images(self._database, batch_id)
+        if sort is not None:
+            return sorted_images(self._database, batch_id, sort, where, limit)
+        return islice(finished_images(self._database, batch_id, where), limit)
 
     def failed_images(self, batch: str | int, limit: int | None = None) -> list[FailedImage]:
         """List a batch's failed images in the order of its slices."""

@@ -13,12 +13,13 @@ from db.column_types import UtcTime, now_utc
 from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
 from db.files import standing_at, standing_of
+from db.finished import finished_in
 from db.notice_rows import note_end
 from db.recipe_rows import KEYS_AT_ONCE
 from db.report import batch_id_of
 from db.tables import batches, images, slices
 from db.values import EngineRecord, FileStanding, FinishedImage, ImageStatus, PrunedPage
-from db.walk import finished_in, images_of, parts, walk_slices
+from db.walk import images_of, parts, walk_slices
 from sdq_core.values.seeds import parse_seeds
 
 #: Rows read at once of which little is kept.
@@ -51,7 +52,7 @@ class Upkeep:
         known_engines: dict[int, EngineRecord] = {}
 
         def look(connection: Connection, page: Sequence[Row[Any]]) -> Iterable[FinishedImage]:
-            found = list(finished_in(connection, page, known_engines))
+            found = [image for _, image in finished_in(connection, page, known_engines)]
             if not found or not with_older:
                 return found
             older = _asked_for_by_older(connection, page[0].batch_id, found)

@@ -1,4 +1,4 @@
-"""Walks through a batch's slices and finished images in the order of planning.
+"""Walks through a batch's slices and their images in the order of planning.
 
 Invariant: a page costs the same wherever it is in the batch and however many images its entries have, so a walk takes
 time in proportion to the batch, and memory for one page.
@@ -12,10 +12,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping, select, true
 
 from db.connection import Database
-from db.engines import load_engines
 from db.recipe_rows import KEYS_AT_ONCE, RECIPE_COLUMNS, recipe_of
-from db.tables import batches, images, recipes, slices, variants
-from db.values import EngineRecord, FinishedImage, ImageRecord, ImageStatus
+from db.tables import images, recipes, slices, variants
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import parse_seeds
 
@@ -24,16 +22,6 @@ Key = TypeVar("Key")
 
 #: Slices read at once: some thousands of images, so that memory stays small however large the batch is.
 _SLICES_AT_ONCE = 100
-
-_IMAGE_FIELDS = tuple(ImageRecord.__dataclass_fields__)
-
-
-def finished_images(database: Database, batch_id: int) -> Iterator[FinishedImage]:
-    """Yield a batch's finished images by entry, slice and seed, reading each page when it is needed."""
-    known_engines: dict[int, EngineRecord] = {}
-    return walk_slices(
-        database, batch_id, lambda connection, page: finished_in(connection, page, known_engines)
-    )
 
 
 def walk_slices(
@@ -133,46 +121,6 @@ def parts(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
     """Cut ids or other keys into parts of as many as one statement takes."""
     for start in range(0, len(keys), KEYS_AT_ONCE):
         yield keys[start : start + KEYS_AT_ONCE]
-
-
-def finished_in(
-    connection: Connection,
-    slice_rows: Sequence[Row[Any]],
-    known_engines: dict[int, EngineRecord],
-) -> Iterator[FinishedImage]:
-    """Yield the finished images of some slices of a batch, by slice and seed.
-
-    known_engines: grows with those that are met.
-    """
-    drawn = {
-        (row["recipe_id"], row["seed"]): row
-        for row in images_of(connection, slice_rows, images.c)
-        if row["status"] == ImageStatus.DONE
-    }
-    if not drawn:
-        return
-    batch_name = connection.scalars(
-        select(batches.c.name).where(batches.c.id == slice_rows[0].batch_id)
-    ).one()
-    recipe_by_id = load_recipes(connection, {recipe_id for recipe_id, _ in drawn})
-    if new_engines := {row["engine_id"] for row in drawn.values()} - known_engines.keys():
-        known_engines.update(load_engines(connection, new_engines))
-    for slice_ in slice_rows:
-        for seed in parse_seeds(slice_.seeds) if slice_.recipe_id in recipe_by_id else ():
-            found = drawn.get((slice_.recipe_id, seed))
-            if found is not None:
-                yield FinishedImage(
-                    id=found["id"],
-                    batch_name=batch_name,
-                    entry=slice_.entry,
-                    fields=slice_.fields,
-                    recipe=recipe_by_id[slice_.recipe_id],
-                    seed=seed,
-                    image=ImageRecord(**{name: found[name] for name in _IMAGE_FIELDS}),
-                    engine=known_engines[found["engine_id"]],
-                    attempts=found["attempts"],
-                    finished_at=found["finished_at"],
-                )
 
 
 def load_recipes(connection: Connection, recipe_ids: Iterable[int]) -> Mapping[int, Recipe]:

@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 
-from db.columns.column import ImageColumn, Kind
+from db.columns.column import AskedImages, ImageColumn, Kind
 from db.values import FinishedImage
+from sdq_core.values.variants import (
+    SAMPLER_NAMES,
+    AttentionImplementation,
+    ComputeUnit,
+    Scheduler,
+)
 
 
 def _asked() -> Iterable[ImageColumn]:
     """What the user asked for."""
-    yield _column("batch", Kind.TEXT, "name of the batch", "batch_name")
-    yield _column("entry", Kind.INTEGER, "number of the prompt in its batch, from 1", "entry")
+    yield _column("batch", Kind.TEXT, "name of the batch", "batch_name", asked=True)
+    yield _column(
+        "entry", Kind.INTEGER, "number of the prompt in its batch, from 1", "entry", asked=True
+    )
     for name, kind, about in (
         ("custom_id", Kind.TEXT, "your own name of the prompt"),
         ("tags", Kind.LIST, "your tags"),
         ("meta", Kind.OBJECT, "your own fields"),
         ("dynamic", Kind.OBJECT, "the template that the prompt was made of, and its choices"),
     ):
-        yield ImageColumn(name=name, kind=kind, about=about, of=_field(name))
+        yield ImageColumn(name=name, kind=kind, about=about, of=_field(name), asked=True)
 
 
 def _recipe() -> Iterable[ImageColumn]:
@@ -37,7 +45,7 @@ def _recipe() -> Iterable[ImageColumn]:
         ("rng", Kind.TEXT, "what the noise is drawn from", "recipe.rng"),
         ("recipe_key", Kind.TEXT, "sha256 of the recipe: equal for equal settings", "recipe.content_key"),
     ):  # fmt: skip
-        yield _column(name, kind, about, path, of_recipe=True)
+        yield _column(name, kind, about, path, asked=True)
     yield _column("seed", Kind.INTEGER, "seed", "seed")
 
 
@@ -82,14 +90,42 @@ def _drew() -> Iterable[ImageColumn]:
         yield _column(name, kind, about, path)
 
 
+#: Names that users write for a column: those of a prompt line's options, and shorter ones.
+_ALIASES: Mapping[str, tuple[str, ...]] = {
+    "negative_prompt": ("negative",),
+    "num_inference_steps": ("steps",),
+    "guidance_scale": ("guidance", "cfg_scale"),
+    "scheduler": ("sampler", "sampler_name"),
+    "model": ("sd_model",),
+    "path": ("file",),
+    "nsfw_flagged": ("nsfw",),
+    "attention_implementation": ("variant",),
+}
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "scheduler": {
+        **{scheduler.lower(): str(scheduler) for scheduler in Scheduler},
+        **{name.lower(): str(scheduler) for scheduler, name in SAMPLER_NAMES.items()},
+    },
+    "attention_implementation": {str(word): str(word) for word in AttentionImplementation},
+    "compute_unit": {unit.lower(): str(unit) for unit in ComputeUnit},
+}
+
+
 def _column(
-    name: str, kind: Kind, about: str, path: str, *, of_recipe: bool = False
+    name: str, kind: Kind, about: str, path: str, *, asked: bool = False
 ) -> ImageColumn:
-    of = attrgetter(path)
-    return ImageColumn(name=name, kind=kind, about=about, of=of, of_recipe=of_recipe)
+    return ImageColumn(
+        name=name,
+        kind=kind,
+        about=about,
+        of=attrgetter(path),
+        asked=asked,
+        aliases=_ALIASES.get(name, ()),
+        words=_WORDS.get(name, {}),
+    )
 
 
-def _field(name: str) -> Callable[[FinishedImage], object]:
+def _field(name: str) -> Callable[[FinishedImage | AskedImages], object]:
     return lambda image: image.fields.get(name)
 
 

@@ -1,0 +1,49 @@
+"""Regular expressions that always end.
+
+Python's own `re` can take longer than the universe for `(a+)+b`, and a rule that refuses all such patterns refuses good
+ones, too. The library `regex` takes the same patterns and gives up after a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import regex
+
+from sdq_core.errors import InputError, UsageError
+from sdq_core.printable import quote
+
+MAX_CHARACTERS = 1000
+#: Each takes several of Python's 1,000 frames while the pattern is read.
+_MAX_PARENTHESES = 50
+#: Processor time for one text. What is not a trap takes a thousandth of that for the longest prompt.
+TIMEOUT_S = 0.25
+
+
+def found_in(pattern: str) -> Callable[[str], bool]:
+    """Return what tells whether a pattern is found in a text, in whichever case.
+
+    Raise InputError for a pattern that is none. The function raises UsageError if a text takes too long.
+    """
+    if len(pattern) > MAX_CHARACTERS:
+        raise InputError(f"the pattern has more than {MAX_CHARACTERS:,} characters")
+    if pattern.count("(") > _MAX_PARENTHESES:
+        raise InputError(f"the pattern has more than {_MAX_PARENTHESES} parentheses")
+    try:
+        search = regex.compile(pattern, regex.IGNORECASE).search
+    except regex.error as error:
+        raise InputError(
+            f"{quote(pattern)} is no pattern ({error.msg}); write a backslash before . * + ? ( ) [ ] {{ }} | that mean "
+            "themselves"
+        ) from None
+
+    def found(text: str) -> bool:
+        try:
+            return search(text, timeout=TIMEOUT_S) is not None
+        except TimeoutError:
+            raise UsageError(
+                f"The pattern {quote(pattern)} takes too long on {quote(text)}. Write it without a repeat of what "
+                "repeats itself."
+            ) from None
+
+    return found
