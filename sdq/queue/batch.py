@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -99,28 +99,21 @@ class Batch:
     ) -> pandas.DataFrame:
         """Return the images that are drawn as a data frame, one row each.
 
-        columns: those of `Image.record` that are wanted, in this order; all by default.
+        columns: those that are wanted, in this order, such as `["seed", "steps", "meta.album"]`; all by default.
         where: as for `images`.
 
         Raise UsageError for a column that there is not, ConfigurationError without pandas.
         """
-        from db.columns import COLUMNS
-
         try:
             import pandas
         except ImportError:
             raise ConfigurationError("pandas is not installed. Run `pip install pandas`.") from None
-        names = list(COLUMNS) if columns is None else list(columns)
-        if unknown := [name for name in names if name not in COLUMNS]:
-            raise UsageError(
-                f"There is no column {unknown[0]!r}. The columns are {', '.join(COLUMNS)}."
-            )
-        chosen = [COLUMNS[name] for name in names]
-        values: list[list[object]] = [[] for _ in chosen]
+        chosen = _columns(columns)
+        values: dict[str, list[object]] = {name: [] for name in chosen}
         for image in self._finished(where):
-            for column, of_column in zip(chosen, values, strict=True):
-                of_column.append(column.of(image))
-        return pandas.DataFrame(dict(zip(names, values, strict=True)), columns=names)
+            for name, value_of in chosen.items():
+                values[name].append(value_of(image))
+        return pandas.DataFrame(values, columns=list(chosen))
 
     def failures(self, limit: int | None = None) -> list[Failure]:
         """Return the images that were given up, and why. limit: at most this many."""
@@ -216,6 +209,20 @@ class Batch:
         return status
 
     def _finished(self, where: str | None) -> Iterator[FinishedImage]:
-        if where is not None:
-            raise UsageError("where is not there yet.")
-        return self._ledger.batches.images(self._id)
+        from db.columns.where import parse_where
+
+        condition = None if where is None else parse_where(where)
+        return self._ledger.batches.images(self._id, where=condition)
+
+
+def _columns(asked: Iterable[str] | None) -> Mapping[str, Callable[[FinishedImage], object]]:
+    """Return what gives the value of each column, by its name as it was asked for."""
+    from db.columns import COLUMNS, parse_columns
+
+    if asked is None:
+        return {name: column.of for name, column in COLUMNS.items()}
+    chosen: dict[str, Callable[[FinishedImage], object]] = {}
+    for text in [asked] if isinstance(asked, str) else asked:
+        found = parse_columns(text)
+        chosen |= {text if len(found) == 1 else named.name: named.of for named in found}
+    return chosen

@@ -37,6 +37,9 @@ def test_its_images_come_in_the_order_of_prompts_and_seeds(night: Batch) -> None
     assert first.record["meta"] == {"by": "me", "album": 3}
     assert first.picture().size == (32, 24)
     assert repr(first) == "<sdq.Image night/1/0: 'a red house'>"
+    assert [image.seed for image in night.images(where="prompt ~ 'sea' and seed > 0")] == [1]
+    with pytest.raises(UsageError, match="unknown column sed"):
+        night.images(where="sed = 1")
     again = pickle.loads(pickle.dumps(first))
     assert (again.path, again.record) == (first.path, first.record)
 
@@ -74,7 +77,10 @@ def test_a_batch_becomes_a_data_frame(night: Batch) -> None:
         {"seed": [0, 1, 0, 1], "prompt": ["a red house"] * 2 + ["the sea <at> night"] * 2}
     )
     pandas.testing.assert_frame_equal(few, expected)
-    with pytest.raises(UsageError, match="There is no column 'sed'"):
+    chosen = night.to_pandas(columns=["steps", "meta.album"], where="seed = 1")
+    assert chosen["steps"].tolist() == [20, 20]
+    assert chosen["meta.album"].isna().tolist() == [False, True]
+    with pytest.raises(UsageError, match="unknown column sed"):
         night.to_pandas(columns=["sed"])
 
 
