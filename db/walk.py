@@ -23,6 +23,8 @@ Key = TypeVar("Key")
 #: Slices read at once: some thousands of images, so that memory stays small however large the batch is.
 _SLICES_AT_ONCE = 100
 
+_KEY = (images.c.recipe_id, images.c.seed)
+
 
 def walk_slices(
     database: Database,
@@ -78,7 +80,22 @@ def slices_after(
 def images_of(
     connection: Connection, slice_rows: Sequence[Row[Any]], columns: Iterable[Column[Any]]
 ) -> Iterator[RowMapping]:
-    """Yield the rows of the images that a page's slices ask for, with `columns`, which include recipe id and seed.
+    """Yield the rows of the images that a page's slices ask for, with `columns`, which include recipe id and seed."""
+    return images_with(connection, wanted_seeds(connection, slice_rows), columns)
+
+
+def images_with(
+    connection: Connection, seeds: Mapping[int, Collection[int]], columns: Iterable[Column[Any]]
+) -> Iterator[RowMapping]:
+    """Yield the rows of the images with these seeds of these recipes; the page is as for `rows_with`."""
+    others = [column for column in columns if column.name not in {"recipe_id", "seed"}]
+    return (row._mapping for row in rows_with(connection, seeds, others))
+
+
+def wanted_seeds(
+    connection: Connection, slice_rows: Sequence[Row[Any]]
+) -> Mapping[int, Collection[int]]:
+    """Return the seeds that a page's slices ask for, by recipe id, of recipes that have an image at all.
 
     Most slices of a new batch have no image, which costs one look at their recipes.
     """
@@ -92,28 +109,28 @@ def images_of(
     for slice_ in slice_rows if tried else ():
         if slice_.recipe_id in tried:
             seeds[slice_.recipe_id].update(parse_seeds(slice_.seeds))
-    yield from images_with(connection, seeds, columns)
+    return seeds
 
 
-def images_with(
+def rows_with(
     connection: Connection, seeds: Mapping[int, Collection[int]], columns: Iterable[Column[Any]]
-) -> Iterator[RowMapping]:
-    """Yield the rows of the images with these seeds of these recipes, by recipe id, of a page.
+) -> Iterator[Row[*tuple[Any, ...]]]:
+    """Yield recipe id, seed and these columns of the images with these seeds of these recipes, by recipe id, of a page.
 
     The page has all seeds of its recipes that are needed, except perhaps of the first and the last. Those may have a
     million more, and asked for by recipe alone, each page would read them all.
     """
-    query = select(*columns)
+    query = select(*_KEY, *columns)
     wanted = {recipe_id: seeds[recipe_id] for recipe_id in seeds if seeds[recipe_id]}
     ends = {*list(seeds)[:1], *list(seeds)[-1:]}
     for recipe_id in ends & wanted.keys():
         for some in parts(sorted(wanted.pop(recipe_id))):
             yield from connection.execute(
                 query.where(images.c.recipe_id == recipe_id, images.c.seed.in_(some))
-            ).mappings()
+            ).all()
     for some in parts(sorted(wanted)):
-        for row in connection.execute(query.where(images.c.recipe_id.in_(some))).mappings():
-            if row["seed"] in wanted[row["recipe_id"]]:
+        for row in connection.execute(query.where(images.c.recipe_id.in_(some))).all():
+            if row[1] in wanted[row[0]]:
                 yield row
 
 
