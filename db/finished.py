@@ -38,7 +38,9 @@ def finished_by_slice(
     """Yield the same, each image with the id of the slice that asks for it."""
     known_engines: dict[int, EngineRecord] = {}
     return walk_slices(
-        database, batch_id, lambda connection, page: finished_in(connection, page, known_engines, where)
+        database,
+        batch_id,
+        lambda connection, page: finished_in(connection, page, known_engines, where),
     )
 
 
@@ -81,7 +83,8 @@ def finished_by_id(
 ) -> Iterator[FinishedImage]:
     """Yield finished images by the ids of their slices, all of one batch, and their own, in that order.
 
-    Those that are gone meanwhile are left out. There are at most `KEYS_AT_ONCE`. known_engines: as in `finished_by_slice`.
+    Those that are gone meanwhile are left out. ids: at most `KEYS_AT_ONCE`. known_engines: grows with those that are
+    met.
     """
     slice_rows = connection.execute(
         select(slices).where(slices.c.id.in_({slice_id for slice_id, _ in ids}))
@@ -156,4 +159,5 @@ class _Making:
 
 def _batch_name(connection: Connection, slice_rows: Sequence[Row[Any]]) -> str:
     batch_id = slice_rows[0].batch_id
-    return connection.scalars(select(batches.c.name).where(batches.c.id == batch_id)).one()
+    name = connection.scalars(select(batches.c.name).where(batches.c.id == batch_id)).one()
+    return str(name)

@@ -61,6 +61,6 @@ def _translating() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StorageError(
-            f"The images cannot be sorted: the temporary file cannot be written ({error}). Free some disk space, or set "
-            "TMPDIR to a folder on another disk."
+            f"The images cannot be sorted: the temporary file cannot be written ({error}). Free some disk space, or "
+            "set TMPDIR to a folder on another disk."
         ) from error

@@ -381,6 +381,11 @@ class FinishedImage:
     finished_at: datetime
 
     @property
+    def name(self) -> str:
+        """What `sdq show` finds it by, such as `night/3/42`."""
+        return f"{self.batch_name}/{self.entry}/{self.seed}"
+
+    @property
     def drawing_ms(self) -> float:
         """The engine's time for it."""
         record = self.image

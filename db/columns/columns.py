@@ -97,7 +97,6 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "guidance_scale": ("guidance", "cfg_scale"),
     "scheduler": ("sampler", "sampler_name"),
     "model": ("sd_model",),
-    "path": ("file",),
     "nsfw_flagged": ("nsfw",),
     "attention_implementation": ("variant",),
 }
@@ -111,9 +110,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def _column(
-    name: str, kind: Kind, about: str, path: str, *, asked: bool = False
-) -> ImageColumn:
+def _column(name: str, kind: Kind, about: str, path: str, *, asked: bool = False) -> ImageColumn:
     return ImageColumn(
         name=name,
         kind=kind,

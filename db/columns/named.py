@@ -8,7 +8,7 @@ from typing import Any
 
 from db.columns.column import AskedImages, ImageColumn, Kind
 from db.columns.columns import COLUMNS
-from db.columns.words import Word, WordKind, Words
+from db.columns.words import Word, WordKind, Words, shortened
 from db.values import FinishedImage
 from sdq_core.values.guesses import did_you_mean
 
@@ -57,7 +57,8 @@ def take_named(words: Words) -> Named:
     column = _BY_NAME.get(word.text.lower().replace("-", "_"))
     if column is None:
         raise words.refused(
-            word, f"unknown column {word.text}{did_you_mean(word.text, _BY_NAME, COLUMNS)}"
+            word,
+            f"unknown column {shortened(word.text)}{did_you_mean(word.text, _BY_NAME, COLUMNS)}",
         )
     keys = []
     while words.take_if("."):

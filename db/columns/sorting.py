@@ -1,4 +1,4 @@
-"""Orders of images by their columns: `-sharpness,seed` is the sharpest first, equally sharp ones by seed."""
+"""Orders of images by their columns: `-size_bytes,seed` is the largest file first, equally large ones by seed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Sorting:
 
 
 def parse_sort(text: str) -> Sorting:
-    """Return the order that a list such as `-sharpness,seed` names; a minus sign is for the largest first.
+    """Return the order that a list such as `-size_bytes,seed` names; a minus sign is for the largest first.
 
     Raise UsageError for a text that is no such list, unknown names, and columns that have no order.
     """
@@ -61,7 +61,9 @@ def _take_key(words: Words) -> SortKey:
     first = words.peek()
     named = take_named(words)
     if named.kind in {Kind.LIST, Kind.OBJECT}:
-        within = "" if named.kind is Kind.LIST else f"; name a value within it, as {named.name}.NAME"
+        within = (
+            "" if named.kind is Kind.LIST else f"; name a value within it, as {named.name}.NAME"
+        )
         raise words.refused(first, f"{named.name} has no order{within}")
     return SortKey(named=named, descending=descending)
 

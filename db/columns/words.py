@@ -93,7 +93,9 @@ class Words:
         self._of = of
         self._text = tidy(text)
         if len(self._text) > MAX_CHARACTERS:
-            raise UsageError(f"{of} has more than {MAX_CHARACTERS:,} characters: write a shorter one.")
+            raise UsageError(
+                f"{of} has more than {MAX_CHARACTERS:,} characters: write a shorter one."
+            )
         self._words = self._split()
         self._next = 0
 
@@ -118,11 +120,11 @@ class Words:
 
     def unexpected(self, word: Word, wanted: str) -> UsageError:
         """Return the error about a word where another was due."""
-        found = "the end" if word.kind is WordKind.END else _shortened(word.text)
+        found = "the end" if word.kind is WordKind.END else shortened(word.text)
         return self.refused(word, f"{wanted} is expected here, not {found}")
 
     def _split(self) -> list[Word]:
-        words = []
+        words: list[Word] = []
         at = 0
         while True:
             space = _SPACE.match(self._text, at)
@@ -141,7 +143,8 @@ class Words:
             if sign in _FOREIGN:
                 return _FOREIGN[sign]
         if self._text[at].isdigit():
-            return "a number or a time is expected here"
+            number = re.compile(r"[\w.:-]+").match(self._text, at)
+            return f"{shortened(number[0] if number else '')} is neither a number nor a time"
         return f"{printable(self._text[at])!r} means nothing here"
 
     def _refused_at(self, at: int, clause: str) -> UsageError:
@@ -149,10 +152,12 @@ class Words:
         before = ("..." if begin else "") + _on_one_line(self._text[begin:at])
         shown = before + _on_one_line(self._text[at:end]) + ("..." if self._text[end:] else "")
         mark = f"{' ' * _terminal_columns(before)}^"
-        return UsageError(f"{self._of} cannot be read: {clause}.\n    {shown}\n    {mark}")
+        sentence = f"{self._of} cannot be read: {clause}{'' if clause.endswith('?') else '.'}"
+        return UsageError(f"{sentence}\n    {shown}\n    {mark}" if self._text else sentence)
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return a word of a message, never longer than it needs to be recognized."""
     return printable(text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}...")
 
 

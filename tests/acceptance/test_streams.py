@@ -23,7 +23,8 @@ COMMANDS: dict[str, list[list[str]]] = {
     "worker": [["worker", "--burst"], ["worker", "--burst", "--lanes", "original:ALL"]],
     "run": [["run", "prompts.txt", "--steps", "1"]],
     "status ls show logs open report completion redis service schedule": [
-        ["status"], ["status", "nothing"], ["ls"], ["show", "prompts"], ["logs", "prompts"], ["open", "nothing"],
+        ["status"], ["status", "nothing"], ["ls"], ["ls", "prompts", "-q"], ["show", "prompts"], ["logs", "prompts"],
+        ["open", "nothing"],
         ["report", "prompts"], ["completion", "fish"], ["redis"], ["service", "status"],
         ["schedule", "22:00", "--", "submit", "prompts.txt"],
     ],

@@ -10,9 +10,9 @@
                  COLUMN has VALUE | VALUE [not] in COLUMN
                  COLUMN is [not] null
 
-Whatever a user writes is read in time in proportion to its length, and is either a condition or one sentence; nothing of
-it is ever run. A value that is missing makes each test false, `!=`, `!~` and `not in` included; `not` in front turns it
-round like any other.
+Whatever a user writes is read in time in proportion to its length, and is either a condition or one sentence; nothing
+of it is ever run. A value that is missing makes each test false, `!=`, `!~` and `not in` included; `not` in front turns
+it round like any other.
 """
 
 from db.columns.where.reading import parse_where

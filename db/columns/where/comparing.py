@@ -48,10 +48,13 @@ class Comparing:
             return self._matching(named, sign, text, literal)
         self._refuse_whole(named, sign)
         if text in ORDER and named.kind is Kind.BOOLEAN:
-            raise self._words.refused(sign, f"{named.name} is true or false: write it alone, or with not")
+            raise self._words.refused(
+                sign, f"{named.name} is true or false: write it alone, or with not"
+            )
         if text in EQUALITY and named.kind is Kind.TIME:
             raise self._words.refused(
-                sign, "a time is a moment, and hardly ever equal: write >= and < with the beginning and the end"
+                sign,
+                "a time is a moment, and hardly ever equal: write >= and < with the beginning and the end",
             )
         value = self._fitted(named, literal)
         if text in ORDER and isinstance(value, bool):
@@ -77,18 +80,23 @@ class Comparing:
         """Compare the values of a list with one value."""
         if named.kind not in {Kind.LIST, None}:
             raise self._words.refused(sign, f"{named.name} is no list")
-        value = literal.value
-        if named.kind is Kind.LIST and not isinstance(value, str):
+        if named.kind is Kind.LIST and not isinstance(literal.value, str):
             raise self._words.refused(literal.word, f"{named.name} are texts, in quotes")
+        value = literal.value if named.kind is Kind.LIST else self._fitted(named, literal)
         test = _of_own_value(operator.eq, value)
         return Comparison(
-            named, lambda found: isinstance(found, Sequence) and not isinstance(found, str) and any(map(test, found))
+            named,
+            lambda found: (
+                isinstance(found, Sequence) and not isinstance(found, str) and any(map(test, found))
+            ),
         )
 
     def alone(self, named: Named, word: Word) -> Condition:
         """Take the column itself for a condition."""
         if named.kind not in {Kind.BOOLEAN, None}:
-            raise self._words.refused(word, f"{named.name} alone is no condition: compare it with something")
+            raise self._words.refused(
+                word, f"{named.name} alone is no condition: compare it with something"
+            )
         return Comparison(named, lambda found: found is True)
 
     def _matching(self, named: Named, sign: Word, text: str, literal: Literal) -> Condition:
@@ -102,9 +110,7 @@ class Comparing:
         except InputError as error:
             raise self._words.refused(literal.word, str(error)) from None
         wanted = text != "!~"
-        return Comparison(
-            named, lambda value: isinstance(value, str) and found(value) is wanted
-        )
+        return Comparison(named, lambda value: isinstance(value, str) and found(value) is wanted)
 
     def _refuse_whole(self, named: Named, sign: Word) -> None:
         if named.kind is Kind.LIST:
@@ -131,6 +137,8 @@ def _of_own_value(compare: Callable[[Any, Any], bool], value: Value) -> Holds:
     def holds(found: Any) -> bool:
         if isinstance(found, str) and _NUMBER.fullmatch(found):
             found = float(found)
-        return isinstance(found, int | float) and not isinstance(found, bool) and compare(found, value)
+        return (
+            isinstance(found, int | float) and not isinstance(found, bool) and compare(found, value)
+        )
 
     return holds

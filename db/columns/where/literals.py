@@ -8,7 +8,7 @@ from datetime import datetime
 
 from db.columns.column import Kind
 from db.columns.named import Named
-from db.columns.words import Word, WordKind, Words
+from db.columns.words import Word, WordKind, Words, shortened
 from sdq_core.values.guesses import did_you_mean
 from sdq_core.values.moments import read_moment
 
@@ -48,7 +48,7 @@ def take_literal(words: Words, now: datetime) -> Literal:
         if word.is_one_of("null"):
             raise words.refused(word, "write is null, or is not null")
         if word.kind is WordKind.NAME:
-            raise words.refused(word, f"a value is expected here; a text is written '{word.text}'")
+            raise words.refused(word, f"a text is written in quotes, as '{shortened(word.text)}'")
         raise words.unexpected(word, "a value")
     return Literal(value=_value(words, word, now), word=word)
 
@@ -65,7 +65,8 @@ def fitted(words: Words, named: Named, literal: Literal, now: datetime) -> Value
     if named.kind is None:
         if isinstance(value, datetime):
             raise words.refused(
-                literal.word, f"{named.name} is your own text: write '{literal.word.text}' in quotes"
+                literal.word,
+                f"{named.name} holds texts: write '{literal.word.text}' in quotes",
             )
         return value
     if not isinstance(value, _TYPES[named.kind]) or (
@@ -79,8 +80,10 @@ def _known_word(words: Words, named: Named, literal: Literal, value: str) -> str
     known = named.column.words
     if value.lower() not in known:
         shown = sorted(set(known.values()))
-        guess = did_you_mean(value, [*shown, *known], shown)
-        raise words.refused(literal.word, f"{named.name} is never {literal.word.text}{guess}")
+        guess = did_you_mean(value, [*known, *shown], shown)
+        raise words.refused(
+            literal.word, f"{named.name} is never {shortened(literal.word.text)}{guess}"
+        )
     return known[value.lower()]
 
 

@@ -1,11 +1,14 @@
 """Regular expressions that always end.
 
 Python's own `re` can take longer than the universe for `(a+)+b`, and a rule that refuses all such patterns refuses good
-ones, too. The library `regex` takes the same patterns and gives up after a time.
+ones, too. The library `regex` gives up after a time. It knows more than `re`, such as patterns that contain themselves
+and take memory without end, so a pattern has to be one for both.
 """
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable
 
 import regex
@@ -30,11 +33,16 @@ def found_in(pattern: str) -> Callable[[str], bool]:
     if pattern.count("(") > _MAX_PARENTHESES:
         raise InputError(f"the pattern has more than {_MAX_PARENTHESES} parentheses")
     try:
-        search = regex.compile(pattern, regex.IGNORECASE).search
-    except regex.error as error:
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # of patterns that a later Python may read otherwise
+            re.compile(pattern)
+            search = regex.compile(pattern, regex.IGNORECASE).search
+    except (re.error, regex.error, ValueError, OverflowError, RecursionError) as error:
+        why = f" ({error.msg})" if isinstance(error, re.error | regex.error) else ""
         raise InputError(
-            f"{quote(pattern)} is no pattern ({error.msg}); write a backslash before . * + ? ( ) [ ] {{ }} | that mean "
-            "themselves"
+            f"{quote(pattern)} is no pattern{why}; write a backslash before . * + ? ( ) [ ] {{ }} | that are meant as "
+            "they are"
         ) from None
 
     def found(text: str) -> bool:

@@ -10,9 +10,9 @@ from db.columns.where.comparing import EQUALITY, FLIPPED, ORDER, PATTERN, Compar
 from db.columns.where.literals import Literal, is_literal, take_literal
 from db.columns.where.tree import Condition, Joined, Missing, Not
 from db.columns.where.where import Where
-from db.columns.words import Word, WordKind, Words
+from db.columns.words import WordKind, Words
 
-#: Parentheses and `not` within each other; each takes a few of Python's 1,000 frames, here and in every look at an image.
+#: Parentheses and `not` within each other; each takes a few of Python's 1,000 frames, here and at every image.
 _MAX_DEPTH = 50
 _SIGNS = (*EQUALITY, *ORDER, *PATTERN)
 
@@ -20,7 +20,8 @@ _SIGNS = (*EQUALITY, *ORDER, *PATTERN)
 def parse_where(text: str, *, now: datetime | None = None) -> Where:
     """Return the condition that a text says (the language: `db.columns.where`).
 
-    Raise UsageError, which shows the place, for a text that is no condition, unknown columns and what cannot be compared.
+    Raise UsageError, which shows the place, for a text that is no condition, unknown columns, and values of another
+    kind than their column's.
 
     now: aware, what times of day and durations count back from; None for the present.
     """
