@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from sdq.queue.image import Image, thumbnail_tag
@@ -84,23 +83,33 @@ class Batch:
 
         return Waiting(self._connections, self._id, self._name, on_progress).wait(timeout)
 
-    def images(self, where: str | None = None) -> Iterator[Image]:
-        """Yield the images that are drawn, in the order of prompts and seeds; memory does not grow with their number.
+    def images(
+        self, where: str | None = None, *, sort: str | None = None, limit: int | None = None
+    ) -> Iterator[Image]:
+        """Yield the images that are drawn; memory does not grow with their number.
 
-        where: only those for which a condition holds, such as `"seed < 10"`; docs/cli.md has the language.
+        where: only those for which a condition holds, such as `"seed < 10"` (docs/columns.md).
+        sort: in the order of columns, such as `"-finished_at"`; by default in that of prompts and seeds.
+        limit: at most this many.
 
-        Images that are drawn meanwhile may be among them. Raise UsageError for a condition that cannot be read.
+        Images that are drawn meanwhile may be among them. Raise UsageError for what cannot be read.
         """
         outputs = self._connections.settings.outputs
-        return (Image(found, outputs / found.image.path) for found in self._finished(where))
+        found = self._finished(where, sort, limit)
+        return (Image(one, outputs / one.image.path) for one in found)
 
     def to_pandas(
-        self, columns: Iterable[str] | None = None, where: str | None = None
+        self,
+        columns: Iterable[str] | None = None,
+        where: str | None = None,
+        *,
+        sort: str | None = None,
+        limit: int | None = None,
     ) -> pandas.DataFrame:
         """Return the images that are drawn as a data frame, one row each.
 
         columns: those that are wanted, in this order, such as `["seed", "steps", "meta.album"]`; all by default.
-        where: as for `images`.
+        where, sort, limit: as for `images`.
 
         Raise UsageError for a column that there is not, ConfigurationError without pandas.
         """
@@ -110,7 +119,7 @@ class Batch:
             raise ConfigurationError("pandas is not installed. Run `pip install pandas`.") from None
         chosen = _columns(columns)
         values: dict[str, list[object]] = {name: [] for name in chosen}
-        for image in self._finished(where):
+        for image in self._finished(where, sort, limit):
             for name, value_of in chosen.items():
                 values[name].append(value_of(image))
         return pandas.DataFrame(values, columns=list(chosen))
@@ -184,7 +193,7 @@ class Batch:
         """Return the batch for a notebook: how it stands, and its first images."""
         try:
             status = self.status()
-            first = list(islice(self.images(), _SHOWN_IMAGES))
+            first = list(self.images(limit=_SHOWN_IMAGES))
         except SdqError as error:
             return f"<p><b>{html.escape(self._name)}</b>: {html.escape(str(error))}</p>"
         state = status.state.replace("_", " ")
@@ -208,11 +217,15 @@ class Batch:
             raise InputMissingError(f"Batch {self._name!r} was removed.")
         return status
 
-    def _finished(self, where: str | None) -> Iterator[FinishedImage]:
+    def _finished(
+        self, where: str | None, sort: str | None, limit: int | None
+    ) -> Iterator[FinishedImage]:
+        from db.columns import parse_sort
         from db.columns.where import parse_where
 
         condition = None if where is None else parse_where(where)
-        return self._ledger.batches.images(self._id, where=condition)
+        order = None if sort is None else parse_sort(sort)
+        return self._ledger.batches.images(self._id, where=condition, sort=order, limit=limit)
 
 
 def _columns(asked: Iterable[str] | None) -> Mapping[str, Callable[[FinishedImage], object]]:

@@ -50,7 +50,7 @@ class Image:
 
     @property
     def record(self) -> dict[str, Any]:
-        """All columns of the image by name, as exports write them; docs/python.md lists them."""
+        """All columns of the image by name, as exports write them (docs/columns.md)."""
         from db.columns import COLUMNS
 
         return {name: column.of(self._finished) for name, column in COLUMNS.items()}

@@ -6,12 +6,14 @@ import logging
 import pickle
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from db.columns import COLUMNS
 from db.ledger import Ledger
 from sdq import Batch, Queue, Status
+from sdq.views.waiting import why_waiting
 from sdq_core.errors import ConfigurationError, InputError, InputMissingError, UsageError
 from tests.api.drawing import draw
 
@@ -38,8 +40,11 @@ def test_its_images_come_in_the_order_of_prompts_and_seeds(night: Batch) -> None
     assert first.picture().size == (32, 24)
     assert repr(first) == "<sdq.Image night/1/0: 'a red house'>"
     assert [image.seed for image in night.images(where="prompt ~ 'sea' and seed > 0")] == [1]
-    with pytest.raises(UsageError, match="unknown column sed"):
-        night.images(where="sed = 1")
+    last = [(image.entry, image.seed) for image in night.images(sort="-seed,entry", limit=3)]
+    assert last == [(1, 1), (2, 1), (1, 0)]
+    for wrong in ({"where": "sed = 1"}, {"sort": "sed"}):
+        with pytest.raises(UsageError, match="unknown column sed"):
+            night.images(**wrong)
     again = pickle.loads(pickle.dumps(first))
     assert (again.path, again.record) == (first.path, first.record)
 
@@ -124,15 +129,32 @@ def test_whoever_waited_in_vain_is_told_how_far_it_is_and_why(queue: Queue) -> N
 
 
 def test_a_long_wait_says_once_why_nothing_is_drawn(
-    queue: Queue, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = queue.submit("a", batch="late").batch
     monkeypatch.setattr("sdq.queue.waiting._STILL_S", 0.0)
-    monkeypatch.setattr("sdq.queue.waiting._POLL_S", 0.02)
-    with caplog.at_level(logging.WARNING), pytest.raises(TimeoutError):
-        batch.wait(timeout=0.3)
-    (said,) = [record.getMessage() for record in caplog.records]
-    assert said == "Batch late waits. No worker is running. Start one with `sdq worker`."
+    monkeypatch.setattr("sdq.queue.waiting._POLL_S", 0.01)
+    said: list[str] = []
+    looks: list[int] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(record.getMessage())
+
+    def look_five_times_then_cancel(connections: Any, store: Any, ledger: Any, status: Any) -> Any:
+        looks.append(1)
+        if len(looks) == 5:
+            batch.cancel()
+        return why_waiting(connections, store, ledger, status)
+
+    monkeypatch.setattr("sdq.views.waiting.why_waiting", look_five_times_then_cancel)
+    log, listener = logging.getLogger("sdq"), Listener()
+    log.addHandler(listener)
+    try:
+        assert batch.wait(timeout=60).state == "cancelled"
+    finally:
+        log.removeHandler(listener)
+    assert said == ["Batch late waits. No worker is running. Start one with `sdq worker`."]
 
 
 def test_a_batch_is_held_moved_and_tried_again(queue: Queue) -> None:
