@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sdq_core.images.filing import Filing
 from sdq_core.images.tokens import PathFacts
@@ -398,6 +398,32 @@ class FinishedImage:
         """The engine's time for it."""
         record = self.image
         return record.text_encode_ms + record.denoise_ms + record.decode_ms + record.safety_ms
+
+
+class ImageFile(NamedTuple):
+    """The file of a finished image, as far as it is compared. A tuple, because millions are made one after the other.
+
+    path: relative to the output folder.
+    sha256: None if it is not to be compared.
+    """
+
+    recipe_id: int
+    seed: int
+    path: str
+    size_bytes: int
+    sha256: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedPage:
+    """What some slices of a batch say, for `sdq verify`.
+
+    files: of their finished images, by slice and seed.
+    closed_too_early: those of the slices that are finished and have images which are not settled.
+    """
+
+    files: Sequence[ImageFile]
+    closed_too_early: Sequence[int]
 
 
 class FileStanding(StrEnum):

@@ -199,7 +199,8 @@ def _tags(value: JSON) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 
-def _meta(value: JSON) -> Mapping[str, JSON]:
+def parse_meta(value: JSON) -> Mapping[str, JSON]:
+    """Return the user's own fields; raise InputError for what cannot be stored."""
     if not isinstance(value, dict):
         raise InputError("meta must be an object")
     if count_values(value) > MAX_META_VALUES:
@@ -244,6 +245,6 @@ _PARSERS: Mapping[str, Callable[[JSON], _Part]] = {
     "height": lambda value: {"height": _side("height", value)},
     "custom_id": _custom_id,
     "tags": lambda value: {"tags": _tags(value)},
-    "meta": lambda value: {"meta": _meta(value)},
+    "meta": lambda value: {"meta": parse_meta(value)},
     EXPORTED: lambda _value: {"is_exported": True},
 }

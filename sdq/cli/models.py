@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 
 from sdq.cli.candidates import model_names
-from sdq.cli.data_folder import refuse_absent_drive
-from sdq.cli.options import settings_options, value_of
+from sdq.cli.options import settings_options
 from sdq.cli.outcome import Outcome, outcome_options
 from sdq.cli.question import confirm
+from sdq.data_folder import refuse_absent_drive
+from sdq.submitting.options import value_of
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, InputError, InputMissingError, StorageError
 from sdq_core.printable import printable
 from sdq_core.settings import Settings, whole_path

@@ -34,7 +34,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...], outcome: O
     from producer.again import lines_again
     from producer.planning.collisions import check_paths
     from producer.planning.defaults import Defaults
-    from sdq.cli.submission import describe_submission, submit_plan
+    from sdq.submitting.submission import describe_submission, submit_plan
     from sdq.views.words import counted
     from sdq_core.images.filing import Filing
     from sdq_core.models import DEMO, ModelStore, resolver

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, TypeVar
 
 import click
 
 from sdq.cli import candidates
+from sdq.submitting.options import SubmitOptions
 from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, DEFAULT_QUALITY, ImageFormat
 from sdq_core.values.order import Priority
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
@@ -17,35 +18,8 @@ from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Sched
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, kw_only=True)
-class SubmitOptions:
-    """The options as typed; None, or empty, for those left out. `sdq.cli.submission` checks them."""
-
-    files: tuple[str, ...] = ()
-    prompts: tuple[str, ...] = ()
-    negative_prompt: str | None = None
-    seeds: str | None = None
-    random_seeds: int | None = None
-    num_inference_steps: str | None = None
-    guidance_scale: str | None = None
-    scheduler: str | None = None
-    model: str | None = None
-    variant: str | None = None
-    compute_unit: str | None = None
-    batch: str | None = None
-    priority: str | None = None
-    at_front: bool = False
-    interleave: bool = False
-    prompt_format: str | None = None
-    literal: bool = False
-    dynamic: str | None = None
-    wildcards: str | None = None
-    dynamic_seed: int | None = None
-    max_images: int | None = None
-    strict: bool = False
-    path_template: str | None = None
-    image_format: str | None = None
-    quality: int | None = None
+#: What the command line gives of them, which is what click hands over.
+GIVEN = tuple(one.name for one in fields(SubmitOptions) if one.name not in {"objects", "meta"})
 
 
 def submission_options(command: Command) -> Command:
@@ -53,7 +27,7 @@ def submission_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_options(*args: Any, **kwargs: Any) -> Any:
-        given = {field.name: kwargs.pop(field.name) for field in fields(SubmitOptions)}
+        given = {name: kwargs.pop(name) for name in GIVEN}
         return command(*args, options=SubmitOptions(**given), **kwargs)
 
     for option in reversed(

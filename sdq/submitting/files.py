@@ -6,7 +6,7 @@ from datetime import datetime
 
 from db.values import BatchOptions
 from producer.reading.words import parse_image_format
-from sdq.cli.submit_options import SubmitOptions
+from sdq.submitting.options import SubmitOptions
 from sdq_core.errors import InputError, UsageError
 from sdq_core.images.filing import Filing, without_ending
 from sdq_core.images.formats import require

@@ -1,4 +1,4 @@
-"""What a submission adds and costs, in one view: of `sdq submit`, its `--dry-run`, and `sdq run`."""
+"""What a submission adds and costs, in one view: of `sdq submit`, its `--dry-run`, `sdq run`, and Python."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 from db.ledger import Ledger
 from db.values import Submission
-from sdq.cli.submission import Planned, Request, describe_submission
+from sdq.submitting.planned import Planned
+from sdq.submitting.request import Request
+from sdq.submitting.submission import describe_submission
 from sdq.views.forecast import Forecast, empty_ledger, forecast
 from sdq.views.plan import cost_lines, too_large
 from sdq.views.status import describe_rank

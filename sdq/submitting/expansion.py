@@ -14,8 +14,7 @@ from producer.planning.cap import MAX_EXPANDED_IMAGES, MAX_IMAGES
 from producer.planning.grid import Grid, parse_values
 from producer.planning.line_seeds import settled
 from producer.reading.lines import STANDARD_INPUT
-from sdq.cli.options import value_of
-from sdq.cli.submit_options import SubmitOptions
+from sdq.submitting.options import SubmitOptions, value_of
 from sdq_core.errors import UsageError
 
 _WILDCARDS = "wildcards"
