@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Column, Connection, Row, select
 
 from db.tables import images, slices
 from db.values import CheckedPage, ImageFile, ImageStatus
@@ -25,11 +25,14 @@ def checked_page(
     with_older: leave out the images that an older batch asks for too.
     with_hashes: with the files' hashes.
     """
-    columns = [images.c.recipe_id, images.c.seed, images.c.status, images.c.path, images.c.size_bytes]
-    query = select(*columns, images.c.sha256) if with_hashes else select(*columns)
+    columns: list[Column[Any]] = [
+        images.c.recipe_id, images.c.seed, images.c.status, images.c.path, images.c.size_bytes
+    ]  # fmt: skip
+    if with_hashes:
+        columns.append(images.c.sha256)
     settled = {
         (row[0], row[1]): row
-        for row in rows_with(connection, tried_seeds(connection, slice_rows), query)
+        for row in rows_with(connection, tried_seeds(connection, slice_rows), select(*columns))
         if row[2] != ImageStatus.DRAWING
     }
     older = _asked_for_by_older(connection, slice_rows) if with_older and settled else set()

@@ -106,8 +106,13 @@ def _quality() -> Iterable[ImageColumn]:
         name="nsfw_score",
         kind=Kind.NUMBER,
         about="the highest of the safety checker's scores; above 0 it is flagged",
-        of=lambda image: max(image.image.concept_scores.values(), default=None),
+        of=_highest_score,
     )
+
+
+def _highest_score(image: FinishedImage | AskedImages) -> float | None:
+    assert isinstance(image, FinishedImage)  # not of what was asked
+    return max(image.image.concept_scores.values(), default=None)
 
 
 #: Names that users write for a column: those of a prompt line's options, and shorter ones.
