@@ -12,6 +12,7 @@ from db.choices import options_of
 from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
 from db.finished import finished_images
+from db.first_images import first_images
 from db.history import BatchHistory, history_of
 from db.known_image import KnownImage, image_at, image_in_batch, image_of_recipe
 from db.order import move, ranks
@@ -110,6 +111,17 @@ class Batches:
         if sort is not None:
             return sorted_images(self._database, batch_id, sort, where, limit)
         return islice(finished_images(self._database, batch_id, where), limit)
+
+    def first_images(
+        self, batch: str | int, each: int, *, where: Where | None = None
+    ) -> Iterator[FinishedImage]:
+        """Yield at most `each` finished images of each entry, by entry, slice and seed; where: of those it chooses.
+
+        Further images of an entry are not read, so this takes no longer for a batch with more seeds.
+        """
+        with self._database.reading() as connection:
+            batch_id = batch_id_of(connection, batch)
+        return first_images(self._database, batch_id, each, where)
 
     def failed_images(self, batch: str | int, limit: int | None = None) -> list[FailedImage]:
         """List a batch's failed images in the order of its slices."""
