@@ -155,6 +155,7 @@ EVERY_COMMAND = {
     "report": [["gone"], ["--since", "12h"]],
     "completion": [["fish"]],
     "sheet": [["gone", "sheet.png"]],
+    "compare": [["gone", "other"]],
     "retry": [["gone"]],
     "cancel": [["gone"]],
     "move": [["gone", "--front"]],
