@@ -102,6 +102,26 @@ def test_stacked_accents_stay_within_their_line(alone: Lettering) -> None:
     assert box[3] <= 100 + 2 * 14
 
 
+def test_emoji_come_from_a_font_of_pictures(tmp_path: Path) -> None:
+    (tmp_path / "house.ttf").write_bytes(Path(__file__).with_name("house.ttf").read_bytes())
+    lettering = Lettering(16, SystemFonts((str(tmp_path),)))
+    text = lettering.readable("a \U0001f3e0\ufe0f b\U0001f9ff")
+    assert text == "a \U0001f3e0\ufe0f b\\U0001f9ff"
+    image = Image.new("RGB", (200, 40), "white")
+    lettering.draw(image, (5, 8), text, (0, 0, 0))
+    red = image.getchannel("R").point(lambda value: 255 * (value > 150))
+    is_red = Image.composite(image, Image.new("RGB", image.size), red).getchannel("G")
+    box = is_red.point(lambda value: 255 * (20 < value < 40)).getbbox()
+    assert box is not None
+    left, top, right, bottom = box
+    assert (right - left, bottom - top) == pytest.approx((16, 16), abs=2)
+    assert lettering.length("\U0001f3e0") == pytest.approx(1.2 * 16, abs=0.1)
+
+
+def test_a_letter_without_ink_is_no_letter_that_can_be_shown(alone: Lettering) -> None:
+    assert alone.readable("a\u2800b") == r"a\u2800b"
+
+
 class Counted(Lettering):
     """Letters of one pixel, and fonts for all of them."""
 

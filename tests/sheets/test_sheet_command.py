@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from sqlalchemy import event
 
-from db.values import FinishedImage
 from sdq.sheets.axis import axis_named
 from sdq.sheets.cells import Axes, Cells
 from sdq.sheets.places import Places
-from tests.sheets.conftest import Home, asked, colour_of
+from tests.sheets.conftest import Home, asked
 from tests.sheets.reading import EMPTY, files_of, tiles_of
 
 
@@ -218,34 +214,3 @@ def test_places_keep_the_first_in_any_order() -> None:
         expected = [1, 3, 5] if isinstance(values[0], int) else [1, 2.5, 3]
         assert places.values == expected
     assert Places(2).count_text == "0"
-
-
-@contextmanager
-def image_rows_read(home: Home) -> Iterator[list[int]]:
-    """Count the statements that read images, by how many seeds they ask for."""
-    asked_for: list[int] = []
-    engine = home.ledger._database.engine
-
-    def note(_c: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if (
-            "FROM images" in statement
-            and "EXISTS" not in statement
-            and isinstance(parameters, tuple)
-        ):
-            asked_for.append(len(parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield asked_for
-    event.remove(engine, "before_cursor_execute", note)
-
-
-def test_only_what_is_shown_is_read(home: Home) -> None:
-    home.draw("night", *(asked(prompt, seeds=range(200)) for prompt in "ab"), without=[(1, 0)])
-    with image_rows_read(home) as read:
-        found: list[FinishedImage] = list(home.ledger.batches.first_images("night", 30))
-    assert [(image.entry, image.seed) for image in found] == [
-        *((1, seed) for seed in range(1, 31)),
-        *((2, seed) for seed in range(30)),
-    ]
-    assert sum(read) < 150  # of 400
-    assert colour_of(found[0].recipe, 1) == (10, 100, 10)

@@ -14,9 +14,10 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, features
+from PIL import Image, features
 
 from sdq_core.images.lettering.clusters import clusters, is_invisible
+from sdq_core.images.lettering.face import Face, PictureFace, opened
 from sdq_core.images.lettering.fonts import SystemFonts
 
 _BUNDLED = Path(__file__).parents[1] / "font" / "DejaVuSans.ttf"
@@ -34,8 +35,6 @@ _SHAPED = (
 #: Of the size of the letters: free space above and below a line, which some scripts and stacked accents need.
 _ABOVE, _BELOW = 0.25, 0.45
 
-_Font = ImageFont.FreeTypeFont
-
 
 class Lettering:
     """Measures and draws text of one size, in pixels."""
@@ -44,9 +43,9 @@ class Lettering:
         """fonts: those of the system, to share what is known of them."""
         self._size = size
         self._fonts = fonts or SystemFonts()
-        self._bundled = _Face(_BUNDLED, size)
-        self._others: dict[Path, _Face | None] = {}
-        self._face_of: dict[str, _Face | None] = {}
+        self._bundled = Face(_BUNDLED, size)
+        self._others: dict[Path, Face | None] = {}
+        self._face_of: dict[str, Face | None] = {}
         self._shapes = bool(features.check("raqm"))
 
     def of_size(self, size: int) -> Lettering:
@@ -61,7 +60,7 @@ class Lettering:
 
     def length(self, text: str) -> float:
         """Return the width of a readable text."""
-        return sum(face.font.getlength(run) for face, run in self._runs(text))
+        return sum(face.length(run) for face, run in self._runs(text))
 
     def from_right(self, text: str) -> bool:
         """Whether a readable text is written from right to left: as its first letter with a direction is."""
@@ -84,26 +83,25 @@ class Lettering:
         from_right: the direction of the paragraph. Nothing is drawn beyond the line, however high accents are stacked.
         """
         above = round(_ABOVE * self._size)
-        ascent, _ = self._bundled.font.getmetrics()
-        height = above + ascent + round(_BELOW * self._size)
-        mask = Image.new("L", (int(self.length(text)) + self._size, height))
-        brush = ImageDraw.Draw(mask)
+        baseline = above + self._bundled.ascent
+        height = baseline + round(_BELOW * self._size)
         side = self._size // 4  # some letters reach out to the left
+        line = Image.new("RGBA", (int(self.length(text)) + self._size, height), (*fill, 0))
         x = float(side)
         runs = list(self._runs(text))
+        direction = ("rtl" if from_right else "ltr") if self._shapes else None
         for face, run in reversed(runs) if from_right else runs:
-            direction = ("rtl" if from_right else "ltr") if self._shapes else None
-            brush.text(
-                (x, above + ascent), run, fill=255, font=face.font, anchor="ls", direction=direction
-            )
-            x += face.font.getlength(run)
-        on.paste(fill, (place[0] - side, place[1] - above), mask)
+            face.draw(line, (x, baseline), run, fill, direction)
+            x += face.length(run)
+        on.paste(line, (place[0] - side, place[1] - above), line)
 
-    def _runs(self, text: str) -> Iterator[tuple[_Face, str]]:
+    def _runs(self, text: str) -> Iterator[tuple[Face, str]]:
         """Yield the parts of a text with their fonts. Letters are put in their order within a part only."""
         face, begun, place = self._bundled, 0, 0
         for cluster in clusters(text):
-            own = face if cluster.isspace() else self._face(cluster) or self._bundled
+            own = self._face(cluster) or self._bundled
+            if cluster.isspace() and not isinstance(face, PictureFace):
+                own = face
             if own is not face:
                 if place > begun:
                     yield face, text[begun:place]
@@ -125,13 +123,13 @@ class Lettering:
             return ""
         return cluster.encode("unicode_escape").decode()
 
-    def _face(self, cluster: str) -> _Face | None:
+    def _face(self, cluster: str) -> Face | None:
         """Return the first font that has all of a cluster, None if none has."""
         if cluster not in self._face_of:
             self._face_of[cluster] = self._found(cluster)
         return self._face_of[cluster]
 
-    def _found(self, cluster: str) -> _Face | None:
+    def _found(self, cluster: str) -> Face | None:
         letters = "".join(letter for letter in cluster if not is_invisible(letter))
         if not letters or any(map(self._cannot_be_shown, letters)):
             return None
@@ -139,7 +137,7 @@ class Lettering:
             return self._bundled
         for path in self._fonts.with_all(letters):
             if path not in self._others:
-                self._others[path] = _opened(path, self._size)
+                self._others[path] = opened(path, self._size)
             face = self._others[path]
             if face is not None and face.has(letters):
                 return face
@@ -153,28 +151,3 @@ class Lettering:
         return unicodedata.bidirectional(letter) in {"R", "AL"} or any(
             first <= letter <= last for first, last in _SHAPED
         )
-
-
-class _Face:
-    def __init__(self, path: Path, size: int) -> None:
-        self.font = ImageFont.truetype(path, size)
-        # Without Raqm, which would add a dotted circle to a lone accent.
-        self._plain = ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
-        self._missing = _glyph(self._plain, "\uffff")
-
-    def has(self, letters: str) -> bool:
-        """Whether the font has these letters: all that it lacks look alike."""
-        return all(_glyph(self._plain, letter) != self._missing for letter in letters)
-
-
-def _opened(path: Path, size: int) -> _Face | None:
-    try:
-        return _Face(path, size)
-    except (OSError, ValueError):  # damaged, or of bitmaps in sizes of its own
-        return None
-
-
-def _glyph(font: _Font, letter: str) -> tuple[tuple[int, int], bytes]:
-    """Return a letter's picture, with its size."""
-    mask = font.getmask(letter)
-    return mask.size, bytes(mask)
