@@ -77,7 +77,7 @@ def command(
     \b
     OUT is a .png, .jpg, .webp or .pdf file. Examples:
       sdq sheet night night.pdf
-      sdq sheet night best.png --sort -sharpness --columns 10 --rows 10
+      sdq sheet night newest.png --sort -finished_at --columns 10 --rows 10
       sdq sheet night grid.png --x steps --y scheduler --z prompt --where 'seed = 7'
 
     --x, --y and --z take any column, such as seed, steps, guidance_scale, scheduler, variant, compute_unit, model,

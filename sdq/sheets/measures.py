@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from sdq.sheets.sheet import Grid
 from sdq_core.images.lettering import Lettering
@@ -66,5 +67,5 @@ def measures_of(grids: Sequence[Grid], thumb: int, max_across: int) -> tuple[Mea
         margin=max(12, thumb // 6),
         gap=max(4, thumb // 24),
         font_size=font_size,
-        label=round(min(widest, max(_WIDEST_LABEL * thumb, 8 * font_size))),
+        label=ceil(min(widest, max(_WIDEST_LABEL * thumb, 8 * font_size))),
     ), lettering
