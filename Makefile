@@ -38,8 +38,9 @@ check: $(VENV)/.developing ## Lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(VENV)/.developing ## Write docs/cli.md from the commands' own help
+docs: $(VENV)/.developing ## Write docs/cli.md and the table of docs/columns.md from the program
 	$(BIN)/python tools/write_cli_reference.py
+	$(BIN)/python tools/write_columns.py
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) demo-out

@@ -1,4 +1,4 @@
-"""Orders of images by their columns: `-sharpness,seed` is the sharpest first, equally sharp ones by seed."""
+"""Orders of images by their columns: `-size_bytes,seed` is the largest file first, equally large ones by seed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Sorting:
 
 
 def parse_sort(text: str) -> Sorting:
-    """Return the order that a list such as `-sharpness,seed` names; a minus sign is for the largest first.
+    """Return the order that a list such as `-size_bytes,seed` names; a minus sign is for the largest first.
 
     Raise UsageError for a text that is no such list, unknown names, and columns that have no order.
     """

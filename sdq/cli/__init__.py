@@ -33,7 +33,7 @@ _COMMANDS = {
     "worker": "Draw queued images until stopped.",
     "run": "Submit, draw and show progress in one command.",
     "status": "Show batches and their progress.",
-    "ls": "List batches.",
+    "ls": "List batches, or a batch's images.",
     "show": "Show all that is known of a batch or an image.",
     "logs": "Show what happened to a batch.",
     "open": "Open a batch's folder.",

@@ -26,7 +26,7 @@ def where_option(command: Command) -> Command:
         "--where",
         metavar="CONDITION",
         callback=_where,
-        help="Only images that fulfil it, such as \"steps >= 30 and prompt ~ 'house'\": see docs/columns.md.",
+        help="Only images of which it is true, such as \"steps >= 30 and prompt ~ 'house'\": see docs/columns.md.",
     )(command)
 
 
@@ -37,7 +37,7 @@ def sort_option(command: Command) -> Command:
         metavar="COLUMNS",
         callback=_sort,
         shell_complete=column_names,
-        help="In this order, such as -sharpness,seed; - for the largest first. Otherwise by prompt and seed.",
+        help="In this order, such as -finished_at,seed; - for the largest first. Otherwise by prompt and seed.",
     )(command)
 
 

@@ -76,7 +76,7 @@ def command(
 
     \b
     sdq ls night --where "seed < 100 and prompt ~ 'house'" --sort -size_bytes --limit 10
-    sdq ls night -0 --where 'not nsfw_flagged' | xargs -0 cp -t chosen/
+    sdq ls night -0 --where 'not nsfw_flagged' | xargs -0 du -ch
     """
     if as_json + as_jsonl + (quiet or null) > 1:
         raise UsageError("--json, --jsonl and -q exclude each other. Name one of them.")
@@ -148,11 +148,13 @@ def _print_images(
 
 def _listed(rows: Iterable[str]) -> Iterator[str]:
     """Yield the lines of a JSON list, an element a line, as they come."""
-    before = "["
+    line = "["
     for row in rows:
-        yield f"{before}{row}"
-        before = ","
-    yield "]" if before == "," else "[]"
+        if line != "[":
+            yield f"{line},"
+            line = " "
+        line += row
+    yield f"{line}]"
 
 
 def _print(lines: Iterable[str], *, end: str = "\n", exact: bool = False) -> None:

@@ -148,7 +148,7 @@ EVERY_COMMAND = {
         ["gone.txt", "--apprise", "tgram://s3crw0rd/w0rd"],
     ],
     "status": [[], ["--json"], ["gone"]],
-    "ls": [[]],
+    "ls": [[], ["gone"], ["gone", "--where", "prompt ~ '('"]],
     "show": [["gone"], ["gone.png"]],
     "logs": [["gone"]],
     "open": [["gone"]],

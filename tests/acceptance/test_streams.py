@@ -23,9 +23,9 @@ COMMANDS: dict[str, list[list[str]]] = {
     "worker": [["worker", "--burst"], ["worker", "--burst", "--lanes", "original:ALL"]],
     "run": [["run", "prompts.txt", "--steps", "1"]],
     "status ls show logs open report compare completion redis service schedule": [
-        ["status"], ["status", "nothing"], ["ls"], ["show", "prompts"], ["logs", "prompts"], ["open", "nothing"],
-        ["report", "prompts"], ["compare", "prompts", "--by", "scheduler"], ["completion", "fish"], ["redis"],
-        ["service", "status"], ["schedule", "22:00", "--", "submit", "prompts.txt"],
+        ["status"], ["status", "nothing"], ["ls"], ["ls", "prompts", "-q"], ["show", "prompts"], ["logs", "prompts"],
+        ["open", "nothing"], ["report", "prompts"], ["compare", "prompts", "--by", "scheduler"], ["completion", "fish"],
+        ["redis"], ["service", "status"], ["schedule", "22:00", "--", "submit", "prompts.txt"],
     ],
     "sheet": [["sheet", "prompts", "sheet.png"]],
     "retry": [["retry", "prompts"]],

@@ -144,9 +144,9 @@ def _differences(comparison: Comparison, number: int) -> list[Markup]:
         for difference in comparison.differences
     ]
     same = ", ".join(f"{name} {value}" for name, value in comparison.same.items() if value)
-    note = f"The same: {same}." if same else None
     found = table("What differs", columns, rows)
-    return [section(f"differences-{number}", "What differs", note, found)]
+    rest = element("p", f"The same: {same}.", class_="same") if same else None
+    return [section(f"differences-{number}", "What differs", None, found, rest)]
 
 
 def _views(number: int) -> Markup:
