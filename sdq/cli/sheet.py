@@ -148,13 +148,15 @@ def _crossed(
     said: list[str],
 ) -> list[Grid]:
     from sdq.sheets.cells import Cells
+    from sdq.sheets.rank import rank_of
     from sdq.sheets.remarks import remarks
 
     cells = Cells(axes)
     for number, status in enumerate(statuses):
-        images = ledger.batches.images(status.id, where=where, sort=sort)
-        for place, image in enumerate(images):
-            cells.add(image, (number, place) if sort else (number, image.entry, image.seed))
+        # In the order of planning, in which the values of the axes come.
+        for image in ledger.batches.images(status.id, where=where):
+            rank = rank_of(image, sort)
+            cells.add(image, (*rank, number) if sort else (number, *rank))
     for axis, places in ((axes.x, cells.x), (axes.y, cells.y), (axes.z, cells.z)):
         if axis and places.values == [None]:
             raise InputMissingError(

@@ -14,6 +14,7 @@ from db.columns import parse_columns
 from db.values import FinishedImage
 from sdq.sheets.axis import Axis, Value, axis_of
 from sdq.sheets.places import Places
+from sdq.sheets.rank import Rank
 from sdq.sheets.sheet import Grid, Row, Tile
 
 #: Labels that are longer stand above their row instead of beside it.
@@ -25,8 +26,6 @@ _PARAMETERS = (
 )
 
 Place = tuple[Value, Value, Value]
-#: Of several images for one tile the one with the lowest is shown.
-Rank = tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

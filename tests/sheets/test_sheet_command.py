@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from db.columns import parse_sort
 from sdq.sheets.axis import axis_named
 from sdq.sheets.cells import Axes, Cells
 from sdq.sheets.places import Places
+from sdq.sheets.rank import rank_of
 from tests.sheets.conftest import Home, asked
 from tests.sheets.reading import EMPTY, files_of, tiles_of
 
@@ -204,6 +206,31 @@ def test_what_cannot_be_shown(
 
 def test_the_format_is_refused_before_anything_is_read(home: Home) -> None:
     assert "not 'night.gif'" in home("sheet", "gone", "night.gif", code=2).err
+
+
+def test_ranks_are_the_order_of_the_ledger(home: Home) -> None:
+    fields = [{"meta": {"n": value}} for value in (2, "b", None, 1.5, "A", 2)]
+    entries = [asked(f"{number}", fields=field) for number, field in enumerate(fields)]  # type: ignore[arg-type]
+    home.draw("night", *entries, asked("without", seeds=(3, 1)))
+    images = list(home.ledger.batches.images("night"))
+    for text in ("meta.n", "-meta.n", "-seed,meta.n"):
+        sort = parse_sort(text)
+        by_ledger = [image.id for image in home.ledger.batches.images("night", sort=sort)]
+        by_rank = sorted(images, key=lambda image: rank_of(image, sort))
+        assert [image.id for image in by_rank if image.seed == 0] == [
+            image_id for image_id in by_ledger if image_id in {i.id for i in images if i.seed == 0}
+        ]
+
+
+def test_an_order_of_images_leaves_the_axes_in_theirs(home: Home, tmp_path: Path) -> None:
+    home.draw("night", *(asked(prompt, seeds=(0, 1)) for prompt in ("aa", "a")), denoise_ms=float)
+    out = tmp_path / "s.png"
+    home(
+        "sheet", "night", str(out), "--thumb", "32", "--x", "scheduler", "--y", "prompt", "--sort",
+        "-denoise_ms,-prompt",
+    )  # fmt: skip
+    with Image.open(out) as sheet:
+        assert tiles_of(sheet, 32) == [[(10, 100, 20)], [(10, 100, 10)]]
 
 
 def test_places_keep_the_first_in_any_order() -> None:

@@ -31,7 +31,7 @@ _VIEWS = (
 )
 _NOTE = (
     "The least similar first. Point at an image to see the other one in its place; click, tap, or press the space key "
-    "to keep it there."
+    "to change them over."
 )
 
 
