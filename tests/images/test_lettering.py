@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from sdq_core.images.lettering.clusters import clusters
 from sdq_core.images.lettering.coverage import coverage_of
 from sdq_core.images.lettering.fonts import SystemFonts
 
+HOUSE = Path(__file__).with_name("house.ttf")
 BUNDLED = Path(lettering.__file__).parents[1] / "font" / "DejaVuSans.ttf"
 
 
@@ -103,7 +106,7 @@ def test_stacked_accents_stay_within_their_line(alone: Lettering) -> None:
 
 
 def test_emoji_come_from_a_font_of_pictures(tmp_path: Path) -> None:
-    (tmp_path / "house.ttf").write_bytes(Path(__file__).with_name("house.ttf").read_bytes())
+    (tmp_path / "house.ttf").write_bytes(HOUSE.read_bytes())
     lettering = Lettering(16, SystemFonts((str(tmp_path),)))
     text = lettering.readable("a \U0001f3e0\ufe0f b\U0001f9ff")
     assert text == "a \U0001f3e0\ufe0f b\\U0001f9ff"
@@ -162,3 +165,16 @@ def test_any_text_can_be_measured_and_drawn(text: str) -> None:
     image = Image.new("RGB", (100, 30), "white")
     LETTERING.draw(image, (0, 0), shown, (0, 0, 0))
     assert LETTERING.length(shown) >= 0
+
+
+@given(st.data())
+def test_any_bytes_are_a_font_or_refused(data: st.DataObject) -> None:
+    whole = HOUSE.read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    changed = data.draw(st.binary(min_size=1, max_size=8))
+    damaged = whole[:at] + changed + whole[at + len(changed) :]
+    with tempfile.NamedTemporaryFile(suffix=".ttf") as file:
+        file.write(damaged[: data.draw(st.integers(0, len(damaged)))])
+        file.flush()
+        with contextlib.suppress(OSError, ValueError):
+            assert isinstance("a" in coverage_of(Path(file.name)), bool)

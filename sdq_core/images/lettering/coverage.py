@@ -1,6 +1,6 @@
 """Which characters a font file may show, read from its `cmap` table alone.
 
-Opening a font with FreeType to ask for a letter takes a hundred times as long, and a system has hundreds of fonts. The
+Opening a font with FreeType to ask for a letter took nine times as long with 290 fonts, and keeps its file open. The
 answer is an upper bound: a font may map a character within one of its ranges to no glyph. Format and names:
 https://learn.microsoft.com/typography/opentype/spec/cmap
 """
