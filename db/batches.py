@@ -13,6 +13,7 @@ from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
 from db.drawn import DrawnSlice, drawn_slices, names_of_meta
 from db.finished import finished_by_id, finished_images
+from db.first_images import first_images
 from db.history import BatchHistory, history_of
 from db.known_image import KnownImage, image_at, image_in_batch, image_of_recipe
 from db.order import move, ranks
@@ -143,6 +144,17 @@ class Batches:
         """
         with self._database.reading() as connection:
             return list(finished_by_id(connection, ids, {}))
+
+    def first_images(
+        self, batch: str | int, each: int, *, where: Where | None = None
+    ) -> Iterator[FinishedImage]:
+        """Yield at most `each` finished images of each entry, by entry, slice and seed; where: of those it chooses.
+
+        Further images of an entry are not read, so this takes no longer for a batch with more seeds.
+        """
+        with self._database.reading() as connection:
+            batch_id = batch_id_of(connection, batch)
+        return first_images(self._database, batch_id, each, where)
 
     def failed_images(self, batch: str | int, limit: int | None = None) -> list[FailedImage]:
         """List a batch's failed images in the order of its slices."""

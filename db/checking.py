@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, select
+from sqlalchemy import Column, Connection, Row, Select, select
 
 from db.tables import images, slices
 from db.values import CheckedPage, ImageFile, ImageStatus
@@ -30,9 +30,10 @@ def checked_page(
     ]  # fmt: skip
     if with_hashes:
         columns.append(images.c.sha256)
+    query: Select[Any] = select(*columns)
     settled = {
         (row[0], row[1]): row
-        for row in rows_with(connection, tried_seeds(connection, slice_rows), select(*columns))
+        for row in rows_with(connection, tried_seeds(connection, slice_rows), query)
         if row[2] != ImageStatus.DRAWING
     }
     older = _asked_for_by_older(connection, slice_rows) if with_older and settled else set()

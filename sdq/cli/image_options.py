@@ -5,16 +5,19 @@ What they give is for `ledger.batches.images`, which applies both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
 from sdq.cli.candidates import column_names
 from sdq.cli.options import Command
+from sdq_core.errors import UsageError
 
 if TYPE_CHECKING:
     from db.columns import Named, Sorting
     from db.columns.where import Where
+    from sdq.sheets.axis import Axis
 
 
 def where_option(command: Command) -> Command:
@@ -49,6 +52,13 @@ def columns_option(command: Command) -> Command:
     )(command)
 
 
+def axis_option(option: str, about: str) -> Callable[[Command], Command]:
+    """Add an option that names a column, or a choice of dynamic prompts; the command gets an `Axis`, or None."""
+    return click.option(
+        option, metavar="COLUMN", callback=_axis, shell_complete=column_names, help=about
+    )
+
+
 def _where(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> Where | None:
     from db.columns.where import parse_where
 
@@ -59,6 +69,15 @@ def _sort(_ctx: click.Context, _parameter: click.Parameter, text: str | None) ->
     from db.columns import parse_sort
 
     return None if text is None else parse_sort(text)
+
+
+def _axis(_ctx: click.Context, parameter: click.Parameter, text: str | None) -> Axis | None:
+    from sdq.sheets.axis import axis_named
+
+    try:
+        return None if text is None else axis_named(text)
+    except UsageError as error:
+        raise UsageError(f"{parameter.opts[0]}: {error}") from None
 
 
 def _columns(

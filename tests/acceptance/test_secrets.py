@@ -156,6 +156,7 @@ EVERY_COMMAND = {
     "completion": [["fish"]],
     "sheet": [["gone", "sheet.png"]],
     "export": [["gone", "data", "--format", "imagefolder"], ["gone", "-", "--format", "jsonl"]],
+    "compare": [["gone", "other"]],
     "retry": [["gone"]],
     "cancel": [["gone"]],
     "move": [["gone", "--front"]],

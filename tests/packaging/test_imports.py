@@ -15,7 +15,9 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 
 #: Only programs that record or train import these, each in an environment of its own; they say how to make it.
-ELSEWHERE = {"diffusers", "imagehash", "python_coreml_stable_diffusion", "torch", "transformers"}
+ELSEWHERE = {
+    "diffusers", "fontTools", "imagehash", "python_coreml_stable_diffusion", "torch", "transformers"
+}  # fmt: skip
 
 
 def imported(file: Path) -> Iterator[str]:
