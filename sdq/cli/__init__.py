@@ -39,6 +39,7 @@ _COMMANDS = {
     "open": "Open a batch's folder.",
     "report": "Report on a batch or a night.",
     "sheet": "Make a contact sheet of a batch.",
+    "rerun": "Draw images again from what is written in them.",
     "retry": "Queue a batch's failed images again.",
     "move": "Draw a batch earlier or later.",
     "cancel": "Cancel a batch.",

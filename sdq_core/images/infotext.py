@@ -24,6 +24,8 @@ _NEGATIVE = "Negative prompt:"
 _PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 #: With fewer pairs than this, readers take the last line for a part of the prompt.
 _MIN_PAIRS = 3
+#: Splitting a line takes time that grows with the square of its length.
+_MAX_LAST_LINE_CHARS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ def write_infotext(recipe: Recipe, seed: int, *, version: str) -> str:
 def parse_infotext(text: str) -> Infotext:
     """Read an infotext the way AUTOMATIC1111 does."""
     *lines, last = text.strip().split("\n")
-    found = _PAIR.findall(last)
+    found = _PAIR.findall(last) if len(last) <= _MAX_LAST_LINE_CHARS else []
     if len(found) < _MIN_PAIRS:
         lines.append(last)
         found = []

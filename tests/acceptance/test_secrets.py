@@ -155,6 +155,7 @@ EVERY_COMMAND = {
     "report": [["gone"], ["--since", "12h"]],
     "completion": [["fish"]],
     "sheet": [["gone", "sheet.png"]],
+    "rerun": [["gone"], ["gone.png"], ["."]],
     "retry": [["gone"]],
     "cancel": [["gone"]],
     "move": [["gone", "--front"]],

@@ -28,6 +28,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["schedule", "22:00", "--", "submit", "prompts.txt"],
     ],
     "sheet": [["sheet", "prompts", "sheet.png"]],
+    "rerun": [["rerun", "prompts"], ["rerun", "prompts", "--seeds", "+1", "--dry-run"]],
     "retry": [["retry", "prompts"]],
     "cancel": [["cancel", "other"]],
     "move": [["move", "prompts", "--front"]],
