@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from producer.foreign.foreign_image import Lost
-from sdq_core.printable import printable, quote
+from sdq_core.printable import printable
 
-_LONGEST = 200
+#: Characters of an example, in JSON and in a sentence.
+_LONGEST, _SHOWN = 200, 60
 
 
 @dataclass(kw_only=True)
@@ -32,8 +33,8 @@ class Differences:
     def describe(self) -> list[str]:
         """Return a sentence for each kind."""
         return [
-            f"{_counted(kind.images)} {said}: {printable(kind.source)}"
-            + (f" ({quote(kind.example)})." if kind.example else ".")
+            f"{_counted(kind.images)} {said}{': ' if kind.images == 1 else ', such as '}{printable(kind.source)}"
+            + (f" ({_on_one_line(kind.example)})." if kind.example else ".")
             for said, _, kind in self._said()
         ]
 
@@ -49,6 +50,11 @@ class Differences:
         order = list(Lost)
         kinds = sorted(self._kinds.items(), key=lambda item: order.index(item[0][0]))
         return ((lost.format(instead), lost, kind) for (lost, instead), kind in kinds)
+
+
+def _on_one_line(example: str) -> str:
+    text = " ".join(printable(example[:_LONGEST]).split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _counted(images: int) -> str:

@@ -22,12 +22,12 @@ class Lost(StrEnum):
     FROM_IMAGE = "made from another image, drawn from the prompt alone"
     CONTROL = "with ControlNet or an adapter, drawn without"
     CLIP_SKIP = "with clip skip, drawn without"
-    SYNTAX = "with syntax of another tool in the prompt, drawn as words"
+    SYNTAX = "with another tool's syntax in the prompt"
     LONG_SEED = "with a seed of more than 32 bits, drawn with its last 32"
-    UNKNOWN = "that do not say everything, drawn with the defaults for the rest"
+    UNKNOWN = "without all settings, drawn with the defaults for the rest"
     OTHER = "with settings that sdq does not have"
-    NOISE = "of tools that make other noise of a seed, so the pictures will be others"
-    REVISION = "of another revision of their model, so the pictures may be others"
+    NOISE = "of tools that make other noise of a seed, so these will be other pictures"
+    REVISION = "of another revision of their model, so these may be other pictures"
 
 
 @dataclass(frozen=True, kw_only=True)

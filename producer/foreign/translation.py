@@ -22,7 +22,7 @@ from producer.reading.dialects import foreign_syntax
 from producer.reading.fields import build_line
 from producer.reading.json_values import number, whole
 from producer.reading.prompt_line import PromptLine
-from sdq_core.errors import InputError
+from sdq_core.errors import InputError, PackageError
 from sdq_core.values.seeds import MAX_SEED
 
 _SAME_NOISE = frozenset({mochi.TOOL, infotext.OWN})
@@ -59,10 +59,15 @@ class Translation:
         self._differences = differences
 
     def line(self, image: ForeignImage, source: str, problems: list[str]) -> PromptLine | None:
-        """Return an image's line, or add what is wrong with it to `problems` and return None. source: its file."""
+        """Return an image's line, or add what is wrong with it to `problems` and return None. source: its file.
+
+        Raise InputMissingError or PackageError if its model cannot be drawn at all.
+        """
         notes: _Notes = {lost: (example, "") for lost, example in image.lost.items()}
         try:
             values = self._values(image, notes)
+        except PackageError:  # the model's fault, and none of the image's
+            raise
         except InputError as error:
             problems.append(f"{source}: {error}")
             return None

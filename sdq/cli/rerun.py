@@ -56,6 +56,7 @@ def _submit_options(command: Any) -> Any:
 )
 @click.option(
     "--seeds",
+    "which_seeds",
     default="same",
     show_default=True,
     metavar="SEEDS",
@@ -82,7 +83,7 @@ def command(
     options: SubmitOptions,
     what: tuple[str, ...],
     changes: tuple[str, ...],
-    seeds: str,
+    which_seeds: str,
     skip_broken: bool,
     dry_run: bool,
     as_json: bool,
@@ -92,7 +93,7 @@ def command(
 
     Reads png, jpg, webp and avif files of sdq, AUTOMATIC1111 (and what writes like it), ComfyUI, InvokeAI, Draw Things
     and Mochi Diffusion; folders of them; generation data copied into a txt file or to standard input (-); exported
-    jsonl files; and a batch's finished images. What of another tool's image sdq cannot draw is told.
+    jsonl files; and a batch's finished images. It says what of other tools' images it cannot draw.
 
     Images of sdq are drawn exactly as they were, and those that are in the ledger are not drawn again: change
     something with --set or --seeds. See docs/rerun.md.
@@ -112,7 +113,13 @@ def command(
     with contextlib.ExitStack() as stack:
         existing = stack.enter_context(existing_ledger(settings))
         read = read_rerun(
-            what, options, settings, existing, changes=changes, seeds=seeds, skip_broken=skip_broken
+            what,
+            options,
+            settings,
+            existing,
+            changes=changes,
+            seeds=which_seeds,
+            skip_broken=skip_broken,
         )
         planned = plan_request(settings, read.request, existing)
         tried = try_out(settings, read.request, planned, existing)

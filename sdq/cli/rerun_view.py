@@ -54,7 +54,12 @@ def known_images(ledger: Ledger | None, plan: BatchPlan, outputs: Path) -> Known
 def lines_before(read: RerunRequest) -> list[str]:
     """Return what was read, what was left out, and what is drawn otherwise."""
     tools = [f"{count:,} of {tool}" for tool, count in read.tools.items()]
-    said = [f"Read {counted(sum(read.tools.values()), 'image')}: {', '.join(tools)}."]
+    images = counted(sum(read.tools.values()), "image")
+    said = [
+        f"Read {images} of {next(iter(read.tools))}."
+        if len(tools) == 1
+        else f"Read {images}: {', '.join(tools)}."
+    ]
     if read.skipped:
         causes = group_by_cause(read.skipped)
         said.append(f"Left out {len(read.skipped):,}:")
