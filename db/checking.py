@@ -30,7 +30,7 @@ def checked_page(
     ]  # fmt: skip
     if with_hashes:
         columns.append(images.c.sha256)
-    query: Select[Any] = select(*columns)
+    query: Select[*tuple[Any, ...]] = select(*columns)
     settled = {
         (row[0], row[1]): row
         for row in rows_with(connection, tried_seeds(connection, slice_rows), query)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row
 
 from db.connection import Database
-from db.finished import finished_in
+from db.drawn import drawn_in
 from db.values import EngineRecord, FinishedImage
 from db.walk import slices_after
 
@@ -66,7 +66,8 @@ def _of_page(
         ]
         if not asked:
             return [image for images in found.values() for image in images]
-        for _, image in finished_in(connection, asked, engines, where):
+        drawn = drawn_in(connection, asked, engines, where=where)
+        for image in (image for slice_ in drawn for image in slice_.images()):
             entry = image.entry
             if counts.get(entry, 0) < each:
                 counts[entry] = counts.get(entry, 0) + 1

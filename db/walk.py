@@ -117,8 +117,10 @@ def images_with(
 
 
 def rows_with(
-    connection: Connection, seeds: Mapping[int, Collection[int]], query: Select[Any]
-) -> Iterator[Row[Any]]:
+    connection: Connection,
+    seeds: Mapping[int, Collection[int]],
+    query: Select[*tuple[Any, ...]],
+) -> Iterator[Row[*tuple[Any, ...]]]:
     """Yield the rows of the images with these seeds of these recipes, by recipe id, of a page.
 
     query: of images; its first columns are recipe id and seed.

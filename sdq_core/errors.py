@@ -72,17 +72,20 @@ class InputError(SdqError):
 
 
 class PromptFileError(InputError):
-    """One or more unusable lines of prompt files; each problem reads ``file:line: what``."""
+    """One or more unusable lines of prompt files; each problem reads ``file:line: what``.
+
+    advice: a sentence about what else can be done.
+    """
 
     SHOWN = 20
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], advice: str = "") -> None:
         self.problems = tuple(problems)
         grouped = group_by_cause(self.problems)
         shown = "\n".join(grouped[: self.SHOWN])
         rest = len(grouped) - self.SHOWN
         more = f"\n... and {rest} more" if rest > 0 else ""
-        super().__init__(f"{shown}{more}\nNothing was queued.")
+        super().__init__(f"{shown}{more}\nNothing was queued." + (f" {advice}" if advice else ""))
 
 
 #: How a clause ends that lists all known words.

@@ -60,7 +60,7 @@ _ENDINGS = {
 }
 _SPREADSHEET = "is a spreadsheet. Save its sheet as CSV in UTF-8, and submit that."
 _DOCUMENT = "is a document. Save its text as a text file (.txt) in UTF-8, and submit that."
-_IMAGE = "is an image. Copy its generation data into a text file, and submit that."
+_IMAGE = "is an image. Draw it again with `sdq rerun`."
 #: What files are whose extensions are no format's.
 _OTHERS = {
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers"), _SPREADSHEET),

@@ -76,7 +76,7 @@ def _other_shape(value: dict[str, Any]) -> str | None:
     if isinstance(value.get("nodes"), list) or any(
         "class_type" in one for one in inner if isinstance(one, dict)
     ):
-        return "this is a workflow of ComfyUI; write its prompts into a text file"
+        return "this is a workflow of ComfyUI; `sdq rerun` draws it, or write its prompts into a text file"
     if len(inner) == 1 and isinstance(inner[0], list):
         return f"the key {quote(*value)} holds a list; leave only the list itself"
     return None

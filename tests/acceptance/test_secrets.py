@@ -157,6 +157,7 @@ EVERY_COMMAND = {
     "sheet": [["gone", "sheet.png"]],
     "export": [["gone", "data", "--format", "imagefolder"], ["gone", "-", "--format", "jsonl"]],
     "compare": [["gone", "other"]],
+    "rerun": [["gone"], ["gone.png"], ["."]],
     "retry": [["gone"]],
     "cancel": [["gone"]],
     "move": [["gone", "--front"]],

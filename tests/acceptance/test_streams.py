@@ -30,6 +30,7 @@ COMMANDS: dict[str, list[list[str]]] = {
     "inspect": [["inspect"]],
     "sheet": [["sheet", "prompts", "sheet.png"]],
     "export": [["export", "prompts", "data", "--format", "imagefolder"], ["export", "prompts", "-", "--format", "csv"]],
+    "rerun": [["rerun", "prompts"], ["rerun", "prompts", "--seeds", "+1", "--dry-run"]],
     "retry": [["retry", "prompts"]],
     "cancel": [["cancel", "other"]],
     "move": [["move", "prompts", "--front"]],
