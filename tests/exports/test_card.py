@@ -68,7 +68,7 @@ def test_a_card_tells_people_what_is_in_it_and_programs_where_the_splits_are(
         "| steps | 20 (6) |",
         "| flagged by the safety checker | 3 |",
         "| `seed` | integer | seed |",
-        "![Words of the prompt: 3 to 7, half of the images up to 5](card/words-of-the-prompt.svg)",
+        "![Words of the prompt; 3 to 7, half of the images up to 5](card/words-of-the-prompt.svg)",
     ):
         assert said in text, said
     picture = (tmp_path / "card" / "words-of-the-prompt.svg").read_text()
