@@ -97,7 +97,6 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "guidance_scale": ("guidance", "cfg_scale"),
     "scheduler": ("sampler", "sampler_name"),
     "model": ("sd_model",),
-    "path": ("file",),
     "nsfw_flagged": ("nsfw",),
     "attention_implementation": ("variant",),
 }
