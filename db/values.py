@@ -304,6 +304,8 @@ class ImageRecord:
     queue_wait_ms: how long its slice waited in the queue.
     num_unet_calls: evaluations of the U-Net.
     encode_ms, save_ms: encoding and writing the file.
+    phash, constant, brightness, contrast, sharpness: see `sdq_core.values.quality`; None until they are measured.
+    near_duplicate_of: id of the image that is kept in place of this one, which looks like it; None for none.
     """
 
     recipe_id: int
@@ -325,6 +327,12 @@ class ImageRecord:
     safety_ms: float
     encode_ms: float
     save_ms: float
+    phash: str | None = None
+    constant: bool | None = None
+    brightness: float | None = None
+    contrast: float | None = None
+    sharpness: float | None = None
+    near_duplicate_of: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,6 +135,8 @@ TABLES: Mapping[str, Mapping[str, Callable[[object], Any]]] = {
         "mac": _flag,
     },
     "report": {"html": _text(_check_page)},
+    # Not [quality]: that is the name of a setting.
+    "inspect": {"while_drawing": _flag},
 }
 
 

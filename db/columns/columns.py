@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
+from typing import Any
 
 from db.columns.column import AskedImages, ImageColumn, Kind
 from db.values import FinishedImage
@@ -69,6 +70,7 @@ def _drawn() -> Iterable[ImageColumn]:
         ("safety_ms", Kind.NUMBER, "time of the safety checker, ms", "image.safety_ms"),
         ("encode_ms", Kind.NUMBER, "time to encode the file, ms", "image.encode_ms"),
         ("save_ms", Kind.NUMBER, "time to save the file, ms", "image.save_ms"),
+        ("id", Kind.INTEGER, "number of the image in the ledger, in the order of first attempts", "id"),
     ):  # fmt: skip
         yield _column(name, kind, about, path)
 
@@ -90,6 +92,29 @@ def _drew() -> Iterable[ImageColumn]:
         yield _column(name, kind, about, path)
 
 
+def _quality() -> Iterable[ImageColumn]:
+    """How the picture is. Pictures with NaN are no images: they fail."""
+    for name, kind, about in (
+        ("phash", Kind.TEXT, "perceptual hash as imagehash prints it, 16 hexadecimal digits"),
+        ("constant", Kind.BOOLEAN, "one colour, give or take 3 of 255 in each channel"),
+        ("brightness", Kind.NUMBER, "mean of the luma, 0 to 1"),
+        ("contrast", Kind.NUMBER, "standard deviation of the luma, 0 to 0.5"),
+        ("sharpness", Kind.NUMBER, "variance of the Laplacian of the luma (0 to 255), longer side at 256 pixels"),
+        ("near_duplicate_of", Kind.INTEGER, "id of the image kept in place of this one, which looks like it"),
+    ):  # fmt: skip
+        yield _column(name, kind, about, f"image.{name}")
+    yield ImageColumn(
+        name="nsfw_score",
+        kind=Kind.NUMBER,
+        about="the highest of the safety checker's scores; above 0 it is flagged",
+        of=_highest_score,
+    )
+
+
+def _highest_score(image: Any) -> float | None:
+    return max(image.image.concept_scores.values(), default=None)
+
+
 #: Names that users write for a column: those of a prompt line's options, and shorter ones.
 _ALIASES: Mapping[str, tuple[str, ...]] = {
     "negative_prompt": ("negative",),
@@ -97,7 +122,6 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "guidance_scale": ("guidance", "cfg_scale"),
     "scheduler": ("sampler", "sampler_name"),
     "model": ("sd_model",),
-    "path": ("file",),
     "nsfw_flagged": ("nsfw",),
     "attention_implementation": ("variant",),
 }
@@ -129,5 +153,7 @@ def _field(name: str) -> Callable[[FinishedImage | AskedImages], object]:
 
 #: Column by name. New ones come at the end of their group.
 COLUMNS: Mapping[str, ImageColumn] = {
-    column.name: column for group in (_asked, _recipe, _drawn, _drew) for column in group()
+    column.name: column
+    for group in (_asked, _recipe, _drawn, _drew, _quality)
+    for column in group()
 }

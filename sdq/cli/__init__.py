@@ -40,6 +40,7 @@ _COMMANDS = {
     "report": "Report on a batch or a night.",
     "sheet": "Make a contact sheet of a batch.",
     "export": "Export images as a data set or a list.",
+    "inspect": "Measure pictures, and find those that look alike.",
     "retry": "Queue a batch's failed images again.",
     "move": "Draw a batch earlier or later.",
     "cancel": "Cancel a batch.",

@@ -148,11 +148,13 @@ def _print_images(
 
 def _listed(rows: Iterable[str]) -> Iterator[str]:
     """Yield the lines of a JSON list, an element a line, as they come."""
-    before = "["
+    line = "["
     for row in rows:
-        yield f"{before}{row}"
-        before = ","
-    yield "]" if before == "," else "[]"
+        if line != "[":
+            yield f"{line},"
+            line = " "
+        line += row
+    yield f"{line}]"
 
 
 def _print(lines: Iterable[str], *, end: str = "\n", exact: bool = False) -> None:

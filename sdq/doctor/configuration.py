@@ -66,13 +66,15 @@ def _of_tables(settings: Settings) -> dict[str, str]:
         shown["notify.webhook_secret"] = MASK
     if settings.report:
         shown["report.html"] = settings.report
+    if "inspect.while_drawing" in settings.origins:
+        shown["inspect.while_drawing"] = settings.inspects_while_drawing
     return {name: _spelled(value) for name, value in shown.items()}
 
 
 def _spelled(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(value)
-    return "true" if value is True else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def hub(environment: Mapping[str, str]) -> Section:

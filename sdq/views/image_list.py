@@ -17,6 +17,8 @@ from sdq.views.words import local_time
 _ALL = tuple(Named(column=column) for column in COLUMNS.values())
 _FEW = tuple(Named(column=COLUMNS[name]) for name in ("path", "prompt"))
 _NUMBERS = {Kind.INTEGER, Kind.NUMBER}
+#: None: one of the user's own values.
+_LONG = {Kind.TEXT, Kind.LIST, Kind.OBJECT, None}
 
 
 def image_lines(
@@ -32,6 +34,7 @@ def image_lines(
         ("image", *(named.name for named in shown)),
         ((image.name, *(_cell(named.of(image)) for named in shown)) for image in images),
         numbers=[place for place, named in enumerate(shown, 1) if named.kind in _NUMBERS],
+        cut=[place for place, named in enumerate(shown, 1) if named.kind in _LONG],
         width=width,
     )
 
@@ -61,4 +64,6 @@ def _cell(value: Any) -> str:
         return local_time(value)
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, list):
+        return ", ".join(map(_cell, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

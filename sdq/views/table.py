@@ -25,7 +25,7 @@ def table_lines(
         widths[0] = min(widths[0], max(widths[0] - excess, _SHORTEST))
         cells = [(_shortened(row[0], widths[0]), *row[1:]) for row in cells]
     numbers = range(texts, len(widths))
-    return [_line(row, widths, numbers, shorten=False) for row in cells]
+    return [_line(row, widths, numbers) for row in cells]
 
 
 def growing_table(
@@ -33,30 +33,29 @@ def growing_table(
     rows: Iterable[Sequence[str]],
     *,
     numbers: Collection[int],
+    cut: Collection[int],
     width: int | None = None,
 ) -> Iterator[str]:
-    """Align rows as they come, some at a time; nothing for no rows. A column gets no narrower than the first ones need.
+    """Align rows as they come, some at a time, with titles before the first; nothing for no rows.
 
     numbers: which columns are aligned to the right.
-    width: columns of the terminal; the widest cells are shortened for lines that would be longer. None for no terminal.
+    cut: which columns are shortened for lines that would be longer than the terminal, the widest first.
+    width: columns of the terminal, None for no terminal.
     """
     left = iter(rows)
-    widths: list[int] = []
     # What a terminal cannot show is not measured: a cell may be a prompt of 20,000 letters.
     longest = None if width is None else 2 * width
+    needed = [0] * len(titles)
     while some := [_cells(row, longest) for row in islice(left, _ROWS_AT_ONCE)]:
-        if not widths:
+        if not any(needed):
             some.insert(0, _cells(titles))
-            widths = [max(map(_columns, column)) for column in zip(*some, strict=True)]
-            if width is not None:
-                widths = _fitted(widths, width)
-        elif width is None:
-            widths = [
-                max(widest, *map(_columns, column))
-                for widest, column in zip(widths, zip(*some, strict=True), strict=True)
-            ]
+        needed = [
+            max(before, *map(_columns, column))
+            for before, column in zip(needed, zip(*some, strict=True), strict=True)
+        ]
+        widths = needed if width is None else _fitted(needed, cut, width)
         for row in some:
-            yield _line(row, widths, numbers, shorten=width is not None)
+            yield _line(row, widths, numbers, () if width is None else cut)
 
 
 def _cells(row: Sequence[str], longest: int | None = None) -> tuple[str, ...]:
@@ -64,23 +63,23 @@ def _cells(row: Sequence[str], longest: int | None = None) -> tuple[str, ...]:
     return tuple(printable(" ".join(cell.split())[:longest]) for cell in row)
 
 
-def _fitted(widths: Sequence[int], width: int) -> list[int]:
-    """Return widths that a terminal has room for, the widest columns cut, but none to less than `_SHORTEST`."""
+def _fitted(widths: Sequence[int], cut: Collection[int], width: int) -> list[int]:
+    """Return widths that a terminal has room for, if that can be had with no column cut to less than `_SHORTEST`."""
     fitted = list(widths)
     while sum(fitted) + 2 * (len(fitted) - 1) > width:
-        widest = fitted.index(max(fitted))
-        if fitted[widest] <= _SHORTEST:
+        widest = max(cut, key=lambda place: fitted[place], default=None)
+        if widest is None or fitted[widest] <= _SHORTEST:
             break
         fitted[widest] -= 1
     return fitted
 
 
 def _line(
-    row: Sequence[str], widths: Sequence[int], numbers: Collection[int], *, shorten: bool
+    row: Sequence[str], widths: Sequence[int], numbers: Collection[int], cut: Collection[int] = ()
 ) -> str:
     padded = []
     for place, (cell, columns) in enumerate(zip(row, widths, strict=True)):
-        text = _shortened(cell, columns) if shorten else cell
+        text = _shortened(cell, columns) if place in cut else cell
         space = " " * (columns - _columns(text))
         padded.append(space + text if place in numbers else text + space)
     return "  ".join(padded).rstrip()

@@ -28,6 +28,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["report", "prompts"], ["completion", "fish"], ["redis"], ["service", "status"],
         ["schedule", "22:00", "--", "submit", "prompts.txt"],
     ],
+    "inspect": [["inspect"]],
     "sheet": [["sheet", "prompts", "sheet.png"]],
     "export": [["export", "prompts", "data", "--format", "imagefolder"], ["export", "prompts", "-", "--format", "csv"]],
     "retry": [["retry", "prompts"]],

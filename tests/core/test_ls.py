@@ -70,7 +70,8 @@ def night(sdq: Commands) -> Commands:
     """A batch of two prompts with three seeds each, of which five are drawn."""
     with sdq.ledger() as ledger:
         planned = plan(["a house\nby the sea", "a boat"], range(3), name="night")
-        entries = [replace(entry, fields={"meta": {"x": 1.5}}) for entry in planned.entries]
+        fields = {"meta": {"x": 1.5}, "tags": ["sea", "red"]}
+        entries = [replace(entry, fields=fields) for entry in planned.entries]
         ledger.submissions.add(replace(planned, entries=entries))
         draw(ledger, "night", "nDDnD")
     return sdq
@@ -83,12 +84,12 @@ def test_images_are_listed_as_a_table(night: Commands) -> None:
     assert shown == ["1/0", "1/1", "1/2", "2/0", "2/1"]
     assert rows[0].endswith("a house by the sea")
     chosen = night("ls", "ni", "--where", "nsfw or seed = 2", "--sort", "-seed,prompt", "--limit", "2",
-                   "--columns", "seed,meta.x,nsfw,finished_at")  # fmt: skip
+                   "--columns", "seed,meta.x,nsfw,tags,finished_at")  # fmt: skip
     titles, *rows = chosen.out.splitlines()
-    assert titles.split() == ["image", "seed", "meta.x", "nsfw_flagged", "finished_at"]
-    assert [row.split()[:4] for row in rows] == [
-        ["night/1/2", "2", "1.5", "false"],
-        ["night/2/0", "0", "1.5", "true"],
+    assert titles.split() == ["image", "seed", "meta.x", "nsfw_flagged", "tags", "finished_at"]
+    assert [row.split()[:6] for row in rows] == [
+        ["night/1/2", "2", "1.5", "false", "sea,", "red"],
+        ["night/2/0", "0", "1.5", "true", "sea,", "red"],
     ]
 
 
@@ -142,11 +143,11 @@ def test_a_mistake_in_a_condition_is_shown_where_it_is(night: Commands) -> None:
 
 def test_a_table_that_grows_fits_the_terminal() -> None:
     rows = [("night/1/1", "x" * 300, "7"), *[("night/1/2", "灯台" * 9000, "12345")] * 150]
-    lines = list(growing_table(("image", "prompt", "seed"), rows, numbers=[2], width=60))
+    lines = list(growing_table(("image", "prompt", "seed"), rows, numbers=[2], cut=[1], width=60))
     assert len(lines) == 152
     assert all(cell_len(line) <= 60 for line in lines)
     assert lines[1].startswith("night/1/1  xxx")
     assert lines[1].endswith("...      7")
-    wide = list(growing_table(("a", "b"), [("x", "y" * 300), ("x", "y")], numbers=[]))
+    wide = list(growing_table(("a", "b"), [("x", "y" * 300), ("x", "y")], numbers=[], cut=[1]))
     assert wide == ["a  b", f"x  {'y' * 300}", "x  y"]
-    assert list(growing_table(("a",), [], numbers=[])) == []
+    assert list(growing_table(("a",), [], numbers=[], cut=[])) == []

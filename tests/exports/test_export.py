@@ -79,18 +79,18 @@ def test_a_batch_that_grew_adds_only_what_is_new(scene: Scene, tmp_path: Path) -
     assert (again.new.total(), again.known) == (0, 12)
     assert tree(out) == before
 
-    scene.add("night", [*PROMPTS, "the mountains"], range(6))
+    scene.add("night", [*PROMPTS, "the mountains"], range(3, 6), negative_prompt="fog")
     grown = scene.export(out, splits=HALVES)
     assert (grown.new.total(), grown.known) == (12, 12)
     assert {path: path.stat().st_mtime_ns for path in times} == times
     now = tree(out)
     assert all(now[path] == before[path] for path in before if path.endswith(".png"))
-    listed = [
-        json.loads(line)["prompt"]
+    train, test = (
+        [json.loads(line)["prompt"] for line in now[f"{split}/metadata.jsonl"].splitlines()]
         for split in ("train", "test")
-        for line in now[f"{split}/metadata.jsonl"].decode().splitlines()
-    ]
-    assert len(listed) == 24
+    )
+    assert len(train) + len(test) == 24
+    assert not set(train) & set(test)  # whatever the negative prompt
 
 
 def test_an_image_that_two_batches_ask_for_is_one_sample(scene: Scene, tmp_path: Path) -> None:

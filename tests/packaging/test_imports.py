@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 
 #: Only programs that record or train import these, each in an environment of its own; they say how to make it.
-ELSEWHERE = {"diffusers", "python_coreml_stable_diffusion", "torch", "transformers"}
+ELSEWHERE = {"diffusers", "imagehash", "python_coreml_stable_diffusion", "torch", "transformers"}
 
 
 def imported(file: Path) -> Iterator[str]:

@@ -95,6 +95,8 @@ def list_file(target: Path) -> Iterator[BinaryIO]:
     Raise OutputError for a target that no export wrote, TryAgainError if another export writes it, StorageError if the
     disk is full.
     """
+    if target.is_symlink():
+        target = target.resolve()
     temporary = target.with_name(f".{target.name}.sdq-tmp")
     try:
         _check(target)
@@ -137,6 +139,10 @@ def _check(target: Path) -> None:
         raise OutputError(f"{target} is a folder, but this format is a file. Name a file.")
     if not target.exists():
         return
+    if not target.is_file():
+        raise OutputError(
+            f"{target} is a device or a pipe, which cannot be replaced. Name a file, or - for standard output."
+        )
     with target.open("rb") as file:
         beginning = file.read(_BEGINNING_BYTES)
     if beginning and _MARK not in beginning:
