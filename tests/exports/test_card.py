@@ -121,6 +121,20 @@ def test_names_are_text_in_a_card_whatever_they_look_like(tmp_path: Path) -> Non
     assert "\n# &#35; &#42;x&#42;\n" in text
 
 
+def test_measures_that_differ_have_a_histogram(tmp_path: Path) -> None:
+    measured = Tally()
+    for number in range(6):
+        drawn = image(number)
+        record = replace(drawn.image, brightness=0.1 * number, contrast=0.25)
+        measured.add(replace(drawn, image=record))
+    measured.add(image(6))  # not measured
+    write_card(tmp_path, replace(facts(), tally=measured))
+    pictures = {path.name for path in (tmp_path / "card").iterdir()}
+    assert pictures == {"brightness.svg", "words-of-the-prompt.svg"}
+    title = "Brightness: mean of the luma, 0 to 1; 0 to 0.5, half of the images up to 0.2"
+    assert f"![{title}](card/brightness.svg)" in (tmp_path / "README.md").read_text()
+
+
 def test_tallies_of_parts_add_up_and_survive_being_stored(tmp_path: Path) -> None:
     whole, parts = tally(6), Tally()
     for part in (range(4), range(4, 6)):
