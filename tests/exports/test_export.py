@@ -194,6 +194,23 @@ def test_images_are_converted_and_resized(scene: Scene, tmp_path: Path) -> None:
     assert conversion.size_of(4, 2) == (row["width"], row["height"]) == (16, 8)
 
 
+def test_of_images_that_look_alike_the_first_goes_in_and_stays(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "home")
+    scene.phash = lambda prompt, seed: f"{len(prompt) << 32 | 1 << seed:016x}"
+    scene.add("night", ["a", "b" * 200], range(1, 3))
+    done = scene.export(tmp_path / "data", distance=2)
+    assert (done.new.total(), done.alike) == (2, 2)
+    scene.add("night", ["a"], range(3, 5))
+    scene.add("other", ["a"], range(5, 6))
+    again = scene.export(tmp_path / "data", "other", "night", distance=2)
+    assert (again.new.total(), again.known, again.alike) == (0, 2, 5)
+    assert scene.export(tmp_path / "all", "other", "night", distance=1).alike == 0
+    scene.phash = lambda _prompt, _seed: None
+    scene.add("night", ["c"], range(1))
+    with pytest.raises(UsageError, match="`sdq inspect`"):
+        scene.export(tmp_path / "data", distance=2)
+
+
 def test_kohya_gets_one_flat_folder_with_a_line_for_each_image(
     scene: Scene, tmp_path: Path
 ) -> None:
