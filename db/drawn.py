@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, Column, Connection, Row, Select, Text, select, type_coerce
@@ -111,29 +112,38 @@ class DrawnSlice(AskedImages):
 
     def image(self, row: StoredImage) -> FinishedImage:
         """Return one of them. row: one of `rows`."""
-        values = dict(zip(STORED, row, strict=True))
-        for name, convert in _CONVERSIONS:
-            value = values[name]
+        values = list(row)
+        for position, convert in _CONVERSIONS:
+            value = values[position]
             if value is not None:
-                values[name] = convert(value)
-        values["concept_scores"] = values["concept_scores"] or {}
+                values[position] = convert(value)
+        values[_SCORES] = values[_SCORES] or {}
+        image_id, engine_id, attempts, finished_at = _OWN(values)
+        record = ImageRecord(**dict(zip(_RECORD_FIELDS, _RECORD(values), strict=True)))
         return FinishedImage(
-            id=values["id"],
+            id=image_id,
             batch_name=self.batch_name,
             entry=self.entry,
             fields=self.fields,
             recipe=self.recipe,
-            seed=values["seed"],
-            image=ImageRecord(**{name: values[name] for name in _RECORD_FIELDS}),
-            engine=self.engines[values["engine_id"]],
-            attempts=values["attempts"],
-            finished_at=values["finished_at"],
+            seed=record.seed,
+            image=record,
+            engine=self.engines[engine_id],
+            attempts=attempts,
+            finished_at=finished_at,
         )
 
 
+def _taking(*names: str) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    return itemgetter(*(STORED[name].position for name in names))
+
+
 _RECORD_FIELDS = tuple(ImageRecord.__dataclass_fields__)
-_CONVERSIONS: Sequence[tuple[str, Callable[[Any], Any]]] = tuple(
-    (name, convert)
+_RECORD = _taking(*_RECORD_FIELDS)
+_OWN = _taking("id", "engine_id", "attempts", "finished_at")
+_SCORES = STORED["concept_scores"].position
+_CONVERSIONS: Sequence[tuple[int, Callable[[Any], Any]]] = tuple(
+    (column.position, convert)
     for kind, convert in (
         (Stored.BOOLEAN, bool),
         (Stored.DIGEST, lambda value: bytes(value).hex()),
@@ -141,7 +151,7 @@ _CONVERSIONS: Sequence[tuple[str, Callable[[Any], Any]]] = tuple(
         (Stored.DURATION, lambda value: value / 1000),
         (Stored.OBJECT, json.loads),
     )
-    for name, column in STORED.items()
+    for column in STORED.values()
     if column.kind is kind
 )
 

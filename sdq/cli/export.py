@@ -46,6 +46,11 @@ _hub = options_under("Card and Hub")
     help="Only images that fulfil it, such as 'steps >= 30 and not nsfw_flagged'; if given twice, both.",
 )
 @_files(
+    "--dedup",
+    metavar="phash:N",
+    help="Leave out images that look like another: whose hashes differ in N bits or less, such as phash:6.",
+)
+@_files(
     "--link",
     type=click.Choice(["copy", "hard", "sym", "reflink"]),
     help="How the files get into a folder.  [default: copy]",
@@ -103,6 +108,7 @@ def command(
     out: str,
     format_name: str | None,
     where: tuple[str, ...],
+    dedup: str | None,
     outcome: Outcome,
     **options: Any,
 ) -> int:
@@ -120,10 +126,18 @@ def command(
     standard output. More in docs/datasets.md.
     """
     from sdq.cli.exporting import Exporting
+    from sdq.exports.look_alikes import parse_dedup
 
     format_name = parse_format(format_name, out)
     with existing_ledger(settings) as ledger:
-        exporting = Exporting(settings, ledger, batches, parse_where_all(where), outcome)
+        exporting = Exporting(
+            settings,
+            ledger,
+            batches,
+            outcome,
+            where=parse_where_all(where),
+            distance=None if dedup is None else parse_dedup(dedup),
+        )
         if format_name in LISTS:
             return exporting.to_list(out, list_options(format_name, out, options, outcome))
         return exporting.to_folder(

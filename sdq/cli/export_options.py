@@ -64,7 +64,7 @@ def parse_where_all(texts: Sequence[str]) -> Where | None:
         parse_where(text)
     if not texts:
         return None
-    return parse_where(" and ".join(f"({text})" for text in texts))
+    return parse_where(texts[0] if len(texts) == 1 else " and ".join(f"({one})" for one in texts))
 
 
 def list_options(name: str, out: str, given: Mapping[str, Any], outcome: Outcome) -> ListOptions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -21,6 +22,7 @@ from sdq.cli.publishing import Publishing
 from sdq.cli.streams import output_is_lost
 from sdq.exports.export import Exported, export
 from sdq.exports.lists.write import Listed, ListOptions, Output, list_file, write_list
+from sdq.exports.look_alikes import require_measured
 from sdq.exports.options import ExportOptions
 from sdq.views.words import counted, size
 from sdq_core.errors import EXIT_OK, EXIT_SOME_IMAGES_FAILED, InputMissingError
@@ -36,10 +38,15 @@ class Exporting:
         settings: Settings,
         ledger: Ledger | None,
         batches: Sequence[str],
-        where: Where | None,
         outcome: Outcome,
+        *,
+        where: Where | None,
+        distance: int | None,
     ) -> None:
-        """Raise InputMissingError for a batch that does not exist, or if there is no image to export."""
+        """Raise InputMissingError for a batch that does not exist, or if there is no image to export.
+
+        where, distance: as in `export`.
+        """
         self._settings = settings
         found = {status.id: status for status in (named_batch(ledger, one) for one in batches)}
         assert ledger is not None  # or there would be no batch
@@ -49,6 +56,7 @@ class Exporting:
         self._total = sum(status.completed for status in found.values())
         self._failed = sum(status.failed for status in found.values())
         self._where = where
+        self._distance = distance
         self._outcome = outcome
         self._require_images()
 
@@ -63,11 +71,14 @@ class Exporting:
             listed = self._write_list(file, options)
         images = listed.images.total()
         splits = _divided(listed.images) if options.splits else ""
-        self._outcome.say(f"{out}: {counted(images, 'image')}{splits}, {size(listed.size_bytes)}.")
+        self._outcome.say(
+            f"{out}: {counted(images, 'image')}{splits}, {size(listed.size_bytes)}.{_left_out(listed.alike)}"
+        )
         self._outcome.tell(
             out=out,
             format=options.format,
             images=images,
+            alike=listed.alike,
             splits=dict(listed.images) if options.splits else {},
             size_bytes=listed.size_bytes,
         )
@@ -87,10 +98,11 @@ class Exporting:
                 out,
                 options,
                 where=self._where,
+                distance=self._distance,
                 on_image=lambda: bar.advance(task),
             )
         if done.splits:
-            publishing.write_card(self._settings, out, options, self._left_out(done))
+            publishing.write_card(self._settings, out, options, self._why_left_out(done))
         self._say(out, done, options)
         lost = done.missing + done.changed
         if lost:
@@ -108,6 +120,7 @@ class Exporting:
                 stream,
                 options,
                 where=self._where,
+                distance=self._distance,
                 on_images=lambda count: bar.advance(task, count),
                 is_lost=lambda: output_is_lost() is not None,
             )
@@ -118,9 +131,16 @@ class Exporting:
         return Progress(console=console, transient=True, disable=not is_shown)
 
     def _require_images(self) -> None:
-        for batch_id in self._ids:
-            for _ in self._ledger.batches.drawn_slices(batch_id, where=self._where):
-                return
+        slices = (
+            drawn
+            for batch_id in self._ids
+            for drawn in self._ledger.batches.drawn_slices(batch_id, where=self._where)
+        )
+        first = next(slices, None)
+        if first is not None:
+            if self._distance is not None:
+                require_measured(chain([first], slices))
+            return
         if self._where is not None and self._total:
             raise InputMissingError(
                 f"No finished image of {', '.join(self._names)} fulfils the condition. Nothing was exported."
@@ -139,7 +159,7 @@ class Exporting:
         said = f"{out}: {counted(added, 'image')} added{before}."
         if many or there != added + done.known:
             said += f" Now there are {there:,}{_divided(now) if many else ''}."
-        self._outcome.say(said)
+        self._outcome.say(said + _left_out(done.alike))
 
     def _tell(
         self, out: Path, done: Exported, options: ExportOptions, pushed: Mapping[str, Any]
@@ -151,6 +171,7 @@ class Exporting:
             format=options.format,
             added=done.new.total(),
             known=done.known,
+            alike=done.alike,
             missing=done.missing,
             changed=done.changed,
             samples=there,
@@ -160,9 +181,10 @@ class Exporting:
             **pushed,
         )
 
-    def _left_out(self, done: Exported) -> Mapping[str, int]:
+    def _why_left_out(self, done: Exported) -> Mapping[str, int]:
         return {
             "could not be drawn": self._failed,
+            "look like another one": done.alike,
             "their file is missing": done.missing,
             "their file has changed since it was drawn": done.changed,
         }
@@ -180,6 +202,12 @@ class Exporting:
             f"{' and '.join(parts)}; the others were exported. `sdq verify{batch}` lists them, and with --repair has "
             "them drawn again."
         )
+
+
+def _left_out(alike: int) -> str:
+    if alike == 1:
+        return " 1 looks like another and was left out."
+    return f" {alike:,} look like others and were left out." if alike else ""
 
 
 def _divided(images: Mapping[str, int]) -> str:

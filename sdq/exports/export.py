@@ -10,17 +10,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from db.columns.where import Where
+from db.drawn import DrawnSlice
 from db.ledger import Ledger
 from db.values import FinishedImage
 from sdq.exports.folder import export_folder, work_folder
 from sdq.exports.format import SplitState
 from sdq.exports.formats import make_format
 from sdq.exports.index import Index
+from sdq.exports.look_alikes import apart_from, look_alikes
 from sdq.exports.options import ExportOptions
 from sdq.exports.parts import Parts
 from sdq.exports.sample import Sample, key_of
@@ -38,12 +41,14 @@ class Exported:
     """What an export did.
 
     new: samples that it added, by split. known: images that were in the data set.
+    alike: images left out that look like another one.
     missing, changed: images without their file, or with another.
     splits: what the data set has now.
     """
 
     new: Counter[str] = field(default_factory=Counter)
     known: int = 0
+    alike: int = 0
     missing: int = 0
     changed: int = 0
     splits: Mapping[str, SplitState] = field(default_factory=dict)
@@ -57,11 +62,13 @@ def export(
     options: ExportOptions,
     *,
     where: Where | None = None,
+    distance: int | None = None,
     on_image: Callable[[], None] = lambda: None,
 ) -> Exported:
     """Add the finished images of batches to a data set, which is made if it is not there.
 
     where: only the images that it chooses.
+    distance: leave out images that look like another one, if their hashes differ in at most so many bits.
     on_image: called for each image that is dealt with.
 
     Raise UsageError for options with which older parts would be wrong, OutputError for a folder that is no data set of
@@ -78,7 +85,10 @@ def export(
         _keep_to(index, options, folder)
         index.add_condition(where.text if where else "")
         sources = Sources(root, options.conversion, work, read_files=not options.link.is_same_file)
-        new = _new_images(ledger, batch_ids, index, where, done, on_image)
+        slices = partial(_slices, ledger, batch_ids, where)
+        alike = frozenset() if distance is None else look_alikes(slices(), distance, index.has)
+        done.alike = len(alike)
+        new = _new_images(apart_from(slices(), alike), index, done, on_image)
         images = _images(new) if options.shuffle is None else _shuffled(new, ledger, index, options)
         with Parts(format_, folder, index) as parts:
             for image in images:
@@ -113,23 +123,22 @@ def _keep_to(index: Index, options: ExportOptions, folder: Path) -> None:
             )
 
 
+def _slices(ledger: Ledger, batch_ids: Sequence[int], where: Where | None) -> Iterator[DrawnSlice]:
+    for batch_id in batch_ids:
+        yield from ledger.batches.drawn_slices(batch_id, where=where)
+
+
 def _new_images(
-    ledger: Ledger,
-    batch_ids: Sequence[int],
-    index: Index,
-    where: Where | None,
-    done: Exported,
-    on_image: Callable[[], None],
+    slices: Iterable[DrawnSlice], index: Index, done: Exported, on_image: Callable[[], None]
 ) -> Iterator[tuple[int, FinishedImage]]:
     """Yield the slice that asks for it and each image that is in no finished part."""
-    for batch_id in batch_ids:
-        for drawn in ledger.batches.drawn_slices(batch_id, where=where):
-            for image in drawn.images():
-                if index.has(key_of(image)):
-                    done.known += 1
-                    on_image()
-                else:
-                    yield drawn.id, image
+    for drawn in slices:
+        for image in drawn.images():
+            if index.has(key_of(image)):
+                done.known += 1
+                on_image()
+            else:
+                yield drawn.id, image
 
 
 def _images(found: Iterator[tuple[int, FinishedImage]]) -> Iterator[FinishedImage]:

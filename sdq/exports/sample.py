@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from db.values import FinishedImage
+from sdq_core.values.recipes import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,5 +35,10 @@ class Sample:
 
 
 def key_of(image: FinishedImage) -> str:
-    """Return the name of an image in every data set: its recipe and its seed."""
-    return f"{image.recipe.content_key[:16]}-{image.seed:010d}"
+    """Return the name of an image in every data set."""
+    return name_of(image.recipe, image.seed)
+
+
+def name_of(recipe: Recipe, seed: int) -> str:
+    """Return the name of a recipe's image with this seed."""
+    return f"{recipe.content_key[:16]}-{seed:010d}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ class Scene:
         self.home = home
         self.url = f"sqlite:///{home / 'sdq.db'}"
         self.outputs = home / "outputs"
+        #: The perceptual hash of a prompt's image, as if it had been measured; None for none.
+        self.phash: Callable[[str, int], str | None] = lambda _prompt, _seed: None
 
     def ledger(self) -> Ledger:
         return Ledger.open(self.url)
@@ -81,16 +83,20 @@ class Scene:
                     path=path,
                     size_bytes=len(data),
                     sha256=hashlib.sha256(data).hexdigest(),
+                    phash=self.phash(slice_.recipe.prompt, seed),
                 )
                 ledger.work.record_and_go_on(drawn)
             ledger.work.finish_slice(slice_.id)
 
-    def export(self, out: Path, *batches: str, **options: Any) -> Exported:
+    def export(
+        self, out: Path, *batches: str, distance: int | None = None, **options: Any
+    ) -> Exported:
         options = {"format": "imagefolder", **options}
         with self.ledger() as ledger:
             found = [ledger.batches.find(batch) for batch in batches or ("night",)]
             ids = [status.id for status in found if status is not None]
-            return export(ledger, ids, self.root(ledger), out, ExportOptions(**options))
+            root, made = self.root(ledger), ExportOptions(**options)
+            return export(ledger, ids, root, out, made, distance=distance)
 
     def paths(self, batch: str = "night") -> list[Path]:
         """The images' files, in the order of the ledger."""

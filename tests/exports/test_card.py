@@ -68,7 +68,7 @@ def test_a_card_tells_people_what_is_in_it_and_programs_where_the_splits_are(
         "| steps | 20 (6) |",
         "| flagged by the safety checker | 3 |",
         "| `seed` | integer | seed |",
-        "![Words of the prompt: 3 to 7, half of the images up to 5](card/words-of-the-prompt.svg)",
+        "![Words of the prompt; 3 to 7, half of the images up to 5](card/words-of-the-prompt.svg)",
     ):
         assert said in text, said
     picture = (tmp_path / "card" / "words-of-the-prompt.svg").read_text()
@@ -119,6 +119,20 @@ def test_names_are_text_in_a_card_whatever_they_look_like(tmp_path: Path) -> Non
     assert "a&#124;b &#60;img&#62; &#91;x&#93;(y)" in text
     assert "for which this holds: seed &#60; 5 or steps = 20." in text
     assert "\n# &#35; &#42;x&#42;\n" in text
+
+
+def test_measures_that_differ_have_a_histogram(tmp_path: Path) -> None:
+    measured = Tally()
+    for number in range(6):
+        drawn = image(number)
+        record = replace(drawn.image, brightness=0.1 * number, contrast=0.25)
+        measured.add(replace(drawn, image=record))
+    measured.add(image(6))  # not measured
+    write_card(tmp_path, replace(facts(), tally=measured))
+    pictures = {path.name for path in (tmp_path / "card").iterdir()}
+    assert pictures == {"brightness.svg", "words-of-the-prompt.svg"}
+    title = "Brightness: mean of the luma, 0 to 1; 0 to 0.5, half of the images up to 0.2"
+    assert f"![{title}](card/brightness.svg)" in (tmp_path / "README.md").read_text()
 
 
 def test_tallies_of_parts_add_up_and_survive_being_stored(tmp_path: Path) -> None:

@@ -79,18 +79,18 @@ def test_a_batch_that_grew_adds_only_what_is_new(scene: Scene, tmp_path: Path) -
     assert (again.new.total(), again.known) == (0, 12)
     assert tree(out) == before
 
-    scene.add("night", [*PROMPTS, "the mountains"], range(6))
+    scene.add("night", [*PROMPTS, "the mountains"], range(3, 6), negative_prompt="fog")
     grown = scene.export(out, splits=HALVES)
     assert (grown.new.total(), grown.known) == (12, 12)
     assert {path: path.stat().st_mtime_ns for path in times} == times
     now = tree(out)
     assert all(now[path] == before[path] for path in before if path.endswith(".png"))
-    listed = [
-        json.loads(line)["prompt"]
+    train, test = (
+        [json.loads(line)["prompt"] for line in now[f"{split}/metadata.jsonl"].splitlines()]
         for split in ("train", "test")
-        for line in now[f"{split}/metadata.jsonl"].decode().splitlines()
-    ]
-    assert len(listed) == 24
+    )
+    assert len(train) + len(test) == 24
+    assert not set(train) & set(test)  # whatever the negative prompt
 
 
 def test_an_image_that_two_batches_ask_for_is_one_sample(scene: Scene, tmp_path: Path) -> None:
@@ -192,6 +192,23 @@ def test_images_are_converted_and_resized(scene: Scene, tmp_path: Path) -> None:
     row = json.loads((tmp_path / "data/train/metadata.jsonl").read_text().splitlines()[0])
     assert row["file_name"].endswith(".jpg")
     assert conversion.size_of(4, 2) == (row["width"], row["height"]) == (16, 8)
+
+
+def test_of_images_that_look_alike_the_first_goes_in_and_stays(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "home")
+    scene.phash = lambda prompt, seed: f"{len(prompt) << 32 | 1 << seed:016x}"
+    scene.add("night", ["a", "b" * 200], range(1, 3))
+    done = scene.export(tmp_path / "data", distance=2)
+    assert (done.new.total(), done.alike) == (2, 2)
+    scene.add("night", ["a"], range(3, 5))
+    scene.add("other", ["a"], range(5, 6))
+    again = scene.export(tmp_path / "data", "other", "night", distance=2)
+    assert (again.new.total(), again.known, again.alike) == (0, 2, 5)
+    assert scene.export(tmp_path / "all", "other", "night", distance=1).alike == 0
+    scene.phash = lambda _prompt, _seed: None
+    scene.add("night", ["c"], range(1))
+    with pytest.raises(UsageError, match="`sdq inspect`"):
+        scene.export(tmp_path / "data", distance=2)
 
 
 def test_kohya_gets_one_flat_folder_with_a_line_for_each_image(

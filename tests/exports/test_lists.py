@@ -157,6 +157,12 @@ def test_a_list_replaces_an_older_one_whole_and_nothing_else(
     drawn.call("export", "night", str(out))
     whole = out.read_bytes()
     assert len(whole.splitlines()) == IMAGES > len(few.splitlines())
+    link = tmp_path.with_name("link.jsonl")
+    link.symlink_to(out)
+    with list_file(link) as file:
+        file.write(few)
+    assert (link.is_symlink(), out.read_bytes()) == (True, few)
+    drawn.call("export", "night", str(out))
     before = out.stat()
     drawn.call("export", "night", str(out))
     assert out.stat().st_mtime_ns == before.st_mtime_ns
@@ -170,8 +176,9 @@ def test_a_list_replaces_an_older_one_whole_and_nothing_else(
     mine.write_text("prompt\na\n")
     said = drawn.call("export", "night", str(mine), code=73)
     assert "no export wrote it" in said.stderr
-    with pytest.raises(OutputError, match="is a folder"), list_file(tmp_path):
-        pass
+    for place, says in ((tmp_path, "is a folder"), (Path("/dev/null"), "is a device")):
+        with pytest.raises(OutputError, match=says), list_file(place):
+            pass
 
 
 @pytest.mark.parametrize(
@@ -190,6 +197,8 @@ def test_a_list_replaces_an_older_one_whole_and_nothing_else(
         (["night", "x", "--format", "imagefolder", "--resize", "0"], 2, "is no size"),
         (["night", "x", "--format", "imagefolder", "--resize", "8", "--link", "sym"], 2, "new file"),
         (["night", "x", "--format", "kohya", "--kohya-folder", "house"], 2, "10_house"),
+        (["night", "x.csv", "--dedup", "phash:9"], 2, "phash:7"),
+        (["night", "x.csv", "--dedup", "phash:6"], 2, "Run `sdq inspect` first"),
         (["night", "x", "--format", "imagefolder", "--kohya-folder", "1_x"], 2, "for --format kohya"),
     ],
 )  # fmt: skip

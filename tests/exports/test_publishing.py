@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,28 @@ def test_a_readme_of_the_users_is_left_alone_and_named(sdq: Program, tmp_path: P
     said = sdq.call(*command)
     assert f"{out / 'README.md'} is not sdq's" in said.stderr
     assert (out / "README.md").read_text() == "mine"
+
+
+def test_the_card_names_the_conditions_by_which_its_images_were_chosen(
+    sdq: Program, tmp_path: Path
+) -> None:
+    command = ("export", "night", str(tmp_path / "data"), "--format", "webdataset")
+    readme = tmp_path / "data" / "README.md"
+    sdq.call(*command, "--where", "seed = 0")
+    assert "for which this holds: seed = 0." in readme.read_text()
+    sdq.call(*command, "--where", "seed > 0", "--where", "entry = 2")
+    assert "holds: seed = 0 or (seed &#62; 0) and (entry = 2)." in readme.read_text()
+    sdq.call(*command)
+    assert "Left out" not in readme.read_text()
+
+
+def test_parquet_without_pyarrow_says_what_to_install(
+    sdq: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    said = sdq.call("export", "night", str(tmp_path / "data"), "--format", "parquet", code=78)
+    assert "Run `pip install 'sdq[dataset]'`." in said.stderr
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,8 @@ def topics(facts: CardFacts) -> Sequence[str]:
 def title_of(topic: str) -> str:
     """Return a topic as a heading names it."""
     column = COLUMNS.get(topic)
-    name = column.about if column else topic
-    return f"{name[:1].upper()}{name[1:]}"
+    name = topic.replace("_", " ").capitalize()
+    return f"{name}: {column.about}" if column else name
 
 
 def _beginning(facts: CardFacts) -> str:
@@ -120,9 +120,8 @@ def _distributions(facts: CardFacts, pictures: Mapping[str, str]) -> str:
     for path, topic in pictures.items():
         numbers = facts.tally.numbers(topic)
         reach = f"{figure(min(numbers))} to {figure(max(numbers))}"
-        found.append(
-            f"![{title_of(topic)}: {reach}, half of the images up to {figure(_median(numbers))}]({path})"
-        )
+        median = figure(_median(numbers))
+        found.append(f"![{title_of(topic)}; {reach}, half of the images up to {median}]({path})")
     return "## Distributions\n\n" + "\n\n".join(found) if found else ""
 
 

@@ -9,16 +9,19 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from db.columns.where import Where
+from db.drawn import DrawnSlice
 from db.ledger import Ledger
 from sdq.exports.captions import Caption
 from sdq.exports.folder import sync_names
 from sdq.exports.lists.csv import Csv
 from sdq.exports.lists.jsonl import JsonLines
 from sdq.exports.lists.lines import Lines
+from sdq.exports.look_alikes import apart_from, look_alikes
 from sdq.exports.splits import TRAIN, Splits
 from sdq_core.errors import OutputError, TryAgainError, UsageError
 from sdq_core.images.store import make_folder, storage_problem
@@ -48,10 +51,11 @@ class ListOptions:
 
 @dataclass(kw_only=True)
 class Listed:
-    """What was written: images by split, and bytes."""
+    """What was written: images by split, and bytes. alike: images left out that look like another one."""
 
     images: Counter[str] = field(default_factory=Counter)
     size_bytes: int = 0
+    alike: int = 0
 
 
 def write_list(
@@ -61,12 +65,14 @@ def write_list(
     options: ListOptions,
     *,
     where: Where | None = None,
+    distance: int | None = None,
     on_images: Callable[[int], None] = lambda _count: None,
     is_lost: Callable[[], bool] = lambda: False,
 ) -> Listed:
     """Write a line for each finished image of the batches, each once, in the order of the ledger.
 
     where: only the images that it chooses.
+    distance: leave out images that look like another one, if their hashes differ in at most so many bits.
     on_images: called with how many were written since the last time.
     is_lost: whether nobody reads the stream any more; then the rest is left out.
 
@@ -75,17 +81,24 @@ def write_list(
     listed = Listed()
     lines, header = _lines(ledger, batch_ids, options)
     listed.size_bytes += stream.write(header.encode())
-    for position, batch_id in enumerate(batch_ids):
-        for drawn in ledger.batches.drawn_slices(
-            batch_id, where=where, without=batch_ids[:position]
-        ):
-            listed.size_bytes += stream.write("".join(lines.of(drawn)).encode())
-            split = options.splits.of(drawn.recipe.prompt) if options.splits else TRAIN
-            listed.images[split] += len(drawn.rows)
-            on_images(len(drawn.rows))
-            if is_lost():
-                return listed
+    slices = partial(_slices, ledger, batch_ids, where)
+    alike = frozenset() if distance is None else look_alikes(slices(), distance, lambda _key: False)
+    listed.alike = len(alike)
+    for drawn in apart_from(slices(), alike):
+        listed.size_bytes += stream.write("".join(lines.of(drawn)).encode())
+        split = options.splits.of(drawn.recipe.prompt) if options.splits else TRAIN
+        listed.images[split] += len(drawn.rows)
+        on_images(len(drawn.rows))
+        if is_lost():
+            break
     return listed
+
+
+def _slices(ledger: Ledger, batch_ids: Sequence[int], where: Where | None) -> Iterator[DrawnSlice]:
+    """Yield the batches' slices, each image once."""
+    for position, batch_id in enumerate(batch_ids):
+        earlier = batch_ids[:position]
+        yield from ledger.batches.drawn_slices(batch_id, where=where, without=earlier)
 
 
 @contextlib.contextmanager
@@ -95,6 +108,8 @@ def list_file(target: Path) -> Iterator[BinaryIO]:
     Raise OutputError for a target that no export wrote, TryAgainError if another export writes it, StorageError if the
     disk is full.
     """
+    if target.is_symlink():
+        target = target.resolve()
     temporary = target.with_name(f".{target.name}.sdq-tmp")
     try:
         _check(target)
@@ -137,6 +152,10 @@ def _check(target: Path) -> None:
         raise OutputError(f"{target} is a folder, but this format is a file. Name a file.")
     if not target.exists():
         return
+    if not target.is_file():
+        raise OutputError(
+            f"{target} is a device or a pipe, which cannot be replaced. Name a file, or - for standard output."
+        )
     with target.open("rb") as file:
         beginning = file.read(_BEGINNING_BYTES)
     if beginning and _MARK not in beginning:
