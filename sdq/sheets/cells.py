@@ -6,6 +6,7 @@ order that the user asked for. Memory is taken for what is shown, however many i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,21 @@ class Axes:
     def names(self) -> Sequence[str]:
         """The names of the axes."""
         return [axis.name for axis in (self.x, self.y, self.z) if axis]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hidden:
+    """What is not seen of a parameter, as one image of several is shown.
+
+    value: what most tiles show of it; others say what they show.
+    count: how many values there are, in words.
+    everywhere: no tile shows another one.
+    """
+
+    axis: Axis
+    value: Value
+    count: str
+    everywhere: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +123,19 @@ class Cells:
         axes = self._axes
         columns, rows, grids = self._filled()
         labels = {value: axes.y.label(value) for value in rows}
+        usual = self._usual()
         aside = all(len(label) <= _LONGEST_LABEL for label in labels.values())
 
         def tile(place: Place) -> Tile:
             shown = self._shown.get(place)
-            return Tile(file=outputs / shown.path if shown else None)
+            if shown is None:
+                return Tile(file=None)
+            others = [
+                self._free[number].label(shown.parameters[number])
+                for number, value in usual.items()
+                if shown.parameters[number] != value
+            ]
+            return Tile(file=outputs / shown.path, note=" · ".join(others))
 
         return [
             Grid(
@@ -129,14 +153,28 @@ class Cells:
             for z in grids
         ]
 
-    def hidden(self) -> Iterator[tuple[Axis, Value | None, str]]:
-        """Yield what images of one tile differ in, with the value shown (None for several) and how many there are."""
-        for number, axis in enumerate(self._free):
-            if places := self._hidden.get(axis.name):
-                shown = {
-                    one.parameters[number] for at, one in self._shown.items() if self._is_first(at)
-                }
-                yield axis, shown.pop() if len(shown) == 1 else None, places.count_text
+    def hidden(self) -> Iterator[Hidden]:
+        """Yield what images of one tile differ in."""
+        for number, value in self._usual().items():
+            axis = self._free[number]
+            shown = {one.parameters[number] for one in self._first()}
+            yield Hidden(
+                axis=axis,
+                value=value,
+                count=self._hidden[axis.name].count_text,
+                everywhere=len(shown) == 1,
+            )
+
+    def _usual(self) -> dict[int, Value]:
+        """Return the value that most tiles show of each parameter that images of one tile differ in, by its number."""
+        return {
+            number: Counter(one.parameters[number] for one in self._first()).most_common(1)[0][0]
+            for number, axis in enumerate(self._free)
+            if axis.name in self._hidden and self._shown
+        }
+
+    def _first(self) -> Iterator[_Shown]:
+        return (one for at, one in self._shown.items() if self._is_first(at))
 
     def _note_hidden(self, shown: _Shown, found: _Shown) -> None:
         for axis, *values in zip(self._free, shown.parameters, found.parameters, strict=True):

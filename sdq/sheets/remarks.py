@@ -9,10 +9,13 @@ from sdq.sheets.cells import Axes, Cells
 
 def remarks(cells: Cells, axes: Axes) -> Iterator[str]:
     """Yield what a user should know of an X/Y/Z sheet, a sentence each."""
-    for axis, value, count in cells.hidden():
-        shown = axis.label(value) if value is not None else f"the first {axis.name}"
-        add = "choose with --where" if axes.z else f"add --z {axis.name}, or choose with --where"
-        yield f"Of images that share a tile, {shown} of {count} is shown; {add}."
+    for hidden in cells.hidden():
+        shown = f"{hidden.axis.label(hidden.value)} of {hidden.count} is shown"
+        unless = "" if hidden.everywhere else ", unless the tile names another one"
+        add = f"add --z {hidden.axis.name}, or choose with --where"
+        if axes.z:
+            add = "choose with --where"
+        yield f"Of images that share a tile, {shown}{unless}; {add}."
     limits = ("--columns shows more", "--rows shows more", "--where chooses others")
     for name, places, more in zip(axes.names, (cells.x, cells.y, cells.z), limits, strict=False):
         if places.count > (first := len(places.values)):

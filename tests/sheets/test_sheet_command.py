@@ -102,6 +102,19 @@ def test_of_several_images_the_lowest_is_shown_and_said(home: Home, tmp_path: Pa
     )
 
 
+def test_a_tile_that_shows_another_value_says_so(home: Home, tmp_path: Path) -> None:
+    entries = [asked(prompt, seeds=(3, 4)) for prompt in "abc"]
+    home.draw("night", *entries, without=[(2, 3)])
+    cells = crossed(home, "scheduler", "prompt")
+    (grid,) = cells.grids(Path())
+    assert files_of(grid) == [["1-3"], ["2-4"], ["3-3"]]
+    assert [row.tiles[0].note for row in grid.rows] == ["", "seed 4", ""]
+    said = home("sheet", "night", str(tmp_path / "s.png"), "--x", "scheduler", "--z", "model")
+    assert said.err.strip() == (
+        "Of images that share a tile, seed 3 of 2 is shown, unless the tile names another one; choose with --where."
+    )
+
+
 def test_the_axes_that_are_not_named_show_prompts_and_seeds(home: Home, tmp_path: Path) -> None:
     home.draw("night", asked("a", seeds=(1, 2)), asked("b", seeds=(1, 2)))
     out = tmp_path / "s.png"
