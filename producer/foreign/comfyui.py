@@ -20,8 +20,15 @@ _NO_TEXT = frozenset(
     {"model", "clip", "vae", "image", "pixels", "latent", "latent_image", "samples", "control_net", "mask"}
 )  # fmt: skip
 _TEXTS = ("text", "text_g", "prompt", "t5xxl", "clip_l", "populated_text")
+#: How much of a text is looked at for such a label.
+_LABEL = 10
 #: More are no workflow that somebody drew with, and each is followed through the whole graph.
 _MOST_SAMPLERS = 50
+#: Inputs of a sampler whose settings are nodes of their own.
+_APART = frozenset({"guider", "sampler", "sigmas"})
+#: Nodes that make one conditioning of several, or of something else than text.
+_COMBINING = ("ConditioningCombine", "ConditioningConcat", "ConditioningAverage", "ConditioningSet", "GLIGEN",
+              "unCLIPConditioning", "StyleModel")  # fmt: skip
 _SAVING = ("SaveImage", "Image Save", "SaveAnimated")
 _MODELS = ("ckpt_name", "unet_name", "model_name")
 
@@ -30,15 +37,21 @@ def read(texts: Mapping[str, str]) -> ForeignImage | None:
     """Return what ComfyUI's graph says, None without one."""
     found = dict(texts)
     for text in texts.values():  # a WebP has them in EXIF's make and model
-        for name in ("prompt", "workflow"):
-            if text.startswith(f"{name}:"):
-                found[name] = text.removeprefix(f"{name}:")
+        name, colon, _ = text[:_LABEL].partition(":")
+        if colon and name.lower() in {"prompt", "workflow"}:
+            found[name.lower()] = text[len(name) + 1 :]
     for name, made in (("prompt", graph_of_prompt), ("workflow", graph_of_workflow)):
         text = found.get(name, "").strip()
         if text.startswith("{"):
             graph = made(json_object(text, name))
             if graph.nodes:
                 return of_graph(graph)
+    comment = texts.get("exif:UserComment", "")
+    if (
+        comment.startswith("{") and '"class_type"' in comment
+    ):  # of nodes that save JPEGs, and of Civitai
+        document = json_object(comment, "comment")
+        return of_document(dict_of(document.get("prompt")) or document)
     return None
 
 
@@ -65,14 +78,14 @@ def of_graph(graph: Graph) -> ForeignImage:
     empty = next((node for node in sized if {"width", "height"} <= node.inputs.keys()), None)
     for node in before:
         _note(node, lost)
-    strength = graph.value(sampler, "denoise")
     if any(node.kind.startswith("VAEEncode") for node in before):
-        lost[Lost.FROM_IMAGE] = f"denoise {strength}"
+        strength = graph.value(sampler, "denoise")
+        lost[Lost.FROM_IMAGE] = "" if strength is None else f"denoise {strength}"
 
     def value(*names: str) -> Any:
         """Return the sampler's own value, or that of a node before it."""
         own = graph.value(sampler, *names)
-        if own is not None or "guider" not in sampler.inputs:
+        if own is not None or _APART.isdisjoint(sampler.inputs):
             return own
         return next((v for node in before if (v := graph.value(node, *names)) is not None), None)
 
@@ -93,13 +106,13 @@ def of_graph(graph: Graph) -> ForeignImage:
 
 
 def _sampler(graph: Graph) -> tuple[Node, dict[Lost, str]]:
-    """Return the sampler that makes the picture, and what it is not alone with."""
+    """Return the sampler that makes the picture, and what comes behind and beside it."""
     samplers = [node for node in graph.nodes.values() if _is_sampler(node)]
     if len(samplers) > _MOST_SAMPLERS:
         raise InputError(f"its workflow has more than {_MOST_SAMPLERS} samplers")
     saved = [node for node in graph.nodes.values() if node.kind.startswith(_SAVING)]
-    kept = dict.fromkeys(node for end in saved[:1] for node in graph.upstream(end))
-    drawn = [node for node in samplers if node in kept] or samplers
+    kept = list(graph.upstream(*saved))
+    drawn = [node for node in kept if _is_sampler(node)] or samplers
     first = [
         node
         for node in drawn
@@ -108,9 +121,12 @@ def _sampler(graph: Graph) -> tuple[Node, dict[Lost, str]]:
     if not first:
         raise InputError("its workflow has no sampler that sdq knows, such as KSampler")
     lost: dict[Lost, str] = {}
-    if any(node is not first[0] for node in drawn):
-        kinds = [node.kind for node in drawn if node is not first[0]]
-        lost[Lost.SECOND_PASS] = kinds[-1][:100]
+    passes = [node.kind for node in drawn if node not in first]
+    passes += [node.kind for node in kept if "Upscale" in node.kind]
+    if passes:
+        lost[Lost.SECOND_PASS] = passes[0][:100]
+    if len(first) > 1:
+        lost[Lost.OTHER] = f"one of {len(first)} pictures of its workflow"
     return first[0], lost
 
 
@@ -129,12 +145,14 @@ def _prompt(graph: Graph, node: Node, role: str) -> str | None:
     def follow(at: Node, name: str) -> bool:
         return name == role if role in at.inputs else name not in _NO_TEXT
 
-    for found in graph.upstream(start, follow):
+    for found in graph.upstream(start, follow=follow):
         if isinstance(own := found.inputs.get(role), str):
             return own
         if found.kind == "ConditioningZeroOut":
             return ""
-        if "clip" in found.inputs or "TextEncode" in found.kind:
+        changes_another = any(name.startswith("conditioning") for name in found.inputs)
+        has_clip = any(name.endswith("clip") for name in found.inputs)
+        if not changes_another and (has_clip or "TextEncode" in found.kind):
             text = graph.value(found, *_TEXTS)
             if isinstance(text, str):
                 return text
@@ -146,6 +164,8 @@ def _note(node: Node, lost: dict[Lost, str]) -> None:
         lost.setdefault(Lost.NETWORKS, name)
     if "ControlNet" in node.kind or "IPAdapter" in node.kind:
         lost.setdefault(Lost.CONTROL, node.kind[:100])
+    if node.kind.startswith(_COMBINING):
+        lost.setdefault(Lost.OTHER, node.kind[:100])
     if node.kind == "CLIPSetLastLayer" and node.inputs.get("stop_at_clip_layer") not in (-1, None):
         lost.setdefault(Lost.CLIP_SKIP, str(node.inputs["stop_at_clip_layer"])[:20])
 

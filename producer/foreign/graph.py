@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from producer.foreign.json_text import dict_of
+from producer.foreign.json_text import dict_of, list_of
 from sdq_core.errors import InputError
 
 MAX_NODES = 10_000
@@ -30,20 +30,21 @@ _WIDGETS: Mapping[str, tuple[str | None, ...]] = {
     "EmptyLatentImage": ("width", "height"),
     "EmptySD3LatentImage": ("width", "height"),
     "CLIPSetLastLayer": ("stop_at_clip_layer",),
+    "SamplerCustom": ("add_noise", "noise_seed", None, "cfg"),
     "RandomNoise": ("noise_seed",),
     "KSamplerSelect": ("sampler_name",),
     "BasicScheduler": ("scheduler", "steps", "denoise"),
     "PrimitiveNode": ("value",),
 }  # fmt: skip
 #: What nodes call a value that they only hold.
-_ANY_VALUE = ("value", "int", "float", "number", "string", "INT", "FLOAT", "STRING")
+_ANY_VALUE = ("value", "int", "float", "number", "string")
 #: Modes of nodes that do nothing.
-_MUTED = frozenset({2, 4})
+_MUTED = (2, 4)
 
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A node: its kind, and its inputs by name, values or links."""
+    """A node: its kind, and its inputs by name in small letters, values or links."""
 
     kind: str
     inputs: Mapping[str, Any]
@@ -64,13 +65,13 @@ class Graph:
         return self.nodes.get(str(link[0]))
 
     def upstream(
-        self, start: Node, follow: Callable[[Node, str], bool] = lambda _node, _name: True
+        self, *starts: Node, follow: Callable[[Node, str], bool] = lambda _node, _name: True
     ) -> Iterator[Node]:
-        """Yield a node and those that its inputs come from, the nearest first, each once.
+        """Yield nodes and those that their inputs come from, the nearest first, each once.
 
         follow: whether to go along an input, by its node and name.
         """
-        waiting, seen = deque([start]), {start}
+        waiting, seen = deque(starts), set(starts)
         while waiting:
             node = waiting.popleft()
             yield node
@@ -96,7 +97,7 @@ class Graph:
 def graph_of_prompt(prompt: Mapping[str, Any]) -> Graph:
     """Return the graph of `prompt`."""
     nodes = {
-        str(number): Node(str(node["class_type"]), dict_of(node.get("inputs")))
+        str(number): Node(str(node["class_type"]), _named(dict_of(node.get("inputs"))))
         for number, node in prompt.items()
         if isinstance(node, dict) and "class_type" in node
     }
@@ -106,25 +107,28 @@ def graph_of_prompt(prompt: Mapping[str, Any]) -> Graph:
 def graph_of_workflow(workflow: Mapping[str, Any]) -> Graph:
     """Return the graph of `workflow`, in which widgets have no names: those of the usual nodes are known."""
     sources: dict[Any, str] = {}
-    for link in workflow.get("links") or ():
+    for link in list_of(workflow.get("links")):
         if isinstance(link, list) and len(link) > 3 and isinstance(link[0], int):
             sources[link[0]] = str(link[1])
         elif isinstance(link, dict) and isinstance(link.get("id"), int):
             sources[link["id"]] = str(link.get("origin_id"))
     nodes: dict[str, Node] = {}
-    for node in workflow.get("nodes") or ():
+    for node in list_of(workflow.get("nodes")):
         if not isinstance(node, dict) or node.get("mode") in _MUTED:
             continue
         kind, values = str(node.get("type")), node.get("widgets_values")
         if isinstance(values, dict):
             inputs = dict(values)
         else:
-            listed = values if isinstance(values, list) else []
-            named = zip(_WIDGETS.get(kind, ()), listed, strict=False)
+            named = zip(_WIDGETS.get(kind, ()), list_of(values), strict=False)
             inputs = {name: value for name, value in named if name}
-        for slot in node.get("inputs") or ():
+        for slot in list_of(node.get("inputs")):
             link = slot.get("link") if isinstance(slot, dict) else None
             if isinstance(link, int) and link in sources:
                 inputs[str(slot.get("name"))] = [sources[link], 0]
-        nodes[str(node.get("id"))] = Node(kind, inputs)
+        nodes[str(node.get("id"))] = Node(kind, _named(inputs))
     return Graph(nodes)
+
+
+def _named(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(name).lower(): value for name, value in inputs.items()}

@@ -17,7 +17,8 @@ TOOL, OWN = "AUTOMATIC1111", "sdq"
 
 _SIZE = re.compile(r"([0-9]{1,6})\s*[x\u00d7]\s*([0-9]{1,6})")
 _USED = frozenset(
-    {"Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model", "sdq variant", "sdq compute unit"}
+    {"Steps", "Sampler", "Schedule type", "CFG scale", "CFG Scale", "Seed", "Size", "Model", "sdq variant",
+     "sdq compute unit"}
 )  # fmt: skip
 #: What changes no picture by itself, or is told by what stands beside it.
 _UNIMPORTANT = frozenset(
@@ -28,11 +29,11 @@ _UNIMPORTANT = frozenset(
 )  # fmt: skip
 #: Beginnings of names -> what they mean.
 _LOST = (
-    (("Hires", "Refiner", "First pass size", "Upscale", "Postprocess", "ADetailer"), Lost.SECOND_PASS),
+    (("Hires", "Refine", "First pass size", "Upscale", "Postprocess", "ADetailer"), Lost.SECOND_PASS),
     (("ControlNet", "IP-Adapter", "T2I-Adapter"), Lost.CONTROL),
     (("Mask", "Inpaint", "Init image", "Conditional mask"), Lost.FROM_IMAGE),
     (("AddNet", "Hypernet"), Lost.NETWORKS),
-    (("Schedule ",), Lost.SCHEDULE),
+    (("Schedule ", "Sampler sigma"), Lost.SCHEDULE),
 )  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def of_infotext(infotext: Infotext) -> ForeignImage:
         steps=pairs.get("Steps"),
         sampler=pairs.get("Sampler"),
         schedule=pairs.get("Schedule type"),
-        guidance_scale=pairs.get("CFG scale"),
+        guidance_scale=pairs.get("CFG scale", pairs.get("CFG Scale")),
         seed=pairs.get("Seed"),
         model=pairs.get("Model"),
         width=size and size[1],

@@ -89,7 +89,7 @@ def _former(said: dict[str, Any]) -> ForeignImage:
     if not isinstance(prompt, str):
         raise InputError("its sd-metadata has no prompt")
     lost = _lost(image)
-    if image.get("type") not in {None, "txt2img"}:
+    if image.get("type") not in (None, "txt2img"):
         lost[Lost.FROM_IMAGE] = str(image["type"])[:100]
     if image.get("postprocessing"):
         lost[Lost.SECOND_PASS] = "postprocessing"

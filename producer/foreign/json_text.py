@@ -27,6 +27,11 @@ def text_of(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def list_of(value: Any) -> list[Any]:
+    """Return a value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
 def dict_of(value: Any) -> dict[str, Any]:
     """Return a value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}

@@ -11,6 +11,9 @@ from sdq_core.errors import InputError
 #: Returns what a file's texts say; None if they are not its tool's, InputError, with a clause, if they are but no use.
 Reader = Callable[[Mapping[str, str]], ForeignImage | None]
 
+#: What is wrong with texts that look like a tool's, but not like one of these.
+OTHER_TOOL = "its generation data are of a tool that sdq does not read"
+
 #: Some tools write the infotext beside their own: it is the shorter way to the same.
 _READERS: Sequence[Reader] = (
     infotext.read,
@@ -32,4 +35,5 @@ def read_foreign(texts: Mapping[str, str]) -> ForeignImage:
             continue
         if found is not None:
             return found
-    raise problem or InputError("it does not say how it was drawn")
+    comment = texts.get("exif:UserComment", "").startswith("{")
+    raise problem or InputError(OTHER_TOOL if comment else "it does not say how it was drawn")

@@ -34,7 +34,7 @@ _SCHEDULERS = {
 #: What stands behind a sampler's name -> what messages call it. InvokeAI writes _k for Karras.
 _SCHEDULES = {
     "karras": "Karras", "exponential": "exponential", "ays": "AYS", "trailing": "trailing", "substep": "substep",
-    "sgmuniform": "SGM uniform", "beta": "beta", "k": "Karras",
+    "sgmuniform": "SGM uniform", "beta": "beta", "k": "Karras", "normal": "", "simple": "",
 }  # fmt: skip
 #: Schedules that are what the sampler does by itself.
 _USUAL = frozenset(
@@ -44,7 +44,7 @@ _USUAL = frozenset(
 
 def scheduler_named(name: str) -> tuple[Scheduler | None, str]:
     """Return the scheduler for a sampler's name, None without one, and the schedule in the name, empty without one."""
-    key = _squeezed(name)
+    key = _squeezed(name).removeprefix("sample")
     if key in _SCHEDULERS:
         return _SCHEDULERS[key], ""
     for ending, schedule in _SCHEDULES.items():

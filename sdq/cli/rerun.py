@@ -128,9 +128,12 @@ def command(
         is_nothing = not tried.submission.images_new and options.batch is None
         if dry_run or is_nothing:
             if as_json:
-                click.echo(
-                    json.dumps({"id": None, "name": None, **tried.to_dict(), **facts(read, known)})
+                named = (
+                    {"batch": tried.submission.batch_name}
+                    if dry_run
+                    else {"id": None, "name": None}
                 )
+                click.echo(json.dumps({**named, **tried.to_dict(), **facts(read, known)}))
             elif is_nothing:
                 _say(quiet, *lines_before(read), *nothing_to_draw(tried.submission, known))
             else:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import features
 
 from db.ledger import Ledger
 from producer import PromptLine
@@ -20,6 +21,7 @@ from sdq_core.errors import InputError, PromptFileError, UsageError
 from sdq_core.images.encode import encode_image
 from sdq_core.images.metadata import ImageMetadata
 from sdq_core.settings import read_settings
+from sdq_core.values.image_files import ImageFormat
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 from tests.core.commands import Commands
@@ -60,21 +62,26 @@ def own_recipe(prompt: str = "a red house", *, model: str = "demo") -> Recipe:
 def own_file(name: str, recipe: Recipe, seed: int) -> Path:
     path = HERE / name
     about = ImageMetadata(recipe=recipe, seed=seed, version="0")
-    path.write_bytes(encode_image(picture(), about))
+    path.write_bytes(encode_image(picture(), about, ImageFormat(path.suffix[1:])))
     return path
 
 
 def test_an_image_of_sdq_is_asked_for_exactly(sdq: Commands) -> None:
-    own_file("a.png", own_recipe(), 5)
-    own_file("b.png", own_recipe(), 9)
-    (line,) = read(sdq, "b.png", "a.png").request.lines
+    kinds = [kind for kind in ImageFormat if kind in {"png", "jpg"} or features.check(str(kind))]
+    names = [f"{kind}.{kind}" for kind in kinds]
+    for seed, name in enumerate(names):
+        own_file(name, own_recipe(), 9 - seed)
+    (line,) = read(sdq, *names).request.lines
+    seeds = tuple(range(9, 9 - len(kinds), -1))
     assert line == PromptLine(
-        prompt="a red house", negative_prompt="fog", source="b.png", seeds=(9, 5), num_inference_steps=3,
+        prompt="a red house", negative_prompt="fog", source="png.png", seeds=seeds, num_inference_steps=3,
         guidance_scale=7.5, scheduler=Scheduler.DDIM, variants=(AttentionImplementation.ORIGINAL,),
         compute_unit=ComputeUnit.CPU_ONLY, model="demo",
     )  # fmt: skip
-    said = sdq("rerun", "a.png", "--dry-run")
-    assert said.out.startswith("Read 1 image of sdq.\nBatch a-rerun: 1 image to draw in 1 slice.\n")
+    said = sdq("rerun", "png.png", "--dry-run")
+    assert said.out.startswith(
+        "Read 1 image of sdq.\nBatch png-rerun: 1 image to draw in 1 slice.\n"
+    )
     assert not sdq.home.exists()
 
 
@@ -151,8 +158,7 @@ def test_what_other_tools_drew_is_translated(sdq: Commands) -> None:
         "1 image with clip skip, drawn without: a.png (2).",
         "1 image with another tool's syntax in the prompt: a.png (the weight '(stormy sea:1.2)' is drawn as words).",
         "1 image with a seed of more than 32 bits, drawn with its last 32: c.png (1125899906842624).",
-        "2 images of tools that make other noise of a seed, so these will be other pictures, such as a.png "
-        "(AUTOMATIC1111).",
+        "2 images of tools whose seeds mean other noise, so expect other pictures, such as a.png (AUTOMATIC1111).",
     ]
 
 
