@@ -101,16 +101,19 @@ class Rerun:
         count = 0
         missing: set[int] = set()
 
-        def counted() -> Iterator[FinishedImage]:
+        def drawable() -> Iterator[FinishedImage]:
             nonlocal count
             for image in images:
                 count += 1
                 entry = image.entry
-                if entry not in missing and not self._look_for(image.recipe, f"prompt {entry}"):
+                if entry in missing:
+                    continue
+                if self._look_for(image.recipe, f"prompt {entry}"):
+                    yield image
+                else:
                     missing.add(entry)
-                yield image
 
-        self._found += lines_again(counted())
+        self._found += lines_again(drawable())
         self.tools[infotext.OWN] += count
         return count
 

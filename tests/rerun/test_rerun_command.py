@@ -303,6 +303,23 @@ def test_another_revision_is_told(sdq: Commands) -> None:
     assert said.startswith("1 image of another revision of their model")
 
 
+def test_a_batch_of_models_that_are_gone(sdq: Commands) -> None:
+    planned = small_plan("a boat", "a tent", images=2, name="night")
+    first, second = planned.entries
+    gone = replace(first.recipe, variant=replace(first.recipe.variant, model="gone"))  # type: ignore[call-arg]
+    with sdq.ledger() as ledger:
+        entries = [replace(first, recipe=gone), second]
+        submission = ledger.submissions.add(replace(planned, entries=entries))
+        for slice_ in submission.slices:
+            finish(ledger, slice_.id)
+        with pytest.raises(PromptFileError) as caught:
+            read(sdq, "night", ledger=ledger)
+        assert str(caught.value).count("its model 'gone' is not here") == 1
+        found = read(sdq, "night", ledger=ledger, skip=True)
+        assert [line.prompt for line in found.request.lines] == ["a tent"]
+        assert len(read(sdq, "night", ledger=ledger, changes=["model=demo"]).request.lines) == 2
+
+
 def test_a_batch_is_drawn_again_with_something_changed(sdq: Commands) -> None:
     with sdq.ledger() as ledger:
         submission = ledger.submissions.add(small_plan("a boat", "a tent", images=2, name="night"))
