@@ -101,16 +101,19 @@ class Rerun:
         count = 0
         missing: set[int] = set()
 
-        def counted() -> Iterator[FinishedImage]:
+        def drawable() -> Iterator[FinishedImage]:
             nonlocal count
             for image in images:
                 count += 1
                 entry = image.entry
-                if entry not in missing and not self._look_for(image.recipe, f"prompt {entry}"):
+                if entry in missing:
+                    continue
+                if self._look_for(image.recipe, f"prompt {entry}"):
+                    yield image
+                else:
                     missing.add(entry)
-                yield image
 
-        self._found += lines_again(counted())
+        self._found += lines_again(drawable())
         self.tools[infotext.OWN] += count
         return count
 
@@ -144,10 +147,6 @@ class Rerun:
 
     def _add_image(self, path: Path) -> None:
         source = printable(str(path))
-        if len(self._found) >= MAX_PROMPTS:
-            raise PromptFileError(
-                [f"{source}: more than {MAX_PROMPTS:,} images up to here; draw them in parts"]
-            )
         try:
             texts = embedded_texts(path)
             if RECORD_KEY not in texts:
@@ -173,7 +172,7 @@ class Rerun:
             own = self._own.get(recipe.content_key)
             if own is None:
                 own = self._own[recipe.content_key] = _Own(recipe=recipe, source=source)
-                self._found.append(own)
+                self._append(own, source)
             own.seeds.append(seed)
 
     def _look_for(self, recipe: Recipe, source: str) -> bool:
@@ -197,7 +196,13 @@ class Rerun:
         if line is not None:
             self.tools[image.tool] += 1
             self.leaves_open = True
-            self._found.append(line)
+            self._append(line, source)
+
+    def _append(self, found: PromptLine | _Own, source: str) -> None:
+        if len(self._found) >= MAX_PROMPTS:
+            said = f"{source}: more than {MAX_PROMPTS:,} prompts up to here; draw them in parts"
+            raise PromptFileError([said])
+        self._found.append(found)
 
     def _add_text(self, path: str, stdin: BinaryIO | None) -> None:
         """Add generation data as they are copied from galleries."""

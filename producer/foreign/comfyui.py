@@ -47,10 +47,8 @@ def read(texts: Mapping[str, str]) -> ForeignImage | None:
             if graph.nodes:
                 return of_graph(graph)
     comment = texts.get("exif:UserComment", "")
-    if (
-        comment.startswith("{") and '"class_type"' in comment
-    ):  # of nodes that save JPEGs, and of Civitai
-        document = json_object(comment, "comment")
+    if comment.startswith("{") and '"class_type"' in comment:
+        document = json_object(comment, "comment")  # of nodes that save JPEGs, or of Civitai
         return of_document(dict_of(document.get("prompt")) or document)
     return None
 

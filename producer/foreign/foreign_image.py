@@ -26,8 +26,8 @@ class Lost(StrEnum):
     LONG_SEED = "with a seed of more than 32 bits, drawn with its last 32"
     UNKNOWN = "without all settings, drawn with the defaults for the rest"
     OTHER = "with settings that sdq does not have"
-    NOISE = "of tools that make other noise of a seed, so these will be other pictures"
-    REVISION = "of another revision of their model, so these may be other pictures"
+    NOISE = "of tools whose seeds mean other noise, so expect other pictures"
+    REVISION = "of another revision of their model, so other pictures are possible"
 
 
 @dataclass(frozen=True, kw_only=True)

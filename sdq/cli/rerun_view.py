@@ -75,7 +75,10 @@ def nothing_to_draw(submission: Submission, known: Known) -> list[str]:
         f"{count:,} {what}"
         for count, what in (
             (submission.images_drawn, "drawn already"),
-            (submission.images_known, "submitted before"),
+            (
+                submission.images_known,
+                f"submitted before to batch {printable(submission.batch_name)}",
+            ),
             (submission.images_failed, "failed before"),
         )
         if count

@@ -87,3 +87,5 @@ def test_files_are_drawn_again_elsewhere(
     assert len(other_program.drawn("best")) == 1
     more = other_program.call("rerun", "again", "--seeds", "+2", "--set", "steps=1").stdout
     assert "Batch again-rerun: 6 images to draw." in more
+    more = other_program.call("rerun", "again", "--seeds", "+2", "--set", "steps=1").stdout
+    assert "Nothing to draw: 6 submitted before to batch again-rerun." in more

@@ -158,8 +158,7 @@ def test_what_other_tools_drew_is_translated(sdq: Commands) -> None:
         "1 image with clip skip, drawn without: a.png (2).",
         "1 image with another tool's syntax in the prompt: a.png (the weight '(stormy sea:1.2)' is drawn as words).",
         "1 image with a seed of more than 32 bits, drawn with its last 32: c.png (1125899906842624).",
-        "2 images of tools that make other noise of a seed, so these will be other pictures, such as a.png "
-        "(AUTOMATIC1111).",
+        "2 images of tools whose seeds mean other noise, so expect other pictures, such as a.png (AUTOMATIC1111).",
     ]
 
 
@@ -302,6 +301,23 @@ def test_another_revision_is_told(sdq: Commands) -> None:
     own_file("a.png", other, 5)
     (said,) = read(sdq, "a.png").differences.describe()
     assert said.startswith("1 image of another revision of their model")
+
+
+def test_a_batch_of_models_that_are_gone(sdq: Commands) -> None:
+    planned = small_plan("a boat", "a tent", images=2, name="night")
+    first, second = planned.entries
+    gone = replace(first.recipe, variant=replace(first.recipe.variant, model="gone"))  # type: ignore[call-arg]
+    with sdq.ledger() as ledger:
+        entries = [replace(first, recipe=gone), second]
+        submission = ledger.submissions.add(replace(planned, entries=entries))
+        for slice_ in submission.slices:
+            finish(ledger, slice_.id)
+        with pytest.raises(PromptFileError) as caught:
+            read(sdq, "night", ledger=ledger)
+        assert str(caught.value).count("its model 'gone' is not here") == 1
+        found = read(sdq, "night", ledger=ledger, skip=True)
+        assert [line.prompt for line in found.request.lines] == ["a tent"]
+        assert len(read(sdq, "night", ledger=ledger, changes=["model=demo"]).request.lines) == 2
 
 
 def test_a_batch_is_drawn_again_with_something_changed(sdq: Commands) -> None:
