@@ -18,16 +18,13 @@ from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Sched
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-#: What the command line gives of them, which is what click hands over.
-GIVEN = tuple(one.name for one in fields(SubmitOptions) if one.name not in {"objects", "meta"})
-
-
 def submission_options(command: Command) -> Command:
     """Add the options that say what to draw; the command gets an `options` argument, `SubmitOptions`."""
 
     @functools.wraps(command)
     def with_options(*args: Any, **kwargs: Any) -> Any:
-        given = {name: kwargs.pop(name) for name in GIVEN}
+        names = (field.name for field in fields(SubmitOptions))
+        given = {name: kwargs.pop(name) for name in names if name in kwargs}
         return command(*args, options=SubmitOptions(**given), **kwargs)
 
     for option in reversed(

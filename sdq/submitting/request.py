@@ -17,6 +17,7 @@ from producer import (
     read_prompts,
 )
 from producer.planning.chooser import AUTO
+from producer.planning.grid import Grid
 from producer.planning.preferences import preferred_compute_unit, preferred_variants, problems
 from producer.reading.characters import unquoted
 from producer.reading.fields import parse_meta, seeds_or_random
@@ -89,24 +90,15 @@ def model_name(given: str) -> str:
     return str(whole_path(given)) if given != DEMO and "/" in given else one_spelling(given)
 
 
-def read_request(options: SubmitOptions, settings: Settings) -> Request:
-    """Read the prompts and check the options on their own, without models and ledger."""
-    preferences = settings.preferences
-    for problem in problems(preferences, settings.origins):
+def checked_preferences(settings: Settings) -> Preferences:
+    """Return the preferences; raise ConfigurationError for one that cannot be used."""
+    for problem in problems(settings.preferences, settings.origins):
         raise ConfigurationError(problem)
-    if options.seeds and options.random_seeds:
-        raise UsageError("Use --seed-range or --random-seeds, not both.")
-    dynamic = read_dynamic(options)
-    remarks = Remarks()
-    lines: Sequence[PromptLine] = read_prompts(
-        options.files,
-        options.prompts,
-        objects=options.objects,
-        format=PromptFormat(options.prompt_format) if options.prompt_format else None,
-        literal=options.literal,
-        dynamic=dynamic is not None,
-        remarks=remarks,
-    )
+    return settings.preferences
+
+
+def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Defaults, Grid]:
+    """Check the options that hold for all lines, on their own; return them, and the grid of several values."""
     variant, unit = _named(options.variant), _named(options.compute_unit)
     with value_of("--variant"):
         variants = None if variant is None else parse_variants(variant)
@@ -139,6 +131,26 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
             priority=Priority(options.priority) if options.priority else None,
             at_front=options.at_front,
         )
+    return defaults, grid
+
+
+def read_request(options: SubmitOptions, settings: Settings) -> Request:
+    """Read the prompts and check the options on their own, without models and ledger."""
+    preferences = checked_preferences(settings)
+    if options.seeds and options.random_seeds:
+        raise UsageError("Use --seed-range or --random-seeds, not both.")
+    dynamic = read_dynamic(options)
+    remarks = Remarks()
+    lines: Sequence[PromptLine] = read_prompts(
+        options.files,
+        options.prompts,
+        objects=options.objects,
+        format=PromptFormat(options.prompt_format) if options.prompt_format else None,
+        literal=options.literal,
+        dynamic=dynamic is not None,
+        remarks=remarks,
+    )
+    defaults, grid = read_defaults(options, preferences)
     if options.meta:
         with value_of("meta"):
             meta = parse_meta(options.meta)
