@@ -4,7 +4,7 @@ Whole processes over a ledger and files as workers leave them: each image has it
 one small PNG. Both sizes have as many seeds for each prompt, and are measured in one run, in data folders of their own.
 The first row is what the file system takes by itself: a list of each folder, and a `stat` of each file.
 
-python -m benchmarks.finished [--images 100000,1000000] [--seeds 100] [--folder /dev/shm]
+python -m benchmarks.finished [--images 100000,1000000] [--seeds 100] [--folder /dev/shm] [--only "verify --quick"]
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -94,8 +94,8 @@ def _rows(found: Any, outputs: Path, first: Path, engine_id: int) -> Iterator[di
             }  # fmt: skip
 
 
-def costs(count: int, seeds: int, folder: Path) -> dict[str, Cost]:
-    """Give what each command costs with so many finished images."""
+def costs(count: int, seeds: int, folder: Path, only: Collection[str]) -> dict[str, Cost]:
+    """Give what each command costs with so many finished images. only: those; all if empty."""
     found: dict[str, Cost] = {}
     with tempfile.TemporaryDirectory(prefix="sdq-finished-", dir=folder) as name:
         home = Path(name)
@@ -109,7 +109,7 @@ def costs(count: int, seeds: int, folder: Path) -> dict[str, Cost]:
             for what, command in (
                 ("the files alone", (*this, "--stat")),
                 ("verify --quick", (program, "verify", "--quick")),
-                ("Batch.images, in Python", (*this, "--iterate")),
+                ("batch.images() in Python", (*this, "--iterate")),
                 ("sheet", (program, "sheet", BATCH, str(home / "sheet.png"))),
                 ("ls", (program, "ls")),
                 ("status", (program, "status", BATCH)),
@@ -117,6 +117,8 @@ def costs(count: int, seeds: int, folder: Path) -> dict[str, Cost]:
                 ("prune --dry-run", (program, "prune", BATCH, "--dry-run")),
                 ("prune", (program, "prune", BATCH, "--yes")),
             ):
+                if only and what not in only:
+                    continue
                 found[what] = cost(home, *command)
                 spent = found[what]
                 print(
@@ -142,6 +144,7 @@ def main() -> None:
     parser.add_argument("--images", default="100000,1000000")
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--folder", type=Path, default=Path("/dev/shm"))
+    parser.add_argument("--only", default="", help="rows of the table, with commas between")
     parser.add_argument("--stat", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--iterate", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -153,7 +156,8 @@ def main() -> None:
                 deque(queue.batch(BATCH).images(), maxlen=0)
         return
     few, many = (int(number) for number in options.images.split(","))
-    small, large = (costs(count, options.seeds, options.folder) for count in (few, many))
+    only = [name.strip() for name in options.only.split(",") if name]
+    small, large = (costs(count, options.seeds, options.folder, only) for count in (few, many))
     show_growth(
         f"finished: {few:,} and {many:,} finished images, {options.seeds} seeds for each prompt",
         few, many, small, large,

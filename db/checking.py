@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, Select, select
+from sqlalchemy import Connection, Row, select
 
 from db.tables import images, slices
 from db.values import CheckedPage, ImageFile, ImageStatus
 from db.walk import parts, rows_with, tried_seeds
 from sdq_core.values.seeds import parse_seeds
+
+_COLUMNS = (
+    images.c.recipe_id,
+    images.c.seed,
+    images.c.status,
+    images.c.path,
+    images.c.size_bytes,
+)
+_COLUMNS_WITH_HASHES = (*_COLUMNS, images.c.sha256)
 
 
 def checked_page(
@@ -25,17 +34,11 @@ def checked_page(
     with_older: leave out the images that an older batch asks for too.
     with_hashes: with the files' hashes.
     """
-    columns: list[Column[Any]] = [
-        images.c.recipe_id, images.c.seed, images.c.status, images.c.path, images.c.size_bytes
-    ]  # fmt: skip
-    if with_hashes:
-        columns.append(images.c.sha256)
-    query: Select[*tuple[Any, ...]] = select(*columns)
-    settled = {
-        (row[0], row[1]): row
-        for row in rows_with(connection, tried_seeds(connection, slice_rows), query)
-        if row[2] != ImageStatus.DRAWING
-    }
+    query = select(*(_COLUMNS_WITH_HASHES if with_hashes else _COLUMNS))
+    rows: Iterator[Sequence[Any]] = rows_with(
+        connection, tried_seeds(connection, slice_rows), query
+    )
+    settled = {(row[0], row[1]): row for row in rows if row[2] != ImageStatus.DRAWING}
     older = _asked_for_by_older(connection, slice_rows) if with_older and settled else set()
     files: list[ImageFile] = []
     closed_too_early: list[int] = []

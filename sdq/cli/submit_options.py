@@ -18,10 +18,6 @@ from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Sched
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-#: What the command line gives of them, which is what click hands over.
-GIVEN = tuple(one.name for one in fields(SubmitOptions) if one.name not in {"objects", "meta"})
-
-
 #: What to draw.
 _PROMPTS = (
     click.argument("files", nargs=-1, metavar="[FILE|-]...", shell_complete=candidates.files),
@@ -101,7 +97,8 @@ def with_submit_options(command: Command, options: Sequence[Callable[[Any], Any]
 
     @functools.wraps(command)
     def with_options(*args: Any, **kwargs: Any) -> Any:
-        given = {name: kwargs.pop(name) for name in GIVEN if name in kwargs}
+        names = (field.name for field in fields(SubmitOptions))
+        given = {name: kwargs.pop(name) for name in names if name in kwargs}
         return command(*args, options=SubmitOptions(**given), **kwargs)
 
     for option in reversed(options):

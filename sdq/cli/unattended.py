@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from click.core import ParameterSource
 
 from sdq.cli.limit_options import read_limits
 from sdq.cli.options import existing_ledger, settings_from
-from sdq.cli.submit_options import GIVEN
 from sdq.submitting.options import SubmitOptions
 from sdq_core.errors import ConfigurationError, UsageError
 from sdq_core.printable import quote
@@ -116,7 +115,8 @@ def _check(command: str, options: Mapping[str, Any], settings: Settings) -> None
         from sdq.submitting.planned import plan_request
         from sdq.submitting.request import read_request
 
-        given = SubmitOptions(**{name: options[name] for name in GIVEN})
+        names = (field.name for field in fields(SubmitOptions))
+        given = SubmitOptions(**{name: options[name] for name in names if name in options})
         request = read_request(given, settings)
         with existing_ledger(settings) as ledger:
             plan_request(settings, request, ledger)

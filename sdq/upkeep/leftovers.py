@@ -108,8 +108,9 @@ class Leftovers:
                 if relative == image_path(name, entry, seed, suffix):
                     yield entry, seed
                     continue
-            if is_temporary(relative.rpartition("/")[2]):
-                if _age_s(self._outputs / relative) > BEING_WRITTEN_S:
+            path = self._outputs / relative
+            if is_temporary(path):
+                if _age_s(path) > BEING_WRITTEN_S:
                     self._temporary.append(relative)
             elif relative != MARKER:
                 self._doubt(relative, FileStanding.UNKNOWN)

@@ -150,9 +150,9 @@ def is_older(path: Path, moment: datetime) -> bool:
         return True
 
 
-def is_temporary(name: str) -> bool:
-    """Say whether `store_file` never finished the file of that name, or is still writing it."""
-    return name.startswith(".sdq-") and name.endswith(".tmp")
+def is_temporary(path: Path) -> bool:
+    """Say whether `store_file` never finished this file, or is still writing it."""
+    return path.name.startswith(".sdq-") and path.name.endswith(".tmp")
 
 
 def sweep_temporary_files(root: Path, *, older_than_s: float = 3600.0) -> int:
@@ -171,7 +171,7 @@ def sweep_temporary_files(root: Path, *, older_than_s: float = 3600.0) -> int:
 
 def _temporary_files(root: Path) -> Iterator[Path]:
     for folder, _, names in os.walk(root):
-        yield from (Path(folder, name) for name in names if is_temporary(name))
+        yield from filter(is_temporary, (Path(folder, name) for name in names))
 
 
 def make_folder(folder: Path) -> None:

@@ -6,14 +6,16 @@ import os
 import pickle
 import subprocess
 import sys
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import sdq
-from sdq import Queue
+from sdq import Queue, SdqError
 from sdq_core.errors import ConfigurationError
+from tests.acceptance.test_secrets import DATABASE, REDIS, assert_untold
 from tests.api import user
 
 #: What submitting and looking needs is imported when that is done, and the rest never.
@@ -91,6 +93,19 @@ def test_a_pickled_queue_opens_connections_where_it_is(queue: Queue) -> None:
     batch = queue.submit("a").batch
     assert pickle.loads(pickle.dumps(batch)).status() == batch.status()
     assert pickle.loads(pickle.dumps(queue)).batch("prompt").id == batch.id
+
+
+@pytest.mark.parametrize("setting", ["database_url", "redis_url"])
+def test_no_traceback_of_a_notebook_tells_a_secret(setting: str, tmp_path: Path) -> None:
+    urls = DATABASE if setting == "database_url" else REDIS[:4]
+    for number, url in enumerate(urls):
+        try:
+            with Queue(tmp_path / f"{number}", **{setting: url}) as queue:
+                queue.submit("a boat") if setting == "redis_url" else queue.batches()
+        except SdqError:
+            assert_untold(traceback.format_exc())
+        else:
+            pytest.fail(url)
 
 
 def test_a_typed_users_program_runs(queue: Queue, capsys: pytest.CaptureFixture[str]) -> None:

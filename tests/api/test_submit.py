@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from producer.reading.objects import read_objects
 from sdq import Queue
-from sdq.cli.submit_options import GIVEN
+from sdq.cli.submit import command
 from sdq.queue.arguments import renamed
 from sdq.submitting.options import SubmitOptions
 from sdq_core.errors import InputError, InputMissingError, PromptFileError, UsageError
@@ -149,12 +150,11 @@ def test_a_list_in_which_everything_is_wrong_is_not_read_to_its_end() -> None:
 
 
 def test_every_option_of_the_command_line_is_an_argument() -> None:
-    import inspect
-
-    arguments = set(inspect.signature(Queue.submit).parameters)
+    options = {option.name for option in command.params} & set(SubmitOptions.__dataclass_fields__)
     named = {"files": "prompts", "prompt_format": "format"}
-    assert {named.get(name, name) for name in GIVEN} <= arguments
-    assert set(GIVEN) | {"objects", "meta"} == set(SubmitOptions.__dataclass_fields__)
+    arguments = set(inspect.signature(Queue.submit).parameters)
+    assert len(options) > 20
+    assert {named.get(name, name) for name in options} <= arguments
 
 
 def test_only_options_of_a_submission_are_renamed() -> None:
