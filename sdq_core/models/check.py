@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdq_core.errors import PackageError
+from sdq_core.models.compiled import CompiledModel
 from sdq_core.models.mlmodel import Shape
-from sdq_core.models.network import read_network
+from sdq_core.models.network import is_compiled, read_network
 from sdq_core.printable import quote
 
 #: Latents are an eighth of the image on each side in every Stable Diffusion VAE.
@@ -185,11 +186,8 @@ def refuse_unsupported(folder: Path, parts: Mapping[str, Path]) -> None:
         if part in parts:
             raise PackageError(f"{folder} holds {kind}, which is not supported. {_INSTEAD}")
     for path in parts.values():
-        if path.suffix.lower() == ".mlmodelc" and sys.platform != "darwin":
-            raise PackageError(
-                f"{path} is a compiled model, which only Core ML reads, on a Mac. Use the .mlpackage files instead (in "
-                "Apple's repositories on the Hub, under packages/ rather than compiled/)."
-            )
+        if is_compiled(path) and sys.platform != "darwin":
+            CompiledModel.open(path)  # refuses what has no text: only Core ML runs that
 
 
 def check_unet(unet: Part) -> Latents:
