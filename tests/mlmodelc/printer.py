@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +210,3 @@ def nested(words: list[str], shape: Sequence[int]) -> str:
     step = math.prod(shape[1:])
     parts = [nested(words[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]
     return f"[{', '.join(parts)}]"
-
-
-__all__ = ["DIALECTS", "Mapping", "compile_package", "compile_variant", "parse", "text_of"]

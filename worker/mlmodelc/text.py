@@ -72,7 +72,7 @@ class _ProgramReader:
             return self._weights.constant(value.blob.file, value.blob.offset, dtype, value.sizes)
         try:
             array = array_of(value, dtype)
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             raise self._function.wrong(str(error), value.place) from None
         return Constant(dtype=dtype, shape=value.sizes, load=lambda: array)
 

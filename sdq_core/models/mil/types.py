@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 
-from sdq_core.errors import PackageError
 from sdq_core.models.element_types import BY_MIL_NUMBER, ElementType
 from sdq_core.models.mil.syntax import MilType
 from sdq_core.models.mil.tokens import MARK, NAME, NUMBER, TENSOR, Tokens
@@ -26,10 +25,6 @@ class TypeReader:
         self._tokens = tokens
         self._known: dict[str, MilType] = {}
 
-    def begins(self) -> bool:
-        """Whether a type may begin here; a name may also be that of a value."""
-        return self._tokens.kind in {TENSOR, NAME}
-
     def read(self, depth: int = 0) -> MilType:
         """Go past a type and return it; raise PackageError for anything else."""
         tokens = self._tokens
@@ -38,9 +33,10 @@ class TypeReader:
                 known = self._known[tokens.word] = self._tensor(tokens.word)
             tokens.advance()
             return known
+        if tokens.kind != NAME:
+            raise tokens.unexpected("a type")
         place = tokens.place
-        word = tokens.take_name("a type")
-        return self.after(word, place, depth)
+        return self.after(tokens.advance(), place, depth)
 
     def after(self, word: str, place: int, depth: int = 0) -> MilType:
         """Return the type that begins with a word which was read already."""
@@ -95,9 +91,5 @@ class TypeReader:
     def _element(self, word: str, place: int) -> ElementType:
         element = _BY_NAME.get(word)
         if element is None:
-            raise self.unknown(word, place)
+            raise self._tokens.wrong(f"{quote(word)} is no data type that is known here", place)
         return element
-
-    def unknown(self, word: str, place: int) -> PackageError:
-        """Return the error for a type that this version does not know."""
-        return self._tokens.wrong(f"{quote(word)} is no data type that is known here", place)
