@@ -24,7 +24,7 @@ TEXT_FILE = "model.mil"
 _AGAIN = "Copy or download the model again."
 _WEIGHTS = "@model_path/weights/"
 #: Stable Diffusion XL's U-Net, the largest, has 2.3 MB.
-_MAX_TEXT_BYTES = 2**26
+_MAX_TEXT_BYTES = 2**25
 _ONLY_ON_A_MAC = "which only Core ML on a Mac runs. Use the model's .mlpackage files instead."
 
 

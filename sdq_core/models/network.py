@@ -84,6 +84,12 @@ def open_network(model: Path) -> Package | CompiledModel:
     return CompiledModel.open(model) if is_compiled(model) else Package.open(model)
 
 
+def refuse_without_text(model: Path) -> None:
+    """Raise PackageError for a compiled model of a kind that only Core ML runs, unless this is a Mac."""
+    if is_compiled(model) and not _HAS_CORE_ML:
+        CompiledModel.open(model)
+
+
 def read_network(model: Path, *, weights: bool = True) -> Network:
     """Read an `.mlpackage` or `.mlmodelc`.
 
@@ -111,6 +117,7 @@ def _read_compiled(model: Path, *, weights: bool) -> Network:
     """Read a compiled model's text, or what its metadata say of one that only Core ML runs."""
     if not model.exists():
         raise InputMissingError(f"{model} does not exist. Check the model's folder.")
+    refuse_without_text(model)
     if not (model / TEXT_FILE).exists():
         return _as_stated(model)
     try:

@@ -125,6 +125,12 @@ def test_a_value(written: str, value: Any, tmp_path: Path) -> None:
     assert str(array.tolist()) == str(np.array(value, array.dtype).reshape(array.shape).tolist())
 
 
+def test_a_name_for_people_may_be_anything(tmp_path: Path) -> None:
+    for name in (r'string("\x41 \" \n")', 'tensor<string, []>("a")', 'string("")'):
+        text = program(f"{BODY[:-1]}[axis = int32(1), name = {name}];")
+        assert inputs(read(tmp_path, text), 0) == {"axis": [1], "x": ["x"]}
+
+
 def test_a_number_that_is_none(tmp_path: Path) -> None:
     found = read(tmp_path, program("tensor<fp32, [2]> y = relu(alpha = fp16(-nan), x = x);"))
     (constant,) = found.operations[0].inputs["alpha"]
@@ -196,6 +202,11 @@ REFUSED = {
     ),
     "an offset that is none": (
         program(f"int32 y = relu(x = {blob('int32', 64).replace('64', '-64', 1)});"), "", None,
+    ),
+    "a blob in a blob": (
+        program(f"fp16 y = relu(x = fp16(BLOBFILE(path = {blob('string', 64)})));"),
+        "expected a string, found 'BLOBFILE'",
+        55,
     ),
     "values that are not there": (
         program(f"fp16 y = relu(x = {blob('fp16', 64)});"), "should begin at byte 64 of 64", None,
@@ -276,6 +287,7 @@ def test_other_functions_are_passed_over(tmp_path: Path) -> None:
         "[",
         "(",
         "list<",
+        "string(BLOBFILE(path = ",
         "tensor<fp16, [1,",
         "tensor<fp16, [1]>(",
         "[1, ",

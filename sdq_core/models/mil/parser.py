@@ -217,21 +217,24 @@ class FunctionText:
         return name
 
     def _read_attributes(self) -> dict[str, Value]:
+        """Go past them; the name is another one than that of the value, and only for people."""
         tokens = self._tokens
         found: dict[str, Value] = {}
         if tokens.kind == ROW and not tokens.word[1:-1].strip():
             tokens.advance()
-            return found
-        if tokens.kind != MARK or tokens.word != "[":
-            return found
-        tokens.advance()
-        while tokens.word != "]":
-            if found:
+        elif tokens.kind == MARK and tokens.word == "[":
+            tokens.advance()
+            while True:
+                key = self._key(found)
+                if key == "name":
+                    self._types.read()
+                    self._skip("(")
+                else:
+                    found[key] = self._values.read()
+                if tokens.word == "]":
+                    break
                 tokens.take(",")
-            key = self._key(found)
-            found[key] = self._values.read()
-        tokens.advance()
-        found.pop("name", None)
+            tokens.advance()
         return found
 
     def _key(self, known: dict[str, tuple[Argument, ...]] | dict[str, Value]) -> str:

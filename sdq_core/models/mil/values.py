@@ -26,12 +26,15 @@ class ValueReader:
 
     def after(self, kind: MilType, place: int) -> Value:
         """Return the constant whose type was read already. place: where that began."""
+        return self._after(kind, place, may_be_blob=True)
+
+    def _after(self, kind: MilType, place: int, *, may_be_blob: bool) -> Value:
         tokens = self._tokens
         sizes = tuple(size for size in kind.sizes if size is not None)
         if kind.element is None or len(sizes) != len(kind.sizes):
             raise tokens.wrong("a constant is not a tensor of one size", place)
         tokens.take("(")
-        if tokens.kind == NAME and tokens.word == "BLOBFILE":
+        if may_be_blob and tokens.kind == NAME and tokens.word == "BLOBFILE":
             value = Value(kind.element, sizes, place, blob=self._blob())
         elif kind.element.name == _STRING:
             value = Value(kind.element, sizes, place, texts=tuple(self._texts(sizes)))
@@ -53,17 +56,21 @@ class ValueReader:
         tokens.take("(")
         tokens.take("path")
         tokens.take("=")
-        path = self.read()
+        path = self._in_place()
         tokens.take(",")
         tokens.take("offset")
         tokens.take("=")
-        offset = self.read()
+        offset = self._in_place()
         tokens.take(")")
         if path.sizes or len(path.texts) != 1:
             raise tokens.wrong("a file's name is not a string", path.place)
         if offset.sizes or len(offset.rows) != 1 or not _OFFSET.fullmatch(offset.rows[0]):
             raise tokens.wrong("an offset is not a number", offset.place)
         return BlobPlace(path.texts[0], int(offset.rows[0]))
+
+    def _in_place(self) -> Value:
+        place = self._tokens.place
+        return self._after(self._types.read(), place, may_be_blob=False)
 
     def _read_rows(self, sizes: tuple[int, ...], depth: int, rows: list[str]) -> None:
         """Go past lists in lists, as deep as there are sizes."""
