@@ -34,7 +34,7 @@ _COMPRESSIONS = {
     "constexpr_sparse_to_dense": "sparse",
 }
 #: Core ML runs compiled models of every kind, also those whose network nothing else reads.
-_HAS_CORE_ML = sys.platform == "darwin"
+HAS_CORE_ML = sys.platform == "darwin"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ def open_network(model: Path) -> Package | CompiledModel:
 
 def refuse_without_text(model: Path) -> None:
     """Raise PackageError for a compiled model of a kind that only Core ML runs, unless this is a Mac."""
-    if is_compiled(model) and not _HAS_CORE_ML:
+    if is_compiled(model) and not HAS_CORE_ML:
         CompiledModel.open(model)
 
 
@@ -124,7 +124,7 @@ def _read_compiled(model: Path, *, weights: bool) -> Network:
         compiled = CompiledModel.open(model)
         program = read_facts(compiled.function())
     except PackageError:
-        if not _HAS_CORE_ML:
+        if not HAS_CORE_ML:
             raise
         return _as_stated(model)
     return _network(compiled, program, weights=weights)

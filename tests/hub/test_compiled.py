@@ -63,7 +63,7 @@ def unet_of(models: Path) -> Path:
 @pytest.fixture
 def on_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
     """Core ML runs what has no text, too: it is described by its metadata."""
-    monkeypatch.setattr(network, "_HAS_CORE_ML", True)
+    monkeypatch.setattr(network, "HAS_CORE_ML", True)
 
 
 @pytest.mark.usefixtures("on_a_mac")
