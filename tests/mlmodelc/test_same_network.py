@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +41,17 @@ def assert_same(package: Path, compiled: Path) -> None:
 def test_of_the_demo_model(path: Path, tmp_path: Path) -> None:
     dialect = DIALECTS[path.parts[-3] == "split_einsum"]
     assert_same(path, compile_package(path, tmp_path / "net.mlmodelc", dialect))
+
+
+@pytest.mark.coreml
+@pytest.mark.skipif(sys.platform != "darwin", reason="needs macOS with Core ML")
+@pytest.mark.parametrize("path", PACKAGES, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
+def test_of_what_core_mls_own_compiler_makes_of_the_demo_model(path: Path, tmp_path: Path) -> None:
+    from worker.runtimes.coreml.library import compile_package as compile_with_core_ml
+
+    compiled = tmp_path / "net.mlmodelc"
+    compile_with_core_ml(path, compiled)
+    assert_same(path, compiled)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
