@@ -1,7 +1,7 @@
 """`metadata.json`: what a compiled model says of itself, for people and for programs that do not read its network.
 
 The file comes from strangers: its size is bounded, a pipe in its place is not waited for, and nothing in it is
-evaluated, as Apple's own loader does.
+evaluated, though Apple's own loader would.
 """
 
 from __future__ import annotations

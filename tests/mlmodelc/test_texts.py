@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 
 from sdq_core.errors import PackageError
-from sdq_core.models.compiled import CompiledModel
 from sdq_core.models.network import read_network
-from tests.mlmodelc.writing import BODY, blob, half, program, write_compiled
-from worker.mlmodelc.text import read_program
+from tests.mlmodelc.writing import BODY, blob, half, program, read
 from worker.mlpackage.program import Constant, Program
 
 PALETTE = half(*np.arange(16) / 4)
@@ -40,10 +38,6 @@ NEW = f"""program(1.3)
             tensor<fp32, [1, 4, 16, 16]> out = cast(dtype = string("fp32"), x = z);
         }} -> (out, a);
 }}"""  # noqa: E501
-
-
-def read(folder: Path, text: str, blobs: Any = {}) -> Program:  # noqa: B006
-    return read_program(CompiledModel.open(write_compiled(folder / "net.mlmodelc", text, blobs)))
 
 
 def inputs(found: Program, index: int) -> dict[str, Any]:
@@ -253,22 +247,6 @@ def test_what_a_network_may_not_have_is_refused_as_in_packages(
         read_network(tmp_path / "net.mlmodelc")
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        "../weight.bin",
-        "/etc/passwd",
-        "@model_path/weights/../../x",
-        "@model_path/model.mil",
-        "",
-        "@",
-    ],
-)
-def test_weights_are_only_looked_for_in_their_folder(file: str, tmp_path: Path) -> None:
-    with pytest.raises(PackageError, match=r"names .* which is (outside|not in)"):
-        read(tmp_path, program(f"fp16 y = relu(x = {blob('fp16', 64, file)});"))
-
-
 def test_other_functions_are_passed_over(tmp_path: Path) -> None:
     text = program()
     start = text.index("    func")
@@ -278,29 +256,3 @@ def test_other_functions_are_passed_over(tmp_path: Path) -> None:
     other = other.replace(") {", ") [FlexibleShapeInformation = dict<string>({})] {")
     for whole in (text[:start] + other + text[start:], text[:-1] + other + "}"):
         assert len(read(tmp_path, whole).operations) == 1
-
-
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize(
-    "piece",
-    [
-        "[",
-        "(",
-        "list<",
-        "string(BLOBFILE(path = ",
-        "tensor<fp16, [1,",
-        "tensor<fp16, [1]>(",
-        "[1, ",
-        '"',
-        "a",
-        "{",
-        " ",
-        "\\",
-        "x = ",
-    ],
-)
-def test_a_long_text_costs_no_more_than_its_length(piece: str, tmp_path: Path) -> None:
-    long = piece * (200_000 // len(piece))
-    for text in (program(long), program(f"fp16 y = relu(x = {long}"), f"program(1.0)[{long}", long):
-        with pytest.raises(PackageError):
-            read(tmp_path, text)

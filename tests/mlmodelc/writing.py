@@ -5,14 +5,21 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
+from sdq_core.models.compiled import CompiledModel
+from worker.mlmodelc.text import read_program
+from worker.mlpackage.program import Program
+
 BLOB_TYPES = {"float16": 1, "float32": 2, "uint8": 3, "int8": 4, "uint4": 11}
+Blobs = Mapping[int, tuple[str, bytes]]
+NO_BLOBS: Blobs = MappingProxyType({})
 BODY = "tensor<fp32, [2]> y = relu(x = x);"
 
 
-def write_compiled(folder: Path, text: str, blobs: Mapping[int, tuple[str, bytes]] = {}) -> Path:
+def write_compiled(folder: Path, text: str, blobs: Blobs = NO_BLOBS) -> Path:
     """Write a compiled model; blobs: offset of the metadata -> type and values."""
     (folder / "weights").mkdir(parents=True, exist_ok=True)
     (folder / "model.mil").write_text(text, encoding="utf-8")
@@ -23,6 +30,11 @@ def write_compiled(folder: Path, text: str, blobs: Mapping[int, tuple[str, bytes
         data += header.ljust(64, b"\0") + values
     (folder / "weights" / "weight.bin").write_bytes(data)
     return folder
+
+
+def read(folder: Path, text: str, blobs: Blobs = NO_BLOBS) -> Program:
+    """Write a compiled model into a folder, and read its program."""
+    return read_program(CompiledModel.open(write_compiled(folder / "net.mlmodelc", text, blobs)))
 
 
 def program(body: str = BODY, *, head: str = "tensor<fp32, [2]> x", gives: str = "y") -> str:
