@@ -18,7 +18,7 @@ restored. Where they are translated it is known what has worked (`db.failures`, 
     ├── UsageError                2   options that cannot be combined
     ├── InputError               65   bad data: prompt files, model packages, PNGs
     │   ├── PromptFileError           with file:line, all of them at once
-    │   └── PackageError              an .mlpackage that cannot be read or run
+    │   └── PackageError              a model that cannot be read or run
     ├── InputMissingError        66   a file, model or batch that does not exist
     ├── ServiceUnavailableError  69   Redis or the database (retryable)
     ├── OutputError              73   a place that cannot be written
@@ -123,7 +123,7 @@ def group_by_cause(problems: Sequence[str]) -> list[str]:
 
 
 class PackageError(InputError):
-    """A model folder or an ``.mlpackage`` that is incomplete, damaged or not supported."""
+    """A model folder, an ``.mlpackage`` or an ``.mlmodelc`` that is incomplete, damaged or not supported."""
 
 
 class InputMissingError(SdqError):

@@ -71,9 +71,7 @@ def list_command(settings: Settings, as_json: bool, quiet: bool) -> None:
 @click.option(
     "--kind",
     type=click.Choice(["packages", "compiled"]),
-    default="packages",
-    show_default=True,
-    help="Compiled models run on Macs only.",
+    help="Pull these only [packages, else compiled models].",
 )
 @click.option("--revision", metavar="REV", help="Branch, tag or commit [main].")
 @click.option(
@@ -94,7 +92,7 @@ def pull_command(
     settings: Settings,
     repository: str,
     variant: str | None,
-    kind: str,
+    kind: str | None,
     revision: str | None,
     base: str | None,
     name: str | None,
@@ -102,7 +100,7 @@ def pull_command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Download a model's packages from the Hugging Face Hub.
+    """Download a model's packages, or compiled models, from the Hugging Face Hub.
 
     Resumes an interrupted pull, checks every file's hash, and downloads only what drawing needs. For tokens, mirrors
     and offline mode, use huggingface_hub's own settings: `hf auth login`, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.
