@@ -63,7 +63,7 @@ def export(
     *,
     where: Where | None = None,
     distance: int | None = None,
-    on_image: Callable[[], None] = lambda: None,
+    on_image: Callable[[], object] = lambda: None,
 ) -> Exported:
     """Add the finished images of batches to a data set, which is made if it is not there.
 
@@ -129,7 +129,7 @@ def _slices(ledger: Ledger, batch_ids: Sequence[int], where: Where | None) -> It
 
 
 def _new_images(
-    slices: Iterable[DrawnSlice], index: Index, done: Exported, on_image: Callable[[], None]
+    slices: Iterable[DrawnSlice], index: Index, done: Exported, on_image: Callable[[], object]
 ) -> Iterator[tuple[int, FinishedImage]]:
     """Yield the slice that asks for it and each image that is in no finished part."""
     for drawn in slices:

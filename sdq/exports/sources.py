@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from db.values import FinishedImage
 from sdq.exports.conversion import Conversion
-from sdq_core.errors import StorageError
+from sdq_core.errors import ConfigurationError, StorageError
 from sdq_core.images.root import OutputRoot
 
 
@@ -49,7 +49,8 @@ class Sources:
     def find(self, image: FinishedImage) -> Source | None:
         """Return an image's file, None if it is missing or changed.
 
-        Raise StorageError if the folder of images is absent, OSError if a converted file cannot be written.
+        Raise StorageError if the folder of images is absent, ConfigurationError if an image cannot be converted, and
+        OSError if a converted file cannot be written.
         """
         if not self._seen_root:
             self._root.require()
@@ -76,7 +77,7 @@ class Sources:
             return Source(file=path, extension=extension, width=width, height=height, movable=False)
         width, height = self._conversion.size_of(width, height)
         converted = self._work / "converted"
-        converted.write_bytes(self._conversion.converted(data, extension))
+        converted.write_bytes(self._converted(data, path))
         return Source(
             file=converted,
             extension=self._conversion.suffix(extension),
@@ -84,6 +85,15 @@ class Sources:
             height=height,
             movable=True,
         )
+
+    def _converted(self, data: bytes, path: Path) -> bytes:
+        try:
+            return self._conversion.converted(data, path.suffix)
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(
+                f"Pillow cannot read {path} here ({error}). Install Pillow's wheel of version 11.3 or newer, or leave "
+                "out --image-format and --resize."
+            ) from error
 
     def _checked(self, path: Path, size_bytes: int, sha256: str) -> bytes | None:
         """Return a file's bytes, none of them if they need not be read; None if it is not what was drawn."""

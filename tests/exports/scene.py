@@ -89,14 +89,19 @@ class Scene:
             ledger.work.finish_slice(slice_.id)
 
     def export(
-        self, out: Path, *batches: str, distance: int | None = None, **options: Any
+        self,
+        out: Path,
+        *batches: str,
+        distance: int | None = None,
+        on_image: Callable[[], object] = lambda: None,
+        **options: Any,
     ) -> Exported:
         options = {"format": "imagefolder", **options}
         with self.ledger() as ledger:
             found = [ledger.batches.find(batch) for batch in batches or ("night",)]
             ids = [status.id for status in found if status is not None]
             root, made = self.root(ledger), ExportOptions(**options)
-            return export(ledger, ids, root, out, made, distance=distance)
+            return export(ledger, ids, root, out, made, distance=distance, on_image=on_image)
 
     def paths(self, batch: str = "night") -> list[Path]:
         """The images' files, in the order of the ledger."""

