@@ -187,8 +187,10 @@ class OutputRoot:
 
     def _recognize(self, root: int) -> None:
         """Check the marker of an opened root that was used; adopt one that never was."""
+        # In this order: another process may adopt it meanwhile, and the marker is written before the record.
+        used = self._used()
         marked = self._is_marked(root)
-        if self._used():
+        if used:
             if not marked:
                 raise self._other()
             return

@@ -155,6 +155,7 @@ EVERY_COMMAND = {
     "report": [["gone"], ["--since", "12h"]],
     "completion": [["fish"]],
     "sheet": [["gone", "sheet.png"]],
+    "inspect": [[], ["gone"]],
     "export": [["gone", "data", "--format", "imagefolder"], ["gone", "-", "--format", "jsonl"]],
     "compare": [["gone", "other"]],
     "rerun": [["gone"], ["gone.png"], ["."]],

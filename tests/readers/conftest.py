@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +11,6 @@ import pytest
 from db.values import FinishedImage
 from tests.acceptance.program import Program
 from tests.translations import with_translations
-
-# Nothing may be looked up on the Hub, nor kept in the user's cache.
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["HF_DATASETS_OFFLINE"] = "1"
 
 BATCH = "read"
 _PROMPTS = (
