@@ -80,6 +80,15 @@ class Index:
         self._set_about("options", options)
 
     @property
+    def is_finished(self) -> bool:
+        """Whether what is about all parts was written after the last of them."""
+        return self._about("finished") is True
+
+    def set_finished(self) -> None:
+        """Note that it was written."""
+        self._set_about("finished", True)
+
+    @property
     def columns(self) -> Sequence[str] | None:
         """The columns of numbers that the data set's rows have; None before the first export has set them."""
         columns: Sequence[str] | None = self._about("columns")
@@ -88,15 +97,6 @@ class Index:
     def set_columns(self, columns: Sequence[str]) -> None:
         """Set the columns of numbers that the data set's rows have."""
         self._set_about("columns", columns)
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether what is about all parts was written after the last of them."""
-        return self._about("finished") is True
-
-    def set_finished(self) -> None:
-        """Note that it was written."""
-        self._set_about("finished", True)
 
     def has(self, key: str) -> bool:
         """Whether a sample is in a finished part."""
