@@ -70,15 +70,13 @@ _KINDS = {
 
 
 def _kind(column: Column[Any]) -> Stored:
-    return next(
-        (kind for type_, kind in _KINDS.items() if isinstance(column.type, type_)), Stored.NUMBER
-    )
+    kinds = (kind for type_, kind in _KINDS.items() if isinstance(column.type, type_))
+    return next(kinds, Stored.NUMBER)
 
 
 _FIRST = (images.c.recipe_id, images.c.seed)
-_OTHERS = tuple(
-    column for column in images.c if column.name not in {"recipe_id", "seed", "status", "error"}
-)
+_NOT_OTHERS = {"recipe_id", "seed", "status", "error"}
+_OTHERS = tuple(column for column in images.c if column.name not in _NOT_OTHERS)
 #: What is in a stored row, by the name of the table's column.
 STORED: Mapping[str, StoredColumn] = {
     column.name: StoredColumn(position=position, kind=_kind(column))
@@ -211,8 +209,8 @@ def names_of_meta(database: Database, batch_id: int) -> list[str]:
     def look(_connection: Connection, page: Sequence[Row[Any]]) -> list[str]:
         return list(dict.fromkeys(name for row in page for name in row.fields.get("meta") or ()))
 
-    only = slices.c.fields.is_not(None)
-    return list(dict.fromkeys(walk_slices(database, batch_id, look, only=only)))
+    has_fields = slices.c.fields.is_not(None)
+    return list(dict.fromkeys(walk_slices(database, batch_id, look, only=has_fields)))
 
 
 def drawn_with(

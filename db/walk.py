@@ -75,9 +75,10 @@ def slices_after(
     # Two questions, each a range of the index. Of `(entry, id) > (x, y)` SQLite uses only the entry, and reads again
     # all slices of an entry that were read before.
     rest = query.where(slices.c.entry == entry, slices.c.id > slice_id).limit(limit)
-    found = list(connection.execute(rest)) if slice_id else []
+    found = list(connection.execute(rest).all()) if slice_id else []
     if len(found) < limit:
-        found += connection.execute(query.where(slices.c.entry > entry).limit(limit - len(found)))
+        more = query.where(slices.c.entry > entry).limit(limit - len(found))
+        found += connection.execute(more).all()
     return found
 
 

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from sdq.exports.index import Index
 from sdq.exports.look_alikes import apart_from, look_alikes
 from sdq.exports.options import ExportOptions
 from sdq.exports.parts import Parts
+from sdq.exports.rows import filled
 from sdq.exports.sample import Sample, key_of
 from sdq.exports.sources import Source, Sources
 from sdq_core.errors import UsageError
@@ -74,7 +75,6 @@ def export(
     Raise UsageError for options with which older parts would be wrong, OutputError for a folder that is no data set of
     ours, TryAgainError if another export writes it, StorageError if the disk is full; then the same again goes on.
     """
-    format_ = make_format(options)
     done = Exported()
     with (
         export_folder(folder, root.path),
@@ -86,6 +86,9 @@ def export(
         index.add_condition(where.text if where else "")
         sources = Sources(root, options.conversion, work, read_files=not options.link.is_same_file)
         slices = partial(_slices, ledger, batch_ids, where)
+        if index.columns is None:
+            index.set_columns(filled(slices()))
+        format_ = make_format(replace(options, columns=frozenset(index.columns or ())))
         alike = frozenset() if distance is None else look_alikes(slices(), distance, index.has)
         done.alike = len(alike)
         new = _new_images(apart_from(slices(), alike), index, done, on_image)

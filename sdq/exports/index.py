@@ -100,6 +100,16 @@ class Index:
         """Note that it was written."""
         self._set_about("finished", True)
 
+    @property
+    def columns(self) -> Sequence[str] | None:
+        """The columns of numbers that the data set's rows have; None before the first export has set them."""
+        columns: Sequence[str] | None = self._about("columns")
+        return columns
+
+    def set_columns(self, columns: Sequence[str]) -> None:
+        """Set the columns of numbers that the data set's rows have."""
+        self._set_about("columns", columns)
+
     def has(self, key: str) -> bool:
         """Whether a sample is in a finished part."""
         found = self._connection.execute("SELECT 1 FROM samples WHERE key = ?", (key,))

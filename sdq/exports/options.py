@@ -19,6 +19,7 @@ class ExportOptions:
     link: how files get there, where they are not converted or packed.
     shuffle: the seed of a random order; None keeps that of the ledger.
     samples_per_part, bytes_per_part: limits of a part; None leaves them to the format.
+    columns: the columns of numbers, and of true or false, that rows have; None for all (`sdq.exports.rows`).
     kohya_folder: the folder of images for kohya's scripts, REPEATS_CLASS.
     """
 
@@ -30,6 +31,7 @@ class ExportOptions:
     shuffle: int | None = None
     samples_per_part: int | None = None
     bytes_per_part: int | None = None
+    columns: frozenset[str] | None = None
     kohya_folder: str = "1_images"
 
     def kept(self) -> dict[str, Any]:

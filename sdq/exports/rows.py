@@ -1,28 +1,51 @@
 """A sample's row in a data set: its text and all columns of its image, flat and of one type each.
 
-Readers infer a column's type from the first rows of each split, and refuse a data set where two splits differ. So what
-is missing in a column of text is an empty text, and lists and objects, which differ from row to row, are JSON in text.
-Numbers, and true or false, may be null.
+Readers infer a column's type from the first rows of each split, and refuse a data set where two splits differ, or where
+a column of nulls has a number later on. So what is missing in a column of text is an empty text, and lists and objects,
+which differ from row to row, are JSON in text. A column of numbers, or of true or false, goes in if all images have it
+that are there at the first export (`filled`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from db.columns import COLUMNS, ImageColumn, Kind
+from db.drawn import STORED, DrawnSlice
 from sdq.exports.captions import rfc3339
 from sdq.exports.sample import Sample
 
 _EMPTY = {Kind.LIST: "[]", Kind.OBJECT: "{}"}
+#: Columns that an image may lack, and have no empty value; each with the stored one that shows it.
+_MAY_LACK: Mapping[str, str] = {
+    name: "concept_scores" if name == "nsfw_score" else name
+    for name, column in COLUMNS.items()
+    if column.kind in {Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN} and not column.asked
+}
 
 
-def row_of(sample: Sample) -> dict[str, Any]:
-    """Return a sample's row by column: `text` first, then every column of its image in order."""
+def filled(slices: Iterable[DrawnSlice]) -> list[str]:
+    """Return the columns of numbers, and of true or false, that all images have."""
+    found = dict(_MAY_LACK)
+    for drawn in slices:
+        for name, source in tuple(found.items()):
+            position = STORED[source].position
+            if any(row[position] is None for row in drawn.rows):
+                del found[name]
+    return list(found)
+
+
+def row_of(sample: Sample, only: Container[str] | None = None) -> dict[str, Any]:
+    """Return a sample's row by column: `text` first, then every column of its image in order.
+
+    only: leave out columns of numbers, and of true or false, that are not among these; None for all.
+    """
     row: dict[str, Any] = {"text": sample.caption}
     for name, column in COLUMNS.items():
-        row[name] = flat(column, column.of(sample.image))
+        if only is None or name not in _MAY_LACK or name in only:
+            row[name] = flat(column, column.of(sample.image))
     row["width"], row["height"] = sample.width, sample.height
     return row
 

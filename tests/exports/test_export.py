@@ -70,6 +70,24 @@ def test_an_image_folder_lists_exactly_the_images_that_are_there(
     assert copies == [path.read_bytes() for path in scene.paths()]
 
 
+def test_columns_of_numbers_go_in_if_all_images_have_them_at_first(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "home")
+    scene.add("night", ["a"], range(1))
+    scene.phash = lambda _prompt, _seed: "0" * 16
+    scene.add("night", ["b"], range(1))
+    scene.export(tmp_path / "data")
+    scene.add("night", ["c"], range(1))
+    scene.export(tmp_path / "data")
+    lines = (tmp_path / "data/train/metadata.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["phash"] for row in rows] == ["", "0" * 16, "0" * 16]
+    for row in rows:
+        assert list(row) == list(rows[0])
+        assert {"nsfw_flagged", "nsfw_score", "denoise_ms"} <= set(row)
+        assert not {"brightness", "near_duplicate_of"} & set(row)
+        assert None not in row.values()
+
+
 def test_a_batch_that_grew_adds_only_what_is_new(scene: Scene, tmp_path: Path) -> None:
     out = tmp_path / "data"
     scene.export(out, splits=HALVES)

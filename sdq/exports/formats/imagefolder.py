@@ -35,10 +35,11 @@ class ImageFolder:
 
     def __init__(self, options: ExportOptions) -> None:
         self._link = options.link
+        self._columns = options.columns
 
     def begin(self, folder: Path, split: str, number: int) -> _Part:
         """Begin a numbered folder."""
-        return _Part(folder, folder / split / f"{number:05d}", self._link)
+        return _Part(folder, folder / split / f"{number:05d}", self._link, self._columns)
 
     def finish(self, folder: Path, splits: Mapping[str, SplitState]) -> None:
         """Write each split's list; one that is right already is left alone."""
@@ -58,7 +59,10 @@ class ImageFolder:
 
 
 class _Part:
-    def __init__(self, folder: Path, target: Path, link: Link) -> None:
+    def __init__(
+        self, folder: Path, target: Path, link: Link, columns: frozenset[str] | None
+    ) -> None:
+        self._columns = columns
         self._images = PartFolder(folder, target, link)
         self._number = target.name
         self._lines = (self._images.building / _LINES).open("w", encoding="utf-8")
@@ -69,7 +73,7 @@ class _Part:
 
     def add(self, sample: Sample) -> None:
         name = self._images.add(sample)
-        row = {"file_name": f"{self._number}/{name}", **row_of(sample)}
+        row = {"file_name": f"{self._number}/{name}", **row_of(sample, self._columns)}
         self._lines.write(json.dumps(row, ensure_ascii=False) + "\n")
 
     def close(self) -> Sequence[Path]:
