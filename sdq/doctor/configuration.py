@@ -66,6 +66,9 @@ def _of_tables(settings: Settings) -> dict[str, str]:
         shown["notify.webhook_secret"] = MASK
     if settings.report:
         shown["report.html"] = settings.report
+    shown |= {f"units.{part}": str(unit) for part, unit in settings.part_units.items()}
+    if "units.fallback" in settings.origins:
+        shown["units.fallback"] = "cpu" if settings.unet_on_cpu else "none"
     return {name: _spelled(value) for name, value in shown.items()}
 
 
