@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 	>/dev/null 2>&1 && echo $$python && break; done)
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check chaos fuzz bench docs clean
+.PHONY: demo test check chaos fuzz datasets bench docs clean
 
 demo: $(VENV)/.drawing ## Draw examples/prompts.txt with seeds 0-3 into demo-out/
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq run examples/prompts.txt --seed-range 0-3 --guidance-scale 3.5 --batch demo
@@ -27,6 +27,10 @@ fuzz: $(VENV)/.developing ## Look for packages that break the reader for SECONDS
 	-@$(INSTALL) atheris 2>/dev/null || echo "No atheris for this Python: searching at random."
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
+datasets: $(VENV)/.developing ## Read exports with the tools that they are made for
+	$(INSTALL) --requirement tests/readers/requirements.txt
+	$(BIN)/python -m pytest tests/readers/read_*.py
+
 # What each compares stands in its file's first lines.
 BENCHMARKS := drain beside one_process_per_image submit record steps floor memory scale
 bench: $(VENV)/.developing ## Measure everything on an idle machine; ONLY="drain steps" measures these
@@ -38,8 +42,9 @@ check: $(VENV)/.developing ## Lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(VENV)/.developing ## Write docs/cli.md from the commands' own help
+docs: $(VENV)/.developing ## Write docs/cli.md and the table of docs/columns.md from the program
 	$(BIN)/python tools/write_cli_reference.py
+	$(BIN)/python tools/write_columns.py
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) demo-out

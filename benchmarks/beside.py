@@ -37,6 +37,7 @@ from tests.ledger.plans import ENGINE, plan, recipe, record
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Drawn, Launch
 from worker.pipelines.contract import DrawnImage, ImageRequest
+from worker.quality.measures import measure
 
 #: Images of a block, the first of which is not counted.
 BLOCK = 6
@@ -83,6 +84,11 @@ class Desk:
     def record(self, _image: DrawnImage) -> None:
         """Commit a row, and the attempt at the next image in the same commit."""
         next(self._places)
+
+    def measure(self, image: DrawnImage) -> None:
+        """Measure the picture."""
+        height, width, _ = image.pixels.shape
+        measure(image_from_rgb(image.pixels.tobytes(), width, height))
 
     def everything(self, image: DrawnImage) -> None:
         """Encode, write, record."""
@@ -217,8 +223,9 @@ def main() -> None:
             Duty(name="encoding the PNG", do=desk.encode),
             Duty(name="file and folder on disk", do=desk.write),
             Duty(name="row", do=desk.record),
-            Duty(name="all three", do=desk.everything),
-            Duty(name=f"all three, nice {options.nice}", do=desk.everything, niceness=options.nice),
+            Duty(name="measuring the picture", do=desk.measure),
+            Duty(name="all but measuring", do=desk.everything),
+            Duty(name=f"the same, nice {options.nice}", do=desk.everything, niceness=options.nice),
         ]
         drawer = Drawer(drawing, options.steps)
         image, _ = drawer.wait()

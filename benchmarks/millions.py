@@ -12,6 +12,7 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,15 +32,17 @@ _MEASURE = """
 import resource, subprocess, sys, time
 started = time.perf_counter()
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+seconds, used = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss)
 """
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process took. peak_bytes: its largest resident memory."""
+    """What one process took. processor_s: of its time, the processor's. peak_bytes: its largest resident memory."""
 
     seconds: float
+    processor_s: float
     peak_bytes: int
 
 
@@ -53,8 +56,9 @@ def cost(home: Path, *command: str) -> Cost:
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    seconds, peak = measured.stdout.split()
-    return Cost(float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024))
+    seconds, processor_s, peak = measured.stdout.split()
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Cost(float(seconds), float(processor_s), int(peak) * unit)
 
 
 def costs(images: int, seeds: int) -> dict[str, Cost]:
@@ -84,6 +88,39 @@ def costs(images: int, seeds: int) -> dict[str, Cost]:
     return found
 
 
+def show_growth(
+    title: str, few: int, many: int, small: Mapping[str, Cost], large: Mapping[str, Cost]
+) -> None:
+    """Print both costs of each command, their ratios, and whether they hold."""
+    rows = []
+    for name, least in small.items():
+        most = large[name]
+        slower = most.seconds / least.seconds
+        busier = most.processor_s / least.processor_s
+        larger = most.peak_bytes / least.peak_bytes
+        holds = slower <= MOST_TIME * many / few / 10 and larger <= MOST_MEMORY
+        rows.append((
+            name, f"{least.seconds:.2f} s", f"{most.seconds:.2f} s", f"{slower:.1f}x",
+            f"{least.processor_s:.2f} s", f"{most.processor_s:.2f} s", f"{busier:.1f}x",
+            f"{least.peak_bytes / 1e6:.0f} MB", f"{most.peak_bytes / 1e6:.0f} MB", f"{larger:.2f}x",
+            "yes" if holds else "NO",
+        ))  # fmt: skip
+    header = (
+        "",
+        "time",
+        "time",
+        "ratio",
+        "busy",
+        "busy",
+        "ratio",
+        "memory",
+        "memory",
+        "ratio",
+        "holds",
+    )
+    show(title, header, rows)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -98,21 +135,10 @@ def main() -> None:
         return
     few, many = (int(number) for number in options.images.split(","))
     small, large = costs(few, options.seeds), costs(many, options.seeds)
-    rows = []
-    for name, least in small.items():
-        most = large[name]
-        slower = most.seconds / least.seconds
-        larger = most.peak_bytes / least.peak_bytes
-        rows.append((
-            name, f"{least.seconds:.2f} s", f"{most.seconds:.2f} s", f"{slower:.1f}x",
-            f"{least.peak_bytes / 1e6:.0f} MB", f"{most.peak_bytes / 1e6:.0f} MB", f"{larger:.2f}x",
-            "yes" if slower <= MOST_TIME * many / few / 10 and larger <= MOST_MEMORY else "NO",
-        ))  # fmt: skip
-    show(
+    show_growth(
         f"millions: {few:,} and {many:,} pending images, {options.seeds} seeds for each prompt",
-        ("", "time", "time", "ratio", "memory", "memory", "ratio", "holds"),
-        rows,
-    )
+        few, many, small, large,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -41,6 +41,12 @@ _MEASURED = (
     "safety_ms",
     "encode_ms",
     "save_ms",
+    "phash",
+    "constant",
+    "brightness",
+    "contrast",
+    "sharpness",
+    "near_duplicate_of",
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Row, RowMapping, Table, delete, select, update
 
+from db.measures import free_near_duplicates
 from db.own_paths import OwnPaths
 from db.tables import batches, images, notices, recipes, slices
 from db.values import BatchState, ImageStatus, PrunedPage
@@ -78,7 +79,9 @@ def remove_page(connection: Connection, batch_id: int) -> PrunedPage:
         else:
             moved = {"slice_id": other} if is_done else {"slice_id": other, "engine_id": None}
             connection.execute(update(images).where(images.c.id == image["id"]).values(moved))
-    _delete(connection, images, images.c.id, [image["id"] for image in unwanted])
+    unwanted_ids = [image["id"] for image in unwanted]
+    free_near_duplicates(connection, unwanted_ids)
+    _delete(connection, images, images.c.id, unwanted_ids)
     _delete(connection, slices, slices.c.id, [slice_.id for slice_ in slice_rows])
     delete_unused_recipes(connection, recipe_ids)
     done = [image["path"] for image in unwanted if image["status"] == ImageStatus.DONE]

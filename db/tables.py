@@ -44,7 +44,7 @@ from sqlalchemy import (
 from db.column_types import HexDigest, Id, JsonObject, Milliseconds, UtcTime
 
 #: The newest migration; compared with the database's, so that Alembic is imported only to migrate.
-HEAD_REVISION = "0006_part_units"
+HEAD_REVISION = "0007_part_units"
 
 #: Not Alembic's default name: another program in the same database may have its own ``alembic_version``.
 VERSION_TABLE = "sdq_revision"
@@ -240,9 +240,20 @@ images = Table(
     Column("safety_ms", Milliseconds),
     Column("encode_ms", Milliseconds),
     Column("save_ms", Milliseconds),
+    # What was measured of the picture, None until it is; `near_duplicate_of` is another image, or none that is left.
+    Column("phash", HexDigest),
+    Column("constant", Boolean),
+    Column("brightness", Float(53)),
+    Column("contrast", Float(53)),
+    Column("sharpness", Float(53)),
+    Column("near_duplicate_of", Id),
     UniqueConstraint("recipe_id", "seed"),
     # The database looks for the images of each slice that is deleted.
     Index(None, "slice_id"),
+)
+# The images that an image which is removed was kept in place of.
+_INDEXED_ONLY[Index("ix_images_near_duplicates", images.c.near_duplicate_of)] = (
+    images.c.near_duplicate_of.is_not(None)
 )
 
 # What `sdq bench` measured, one row each time; `auto` uses the newest of each variant on each machine.

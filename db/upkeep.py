@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, func, literal, select, update
+from sqlalchemy import Connection, case, func, literal, select, update
 
 from db import removal
+from db.checking import checked_page
 from db.column_types import UtcTime, now_utc
 from db.connection import SUBMISSION_LOCK, Database
 from db.counts import recount
@@ -17,12 +17,13 @@ from db.notice_rows import note_end
 from db.recipe_rows import KEYS_AT_ONCE
 from db.report import batch_id_of
 from db.tables import batches, images, slices
-from db.values import EngineRecord, FileStanding, FinishedImage, ImageStatus, PrunedPage
-from db.walk import finished_in, images_of, parts, walk_slices
-from sdq_core.values.seeds import parse_seeds
+from db.values import CheckedPage, FileStanding, ImageStatus, PrunedPage
+from db.walk import parts, walk_slices
 
 #: Rows read at once of which little is kept.
 _AT_ONCE = 1000
+#: Slices whose images are compared at once: some 10,000 images, a few MB.
+_CHECKED_AT_ONCE = 400
 
 
 class Upkeep:
@@ -37,27 +38,32 @@ class Upkeep:
 
     def unfinished_slices(self, batch: str | int) -> Iterator[int]:
         """Yield the ids of a batch's open slices, a page at a time."""
-        return self._slice_ids(batch, slices.c.finished_at.is_(None), lambda _, page: page)
+        return walk_slices(
+            self._database,
+            self._id_of(batch),
+            lambda _connection, page: [row.id for row in page],
+            only=slices.c.finished_at.is_(None),
+            at_once=_AT_ONCE,
+        )
 
-    def closed_too_early(self, batch: str | int) -> Iterator[int]:
-        """Yield the ids of a batch's finished slices that have images which are not settled, a page at a time."""
-        return self._slice_ids(batch, slices.c.finished_at.is_not(None), _unsettled)
+    def pages_to_check(
+        self, batch: str | int, *, with_older: bool, with_hashes: bool
+    ) -> Iterator[CheckedPage]:
+        """Yield the files of a batch's finished images and the slices that are closed too early, a page at a time.
 
-    def images_to_check(self, batch: str | int, *, with_older: bool) -> Iterator[FinishedImage]:
-        """Yield a batch's finished images, a page at a time.
-
-        with_older: leave out those that an older batch asks for too: whoever looks at all batches meets each once.
+        with_older: leave out the images that an older batch asks for too: whoever looks at all batches meets each once.
+        with_hashes: with the files' hashes.
         """
-        known_engines: dict[int, EngineRecord] = {}
-
-        def look(connection: Connection, page: Sequence[Row[Any]]) -> Iterable[FinishedImage]:
-            found = list(finished_in(connection, page, known_engines))
-            if not found or not with_older:
-                return found
-            older = _asked_for_by_older(connection, page[0].batch_id, found)
-            return [image for image in found if (image.image.recipe_id, image.seed) not in older]
-
-        return walk_slices(self._database, self._id_of(batch), look)
+        return walk_slices(
+            self._database,
+            self._id_of(batch),
+            lambda connection, page: (
+                [checked_page(connection, page, with_older=with_older, with_hashes=with_hashes)]
+                if page
+                else []
+            ),
+            at_once=_CHECKED_AT_ONCE,
+        )
 
     def files_standing(
         self, batch: str | int, files: Iterable[tuple[int, int]]
@@ -137,20 +143,6 @@ class Upkeep:
         with self._database.reading() as connection:
             return batch_id_of(connection, batch)
 
-    def _slice_ids(
-        self,
-        batch: str | int,
-        only: ColumnElement[bool],
-        choose: Callable[[Connection, Sequence[Row[Any]]], Iterable[Row[Any]]],
-    ) -> Iterator[int]:
-        return walk_slices(
-            self._database,
-            self._id_of(batch),
-            lambda connection, page: [row.id for row in choose(connection, page)],
-            only=only,
-            at_once=_AT_ONCE,
-        )
-
     def begin_pruning(self, batch: str | int) -> int:
         """Cancel a batch before removing it; return its id."""
         with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
@@ -166,37 +158,6 @@ class Upkeep:
         """
         with self._database.writing(durable=True, lock=SUBMISSION_LOCK) as connection:
             return removal.remove_page(connection, batch_id)
-
-
-def _unsettled(connection: Connection, slice_rows: Sequence[Row[Any]]) -> Iterator[Row[Any]]:
-    """Yield the slices with images that are neither done nor failed."""
-    columns = (images.c.recipe_id, images.c.seed, images.c.status)
-    settled = {
-        (row["recipe_id"], row["seed"])
-        for row in images_of(connection, slice_rows, columns)
-        if row["status"] != ImageStatus.DRAWING
-    }
-    for slice_ in slice_rows:
-        if any((slice_.recipe_id, seed) not in settled for seed in parse_seeds(slice_.seeds)):
-            yield slice_
-
-
-def _asked_for_by_older(
-    connection: Connection, batch_id: int, found: Iterable[FinishedImage]
-) -> set[tuple[int, int]]:
-    """Return those of the images (recipe id, seed) that a batch before this one asks for."""
-    seeds: dict[int, set[int]] = {}
-    for image in found:
-        seeds.setdefault(image.image.recipe_id, set()).add(image.seed)
-    older: set[tuple[int, int]] = set()
-    for slice_ in connection.execute(
-        select(slices.c.recipe_id, slices.c.seeds).where(
-            slices.c.recipe_id.in_(seeds), slices.c.batch_id < batch_id
-        )
-    ):
-        asked_for = seeds[slice_.recipe_id].intersection(parse_seeds(slice_.seeds))
-        older.update((slice_.recipe_id, seed) for seed in asked_for)
-    return older
 
 
 def _recount_batch(connection: Connection, batch_id: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sdq_core.images.filing import Filing
 from sdq_core.images.tokens import PathFacts
@@ -306,6 +306,8 @@ class ImageRecord:
     queue_wait_ms: how long its slice waited in the queue.
     num_unet_calls: evaluations of the U-Net.
     encode_ms, save_ms: encoding and writing the file.
+    phash, constant, brightness, contrast, sharpness: see `sdq_core.values.quality`; None until they are measured.
+    near_duplicate_of: id of the image that is kept in place of this one, which looks like it; None for none.
     """
 
     recipe_id: int
@@ -327,6 +329,12 @@ class ImageRecord:
     safety_ms: float
     encode_ms: float
     save_ms: float
+    phash: str | None = None
+    constant: bool | None = None
+    brightness: float | None = None
+    contrast: float | None = None
+    sharpness: float | None = None
+    near_duplicate_of: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -383,10 +391,41 @@ class FinishedImage:
     finished_at: datetime
 
     @property
+    def name(self) -> str:
+        """What `sdq show` finds it by, such as `night/3/42`."""
+        return f"{self.batch_name}/{self.entry}/{self.seed}"
+
+    @property
     def drawing_ms(self) -> float:
         """The engine's time for it."""
         record = self.image
         return record.text_encode_ms + record.denoise_ms + record.decode_ms + record.safety_ms
+
+
+class ImageFile(NamedTuple):
+    """The file of a finished image, as far as it is compared. A tuple, because millions are made one after the other.
+
+    path: relative to the output folder.
+    sha256: None if it is not to be compared.
+    """
+
+    recipe_id: int
+    seed: int
+    path: str
+    size_bytes: int
+    sha256: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedPage:
+    """What some slices of a batch say, for `sdq verify`.
+
+    files: of their finished images, by slice and seed.
+    closed_too_early: those of the slices that are finished and have images which are not settled.
+    """
+
+    files: Sequence[ImageFile]
+    closed_too_early: Sequence[int]
 
 
 class FileStanding(StrEnum):

@@ -1,7 +1,7 @@
-"""Walks through a batch's slices and finished images in the order of planning.
+"""Walks through a batch's slices and the rows of their images in the order of planning.
 
 Invariant: a page costs the same wherever it is in the batch and however many images its entries have, so a walk takes
-time in proportion to the batch, and memory for one page.
+time in proportion to the batch, and memory for one page. `db.drawn` makes finished images of the rows.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping, select, true
+from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping, Select, select, true
 
 from db.connection import Database
-from db.engines import load_engines
 from db.recipe_rows import KEYS_AT_ONCE, RECIPE_COLUMNS, recipe_of
-from db.tables import batches, images, recipes, slices, variants
-from db.values import EngineRecord, FinishedImage, ImageRecord, ImageStatus
+from db.tables import images, recipes, slices, variants
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import parse_seeds
 
@@ -24,16 +22,9 @@ Key = TypeVar("Key")
 
 #: Slices read at once: some thousands of images, so that memory stays small however large the batch is.
 _SLICES_AT_ONCE = 100
-
-_IMAGE_FIELDS = tuple(ImageRecord.__dataclass_fields__)
-
-
-def finished_images(database: Database, batch_id: int) -> Iterator[FinishedImage]:
-    """Yield a batch's finished images by entry, slice and seed, reading each page when it is needed."""
-    known_engines: dict[int, EngineRecord] = {}
-    return walk_slices(
-        database, batch_id, lambda connection, page: finished_in(connection, page, known_engines)
-    )
+#: What a slice has if nothing else was asked for. Where they are smaller, a page has more of them, as far as this: a
+#: page of a hundred prompts with one seed each would mostly be overhead.
+_USUAL_SLICE, _MOST_PAGES_IN_ONE = 25, 10
 
 
 def walk_slices(
@@ -61,6 +52,9 @@ def walk_slices(
         if len(page) < limit:
             return
         entry, slice_id = page[-1].entry, page[-1].id
+        if at_once is None:
+            in_one = _USUAL_SLICE * len(page) // max(1, sum(slice_.size for slice_ in page))
+            limit = _SLICES_AT_ONCE * min(max(in_one, 1), _MOST_PAGES_IN_ONE)
 
 
 def slices_after(
@@ -90,7 +84,12 @@ def slices_after(
 def images_of(
     connection: Connection, slice_rows: Sequence[Row[Any]], columns: Iterable[Column[Any]]
 ) -> Iterator[RowMapping]:
-    """Yield the rows of the images that a page's slices ask for, with `columns`, which include recipe id and seed.
+    """Yield the rows of the images that a page's slices ask for, with `columns`, which include recipe id and seed."""
+    yield from images_with(connection, tried_seeds(connection, slice_rows), columns)
+
+
+def tried_seeds(connection: Connection, slice_rows: Sequence[Row[Any]]) -> dict[int, set[int]]:
+    """Return the seeds that a page's slices ask for by recipe id, empty for recipes without any image.
 
     Most slices of a new batch have no image, which costs one look at their recipes.
     """
@@ -104,75 +103,48 @@ def images_of(
     for slice_ in slice_rows if tried else ():
         if slice_.recipe_id in tried:
             seeds[slice_.recipe_id].update(parse_seeds(slice_.seeds))
-    yield from images_with(connection, seeds, columns)
+    return seeds
 
 
 def images_with(
     connection: Connection, seeds: Mapping[int, Collection[int]], columns: Iterable[Column[Any]]
 ) -> Iterator[RowMapping]:
+    """Yield the rows of the images with these seeds of these recipes, with `columns`, as `rows_with` does."""
+    others = (column for column in columns if column.name not in {"recipe_id", "seed"})
+    query = select(images.c.recipe_id, images.c.seed, *others)
+    for row in rows_with(connection, seeds, query):
+        yield row._mapping
+
+
+def rows_with(
+    connection: Connection,
+    seeds: Mapping[int, Collection[int]],
+    query: Select[*tuple[Any, ...]],
+) -> Iterator[Row[*tuple[Any, ...]]]:
     """Yield the rows of the images with these seeds of these recipes, by recipe id, of a page.
+
+    query: of images; its first columns are recipe id and seed.
 
     The page has all seeds of its recipes that are needed, except perhaps of the first and the last. Those may have a
     million more, and asked for by recipe alone, each page would read them all.
     """
-    query = select(*columns)
     wanted = {recipe_id: seeds[recipe_id] for recipe_id in seeds if seeds[recipe_id]}
     ends = {*list(seeds)[:1], *list(seeds)[-1:]}
     for recipe_id in ends & wanted.keys():
         for some in parts(sorted(wanted.pop(recipe_id))):
-            yield from connection.execute(
-                query.where(images.c.recipe_id == recipe_id, images.c.seed.in_(some))
-            ).mappings()
+            of_seeds = query.where(images.c.recipe_id == recipe_id, images.c.seed.in_(some))
+            yield from connection.execute(of_seeds).all()
     for some in parts(sorted(wanted)):
-        for row in connection.execute(query.where(images.c.recipe_id.in_(some))).mappings():
-            if row["seed"] in wanted[row["recipe_id"]]:
-                yield row
+        # Many at once: one by one takes twice the time.
+        found = connection.execute(query.where(images.c.recipe_id.in_(some)))
+        for rows in found.partitions(KEYS_AT_ONCE):
+            yield from (row for row in rows if row[1] in wanted[row[0]])
 
 
 def parts(keys: Sequence[Key]) -> Iterator[Sequence[Key]]:
     """Cut ids or other keys into parts of as many as one statement takes."""
     for start in range(0, len(keys), KEYS_AT_ONCE):
         yield keys[start : start + KEYS_AT_ONCE]
-
-
-def finished_in(
-    connection: Connection,
-    slice_rows: Sequence[Row[Any]],
-    known_engines: dict[int, EngineRecord],
-) -> Iterator[FinishedImage]:
-    """Yield the finished images of some slices of a batch, by slice and seed.
-
-    known_engines: grows with those that are met.
-    """
-    drawn = {
-        (row["recipe_id"], row["seed"]): row
-        for row in images_of(connection, slice_rows, images.c)
-        if row["status"] == ImageStatus.DONE
-    }
-    if not drawn:
-        return
-    batch_name = connection.scalars(
-        select(batches.c.name).where(batches.c.id == slice_rows[0].batch_id)
-    ).one()
-    recipe_by_id = load_recipes(connection, {recipe_id for recipe_id, _ in drawn})
-    if new_engines := {row["engine_id"] for row in drawn.values()} - known_engines.keys():
-        known_engines.update(load_engines(connection, new_engines))
-    for slice_ in slice_rows:
-        for seed in parse_seeds(slice_.seeds) if slice_.recipe_id in recipe_by_id else ():
-            found = drawn.get((slice_.recipe_id, seed))
-            if found is not None:
-                yield FinishedImage(
-                    id=found["id"],
-                    batch_name=batch_name,
-                    entry=slice_.entry,
-                    fields=slice_.fields,
-                    recipe=recipe_by_id[slice_.recipe_id],
-                    seed=seed,
-                    image=ImageRecord(**{name: found[name] for name in _IMAGE_FIELDS}),
-                    engine=known_engines[found["engine_id"]],
-                    attempts=found["attempts"],
-                    finished_at=found["finished_at"],
-                )
 
 
 def load_recipes(connection: Connection, recipe_ids: Iterable[int]) -> Mapping[int, Recipe]:

@@ -1,9 +1,19 @@
-"""The command line, and what it shows."""
+"""sdq draws large numbers of Stable Diffusion images unattended. In Python, `Queue` is the way in: docs/python.md.
+
+The command line is in `sdq.cli`. Nothing is imported before it is asked for.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sdq.queue import Batch, Failure, Image, Queue, Status, Submission
+    from sdq_core.errors import SdqError
+
+__all__ = ["Batch", "Failure", "Image", "Queue", "SdqError", "Status", "Submission"]
 
 #: Installed beside `sdq`, under names that other programs also use; `sdq_core` is ours alone.
 SIBLINGS = ("db", "producer", "worker")
@@ -29,3 +39,22 @@ def refuse_strangers() -> None:
             f"sdq cannot start: Python finds another {name!r} before sdq's own, {spec.origin or folder}. Remove its "
             "folder from PYTHONPATH, run `sdq` instead of `python -m sdq`, or install sdq in an environment of its own."
         )
+
+
+if not TYPE_CHECKING:  # a type checker would take every name for one of ours
+
+    def __getattr__(name: str) -> object:
+        """Import what Python's users need when they ask for it: the command line never does."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        refuse_strangers()
+        from sdq import queue
+        from sdq_core.errors import SdqError
+
+        found = SdqError if name == "SdqError" else getattr(queue, name)
+        globals()[name] = found
+        return found
+
+    def __dir__() -> list[str]:
+        """Name what there is, for whoever completes names."""
+        return sorted({*globals(), *__all__})

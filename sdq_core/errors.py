@@ -18,7 +18,7 @@ restored. Where they are translated it is known what has worked (`db.failures`, 
     ├── UsageError                2   options that cannot be combined
     ├── InputError               65   bad data: prompt files, model packages, PNGs
     │   ├── PromptFileError           with file:line, all of them at once
-    │   └── PackageError              an .mlpackage that cannot be read or run
+    │   └── PackageError              a model that cannot be read or run
     ├── InputMissingError        66   a file, model or batch that does not exist
     ├── ServiceUnavailableError  69   Redis or the database (retryable)
     ├── OutputError              73   a place that cannot be written
@@ -72,17 +72,20 @@ class InputError(SdqError):
 
 
 class PromptFileError(InputError):
-    """One or more unusable lines of prompt files; each problem reads ``file:line: what``."""
+    """One or more unusable lines of prompt files; each problem reads ``file:line: what``.
+
+    advice: a sentence about what else can be done.
+    """
 
     SHOWN = 20
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], advice: str = "") -> None:
         self.problems = tuple(problems)
         grouped = group_by_cause(self.problems)
         shown = "\n".join(grouped[: self.SHOWN])
         rest = len(grouped) - self.SHOWN
         more = f"\n... and {rest} more" if rest > 0 else ""
-        super().__init__(f"{shown}{more}\nNothing was queued.")
+        super().__init__(f"{shown}{more}\nNothing was queued." + (f" {advice}" if advice else ""))
 
 
 #: How a clause ends that lists all known words.
@@ -120,7 +123,7 @@ def group_by_cause(problems: Sequence[str]) -> list[str]:
 
 
 class PackageError(InputError):
-    """A model folder or an ``.mlpackage`` that is incomplete, damaged or not supported."""
+    """A model folder, an ``.mlpackage`` or an ``.mlmodelc`` that is incomplete, damaged or not supported."""
 
 
 class InputMissingError(SdqError):

@@ -83,6 +83,7 @@ class Settings:
     notify: who is told of batches that name nobody of that kind themselves; only `sdq.toml` says so.
     signing_secret: what webhooks are signed with, None to send them unsigned.
     report: the page to write for each batch that ends, `{batch}` for its name; None for none.
+    inspects_while_drawing: workers measure each picture that they save.
     part_units: part -> the compute unit that was chosen for it.
     unet_on_cpu: the U-Net may go to the CPU if it fails elsewhere.
     origins: setting -> where its value came from; those of tables are `table.name`, and only those that are set.
@@ -97,6 +98,7 @@ class Settings:
     notify: Receivers = field(default_factory=Receivers)
     signing_secret: str | None = field(default=None, repr=False)
     report: str | None = None
+    inspects_while_drawing: bool = True
     part_units: Mapping[Part, ComputeUnit] = field(default_factory=dict)
     unet_on_cpu: bool = False
 
@@ -163,6 +165,7 @@ def read_settings(
         ),
         signing_secret=tables.get("notify.webhook_secret"),
         report=tables.get("report.html"),
+        inspects_while_drawing=tables.get("inspect.while_drawing", True),
         part_units={
             Part(name): tables[f"units.{name}"]
             for name in TABLES["units"]

@@ -157,6 +157,8 @@ TABLES: Mapping[str, Mapping[str, Callable[[object], Any]]] = {
         "safety_checker": _unit,
         "fallback": _fallback,
     },
+    # Not [quality]: that is the name of a setting.
+    "inspect": {"while_drawing": _flag},
 }
 
 

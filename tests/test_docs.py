@@ -9,13 +9,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_the_command_reference_is_what_the_commands_say() -> None:
+def test_what_is_written_from_the_program_is_what_it_says() -> None:
     sys.path.insert(0, str(ROOT / "tools"))
     try:
         from write_cli_reference import reference
+        from write_columns import page
     finally:
         sys.path.pop(0)
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == reference(), "run `make docs`"
+    assert (ROOT / "docs" / "columns.md").read_text(encoding="utf-8") == page(), "run `make docs`"
 
 
 def test_every_link_in_the_docs_leads_somewhere() -> None:

@@ -129,7 +129,12 @@ def make_worker(
             max_pinned=options.max_pinned,
             unload_after_s=options.unload_after_s,
         ),
-        gallery=Gallery(outputs, with_metadata=options.with_metadata, safety=options.safety),
+        gallery=Gallery(
+            outputs,
+            with_metadata=options.with_metadata,
+            safety=options.safety,
+            measured=settings.inspects_while_drawing,
+        ),
         recycling=Recycling(options.recycle_after),
         max_attempts=options.max_attempts,
         hand=hand,

@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
 
-from db.columns.column import ImageColumn, Kind
+from db.columns.column import AskedImages, ImageColumn, Kind
 from db.values import FinishedImage
+from sdq_core.values.variants import (
+    SAMPLER_NAMES,
+    AttentionImplementation,
+    ComputeUnit,
+    Scheduler,
+)
 
 
 def _asked() -> Iterable[ImageColumn]:
     """What the user asked for."""
-    yield _column("batch", Kind.TEXT, "name of the batch", "batch_name")
-    yield _column("entry", Kind.INTEGER, "number of the prompt in its batch, from 1", "entry")
+    yield _column("batch", Kind.TEXT, "name of the batch", "batch_name", asked=True)
+    yield _column(
+        "entry", Kind.INTEGER, "number of the prompt in its batch, from 1", "entry", asked=True
+    )
     for name, kind, about in (
         ("custom_id", Kind.TEXT, "your own name of the prompt"),
         ("tags", Kind.LIST, "your tags"),
         ("meta", Kind.OBJECT, "your own fields"),
         ("dynamic", Kind.OBJECT, "the template that the prompt was made of, and its choices"),
     ):
-        yield ImageColumn(name=name, kind=kind, about=about, of=_field(name))
+        yield ImageColumn(name=name, kind=kind, about=about, of=_field(name), asked=True)
 
 
 def _recipe() -> Iterable[ImageColumn]:
@@ -37,7 +45,7 @@ def _recipe() -> Iterable[ImageColumn]:
         ("rng", Kind.TEXT, "what the noise is drawn from", "recipe.rng"),
         ("recipe_key", Kind.TEXT, "sha256 of the recipe: equal for equal settings", "recipe.content_key"),
     ):  # fmt: skip
-        yield _column(name, kind, about, path, of_recipe=True)
+        yield _column(name, kind, about, path, asked=True)
     yield _column("seed", Kind.INTEGER, "seed", "seed")
 
 
@@ -61,6 +69,7 @@ def _drawn() -> Iterable[ImageColumn]:
         ("safety_ms", Kind.NUMBER, "time of the safety checker, ms", "image.safety_ms"),
         ("encode_ms", Kind.NUMBER, "time to encode the file, ms", "image.encode_ms"),
         ("save_ms", Kind.NUMBER, "time to save the file, ms", "image.save_ms"),
+        ("id", Kind.INTEGER, "number of the image in the ledger, in the order of first attempts", "id"),
     ):  # fmt: skip
         yield _column(name, kind, about, path)
 
@@ -82,18 +91,69 @@ def _drew() -> Iterable[ImageColumn]:
         yield _column(name, kind, about, path)
 
 
-def _column(
-    name: str, kind: Kind, about: str, path: str, *, of_recipe: bool = False
-) -> ImageColumn:
-    of = attrgetter(path)
-    return ImageColumn(name=name, kind=kind, about=about, of=of, of_recipe=of_recipe)
+def _quality() -> Iterable[ImageColumn]:
+    """How the picture is. Pictures with NaN are no images: they fail."""
+    for name, kind, about in (
+        ("phash", Kind.TEXT, "perceptual hash as imagehash prints it, 16 hexadecimal digits"),
+        ("constant", Kind.BOOLEAN, "one colour, give or take 3 of 255 in each channel"),
+        ("brightness", Kind.NUMBER, "mean of the luma, 0 to 1"),
+        ("contrast", Kind.NUMBER, "standard deviation of the luma, 0 to 0.5"),
+        ("sharpness", Kind.NUMBER, "variance of the Laplacian of the luma (0 to 255), longer side at 256 pixels"),
+        ("near_duplicate_of", Kind.INTEGER, "id of the image kept in place of this one, which looks like it"),
+    ):  # fmt: skip
+        yield _column(name, kind, about, f"image.{name}")
+    yield ImageColumn(
+        name="nsfw_score",
+        kind=Kind.NUMBER,
+        about="the highest of the safety checker's scores; above 0 it is flagged",
+        of=_highest_score,
+    )
 
 
-def _field(name: str) -> Callable[[FinishedImage], object]:
+def _highest_score(image: FinishedImage | AskedImages) -> float | None:
+    assert isinstance(image, FinishedImage)  # not of what was asked
+    return max(image.image.concept_scores.values(), default=None)
+
+
+#: Names that users write for a column: those of a prompt line's options, and shorter ones.
+_ALIASES: Mapping[str, tuple[str, ...]] = {
+    "negative_prompt": ("negative",),
+    "num_inference_steps": ("steps",),
+    "guidance_scale": ("guidance", "cfg_scale"),
+    "scheduler": ("sampler", "sampler_name"),
+    "model": ("sd_model",),
+    "nsfw_flagged": ("nsfw",),
+    "attention_implementation": ("variant",),
+}
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "scheduler": {
+        **{scheduler.lower(): str(scheduler) for scheduler in Scheduler},
+        **{name.lower(): str(scheduler) for scheduler, name in SAMPLER_NAMES.items()},
+    },
+    "attention_implementation": {str(word): str(word) for word in AttentionImplementation},
+    "compute_unit": {unit.lower(): str(unit) for unit in ComputeUnit},
+}
+
+
+def _column(name: str, kind: Kind, about: str, path: str, *, asked: bool = False) -> ImageColumn:
+    return ImageColumn(
+        name=name,
+        kind=kind,
+        about=about,
+        of=attrgetter(path),
+        asked=asked,
+        aliases=_ALIASES.get(name, ()),
+        words=_WORDS.get(name, {}),
+    )
+
+
+def _field(name: str) -> Callable[[FinishedImage | AskedImages], object]:
     return lambda image: image.fields.get(name)
 
 
 #: Column by name. New ones come at the end of their group.
 COLUMNS: Mapping[str, ImageColumn] = {
-    column.name: column for group in (_asked, _recipe, _drawn, _drew) for column in group()
+    column.name: column
+    for group in (_asked, _recipe, _drawn, _drew, _quality)
+    for column in group()
 }

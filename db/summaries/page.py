@@ -67,6 +67,8 @@ def grouped(
             func.sum(case((images.c.attempts > 1, 1), else_=0)).label("retried"),
             func.sum(case((_FLAGGED, 1), else_=0)).label("flagged"),
             func.sum(images.c.size_bytes).label("size_bytes"),
+            func.sum(case((images.c.constant.is_(True), 1), else_=0)).label("constant"),
+            func.count(images.c.near_duplicate_of).label("near_duplicates"),
         )
         .where(settled)
         # By name: with parameters of its own, PostgreSQL would not know the expression again.
@@ -84,6 +86,8 @@ def times_of(row: Row[Any]) -> Times:
         retried=int(row.retried),
         flagged=int(row.flagged),
         size_bytes=int(row.size_bytes or 0),
+        constant=int(row.constant),
+        near_duplicates=int(row.near_duplicates),
     )
 
 

@@ -30,6 +30,8 @@ class Times:
     retried: images that needed more than one attempt.
     flagged: images that the safety checker flagged.
     size_bytes: of their files.
+    constant: images of one colour, as far as pictures were measured.
+    near_duplicates: images that look like another one, as far as they were compared.
     """
 
     images: int = 0
@@ -43,6 +45,8 @@ class Times:
     retried: int = 0
     flagged: int = 0
     size_bytes: int = 0
+    constant: int = 0
+    near_duplicates: int = 0
 
     def __add__(self, other: Times) -> Times:
         return Times(

@@ -21,9 +21,9 @@ from producer.dynamic.template import (
 )
 from producer.dynamic.wildcard_files import Value, WildcardFiles, read_folder
 from producer.reading.checks import check_text
-from producer.reading.words import did_you_mean
 from sdq_core.errors import ALL_KNOWN, InputError, InputMissingError
 from sdq_core.printable import printable, quote
+from sdq_core.values.guesses import did_you_mean
 from sdq_core.values.tidying import tidy
 
 MAX_VALUES = 200_000

@@ -23,6 +23,8 @@ from sdq_core.values.names import model_spelling
 from sdq_core.values.seeds import MAX_SEED, MAX_SEEDS, check_seed, compact_seeds, parse_seeds
 from sdq_core.values.variants import ComputeUnit, Scheduler, VariantWord
 
+#: The field that marks a line of an export; no name stands for it.
+EXPORTED = "exported"
 MAX_TAGS = 1000
 MAX_META_DEPTH = 32
 MAX_META_VALUES = 10_000
@@ -56,6 +58,7 @@ class _Part(TypedDict, total=False):
     custom_id: str
     tags: tuple[str, ...]
     meta: Mapping[str, JSON]
+    is_exported: bool
 
 
 def build_line(
@@ -196,7 +199,8 @@ def _tags(value: JSON) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 
-def _meta(value: JSON) -> Mapping[str, JSON]:
+def parse_meta(value: JSON) -> Mapping[str, JSON]:
+    """Return the user's own fields; raise InputError for what cannot be stored."""
     if not isinstance(value, dict):
         raise InputError("meta must be an object")
     if count_values(value) > MAX_META_VALUES:
@@ -241,5 +245,6 @@ _PARSERS: Mapping[str, Callable[[JSON], _Part]] = {
     "height": lambda value: {"height": _side("height", value)},
     "custom_id": _custom_id,
     "tags": lambda value: {"tags": _tags(value)},
-    "meta": lambda value: {"meta": _meta(value)},
+    "meta": lambda value: {"meta": parse_meta(value)},
+    EXPORTED: lambda _value: {"is_exported": True},
 }

@@ -6,7 +6,7 @@ All problems of all files are reported together, before anything is planned.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,7 @@ from producer.reading.fields import build_line
 from producer.reading.json_values import count_values
 from producer.reading.jsonl import read_json, read_jsonl
 from producer.reading.lines import STANDARD_INPUT, display_name, read_lines
+from producer.reading.objects import PLACE, read_objects
 from producer.reading.prompt_line import PromptLine
 from producer.reading.remarks import Remarks
 from producer.reading.table import read_table
@@ -59,7 +60,7 @@ _ENDINGS = {
 }
 _SPREADSHEET = "is a spreadsheet. Save its sheet as CSV in UTF-8, and submit that."
 _DOCUMENT = "is a document. Save its text as a text file (.txt) in UTF-8, and submit that."
-_IMAGE = "is an image. Copy its generation data into a text file, and submit that."
+_IMAGE = "is an image. Draw it again with `sdq rerun`."
 #: What files are whose extensions are no format's.
 _OTHERS = {
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers"), _SPREADSHEET),
@@ -83,6 +84,7 @@ def read_prompts(
     paths: Sequence[str | Path] = (),
     texts: Sequence[str] = (),
     *,
+    objects: Iterable[object] | None = None,
     format: PromptFormat | None = None,
     literal: bool = False,
     dynamic: bool = False,
@@ -91,6 +93,7 @@ def read_prompts(
 ) -> list[PromptLine]:
     """Read the files in order (``-`` is standard input), then the prompts in `texts`, taken literally.
 
+    objects: prompts as Python has them (`producer.reading.objects`); None for none.
     format: of every file; by default each file's extension decides, and standard input is txt.
     literal: no options and comments in txt files, and no look for other tools' syntax.
     dynamic: the prompts are templates: whoever makes prompts of them looks for other tools' syntax then.
@@ -108,12 +111,18 @@ def read_prompts(
     remarks = Remarks() if remarks is None else remarks
     lines: list[PromptLine] = []
     values = 0
-    for path, file_format in zip(files, formats, strict=True):
+    sources = [
+        (display_name(path), kind, _read_file(path, kind, literal, problems, stdin, remarks))
+        for path, kind in zip(files, formats, strict=True)
+    ]
+    if objects is not None:
+        sources.append((PLACE, PromptFormat.JSONL, read_objects(objects, problems=problems)))
+    for name, kind, read in sources:
         found = len(lines) + len(problems)
-        for line in _read_file(path, file_format, literal, problems, stdin, remarks):
+        for line in read:
             lines.append(line)
-            if not literal and not dynamic:
-                look_for_other_syntax(line, file_format, problems, remarks)
+            if not (literal or dynamic or line.is_exported):
+                look_for_other_syntax(line, kind, problems, remarks)
             values += _values_of(line)
             if len(lines) > MAX_PROMPTS or values > MAX_VALUES:
                 what = (
@@ -122,8 +131,8 @@ def read_prompts(
                     else f"{MAX_VALUES:,} seeds, tags and values of meta"
                 )
                 raise PromptFileError([f"{line.source}: more than {what}; submit them in parts"])
-        if len(lines) + len(problems) == found:
-            problems.append(f"{display_name(path)}:1: this file has no prompts")
+        if len(lines) + len(problems) == found and name != PLACE:
+            problems.append(f"{name}:1: this file has no prompts")
     for number, text in enumerate(texts, 1):
         source = "--prompt" if len(texts) == 1 else f"--prompt {number}"
         prompt = (
@@ -156,7 +165,7 @@ def _refuse_torn_quotes(files: Sequence[str]) -> None:
                 )
 
 
-def describe_source(paths: Sequence[str | Path] = (), texts: Sequence[str] = ()) -> PromptSource:
+def describe_source(paths: Sequence[str | Path] = (), texts: Sequence[object] = ()) -> PromptSource:
     """Return where prompts come from, named after the first file: ``prompts`` for ``prompts.txt``, else ``stdin`` or
     ``prompt``.
     """
@@ -265,16 +274,19 @@ def _format_of(path: str) -> PromptFormat:
 
 
 def _check_custom_ids(lines: Sequence[PromptLine]) -> None:
-    """Raise PromptFileError if a custom_id is used twice: results are joined by it."""
-    first: dict[str, str] = {}
+    """Raise PromptFileError if a custom_id is used twice: results are joined by it.
+
+    An export has a line for each image, and so several with the id of the line that asked for them.
+    """
+    first: dict[str, PromptLine] = {}
     problems = []
     for line in lines:
         if line.custom_id is None:
             continue
-        earlier = first.setdefault(one_spelling(line.custom_id), line.source)
-        if earlier is not line.source:
+        earlier = first.setdefault(one_spelling(line.custom_id), line)
+        if earlier.source is not line.source and not (line.is_exported and earlier.is_exported):
             problems.append(
-                f"{line.source}: custom_id {quote(line.custom_id)} is already used by {earlier}"
+                f"{line.source}: custom_id {quote(line.custom_id)} is already used by {earlier.source}"
             )
     if problems:
         raise PromptFileError(problems)

@@ -9,14 +9,15 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from producer.reading.characters import QUOTES, code_point
+from producer.reading.fields import EXPORTED
 from producer.reading.line_error import LineError
 from producer.reading.names import field_named, unknown_name
 from sdq_core.errors import InputError
 from sdq_core.printable import quote
 
 MAX_KEYS = 500
-#: What an export adds to each object.
-_PASSED_OVER = "result"
+#: What an export adds to each object; only that it is there counts.
+_RESULT = "result"
 
 T = TypeVar("T")
 
@@ -53,7 +54,8 @@ def fields(value: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     wrong: list[str] = []
     for key, inner in value.items():
-        if key == _PASSED_OVER:
+        if key == _RESULT:
+            found[EXPORTED] = True
             continue
         field = field_named(key)
         if field is None:
@@ -74,7 +76,7 @@ def _other_shape(value: dict[str, Any]) -> str | None:
     if isinstance(value.get("nodes"), list) or any(
         "class_type" in one for one in inner if isinstance(one, dict)
     ):
-        return "this is a workflow of ComfyUI; write its prompts into a text file"
+        return "this is a workflow of ComfyUI; `sdq rerun` draws it, or write its prompts into a text file"
     if len(inner) == 1 and isinstance(inner[0], list):
         return f"the key {quote(*value)} holds a list; leave only the list itself"
     return None

@@ -50,7 +50,7 @@ def read_jsonl(
         except InputError as error:
             problems.append(f"{source}: {error}")
             continue
-        yield from _lines(value, source, problems)
+        yield from lines_of(value, source, problems)
 
 
 def read_json(
@@ -82,12 +82,13 @@ def read_json(
             position = following
             continue
         position = end
-        yield from _lines(value, source, problems)
+        yield from lines_of(value, source, problems)
     if is_open:
         problems.append(f"{source}: the list is not closed after this; is the file complete?")
 
 
-def _lines(value: Any, source: str, problems: list[str]) -> list[PromptLine]:
+def lines_of(value: Any, source: str, problems: list[str]) -> list[PromptLine]:
+    """Return the lines that a value of JSON asks for, or add what is wrong with it to `problems`."""
     try:
         values = fields(value)
     except InputError as error:

@@ -31,7 +31,7 @@ STANDARD_INPUT = "-"
 
 _BLOCK_BYTES = 2**16
 _PAGE = "a web page or another document in XML; save its text as UTF-8 text"
-_IMAGE = "an image; copy its generation data into a text file"
+_IMAGE = "an image; `sdq rerun` draws it again"
 #: How files begin that are no plain text, though often named so -> what they are.
 _BEGINNINGS = (
     (b"\xff\xfe\0\0", "UTF-32; save it as UTF-8 text"),

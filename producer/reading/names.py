@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from producer.reading.characters import DASHES
-from producer.reading.words import did_you_mean
 from sdq_core.errors import ALL_KNOWN
 from sdq_core.printable import quote
+from sdq_core.values.guesses import did_you_mean
 from sdq_core.values.tidying import tidy
 
 #: Every accepted name -> its field. Case does not matter, nor does what separates words.

@@ -24,7 +24,7 @@ _POSITIVE = re.compile(r"(?:positive(?:[ _-]prompt)?|prompt)\s*:\s*(.*)", re.IGN
 _NEGATIVE = re.compile(r"negative(?:[ _-]prompt)?\s*:\s*(.*)", re.IGNORECASE)
 _PARAMETERS = re.compile(r"Steps:\s*[0-9]+\s*(?:,|$)", re.IGNORECASE)
 #: What an extension made the prompt from, which it writes below the settings.
-_TEMPLATE = re.compile(r"(?:negative )?template\s*:", re.IGNORECASE)
+TEMPLATE = re.compile(r"(?:negative )?template\s*:", re.IGNORECASE)
 #: The most lines that a prompt above its settings may have.
 _MOST_LINES = 100
 _NO_PROMPT = "there is no prompt directly above this line"
@@ -89,7 +89,7 @@ def blocks(lines: Iterable[tuple[int, str]]) -> Iterator[Block]:
     here = _Paragraph()
     behind_settings = False
     for number, text in lines:
-        if behind_settings and _TEMPLATE.match(text):
+        if behind_settings and TEMPLATE.match(text):
             continue
         behind_settings = _PARAMETERS.match(text) is not None
         if behind_settings:

@@ -25,6 +25,7 @@ class PromptLine:
     image_count: how many seeds to count up from the submission's first (AUTOMATIC1111's ``n_iter`` without a seed).
     width, height: pixels.
     custom_id, tags, meta: the user's own, never used to draw.
+    is_exported: an export wrote it, a line for each image: its texts are to the letter, and several share a custom_id.
     dynamic: the template of the prompt and what was chosen for it, None if it has none; never used to draw.
     """
 
@@ -45,4 +46,5 @@ class PromptLine:
     custom_id: str | None = None
     tags: tuple[str, ...] = ()
     meta: Mapping[str, JSON] = field(default_factory=dict)
+    is_exported: bool = False
     dynamic: Mapping[str, JSON] | None = None

@@ -2,6 +2,10 @@
 
 Columns have the options' names; `meta.NAME` columns are the user's own and come back unchanged with the results. Cells
 are separated by commas or tabs, unless the header shows otherwise: many spreadsheets write semicolons.
+
+`result.NAME` columns are what an export adds; they are passed over, so that an exported table can be submitted again.
+With them, cells mean what they say to the letter: quotes around a prompt are its own, and a blank negative prompt is
+none, whatever the command's is.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from producer.reading.characters import EDGES, QUOTES, unquoted
+from producer.reading.fields import EXPORTED
 from producer.reading.grid import build_lines
 from producer.reading.names import field_named, unknown_name
 from producer.reading.prompt_line import PromptLine
@@ -19,6 +24,7 @@ from sdq_core.printable import quote
 
 MAX_COLUMNS = 500
 _META = "meta."
+_RESULT = "result."
 #: Excel's first line of a file whose separator differs from the country's.
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _SEPARATORS = ",;\t|"
@@ -96,6 +102,7 @@ class _Columns:
 
     def __init__(self, fields: list[str | None]) -> None:
         self._fields = fields
+        self._is_export = any(field and field.startswith(_RESULT) for field in fields)
         self._next_row: int | None = None
         self._complained: set[int] = set()
 
@@ -113,15 +120,18 @@ class _Columns:
             return None
         values: dict[str, object] = {}
         meta = {}
+        if self._is_export:
+            values = {EXPORTED: True, "negative_prompt": ""}
         for index, (field, cell) in enumerate(zip(self._fields, row, strict=False)):
-            if not cell.strip():
+            if not cell.strip() or (field and field.startswith(_RESULT)):
                 continue
             if field is None:
                 self._check_nameless(index, cell.strip(), source, problems)
             elif field.startswith(_META):
                 meta[field[len(_META) :]] = cell
             else:
-                values[field] = cell if cell.startswith('"') else unquoted(cell.strip())
+                is_exact = self._is_export or cell.startswith('"')
+                values[field] = cell if is_exact else unquoted(cell.strip())
         if meta:
             values["meta"] = meta
         return values
@@ -155,8 +165,10 @@ def _header(row: list[str], source: str, problems: list[str]) -> list[str | None
         if _NO_NAME.fullmatch(column):
             columns.append(None)
             continue
-        if column.lower().startswith(_META):
-            field: str | None = _META + column[len(_META) :]
+        lower = column.lower()
+        prefix = next((one for one in (_META, _RESULT) if lower.startswith(one)), None)
+        if prefix is not None:
+            field: str | None = prefix + column[len(prefix) :]
         else:
             field = field_named(column)
         if field is None or field in {_META, "meta"}:

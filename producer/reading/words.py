@@ -6,11 +6,9 @@ Apple's model repositories. Case does not matter.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
-from sdq_core.errors import ALL_KNOWN, InputError, UsageError
+from sdq_core.errors import InputError, UsageError
 from sdq_core.printable import quote
+from sdq_core.values.guesses import did_you_mean
 from sdq_core.values.image_files import ImageFormat
 from sdq_core.values.variants import (
     ANY,
@@ -100,20 +98,3 @@ def parse_lanes(text: str) -> tuple[Placement, ...]:
             raise UsageError(f"--lanes names {lane} twice. Name each lane once.")
         lanes.append(lane)
     return tuple(lanes)
-
-
-def did_you_mean(word: str, known: Iterable[str], shown: Iterable[str] | None = None) -> str:
-    """Return '; did you mean ...?' or, if nothing is near, '; use one of ...' (of `shown`)."""
-    known = list(known)
-    by_lower = {name.lower(): name for name in known}
-    written = word[:60].lower()
-    near = difflib.get_close_matches(written, by_lower, n=1, cutoff=_NEAR) or [
-        name for name in by_lower if len(written) >= 3 and name.startswith(written)
-    ]
-    if near:
-        return f"; did you mean {by_lower[near[0]]}?"
-    return f"{ALL_KNOWN}{', '.join(known if shown is None else shown)}"
-
-
-#: One letter of four, or two of eight: a guess that is further away sends the user astray.
-_NEAR = 0.75

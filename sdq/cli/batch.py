@@ -25,6 +25,27 @@ def batch_argument(*, required: bool = True) -> Callable[[Command], Command]:
     return click.argument("batch", required=required, shell_complete=batch_names)
 
 
+def batches_argument(metavar: str = "BATCH...") -> Callable[[Command], Command]:
+    """Add the argument BATCH..., for one or more; the command gets a `batches` argument, for `existing_batches`."""
+    return click.argument(
+        "batches", metavar=metavar, nargs=-1, required=True, shell_complete=batch_names
+    )
+
+
+@contextlib.contextmanager
+def existing_batches(
+    settings: Settings, given: Sequence[str]
+) -> Iterator[tuple[Ledger, list[BatchStatus]]]:
+    """Open the ledger, which is never created, with the batches that are meant, each once.
+
+    Raise as `named_batch` does.
+    """
+    with existing_ledger(settings) as ledger:
+        statuses = {status.id: status for status in (named_batch(ledger, name) for name in given)}
+        assert ledger is not None  # or there would be no batch
+        yield ledger, list(statuses.values())
+
+
 @contextlib.contextmanager
 def existing_batch(settings: Settings, given: str) -> Iterator[tuple[Ledger, BatchStatus]]:
     """Open the ledger, which is never created, with the batch that is meant; raise as `named_batch` does."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sdq.cli.candidates import model_names
-from sdq.cli.data_folder import make_data_folder
 from sdq.cli.options import log_to_stderr, open_ledger, settings_options
+from sdq.data_folder import make_data_folder
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, ConfigurationError
 from sdq_core.settings import Settings
 
@@ -48,7 +48,7 @@ def command(
     use it unless --variant or --compute-unit is given. Stop any worker first: it would be measured too.
     """
     from db.values import Benchmark
-    from sdq.cli.submission import model_name
+    from sdq.submitting.request import model_name
     from sdq.views.bench import bench_as_dict, bench_lines
     from sdq.views.words import duration
     from sdq_core.models import ModelStore

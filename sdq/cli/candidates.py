@@ -84,6 +84,21 @@ def words(*known: str) -> Complete:
     return complete
 
 
+def column_names(
+    _ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Offer the columns of an image; several may be separated by commas, and each may have a minus sign before it."""
+    from db.columns import COLUMNS
+
+    before, comma, last = incomplete.rpartition(",")
+    sign = "-" if last.startswith("-") else ""
+    return [
+        CompletionItem(f"{before}{comma}{sign}{name}", help=column.about)
+        for name, column in COLUMNS.items()
+        if name.startswith(last.removeprefix("-").lower())
+    ]
+
+
 def _settings(ctx: click.Context) -> Settings:
     """Read the settings, with the options that are typed already."""
     given = {name: ctx.params.get(name) for name in ("home", "database_url")}

@@ -7,7 +7,8 @@ import os
 
 import click
 
-from sdq.cli.options import settings_options, value_of
+from sdq.cli.options import settings_options
+from sdq.submitting.options import value_of
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, UsageError
 from sdq_core.printable import printable
 from sdq_core.settings import Settings

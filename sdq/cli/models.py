@@ -10,10 +10,11 @@ from pathlib import Path
 import click
 
 from sdq.cli.candidates import model_names
-from sdq.cli.data_folder import refuse_absent_drive
-from sdq.cli.options import settings_options, value_of
+from sdq.cli.options import settings_options
 from sdq.cli.outcome import Outcome, outcome_options
 from sdq.cli.question import confirm
+from sdq.data_folder import refuse_absent_drive
+from sdq.submitting.options import value_of
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, InputError, InputMissingError, StorageError
 from sdq_core.printable import printable
 from sdq_core.settings import Settings, whole_path
@@ -70,9 +71,7 @@ def list_command(settings: Settings, as_json: bool, quiet: bool) -> None:
 @click.option(
     "--kind",
     type=click.Choice(["packages", "compiled"]),
-    default="packages",
-    show_default=True,
-    help="Compiled models run on Macs only.",
+    help="Pull these only [packages, else compiled models].",
 )
 @click.option("--revision", metavar="REV", help="Branch, tag or commit [main].")
 @click.option(
@@ -93,7 +92,7 @@ def pull_command(
     settings: Settings,
     repository: str,
     variant: str | None,
-    kind: str,
+    kind: str | None,
     revision: str | None,
     base: str | None,
     name: str | None,
@@ -101,7 +100,7 @@ def pull_command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Download a model's packages from the Hugging Face Hub.
+    """Download a model's packages, or compiled models, from the Hugging Face Hub.
 
     Resumes an interrupted pull, checks every file's hash, and downloads only what drawing needs. For tokens, mirrors
     and offline mode, use huggingface_hub's own settings: `hf auth login`, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.

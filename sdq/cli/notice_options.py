@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from sdq.cli.options import value_of
+from sdq.submitting.options import value_of
 from sdq_core.errors import UsageError
 from sdq_core.settings import Settings
 from sdq_core.values.receivers import Receivers, check_address, check_apprise, check_command

@@ -6,14 +6,13 @@ import contextlib
 import functools
 import logging
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sdq.cli.data_folder import refuse_absent_drive
-from sdq_core.errors import InputError
+from sdq.data_folder import refuse_absent_drive
 from sdq_core.printable import printable
 from sdq_core.privacy import Secrets
 from sdq_core.settings import Settings, read_settings
@@ -23,15 +22,6 @@ if TYPE_CHECKING:
     from db.limits import Limits
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-@contextlib.contextmanager
-def value_of(option: str) -> Iterator[None]:
-    """Put an option's name before what is wrong with its value."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{option}: {error}") from error
 
 
 def settings_from(options: Mapping[str, str | None]) -> Settings:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from sdq.cli.data_folder import refuse_absent_drive
 from sdq.cli.options import settings_options
 from sdq.cli.outcome import Outcome, outcome_options
+from sdq.data_folder import refuse_absent_drive
 from sdq_core.errors import (
     EXIT_OK,
     EXIT_UNAVAILABLE,

@@ -32,9 +32,10 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...], outcome: O
     from db.dispatch import reconcile
     from producer import plan_batch
     from producer.again import lines_again
+    from producer.changes import Changes
     from producer.planning.collisions import check_paths
     from producer.planning.defaults import Defaults
-    from sdq.cli.submission import describe_submission, submit_plan
+    from sdq.submitting.submission import describe_submission, submit_plan
     from sdq.views.words import counted
     from sdq_core.images.filing import Filing
     from sdq_core.models import DEMO, ModelStore, resolver
@@ -56,6 +57,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...], outcome: O
             outcome.say(f"{counted(retried, 'image')} of batch {found.name} {are} queued again.")
             outcome.tell(id=found.id, name=found.name, images=retried)
             return
+        changed = Changes(changes)
         defaults = Defaults(
             model=DEMO,  # every line names its own
             variants=(AttentionImplementation.ORIGINAL,),
@@ -63,7 +65,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...], outcome: O
             batch_name=f"{found.name}-retry",
         )
         plan = plan_batch(
-            lines_again(failed, changes),
+            [changed.of(line) for line in lines_again(failed)],
             defaults,
             resolver(ModelStore(settings.models), ledger.variants.known().values()),
             source=f"sdq retry {found.name}",

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdq.cli.data_folder import make_data_folder
 from sdq.cli.limit_options import limit_options
 from sdq.cli.notice_options import notice_options
 from sdq.cli.options import (
@@ -21,8 +20,10 @@ from sdq.cli.options import (
     open_ledger,
     settings_options,
 )
-from sdq.cli.submit_options import SubmitOptions, submission_options
+from sdq.cli.submit_options import submission_options
 from sdq.cli.unit_options import unit_options
+from sdq.data_folder import make_data_folder
+from sdq.submitting.options import SubmitOptions
 from sdq_core.errors import EXIT_OK, EXIT_SOME_IMAGES_FAILED, SdqError
 from sdq_core.settings import Settings
 from sdq_core.values.receivers import Receivers
@@ -69,10 +70,12 @@ def command(
     from db.limits import WORKER
     from db.values import BatchState
     from sdq.cli.live import worker_view
-    from sdq.cli.outlook import outlook, try_out
-    from sdq.cli.submission import plan_request, read_request, submit_plan
     from sdq.notices.problems import problems
     from sdq.notices.sender import sender
+    from sdq.submitting.outlook import outlook, try_out
+    from sdq.submitting.planned import plan_request
+    from sdq.submitting.request import read_request
+    from sdq.submitting.submission import submit_plan
     from sdq.views.progress import PlainProgress
     from sdq_core.queue.connection import connect_worker
     from sdq_core.queue.queues import Queues
@@ -140,8 +143,13 @@ def command(
                 return 128 + stop.signum
         if causes:
             raise causes[0]
-        folder = settings.outputs / planned.filing.folder(submission.batch_name)
-        return _tell(ledger, batch_id, folder, as_json=as_json, quiet=quiet)
+        return _tell(
+            ledger,
+            batch_id,
+            settings.outputs / planned.filing.folder(submission.batch_name),
+            as_json=as_json,
+            quiet=quiet,
+        )
 
 
 def _tell(ledger: Ledger, batch_id: int, folder: Path, *, as_json: bool, quiet: bool) -> int:

@@ -10,7 +10,8 @@ import click
 
 from sdq.cli.notice_options import notice_options
 from sdq.cli.options import existing_ledger, open_ledger, settings_options
-from sdq.cli.submit_options import SubmitOptions, submission_options
+from sdq.cli.submit_options import submission_options
+from sdq.submitting.options import SubmitOptions
 from sdq_core.settings import Settings
 from sdq_core.values.receivers import Receivers
 
@@ -49,8 +50,10 @@ def command(
       sdq submit prompts.txt --seed-range 0-99 --webhook https://example.org/hook
       echo 'a lighthouse in the snow' | sdq submit - --random-seeds 4
     """
-    from sdq.cli.outlook import outlook, try_out
-    from sdq.cli.submission import plan_request, read_request, submit_plan
+    from sdq.submitting.outlook import outlook, try_out
+    from sdq.submitting.planned import plan_request
+    from sdq.submitting.request import read_request
+    from sdq.submitting.submission import submit_plan
 
     request = read_request(options, settings)
     with contextlib.ExitStack() as stack:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any, TypeVar
 
 import click
 
 from sdq.cli import candidates
+from sdq.submitting.options import SubmitOptions
 from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, DEFAULT_QUALITY, ImageFormat
 from sdq_core.values.order import Priority
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
@@ -17,103 +18,89 @@ from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Sched
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-@dataclass(frozen=True, kw_only=True)
-class SubmitOptions:
-    """The options as typed; None, or empty, for those left out. `sdq.cli.submission` checks them."""
-
-    files: tuple[str, ...] = ()
-    prompts: tuple[str, ...] = ()
-    negative_prompt: str | None = None
-    seeds: str | None = None
-    random_seeds: int | None = None
-    num_inference_steps: str | None = None
-    guidance_scale: str | None = None
-    scheduler: str | None = None
-    model: str | None = None
-    variant: str | None = None
-    compute_unit: str | None = None
-    batch: str | None = None
-    priority: str | None = None
-    at_front: bool = False
-    interleave: bool = False
-    prompt_format: str | None = None
-    literal: bool = False
-    dynamic: str | None = None
-    wildcards: str | None = None
-    dynamic_seed: int | None = None
-    max_images: int | None = None
-    strict: bool = False
-    path_template: str | None = None
-    image_format: str | None = None
-    quality: int | None = None
+#: What to draw.
+_PROMPTS = (
+    click.argument("files", nargs=-1, metavar="[FILE|-]...", shell_complete=candidates.files),
+    click.option("--prompt", "prompts", multiple=True, metavar="TEXT", help="A prompt; may be repeated."),
+    click.option("--negative-prompt", metavar="TEXT", help="What the images should not show."),
+    click.option("-s", "--seed", "--seed-range", "seeds", metavar="SEEDS",
+                 help="Seeds: 7, 0-99, 0-99(+10), 0-100[5] or 1,5,9-12 [0]."),
+    click.option("--random-seeds", type=click.IntRange(1, 100_000), metavar="N",
+                 help="Choose N random seeds per prompt now, and record them."),
+    click.option("--num-inference-steps", "--steps", metavar="N",
+                 help="Denoising steps per image; with commas, each of several [20]."),
+    click.option("--guidance-scale", "--cfg-scale", metavar="X",
+                 help="How closely to follow the prompt; with commas, each of several [7.5]."),
+    click.option("--scheduler", metavar="NAME", shell_complete=candidates.words(*Scheduler),
+                 help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LMSDiscrete or PNDM; "
+                      "with commas, each of several [DPMSolverMultistep]."),
+    click.option("--model", metavar="NAME|DIR", shell_complete=candidates.model_names,
+                 help="A model's name or folder [demo]."),
+    click.option("--variant", metavar="NAMES",
+                 shell_complete=candidates.words(*AttentionImplementation, "auto", "any"),
+                 help="original, split_einsum or split_einsum_v2; with commas, each of several. auto: the "
+                      "fastest that `sdq bench` measured, else original [auto]. any: whichever a worker has."),
+    click.option("--compute-unit", metavar="UNIT",
+                 shell_complete=candidates.words(*ComputeUnit, "auto"),
+                 help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY. auto: the fastest measured, else ALL [auto]."),
+)  # fmt: skip
+#: The batch, and its place among others.
+BATCH_OPTIONS = (
+    click.option("--batch", metavar="NAME", shell_complete=candidates.batch_names,
+                 help="Name of the batch, in which {date} and {time} are those of now; an existing one grows "
+                      "[the file's name]."),
+    click.option("--priority", type=click.Choice([str(priority) for priority in Priority]),
+                 help="Priority of the batch: a high one is drawn before what is normal or low [normal]."),
+    click.option("--at-front", is_flag=True,
+                 help="Draw the batch before all others of its priority, instead of in turns with them."),
+    click.option("--interleave/--by-prompt", default=False,
+                 help="Draw the first seed of every prompt, then the second, then more at a time; or all seeds "
+                      "of a prompt, then those of the next [by prompt]."),
+)  # fmt: skip
+#: How prompts are read.
+_READING = (
+    click.option("--format", "prompt_format",
+                 type=click.Choice(["txt", "csv", "tsv", "jsonl", "json", "yaml", "toml"]),
+                 help="Format of the files [from their extension]."),
+    click.option("--literal", is_flag=True, help="Draw every line as it is: no --options, no # comments, "
+                 "no look for other tools' syntax."),
+    click.option("--dynamic", type=click.Choice(["random", "combinatorial"]),
+                 help="Make the choices in prompts, {a|b} and __wildcard__: at random for each seed, or all "
+                      "combinations."),
+    click.option("--wildcards", metavar="DIR",
+                 help="The folder of wildcards [wildcards beside the first prompt file]."),
+    click.option("--dynamic-seed", type=click.IntRange(0, 2**32 - 1), metavar="N",
+                 help="Another number chooses otherwise at random [0]."),
+)  # fmt: skip
+#: Limits, and the files.
+FILE_OPTIONS = (
+    click.option("--max-images", type=click.IntRange(1, 10_000_000), metavar="N",
+                 help="Refuse to submit more [100,000 with choices or several values, else 10,000,000]."),
+    click.option("--strict", is_flag=True, help="Refuse images for which the disk has no room."),
+    click.option("--path-template", metavar="TEMPLATE",
+                 help="Where the images of a new batch are below the outputs, without the ending "
+                      f"[{DEFAULT_PATH_TEMPLATE}]. See docs/files.md for the tokens."),
+    click.option("--image-format", type=click.Choice([str(kind) for kind in ImageFormat]),
+                 help="Format of a new batch's images [png]."),
+    click.option("--quality", type=click.IntRange(1, 100), metavar="N",
+                 help=f"Quality of jpg, webp and avif, 1 to 100 [{DEFAULT_QUALITY}]."),
+)  # fmt: skip
 
 
 def submission_options(command: Command) -> Command:
     """Add the options that say what to draw; the command gets an `options` argument, `SubmitOptions`."""
+    return with_submit_options(command, (*_PROMPTS, *BATCH_OPTIONS, *_READING, *FILE_OPTIONS))
+
+
+def with_submit_options(command: Command, options: Sequence[Callable[[Any], Any]]) -> Command:
+    """Add some of these options, and gather them; those that are not among them are left out."""
 
     @functools.wraps(command)
     def with_options(*args: Any, **kwargs: Any) -> Any:
-        given = {field.name: kwargs.pop(field.name) for field in fields(SubmitOptions)}
+        names = (field.name for field in fields(SubmitOptions))
+        given = {name: kwargs.pop(name) for name in names if name in kwargs}
         return command(*args, options=SubmitOptions(**given), **kwargs)
 
-    for option in reversed(
-        (
-            click.argument("files", nargs=-1, metavar="[FILE|-]...", shell_complete=candidates.files),
-            click.option("--prompt", "prompts", multiple=True, metavar="TEXT", help="A prompt; may be repeated."),
-            click.option("--negative-prompt", metavar="TEXT", help="What the images should not show."),
-            click.option("-s", "--seed", "--seed-range", "seeds", metavar="SEEDS",
-                         help="Seeds: 7, 0-99, 0-99(+10), 0-100[5] or 1,5,9-12 [0]."),
-            click.option("--random-seeds", type=click.IntRange(1, 100_000), metavar="N",
-                         help="Choose N random seeds per prompt now, and record them."),
-            click.option("--num-inference-steps", "--steps", metavar="N",
-                         help="Denoising steps per image; with commas, each of several [20]."),
-            click.option("--guidance-scale", "--cfg-scale", metavar="X",
-                         help="How closely to follow the prompt; with commas, each of several [7.5]."),
-            click.option("--scheduler", metavar="NAME", shell_complete=candidates.words(*Scheduler),
-                         help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LMSDiscrete or PNDM; "
-                              "with commas, each of several [DPMSolverMultistep]."),
-            click.option("--model", metavar="NAME|DIR", shell_complete=candidates.model_names,
-                         help="A model's name or folder [demo]."),
-            click.option("--variant", metavar="NAMES",
-                         shell_complete=candidates.words(*AttentionImplementation, "auto", "any"),
-                         help="original, split_einsum or split_einsum_v2; with commas, each of several. auto: the "
-                              "fastest that `sdq bench` measured, else original [auto]. any: whichever a worker has."),
-            click.option("--compute-unit", metavar="UNIT",
-                         shell_complete=candidates.words(*ComputeUnit, "auto"),
-                         help="ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY. auto: the fastest measured, else ALL [auto]."),
-            click.option("--batch", metavar="NAME", shell_complete=candidates.batch_names,
-                         help="Name of the batch, in which {date} and {time} are those of now; an existing one grows "
-                              "[the file's name]."),
-            click.option("--priority", type=click.Choice([str(priority) for priority in Priority]),
-                         help="Priority of the batch: a high one is drawn before what is normal or low [normal]."),
-            click.option("--at-front", is_flag=True,
-                         help="Draw the batch before all others of its priority, instead of in turns with them."),
-            click.option("--interleave/--by-prompt", default=False,
-                         help="Draw the first seed of every prompt, then the second, then more at a time; or all seeds "
-                              "of a prompt, then those of the next [by prompt]."),
-            click.option("--format", "prompt_format",
-                         type=click.Choice(["txt", "csv", "tsv", "jsonl", "json", "yaml", "toml"]),
-                         help="Format of the files [from their extension]."),
-            click.option("--literal", is_flag=True, help="Draw every line as it is: no --options, no # comments, "
-                         "no look for other tools' syntax."),
-            click.option("--dynamic", type=click.Choice(["random", "combinatorial"]),
-                         help="Make the choices in prompts, {a|b} and __wildcard__: at random for each seed, or all "
-                              "combinations."),
-            click.option("--wildcards", metavar="DIR",
-                         help="The folder of wildcards [wildcards beside the first prompt file]."),
-            click.option("--dynamic-seed", type=click.IntRange(0, 2**32 - 1), metavar="N",
-                         help="Another number chooses otherwise at random [0]."),
-            click.option("--max-images", type=click.IntRange(1, 10_000_000), metavar="N",
-                         help="Refuse to submit more [100,000 with choices or several values, else 10,000,000]."),
-            click.option("--strict", is_flag=True, help="Refuse images for which the disk has no room."),
-            click.option("--path-template", metavar="TEMPLATE",
-                         help="Where the images of a new batch are below the outputs, without the ending "
-                              f"[{DEFAULT_PATH_TEMPLATE}]. See docs/files.md for the tokens."),
-            click.option("--image-format", type=click.Choice([str(kind) for kind in ImageFormat]),
-                         help="Format of a new batch's images [png]."),
-            click.option("--quality", type=click.IntRange(1, 100), metavar="N",
-                         help=f"Quality of jpg, webp and avif, 1 to 100 [{DEFAULT_QUALITY}]."),
-        )
-    ):  # fmt: skip
+    for option in reversed(options):
         with_options = option(with_options)
     return with_options  # type: ignore[return-value]

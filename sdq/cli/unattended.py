@@ -19,7 +19,7 @@ from click.core import ParameterSource
 
 from sdq.cli.limit_options import read_limits
 from sdq.cli.options import existing_ledger, settings_from
-from sdq.cli.submit_options import SubmitOptions
+from sdq.submitting.options import SubmitOptions
 from sdq_core.errors import ConfigurationError, UsageError
 from sdq_core.printable import quote
 from sdq_core.privacy import has_secret, masked_url
@@ -112,11 +112,11 @@ def _check(command: str, options: Mapping[str, Any], settings: Settings) -> None
         read_lanes(options["lanes"])
         read_recycling(options["recycle_engine"])
     elif command in {"submit", "run"}:
-        from sdq.cli.submission import plan_request, read_request
+        from sdq.submitting.planned import plan_request
+        from sdq.submitting.request import read_request
 
-        given = SubmitOptions(
-            **{field.name: options[field.name] for field in fields(SubmitOptions)}
-        )
+        names = (field.name for field in fields(SubmitOptions))
+        given = SubmitOptions(**{name: options[name] for name in names if name in options})
         request = read_request(given, settings)
         with existing_ledger(settings) as ledger:
             plan_request(settings, request, ledger)

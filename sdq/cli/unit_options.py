@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from sdq.cli.options import value_of
+from sdq.submitting.options import value_of
 from sdq_core.errors import InputError
 from sdq_core.printable import quote
 from sdq_core.settings import Settings

@@ -61,11 +61,11 @@ def command(
                 batch=one.name if one else None,
                 dead=dead_workers(settings.home / "workers"),
                 read_files=not quick,
-                on_image=lambda: bar.advance(task),
+                on_images=lambda count: bar.advance(task, count),
             )
         found = {
-            "missing": [image.image.path for image in findings.missing],
-            "damaged": [image.image.path for image in findings.damaged],
+            "missing": [file.path for file in findings.missing],
+            "damaged": [file.path for file in findings.damaged],
             "not in the ledger": findings.strays,
             "second copy": findings.spares,
             "left by a killed process": findings.temporary,

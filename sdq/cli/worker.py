@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdq.cli.data_folder import make_data_folder, require_data_folder
 from sdq.cli.limit_options import limit_options, worker_limit_options
 from sdq.cli.options import (
     drawing_options,
     open_ledger,
     settings_options,
-    value_of,
 )
 from sdq.cli.unit_options import unit_options
+from sdq.data_folder import make_data_folder, require_data_folder
+from sdq.submitting.options import value_of
 from sdq_core.errors import (
     EXIT_OK,
     EXIT_SOME_IMAGES_FAILED,

@@ -66,6 +66,8 @@ def _of_tables(settings: Settings) -> dict[str, str]:
         shown["notify.webhook_secret"] = MASK
     if settings.report:
         shown["report.html"] = settings.report
+    if "inspect.while_drawing" in settings.origins:
+        shown["inspect.while_drawing"] = settings.inspects_while_drawing
     shown |= {f"units.{part}": str(unit) for part, unit in settings.part_units.items()}
     if "units.fallback" in settings.origins:
         shown["units.fallback"] = "cpu" if settings.unet_on_cpu else "none"
@@ -75,7 +77,7 @@ def _of_tables(settings: Settings) -> dict[str, str]:
 def _spelled(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(value)
-    return "true" if value is True else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def hub(environment: Mapping[str, str]) -> Section:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ BEING_WRITTEN_S = 60.0
 #: a path template need that.
 _DOUBTFUL_AT_ONCE = 50_000
 
-_IMAGE = re.compile(r"[^/]+/([0-9]{5,9})/([0-9]{5,9})-([0-9]{1,10})\.\w+")
+_IMAGE = re.compile(r"[^/]+/([0-9]{5,9})/\1-([0-9]{1,10})\.\w+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Leftovers:
         self._doubtful: dict[str, FileStanding] = {}
         self._elsewhere: list[_Batch] = []  # those whose paths do not tell which images they are
         self._everywhere = False
-        self._judged: set[Path] = set()  # folders that are looked into by themselves
+        self._judged: Set[str] = frozenset()  # folders that are looked into by themselves
 
     def look(
         self, statuses: Iterable[BatchStatus], *, everywhere: bool
@@ -72,7 +72,7 @@ class Leftovers:
                 batches[batch.folder] = batch
             else:
                 self._elsewhere.append(batch)
-        self._judged = {self._outputs / folder for folder in batches}
+        self._judged = batches.keys()
         for folder, batch in batches.items():
             self._look_into(folder, batch)
         others = {batch.folder for batch in self._elsewhere}
@@ -98,21 +98,21 @@ class Leftovers:
 
     def _images_in(self, folder: str, batch: _Batch | None) -> Iterator[tuple[int, int]]:
         """Yield entry and seed of the files that may be the batch's images, and sort out the others."""
-        place = self._outputs / folder
-        for path in _files(place, self._judged - {place}):
-            relative = path.relative_to(self._outputs).as_posix()
+        name, suffix = "", ""
+        if batch:
+            name, suffix = batch.status.name, batch.filing.image_format.suffix
+        for relative in _files(self._outputs, folder, self._judged - {folder}):
+            image = _IMAGE.fullmatch(relative) if batch else None
+            if image:
+                entry, seed = int(image[1]), int(image[2])
+                if relative == image_path(name, entry, seed, suffix):
+                    yield entry, seed
+                    continue
+            path = self._outputs / relative
             if is_temporary(path):
                 if _age_s(path) > BEING_WRITTEN_S:
                     self._temporary.append(relative)
-                continue
-            image = _IMAGE.fullmatch(relative) if batch else None
-            if image and batch:
-                entry, seed = int(image[1]), int(image[3])
-                suffix = batch.filing.image_format.suffix
-                if relative == image_path(batch.status.name, entry, seed, suffix):
-                    yield entry, seed
-                    continue
-            if relative != MARKER:
+            elif relative != MARKER:
                 self._doubt(relative, FileStanding.UNKNOWN)
 
     def _unless_older(self, path: str, standing: FileStanding, batch: _Batch) -> FileStanding:
@@ -172,17 +172,21 @@ def _is_in(folder: str, path: str) -> bool:
     return not folder or path.startswith(f"{folder}/")
 
 
-def _files(folder: Path, but: Container[Path]) -> Iterator[Path]:
-    """Yield the files below a folder, those of each folder one after the other; follows no link.
+def _files(outputs: Path, folder: str, but: Container[str]) -> Iterator[str]:
+    """Yield the files below a folder of the output folder, those of each folder one after the other; follows no link.
+
+    Paths are texts, relative to the output folder: there are millions, and a `Path` takes longer to make than the file
+    system takes to tell of the file.
 
     but: folders to leave out.
     """
-    for entry in _listed(folder):
-        path = Path(entry.path)
+    above = f"{folder}/" if folder else ""
+    for entry in _listed(outputs / folder):
+        path = above + entry.name
         if not entry.is_dir():
             yield path
         elif not entry.is_symlink() and path not in but:
-            yield from _files(path, but)
+            yield from _files(outputs, path, but)
 
 
 def _listed(folder: Path) -> Iterator[os.DirEntry[str]]:

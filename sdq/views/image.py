@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from db.known_image import KnownImage
-from db.values import EngineRecord, ImageStatus
+from db.values import EngineRecord, ImageRecord, ImageStatus
 from sdq.views.facts import fact_lines
 from sdq.views.status import rfc3339
 from sdq.views.words import counted, duration, local_time, size
 from sdq_core.images.read import FileRecord
+from sdq_core.values.quality import Quality
 from sdq_core.values.recipes import Recipe
+
+_MEASURES = (*Quality.__dataclass_fields__, "near_duplicate_of")
 
 
 def image_facts(
@@ -36,6 +39,7 @@ def image_facts(
             *_recipe_facts(image.recipe, image.seed),
             ("cut", f"{cut} tokens of the prompt were not read" if cut else None),
             ("flagged", "by the safety checker" if drawn and drawn.nsfw_flagged else None),
+            ("picture", _picture(drawn) if drawn else None),
             ("time", _time(image)),
             *(_engine_facts(engine) if engine else ()),
             *((name, _own(value)) for name, value in image.fields.items()),
@@ -69,6 +73,7 @@ def image_as_dict(image: KnownImage, outputs: Path) -> dict[str, Any]:
         "truncated_tokens": drawn and drawn.truncated_tokens,
         "nsfw_flagged": drawn and drawn.nsfw_flagged,
         "concept_scores": drawn and dict(drawn.concept_scores),
+        "quality": drawn and {name: getattr(drawn, name) for name in _MEASURES},
         "timings": drawn
         and {name: getattr(drawn, name) for name in vars(drawn) if name.endswith("_ms")},
         "engine": engine
@@ -144,6 +149,21 @@ def _engine_facts(engine: EngineRecord) -> list[tuple[str, str | None]]:
         ("drawn by", f"{engine.variant}, {how}, worker {engine.worker}"),
         ("machine", f"{engine.host}: {engine.chip}, {engine.os}"),
     ]
+
+
+def _picture(drawn: ImageRecord) -> str | None:
+    if drawn.phash is None:
+        return None
+    return ", ".join(
+        [
+            f"brightness {drawn.brightness:.2f}",
+            f"contrast {drawn.contrast:.2f}",
+            f"sharpness {drawn.sharpness:.0f}",
+            f"phash {drawn.phash}",
+            *(["one colour only"] if drawn.constant else []),
+            *(["looks like another image"] if drawn.near_duplicate_of else []),
+        ]
+    )
 
 
 def _time(image: KnownImage) -> str | None:

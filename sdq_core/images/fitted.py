@@ -17,6 +17,7 @@ _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 #: A thumbnail that takes more bytes is made with the next lower quality; the last one is taken as it is.
 _QUALITIES = (74, 55, 30)
 _ENOUGH_BYTES = 20_000
+_FINE_QUALITY = 92
 
 #: An image that is hidden is interpolated between this many colours on each side.
 _COLOURS_A_SIDE = 4
@@ -59,11 +60,23 @@ def fitted_picture(path: Path, size: tuple[int, int]) -> Image.Image | None:
     return whole if whole.size == size else whole.resize(size, Image.Resampling.LANCZOS)
 
 
-def thumbnail(path: Path, side: int, *, hidden: bool = False) -> Thumbnail | None:
+def whole_picture(path: Path) -> Image.Image | None:
+    """Return an image in its own size and in RGB, None if it cannot be read."""
+    try:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+    except _UNREADABLE:
+        return None
+
+
+def thumbnail(
+    path: Path, side: int, *, hidden: bool = False, fine: bool = False
+) -> Thumbnail | None:
     """Return an image's thumbnail, None if it cannot be read.
 
     side: of the square in pixels; an image that is smaller keeps its size.
     hidden: only its colours can be made out.
+    fine: with hardly a trace of having been made smaller in bytes, however many they are.
     """
     size = fitted_size(path, side, enlarge=False)
     picture = fitted_picture(path, size) if size else None
@@ -72,14 +85,21 @@ def thumbnail(path: Path, side: int, *, hidden: bool = False) -> Thumbnail | Non
     if hidden:
         colours = picture.resize((_COLOURS_A_SIDE, _COLOURS_A_SIDE), Image.Resampling.BOX)
         picture = colours.resize(picture.size, Image.Resampling.BICUBIC)
+    return thumbnail_of(picture, side, fine=fine)
+
+
+def thumbnail_of(picture: Image.Image, side: int, *, fine: bool = False) -> Thumbnail:
+    """Return the thumbnail of an RGB picture. side, fine: as for `thumbnail`."""
+    shown = picture
+    if max(picture.size) > side:
+        shown = picture.copy()
+        shown.thumbnail((side, side), Image.Resampling.LANCZOS)
     kind = "webp" if features.check("webp") else "jpeg"
     data = b""
-    for quality in _QUALITIES:
+    for quality in (_FINE_QUALITY,) if fine else _QUALITIES:
         buffer = io.BytesIO()
-        picture.save(buffer, kind, quality=quality)
+        shown.save(buffer, kind, quality=quality)
         data = buffer.getvalue()
         if len(data) <= _ENOUGH_BYTES:
             break
-    return Thumbnail(
-        data=data, media_type=f"image/{kind}", width=picture.width, height=picture.height
-    )
+    return Thumbnail(data=data, media_type=f"image/{kind}", width=shown.width, height=shown.height)

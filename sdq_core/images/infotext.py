@@ -20,8 +20,8 @@ from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import SAMPLER_NAMES
 
 _NEGATIVE = "Negative prompt:"
-#: How readers split the last line.
-_PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+#: How readers split the last line. Their names have no limit; with one, the time does not grow with its square.
+_PAIR = re.compile(r'(\w[\w \-/]{1,100}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 #: With fewer pairs than this, readers take the last line for a part of the prompt.
 _MIN_PAIRS = 3
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from functools import lru_cache
 
 from sdq_core.images.safe_names import RESERVED
 
@@ -46,6 +47,7 @@ def is_beside(path: str, other: str) -> bool:
     return number.isdecimal() and path == f"{stem}-{number}.{ending}"
 
 
+@lru_cache(maxsize=1000)  # asked for each image of a batch
 def batch_folder(batch_name: str) -> str:
     """Return a batch's folder name: its own name, if every file system can tell that from all others.
 

@@ -26,3 +26,9 @@ def psnr_db(one: Image.Image, other: Image.Image) -> float:
     if not total:
         return math.inf
     return 10 * math.log10(255**2 * 3 * one.width * one.height / total)
+
+
+def difference(one: Image.Image, other: Image.Image, brightness: int = 1) -> Image.Image:
+    """Return how much each pixel of two RGB images of one size differs, so many times as bright."""
+    found = ImageChops.difference(one.convert("RGB"), other.convert("RGB"))
+    return found.point([min(255, value * brightness) for value in range(256)] * 3)

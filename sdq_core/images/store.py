@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from sdq_core.errors import OutputError, SdqError, StorageError
 
@@ -83,6 +84,35 @@ def write_file(data: bytes, name: str, folder: int, *, replace: bool = True) -> 
         raise
     sync_folder(folder)
     return StoredFile(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+
+
+@contextlib.contextmanager
+def growing_file(target: Path) -> Iterator[BinaryIO]:
+    """Yield a file to write and read, which becomes `target` at the end of the block, as `store_file` would write it.
+
+    For what is too large to be held in memory. If the block raises, the target is unchanged and nothing is left. Raise
+    OutputError or StorageError as `store_file` does.
+    """
+    try:
+        make_folder(target.parent)
+        with opened_folder(target.parent) as folder:
+            temporary = f".sdq-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+            descriptor = os.open(
+                temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=folder
+            )
+            try:
+                with os.fdopen(descriptor, "w+b") as file:
+                    yield file
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.rename(temporary, target.name, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary, dir_fd=folder)
+                raise
+            sync_folder(folder)
+    except OSError as error:
+        raise storage_problem(error, target) from error
 
 
 @contextlib.contextmanager

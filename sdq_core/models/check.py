@@ -6,14 +6,13 @@ and channels, from what the networks declare. Models of other kinds are refused 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sdq_core.errors import PackageError
 from sdq_core.models.mlmodel import Shape
-from sdq_core.models.network import read_network
+from sdq_core.models.network import read_network, refuse_without_text
 from sdq_core.printable import quote
 
 #: Latents are an eighth of the image on each side in every Stable Diffusion VAE.
@@ -179,17 +178,15 @@ def check_parts(
 def refuse_unsupported(folder: Path, parts: Mapping[str, Path]) -> None:
     """Raise PackageError if a folder's parts are of a kind that nothing here can draw, complete or not.
 
-    Asked first, so that nobody looks for missing parts and settings of a model that would be refused with them.
+    Asked first, so that nobody looks for missing parts and settings of a model that would be refused with them. Of
+    compiled models, the U-Net stands for all.
     """
     for part, kind in _FOREIGN_PARTS.items():
         if part in parts:
             raise PackageError(f"{folder} holds {kind}, which is not supported. {_INSTEAD}")
-    for path in parts.values():
-        if path.suffix.lower() == ".mlmodelc" and sys.platform != "darwin":
-            raise PackageError(
-                f"{path} is a compiled model, which only Core ML reads, on a Mac. Use the .mlpackage files instead (in "
-                "Apple's repositories on the Hub, under packages/ rather than compiled/)."
-            )
+    for part in ("unet", "unet_chunk1"):
+        if part in parts:
+            refuse_without_text(parts[part])
 
 
 def check_unet(unet: Part) -> Latents:

@@ -105,7 +105,7 @@ def choose_variants(
 ) -> tuple[dict[AttentionImplementation, PartsPlace], list[str]]:
     """Return the place of each variant, and sentences about what was skipped or is not what its name says.
 
-    Packages run anywhere, compiled models on Macs only: packages are preferred, then what is named truly.
+    Packages are preferred to compiled models, then what is named truly: a package is what a Mac compiles for itself.
     """
     best: dict[AttentionImplementation, PartsPlace] = {}
     notes: list[str] = []

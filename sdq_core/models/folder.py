@@ -17,7 +17,7 @@ from sdq_core.models.check import VAE_SCALE_FACTOR, check_parts, refuse_unsuppor
 from sdq_core.models.finder import PartsPlace
 from sdq_core.models.identity import computing_files, files_in, fingerprint, without_litter
 from sdq_core.models.network import Network, read_network
-from sdq_core.models.parts import is_apples, kind_of
+from sdq_core.models.parts import KINDS, is_apples, kind_of
 from sdq_core.models.preprocessing import Preprocessing
 from sdq_core.models.scheduler_config import SchedulerConfig
 from sdq_core.models.vocabulary import Vocabulary
@@ -156,7 +156,7 @@ def find_files(place: PartsPlace) -> VariantFiles:
     parts = _parts(place)
     packages = place.folder
     refuse_unsupported(packages, parts)
-    _require_parts(packages, parts)
+    _require_parts(packages, parts, KINDS[place.kind])
     extractor = _beside(packages, "feature_extractor", _PREPROCESSOR)
     return VariantFiles(
         parts=parts,
@@ -226,13 +226,13 @@ def _parts(place: PartsPlace) -> dict[str, Path]:
     return {part: place.folder / names[0] for part, names in place.parts.items()}
 
 
-def _require_parts(packages: Path, parts: Mapping[str, Path]) -> None:
+def _require_parts(packages: Path, parts: Mapping[str, Path], ending: str) -> None:
     missing = [part for part in ("text_encoder", "vae_decoder") if part not in parts]
     if "unet" not in parts and not {"unet_chunk1", "unet_chunk2"} <= parts.keys():
         missing.append("unet (or unet_chunk1 and unet_chunk2)")
     if missing:
         raise PackageError(
-            f"{packages} lacks the {' and the '.join(missing)}. Download or convert the missing .mlpackage."
+            f"{packages} lacks the {' and the '.join(missing)}. Download or convert the missing {ending}."
         )
 
 

@@ -1,4 +1,6 @@
-"""The Hugging Face Hub: listing a repository and downloading its files. Nothing else imports huggingface_hub.
+"""The Hugging Face Hub: listing a repository and downloading its files.
+
+Nothing else imports huggingface_hub, but for `sdq.exports.push`, which uploads.
 
 Tokens, endpoints, proxies, offline mode, timeouts and progress bars are that library's business (`HF_*`, `hf auth
 login`). A repository is pinned to the commit its name stood for when it was listed, so files of two revisions never
@@ -30,6 +32,8 @@ from sdq_core.models.hub_errors import translate
 _ATTEMPTS = 3
 _PAUSE_S = 1.0
 _CHUNK_BYTES = 1 << 20
+#: How the Hub writes a repository's licence among its tags.
+_LICENSE = "license:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +54,16 @@ class RemoteFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """A repository at a commit; files: path -> file."""
+    """A repository at a commit.
+
+    files: path -> file.
+    license: its licence by the Hub's name, None if it names none.
+    """
 
     repository: str
     commit: str
     files: Mapping[str, RemoteFile]
+    license: str | None = None
 
 
 def token_is_set() -> bool | None:
@@ -92,7 +101,8 @@ def list_files(repository: str, revision: str | None) -> Listing:
             sha256=(lfs["sha256"] if isinstance(lfs, dict) else lfs.sha256) if lfs else None,
             blob_id=sibling.blob_id,
         )
-    return Listing(repository=repository, commit=info.sha, files=files)
+    tags = (tag.removeprefix(_LICENSE) for tag in info.tags or () if tag.startswith(_LICENSE))
+    return Listing(repository=repository, commit=info.sha, files=files, license=next(tags, None))
 
 
 def fetch(listing: Listing, path: str, folder: Path) -> str:

@@ -33,7 +33,7 @@ class NoRepositoryError(InputMissingError):
 def translate(error: Exception, repository: str, revision: str | None) -> SdqError | None:
     """Return our error for one of huggingface_hub's, its transport's or the disk's; None for a bug."""
     utils: Any = importlib.import_module("huggingface_hub.utils")
-    chain = list(_chain(error))
+    chain = list(causes(error))
     for link in chain:
         for kind, answer in _ANSWERS:
             if isinstance(link, getattr(utils, kind)):
@@ -77,12 +77,13 @@ def _by_kind(error: Exception, utils: Any, repository: str) -> SdqError | None:
     if isinstance(error, utils.LocalEntryNotFoundError):
         return _unreachable(repository, "it does not answer")
     # In some versions, a connection that ends early shows as a wrong size.
-    if isinstance(error, _transport_errors()) or "onsistency check failed" in str(error):
+    if isinstance(error, transport_errors()) or "onsistency check failed" in str(error):
         return _unreachable(repository, "the connection broke")
     return None
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and those it was raised from."""
     link: BaseException | None = error
     for _ in range(8):
         if link is None:
@@ -91,7 +92,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         link = link.__cause__
 
 
-def _transport_errors() -> tuple[type[BaseException], ...]:
+def transport_errors() -> tuple[type[BaseException], ...]:
+    """Return the exceptions of a connection that fails, of whichever transport is there."""
     found: list[type[BaseException]] = [ConnectionError, TimeoutError]
     for module, name in (
         ("requests", "RequestException"),

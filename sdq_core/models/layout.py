@@ -119,6 +119,30 @@ def one_model(folders: list[PartsFolder]) -> tuple[list[PartsFolder], list[str]]
     return ours, others
 
 
+def choose_kind(
+    repository: str, paths: Iterable[str], wanted: Iterable[AttentionImplementation]
+) -> str:
+    """Return the first of `KINDS` that a repository has, and has in every wanted variant if one does.
+
+    Raises InputMissingError if it has a complete model as neither.
+    """
+    paths = list(paths)
+    there = {kind: folders for kind in KINDS if (folders := parts_folders(paths, kind))}
+    if not there:
+        raise InputMissingError(
+            f"{repository} has no complete model, neither as packages nor compiled. If it has an archive, unpack that "
+            "and run `sdq models add`."
+        )
+    needed = set(wanted)
+    whole = (
+        kind
+        for kind, folders in there.items()
+        if None in (said := {folder.attention_implementation for folder in folders})
+        or needed <= said
+    )
+    return next(whole, next(iter(there)))
+
+
 def choose_folders(
     repository: str,
     folders: list[PartsFolder],
@@ -128,8 +152,8 @@ def choose_folders(
     """Return a folder per wanted variant, or the first one; raise InputMissingError with those that exist."""
     if not folders:
         raise InputMissingError(
-            f"{repository} has no complete model as {kind} ({KINDS[kind]}). Try --kind "
-            f"{'compiled' if kind == 'packages' else 'packages'}, or unpack its archive and run `sdq models add`."
+            f"{repository} has no complete model as {kind} ({KINDS[kind]}). Leave --kind out, or unpack its archive "
+            "and run `sdq models add`."
         )
     said = {folder.attention_implementation: folder for folder in reversed(folders)}
     if not wanted:

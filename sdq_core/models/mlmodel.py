@@ -62,7 +62,8 @@ _NAME, _NAMED_TYPE = 1, 2
 _VALUE_TYPE, _BLOB = 2, 5
 _TENSOR = 1
 _OTHER_TYPES = {2: "listType", 3: "tupleType", 4: "dictionaryType", 5: "stateType"}
-_FLOATS = {"fp16": "float16", "fp32": "float32"}
+#: Element types of uncompressed weights -> what they are called in a list of models.
+FLOATS = {"fp16": "float16", "fp32": "float32"}
 _AGAIN = "Copy or download the package again."
 
 
@@ -285,7 +286,7 @@ class _Reader:
             self._note_table(shape)
         if blob is None:
             return
-        if (word := _FLOATS.get(kind.name)) and key in {"val", "source_val"}:
+        if (word := FLOATS.get(kind.name)) and key in {"val", "source_val"}:
             self._program.elements[word] += math.prod(shape)
         file, offset = "", 0
         for number, found in fields(self._data, blob, limit=_MAX_PARTS):

@@ -31,6 +31,7 @@ from sdq_core.models.layout import (
     SETTINGS,
     PartsFolder,
     choose_folders,
+    choose_kind,
     one_model,
     parts_folders,
 )
@@ -48,7 +49,7 @@ class Request:
 
     repository, revision: where from; None for the default branch.
     variants: empty for `original`, or else the first found.
-    kind: `packages` or `compiled`.
+    kind: `packages` or `compiled`; None for packages if the repository has them, else compiled.
     base: the repository of the settings, None to look it up in the table.
     name: of the model, None for the repository's.
     all_parts: also those that drawing does not need.
@@ -56,7 +57,7 @@ class Request:
 
     repository: str
     variants: tuple[AttentionImplementation, ...] = ()
-    kind: str = "packages"
+    kind: str | None = None
     revision: str | None = None
     base: str | None = None
     name: str | None = None
@@ -82,14 +83,16 @@ def pull(request: Request, models: Path, say: Callable[[str], None]) -> list[Pul
     is in the way.
     """
     listing = hub.list_files(request.repository, request.revision)
-    there, others = one_model(parts_folders(listing.files, request.kind))
-    folders = choose_folders(request.repository, there, request.kind, list(request.variants))
+    kind = request.kind or choose_kind(request.repository, listing.files, request.variants)
+    there, others = one_model(parts_folders(listing.files, kind))
+    folders = choose_folders(request.repository, there, kind, list(request.variants))
     for sentence in others:
         say(sentence)
     name = request.name or request.repository.rpartition("/")[2]
     with _staging(models, request.repository) as staging:
         download = _Download(
             request=request,
+            kind=kind,
             listing=listing,
             settings=_settings_source(request, listing, folders),
             model=models / name,
@@ -106,6 +109,7 @@ def pull(request: Request, models: Path, say: Callable[[str], None]) -> list[Pul
 class _Download:
     """One repository on its way to this disk.
 
+    kind: of `KINDS`.
     listing: the files of the repository.
     settings: the files of the repository that has the tokenizer and the scheduler.
     model: `models/NAME`, from which each variant's folder is named.
@@ -114,6 +118,7 @@ class _Download:
     """
 
     request: Request
+    kind: str
     listing: hub.Listing
     settings: hub.Listing
     model: Path
@@ -142,6 +147,7 @@ class _Download:
             base=self.settings.repository,
             base_commit=self.settings.commit,
             files=files,
+            license=self.listing.license or self.settings.license,
         )
         _drop_what_is_not_wanted(parts, files)
         record.write(parts)
@@ -184,7 +190,7 @@ class _Download:
         return needed <= record.files.keys() and not any(differences(target, record))
 
     def _folder(self, attention: AttentionImplementation) -> Path:
-        return folder_name(self.model, attention, self.request.kind)
+        return folder_name(self.model, attention, self.kind)
 
     def _pulled(self, attention: AttentionImplementation, *, fresh: bool) -> Pulled:
         folder = self._folder(attention)

@@ -29,6 +29,7 @@ class PullRecord:
     repository, commit: the packages'.
     base, base_commit: the settings'.
     files: path within the folder -> file.
+    license: the packages' licence by the Hub's name, else that of the settings; None for none, and before 0.2.
     """
 
     repository: str
@@ -36,6 +37,7 @@ class PullRecord:
     base: str | None
     base_commit: str | None
     files: Mapping[str, PulledFile]
+    license: str | None = None
 
     def write(self, folder: Path) -> None:
         """Write the record into a folder."""

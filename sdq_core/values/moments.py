@@ -19,7 +19,7 @@ def past_moment(text: str, now: datetime) -> datetime:
     now: aware. A time of day is the last one that has passed; a duration is that long before now; a date is its
     midnight.
     """
-    moment = _moment(text.strip(), now)
+    moment = read_moment(text, now)
     if moment is None:
         raise UsageError(
             f"{quote(text)} is not a time: write 22:00, 2026-11-25, 2026-11-25T22:00 or 12h."
@@ -29,12 +29,9 @@ def past_moment(text: str, now: datetime) -> datetime:
     return moment
 
 
-def local_midnight(moment: datetime) -> datetime:
-    """Return the beginning of the moment's day in the local zone, in UTC."""
-    return datetime.combine(moment.astimezone().date(), time()).astimezone(UTC)
-
-
-def _moment(text: str, now: datetime) -> datetime | None:
+def read_moment(text: str, now: datetime) -> datetime | None:
+    """Return the moment in UTC as `past_moment` does, or a future one; None for a text that is not a time."""
+    text = text.strip()
     if clock := time_of_day(text):
         return _last(clock, now)
     try:
@@ -43,6 +40,11 @@ def _moment(text: str, now: datetime) -> datetime | None:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError, OSError):  # OSError: no local time that long ago
         return None
+
+
+def local_midnight(moment: datetime) -> datetime:
+    """Return the beginning of the moment's day in the local zone, in UTC."""
+    return datetime.combine(moment.astimezone().date(), time()).astimezone(UTC)
 
 
 def _last(clock: time, now: datetime) -> datetime:

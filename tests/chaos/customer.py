@@ -60,12 +60,18 @@ class Customer:
         self.orders: list[Order] = []
         self.submissions = 0
         self.refusals: dict[int, int] = {}
+        self._through: set[str] = set()
         self._place = place
         self._dice = dice
         self._backlog = backlog
         self._process: subprocess.Popen[bytes] | None = None
         self._submitting: Order | None = None
         self._not_before = 0.0
+
+    @property
+    def submitted(self) -> list[Order]:
+        """List the batches that went through once."""
+        return [order for order in self.orders if order.name in self._through]
 
     def tend(self) -> None:
         """Submit when there is reason to; repeat what did not get through, as cron would."""
@@ -79,6 +85,8 @@ class Customer:
                 self._not_before = time.monotonic() + _RETRY_AFTER_S
             else:
                 self.submissions += 1
+                if self._submitting is not None:
+                    self._through.add(self._submitting.name)
                 self._submitting = None
                 if self._has_backlog():
                     self._not_before = time.monotonic() + self._dice.uniform(2, 8)

@@ -33,6 +33,10 @@ class Outcome:
     stormed_s: float = 0.0
     drained_s: float | None = None
     reckoning: Reckoning | None = None
+    exports: int = 0
+    exports_killed: int = 0
+    export_codes: dict[int, int] = field(default_factory=dict)
+    data_set: list[str] = field(default_factory=list)
 
     @property
     def kills(self) -> int:
@@ -55,6 +59,7 @@ def violations(outcome: Outcome) -> list[str]:
     found += drawn_too_often(outcome.repeats)
     found += out_of_bounds(outcome.recoveries, outcome.strikes, outcome.weather.bounds)
     found += broken_stops(outcome.stops, outcome.drawings, outcome.strikes)
+    found += [f"the data set: {text}" for text in outcome.data_set]
     if outcome.deserters:
         codes = outcome.deserters[:10]
         found.append(f"{len(outcome.deserters)} workers ended by themselves, with {codes}")

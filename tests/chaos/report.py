@@ -19,6 +19,7 @@ def describe(outcome: Outcome) -> str:
     assert found is not None
     hosts = f" on {weather.hosts} hosts" if weather.hosts > 1 else ""
     refused = ", ".join(f"{count} x {code}" for code, count in sorted(outcome.refusals.items()))
+    stopped = ", ".join(f"{count} x {code}" for code, count in sorted(outcome.export_codes.items()))
     lines = [
         f"Storm of {outcome.stormed_s:.0f} s with seed {weather.seed} over {weather.workers} workers{hosts}: "
         f"{outcome.kills} kills, {len(outcome.strikes) - outcome.kills} other troubles.",
@@ -30,6 +31,8 @@ def describe(outcome: Outcome) -> str:
         _drawn_twice(outcome),
         f"{outcome.submissions} submissions went through"
         + (f"; others ended with {refused} and were repeated." if refused else "."),
+        f"{outcome.exports} exports went through, {outcome.exports_killed} were killed"
+        + (f"; others ended with {stopped}." if stopped else "."),
         f"Asked for {found.asked} images; the ledger has {found.rows}. "
         f"Drained {_seconds(outcome.drained_s)} after the storm.",
         f"{found.begun_again} attempts came to nothing, "

@@ -12,6 +12,7 @@ import redis
 from sqlalchemy.exc import DBAPIError
 
 from tests.chaos.calm import Calm
+from tests.chaos.curator import Curator
 from tests.chaos.customer import Customer, all_wishes
 from tests.chaos.drawings import drawings
 from tests.chaos.fleet import make_fleet
@@ -64,12 +65,14 @@ class Storm:
         self._dice = random.Random(weather.seed)
         self._fleet = make_fleet(place, weather.workers, random.Random(weather.seed + 2))
         self._customer = Customer(place, random.Random(weather.seed + 1), backlog=weather.backlog)
+        self._curator = Curator(place)
         self._journal = Journal(place.logs)
         self._recoveries = Recoveries(place.ledger, self._journal, self._fleet)
         scene = Scene(
             place=place,
             fleet=self._fleet,
             customer=self._customer,
+            curator=self._curator,
             dice=self._dice,
             longest_s=weather.longest_s,
             longest_sleep_s=weather.longest_sleep_s,
@@ -144,11 +147,16 @@ class Storm:
         outcome.refused_starts = self._fleet.refusals
         outcome.drawings = drawings(self._journal.drawn, self._place.ledger.entries())
         outcome.reckoning = look_at_everything(self._place, self._customer.orders)
+        outcome.data_set = self._curator.finish(self._customer.orders)
+        outcome.exports = self._curator.exports
+        outcome.exports_killed = self._curator.killed
+        outcome.export_codes = dict(self._curator.codes)
 
     def close(self) -> None:
         """Heal everything, and leave no process behind."""
         self._heal()
         self._customer.close()
+        self._curator.close()
         self._fleet.destroy()
 
     def _wait_for_the_first_image(self) -> float:
@@ -168,6 +176,7 @@ class Storm:
             self._fleet.tend()
             if submitting:
                 self._customer.tend()
+                self._curator.tend(self._customer.submitted)
         self._journal.read()
         if (moment := time.monotonic()) >= self._next_look:
             self._next_look = moment + _LOOK_EVERY_S

@@ -48,7 +48,8 @@ def test_batches_are_offered_wherever_one_is_named(known: Commands, offered: Off
     everything = ["plain,日本", "plain,Zürich", "plain,nightly-2", "plain,nightly"]
     assert offered("sdq status ") == everything
     for command in ("show", "logs", "open", "sheet", "retry", "cancel", "pause", "resume", "verify",
-                    "prune", "prune nightly", "submit --batch", "run --batch"):  # fmt: skip
+                    "prune", "prune nightly", "inspect", "export", "export nightly", "rerun", "rerun --batch", "submit --batch", "run --batch",
+                    "ls"):  # fmt: skip
         assert offered(f"sdq {command} ni") == ["plain,nightly-2", "plain,nightly"], command
     assert offered("sdq status Zu\u0308") == ["plain,Zürich"]
     assert offered("sdq status ni", "zsh") == ["plain", "nightly-2", "_", "plain", "nightly", "_"]
@@ -66,6 +67,8 @@ def test_models_files_and_words_are_offered(known: Commands, offered: Offered) -
     assert offered("sdq show pro") == ["file,pro"]
     assert offered("sdq run --variant original,split_einsum_") == ["plain,original,split_einsum_v2"]
     assert offered("sdq run --compute-unit cpu_o") == ["plain,CPU_ONLY"]
+    assert offered("sdq ls night --columns seed,cus") == ["plain,seed,custom_id"]
+    assert offered("sdq ls night --sort seed,-fin") == ["plain,seed,-finished_at"]
 
 
 def test_commands_are_offered_with_their_help(offered: Offered) -> None:
@@ -98,7 +101,7 @@ def test_offering_imports_no_more_than_it_needs(known: Commands) -> None:
         f"atexit.register(lambda: print(*(n for n in {NOT_NEEDED!r} if n in sys.modules), file=sys.stderr)); "
         "main()"
     )
-    for line in ("sdq status ", "sdq submit --model "):
+    for line in ("sdq status ", "sdq submit --model ", "sdq ls x --sort see"):
         asked = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
         result = subprocess.run(
             [sys.executable, "-c", program],

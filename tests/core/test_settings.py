@@ -153,6 +153,7 @@ def test_embedded_can_be_asked_for_where_another_redis_is_set(tmp_path: Path) ->
         (b"[report]\nhtml = '{name}.html'", r"report.html: there is no '\{name\}', only \{batch\}"),
         (b"[report]\nhtml = 'reports/'", "report.html: name a file"),
         (b"[report]\nhtm = 'x'", "did you mean report.html"),
+        (b"[inspect]\nwhile_drawing = 1", "inspect.while_drawing: set it to true or false"),
         (b"outputs = 'pictures'", "'outputs' to a whole path: 'pictures' would depend"),
         (b"steps = '3'", "'steps' to a whole number, without quotes"),
         (b"steps = 3.5", "'steps' to a whole number"),
@@ -191,6 +192,15 @@ def test_tables_say_who_is_told_and_what_is_reported(tmp_path: Path) -> None:
     assert settings.origins["notify.webhook"] == str(file)
     assert "s3cret" not in repr(settings) + repr(settings.notify)
     assert "whsec_c2V" not in repr(settings)
+
+
+def test_workers_measure_pictures_unless_the_file_says_otherwise(tmp_path: Path) -> None:
+    home = {"SDQ_HOME": str(tmp_path)}
+    assert read_settings(home).inspects_while_drawing
+    (tmp_path / "sdq.toml").write_text("quality = 80\n[inspect]\nwhile_drawing = false\n")
+    settings = read_settings(home)
+    assert not settings.inspects_while_drawing
+    assert settings.origins["inspect.while_drawing"] == str(tmp_path / "sdq.toml")
 
 
 def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:

@@ -115,6 +115,7 @@ def scene(tmp_path: Path, own_ledger: Ledger, connection: redis.Redis) -> Scene:
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(db.walk, "_SLICES_AT_ONCE", 2)
     monkeypatch.setattr(db.upkeep, "_AT_ONCE", 2)
+    monkeypatch.setattr(db.upkeep, "_CHECKED_AT_ONCE", 2)
     monkeypatch.setattr(db.upkeep, "KEYS_AT_ONCE", 4)
     monkeypatch.setattr(removal, "SLICES_PER_TRANSACTION", 2)
     monkeypatch.setattr(sdq.upkeep.leftovers, "_DOUBTFUL_AT_ONCE", 2)
@@ -134,7 +135,7 @@ def test_an_image_that_batches_share_is_checked_once(scene: Scene) -> None:
     lost = image_path("one", 2, 7)
     scene.remove(lost)
     for batch in (None, "one", "two", "three"):
-        assert [image.image.path for image in scene.verify(batch).missing] == [lost]
+        assert [file.path for file in scene.verify(batch).missing] == [lost]
     assert repair(scene.ledger, scene.queues, scene.root, scene.verify()) == 1
     assert scene.verify().clean
 
@@ -222,7 +223,7 @@ def test_any_mixture_of_batches_is_judged_as_by_sets_of_all_paths(scene: Scene, 
 
     expected = by_sets(scene)
     found = scene.verify()
-    assert sorted(image.image.path for image in found.missing) == expected["missing"]
+    assert sorted(file.path for file in found.missing) == expected["missing"]
     assert found.strays == expected["strays"]
     assert found.spares == expected["spares"]
     assert found.images == len(expected["known"])
@@ -243,7 +244,7 @@ def test_batches_that_share_a_folder_are_verified_and_pruned_one_by_one(scene: S
         assert scene.verify(batch).clean, batch
     assert scene.verify().strays == ["mine/notes.txt"]
     scene.remove("a-0.webp")
-    assert [image.image.path for image in scene.verify("one").missing] == ["a-0.webp"]
+    assert [file.path for file in scene.verify("one").missing] == ["a-0.webp"]
     scene.write("a-0.webp")
     scene.prune("one")
     assert scene.files() == {

@@ -10,6 +10,7 @@ import pytest
 from db.values import BatchPlan, FailedImage
 from producer import Defaults, PromptLine, Remarks, plan_batch
 from producer.again import lines_again
+from producer.changes import Changes
 from producer.dynamic.expansion import Dynamic, Mode, expand
 from producer.dynamic.wildcards import Wildcards
 from sdq_core.errors import PromptFileError
@@ -173,9 +174,9 @@ def test_a_retried_image_keeps_its_template_unless_its_prompt_changes(made: Expa
     failed = FailedImage(
         batch_name="b", entry=2, fields=entry.fields, recipe=entry.recipe, seed=0, attempts=3, error="x"
     )  # fmt: skip
-    (again,) = lines_again([failed], ["steps=40"])
+    (again,) = map(Changes(["steps=40"]).of, lines_again([failed]))
     assert (again.dynamic or {})["choices"] == [["{red|blue}", "blue"]]
-    (again,) = lines_again([failed], ["prompt=a tent"])
+    (again,) = map(Changes(["prompt=a tent"]).of, lines_again([failed]))
     assert not again.dynamic
 
 

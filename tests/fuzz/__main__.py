@@ -1,4 +1,6 @@
-"""python -m tests.fuzz --seconds 60 [--seed 1]: look for packages that end in anything but `PackageError`.
+"""python -m tests.fuzz --seconds 60 [--seed 1]: look for models that end in anything but `PackageError`.
+
+Models are the packages of the corpus, and these as compiled models.
 
 With atheris (Linux, installed by `make fuzz` where there is a wheel) changes are guided by which code they reach;
 without it the same changes are made at random. What is found is kept as `tests/fuzz/found-*.bin` and printed.
@@ -41,16 +43,14 @@ def main() -> int:
 
 def at_random(seconds: float, seed: int) -> int:
     """Change packages of the corpus at random; return 1 after a finding."""
-    from tests.fuzz.mutations import mutated
-
     print(f"At random, seed {seed}, for {seconds} s.")
     rng = random.Random(seed)
-    corpus = [path.read_bytes() for path in sorted(CORPUS.iterdir())]
     deadline = time.monotonic() + seconds
     runs = whole = 0
     with tempfile.TemporaryDirectory() as folder:
+        corpus = _corpus(Path(folder))
         while time.monotonic() < deadline:
-            data = mutated(rng.choice(corpus), rng)
+            data = _changed(rng.choice(corpus), rng)
             runs += 1
             try:
                 whole += _timed(data, Path(folder))
@@ -60,7 +60,7 @@ def at_random(seconds: float, seed: int) -> int:
                 found.write_bytes(data)
                 print(f"Kept in {found}.")
                 return 1
-    print(f"{runs:,} packages, {whole:,} of them whole, the others refused; no finding.")
+    print(f"{runs:,} models, {whole:,} of them whole, the others refused; no finding.")
     return 0
 
 
@@ -69,17 +69,19 @@ def guided(seconds: float, seed: int) -> int:
     fuzzer: Any = importlib.import_module("atheris")
     # Only what is ours: with protobuf and NumPy in it, watching takes longer than reading.
     with fuzzer.instrument_imports(include=["sdq_core", "worker"]):
-        from tests.fuzz.mutations import mutated
+        importlib.import_module("tests.fuzz.text_mutations")
     folder = tempfile.mkdtemp()
 
     def change(data: bytes, max_size: int, number: int) -> bytes:
-        return mutated(data, random.Random(number))[:max_size]
+        return _changed(data, random.Random(number))[:max_size]
 
     def one(data: bytes) -> None:
         _timed(data, Path(folder))
 
     growing = Path(folder, "corpus")
     growing.mkdir()
+    for number, data in enumerate(_corpus(Path(folder))):
+        (growing / f"corpus-{number}").write_bytes(data)
     fuzzer.Setup(
         [
             sys.argv[0],
@@ -91,13 +93,28 @@ def guided(seconds: float, seed: int) -> int:
             "-print_final_stats=1",
             f"-artifact_prefix={HERE}/found-",
             str(growing),
-            str(CORPUS),
         ],
         one,
         custom_mutator=change,
     )
     fuzzer.Fuzz()
     return 0
+
+
+def _corpus(folder: Path) -> list[bytes]:
+    """Return the packages, and after them their compiled models."""
+    from tests.fuzz.text_mutations import texts_of
+
+    packages = [path.read_bytes() for path in sorted(CORPUS.iterdir())]
+    return packages + [text for package in packages for text in texts_of(package, folder)]
+
+
+def _changed(data: bytes, rng: random.Random) -> bytes:
+    from tests.fuzz.mutations import mutated
+    from tests.fuzz.package_reader import TEXT
+    from tests.fuzz.text_mutations import mutated_text
+
+    return (mutated_text if data.startswith(TEXT) else mutated)(data, rng)
 
 
 def _timed(data: bytes, folder: Path) -> bool:

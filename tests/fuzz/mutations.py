@@ -18,8 +18,8 @@ from worker.mlpackage.compression import DECODERS
 from worker.mlpackage.messages import Model
 from worker.runtimes.onnx.ops import OPS
 
-_NUMBERS = (0, 1, 2, 3, 4, 5, 7, 16, 33, 64, 100, 255, 2**31 - 1, 2**31, 2**32, 2**50, 2**63 - 1)
-_WORDS = (
+NUMBERS = (0, 1, 2, 3, 4, 5, 7, 16, 33, 64, 100, 255, 2**31 - 1, 2**31, 2**32, 2**50, 2**63 - 1)
+WORDS = (
     "",
     "x",
     "out",
@@ -43,16 +43,17 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
     for _ in range(rng.randint(1, 3)):
         kind = rng.random()
         if kind < 0.1:
-            model = _noise(model, rng)
+            model = noise(model, rng)
         elif kind < 0.2 and weights:
             # The headers of blobs lie at the front of a small file; noise in the values changes nothing.
-            weights = _noise(weights, rng, most=400)
+            weights = noise(weights, rng, most=400)
         else:
             model = _changed(model, rng)
     return join(model, weights)
 
 
-def _noise(data: bytes, rng: random.Random, most: int = 1 << 30) -> bytes:
+def noise(data: bytes, rng: random.Random, most: int = 1 << 30) -> bytes:
+    """Change single bytes among the first `most`, and sometimes cut the rest off."""
     changed = bytearray(data)
     for _ in range(rng.randint(1, 4)):
         if changed:
@@ -65,7 +66,7 @@ def _changed(model: bytes, rng: random.Random) -> bytes:
     try:
         spec.ParseFromString(model)
     except DecodeError:
-        return _noise(model, rng)
+        return noise(model, rng)
     places = [(message, field) for message in _messages(spec) for field, _ in message.ListFields()]
     if places:
         _change(*rng.choice(places), rng)
@@ -119,14 +120,14 @@ def _change_list(values: Any, field: FieldDescriptor, rng: random.Random) -> Non
 
 def _scalar(field: FieldDescriptor, old: Any, rng: random.Random) -> Any:
     if field.type == FieldDescriptor.TYPE_STRING:
-        return rng.choice(_TYPES if field.name == "type" else (*_WORDS, old))
+        return rng.choice(_TYPES if field.name == "type" else (*WORDS, old))
     if field.type == FieldDescriptor.TYPE_BYTES:
         return rng.choice((b"", old[:-1], old * 2, b"\xff" * len(old)))
     if field.type in (FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_DOUBLE):
         return rng.choice((0.0, -1.0, float("nan"), float("inf"), 1e38))
     if field.type == FieldDescriptor.TYPE_BOOL:
         return not old
-    number = rng.choice((*_NUMBERS, old + 1, old - 1, -1))
+    number = rng.choice((*NUMBERS, old + 1, old - 1, -1))
     wide = field.type in (FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_INT64)
     if field.type in (FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_UINT32):
         number = abs(number)

@@ -1,8 +1,9 @@
-"""One entry point for everything that reads a package: bytes in, nothing but `PackageError` out.
+"""One entry point for everything that reads a model: bytes in, nothing but `PackageError` out.
 
-The bytes are a `model.mlmodel`, then eight bytes ``|WEIGHTS``, then a `weight.bin`; without the mark there are no
-weights. Read are the declared shapes (what submitting does), then the program, all its constants and its translation
-(what an engine does before it hands anything to ONNX Runtime).
+The bytes are a `model.mlmodel`, or the `model.mil` of a compiled model, which begins with ``program``; then eight bytes
+``|WEIGHTS``, then a `weight.bin`; without the mark there are no weights. Read are the declared shapes (what submitting
+does), then the program, all its constants and its translation (what an engine does before it hands anything to ONNX
+Runtime).
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import json
 from pathlib import Path
 
 from sdq_core.errors import PackageError
+from sdq_core.models.compiled import CompiledModel
 from sdq_core.models.network import read_network
 from sdq_core.models.package import Package
-from worker.mlpackage.program import Constant
-from worker.mlpackage.proto import read_program
+from worker.mlmodelc import text
+from worker.mlpackage import proto
+from worker.mlpackage.program import Constant, Program
 from worker.runtimes.onnx.translate import refusing_damage, translate
 
 MARK = b"|WEIGHTS"
+TEXT = b"program"
 MODEL_FILE = Path("Data/com.apple.CoreML/model.mlmodel")
 _WEIGHTS = MODEL_FILE.parent / "weights" / "weight.bin"
 _MANIFEST = {
@@ -44,15 +48,37 @@ def write_package(data: bytes, folder: Path) -> Path:
     return package
 
 
+def write_compiled(data: bytes, folder: Path) -> Path:
+    """Write the compiled model that `data` is into `folder`."""
+    network, _, weights = data.partition(MARK)
+    model = folder / "fuzzed.mlmodelc"
+    (model / "weights").mkdir(parents=True, exist_ok=True)
+    (model / "model.mil").write_bytes(network)
+    (model / "weights" / "weight.bin").write_bytes(weights)
+    return model
+
+
+def write_model(data: bytes, folder: Path) -> Path:
+    """Write the package or compiled model that `data` is into `folder`."""
+    return (write_compiled if data.startswith(TEXT) else write_package)(data, folder)
+
+
+def read_program(model: Path) -> Program:
+    """Read the network of a package or compiled model, as the portable runtime does."""
+    if model.suffix == ".mlmodelc":
+        return text.read_program(CompiledModel.open(model))
+    return proto.read_program(Package.open(model))
+
+
 def read_everything(data: bytes, folder: Path) -> bool:
-    """Read the package that `data` is, in `folder`; return whether it is whole, raise what is a defect."""
-    package = write_package(data, folder)
+    """Read the model that `data` is, in `folder`; return whether it is whole, raise what is a defect."""
+    model = write_model(data, folder)
     with contextlib.suppress(PackageError):
-        network = read_network(package)
+        network = read_network(model)
         assert network.precision
         assert network.splits_heads in {True, False}
     try:
-        program = read_program(Package.open(package))
+        program = read_program(model)
         written_in_place = (
             argument
             for operation in program.operations

@@ -24,6 +24,7 @@ class Repository:
     files: dict[str, bytes]
     gated: int | None = None  # the status that a user without access gets
     commit: str = ""
+    license: str = ""
 
     def __post_init__(self) -> None:
         digest = hashlib.sha1()
@@ -124,7 +125,8 @@ def running_hub() -> Iterator[Hub]:
                     entry["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 130}
                 siblings.append(entry)
             body = {"id": name, "modelId": name, "sha": repository.commit, "siblings": siblings}
-            body |= {"private": False, "tags": [], "downloads": 0, "likes": 0}
+            tags = [f"license:{repository.license}"] if repository.license else []
+            body |= {"private": False, "tags": tags, "downloads": 0, "likes": 0}
             self._send(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
 
         def _resolve(self, path: str) -> None:

@@ -20,7 +20,7 @@ from sdq_core.errors import InputMissingError, PackageError, SdqError
 from sdq_core.models import ModelStore, resolver
 from sdq_core.models.inventory import ModelFacts, inventory, skipped
 from sdq_core.models.keep import add
-from sdq_core.models.layout import parts_folders
+from sdq_core.models.layout import choose_kind, parts_folders
 from sdq_core.models.litter import is_litter
 from sdq_core.models.parts import attention_in, part_of, split_download
 from sdq_core.values.variants import ANY, AttentionImplementation, ComputeUnit, Placement
@@ -151,11 +151,14 @@ def test_what_nothing_can_draw_is_refused_by_name_and_not_for_its_settings(tmp_p
         add_quietly(source, tmp_path / "models")
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="a Mac draws with compiled models")
-def test_a_compiled_model_is_refused_as_such_and_not_for_its_settings(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "darwin", reason="a Mac draws with such models")
+def test_a_compiled_model_without_text_is_refused_as_such_and_not_for_its_settings(
+    tmp_path: Path,
+) -> None:
     for name in ("TextEncoder", "Unet", "VAEDecoder"):
         (tmp_path / "mine" / f"{name}.mlmodelc").mkdir(parents=True)
-    with pytest.raises(PackageError, match="only Core ML reads, on a Mac"):
+        (tmp_path / "mine" / f"{name}.mlmodelc" / "model.espresso.net").touch()
+    with pytest.raises(PackageError, match="is a compiled neural network"):
         add_quietly(tmp_path / "mine", tmp_path / "models")
 
 
@@ -461,3 +464,19 @@ def test_no_listing_of_a_repository_makes_the_finder_fail_or_take_a_wrong_part(
             for part, (name, files) in folder.parts.items():
                 assert PART_NAMES[name] == part
                 assert all(path in listing for path in files)
+
+
+def test_packages_are_pulled_unless_only_compiled_models_are_what_is_wanted() -> None:
+    def parts(folder: str, ending: str) -> list[str]:
+        names = ("TextEncoder", "Unet", "VAEDecoder")
+        return [f"{folder}/{name}.{ending}/metadata.json" for name in names]
+
+    packages = parts("original/packages", "mlpackage")
+    compiled = parts("original/compiled", "mlmodelc") + parts("split_einsum/compiled", "mlmodelc")
+    assert choose_kind("a/b", packages + compiled, []) == "packages"
+    assert choose_kind("a/b", packages + compiled, [ORIGINAL]) == "packages"
+    assert choose_kind("a/b", packages + compiled, [ORIGINAL, SPLIT]) == "compiled"
+    assert choose_kind("a/b", packages + compiled, [SPLIT_V2]) == "packages"
+    assert choose_kind("a/b", compiled, []) == "compiled"
+    with pytest.raises(InputMissingError, match="neither as packages nor compiled"):
+        choose_kind("a/b", compiled[:2], [])

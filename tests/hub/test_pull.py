@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from sdq.exports.card.origins import Origin, origins
+from sdq_core.models.store import ModelStore
 from tests.acceptance.program import assert_whole
 from tests.hub.conftest import APPLE, BASE, DEMO, NAME, Station
 from tests.hub.server import Repository, tree
@@ -59,6 +61,7 @@ def test_several_variants_each_get_their_folder(station: Station) -> None:
 
 
 def test_the_list_tells_what_the_packages_are(station: Station) -> None:
+    station.hub.repositories[APPLE].license = "creativeml-openrail-m"
     station.models("pull", APPLE)
     (facts,) = station.listed()
     assert (facts["width"], facts["height"], facts["unet_batch"]) == (128, 128, 2)
@@ -67,6 +70,14 @@ def test_the_list_tells_what_the_packages_are(station: Station) -> None:
     on_disk = sum(p.stat().st_size for p in station.folder().rglob("*") if p.is_file())
     assert facts["size_bytes"] == on_disk
     assert NAME in station.models().stdout
+    asked = [(NAME, facts["revision"]), (NAME, "0" * 16), ("demo", "x"), ("gone", "x")]
+    found = origins(ModelStore(station.program.home / "models"), asked)
+    assert list(found.values()) == [
+        Origin(source=facts["source"], license="creativeml-openrail-m"),
+        Origin(),
+        Origin(license="mit"),
+        Origin(),
+    ]
 
 
 def test_the_list_is_aligned_and_says_below_it_what_is_unusable(station: Station) -> None:

@@ -1,4 +1,4 @@
-"""Storing: whole files or none, with the right error, on real file systems that fail; and contact sheets."""
+"""Storing: whole files or none, with the right error, on real file systems that fail."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from image_factory import picture
-from PIL import Image
 
-from sdq_core.errors import InputError, OutputError, StorageError, UsageError
-from sdq_core.images.sheet import contact_sheet
-from sdq_core.images.store import is_temporary, store_file, sweep_temporary_files
+from sdq_core.errors import OutputError, StorageError
+from sdq_core.images.store import (
+    growing_file,
+    is_temporary,
+    store_file,
+    sweep_temporary_files,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -33,6 +35,23 @@ def test_a_file_is_stored_with_its_folders(tmp_path: Path) -> None:
     store_file(b"two", target)
     assert target.read_bytes() == b"two"
     assert names(tmp_path) == ["a", "b", "c.png"]
+
+
+def test_a_file_that_grows_is_there_once_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "a" / "b.pdf"
+    with growing_file(target) as file:
+        file.write(b"one")
+        assert not target.exists()
+    assert target.read_bytes() == b"one"
+    with pytest.raises(ZeroDivisionError), growing_file(target) as file:
+        file.writelines(bytes(1_000_000 // left) for left in (2, 1, 0))
+    assert target.read_bytes() == b"one"
+    assert names(tmp_path) == ["a", "b.pdf"]
+    with (
+        pytest.raises(OutputError, match=r"Not a directory|File exists"),
+        growing_file(target / "c"),
+    ):
+        pass
 
 
 def test_new_files_have_the_users_own_permissions(tmp_path: Path) -> None:
@@ -142,56 +161,3 @@ def test_a_process_killed_while_storing_leaves_whole_files(tmp_path: Path) -> No
     assert sweep_temporary_files(tmp_path) == 0
     assert sweep_temporary_files(tmp_path, older_than_s=-1) == len(left)
     assert len(names(tmp_path)) == 5
-
-
-def pictures(folder: Path, count: int, width: int = 64, height: int = 48) -> list[Path]:
-    paths = [folder / f"{width}x{height}-{number}.png" for number in range(count)]
-    for path in paths:
-        picture(width, height).save(path)
-    return paths
-
-
-def test_a_sheet_shows_prompts_down_and_seeds_across(tmp_path: Path) -> None:
-    rows = [("a red house", pictures(tmp_path, 3)), ("a blue tent", pictures(tmp_path, 2, 48, 64))]
-    out = tmp_path / "sheets" / "s.png"
-    stored = contact_sheet(rows, out, 64)
-    assert stored.size_bytes == out.stat().st_size
-    with Image.open(out) as sheet:
-        assert sheet.size[0] == 2 * 12 + 3 * 64 + 2 * 4
-        assert sheet.size[1] < 2 * 12 + 2 * 64 + 80
-        # The first picture's own pixels, below a caption of one line.
-        corner = 12, 12 + 15 + 4
-        tile = sheet.crop((*corner, corner[0] + 64, corner[1] + 48))
-        assert tile.tobytes() == picture(64, 48).tobytes()
-
-
-@pytest.mark.parametrize("count", [1, 7, 300])
-def test_any_number_of_pictures_fits(tmp_path: Path, count: int) -> None:
-    paths = pictures(tmp_path, 1) * count
-    contact_sheet(
-        [("word " * 500, paths), ("x" * 5000, paths), ("", paths)], tmp_path / "s.jpg", 32
-    )
-    with Image.open(tmp_path / "s.jpg") as sheet:
-        assert sheet.format == "JPEG"
-
-
-def test_pictures_that_cannot_be_read_are_empty_tiles(tmp_path: Path) -> None:
-    (broken,) = pictures(tmp_path, 1)
-    broken.write_bytes(broken.read_bytes()[:200])
-    (tmp_path / "text.png").write_text("no picture")
-    rows = [("all gone", [tmp_path / "gone.png", broken, tmp_path / "text.png", tmp_path])]
-    contact_sheet(rows, tmp_path / "s.png", 64)
-    with Image.open(tmp_path / "s.png") as sheet:
-        assert sheet.size[0] == 2 * 12 + 4 * 64 + 3 * 4
-
-
-def test_sheets_that_cannot_be_made(tmp_path: Path) -> None:
-    paths = pictures(tmp_path, 1)
-    with pytest.raises(UsageError, match=r"a \.png or \.jpg file, not 's\.gif'"):
-        contact_sheet([("a", paths)], tmp_path / "s.gif")
-    with pytest.raises(UsageError, match="16 to 2048 pixels"):
-        contact_sheet([("a", paths)], tmp_path / "s.png", 3)
-    with pytest.raises(InputError, match="no images to show"):
-        contact_sheet([("a", [])], tmp_path / "s.png")
-    with pytest.raises(InputError, match="use smaller tiles or fewer images"):
-        contact_sheet([("a", paths)] * 200, tmp_path / "s.png", 512)

@@ -17,8 +17,10 @@ VARIANT = Variant(
 )
 
 
-def recipe(prompt: str) -> Recipe:
-    return Recipe(variant=VARIANT, prompt=prompt, width=128, height=128)
+def recipe(prompt: str, *, negative_prompt: str = "") -> Recipe:
+    return Recipe(
+        variant=VARIANT, prompt=prompt, width=128, height=128, negative_prompt=negative_prompt
+    )
 
 
 def plan(

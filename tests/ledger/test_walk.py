@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.ledger.test_prune import draw_all, forget, rows
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walk, "_SLICES_AT_ONCE", 3)
+    monkeypatch.setattr(upkeep, "_CHECKED_AT_ONCE", 3)
     monkeypatch.setattr(removal, "SLICES_PER_TRANSACTION", 3)
 
 
@@ -70,7 +72,9 @@ def test_the_last_page_costs_as_much_as_the_first(
                     )
                 )
         monkeypatch.setattr(upkeep, "_AT_ONCE", 100)
-        for look in (ledger.upkeep.unfinished_slices, ledger.upkeep.closed_too_early):
+        monkeypatch.setattr(upkeep, "_CHECKED_AT_ONCE", 100)
+        to_check = partial(ledger.upkeep.pages_to_check, with_older=True, with_hashes=True)
+        for look in (ledger.upkeep.unfinished_slices, to_check):
             walked = [cost for cost in steps_of_each(look(1), steps) if cost]
             assert len(walked) == 20
             assert max(walked) < 2 * min(walked)
@@ -115,7 +119,8 @@ def test_walks_meet_every_image_once_in_the_order_of_planning(ledger: Ledger) ->
     }
     unfinished = list(ledger.upkeep.unfinished_slices("one"))
     assert len(unfinished) == len(set(unfinished)) == 14
-    assert not list(ledger.upkeep.closed_too_early("one"))
+    pages = ledger.upkeep.pages_to_check("one", with_older=False, with_hashes=True)
+    assert not [slice_id for page in pages for slice_id in page.closed_too_early]
 
 
 @pytest.mark.usefixtures("small_pages")

@@ -15,7 +15,13 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 
 #: Only programs that record or train import these, each in an environment of its own; they say how to make it.
-ELSEWHERE = {"diffusers", "python_coreml_stable_diffusion", "torch", "transformers"}
+ELSEWHERE = {
+    "diffusers", "fontTools", "imagehash", "python_coreml_stable_diffusion", "torch", "transformers"
+}  # fmt: skip
+
+
+#: What `make datasets` runs; it installs what these import besides.
+READERS = "tests/readers"
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -30,8 +36,14 @@ def imported(file: Path) -> Iterator[str]:
 def test_every_import_stands_in_an_extra() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    lines = [*project["dependencies"], *extras["onnx"], *extras["postgres"], *extras["dev"]]
+    named = ("onnx", "postgres", "dataset", "dev")
+    lines = [*project["dependencies"], *(line for extra in named for line in extras[extra])]
     required = {canonicalize_name(Requirement(line).name) for line in lines}
+    readers = {
+        canonicalize_name(Requirement(line).name)
+        for line in (ROOT / READERS / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    }
     distributions = packages_distributions()  # not pgserver's or coremltools' on every Python
     files = [
         file for top in ("tests", "benchmarks", "tools") for file in (ROOT / top).rglob("*.py")
@@ -42,6 +54,8 @@ def test_every_import_stands_in_an_extra() -> None:
         f"{file.relative_to(ROOT)}: {name}"
         for file in files
         for name in set(imported(file)) - ELSEWHERE - own - sys.stdlib_module_names
-        if required.isdisjoint(map(canonicalize_name, distributions.get(name, [name])))
+        if (required | readers if (ROOT / READERS) in file.parents else required).isdisjoint(
+            map(canonicalize_name, distributions.get(name, [name]))
+        )
     }
     assert not missing

@@ -13,8 +13,9 @@ import pytest
 from db.ledger import Ledger
 from db.values import BatchPlan, KnownEntry, PlannedEntry
 from producer.planning.collisions import check_paths
-from sdq.cli.submission import plan_request, read_request
-from sdq.cli.submit_options import SubmitOptions
+from sdq.submitting.options import SubmitOptions
+from sdq.submitting.planned import plan_request
+from sdq.submitting.request import read_request
 from sdq_core.errors import InputError, SdqError, TryAgainError, UsageError
 from sdq_core.images.filing import Filing
 from sdq_core.images.safe_names import folded

@@ -10,8 +10,9 @@ import pytest
 from db.ledger import Ledger
 from db.values import BatchPlan
 from producer.planning.preferences import problems
-from sdq.cli.submission import plan_request, read_request
-from sdq.cli.submit_options import SubmitOptions
+from sdq.submitting.options import SubmitOptions
+from sdq.submitting.planned import plan_request
+from sdq.submitting.request import read_request
 from sdq_core.errors import ConfigurationError
 from sdq_core.models import DEMO
 from sdq_core.settings import Preferences, read_settings

@@ -165,7 +165,7 @@ def test_a_long_line_does_not_hide_the_rest(tmp_path: Path) -> None:
         (b"\xef\xbb\xbfcaf\xe9\n", "p.txt:1: the line is not UTF-8"),
         ("a house\n".encode("utf-16"), "p.txt:1: this is UTF-16; save it as UTF-8"),
         (b"PK\x03\x04zzz", "zip file"),
-        (b"\x89PNG\r\n\x1a\n\0\0", "this is an image; copy its generation data into a text file"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "this is an image; `sdq rerun` draws it again"),
         (b"a\0b\n", "character U+0000"),
         ("灯台\n".encode("utf-16-le"), "UTF-16 without a mark"),
         (rb"{\rtf1 a house}", "RTF"),

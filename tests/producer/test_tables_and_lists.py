@@ -187,7 +187,7 @@ def test_json_of_another_shape_is_named(content: str, says: str) -> None:
         ("prompts.ODS", "is a spreadsheet"),
         ("prompts.docx", "is a document. Save its text as a text file"),
         ("prompts.pdf", "is a document"),
-        ("00001-7.png", "is an image. Copy its generation data into a text file"),
+        ("00001-7.png", "is an image. Draw it again with `sdq rerun`"),
     ],
 )
 def test_another_kind_of_file_is_refused_by_its_name(tmp_path: Path, name: str, says: str) -> None:

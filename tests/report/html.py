@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-_VOID = {"meta", "img", "col"}
+_VOID = {"meta", "img", "col", "input"}
 
 
 @dataclass

@@ -52,6 +52,7 @@ def test_json_has_the_ledgers_numbers(night: Home) -> None:
     assert status is not None
     assert report["images"] == {
         "done": status.completed, "failed": status.failed, "open": 0, "drawn_before": 0, "retried": 0, "flagged": 0,
+        "constant": 0, "near_duplicates": 0,
     }  # fmt: skip
     assert report["batch"]["request_counts"]["completed"] == 7
     assert (report["first_at"], report["last_at"]) == (

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from sdq_core.errors import SdqError
+from sdq_core.models import network
 from sdq_core.models.package import Package
 from sdq_core.values.variants import ComputeUnit
 from worker.runtimes.coreml.features import inputs_of
@@ -94,7 +95,7 @@ class NativeModel:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, cache: Path, *, macos: str = "15.1") -> None:
-    """Let coremltools believe that it is on a Mac whose Core ML is `NativeModel`."""
+    """Let coremltools and sdq believe that they are on a Mac whose Core ML is `NativeModel`."""
     import coremltools
 
     native = ModuleType("coremltools.libcoremlpython")
@@ -107,6 +108,7 @@ def install(monkeypatch: pytest.MonkeyPatch, cache: Path, *, macos: str = "15.1"
     monkeypatch.setattr(
         sys.modules["coremltools.models._compiled_model"], "_MLModelProxy", NativeModel
     )
+    monkeypatch.setattr(network, "HAS_CORE_ML", True)
     monkeypatch.setattr(platform, "mac_ver", lambda: (macos, ("", "", ""), "arm64"))
     monkeypatch.setattr(NativeModel, "cache", cache, raising=False)
     monkeypatch.setattr(NativeModel, "compiled", [], raising=False)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from hypothesis import assume, given, settings
@@ -20,10 +19,10 @@ from tests.fuzz.mutations import mutated
 from tests.fuzz.package_reader import write_package
 from worker.mlpackage import proto
 from worker.mlpackage.messages import Model
-from worker.mlpackage.program import Constant, Program
 from worker.mlpackage.proto import read_program
 
 from .building import Model_pb2
+from .plain import plain
 
 DEMO = sorted((Path(sdq_core.__file__).parent / "demo_model").glob("*/packages/*.mlpackage"))
 CORPUS = sorted((Path(__file__).parents[1] / "fuzz" / "corpus").iterdir())
@@ -92,35 +91,6 @@ def _as_read(path: Path, messages: Any) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(proto, "Model", messages)
         try:
-            return _plain(read_program(Package.open(path)))
+            return plain(read_program(Package.open(path)))
         except PackageError as error:
             return str(error)
-
-
-def _plain(program: Program) -> Any:
-    return (
-        program.opset,
-        program.inputs,
-        program.outputs,
-        {name: _value(constant) for name, constant in program.constants.items()},
-        [
-            (
-                operation.type,
-                operation.name,
-                operation.outputs,
-                {
-                    name: [_value(argument) for argument in group]
-                    for name, group in operation.inputs.items()
-                },
-            )
-            for operation in program.operations
-        ],
-    )
-
-
-def _value(argument: str | Constant) -> Any:
-    if isinstance(argument, str):
-        return argument
-    array = argument.load()
-    held = array.tolist() if array.dtype == np.object_ else array.tobytes()
-    return argument.dtype, argument.shape, held

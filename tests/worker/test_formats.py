@@ -11,11 +11,12 @@ import pytest
 from PIL import Image, features
 
 from db.ledger import Ledger
+from sdq.sheets.file import draw_sheet
+from sdq.sheets.sheet import Grid, Row, Tile
 from sdq_core.images.filing import Filing
 from sdq_core.images.fitted import thumbnail
 from sdq_core.images.pixels import psnr_db
 from sdq_core.images.read import read_record
-from sdq_core.images.sheet import contact_sheet
 from sdq_core.models import DEMO
 from sdq_core.values.image_files import ImageFormat
 from sdq_core.values.variants import AttentionImplementation
@@ -63,7 +64,8 @@ def test_a_batch_of_each_format(ledger: Ledger, tmp_path: Path) -> None:
                 assert other.size == png.size
                 assert psnr_db(png, other) > 15  # of almost the same prompt
     sheet = tmp_path / "sheet.png"
-    contact_sheet([("all", list(files.values()))], sheet, 32)
+    row = Row(tiles=[Tile(file=file) for file in files.values()])
+    assert draw_sheet([Grid(rows=[row])], sheet, 32).unreadable == 0
     with Image.open(sheet) as tiles:
         colours = tiles.convert("RGB").getcolors(maxcolors=100_000)
     assert colours is not None

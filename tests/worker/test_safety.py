@@ -19,6 +19,7 @@ from tests.acceptance.program import Program, assert_whole
 from tests.translations import with_translations
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
+from worker.quality.measures import measure
 from worker.runtimes.onnx import OnnxRuntime
 
 STEPS = 5
@@ -82,6 +83,9 @@ def test_flagged_pictures_are_left_alone_recorded_blurred_or_black(
         pixels[safety] = {}
         for prompt, image in images.items():
             pixels[safety][prompt], record = shown(program, image)
+            measured = measure(Image.fromarray(pixels[safety][prompt]))
+            assert image.image.phash == measured.phash, "what is measured is what the file shows"
+            assert image.image.constant is (safety == "black" and prompt == tent[0])
             flagged = None if safety == "off" else prompt == tent[0]
             assert image.image.nsfw_flagged is flagged
             assert image.engine.versions["safety"] == safety

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib import metadata
 
 from db.values import EngineRecord, ImageRecord, Slice
@@ -26,6 +26,7 @@ from sdq_core.values.safety import Safety
 from worker.drawing.flagged import hidden
 from worker.drawing.provenance import SAFETY_KEY
 from worker.pipelines.contract import DrawnImage
+from worker.quality.measures import measure
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +38,16 @@ class Gallery:
     """The images in the output folder. safety: what the files of flagged images show."""
 
     def __init__(
-        self, root: OutputRoot, *, with_metadata: bool, safety: Safety = Safety.FLAG
+        self,
+        root: OutputRoot,
+        *,
+        with_metadata: bool,
+        safety: Safety = Safety.FLAG,
+        measured: bool = False,
     ) -> None:
+        """measured: measure each picture that is saved."""
         self.safety = safety
+        self._measured = measured
         self._root = root
         self._with_metadata = with_metadata
         self._version = metadata.version("sdq")
@@ -140,6 +148,7 @@ class Gallery:
             safety_ms=drawn.safety_ms,
             encode_ms=(encoded - started) * 1000,
             save_ms=(saved - encoded) * 1000,
+            **(asdict(measure(picture)) if self._measured else {}),
         )
 
     def _stored(

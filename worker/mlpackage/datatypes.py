@@ -41,12 +41,13 @@ BY_MIL_NUMBER = {
     for number, kind in element_types.BY_MIL_NUMBER.items()
 }
 
-_BY_NAME = {kind.name: kind for kind in BY_MIL_NUMBER.values()}
-BOOL, STRING = _BY_NAME["bool"], _BY_NAME["string"]
-FLOAT16, FLOAT32, FLOAT64 = _BY_NAME["fp16"], _BY_NAME["fp32"], _BY_NAME["fp64"]
-INT4, INT8, INT16, INT32, INT64 = (_BY_NAME[f"int{bits}"] for bits in (4, 8, 16, 32, 64))
-UINT1, UINT2, UINT3, UINT4, UINT6 = (_BY_NAME[f"uint{bits}"] for bits in (1, 2, 3, 4, 6))
-UINT8, UINT16, UINT32, UINT64 = (_BY_NAME[f"uint{bits}"] for bits in (8, 16, 32, 64))
+#: By MIL's names.
+BY_NAME = {kind.name: kind for kind in BY_MIL_NUMBER.values()}
+BOOL, STRING = BY_NAME["bool"], BY_NAME["string"]
+FLOAT16, FLOAT32, FLOAT64 = BY_NAME["fp16"], BY_NAME["fp32"], BY_NAME["fp64"]
+INT4, INT8, INT16, INT32, INT64 = (BY_NAME[f"int{bits}"] for bits in (4, 8, 16, 32, 64))
+UINT1, UINT2, UINT3, UINT4, UINT6 = (BY_NAME[f"uint{bits}"] for bits in (1, 2, 3, 4, 6))
+UINT8, UINT16, UINT32, UINT64 = (BY_NAME[f"uint{bits}"] for bits in (8, 16, 32, 64))
 
 
 def unpack_bits(packed: NDArray[np.uint8], bits: int, elements: int) -> NDArray[np.uint8]:

@@ -25,10 +25,11 @@ from sdq_core.models.mlmodel import (
 from sdq_core.models.package import Package
 from sdq_core.printable import quote
 from worker.mlpackage import datatypes
+from worker.mlpackage.assembly import Assembly
 from worker.mlpackage.datatypes import DataType
 from worker.mlpackage.messages import Model
 from worker.mlpackage.program import Argument, Constant, Operation, Program, Shape, Tensor
-from worker.mlpackage.weights import WeightFile
+from worker.mlpackage.weights import Weights
 
 _AGAIN = "Copy or download the package again."
 
@@ -67,7 +68,7 @@ class _ProgramReader:
 
     def __init__(self, package: Package) -> None:
         self._package = package
-        self._weights: dict[str, WeightFile] = {}
+        self._weights = Weights(package)
 
     def read(self, spec: Any) -> Program:
         description = spec.description
@@ -87,43 +88,10 @@ class _ProgramReader:
         for tensor in inputs:
             if None in tensor.shape:
                 raise refuse_flexible(self._package.model, tensor.name)
-        known = {tensor.name for tensor in inputs}
-        constants: dict[str, Constant] = {}
-        operations: list[Operation] = []
+        assembly = Assembly(self._package.model, inputs, self._damaged)
         for message in block.operations:
-            operation = self._operation(message)
-            self._check_names(operation, known)
-            if operation.type == "const":
-                value = operation.inputs.get("val", ())
-                if len(value) != 1 or isinstance(value[0], str) or len(operation.outputs) != 1:
-                    raise self._damaged(f"constant {quote(operation.name)} has no value")
-                constants[operation.outputs[0].name] = value[0]
-            else:
-                operations.append(operation)
-        outputs = tuple(block.outputs)
-        missing = [output for output in outputs if output not in known]
-        if missing or not outputs:
-            raise self._damaged(f"nothing computes its output {', '.join(map(quote, missing[:5]))}")
-        return Program(
-            source=self._package.model,
-            opset=function.opset,
-            inputs=inputs,
-            outputs=outputs,
-            constants=constants,
-            operations=tuple(operations),
-        )
-
-    def _check_names(self, operation: Operation, known: set[str]) -> None:
-        for arguments in operation.inputs.values():
-            for argument in arguments:
-                if isinstance(argument, str) and argument not in known:
-                    raise self._damaged(
-                        f"operation {quote(operation.name)} takes {quote(argument)}, which nothing before it computes"
-                    )
-        for output in operation.outputs:
-            if output.name in known:
-                raise self._damaged(f"two operations compute {quote(output.name)}")
-            known.add(output.name)
+            assembly.add(self._operation(message))
+        return assembly.finish(function.opset, list(block.outputs))
 
     def _operation(self, message: Any) -> Operation:
         if message.blocks:
@@ -185,13 +153,8 @@ class _ProgramReader:
         if len(known) != len(shape):
             raise self._damaged("a constant has no fixed shape")
         if message.WhichOneof("value") == "blobFileValue":
-            weights = self._weight_file(message.blobFileValue.fileName)
-            offset = message.blobFileValue.offset
-            # Check now, which costs nothing, so that damage is found before anything is translated.
-            weights.check(offset, dtype, known)
-            return Constant(
-                dtype=dtype, shape=known, load=lambda: weights.read(offset, dtype, known)
-            )
+            blob = message.blobFileValue
+            return self._weights.constant(blob.fileName, blob.offset, dtype, known)
         array = self._immediate(message.immediateValue.tensor, dtype, known)
         return Constant(dtype=dtype, shape=known, load=lambda: array)
 
@@ -219,11 +182,6 @@ class _ProgramReader:
             raise self._damaged("a list contains something other than scalars of one type")
         array = np.array([value.load().item() for value in values], dtype=dtype.numpy)
         return Constant(dtype=dtype, shape=(len(values),), load=lambda: array)
-
-    def _weight_file(self, name: str) -> WeightFile:
-        if name not in self._weights:
-            self._weights[name] = WeightFile(self._package.blob_file(name))
-        return self._weights[name]
 
     def _refuse_images(self, features: Iterable[Any]) -> None:
         for feature in features:

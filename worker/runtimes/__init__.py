@@ -1,1 +1,1 @@
-"""Runtimes: libraries that load and run `.mlpackage` files."""
+"""Runtimes: libraries that load and run packages and compiled models."""

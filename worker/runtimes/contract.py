@@ -1,4 +1,4 @@
-"""The interface of runtimes: load models from packages and call them with arrays.
+"""The interface of runtimes: load models and call them with arrays.
 
 Only a runtime uses its library. There are two: `onnx` (any machine) and `coreml` (macOS). Both pass the same contract
 tests, and a third must be possible without changes outside this folder.
@@ -35,7 +35,7 @@ class LoadedModel(Protocol):
 
 
 class Runtime(Protocol):
-    """Loads packages; keeps no state besides its settings."""
+    """Loads models; keeps no state besides its settings."""
 
     @property
     def name(self) -> str:
@@ -53,5 +53,5 @@ class Runtime(Protocol):
         ...
 
     def load(self, package: Path, compute_unit: ComputeUnit) -> LoadedModel:
-        """Load one ``.mlpackage``; raise PackageError if it is damaged or not supported."""
+        """Load one ``.mlpackage`` or ``.mlmodelc``; raise PackageError if it is damaged or not supported."""
         ...

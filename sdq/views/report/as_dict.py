@@ -34,6 +34,8 @@ def report_as_dict(summary: Summary, paused: Sequence[PausedVariant]) -> dict[st
             "drawn_before": summary.drawn_before,
             "retried": summary.times.retried,
             "flagged": summary.times.flagged,
+            "constant": summary.times.constant,
+            "near_duplicates": summary.times.near_duplicates,
         },
         "images_per_hour": _rounded(summary.images_per_hour),
         "size_bytes": summary.times.size_bytes,

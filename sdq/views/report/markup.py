@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from sdq_core.printable import printable
 
-_WITHOUT_END = frozenset({"col", "img", "meta"})
+_WITHOUT_END = frozenset({"col", "img", "input", "meta"})
 
 
 class Markup(str):

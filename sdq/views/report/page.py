@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from pathlib import Path
 
 from db.summaries.values import Summary
 from db.values import PausedVariant
 from sdq.views.report.clock import with_year, zone
+from sdq.views.report.document import document
 from sdq.views.report.markup import Markup, element, joined
 from sdq.views.report.sections import sections
 from sdq.views.report.sentences import figures, headline, next_steps, remarks, title, when
 from sdq_core.images.fitted import Thumbnail
-
-_STYLE = Path(__file__).with_name("page.css")
-
-#: Whatever a prompt or an error holds, a browser runs no script and asks nobody for anything.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def report_page(
@@ -44,19 +39,7 @@ def report_page(
             _footer(summary),
         )
     )
-    head = joined(
-        (
-            element("meta", charset="utf-8"),
-            element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-            element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            element("meta", name="color-scheme", content="light dark"),
-            element("meta", name="generator", content=f"sdq {metadata.version('sdq')}"),
-            element("title", f"{title(summary)}: {headline(summary)}"),
-            element("style", Markup(_STYLE.read_text(encoding="utf-8"))),
-        )
-    )
-    html = element("html", element("head", head), element("body", body), lang="en")
-    return f"<!DOCTYPE html>\n{html}\n"
+    return document(f"{title(summary)}: {headline(summary)}", body)
 
 
 def _masthead(summary: Summary) -> Markup:

@@ -96,6 +96,13 @@ def remarks(summary: Summary) -> Sequence[str]:
         found.append(f"{counted(summary.times.retried, 'image')} needed more than one attempt.")
     if summary.times.flagged:
         found.append(f"The safety checker flagged {counted(summary.times.flagged, 'image')}.")
+    if summary.times.constant:
+        have = "has" if summary.times.constant == 1 else "have"
+        found.append(f"{counted(summary.times.constant, 'image')} {have} one colour only.")
+    if summary.times.near_duplicates:
+        alike = counted(summary.times.near_duplicates, "image")
+        look = "looks" if summary.times.near_duplicates == 1 else "look"
+        found.append(f"{alike} {look} like another one, as `sdq inspect` found.")
     return found
 
 

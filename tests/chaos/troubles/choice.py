@@ -14,12 +14,16 @@ def all_troubles(scene: Scene) -> list[Trouble]:
     def kill_submission() -> Struck | None:
         return Struck() if scene.customer.kill() else None
 
+    def kill_export() -> Struck | None:
+        return Struck() if scene.curator.kill() else None
+
     def jump() -> Struck | None:
         scene.dice.choice(scene.place.clocks).jump(scene.dice)
         return Struck()
 
     kinds = [*worker_troubles(scene), *service_troubles(scene), *disk_troubles(scene)]
     kinds.append(Trouble(name="submission killed", rate=12, strike=kill_submission, is_kill=True))
+    kinds.append(Trouble(name="export killed", rate=12, strike=kill_export, is_kill=True))
     if scene.place.clocks:
         kinds.append(Trouble(name="clock jumped", rate=4, strike=jump))
     return kinds

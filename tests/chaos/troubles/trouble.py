@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from tests.chaos.curator import Curator
 from tests.chaos.customer import Customer
 from tests.chaos.fleet import Fleet
 from tests.chaos.place import Place
@@ -61,6 +62,7 @@ class Scene:
     place: Place
     fleet: Fleet
     customer: Customer
+    curator: Curator
     dice: random.Random
     longest_s: float
     longest_sleep_s: float

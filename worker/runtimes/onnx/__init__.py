@@ -1,4 +1,4 @@
-"""The portable runtime: `.mlpackage` files translated to ONNX once and run by ONNX Runtime, on any machine.
+"""The portable runtime: packages and compiled models translated to ONNX once and run by ONNX Runtime, anywhere.
 
 `OnnxRuntime` is the public part. Behind it, `cache` keeps translations on disk, `translate` turns MIL operations into
 ONNX nodes with the tables of `ops`, `rewrites` optimizes the program first, `model_file` writes the result and

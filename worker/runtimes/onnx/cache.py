@@ -1,6 +1,6 @@
 """Translations on disk, one folder each, shared by every process on the machine.
 
-    <cache>/<package's name>-<key>/entry.json    the model's inputs and outputs, and the sizes of the files
+    <cache>/<model's name>-<key>/entry.json    the model's inputs and outputs, and the sizes of the files
                                    model.onnx
                                    weights.data
 
@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from sdq_core.errors import StorageError
-from sdq_core.models.package import Package
+from sdq_core.models.network_files import NetworkFiles
 from worker.runtimes.disk import disk_errors, drop_stale, note_use
 from worker.runtimes.inputs import Input
 
@@ -57,15 +57,17 @@ class TranslationCache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def get(self, package: Package, version: str, write: Write, *, rebuild: bool = False) -> Entry:
-        """Return the translation of `package`, written with `write` unless a complete one exists.
+    def get(
+        self, network: NetworkFiles, version: str, write: Write, *, rebuild: bool = False
+    ) -> Entry:
+        """Return the translation of `network`, written with `write` unless a complete one exists.
 
         version: of the code behind `write`.
         rebuild: replace even an entry that looks complete.
 
         Raises OutputError or StorageError if the folder cannot be written, and whatever `write` raises.
         """
-        final = self._folder / f"{package.path.stem}-{package.content_key(version)}"
+        final = self._folder / f"{network.path.stem}-{network.content_key(version)}"
         if not rebuild and (entry := _read(final)) is not None:
             note_use(final)
             return entry
@@ -74,7 +76,7 @@ class TranslationCache:
             drop_stale(self._folder, _TEMPORARY)
             temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self._folder))
             try:
-                _write(temporary, package, write)
+                _write(temporary, network, write)
                 return self._publish(temporary, final, rebuild=rebuild)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -100,11 +102,11 @@ class TranslationCache:
         return entry
 
 
-def _write(folder: Path, package: Package, write: Write) -> None:
+def _write(folder: Path, network: NetworkFiles, write: Write) -> None:
     inputs, outputs = write(folder)
     files = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
     document = {
-        "source": str(package.path),
+        "source": str(network.path),
         "inputs": [{"name": i.name, "shape": list(i.shape), "dtype": i.dtype.name} for i in inputs],
         "outputs": list(outputs),
         "files": files,

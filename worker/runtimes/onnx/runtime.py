@@ -1,4 +1,4 @@
-"""The portable runtime: `.mlpackage` files on any machine, computed in float32 on the CPU."""
+"""The portable runtime: packages and compiled models on any machine, computed in float32 on the CPU."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sdq_core.errors import PackageError
+from sdq_core.models.compiled import CompiledModel
+from sdq_core.models.network import open_network
 from sdq_core.models.package import Package
 from sdq_core.values.variants import ComputeUnit
+from worker.mlpackage.program import Program
 from worker.runtimes.inputs import Input
 from worker.runtimes.onnx import session, translate
 from worker.runtimes.onnx.cache import Entry, TranslationCache
@@ -16,10 +19,10 @@ from worker.runtimes.onnx.session import OnnxModel, SessionError
 
 
 class OnnxRuntime:
-    """Loads packages through translations kept in a folder; satisfies `worker.runtimes.contract.Runtime`.
+    """Loads models through translations kept in a folder; satisfies `worker.runtimes.contract.Runtime`.
 
     cache_dir: the folder of translations, created when needed; any number of processes may share it. A translation is
-    larger than its package: four bytes per weight, however the package compresses them.
+    larger than its model: four bytes per weight, however the model compresses them.
     threads: threads per network; None leaves it to ONNX Runtime (one per physical core).
     """
 
@@ -43,15 +46,15 @@ class OnnxRuntime:
         return (ComputeUnit.ALL,)
 
     def load(self, package: Path, compute_unit: ComputeUnit) -> OnnxModel:  # noqa: ARG002
-        """Load one ``.mlpackage``, translating it the first time.
+        """Load one ``.mlpackage`` or ``.mlmodelc``, translating it the first time.
 
         compute_unit: ignored; there is only the CPU.
 
-        Raises InputMissingError if the package does not exist, PackageError if it is damaged or uses operations that
+        Raises InputMissingError if `package` does not exist, PackageError if it is damaged or uses operations that
         cannot be translated (the message names all of them), OutputError or StorageError if the translation cannot be
         stored.
         """
-        opened = Package.open(package)
+        opened = open_network(package)
         try:
             return OnnxModel(package, self._translation(opened), self._threads)
         except SessionError:
@@ -65,13 +68,12 @@ class OnnxRuntime:
                 "onnxruntime, and report this."
             ) from error
 
-    def _translation(self, package: Package, *, rebuild: bool = False) -> Entry:
+    def _translation(self, network: Package | CompiledModel, *, rebuild: bool = False) -> Entry:
         def write(folder: Path) -> tuple[tuple[Input, ...], tuple[str, ...]]:
             # Imported here: a cached translation needs neither protobuf nor onnx.
-            from worker.mlpackage.proto import read_program
             from worker.runtimes.onnx.model_file import write_model
 
-            program = read_program(package)
+            program = _read_program(network)
             graph = translate.translate(program)
             plain = folder / "plain"
             plain.mkdir()
@@ -90,4 +92,14 @@ class OnnxRuntime:
             return inputs, program.outputs
 
         version = f"{translate.VERSION} {session.kind_of_machine()}"
-        return self._cache.get(package, version, write, rebuild=rebuild)
+        return self._cache.get(network, version, write, rebuild=rebuild)
+
+
+def _read_program(network: Package | CompiledModel) -> Program:
+    if isinstance(network, CompiledModel):
+        from worker.mlmodelc import text
+
+        return text.read_program(network)
+    from worker.mlpackage import proto
+
+    return proto.read_program(network)

@@ -1,0 +1,58 @@
+"""What another tool wrote into an image, in its own words and not checked yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from db.values import JSON
+
+
+class Lost(StrEnum):
+    """What sdq cannot draw, as the end of a sentence that begins with a number of images."""
+
+    MODEL = "of a model that is not here, drawn with {}"
+    SAMPLER = "with a sampler that sdq does not have, drawn with {}"
+    SCHEDULE = "with another noise schedule, drawn with sdq's own"
+    SIZE = "of another size, drawn with {}"
+    GUIDANCE = "without guidance, which this model cannot do, drawn with a scale of {}"
+    NETWORKS = "with extra networks (LoRA and the like), drawn without"
+    SECOND_PASS = "with a second pass (hires fix, upscaling, refiner), drawn without"
+    FROM_IMAGE = "made from another image, drawn from the prompt alone"
+    CONTROL = "with ControlNet or an adapter, drawn without"
+    CLIP_SKIP = "with clip skip, drawn without"
+    SYNTAX = "with another tool's syntax in the prompt"
+    LONG_SEED = "with a seed of more than 32 bits, drawn with its last 32"
+    UNKNOWN = "without all settings, drawn with the defaults for the rest"
+    OTHER = "with settings that sdq does not have"
+    NOISE = "of tools whose seeds mean other noise, so expect other pictures"
+    REVISION = "of another revision of their model, so other pictures are possible"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignImage:
+    """One image as its tool describes it; None for what it does not say.
+
+    tool: its name.
+    sampler, schedule: by the tool's names.
+    model: a name or a file's path.
+    width, height: pixels.
+    variants, compute_unit: only of sdq's own infotext.
+    lost: what sdq cannot draw -> an example.
+    """
+
+    tool: str
+    prompt: str
+    negative_prompt: str = ""
+    steps: JSON = None
+    guidance_scale: JSON = None
+    sampler: str | None = None
+    schedule: str | None = None
+    seed: JSON = None
+    model: str | None = None
+    width: JSON = None
+    height: JSON = None
+    variants: str | None = None
+    compute_unit: str | None = None
+    lost: Mapping[Lost, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Comparing images: which belong together, what they differ in, and how much."""

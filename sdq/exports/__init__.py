@@ -1,0 +1,1 @@
+"""Exports: finished images as data sets that other tools load, and as lists."""

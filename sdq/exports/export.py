@@ -1,0 +1,188 @@
+"""An export into a folder: which images are new to the data set, into which part each goes, and when a part is full.
+
+However large the batches are, memory holds one page of them and the keys of the parts that are open, one for each
+split. Whatever is killed, the next export goes on from the last finished part, and what comes of it is what would have
+come of one export: the same files, byte by byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from db.columns.where import Where
+from db.drawn import DrawnSlice
+from db.ledger import Ledger
+from db.values import FinishedImage
+from sdq.exports.folder import export_folder, work_folder
+from sdq.exports.format import SplitState
+from sdq.exports.formats import make_format
+from sdq.exports.index import Index
+from sdq.exports.look_alikes import apart_from, look_alikes
+from sdq.exports.options import ExportOptions
+from sdq.exports.parts import Parts
+from sdq.exports.sample import Sample, key_of
+from sdq.exports.sources import Source, Sources
+from sdq_core.errors import UsageError
+from sdq_core.images.root import OutputRoot
+from sdq_core.images.store import storage_problem
+
+#: Images of a random order that are read at once.
+_AT_ONCE = 1000
+
+
+@dataclass(kw_only=True)
+class Exported:
+    """What an export did.
+
+    new: samples that it added, by split. known: images that were in the data set.
+    alike: images left out that look like another one.
+    missing, changed: images without their file, or with another.
+    splits: what the data set has now.
+    """
+
+    new: Counter[str] = field(default_factory=Counter)
+    known: int = 0
+    alike: int = 0
+    missing: int = 0
+    changed: int = 0
+    splits: Mapping[str, SplitState] = field(default_factory=dict)
+
+
+def export(
+    ledger: Ledger,
+    batch_ids: Sequence[int],
+    root: OutputRoot,
+    folder: Path,
+    options: ExportOptions,
+    *,
+    where: Where | None = None,
+    distance: int | None = None,
+    on_image: Callable[[], object] = lambda: None,
+) -> Exported:
+    """Add the finished images of batches to a data set, which is made if it is not there.
+
+    where: only the images that it chooses.
+    distance: leave out images that look like another one, if their hashes differ in at most so many bits.
+    on_image: called for each image that is dealt with.
+
+    Raise UsageError for options with which older parts would be wrong, OutputError for a folder that is no data set of
+    ours, TryAgainError if another export writes it, StorageError if the disk is full; then the same again goes on.
+    """
+    format_ = make_format(options)
+    done = Exported()
+    with (
+        export_folder(folder, root.path),
+        _storage_problems(folder),
+        Index.opened(folder) as index,
+        work_folder(folder) as work,
+    ):
+        _keep_to(index, options, folder)
+        index.add_condition(where.text if where else "")
+        sources = Sources(root, options.conversion, work, read_files=not options.link.is_same_file)
+        slices = partial(_slices, ledger, batch_ids, where)
+        alike = frozenset() if distance is None else look_alikes(slices(), distance, index.has)
+        done.alike = len(alike)
+        new = _new_images(apart_from(slices(), alike), index, done, on_image)
+        images = _images(new) if options.shuffle is None else _shuffled(new, ledger, index, options)
+        with Parts(format_, folder, index) as parts:
+            for image in images:
+                source = sources.find(image)
+                if source is not None:
+                    sample = _sample(image, source, options)
+                    if parts.add(sample):
+                        done.new[sample.split] += 1
+                    else:
+                        done.known += 1
+                on_image()
+        done.missing, done.changed = sources.missing, sources.changed
+        done.splits = index.splits()
+        if done.splits and not index.is_finished:
+            format_.finish(folder, done.splits)
+            index.set_finished()
+    return done
+
+
+def _keep_to(index: Index, options: ExportOptions, folder: Path) -> None:
+    """Refuse options with which the older parts of a data set would be wrong."""
+    asked, has = options.kept(), index.options
+    if has is None:
+        index.set_options(asked)
+        return
+    for name, value in asked.items():
+        if value != has.get(name):
+            had = f"without --{name}" if has.get(name) is None else f"with --{name} {has[name]}"
+            raise UsageError(
+                f"{folder} was exported {had}, and its files are not made again. Export into a new folder, or leave "
+                "the options as they were."
+            )
+
+
+def _slices(ledger: Ledger, batch_ids: Sequence[int], where: Where | None) -> Iterator[DrawnSlice]:
+    for batch_id in batch_ids:
+        yield from ledger.batches.drawn_slices(batch_id, where=where)
+
+
+def _new_images(
+    slices: Iterable[DrawnSlice], index: Index, done: Exported, on_image: Callable[[], object]
+) -> Iterator[tuple[int, FinishedImage]]:
+    """Yield the slice that asks for it and each image that is in no finished part."""
+    for drawn in slices:
+        for image in drawn.images():
+            if index.has(key_of(image)):
+                done.known += 1
+                on_image()
+            else:
+                yield drawn.id, image
+
+
+def _images(found: Iterator[tuple[int, FinishedImage]]) -> Iterator[FinishedImage]:
+    for _, image in found:
+        yield image
+
+
+def _shuffled(
+    found: Iterator[tuple[int, FinishedImage]],
+    ledger: Ledger,
+    index: Index,
+    options: ExportOptions,
+) -> Iterator[FinishedImage]:
+    """Yield the images in an order that depends on the seed and each image's own key only."""
+    index.collect(
+        (_place(key_of(image), options.shuffle), slice_id, image.id) for slice_id, image in found
+    )
+    for page in index.collected(_AT_ONCE):
+        yield from ledger.batches.images_with(page)
+
+
+def _place(key: str, seed: int | None) -> bytes:
+    return hashlib.sha256(f"{seed}\0{key}".encode()).digest()[:16]
+
+
+def _sample(image: FinishedImage, source: Source, options: ExportOptions) -> Sample:
+    return Sample(
+        key=key_of(image),
+        split=options.splits.of(image.recipe.prompt),
+        caption=options.caption.of(image),
+        image=image,
+        file=source.file,
+        extension=source.extension,
+        width=source.width,
+        height=source.height,
+        movable=source.movable,
+    )
+
+
+@contextlib.contextmanager
+def _storage_problems(folder: Path) -> Iterator[None]:
+    """Translate what the system says of a file that cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        named = error.filename if isinstance(error.filename, str) else None
+        raise storage_problem(error, Path(named) if named else folder) from error

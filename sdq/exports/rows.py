@@ -1,0 +1,45 @@
+"""A sample's row in a data set: its text and all columns of its image, flat and of one type each.
+
+Readers infer a column's type from the first rows of each split, and refuse a data set where two splits differ. So what
+is missing in a column of text is an empty text, and lists and objects, which differ from row to row, are JSON in text.
+Numbers, and true or false, may be null.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from db.columns import COLUMNS, ImageColumn, Kind
+from sdq.exports.captions import rfc3339
+from sdq.exports.sample import Sample
+
+_EMPTY = {Kind.LIST: "[]", Kind.OBJECT: "{}"}
+
+
+def row_of(sample: Sample) -> dict[str, Any]:
+    """Return a sample's row by column: `text` first, then every column of its image in order."""
+    row: dict[str, Any] = {"text": sample.caption}
+    for name, column in COLUMNS.items():
+        row[name] = flat(column, column.of(sample.image))
+    row["width"], row["height"] = sample.width, sample.height
+    return row
+
+
+def flat(column: ImageColumn, value: Any) -> Any:
+    """Return a column's value as rows have it: a text, a number, a bool or None."""
+    match column.kind:
+        case Kind.LIST | Kind.OBJECT:
+            return _json(value) if value else _EMPTY[column.kind]
+        case Kind.TEXT:
+            return "" if value is None else str(value)
+        case Kind.TIME:
+            return "" if value is None else rfc3339(value)
+        case Kind.NUMBER:
+            return None if value is None else float(value)
+    return value
+
+
+def _json(value: Mapping[str, Any] | list[Any]) -> str:
+    return json.dumps(value, ensure_ascii=False)

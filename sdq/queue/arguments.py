@@ -1,0 +1,188 @@
+"""From Python's values to the options of a submission, and from the options' names in messages to Python's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from sdq.submitting.options import SubmitOptions
+from sdq_core.errors import InputError, UsageError
+from sdq_core.values.image_files import ImageFormat
+from sdq_core.values.order import Priority
+from sdq_core.values.seeds import MAX_SEED, MAX_SEEDS, format_seeds
+
+#: What may be submitted: a prompt, prompts, objects with the keys of jsonl, or the paths of prompt files.
+Prompt = str | os.PathLike[str] | Mapping[Any, Any]
+Prompts = Prompt | Iterable[Prompt]
+#: `range(100)`, `[1, 5]`, `7`, or text as the command line takes it: `0-99(+10)`, and -1 for a random one.
+Seeds = int | str | Iterable[int]
+#: A value, or several, each of which is drawn.
+Number = float | str | Sequence[float]
+Word = str | Sequence[str]
+
+#: Options whose arguments in Python have other names.
+_RENAMED = {"seed": "seeds", "seed_range": "seeds", "prompt": "prompts"}
+_OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?![\w-])")
+#: The formats of prompt files and the modes of templates, as `sdq submit` has them.
+_FORMATS = ("txt", "csv", "tsv", "jsonl", "json", "yaml", "toml")
+_MODES = ("random", "combinatorial")
+
+
+def prompts_of(prompts: Prompts) -> tuple[tuple[str, ...], Sequence[object] | None]:
+    """Return prompt files, and prompts that are none; one of the two is empty.
+
+    Raise UsageError for nothing at all and for files beside other prompts.
+    """
+    if isinstance(prompts, str | Mapping | os.PathLike):
+        given: list[object] = [prompts]
+    elif isinstance(prompts, Iterable):
+        given = list(prompts)
+    else:
+        raise UsageError(
+            f"prompts is of the type {type(prompts).__name__}; use a text, a list of texts or dictionaries, or the "
+            "Path of a prompt file."
+        )
+    if not given:
+        raise UsageError("There are no prompts: the list is empty.")
+    files = tuple(os.fsdecode(one) for one in given if isinstance(one, os.PathLike))
+    if not files:
+        return (), given
+    if len(files) < len(given):
+        raise UsageError("prompts has files beside other prompts; submit them one after the other.")
+    return tuple(f"./{file}" if file == "-" else file for file in files), None
+
+
+def seeds_of(seeds: Seeds | None) -> str | None:
+    """Return seeds as the command line has them; raise InputError for what is no seed."""
+    if seeds is None or isinstance(seeds, str):
+        return seeds
+    if isinstance(seeds, Iterable):
+        if isinstance(seeds, range) and seeds.step > 0:
+            written = format_seeds(seeds)
+        else:
+            written = format_seeds(_whole("seeds", one) for one in islice(seeds, MAX_SEEDS + 1))
+        if not written:
+            raise InputError("seeds: there is none")
+        return written
+    return str(_whole("seeds", seeds))
+
+
+def several(name: str, value: Number | Word | None) -> str | None:
+    """Return one value or several as the command line has them, separated by commas."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, Iterable):
+        written = [_written(name, one) for one in value]
+        if not written:
+            raise UsageError(f"{name} lists no value.")
+        return ",".join(written)
+    return _written(name, value)
+
+
+def one_of(name: str, value: str | None, known: Iterable[str]) -> str | None:
+    """Return a word; raise UsageError for one that is not known."""
+    words = [str(word) for word in known]
+    if value is None or str(value) in words:
+        return value if value is None else str(value)
+    raise UsageError(f"{name} is {value!r}; use {', '.join(words[:-1])} or {words[-1]}.")
+
+
+def bounded(name: str, value: int | None, least: int, most: int) -> int | None:
+    """Return a whole number; raise UsageError unless it is within the bounds."""
+    if value is None:
+        return None
+    whole = _whole(name, value)
+    if not least <= whole <= most:
+        raise UsageError(f"{name} is {value}; use {least:,} to {most:,}.")
+    return whole
+
+
+def options_of(
+    prompts: Prompts,
+    *,
+    seeds: Seeds | None,
+    steps: Number | None,
+    num_inference_steps: Number | None,
+    guidance_scale: Number | None,
+    scheduler: Word | None,
+    variant: Word | None,
+    model: str | os.PathLike[str] | None,
+    wildcards: str | os.PathLike[str] | None,
+    meta: Mapping[str, Any] | None,
+    **others: Any,
+) -> SubmitOptions:
+    """Return the options that arguments of `Queue.submit` mean.
+
+    others: those that both call and write alike.
+
+    Raise UsageError or InputError for what the command line could not say.
+    """
+    from producer.reading.objects import as_json
+
+    if steps is not None and num_inference_steps is not None:
+        raise UsageError("steps and num_inference_steps mean the same. Leave one out.")
+    files, objects = prompts_of(prompts)
+    return SubmitOptions(
+        files=files,
+        objects=objects,
+        seeds=seeds_of(seeds),
+        random_seeds=bounded("random_seeds", others.pop("random_seeds"), 1, 100_000),
+        num_inference_steps=several("steps", num_inference_steps if steps is None else steps),
+        guidance_scale=several("guidance_scale", guidance_scale),
+        scheduler=several("scheduler", scheduler),
+        variant=several("variant", variant),
+        model=None if model is None else os.fsdecode(model),
+        wildcards=None if wildcards is None else os.fsdecode(wildcards),
+        meta=as_json(meta or {}),
+        priority=one_of("priority", others.pop("priority"), Priority),
+        prompt_format=one_of("format", others.pop("format"), _FORMATS),
+        dynamic=one_of("dynamic", others.pop("dynamic"), _MODES),
+        image_format=one_of("image_format", others.pop("image_format"), ImageFormat),
+        dynamic_seed=bounded("dynamic_seed", others.pop("dynamic_seed"), 0, MAX_SEED),
+        max_images=bounded("max_images", others.pop("max_images"), 1, 10_000_000),
+        quality=bounded("quality", others.pop("quality"), 1, 100),
+        **others,
+    )
+
+
+@contextlib.contextmanager
+def in_python() -> Iterator[None]:
+    """Let messages about options name Python's arguments. Those about prompts stay: they quote what was written."""
+    try:
+        yield
+    except (UsageError, InputError) as error:
+        said = renamed(str(error))
+        if type(error) not in {UsageError, InputError} or said == str(error):
+            raise
+        raise type(error)(said) from None
+
+
+def renamed(message: str) -> str:
+    """Return a message with Python's arguments in place of the options of `sdq submit`."""
+    known = {*SubmitOptions.__dataclass_fields__, *_RENAMED, "steps", "format"}
+
+    def name(option: re.Match[str]) -> str:
+        argument = option[1].replace("-", "_")
+        return _RENAMED.get(argument, argument) if argument in known else option[0]
+
+    return _OPTION.sub(name, message)
+
+
+def _whole(name: str, value: Any) -> int:
+    if hasattr(value, "__index__"):
+        return int(value.__index__())
+    raise InputError(f"{name} has {value!r}, which is no whole number")
+
+
+def _written(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if hasattr(value, "__index__"):
+        return str(int(value.__index__()))
+    if hasattr(value, "__float__"):
+        return repr(float(value))
+    raise InputError(f"{name} has {value!r}, which is no number")

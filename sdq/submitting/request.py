@@ -1,0 +1,176 @@
+"""What is asked for, read and checked on its own: without models and without the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from db.values import JSON, BatchOptions
+from producer import (
+    Defaults,
+    PromptFormat,
+    PromptLine,
+    PromptSource,
+    Remarks,
+    describe_source,
+    read_prompts,
+)
+from producer.planning.chooser import AUTO
+from producer.planning.grid import Grid
+from producer.planning.preferences import preferred_compute_unit, preferred_variants, problems
+from producer.reading.characters import unquoted
+from producer.reading.fields import parse_meta, seeds_or_random
+from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
+from sdq.submitting.expansion import expanded, read_dynamic, read_grid, recorded
+from sdq.submitting.options import SubmitOptions, value_of
+from sdq_core.errors import ConfigurationError, UsageError
+from sdq_core.models import DEMO
+from sdq_core.settings import Preferences, Settings, whole_path
+from sdq_core.values.dated import dated
+from sdq_core.values.names import one_spelling
+from sdq_core.values.order import Priority
+from sdq_core.values.variants import ANY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A submission as requested: its prompts, the options for all of them, and where they came from.
+
+    remarks: what reading them showed.
+    preferences: for what the command leaves open.
+    recorded: what their batch keeps beside the options for all of them.
+    max_images: more are refused.
+    options: as typed.
+    """
+
+    lines: Sequence[PromptLine]
+    defaults: Defaults
+    source: PromptSource
+    remarks: Remarks
+    preferences: Preferences
+    recorded: Mapping[str, JSON]
+    max_images: int
+    options: SubmitOptions
+
+    def defaults_for(self, batch: BatchOptions | None) -> Defaults:
+        """Return the defaults with the preferred variant and compute unit where the command names none.
+
+        batch: an existing one, whose own variant goes before any preference: its images would be drawn again.
+        """
+        if batch is not None:
+            return self.defaults
+        variants, unit = self.defaults.variants, self.defaults.compute_unit
+        if variants is None:
+            preferred = preferred_variants(self.preferences)
+            clash = unit is not None and preferred is not None and ANY in preferred
+            variants = None if clash else preferred
+        if unit is None and not (variants and ANY in variants):
+            unit = preferred_compute_unit(self.preferences)
+        return replace(self.defaults, variants=variants, compute_unit=unit)
+
+    @property
+    def has_default_seed(self) -> bool:
+        """Whether some prompt got its seed because nothing names one."""
+        return (
+            self.defaults.random_seeds is None
+            and self.defaults.seeds == range(1)
+            and any(line.seeds is None and line.random_seeds is None for line in self.lines)
+        )
+
+    def other_seeds(self) -> str:
+        """Return how to get another image of a prompt without a seed, behind a sentence; empty if all have seeds."""
+        if not self.has_default_seed:
+            return ""
+        return " Without a seed it is 0: for other images, add --seed 1 or --random-seeds 1."
+
+
+def model_name(given: str) -> str:
+    """Return a model's name, or its path made absolute."""
+    return str(whole_path(given)) if given != DEMO and "/" in given else one_spelling(given)
+
+
+def checked_preferences(settings: Settings) -> Preferences:
+    """Return the preferences; raise ConfigurationError for one that cannot be used."""
+    for problem in problems(settings.preferences, settings.origins):
+        raise ConfigurationError(problem)
+    return settings.preferences
+
+
+def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Defaults, Grid]:
+    """Check the options that hold for all lines, on their own; return them, and the grid of several values."""
+    variant, unit = _named(options.variant), _named(options.compute_unit)
+    with value_of("--variant"):
+        variants = None if variant is None else parse_variants(variant)
+    if variants and ANY in variants and unit is not None:
+        raise UsageError(
+            "--variant any leaves the compute unit to the worker: leave --compute-unit out, or name a variant."
+        )
+    with value_of("--compute-unit"):
+        compute_unit = None if unit is None else parse_compute_unit(unit)
+    single, grid = read_grid(options)
+    with value_of("--seed-range"):
+        seeds = seeds_or_random(options.seeds) if options.seeds else range(1)
+    with value_of("options"):
+        defaults = Defaults(
+            model=model_name(options.model or preferences.model),
+            variants=variants,
+            compute_unit=compute_unit,
+            num_inference_steps=single.get("num_inference_steps", preferences.steps),
+            guidance_scale=single.get("guidance_scale", preferences.guidance_scale),
+            scheduler=single.get("scheduler") or parse_scheduler(preferences.scheduler),
+            negative_prompt=unquoted(
+                preferences.negative_prompt
+                if options.negative_prompt is None
+                else options.negative_prompt
+            ),
+            seeds=range(1) if seeds is None else seeds,
+            random_seeds=1 if seeds is None else options.random_seeds,
+            batch_name=dated(options.batch, datetime.now(UTC)) if options.batch else options.batch,
+            interleave=options.interleave,
+            priority=Priority(options.priority) if options.priority else None,
+            at_front=options.at_front,
+        )
+    return defaults, grid
+
+
+def read_request(options: SubmitOptions, settings: Settings) -> Request:
+    """Read the prompts and check the options on their own, without models and ledger."""
+    preferences = checked_preferences(settings)
+    if options.seeds and options.random_seeds:
+        raise UsageError("Use --seed-range or --random-seeds, not both.")
+    dynamic = read_dynamic(options)
+    remarks = Remarks()
+    lines: Sequence[PromptLine] = read_prompts(
+        options.files,
+        options.prompts,
+        objects=options.objects,
+        format=PromptFormat(options.prompt_format) if options.prompt_format else None,
+        literal=options.literal,
+        dynamic=dynamic is not None,
+        remarks=remarks,
+    )
+    defaults, grid = read_defaults(options, preferences)
+    if options.meta:
+        with value_of("meta"):
+            meta = parse_meta(options.meta)
+        lines = [replace(line, meta={**meta, **line.meta}) for line in lines]
+    source = describe_source(options.files, options.prompts or options.objects or ())
+    lines, max_images = expanded(
+        lines, defaults, options, dynamic=dynamic, grid=grid, remarks=remarks
+    )
+    return Request(
+        lines=lines,
+        defaults=defaults,
+        source=source,
+        remarks=remarks,
+        preferences=preferences,
+        recorded=recorded(dynamic, grid),
+        max_images=max_images,
+        options=options,
+    )
+
+
+def _named(option: str | None) -> str | None:
+    """Return what was named, None for auto."""
+    return None if option is None or option.strip().lower() == AUTO else option

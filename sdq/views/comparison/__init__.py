@@ -1,0 +1,1 @@
+"""A comparison as text, as JSON, and as a page that changes between two images in place."""

@@ -1,0 +1,80 @@
+"""What submitting needs of a compiled model's network: the same as of a package's (`sdq_core.models.mlmodel`)."""
+
+from __future__ import annotations
+
+import math
+
+from sdq_core.models.mil.parser import FunctionText
+from sdq_core.models.mil.syntax import Sizes, Statement, Value
+from sdq_core.models.mlmodel import FLOATS, Blob, Program, Shape
+from sdq_core.printable import quote
+
+
+def read_facts(function: FunctionText) -> Program:
+    """Read a function to its end; raise PackageError if it is damaged. What names stand for is left to runtimes."""
+    program = Program(
+        inputs={value.name: _shape(value.sizes) for value in function.inputs},
+        kinds={value.name: value.element for value in function.inputs},
+    )
+    shapes = dict(program.inputs)
+    constants: dict[str, Shape] = {}
+    for statement in function.statements():
+        program.operations[statement.kind] += 1
+        given = {value.name: _shape(value.sizes) for value in statement.gives}
+        shapes.update(given)
+        if statement.kind == "const" or statement.kind.startswith("constexpr_"):
+            constants.update(given)
+            _note_parameters(program, statement, constants)
+        elif statement.kind == "gather" and program.table_rows is None:
+            program.table_rows = _rows(statement, constants)
+    missing = [name for name in function.outputs if name not in shapes]
+    if missing:
+        what = f"nothing computes its output {', '.join(map(quote, missing[:5]))}"
+        raise function.wrong(what, function.outputs_place)
+    program.outputs = {name: shapes[name] for name in function.outputs}
+    return program
+
+
+def _note_parameters(program: Program, statement: Statement, constants: dict[str, Shape]) -> None:
+    """Note what an operation that holds weights, or unpacks them, is given in place or by name."""
+    for key, value in statement.attributes.items():
+        _note_parameter(program, key, value)
+    for key, arguments in statement.takes.items():
+        for argument in arguments:
+            if isinstance(argument, Value):
+                _note_parameter(program, key, argument)
+            elif key == "lut":
+                _note_table(program, constants.get(argument, ()))
+
+
+def _note_parameter(program: Program, key: str, value: Value) -> None:
+    if key == "lut":
+        _note_table(program, value.sizes)
+    if value.blob is None:
+        return
+    if (word := FLOATS.get(value.element.name)) and key in {"val", "source_val"}:
+        program.elements[word] += math.prod(value.sizes)
+    program.blobs.append(
+        Blob(file=value.blob.file, offset=value.blob.offset, kind=value.element, shape=value.sizes)
+    )
+
+
+def _note_table(program: Program, shape: Shape) -> None:
+    """Note a palette's bits: one table of values, or since iOS 18 tables [..., 2^bits, vector size]."""
+    if shape:
+        entries = shape[-2] if len(shape) > 1 else shape[0]
+        program.palette_bits.add(max(entries.bit_length() - 1, 0))
+
+
+def _rows(statement: Statement, constants: dict[str, Shape]) -> int | None:
+    """Return the rows of the constant matrix that an operation takes as `x`; None if it is something else."""
+    for argument in statement.takes.get("x", ()):
+        shape = constants.get(argument, ()) if isinstance(argument, str) else ()
+        return shape[0] if len(shape) == 2 else None
+    return None
+
+
+def _shape(sizes: Sizes) -> Shape:
+    """Return sizes as a shape, an empty one if one of them is known only at run time."""
+    known = tuple(size for size in sizes if size is not None)
+    return known if len(known) == len(sizes) else ()

@@ -1,0 +1,1 @@
+"""What is measured of finished pictures, and which of them look alike."""
