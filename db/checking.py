@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from db.tables import images, slices
+from db.asked_before import AskedBefore
+from db.tables import images
 from db.values import CheckedPage, ImageFile, ImageStatus
-from db.walk import parts, rows_with, tried_seeds
+from db.walk import rows_with, tried_seeds
 from sdq_core.values.seeds import parse_seeds
 
 _COLUMNS = (
@@ -26,12 +27,12 @@ def checked_page(
     connection: Connection,
     slice_rows: Sequence[Row[Any]],
     *,
-    with_older: bool,
+    but: AskedBefore | None,
     with_hashes: bool,
 ) -> CheckedPage:
     """Return the files of the finished images of some slices of a batch, and which slices are closed too early.
 
-    with_older: leave out the images that an older batch asks for too.
+    but: leave out the images that a batch before it asks for, too.
     with_hashes: with the files' hashes.
     """
     query = select(*(_COLUMNS_WITH_HASHES if with_hashes else _COLUMNS))
@@ -39,7 +40,7 @@ def checked_page(
         connection, tried_seeds(connection, slice_rows), query
     )
     settled = {(row[0], row[1]): row for row in rows if row[2] != ImageStatus.DRAWING}
-    older = _asked_for_by_older(connection, slice_rows) if with_older and settled else set()
+    elsewhere = but.among(connection, slice_rows) if but and settled else ()
     files: list[ImageFile] = []
     closed_too_early: list[int] = []
     for slice_ in slice_rows:
@@ -48,34 +49,9 @@ def checked_page(
             row = settled.get((recipe_id, seed))
             if row is None:
                 is_settled = False
-            elif row[2] == ImageStatus.DONE and (recipe_id, seed) not in older:
+            elif row[2] == ImageStatus.DONE and (recipe_id, seed) not in elsewhere:
                 sha256 = row[5] if with_hashes else None
                 files.append(ImageFile(recipe_id, seed, row[3], row[4], sha256))
         if slice_.finished_at is not None and not is_settled:
             closed_too_early.append(slice_.id)
     return CheckedPage(files=files, closed_too_early=closed_too_early)
-
-
-def _asked_for_by_older(
-    connection: Connection, slice_rows: Sequence[Row[Any]]
-) -> set[tuple[int, int]]:
-    """Return those of the images (recipe id, seed) of a batch's slices that a batch before it asks for."""
-    asked: dict[int, list[Row[Any]]] = {}
-    for slice_ in slice_rows:
-        asked.setdefault(slice_.recipe_id, []).append(slice_)
-    older: set[tuple[int, int]] = set()
-    for some in parts(sorted(asked)):
-        for other in connection.execute(
-            select(slices.c.recipe_id, slices.c.seeds).where(
-                slices.c.recipe_id.in_(some), slices.c.batch_id < slice_rows[0].batch_id
-            )
-        ):
-            here = _seeds_of(asked[other.recipe_id])
-            older.update(
-                (other.recipe_id, seed) for seed in parse_seeds(other.seeds) if seed in here
-            )
-    return older
-
-
-def _seeds_of(slice_rows: Iterable[Row[Any]]) -> set[int]:
-    return {seed for slice_ in slice_rows for seed in parse_seeds(slice_.seeds)}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import Connection, case, func, literal, select, update
+from sqlalchemy import Connection, Row, case, func, literal, select, update
 
 from db import removal
+from db.asked_before import AskedBefore
 from db.checking import checked_page
 from db.column_types import UtcTime, now_utc
 from db.connection import SUBMISSION_LOCK, Database
@@ -54,16 +56,15 @@ class Upkeep:
         with_older: leave out the images that an older batch asks for too: whoever looks at all batches meets each once.
         with_hashes: with the files' hashes.
         """
-        return walk_slices(
-            self._database,
-            self._id_of(batch),
-            lambda connection, page: (
-                [checked_page(connection, page, with_older=with_older, with_hashes=with_hashes)]
-                if page
-                else []
-            ),
-            at_once=_CHECKED_AT_ONCE,
-        )
+        batch_id = self._id_of(batch)
+        but = AskedBefore(batch_id) if with_older else None
+
+        def look(connection: Connection, page: Sequence[Row[Any]]) -> list[CheckedPage]:
+            if not page:
+                return []
+            return [checked_page(connection, page, but=but, with_hashes=with_hashes)]
+
+        return walk_slices(self._database, batch_id, look, at_once=_CHECKED_AT_ONCE)
 
     def files_standing(
         self, batch: str | int, files: Iterable[tuple[int, int]]

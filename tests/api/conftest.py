@@ -11,7 +11,7 @@ from sdq_core.settings import VARIABLES
 from tests.api.drawing import draw
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _no_settings() -> Iterator[None]:
     """No variable of the surroundings decides anything here."""
     with pytest.MonkeyPatch.context() as patch:
@@ -21,7 +21,7 @@ def _no_settings() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One Redis for all queues of these tests: each ledger has names of its own in it."""
     server = RedisServer(tmp_path_factory.mktemp("redis"))
@@ -37,7 +37,7 @@ def queue(tmp_path: Path, redis_url: str) -> Iterator[Queue]:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def night(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Batch]:
     """Two prompts with three images each, of which one failed; for tests that only read."""
     with Queue(tmp_path_factory.mktemp("night") / "home", redis_url=redis_url) as queue:

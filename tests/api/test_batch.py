@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def test_a_batch_becomes_a_data_frame(night: Batch) -> None:
 def test_without_pandas_it_is_said_how_to_get_it(
     night: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+    monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ConfigurationError, match="pip install pandas"):
         night.to_pandas()
 
@@ -100,15 +101,15 @@ def test_without_pandas_it_is_said_how_to_get_it(
 def test_waiting_ends_with_the_last_image(queue: Queue) -> None:
     batch = queue.submit(["a", "b"], seeds=range(2)).batch
     seen: list[Status] = []
-    drawn = threading.Event()
+    worker = threading.Thread(target=draw, args=(queue,))
 
     def watch(status: Status) -> None:
+        if not seen:
+            worker.start()
         seen.append(status)
-        if not drawn.is_set():
-            drawn.set()
-            threading.Thread(target=draw, args=(queue,)).start()
 
     status = batch.wait(timeout=60, on_progress=watch)
+    worker.join()
     assert (status.state, status.completed) == ("completed", 4)
     assert seen[0].completed == 0
     assert seen[-1] == status
@@ -141,13 +142,13 @@ def test_a_long_wait_says_once_why_nothing_is_drawn(
         def emit(self, record: logging.LogRecord) -> None:
             said.append(record.getMessage())
 
-    def look_five_times_then_cancel(connections: Any, store: Any, ledger: Any, status: Any) -> Any:
+    def cancel_after_five_looks(settings: Any, store: Any, ledger: Any, status: Any) -> Any:
         looks.append(1)
         if len(looks) == 5:
             batch.cancel()
-        return why_waiting(connections, store, ledger, status)
+        return why_waiting(settings, store, ledger, status)
 
-    monkeypatch.setattr("sdq.views.waiting.why_waiting", look_five_times_then_cancel)
+    monkeypatch.setattr("sdq.views.waiting.why_waiting", cancel_after_five_looks)
     log, listener = logging.getLogger("sdq"), Listener()
     log.addHandler(listener)
     try:

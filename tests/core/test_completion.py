@@ -48,8 +48,8 @@ def test_batches_are_offered_wherever_one_is_named(known: Commands, offered: Off
     everything = ["plain,日本", "plain,Zürich", "plain,nightly-2", "plain,nightly"]
     assert offered("sdq status ") == everything
     for command in ("show", "logs", "open", "sheet", "retry", "cancel", "pause", "resume", "verify",
-                    "prune", "prune nightly", "inspect", "export", "export nightly", "rerun", "rerun --batch", "submit --batch", "run --batch",
-                    "ls"):  # fmt: skip
+                    "prune", "prune nightly", "inspect", "export", "export nightly", "rerun", "rerun --batch",
+                    "submit --batch", "run --batch", "ls"):  # fmt: skip
         assert offered(f"sdq {command} ni") == ["plain,nightly-2", "plain,nightly"], command
     assert offered("sdq status Zu\u0308") == ["plain,Zürich"]
     assert offered("sdq status ni", "zsh") == ["plain", "nightly-2", "_", "plain", "nightly", "_"]

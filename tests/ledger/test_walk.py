@@ -89,6 +89,37 @@ def test_the_last_page_costs_as_much_as_the_first(
         assert max(pruned) < 2 * min(pruned)
 
 
+def test_a_page_costs_the_same_however_much_an_older_batch_asks_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "_CHECKED_AT_ONCE", 100)
+    costs = []
+    for seeds in (400, 1600):
+        folder = tmp_path / str(seeds)
+        folder.mkdir()
+        with sqlite_ledger(folder) as (ledger, steps):
+            for name, first in (("one", 0), ("two", 50)):
+                asked = range(first, first + seeds)
+                ledger.submissions.add(plan(["a"], asked, name=name, slice_size=1))
+            with ledger._database.writing() as connection:
+                done = {
+                    "recipe_id": 1,
+                    "status": "done",
+                    "attempts": 1,
+                    "path": "",
+                    "size_bytes": 0,
+                }
+                rows = [{**done, "seed": seed} for seed in range(seeds + 50)]
+                connection.execute(insert(images), rows)
+            check = partial(ledger.upkeep.pages_to_check, "two", with_hashes=False)
+            found = [file.seed for page in check(with_older=True) for file in page.files]
+            assert found == list(range(seeds, seeds + 50))
+            assert sum(len(page.files) for page in check(with_older=False)) == seeds
+            _, *later = (cost for cost in steps_of_each(check(with_older=True), steps) if cost)
+            costs.append(max(later))
+    assert costs[1] < 2 * costs[0]
+
+
 def test_a_status_costs_the_same_however_many_slices_are_pending(tmp_path: Path) -> None:
     costs = []
     with sqlite_ledger(tmp_path) as (ledger, steps):
