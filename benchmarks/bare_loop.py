@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.bench import PROMPTS
 from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.recipes import DEFAULT_GUIDANCE_SCALE, DEFAULT_SCHEDULER
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from worker.pipelines.builtin import BuiltinPipeline
@@ -31,7 +32,7 @@ def main() -> None:
     runtime = choose_runtime(cache=cache, threads=None)
 
     def load() -> BuiltinPipeline:
-        return BuiltinPipeline.load(folder, runtime, ComputeUnit.ALL)
+        return BuiltinPipeline.load(folder, runtime, PartUnits.all_on(ComputeUnit.ALL))
 
     pipeline = load()
     negative = 0

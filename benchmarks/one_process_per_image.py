@@ -23,13 +23,14 @@ import sys
 from pathlib import Path
 from benchmarks.bench import PROMPTS
 from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 from worker.pipelines.{module} import {pipeline}
 from worker.pipelines.contract import ImageRequest
 from worker.runtimes.choice import choose_runtime
 cache = Path(sys.argv[1])
 folder = ModelStore(cache).find(DEMO, AttentionImplementation.ORIGINAL)
-pipeline = {pipeline}.load(folder, choose_runtime(cache=cache, threads=None), ComputeUnit.ALL)
+pipeline = {pipeline}.load(folder, choose_runtime(cache=cache, threads=None), PartUnits.all_on(ComputeUnit.ALL))
 pipeline.draw(ImageRequest(prompt=PROMPTS[0], negative_prompt="fog", seed=int(sys.argv[2]),
     num_inference_steps=int(sys.argv[3]), guidance_scale=7.5, scheduler=Scheduler.DPM_SOLVER_MULTISTEP),
     lambda done, total: None)

@@ -44,7 +44,7 @@ from sqlalchemy import (
 from db.column_types import HexDigest, Id, JsonObject, Milliseconds, UtcTime
 
 #: The newest migration; compared with the database's, so that Alembic is imported only to migrate.
-HEAD_REVISION = "0006_quality"
+HEAD_REVISION = "0007_part_units"
 
 #: Not Alembic's default name: another program in the same database may have its own ``alembic_version``.
 VERSION_TABLE = "sdq_revision"
@@ -192,6 +192,24 @@ engines = Table(
     Column("load_ms", Milliseconds, nullable=False),
     Column("started_at", UtcTime, nullable=False),
     Column("variant_id", Id, ForeignKey("variants.id")),
+    # Part -> compute unit, where the runtime has several.
+    Column("part_units", JsonObject),
+)
+
+# Whether a model's part works on a compute unit of such machines; error is why it does not.
+unit_trials = Table(
+    "unit_trials",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("chip", Text, nullable=False),
+    Column("os", Text, nullable=False),
+    # Not a reference to `variants`: what fails on one compute unit is a variant's part on any.
+    Column("revision", Text, nullable=False),
+    Column("part", Text, nullable=False),
+    Column("compute_unit", Text, nullable=False),
+    Column("tried_at", UtcTime, nullable=False),
+    Column("error", Text),
+    UniqueConstraint("revision", "part", "compute_unit", "chip", "os"),
 )
 
 # An image that was tried: drawing, done or failed. Ids increase with the first attempt.

@@ -275,6 +275,7 @@ class EngineRecord:
     versions: library -> version, and under `safety` its worker's mode.
     os, chip: the operating system and processor.
     load_ms: time to load the pipeline, ms.
+    part_units: part -> compute unit, where the runtime has several.
     """
 
     variant: Variant
@@ -289,6 +290,7 @@ class EngineRecord:
     os: str
     chip: str
     load_ms: float
+    part_units: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

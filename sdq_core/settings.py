@@ -16,12 +16,14 @@ from typing import Any, TypeVar
 from sdq_core.errors import ConfigurationError
 from sdq_core.settings_file import TABLES, read_file
 from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, DEFAULT_QUALITY, ImageFormat
+from sdq_core.values.part_units import Part
 from sdq_core.values.receivers import Receivers
 from sdq_core.values.recipes import (
     DEFAULT_GUIDANCE_SCALE,
     DEFAULT_NUM_INFERENCE_STEPS,
     DEFAULT_SCHEDULER,
 )
+from sdq_core.values.variants import ComputeUnit
 
 Number = TypeVar("Number", int, float)
 
@@ -82,6 +84,8 @@ class Settings:
     signing_secret: what webhooks are signed with, None to send them unsigned.
     report: the page to write for each batch that ends, `{batch}` for its name; None for none.
     inspects_while_drawing: workers measure each picture that they save.
+    part_units: part -> the compute unit that was chosen for it.
+    unet_on_cpu: the U-Net may go to the CPU if it fails elsewhere.
     origins: setting -> where its value came from; those of tables are `table.name`, and only those that are set.
     """
 
@@ -95,6 +99,8 @@ class Settings:
     signing_secret: str | None = field(default=None, repr=False)
     report: str | None = None
     inspects_while_drawing: bool = True
+    part_units: Mapping[Part, ComputeUnit] = field(default_factory=dict)
+    unet_on_cpu: bool = False
 
     @property
     def models(self) -> Path:
@@ -160,6 +166,12 @@ def read_settings(
         signing_secret=tables.get("notify.webhook_secret"),
         report=tables.get("report.html"),
         inspects_while_drawing=tables.get("inspect.while_drawing", True),
+        part_units={
+            Part(name): tables[f"units.{name}"]
+            for name in TABLES["units"]
+            if name != "fallback" and f"units.{name}" in tables
+        },
+        unet_on_cpu=tables.get("units.fallback", False),
         preferences=Preferences(
             model=values["model"],
             variant=values["variant"],

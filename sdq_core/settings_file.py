@@ -16,6 +16,7 @@ from sdq_core.values.receivers import (
     check_command,
     check_signing_secret,
 )
+from sdq_core.values.variants import ComputeUnit
 
 #: What is no string in `sdq.toml`.
 _WHOLE = ("steps", "quality")
@@ -116,6 +117,21 @@ def _flag(value: object) -> bool:
     return value
 
 
+def _unit(value: object) -> ComputeUnit:
+    try:
+        return ComputeUnit(str(value).upper())
+    except ValueError:
+        raise InputError(
+            f"set it to one of {', '.join(map(repr, map(str, ComputeUnit)))}"
+        ) from None
+
+
+def _fallback(value: object) -> bool:
+    if value not in {"cpu", "none"}:
+        raise InputError("set it to 'cpu' or 'none'")
+    return value == "cpu"
+
+
 def _check_page(page: str) -> None:
     if not page.strip() or page.endswith("/") or "\0" in page:
         raise InputError(f"name a file, such as 'reports/{BATCH_TOKEN}.html'")
@@ -135,6 +151,12 @@ TABLES: Mapping[str, Mapping[str, Callable[[object], Any]]] = {
         "mac": _flag,
     },
     "report": {"html": _text(_check_page)},
+    "units": {
+        "text_encoder": _unit,
+        "vae_decoder": _unit,
+        "safety_checker": _unit,
+        "fallback": _fallback,
+    },
     # Not [quality]: that is the name of a setting.
     "inspect": {"while_drawing": _flag},
 }

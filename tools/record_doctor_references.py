@@ -25,6 +25,7 @@ from sdq_core.images.encode import encode_png
 from sdq_core.images.metadata import ImageMetadata
 from sdq_core.images.pixels import image_from_rgb, psnr_db
 from sdq_core.models import DEMO, ModelStore, VariantFolder
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 from worker.pipelines.builtin import BuiltinPipeline
@@ -114,9 +115,9 @@ def recipe_of(folder: VariantFolder, prompt: str) -> Recipe:
 
 def telling(folder: VariantFolder, runtime: OnnxRuntime) -> Iterator[Candidate]:
     """Yield candidates that are far from another seed's picture and stay themselves under noise."""
-    clean = BuiltinPipeline.load(folder, runtime, ComputeUnit.ALL)
+    clean = BuiltinPipeline.load(folder, runtime, PartUnits.all_on(ComputeUnit.ALL))
     noisy = [
-        BuiltinPipeline.load(folder, Disturbing(runtime, number), ComputeUnit.ALL)
+        BuiltinPipeline.load(folder, Disturbing(runtime, number), PartUnits.all_on(ComputeUnit.ALL))
         for number in range(TRIES)
     ]
     for seed, prompt in itertools.product(SEEDS, PROMPTS):
@@ -147,7 +148,7 @@ def main() -> None:
             old.unlink()
         for attention in store.attention_implementations(DEMO):
             folder = store.find(DEMO, attention)
-            pipeline = BuiltinPipeline.load(folder, runtime, ComputeUnit.ALL)
+            pipeline = BuiltinPipeline.load(folder, runtime, PartUnits.all_on(ComputeUnit.ALL))
             for number, candidate in enumerate(chosen, start=1):
                 recipe = recipe_of(folder, candidate.prompt)
                 about = ImageMetadata(

@@ -11,6 +11,7 @@ from sdq_core.models import ModelStore
 from sdq_core.queue.in_hand import InHand
 from sdq_core.queue.queues import Queues
 from sdq_core.settings import Settings
+from sdq_core.values.part_units import UnitRules
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import Placement, Variant
 from worker.choosing.repertoire import Repertoire
@@ -24,6 +25,7 @@ from worker.drawing.recycling import RecycleAfter, Recycling
 from worker.drawing.saving import Gallery
 from worker.drawing.studio import Studio
 from worker.drawing.tally import Onlooker, Tally
+from worker.drawing.units import Units
 from worker.duty.awake import Awake
 from worker.duty.duty import Duty
 from worker.duty.limits import Limits
@@ -45,6 +47,7 @@ class WorkerOptions:
     lane: the only placement to draw, or None for all. A worker with a lane ends with the command that started it.
     batch_id: the only batch to draw, or None for all.
     limits: when to draw, and when to end.
+    rules: what the user chose for the compute units of parts.
     """
 
     max_pinned: int = DEFAULT_MAX_PINNED
@@ -59,6 +62,7 @@ class WorkerOptions:
     lane: Placement | None = None
     batch_id: int | None = None
     limits: Limits = field(default_factory=Limits)
+    rules: UnitRules = field(default_factory=UnitRules)
 
 
 def make_worker(
@@ -111,6 +115,7 @@ def make_worker(
         ends_with_stdin=options.lane is not None,
     )
     repertoire = Repertoire(store, ledger, options.lane)
+    units = Units(ledger, shift, options.rules)
     outputs = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
     studio = Studio.of(
         worker=claims.worker,
@@ -120,7 +125,7 @@ def make_worker(
         tally=tally,
         pool=pool
         or EnginePool(
-            EngineStarter(settings, store, options).start,
+            EngineStarter(settings, store, options, units).start,
             max_pinned=options.max_pinned,
             unload_after_s=options.unload_after_s,
         ),
@@ -133,6 +138,7 @@ def make_worker(
         recycling=Recycling(options.recycle_after),
         max_attempts=options.max_attempts,
         hand=hand,
+        units=units,
     )
     intake = Intake(
         queues=queues,
@@ -162,6 +168,7 @@ class EngineStarter:
     settings: Settings
     store: ModelStore
     options: WorkerOptions
+    units: Units
 
     def start(self, variant: Variant) -> Engine:
         """Start an engine; raise InputMissingError or PackageError if this machine does not have its model."""
@@ -172,5 +179,6 @@ class EngineStarter:
             threads=self.options.threads,
             pipeline=self.options.pipeline,
             safety=self.options.safety,
+            rules=self.units.rules(variant),
         )
         return Engine(launch, self.options.deadlines)

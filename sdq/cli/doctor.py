@@ -7,7 +7,7 @@ import os
 
 import click
 
-from sdq.cli.options import settings_options
+from sdq.cli.options import existing_ledger, settings_options
 from sdq.submitting.options import value_of
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, UsageError
 from sdq_core.printable import printable
@@ -23,13 +23,21 @@ from sdq_core.settings import Settings
     help="Draw on this compute unit only (ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY); may be repeated [each].",
 )
 @click.option("--no-draw", is_flag=True, help="Do not draw the demo model.")
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Only forget on which compute units parts of models failed here, so that they are tried again.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @settings_options
-def command(settings: Settings, names: tuple[str, ...], no_draw: bool, as_json: bool) -> int:
+def command(
+    settings: Settings, names: tuple[str, ...], no_draw: bool, forget: bool, as_json: bool
+) -> int:
     """Check everything that sdq needs, draw the demo model on every compute unit, and report what is wrong.
 
     The images are compared with reference images. The report contains no secrets and can be pasted into a bug report.
-    Nothing is changed, started or left behind. The exit code is 0 if no problem is found, 1 otherwise.
+    Nothing is changed, started or left behind, except by --forget. The exit code is 0 if no problem is found, else
+    1.
     """
     from producer.reading.words import parse_compute_unit
     from sdq.doctor import examine
@@ -37,6 +45,8 @@ def command(settings: Settings, names: tuple[str, ...], no_draw: bool, as_json: 
 
     if names and no_draw:
         raise UsageError("Use --compute-unit or --no-draw, not both.")
+    if forget:
+        return _forget(settings, as_json=as_json)
     with value_of("--compute-unit"):
         units = {parse_compute_unit(name) for name in names} or set(ComputeUnit)
     report = examine(
@@ -50,3 +60,18 @@ def command(settings: Settings, names: tuple[str, ...], no_draw: bool, as_json: 
     else:
         click.echo("\n".join(map(printable, report.lines())))
     return EXIT_FAILURE if report.problems else EXIT_OK
+
+
+def _forget(settings: Settings, *, as_json: bool) -> int:
+    from sdq.views.words import counted
+    from sdq_core.values.machine import this_machine
+
+    with existing_ledger(settings) as ledger:
+        forgotten = ledger.unit_trials.forget(this_machine()) if ledger else 0
+    if as_json:
+        click.echo(json.dumps({"forgotten": forgotten}))
+    else:
+        click.echo(
+            f"{counted(forgotten, 'failure')} forgotten." if forgotten else "Nothing to forget."
+        )
+    return EXIT_OK

@@ -21,6 +21,7 @@ from sdq.cli.options import (
     settings_options,
 )
 from sdq.cli.submit_options import submission_options
+from sdq.cli.unit_options import unit_options
 from sdq.data_folder import make_data_folder
 from sdq.submitting.options import SubmitOptions
 from sdq_core.errors import EXIT_OK, EXIT_SOME_IMAGES_FAILED, SdqError
@@ -30,6 +31,7 @@ from sdq_core.values.receivers import Receivers
 if TYPE_CHECKING:
     from db.ledger import Ledger
     from db.values import BatchStatus
+    from sdq_core.values.part_units import UnitRules
     from worker.duty.limits import Limits
     from worker.loop import Worker
 
@@ -42,10 +44,12 @@ if TYPE_CHECKING:
     quiet="Print nothing unless something goes wrong.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+@unit_options
 @settings_options
 @notice_options
 def command(
     settings: Settings,
+    rules: UnitRules,
     receivers: Receivers,
     options: SubmitOptions,
     pipeline: str,
@@ -116,6 +120,7 @@ def command(
                     pipeline=PipelineChoice(pipeline),
                     batch_id=submission.batch_id,
                     limits=limits,
+                    rules=rules,
                 ),
                 onlooker=plain,
                 sender=sender(settings),

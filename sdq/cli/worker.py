@@ -15,6 +15,7 @@ from sdq.cli.options import (
     open_ledger,
     settings_options,
 )
+from sdq.cli.unit_options import unit_options
 from sdq.data_folder import make_data_folder, require_data_folder
 from sdq.submitting.options import value_of
 from sdq_core.errors import (
@@ -28,6 +29,7 @@ from sdq_core.values.variants import AnyVariant, Placement
 
 if TYPE_CHECKING:
     from sdq_core.queue.queues import Queues
+    from sdq_core.values.part_units import UnitRules
     from worker.drawing.recycling import RecycleAfter
     from worker.duty.limits import Limits
     from worker.messenger import Sender
@@ -111,11 +113,13 @@ def read_recycling(recycle_engine: str | None) -> RecycleAfter | None:
     threads="Threads of the portable runtime, per lane [one per core, divided among the lanes].",
     quiet="Report problems only.",
 )
+@unit_options
 @settings_options
 def command(settings: Settings, lanes: str | None, lane_number: int | None, burst: bool, max_pinned: int,
             unload_after: float | None, recycle_engine: str | None, log_file: str | None,
             max_attempts: int, pipeline: str, threads: int | None, load_deadline: float, step_deadline: float,
-            safety: str, metadata: bool, quiet: bool, limits: Limits) -> int:  # fmt: skip
+            safety: str, metadata: bool, quiet: bool, limits: Limits,
+            rules: UnitRules) -> int:  # fmt: skip
     """Draw queued images one after the other, with the models pinned in memory.
 
     Press Ctrl-C (or send SIGTERM, or close the terminal) once to finish and save the current image and leave the rest
@@ -170,6 +174,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
             safety=Safety(safety),
             lane=lane,
             limits=limits,
+            rules=rules,
         )
         view = stack.enter_context(worker_view(settings, ledger, quiet=quiet or lane is not None))
         worker = make_worker(

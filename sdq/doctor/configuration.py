@@ -68,6 +68,9 @@ def _of_tables(settings: Settings) -> dict[str, str]:
         shown["report.html"] = settings.report
     if "inspect.while_drawing" in settings.origins:
         shown["inspect.while_drawing"] = settings.inspects_while_drawing
+    shown |= {f"units.{part}": str(unit) for part, unit in settings.part_units.items()}
+    if "units.fallback" in settings.origins:
+        shown["units.fallback"] = "cpu" if settings.unet_on_cpu else "none"
     return {name: _spelled(value) for name, value in shown.items()}
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from sdq_core.errors import ConfigurationError
 from sdq_core.settings import VARIABLES, Settings, read_settings
+from sdq_core.values.part_units import Part
 from sdq_core.values.receivers import Receivers
+from sdq_core.values.variants import ComputeUnit
 
 FILE = """
 redis_url = "redis://file"
@@ -124,6 +126,12 @@ def test_embedded_can_be_asked_for_where_another_redis_is_set(tmp_path: Path) ->
             b"[notify]\nurl = 'x'",
             "unknown setting 'notify.url'. It can set on_done, webhook, webhook_secret",
         ),
+        (b"[units]\nunet = 'ALL'", "unknown setting 'units.unet'. It can set text_encoder"),
+        (
+            b"[units]\nvae_decoder = 'GPU'",
+            "units.vae_decoder: set it to one of 'ALL', 'CPU_AND_GPU'",
+        ),
+        (b"[units]\nfallback = true", "units.fallback: set it to 'cpu' or 'none'"),
         (b"[notify]\nwebhok = 'x'", "unknown setting 'notify.webhok'; did you mean notify.webhook"),
         (b"[notify]\n'https://h/s3cret' = 1", r"has an unknown setting\. It can set on_done"),
         (b"notify = 1", r"must have \[notify\] as a table"),
@@ -192,6 +200,14 @@ def test_tables_say_who_is_told_and_what_is_reported(tmp_path: Path) -> None:
     assert settings.origins["notify.webhook"] == str(file)
     assert "s3cret" not in repr(settings) + repr(settings.notify)
     assert "whsec_c2V" not in repr(settings)
+
+
+def test_parts_have_the_units_that_the_file_chooses(tmp_path: Path) -> None:
+    content = "[units]\ntext_encoder = 'cpu_and_ne'\nfallback = 'cpu'\n"
+    (tmp_path / "sdq.toml").write_text(content)
+    settings = read_settings({"SDQ_HOME": str(tmp_path)})
+    assert settings.part_units == {Part.TEXT_ENCODER: ComputeUnit.CPU_AND_NE}
+    assert settings.unet_on_cpu
 
 
 def test_workers_measure_pictures_unless_the_file_says_otherwise(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from toys import ToyRuntime, parts, variant_folder
 
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.variants import ComputeUnit, Scheduler
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
@@ -27,7 +28,9 @@ def test_images_agree_with_apples_pipeline_within_one_level(tmp_path, scheduler)
         models = parts(case["batch"])
         root = tmp_path / str(number)
         folder = variant_folder(root, models, scheduler_config=case["config"])
-        pipeline = BuiltinPipeline.load(folder, ToyRuntime(models), ComputeUnit.ALL)
+        pipeline = BuiltinPipeline.load(
+            folder, ToyRuntime(models), PartUnits.all_on(ComputeUnit.ALL)
+        )
         request = ImageRequest(**{key: case[key] for key in REQUEST}, scheduler=scheduler)
         drawn = pipeline.draw(request, lambda done, total: None)
         assert expected.std() > 10, "the recorded image should be worth comparing"

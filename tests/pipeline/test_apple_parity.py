@@ -23,6 +23,7 @@ from toys import ToyRuntime, parts, safety_checker, variant_folder  # noqa: E402
 
 from sdq_core.errors import BrokenImageError, PackageError  # noqa: E402
 from sdq_core.models import DEMO, ModelStore  # noqa: E402
+from sdq_core.values.part_units import PartUnits  # noqa: E402
 from sdq_core.values.safety import Safety  # noqa: E402
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler  # noqa: E402
 from worker.pipelines.apple import ApplePipeline  # noqa: E402
@@ -136,7 +137,7 @@ def pipelines(folders, tmp_path_factory):
             loaded[kind] = [
                 (
                     recording := Recording(runtime),
-                    pipeline.load(folders[kind], recording, ComputeUnit.ALL),
+                    pipeline.load(folders[kind], recording, PartUnits.all_on(ComputeUnit.ALL)),
                 )
                 for pipeline in (BuiltinPipeline, ApplePipeline)
             ]
@@ -196,7 +197,7 @@ def test_a_unet_of_batch_one_is_told_so(tmp_path, scheduler):
     for number, pipeline in enumerate((BuiltinPipeline, ApplePipeline)):
         models = parts(batch=1)
         folder = variant_folder(tmp_path / str(number), models)
-        loaded = pipeline.load(folder, ToyRuntime(models), ComputeUnit.ALL)
+        loaded = pipeline.load(folder, ToyRuntime(models), PartUnits.all_on(ComputeUnit.ALL))
         for guidance_scale in (7.5, 1.0):
             told = []
             request = replace(REQUEST, scheduler=scheduler, guidance_scale=guidance_scale)
@@ -214,7 +215,7 @@ def test_a_unet_of_batch_one_is_told_so(tmp_path, scheduler):
 def toy(tmp_path):
     models = parts()
     folder = variant_folder(tmp_path / "toy", models)
-    return models, ApplePipeline.load(folder, ToyRuntime(models), ComputeUnit.ALL)
+    return models, ApplePipeline.load(folder, ToyRuntime(models), PartUnits.all_on(ComputeUnit.ALL))
 
 
 def test_guidance_that_the_unet_cannot_do_is_refused(toy):
@@ -259,7 +260,9 @@ def test_a_prompt_is_encoded_once_for_all_its_seeds(toy):
 def test_a_flagged_image_is_reported_and_left_as_it_is(tmp_path):
     models = {**parts(), "safety_checker": safety_checker(threshold=-2)}
     folder = variant_folder(tmp_path / "flagged", models)
-    drawn = ApplePipeline.load(folder, ToyRuntime(models), ComputeUnit.ALL).draw(REQUEST, quiet)
+    drawn = ApplePipeline.load(folder, ToyRuntime(models), PartUnits.all_on(ComputeUnit.ALL)).draw(
+        REQUEST, quiet
+    )
     assert drawn.nsfw_flagged is True
     assert len(drawn.concept_scores) == 17
     assert drawn.pixels.std() > 5
@@ -268,7 +271,9 @@ def test_a_flagged_image_is_reported_and_left_as_it_is(tmp_path):
 def test_a_checker_that_is_off_is_not_run(tmp_path):
     models = {**parts(), "safety_checker": safety_checker(threshold=-2)}
     folder = variant_folder(tmp_path / "off", models)
-    pipeline = ApplePipeline.load(folder, ToyRuntime(models), ComputeUnit.ALL, Safety.OFF)
+    pipeline = ApplePipeline.load(
+        folder, ToyRuntime(models), PartUnits.all_on(ComputeUnit.ALL), Safety.OFF
+    )
     drawn = pipeline.draw(REQUEST, quiet)
     assert drawn.nsfw_flagged is None
     assert drawn.concept_scores == {}

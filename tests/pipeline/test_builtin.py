@@ -23,6 +23,7 @@ from toys import (
 )
 
 from sdq_core.errors import BrokenImageError, PackageError
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit, Scheduler
 from worker.pipelines.builtin import BuiltinPipeline
@@ -31,7 +32,9 @@ from worker.pipelines.contract import ImageRequest
 
 def load(root, models, **kwargs):
     return BuiltinPipeline.load(
-        variant_folder(root / "model", models, **kwargs), ToyRuntime(models), ComputeUnit.ALL
+        variant_folder(root / "model", models, **kwargs),
+        ToyRuntime(models),
+        PartUnits.all_on(ComputeUnit.ALL),
     )
 
 
@@ -224,7 +227,9 @@ def test_without_a_feature_extractor_the_safety_checker_stays_out(tmp_path):
 def test_a_checker_that_is_off_is_not_run(tmp_path):
     models = {**parts(), "safety_checker": safety_checker(threshold=-2)}
     folder = variant_folder(tmp_path / "off", models)
-    pipeline = BuiltinPipeline.load(folder, ToyRuntime(models), ComputeUnit.ALL, Safety.OFF)
+    pipeline = BuiltinPipeline.load(
+        folder, ToyRuntime(models), PartUnits.all_on(ComputeUnit.ALL), Safety.OFF
+    )
     drawn = pipeline.draw(request(), quiet)
     assert drawn.nsfw_flagged is None
     assert drawn.concept_scores == {}

@@ -8,6 +8,7 @@ import pytest
 from toys import ToyRuntime, parts, variant_folder
 
 from sdq_core.errors import ConfigurationError
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.variants import ComputeUnit
 from worker.pipelines import apple
 from worker.pipelines.choice import PipelineChoice, library_versions, load_pipeline
@@ -18,7 +19,7 @@ WITH_APPLE = apple.is_installed()
 def load(tmp_path, choice):
     models = parts()
     folder = variant_folder(tmp_path / "model", models)
-    return load_pipeline(choice, folder, ToyRuntime(models), ComputeUnit.ALL)
+    return load_pipeline(choice, folder, ToyRuntime(models), PartUnits.all_on(ComputeUnit.ALL))
 
 
 def test_off_a_mac_the_built_in_pipeline_is_the_natural_choice(tmp_path, monkeypatch):

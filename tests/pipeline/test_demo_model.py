@@ -7,6 +7,7 @@ import pytest
 
 from sdq_core.errors import PackageError
 from sdq_core.models import ModelStore
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
@@ -16,7 +17,7 @@ from worker.runtimes.onnx import OnnxRuntime
 def load(translations, attention):
     folder = ModelStore(translations / "no-models").find("demo", attention)
     runtime = OnnxRuntime(translations, threads=1)
-    return folder, BuiltinPipeline.load(folder, runtime, ComputeUnit.ALL)
+    return folder, BuiltinPipeline.load(folder, runtime, PartUnits.all_on(ComputeUnit.ALL))
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 
 from sdq_core.models import DEMO, ModelStore
 from sdq_core.models.package import Package
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 from worker.mlpackage.messages import Model
 from worker.pipelines.builtin import BuiltinPipeline
@@ -33,7 +34,7 @@ def mine(tmp_path: Path) -> Path:
 def draw(folder: Path, prompt: str) -> bytes:
     found = ModelStore(folder.parent).find(folder.name, ORIGINAL)
     runtime = OnnxRuntime(cache_dir=folder.parents[1] / "cache", threads=1)
-    pipeline = BuiltinPipeline.load(found, runtime, ComputeUnit.ALL)
+    pipeline = BuiltinPipeline.load(found, runtime, PartUnits.all_on(ComputeUnit.ALL))
     request = ImageRequest(
         prompt=prompt,
         negative_prompt="",

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
@@ -27,7 +28,7 @@ def draw(request: pytest.FixtureRequest, translations: Path) -> Draw:
     """Draw a prompt with two seeds; float64 [2, height, width, 3], 0 to 255."""
     folder = ModelStore(translations / "no-models").find(DEMO, request.param)
     runtime = OnnxRuntime(translations, threads=None)
-    pipeline = BuiltinPipeline.load(folder, runtime, ComputeUnit.ALL)
+    pipeline = BuiltinPipeline.load(folder, runtime, PartUnits.all_on(ComputeUnit.ALL))
 
     def drawn(prompt: str) -> NDArray[np.float64]:
         requests = (

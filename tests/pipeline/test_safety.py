@@ -14,6 +14,7 @@ from PIL import Image
 from toys import ToyRuntime, parts, safety_checker, variant_folder
 
 from sdq_core.errors import PackageError
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit
 from worker.drawing.flagged import hidden
@@ -56,7 +57,9 @@ def test_a_missing_configuration_is_named(tmp_path):
 
 def load(folder, models, safety, *, extractor=True):
     made = variant_folder(folder, models, safety=extractor)
-    return Parts.load(made, ToyRuntime(models), ComputeUnit.ALL, safety).safety_checker
+    return Parts.load(
+        made, ToyRuntime(models), PartUnits.all_on(ComputeUnit.ALL), safety
+    ).safety_checker
 
 
 @pytest.mark.parametrize("safety", list(Safety))

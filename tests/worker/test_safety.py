@@ -12,6 +12,7 @@ from PIL import Image
 
 from db.values import FinishedImage
 from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.recipes import DEFAULT_SCHEDULER
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from tests.acceptance.program import Program, assert_whole
@@ -30,7 +31,7 @@ def tent(translations: Path) -> tuple[str, int]:
     """A prompt and a seed of which the demo model draws a purple tent that its checker finds."""
     folder = ModelStore(translations / "none").find(DEMO, AttentionImplementation.ORIGINAL)
     runtime = OnnxRuntime(translations, threads=1)
-    pipeline = BuiltinPipeline.load(folder, runtime, ComputeUnit.ALL)
+    pipeline = BuiltinPipeline.load(folder, runtime, PartUnits.all_on(ComputeUnit.ALL))
     for seed in range(20):
         for prompt in ("a purple tent", "a purple tent in a meadow by day"):
             drawn = pipeline.draw(

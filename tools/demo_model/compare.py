@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from tokenizer import load_tokenizer
 
 from sdq_core.models import ModelStore
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.runtimes.choice import choose_runtime
@@ -93,7 +94,7 @@ def main() -> None:
         def pictures(model: Path, variant: str) -> list[NDArray[np.float64]]:
             attention = AttentionImplementation(variant)
             folder = ModelStore(model).find(str(model), attention)
-            pipeline = BuiltinPipeline.load(folder, runtime, ComputeUnit.ALL)
+            pipeline = BuiltinPipeline.load(folder, runtime, PartUnits.all_on(ComputeUnit.ALL))
             how = argparse.Namespace(steps=20, guidance=7.5, scheduler="DPMSolverMultistep")
             return [
                 draw(pipeline, prompt, seed, how)[0].astype(float)

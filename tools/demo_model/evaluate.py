@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from sdq_core.models import ModelStore
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
@@ -89,7 +90,7 @@ def main() -> None:
     print(table("judge, drawn scenes", judge_accuracy(judge, seed=4242, count=500)))
     with tempfile.TemporaryDirectory() as cache:
         runtime = choose_runtime(cache=Path(cache), threads=options.threads)
-        pipeline = BuiltinPipeline.load(folder, runtime, ComputeUnit.ALL)
+        pipeline = BuiltinPipeline.load(folder, runtime, PartUnits.all_on(ComputeUnit.ALL))
         if options.sheet:
             contact_sheet(pipeline, options)
         for side, held_out in (("seen", False), ("held out", True)):

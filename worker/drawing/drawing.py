@@ -22,6 +22,7 @@ from sdq_core.errors import (
     EngineDiedError,
     EngineHungError,
     SdqError,
+    UnexpectedDrawError,
     describe_error,
 )
 from sdq_core.values.variants import Variant
@@ -35,6 +36,15 @@ from worker.pipelines.contract import DrawnImage
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.5
+
+#: What a compute unit may cause.
+_MAY_BE_THE_UNITS = (
+    BrokenImageError,
+    ComputeError,
+    EngineDiedError,
+    EngineHungError,
+    UnexpectedDrawError,
+)
 
 
 class Drawing:
@@ -116,6 +126,9 @@ class Drawing:
                 feed.note_stepped(number, done, total)
             case Drawn(number=number, image=image):
                 self._keep(feed, number, image)
+            case Failed(number=number, error=error) if self._blames_unit(feed, error):
+                self._spare(feed, feed.settle(number))
+                return False
             case Failed(number=number, error=error):
                 self._note_failure(feed, feed.settle(number), error, hopeless=not error.retryable)
                 if isinstance(error, BrokenImageError | ComputeError):
@@ -203,6 +216,7 @@ class Drawing:
         )
         feed.settle(number)  # until it is recorded, it is not drawn
         self._studio.recycling.note_drawn(feed.loaded.engine)
+        self._studio.engines.note_drawn(feed.loaded)
         self._studio.failures.note_success(self._variant)
         with contextlib.suppress(EngineDiedError):  # raised again by the next event
             if begun is not None:
@@ -223,6 +237,9 @@ class Drawing:
 
     def _lose_engine(self, feed: Feed, error: SdqError) -> None:
         """Count a failure for the image that the engine was drawing, and for no other."""
+        if self._blames_unit(feed, error):
+            self._spare(feed, feed.settle_begun())
+            return
         log.warning("%s", error)
         self._studio.engines.discard(self._variant)
         for asked in feed.uncounted():
@@ -231,6 +248,19 @@ class Drawing:
         feed.take_all_back()
         if culprit is not None:
             self._note_failure(feed, culprit, error)
+
+    def _blames_unit(self, feed: Feed, error: SdqError) -> bool:
+        return isinstance(error, _MAY_BE_THE_UNITS) and self._studio.engines.blames_unit(
+            feed.loaded.engine, self._variant, error
+        )
+
+    def _spare(self, feed: Feed, innocent: Asked | None) -> None:
+        """Draw an image again in another engine: the unit of a part failed, and not the image."""
+        self._forgive(innocent)
+        if innocent is not None:
+            innocent.open_slice.pending.appendleft(innocent.seed)
+        feed.take_all_back()
+        self._studio.engines.discard(self._variant)
 
     def _forgive(self, asked: Asked | None) -> None:
         """Take back the attempt at an image that a stop interrupts."""

@@ -6,16 +6,18 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from db.ledger import Ledger
 from db.values import EngineRecord
-from sdq_core.errors import SdqError
+from sdq_core.errors import EngineDiedError, EngineHungError, SdqError
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import Variant
 from worker.choosing.unusable import VariantUnusable
 from worker.claims.shift import GaveUp, Shift
 from worker.drawing.provenance import engine_record
+from worker.drawing.units import Units
 from worker.engine.handle import Engine
 from worker.engine.messages import Ready
 from worker.engine.pool import EnginePool
@@ -38,22 +40,36 @@ class LoadedEngine:
     engine: Engine
     id: int
     record: EngineRecord
+    units: PartUnits | None
 
 
 class Engines:
     """The engines of one worker."""
 
     def __init__(
-        self, pool: EnginePool, *, ledger: Ledger, shift: Shift, worker: str, safety: Safety
+        self,
+        pool: EnginePool,
+        *,
+        ledger: Ledger,
+        shift: Shift,
+        units: Units,
+        worker: str,
+        safety: Safety,
     ) -> None:
-        """Own a pool. worker, safety: the worker's name and mode, for its engines' rows."""
+        """Own a pool.
+
+        units: what is known of compute units.
+        worker, safety: the worker's name and mode, for its engines' rows.
+        """
         self._pool = pool
         self._ledger = ledger
         self._shift = shift
+        self._units = units
         self._worker = worker
         self._safety = safety
         # Not by process id, which an engine that is started later may have, too.
         self._rows: WeakKeyDictionary[Engine, tuple[int, EngineRecord]] = WeakKeyDictionary()
+        self._proven: WeakSet[Engine] = WeakSet()
 
     def load(self, variant: Variant) -> LoadedEngine:
         """Return the variant's engine once it is in memory and has its row.
@@ -73,7 +89,19 @@ class Engines:
             log.info("%s is in memory after %.1f s.", variant, ready.load_ms / 1000)
             self._rows[engine] = row_id, record
         row_id, record = self._rows[engine]
-        return LoadedEngine(engine=engine, id=row_id, record=record)
+        return LoadedEngine(engine=engine, id=row_id, record=record, units=ready.units)
+
+    def blames_unit(self, engine: Engine, variant: Variant, error: SdqError) -> bool:
+        """Say whether a part's compute unit is to blame for an engine's failure; the next engine avoids it then."""
+        if isinstance(error, EngineDiedError | EngineHungError) and not engine.crashed:
+            return False  # killed from outside, mostly for want of memory
+        return self._units.explains(variant, engine.suspect, error)
+
+    def note_drawn(self, loaded: LoadedEngine) -> None:
+        """Note an image of an engine; its first shows that its units work."""
+        if loaded.engine not in self._proven:
+            self._proven.add(loaded.engine)
+            self._units.note_worked(loaded.record.variant, loaded.units)
 
     def retire(self, variant: Variant) -> None:
         """End the variant's engine, which has nothing to do; the next `load` starts a fresh one."""
@@ -97,17 +125,23 @@ class Engines:
         self._pool.close()
 
     def _loaded(self, variant: Variant) -> tuple[Engine, Ready]:
-        for loads_left in reversed(range(_LOADS)):
+        loads_left = _LOADS
+        while True:
             try:
                 engine = self._pool.get(variant)
+            except SdqError as error:
+                raise VariantUnusable(variant, error) from error
+            try:
                 return engine, engine.wait_until_ready(_Waiting(engine, variant, self._shift).look)
             except SdqError as error:
                 self._pool.discard(variant)
+                if self.blames_unit(engine, variant, error):
+                    continue
+                loads_left -= 1
                 if not (error.retryable and loads_left):
                     raise VariantUnusable(variant, error) from error
                 log.warning("%s", error)  # killed while it loaded, perhaps because memory ran out
                 self._shift.pause(_RELOAD_AFTER_S)
-        raise AssertionError("the last load returns or raises")
 
 
 class _Waiting:
@@ -126,8 +160,9 @@ class _Waiting:
         if self._shift.stopping:
             raise GaveUp
         now = time.monotonic()
-        if self._engine.loading != self._package:
-            self._package, self._since = self._engine.loading, now
+        loading = self._engine.loading
+        if loading is not None and loading.package != self._package:
+            self._package, self._since = loading.package, now
             self._say_at = now + _SAY_LOADING_AFTER_S
         elif now >= self._say_at:
             self._say_at = now + _SAY_LOADING_EVERY_S

@@ -41,4 +41,5 @@ def engine_record(
         os=operating_system(),
         chip=chip(),
         load_ms=ready.load_ms,
+        part_units=ready.units.to_dict() if ready.units else {},
     )

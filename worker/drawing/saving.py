@@ -90,6 +90,7 @@ class Gallery:
                 "pipeline": engine.pipeline,
                 "runtime": engine.runtime,
                 "precision": engine.precision,
+                **({"part_units": dict(engine.part_units)} if engine.part_units else {}),
                 "versions": {k: v for k, v in engine.versions.items() if k != SAFETY_KEY},
                 "os": engine.os,
                 "chip": engine.chip,

@@ -13,6 +13,7 @@ from worker.drawing.keeping import Keeper
 from worker.drawing.recycling import Recycling
 from worker.drawing.saving import Gallery
 from worker.drawing.tally import Tally
+from worker.drawing.units import Units
 from worker.duty.duty import Duty
 from worker.engine.pool import EnginePool
 
@@ -45,6 +46,7 @@ class Studio:
         recycling: Recycling | None = None,
         max_attempts: int = DEFAULT_MAX_ATTEMPTS,
         hand: Hand | None = None,
+        units: Units | None = None,
     ) -> Studio:
         """Build the studio of the worker with this name."""
         return cls(
@@ -53,7 +55,14 @@ class Studio:
             duty=duty or Duty(),
             recycling=recycling or Recycling(),
             tally=tally,
-            engines=Engines(pool, ledger=ledger, shift=shift, worker=worker, safety=gallery.safety),
+            engines=Engines(
+                pool,
+                ledger=ledger,
+                shift=shift,
+                units=units or Units(ledger, shift),
+                worker=worker,
+                safety=gallery.safety,
+            ),
             keeper=Keeper(gallery, ledger=ledger, shift=shift, tally=tally),
             failures=Failures(ledger=ledger, shift=shift, tally=tally, max_attempts=max_attempts),
             hand=hand or Hand(),

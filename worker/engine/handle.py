@@ -14,8 +14,11 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sdq_core.errors import EngineDiedError, EngineHungError
+from sdq_core.values.part_units import Part
+from sdq_core.values.variants import ComputeUnit
 from worker.engine.messages import (
     Draw,
     Drawn,
@@ -28,6 +31,7 @@ from worker.engine.messages import (
     Loading,
     Order,
     Ready,
+    Running,
     Withdraw,
     Withdrawn,
 )
@@ -35,6 +39,23 @@ from worker.engine.pipe import Pipe
 from worker.pipelines.contract import ImageRequest
 
 _POLL_S = 1.0
+
+#: The signals by which a process ends through its own fault; the others come from outside.
+_CRASHES = {
+    signal.SIGABRT,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+    signal.SIGSEGV,
+    signal.SIGTRAP,
+}
+
+
+class Suspect(NamedTuple):
+    """A part on the unit that it was on when the engine failed."""
+
+    part: Part
+    unit: ComputeUnit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +71,10 @@ class Engine:
 
     def __init__(self, launch: Launch, deadlines: Deadlines) -> None:
         self.ready: Ready | None = None
-        self.loading: str | None = None  # the file name of the network being loaded
+        self.loading: Loading | None = None  # the network that was loaded last, or is being loaded
+        self._running: Part | None = None
+        self._has_drawn = False
+        self._crashed = False
         self._deadlines = deadlines
         self._outstanding = 0
         self._heard_at = time.monotonic()
@@ -70,6 +94,29 @@ class Engine:
     def pid(self) -> int:
         """The engine's process id."""
         return self._process.pid
+
+    @property
+    def suspect(self) -> Suspect | None:
+        """What is to blame if the engine fails now: the part that it loads, uses for the first time, or encodes with.
+
+        None where units do not differ, and for what has worked in this engine.
+        """
+        if self.ready is None:
+            loading = self.loading
+            if loading is None or loading.unit is None:
+                return None
+            return Suspect(loading.part, loading.unit)
+        part = self._running
+        if part is None or self.ready.units is None:
+            return None
+        if self._has_drawn and part is not Part.TEXT_ENCODER:
+            return None
+        return Suspect(part, self.ready.units.of(part))
+
+    @property
+    def crashed(self) -> bool:
+        """Whether the process ended by a signal that its own code caused, or was killed because it hung."""
+        return self._crashed
 
     def wait_until_ready(self, meanwhile: Callable[[], None] = lambda: None) -> Ready:
         """Wait until the pipeline is in memory.
@@ -154,11 +201,16 @@ class Engine:
     def _note(self, event: Event) -> None:
         self._heard_at = time.monotonic()
         match event:
-            case Loading(package=package):
-                self.loading = package
+            case Loading():
+                self.loading = event
+            case Running(part=part):
+                self._running = part
             case Ready():
                 self.ready = event
-            case Drawn() | Failed() | Dropped():
+            case Drawn():
+                self._has_drawn = True
+                self._outstanding -= 1
+            case Failed() | Dropped():
                 self._outstanding -= 1
             case Withdrawn(numbers=numbers):
                 self._outstanding -= len(numbers)
@@ -173,6 +225,7 @@ class Engine:
             return
         if silent_s > deadline_s:
             self.kill()
+            self._crashed = True
             raise EngineHungError(
                 f"The engine sent nothing for {silent_s:.0f} s while {what} and was stopped. "
                 f"The limit is {deadline_s:.0f} s."
@@ -186,5 +239,6 @@ class Engine:
             code = self._process.wait()
         with contextlib.suppress(OSError):
             self._pipe.close()
+        self._crashed = -code in _CRASHES
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         return EngineDiedError(f"The engine (process {self.pid}) ended {how}.")

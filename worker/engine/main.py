@@ -12,10 +12,10 @@ import socket
 import sys
 import time
 from collections import deque
-from pathlib import Path
 
 from sdq_core.errors import ConfigurationError, SdqError, UnexpectedDrawError, describe_error
-from sdq_core.values.variants import ComputeUnit
+from sdq_core.models.network import read_network
+from sdq_core.values.part_units import Part, PartUnits
 from worker.engine.memory import peak_resident_bytes
 from worker.engine.messages import (
     Began,
@@ -26,17 +26,17 @@ from worker.engine.messages import (
     Failed,
     Launch,
     LoadFailed,
-    Loading,
     Ready,
     Stepped,
     Withdraw,
     Withdrawn,
 )
 from worker.engine.pipe import Pipe
+from worker.engine.watched import WatchedRuntime
 from worker.pipelines.choice import library_versions, load_pipeline
 from worker.pipelines.contract import Pipeline
+from worker.pipelines.parts import packages_of_parts
 from worker.runtimes.choice import choose_runtime
-from worker.runtimes.contract import LoadedModel, Runtime
 
 #: How often to report steps: those of a fast model need not each wake the worker.
 _REPORT_EVERY_S = 0.25
@@ -51,26 +51,25 @@ def main() -> None:
     pipe = Pipe(socket.socket(fileno=int(sys.argv[1])))
     try:
         launch: Launch = pipe.receive()
-        pipeline = _load(pipe, launch)
-        if pipeline is not None:
-            _Service(pipe, pipeline).serve()
+        loaded = _load(pipe, launch)
+        if loaded is not None:
+            _Service(pipe, *loaded).serve()
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
 
 
-def _load(pipe: Pipe, launch: Launch) -> Pipeline | None:
+def _load(pipe: Pipe, launch: Launch) -> tuple[Pipeline, WatchedRuntime] | None:
     started = time.perf_counter()
     with contextlib.suppress(OSError):  # shows when something is to be stored there
         launch.cache.mkdir(exist_ok=True)
     try:
-        runtime = choose_runtime(cache=launch.cache, threads=launch.threads)
-        pipeline = load_pipeline(
-            launch.pipeline,
-            launch.folder,
-            _Reporting(runtime, pipe),
-            launch.compute_unit,
-            launch.safety,
+        runtime = WatchedRuntime(
+            choose_runtime(cache=launch.cache, threads=launch.threads),
+            packages_of_parts(launch.folder),
+            pipe.send,
         )
+        units = _units(launch)
+        pipeline = load_pipeline(launch.pipeline, launch.folder, runtime, units, launch.safety)
     except SdqError as error:
         pipe.send(LoadFailed(error=error))
         return None
@@ -87,26 +86,20 @@ def _load(pipe: Pipe, launch: Launch) -> Pipeline | None:
             precision=launch.folder.network.precision,
             versions={**library_versions(pipeline.name), **runtime.versions},
             load_ms=(time.perf_counter() - started) * 1000,
+            units=units if len(runtime.distinct_units) > 1 else None,
         )
     )
-    return pipeline
+    return pipeline, runtime
 
 
-class _Reporting:
-    """A runtime that tells the worker about each network before loading it.
-
-    So the load deadline applies to one network at a time: Core ML's first compile of a U-Net takes minutes.
-    """
-
-    def __init__(self, runtime: Runtime, pipe: Pipe) -> None:
-        self.name, self.versions = runtime.name, runtime.versions
-        self._runtime = runtime
-        self._pipe = pipe
-
-    def load(self, package: Path, compute_unit: ComputeUnit) -> LoadedModel:
-        """Load one package; see `worker.runtimes.contract.Runtime`."""
-        self._pipe.send(Loading(package=package.name))
-        return self._runtime.load(package, compute_unit)
+def _units(launch: Launch) -> PartUnits:
+    folder = launch.folder
+    vae_decoder = folder.parts.get(Part.VAE_DECODER)
+    return launch.rules.settle(
+        launch.compute_unit,
+        attention=folder.attention_implementation,
+        vae_is_float32=vae_decoder is not None and read_network(vae_decoder).precision == "float32",
+    )
 
 
 class _Dropped(Exception):  # noqa: N818 - a turn of events, not an error
@@ -116,9 +109,10 @@ class _Dropped(Exception):  # noqa: N818 - a turn of events, not an error
 class _Service:
     """Draws what its worker asks for, in order, and reads its orders before each image and at every step."""
 
-    def __init__(self, pipe: Pipe, pipeline: Pipeline) -> None:
+    def __init__(self, pipe: Pipe, pipeline: Pipeline, runtime: WatchedRuntime) -> None:
         self._pipe = pipe
         self._pipeline = pipeline
+        self._runtime = runtime
         self._waiting: deque[Draw] = deque()
         self._unwanted: set[int] = set()
 
@@ -171,6 +165,7 @@ class _Service:
             return
         finally:
             self._unwanted.clear()  # a Drop of an image that is drawn is late
+        self._runtime.note_drawn()
         self._pipe.send(Drawn(number=order.number, image=image, peak_bytes=peak_resident_bytes()))
 
 

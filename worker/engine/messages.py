@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sdq_core.errors import SdqError
 from sdq_core.models import VariantFolder
+from sdq_core.values.part_units import Part, PartUnits, UnitRules
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.choice import PipelineChoice
@@ -16,7 +17,12 @@ from worker.pipelines.contract import DrawnImage, ImageRequest
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """Worker to engine, once: what to load. threads: threads of the runtime, None for its own choice."""
+    """Worker to engine, once: what to load.
+
+    compute_unit: the recipe's, which is the U-Net's.
+    threads: threads of the runtime, None for its own choice.
+    rules: what decides on the units of the parts besides.
+    """
 
     folder: VariantFolder
     compute_unit: ComputeUnit
@@ -24,6 +30,7 @@ class Launch:
     threads: int | None
     pipeline: PipelineChoice = PipelineChoice.AUTO
     safety: Safety = Safety.FLAG
+    rules: UnitRules = field(default_factory=UnitRules)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +55,22 @@ class Drop:
 
 @dataclass(frozen=True, kw_only=True)
 class Loading:
-    """Engine to worker: sent before loading each network. package: the name of its file."""
+    """Engine to worker: sent before loading each network.
+
+    package: the name of its file.
+    part, unit: what it is, and where it is to run; unit is None where the runtime has only one processor.
+    """
 
     package: str
+    part: Part
+    unit: ComputeUnit | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """Engine to worker: sent before a part runs, if that is the first time or dangerous every time."""
+
+    part: Part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +82,7 @@ class Ready:
     precision: of the U-Net's weights.
     versions: library -> version.
     load_ms: time to load all parts, ms.
+    units: what each part runs on; None where the runtime has only one processor.
     """
 
     pipeline: str
@@ -69,6 +90,7 @@ class Ready:
     precision: str
     versions: Mapping[str, str]
     load_ms: float
+    units: PartUnits | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,5 +147,7 @@ class Dropped:
     number: int
 
 
-Event = Loading | Ready | LoadFailed | Began | Stepped | Drawn | Failed | Withdrawn | Dropped
+Event = (
+    Loading | Running | Ready | LoadFailed | Began | Stepped | Drawn | Failed | Withdrawn | Dropped
+)
 Order = Draw | Withdraw | Drop

@@ -23,8 +23,8 @@ import numpy as np
 from sdq_core.errors import ConfigurationError
 from sdq_core.models import VariantFolder
 from sdq_core.models.check import check_text_encoder
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
-from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.apple_parts import PromptTokenizer, Watched, make_diffusers_scheduler
 from worker.pipelines.arrays import declared, require_finite
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
@@ -81,7 +81,7 @@ class ApplePipeline:
         cls,
         folder: VariantFolder,
         runtime: Runtime,
-        compute_unit: ComputeUnit,
+        units: PartUnits,
         safety: Safety = Safety.FLAG,
     ) -> ApplePipeline:
         """Load every part of a model variant.
@@ -92,7 +92,7 @@ class ApplePipeline:
         import_apple()
         tokenizer = PromptTokenizer(folder.tokenizer)
         scheduler_config = SchedulerConfig.from_file(folder.scheduler_config)
-        parts = Parts.load(folder, runtime, compute_unit, safety)
+        parts = Parts.load(folder, runtime, units, safety)
         return cls(parts, tokenizer, scheduler_config)
 
     @property

@@ -14,8 +14,8 @@ import numpy as np
 
 from sdq_core.models import VariantFolder
 from sdq_core.printable import quote
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
-from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
 from worker.pipelines.denoise import denoise, first_latents
 from worker.pipelines.parts import Parts
@@ -50,7 +50,7 @@ class BuiltinPipeline:
         cls,
         folder: VariantFolder,
         runtime: Runtime,
-        compute_unit: ComputeUnit,
+        units: PartUnits,
         safety: Safety = Safety.FLAG,
     ) -> BuiltinPipeline:
         """Load every part of a model variant; see `Parts.load`."""
@@ -63,7 +63,7 @@ class BuiltinPipeline:
                 scheduler_config.origin,
                 ", ".join(map(quote, ignored)),
             )
-        parts = Parts.load(folder, runtime, compute_unit, safety)
+        parts = Parts.load(folder, runtime, units, safety)
         return cls(parts, TextEncoder(tokenizer, parts.text_encoder), scheduler_config)
 
     @property

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from sdq_core.errors import ConfigurationError
 from sdq_core.models import VariantFolder
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
-from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.contract import Pipeline
 from worker.runtimes.contract import Runtime
 
@@ -35,7 +35,7 @@ def load_pipeline(
     choice: PipelineChoice,
     folder: VariantFolder,
     runtime: Runtime,
-    compute_unit: ComputeUnit,
+    units: PartUnits,
     safety: Safety = Safety.FLAG,
 ) -> Pipeline:
     """Load a model variant into the chosen pipeline.
@@ -48,7 +48,7 @@ def load_pipeline(
     if choice is PipelineChoice.BUILTIN or (
         choice is PipelineChoice.AUTO and not _is_apples_natural_choice()
     ):
-        return BuiltinPipeline.load(folder, runtime, compute_unit, safety)
+        return BuiltinPipeline.load(folder, runtime, units, safety)
 
     from worker.pipelines.apple import ApplePipeline, import_apple
 
@@ -58,8 +58,8 @@ def load_pipeline(
         if choice is PipelineChoice.APPLE:
             raise
         log.warning("%s Using the built-in pipeline.", error)
-        return BuiltinPipeline.load(folder, runtime, compute_unit, safety)
-    return ApplePipeline.load(folder, runtime, compute_unit, safety)
+        return BuiltinPipeline.load(folder, runtime, units, safety)
+    return ApplePipeline.load(folder, runtime, units, safety)
 
 
 def library_versions(pipeline: str) -> dict[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sdq_core.errors import PackageError
 from sdq_core.models import VariantFolder
+from sdq_core.values.part_units import Part, PartUnits
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.decode import VaeDecoder
@@ -35,12 +37,12 @@ class Parts:
         cls,
         folder: VariantFolder,
         runtime: Runtime,
-        compute_unit: ComputeUnit,
+        units: PartUnits,
         safety: Safety = Safety.FLAG,
     ) -> Parts:
         """Load every part that text to image needs; prefer the whole U-Net to its chunks.
 
-        compute_unit: what every part runs on.
+        units: what each part runs on.
 
         Raises PackageError if a part is missing, damaged or does not fit the others, or if flagged images are to be
         hidden and the model has no safety checker.
@@ -50,18 +52,19 @@ class Parts:
             name: _part(folder, name) for name in ("text_encoder", "vae_decoder", *_unet(folder))
         }
 
-        def load(name: str) -> LoadedModel:
-            return runtime.load(packages[name], compute_unit)
+        def load(name: str, unit: ComputeUnit) -> LoadedModel:
+            return runtime.load(packages[name], unit)
 
-        text_encoder = load("text_encoder")
+        text_encoder = load("text_encoder", units.text_encoder)
         if "unet" in packages:
-            unet = UNet(load("unet"))
+            unet = UNet(load("unet", units.unet))
         else:
-            unet = UNet(ChunkedModel(load("unet_chunk1"), load("unet_chunk2")))
-        vae_decoder = VaeDecoder(load("vae_decoder"), unet.latents_shape)
+            chunks = (load(name, units.unet) for name in ("unet_chunk1", "unet_chunk2"))
+            unet = UNet(ChunkedModel(*chunks))
+        vae_decoder = VaeDecoder(load("vae_decoder", units.vae_decoder), unet.latents_shape)
         safety_checker = None
         if extractor is not None:
-            checker = runtime.load(folder.parts["safety_checker"], compute_unit)
+            checker = runtime.load(folder.parts["safety_checker"], units.safety_checker)
             safety_checker = SafetyChecker(extractor, checker)
         return cls(
             text_encoder=text_encoder,
@@ -69,6 +72,14 @@ class Parts:
             vae_decoder=vae_decoder,
             safety_checker=safety_checker,
         )
+
+
+def packages_of_parts(folder: VariantFolder) -> Mapping[Path, Part]:
+    """Return which part each package of a variant is, of those that text to image needs."""
+    names = {"unet_chunk1": Part.UNET, "unet_chunk2": Part.UNET} | {
+        str(part): part for part in Part
+    }
+    return {path: names[name] for name, path in folder.parts.items() if name in names}
 
 
 def _feature_extractor(folder: VariantFolder, safety: Safety) -> FeatureExtractor | None:

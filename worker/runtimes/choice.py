@@ -34,8 +34,6 @@ def choose_runtime(*, cache: Path, threads: int | None) -> Runtime:
 def distinct_compute_units() -> tuple[ComputeUnit, ...]:
     """Return the compute units that differ on this machine.
 
-    The portable runtime always computes on the CPU, so it has only one. Raises ConfigurationError if the libraries of
-    neither runtime are installed.
+    Raises ConfigurationError if the libraries of neither runtime are installed.
     """
-    runtime = choose_runtime(cache=Path(), threads=None)
-    return tuple(ComputeUnit) if runtime.name == "coreml" else (ComputeUnit.ALL,)
+    return choose_runtime(cache=Path(), threads=None).distinct_units

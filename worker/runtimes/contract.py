@@ -47,6 +47,11 @@ class Runtime(Protocol):
         """The versions of its libraries; recorded with every image."""
         ...
 
+    @property
+    def distinct_units(self) -> tuple[ComputeUnit, ...]:
+        """The compute units that differ for it; only one where it always computes on the same processor."""
+        ...
+
     def load(self, package: Path, compute_unit: ComputeUnit) -> LoadedModel:
         """Load one ``.mlpackage`` or ``.mlmodelc``; raise PackageError if it is damaged or not supported."""
         ...

@@ -36,6 +36,11 @@ class CoreMLRuntime:
         """The version of coremltools; Core ML's version is the system's."""
         return library.versions()
 
+    @property
+    def distinct_units(self) -> tuple[ComputeUnit, ...]:
+        """All of them."""
+        return tuple(ComputeUnit)
+
     def load(self, package: Path, compute_unit: ComputeUnit) -> CoreMLModel:
         """Load an ``.mlpackage``, compiling it the first time, or an ``.mlmodelc`` as it is.
 

@@ -40,6 +40,11 @@ class OnnxRuntime:
         """The versions of ONNX Runtime and of the translator."""
         return {**session.versions(), "translator": str(translate.VERSION)}
 
+    @property
+    def distinct_units(self) -> tuple[ComputeUnit, ...]:
+        """One: it always computes on the CPU."""
+        return (ComputeUnit.ALL,)
+
     def load(self, package: Path, compute_unit: ComputeUnit) -> OnnxModel:  # noqa: ARG002
         """Load one ``.mlpackage`` or ``.mlmodelc``, translating it the first time.
 

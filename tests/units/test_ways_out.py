@@ -1,0 +1,233 @@
+"""Parts that fail on a compute unit are tried on the next one, and the night goes on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from db.ledger import Ledger
+from db.values import FinishedImage, PlannedEntry
+from sdq_core.errors import EngineDiedError
+from sdq_core.images.read import read_record
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.machine import Machine
+from sdq_core.values.part_units import UnitRules
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
+from tests.ledger.plans import plan
+from tests.units.double import Double, install
+from tests.worker.studio import MeetingGallery, OneSlice, StoppableShift
+from worker.choosing.unusable import VariantUnusable
+from worker.claims.open_slice import OpenSlice
+from worker.drawing.drawing import Drawing
+from worker.drawing.studio import Studio
+from worker.drawing.tally import Tally
+from worker.drawing.units import Units
+from worker.engine.handle import Deadlines, Engine
+from worker.engine.messages import Launch
+from worker.engine.pool import EnginePool
+
+MAC = Machine(host="mac", chip="Apple M5 Pro", os="macOS 27.2 (26C1)")
+
+
+class Night:
+    """A worker's studio over one ledger, begun anew with each draw."""
+
+    def __init__(self, folder: Path, cache: Path, double: Double) -> None:
+        self.double = double
+        self.patience_s = 60.0
+        self.ledger = Ledger.open(f"sqlite:///{folder / 'sdq.db'}")
+        self._outputs = folder / "outputs"
+        self._cache = cache
+        self._store = ModelStore(folder / "none")
+
+    def draw(
+        self,
+        prompt: str = "the sea at night",
+        *,
+        attention: AttentionImplementation = AttentionImplementation.SPLIT_EINSUM,
+        machine: Machine = MAC,
+        rules: UnitRules | None = None,
+        seeds: int = 2,
+    ) -> list[FinishedImage]:
+        """Submit images and draw them as a worker does that has just started."""
+        found = self._store.find(DEMO, attention)
+        variant = Variant(
+            model=DEMO,
+            revision=found.revision,
+            attention_implementation=attention,
+            compute_unit=ComputeUnit.ALL,
+        )
+        recipe = Recipe(
+            variant=variant, prompt=prompt, width=found.width, height=found.height,
+            num_inference_steps=2,
+        )  # fmt: skip
+        planned = replace(
+            plan([prompt], range(seeds), name=prompt),
+            entries=[PlannedEntry(recipe=recipe, seeds=range(seeds))],
+        )
+        [ref] = self.ledger.submissions.add(planned).slices
+        slice_ = self.ledger.work.load_slice(ref.id)
+        assert slice_ is not None
+        shift = StoppableShift()
+        units = Units(self.ledger, shift, rules, machine=machine)
+
+        def start(variant: Variant) -> Engine:
+            launch = Launch(
+                folder=found, compute_unit=variant.compute_unit, cache=self._cache, threads=1,
+                rules=units.rules(variant),
+            )  # fmt: skip
+            return Engine(launch, Deadlines(load_s=self.patience_s, step_s=self.patience_s))
+
+        pool = EnginePool(start, max_pinned=1)
+        studio = Studio.of(
+            worker="w", ledger=self.ledger, shift=shift, tally=Tally(), pool=pool,
+            gallery=MeetingGallery(self._outputs), units=units,
+        )  # fmt: skip
+        try:
+            Drawing(studio, variant, OneSlice()).run(
+                OpenSlice(slice_=slice_, queue_wait_ms=0, pending=deque(range(seeds)), attempts={})
+            )
+        finally:
+            pool.close()
+        return list(self.ledger.batches.images(prompt))
+
+    def failed(self, machine: Machine = MAC) -> set[str]:
+        """Return what the ledger knows not to work, as ``part unit``."""
+        trials = self.ledger.unit_trials.of(machine)
+        return {f"{trial.part} {trial.unit}" for trial in trials if trial.error is not None}
+
+
+@pytest.fixture
+def night(tmp_path: Path, translations: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
+    made = Night(tmp_path, translations, install(monkeypatch, tmp_path / "double"))
+    with made.ledger:
+        yield made
+
+
+def test_text_encoder_and_safety_checker_run_on_the_cpu_and_the_file_says_so(night: Night) -> None:
+    image, _ = night.draw()
+
+    assert image.engine.part_units == {
+        "text_encoder": "CPU_ONLY",
+        "unet": "ALL",
+        "vae_decoder": "ALL",
+        "safety_checker": "CPU_ONLY",
+    }
+    record = read_record(night._outputs / image.image.path)
+    assert record.provenance["part_units"] == image.engine.part_units
+    assert night.failed() == set()
+
+
+@pytest.mark.parametrize(
+    "how", ["run SIGABRT", "run SIGSEGV", "load SIGSEGV", "load hang", "run hang"]
+)
+def test_a_crash_is_the_units_fault_and_is_remembered_until_the_next_build(
+    night: Night, how: str
+) -> None:
+    night.double.plan({"text_encoder CPU_ONLY": how})
+    if "hang" in how:
+        night.patience_s = 8
+
+    drawn = night.draw("first")
+    night.patience_s = 60
+
+    assert [image.attempts for image in drawn] == [1, 1]
+    assert {image.engine.part_units["text_encoder"] for image in drawn} == {"CPU_AND_NE"}
+    assert night.failed() == {"text_encoder CPU_ONLY"}
+    night.double.loaded()
+    night.draw("second")
+    assert "text_encoder CPU_ONLY" not in night.double.loaded()
+    night.double.plan({})
+    [image] = night.draw("third", machine=replace(MAC, os="macOS 27.3 (26D1)"), seeds=1)
+    assert image.engine.part_units["text_encoder"] == "CPU_ONLY"
+
+
+@pytest.mark.parametrize("how", ["load refuse", "run nan"])
+def test_what_another_unit_does_better_is_remembered(night: Night, how: str) -> None:
+    night.double.plan({"unet ALL": how})
+
+    drawn = night.draw()
+
+    assert [image.attempts for image in drawn] == [1, 1]
+    assert drawn[0].engine.part_units["unet"] == "CPU_AND_NE"
+    assert night.failed() == {"unet ALL"}
+
+
+def test_a_first_picture_that_is_black_switches_the_vae(night: Night) -> None:
+    night.double.plan({"vae_decoder ALL": "run black", "vae_decoder CPU_AND_NE": "run black"})
+
+    drawn = night.draw(seeds=1)
+
+    assert drawn[0].attempts == 1
+    assert drawn[0].engine.part_units["vae_decoder"] == "CPU_AND_GPU"
+    assert night.failed() == {"vae_decoder ALL", "vae_decoder CPU_AND_NE"}
+
+
+def test_pictures_that_are_black_on_every_unit_are_the_images_fault(night: Night) -> None:
+    night.double.plan({f"vae_decoder {unit}": "run black" for unit in ComputeUnit})
+
+    assert night.draw(seeds=1) == []
+
+    [failed] = night.ledger.batches.failed_images("the sea at night")
+    assert failed.attempts == 3
+    assert night.failed() == set()
+
+
+def test_the_unet_goes_to_the_cpu_only_if_allowed(night: Night) -> None:
+    night.double.plan({f"unet {unit}": "load SIGABRT" for unit in ("ALL", "CPU_AND_GPU")})
+    original = AttentionImplementation.ORIGINAL
+
+    with pytest.raises(VariantUnusable) as unusable:
+        night.draw("no", attention=original)
+    assert isinstance(unusable.value.cause, EngineDiedError)
+    # It never runs on the Neural Engine.
+    assert {line for line in night.double.loaded() if line.startswith("unet")} == {
+        "unet ALL",
+        "unet CPU_AND_GPU",
+    }
+
+    drawn = night.draw("yes", attention=original, rules=UnitRules(unet_on_cpu=True))
+    assert drawn[0].engine.part_units["unet"] == "CPU_ONLY"
+
+
+def test_a_unit_that_has_worked_gets_a_second_chance_and_is_not_given_up_for_good(
+    night: Night,
+) -> None:
+    night.draw("good")
+    night.double.plan({"unet ALL": "run SIGABRT"})
+
+    drawn = night.draw("stuck")
+
+    # The first crash counts against the image: it may be its fault.
+    assert sorted(image.attempts for image in drawn) == [1, 2]
+    assert drawn[0].engine.part_units["unet"] == "CPU_AND_NE"
+    assert night.failed() == set()
+    night.double.plan({})
+    [image] = night.draw("after a restart", seeds=1)
+    assert image.engine.part_units["unet"] == "ALL"
+
+
+def test_a_broken_picture_from_a_unit_that_has_worked_is_the_images_fault(night: Night) -> None:
+    night.draw("good")
+    night.double.plan({"unet ALL": "run nan"})
+
+    assert night.draw("bad", seeds=1) == []
+
+    assert night.failed() == set()
+    [failed] = night.ledger.batches.failed_images("bad")
+    assert failed.attempts == 3
+
+
+def test_an_engine_killed_from_outside_proves_nothing(night: Night) -> None:
+    night.double.plan({"unet ALL": "load SIGKILL"})
+
+    with pytest.raises(VariantUnusable):
+        night.draw()
+
+    assert night.failed() == set()
+    assert {line for line in night.double.loaded() if line.startswith("unet")} == {"unet ALL"}
