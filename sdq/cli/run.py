@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     quiet="Print nothing unless something goes wrong.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
-@unit_options
 @settings_options
+@unit_options
 @notice_options
 def command(
     settings: Settings,

@@ -113,8 +113,8 @@ def read_recycling(recycle_engine: str | None) -> RecycleAfter | None:
     threads="Threads of the portable runtime, per lane [one per core, divided among the lanes].",
     quiet="Report problems only.",
 )
-@unit_options
 @settings_options
+@unit_options
 def command(settings: Settings, lanes: str | None, lane_number: int | None, burst: bool, max_pinned: int,
             unload_after: float | None, recycle_engine: str | None, log_file: str | None,
             max_attempts: int, pipeline: str, threads: int | None, load_deadline: float, step_deadline: float,
