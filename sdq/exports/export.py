@@ -75,6 +75,7 @@ def export(
     Raise UsageError for options with which older parts would be wrong, OutputError for a folder that is no data set of
     ours, TryAgainError if another export writes it, StorageError if the disk is full; then the same again goes on.
     """
+    make_format(options)  # a missing library is named before anything is made
     done = Exported()
     with (
         export_folder(folder, root.path),
