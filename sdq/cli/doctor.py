@@ -41,6 +41,7 @@ def command(
     """
     from producer.reading.words import parse_compute_unit
     from sdq.doctor import examine
+    from sdq.doctor.one_line import one_line
     from sdq_core.values.variants import ComputeUnit
 
     if names and no_draw:
@@ -56,9 +57,11 @@ def command(
         say=lambda text: click.echo(text, err=True),
     )
     if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2))
+        document = {**report.to_dict(), "in_one_line": one_line(report)}
+        click.echo(json.dumps(document, indent=2))
     else:
-        click.echo("\n".join(map(printable, report.lines())))
+        lines = [*report.lines(), "", "For an issue:", one_line(report)]
+        click.echo("\n".join(map(printable, lines)))
     return EXIT_FAILURE if report.problems else EXIT_OK
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,11 @@ def test_a_fresh_machine_is_well_and_stays_fresh(program: Program) -> None:
 
 def test_the_text_says_what_the_json_says(program: Program) -> None:
     text = program.run("doctor", "--no-draw").stdout
-    assert text.endswith("\nAll is well.\n")
+    assert "\nAll is well.\n" in text
+    last = text.splitlines()[-1]
+    assert last == examined(program, "--no-draw")["in_one_line"]
+    assert last.startswith(f"sdq {metadata.version('sdq')}, ")
+    assert last.endswith("; nothing drawn; no problems")
     assert "(not tried) Drawing the demo model (--no-draw)." in text
     for heading in ("Machine", "Libraries", "Settings", "Folders", "Redis", "Ledger", "Models"):
         assert f"\n{heading}\n" in f"\n{text}"
