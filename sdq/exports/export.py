@@ -26,6 +26,7 @@ from sdq.exports.index import Index
 from sdq.exports.look_alikes import apart_from, look_alikes
 from sdq.exports.options import ExportOptions
 from sdq.exports.parts import Parts
+from sdq.exports.rows import PRIVATE
 from sdq.exports.sample import Sample, key_of
 from sdq.exports.sources import Source, Sources
 from sdq_core.errors import UsageError
@@ -83,7 +84,7 @@ def export(
         work_folder(folder) as work,
     ):
         _keep_to(index, options, folder)
-        index.add_condition(where.text if where else "")
+        index.add_condition(_told(where))
         sources = Sources(root, options.conversion, work, read_files=not options.link.is_same_file)
         slices = partial(_slices, ledger, batch_ids, where)
         alike = frozenset() if distance is None else look_alikes(slices(), distance, index.has)
@@ -121,6 +122,14 @@ def _keep_to(index: Index, options: ExportOptions, folder: Path) -> None:
                 f"{folder} was exported {had}, and its files are not made again. Export into a new folder, or leave "
                 "the options as they were."
             )
+
+
+def _told(where: Where | None) -> str:
+    """Return a condition as the card tells it, without the names of machines; an empty text for none."""
+    if where is None:
+        return ""
+    private = sorted(where.columns & PRIVATE)
+    return f"a condition on {' and '.join(private)}" if private else where.text
 
 
 def _slices(ledger: Ledger, batch_ids: Sequence[int], where: Where | None) -> Iterator[DrawnSlice]:

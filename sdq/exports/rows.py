@@ -1,4 +1,4 @@
-"""A sample's row in a data set: its text and all columns of its image, flat and of one type each.
+"""A sample's row in a data set: its text and the columns of its image, flat and of one type each.
 
 Readers infer a column's type from the first rows of each split, and refuse a data set where two splits differ. So what
 is missing in a column of text is an empty text, and lists and objects, which differ from row to row, are JSON in text.
@@ -15,13 +15,20 @@ from db.columns import COLUMNS, ImageColumn, Kind
 from sdq.exports.captions import rfc3339
 from sdq.exports.sample import Sample
 
+#: Names of somebody's machines do not belong on the Hub.
+PRIVATE = frozenset({"host", "worker"})
+#: The columns of rows, by name.
+ROW_COLUMNS: Mapping[str, ImageColumn] = {
+    name: column for name, column in COLUMNS.items() if name not in PRIVATE
+}
+
 _EMPTY = {Kind.LIST: "[]", Kind.OBJECT: "{}"}
 
 
 def row_of(sample: Sample) -> dict[str, Any]:
-    """Return a sample's row by column: `text` first, then every column of its image in order."""
+    """Return a sample's row by column: `text` first, then those of its image in order."""
     row: dict[str, Any] = {"text": sample.caption}
-    for name, column in COLUMNS.items():
+    for name, column in ROW_COLUMNS.items():
         row[name] = flat(column, column.of(sample.image))
     row["width"], row["height"] = sample.width, sample.height
     return row

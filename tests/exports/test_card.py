@@ -76,6 +76,20 @@ def test_a_card_tells_people_what_is_in_it_and_programs_where_the_splits_are(
     assert len(bars) == 3
 
 
+@pytest.mark.parametrize(
+    ("form", "about"), [("kohya", "in a `.txt` file"), ("diffusiondb", "guidance scale `c`")]
+)
+def test_a_card_tells_of_no_columns_where_there_are_none(
+    tmp_path: Path, form: str, about: str
+) -> None:
+    write_card(tmp_path, replace(facts(), format=form))
+    text = (tmp_path / "README.md").read_text()
+    assert about in text
+    assert "sdq rerun" in text
+    for unwanted in ("## Columns", "`seed` | integer", "DataFrame", "load_dataset"):
+        assert unwanted not in text
+
+
 def test_an_equal_card_is_left_alone_and_one_that_grew_is_written_anew(tmp_path: Path) -> None:
     write_card(tmp_path, facts())
     readme = tmp_path / "README.md"

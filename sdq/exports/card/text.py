@@ -10,6 +10,7 @@ from sdq.exports.card.facts import CardFacts
 from sdq.exports.card.histogram import figure
 from sdq.exports.card.origins import Origin
 from sdq.exports.card.tally import BATCH, HISTOGRAMS, MODEL, SETTINGS, WORDS
+from sdq.exports.rows import ROW_COLUMNS
 from sdq.views.words import counted
 from sdq_core.printable import printable
 
@@ -19,6 +20,17 @@ _SPECIAL = re.compile(r"[&<>|`*_\[\]#~\\\n]")
 _NAMES = {"num_inference_steps": "steps", "size": "size, pixels"}
 #: Formats from which `datasets` makes a data set with the card's own list of files.
 _LOADED = ("imagefolder", "parquet", "webdataset")
+#: What is known of each image, and where.
+_FIELDS = {
+    "imagefolder": "The caption is `text`. Lists and objects are JSON in text.",
+    "parquet": "The caption is `text`. Objects are JSON in text.",
+    "webdataset": "They are in each sample's `json`, its caption is `txt`. Lists and objects are JSON in text.",
+    "kohya": "Each image has its caption beside it, in a `.txt` file of the same name.",
+    "diffusiondb": (
+        "Each folder has a JSON file with its images by name: caption `p`, seed `se`, guidance scale `c`, steps `st`, "
+        "and sampler `sa`."
+    ),
+}
 
 
 def card_text(facts: CardFacts, pictures: Mapping[str, str]) -> str:
@@ -31,7 +43,7 @@ def card_text(facts: CardFacts, pictures: Mapping[str, str]) -> str:
         _left_out(facts),
         _distributions(facts, pictures),
         _columns(facts),
-        _again(),
+        _again(facts),
     )
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -126,23 +138,24 @@ def _distributions(facts: CardFacts, pictures: Mapping[str, str]) -> str:
 
 
 def _columns(facts: CardFacts) -> str:
-    rows = [(f"`{name}`", str(column.kind), column.about) for name, column in COLUMNS.items()]
-    notes = {
-        "imagefolder": "The caption is `text`. Lists and objects are JSON in text.",
-        "parquet": "The caption is `text`. Objects are JSON in text.",
-        "webdataset": "They are in each sample's `json`, its caption is `txt`. Lists and objects are JSON in text.",
-    }
-    pieces = ("## Columns", notes.get(facts.format), _table(("column", "kind", "what"), rows))
-    return "\n\n".join(piece for piece in pieces if piece)
+    about = _FIELDS[facts.format]
+    if facts.format not in _LOADED:
+        return f"## Captions\n\n{about}"
+    rows = [(f"`{name}`", str(column.kind), column.about) for name, column in ROW_COLUMNS.items()]
+    return f"## Columns\n\n{about}\n\n{_table(('column', 'kind', 'what'), rows)}"
 
 
-def _again() -> str:
-    return (
+def _again(facts: CardFacts) -> str:
+    again = (
         "## Drawing the images again\n\n"
         "An image is its recipe and its seed: with the model's revision above, sdq draws it again, on the same kind of "
         "machine with the same pixels. From a file that has its metadata:\n\n"
-        "```sh\nsdq rerun FILE.png\n```\n\n"
-        "And from the columns, as a prompt file:\n\n"
+        "```sh\nsdq rerun FILE.png\n```"
+    )
+    if facts.format not in _LOADED:
+        return again
+    return (
+        f"{again}\n\nAnd from the columns, as a prompt file:\n\n"
         "```python\n"
         'columns = ["prompt", "negative_prompt", "seed", "num_inference_steps", "guidance_scale", "scheduler"]\n'
         'table[columns].to_json("again.jsonl", orient="records", lines=True)  # a pandas.DataFrame\n'
