@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from sdq.cli.batch import batches_before_out
 from sdq.cli.candidates import batches_or_files
 from sdq.cli.export_options import (
     export_options,
@@ -29,9 +30,7 @@ _hub = options_under("Card and Hub")
 
 
 @click.command("export", cls=GroupedCommand)
-@click.argument(
-    "batches", nargs=-1, required=True, metavar="BATCH...", shell_complete=batches_or_files
-)
+@batches_before_out(shell_complete=batches_or_files)
 @click.argument("out", metavar="OUT")
 @_files(
     "--format",

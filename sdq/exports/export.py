@@ -41,18 +41,24 @@ _AT_ONCE = 1000
 class Exported:
     """What an export did.
 
-    new: samples that it added, by split. known: images that were in the data set.
+    new: samples that it added, by split.
+    uncaptioned: those of them whose caption is empty.
     alike: images left out that look like another one.
     missing, changed: images without their file, or with another.
     splits: what the data set has now.
     """
 
     new: Counter[str] = field(default_factory=Counter)
-    known: int = 0
+    uncaptioned: int = 0
     alike: int = 0
     missing: int = 0
     changed: int = 0
     splits: Mapping[str, SplitState] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        """How many the data set has now."""
+        return sum(state.samples for state in self.splits.values())
 
 
 def export(
@@ -89,7 +95,7 @@ def export(
         slices = partial(_slices, ledger, batch_ids, where)
         alike = frozenset() if distance is None else look_alikes(slices(), distance, index.has)
         done.alike = len(alike)
-        new = _new_images(apart_from(slices(), alike), index, done, on_image)
+        new = _new_images(apart_from(slices(), alike), index, on_image)
         images = _images(new) if options.shuffle is None else _shuffled(new, ledger, index, options)
         with Parts(format_, folder, index) as parts:
             for image in images:
@@ -98,8 +104,7 @@ def export(
                     sample = _sample(image, source, options)
                     if parts.add(sample):
                         done.new[sample.split] += 1
-                    else:
-                        done.known += 1
+                        done.uncaptioned += not sample.caption
                 on_image()
         done.missing, done.changed = sources.missing, sources.changed
         done.splits = index.splits()
@@ -112,8 +117,8 @@ def export(
 def _keep_to(index: Index, options: ExportOptions, folder: Path) -> None:
     """Refuse options with which the older parts of a data set would be wrong."""
     asked, has = options.kept(), index.options
-    if has is None:
-        index.set_options(asked)
+    if not index.splits():  # a new folder, or one in which an earlier export finished nothing
+        index.begin(asked)
         return
     for name, value in asked.items():
         if value != has.get(name):
@@ -138,13 +143,12 @@ def _slices(ledger: Ledger, batch_ids: Sequence[int], where: Where | None) -> It
 
 
 def _new_images(
-    slices: Iterable[DrawnSlice], index: Index, done: Exported, on_image: Callable[[], None]
+    slices: Iterable[DrawnSlice], index: Index, on_image: Callable[[], None]
 ) -> Iterator[tuple[int, FinishedImage]]:
     """Yield the slice that asks for it and each image that is in no finished part."""
     for drawn in slices:
         for image in drawn.images():
             if index.has(key_of(image)):
-                done.known += 1
                 on_image()
             else:
                 yield drawn.id, image

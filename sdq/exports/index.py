@@ -71,14 +71,15 @@ class Index:
             raise _translated(error, file) from error
 
     @property
-    def options(self) -> Mapping[str, Any] | None:
-        """The options that the data set keeps to; None before the first export has set them."""
-        options: Mapping[str, Any] | None = self._about("options")
+    def options(self) -> Mapping[str, Any]:
+        """The options that the data set keeps to."""
+        options: Mapping[str, Any] = self._about("options") or {}
         return options
 
-    def set_options(self, options: Mapping[str, Any]) -> None:
-        """Set the options that the data set keeps to."""
+    def begin(self, options: Mapping[str, Any]) -> None:
+        """Begin a data set that is to keep to these options. Nothing is in it yet."""
         self._set_about("options", options)
+        self._set_about("conditions", [])
 
     @property
     def conditions(self) -> Sequence[str]:

@@ -56,7 +56,7 @@ def topics(facts: CardFacts) -> Sequence[str]:
 def title_of(topic: str) -> str:
     """Return a topic as a heading names it."""
     column = COLUMNS.get(topic)
-    name = topic.replace("_", " ").capitalize()
+    name = topic.replace("_", " ").capitalize().replace("Nsfw", "NSFW")
     return f"{name}: {column.about}" if column else name
 
 
