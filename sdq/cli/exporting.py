@@ -105,7 +105,7 @@ class Exporting:
         if done.splits:
             publishing.write_card(self._settings, out, options, self._why_left_out(done))
         self._say(out, done, options)
-        if done.uncaptioned:
+        if done.uncaptioned and options.caption.template:
             click.echo(f"sdq: {_about_captions(done.uncaptioned, options)}", err=True)
         lost = done.missing + done.changed
         if lost:
@@ -146,7 +146,7 @@ class Exporting:
             return
         if self._where is not None and self._total:
             raise InputMissingError(
-                f"No finished image of {', '.join(self._names)} fulfils the condition. Nothing was exported."
+                f"No finished image of {', '.join(self._names)} matches the condition. Nothing was exported."
             )
         if len(self._names) == 1:
             raise InputMissingError(

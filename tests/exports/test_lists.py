@@ -189,7 +189,7 @@ def test_a_list_replaces_an_older_one_whole_and_nothing_else(
         (["night", "x.csv", "--link", "hard"], 2, "--link is for folders"),
         (["night", "-", "--format", "kohya"], 2, "cannot go to standard output"),
         (["night", "-", "--format", "csv", "--json"], 2, "where the list goes"),
-        (["night", "x.csv", "--where", "seed = 99"], 66, "fulfils the condition"),
+        (["night", "x.csv", "--where", "seed = 99"], 66, "matches the condition"),
         (["night", "x.csv", "--where", "sed = 1"], 2, "sed"),
         (["night", "x.csv", "--caption", "{promt}"], 2, "promt"),
         (["night", "x.csv", "--caption", "{prompt"], 2, "stands alone"),

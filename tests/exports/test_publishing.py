@@ -104,6 +104,7 @@ def test_parquet_without_pyarrow_says_what_to_install(
         (["--format", "webdataset", "--private"], "--private is for --push."),
         (["--format", "webdataset", "--license", "My own"], "the Hub's name of a licence"),
         (["--format", "webdataset", "--push", "night"], "Write it as OWNER/NAME."),
+        (["--format", "webdataset", "--push", "me/my night"], "Write it as OWNER/NAME."),
         (["--format", "webdataset", "--shard-size", "10 potatoes"], "such as 500MB"),
         (["--format", "webdataset", "--shard-size", "0MB"], "such as 500MB"),
         (["--format", "imagefolder", "--shard-size", "1GB"], "are for webdataset and parquet"),
