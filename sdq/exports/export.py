@@ -29,7 +29,7 @@ from sdq.exports.parts import Parts
 from sdq.exports.rows import PRIVATE
 from sdq.exports.sample import Sample, key_of
 from sdq.exports.sources import Source, Sources
-from sdq_core.errors import UsageError
+from sdq_core.errors import OutputError, UsageError
 from sdq_core.images.root import OutputRoot
 from sdq_core.images.store import storage_problem
 
@@ -79,7 +79,8 @@ def export(
     on_image: called for each image that is dealt with.
 
     Raise UsageError for options with which older parts would be wrong, OutputError for a folder that is no data set of
-    ours, TryAgainError if another export writes it, StorageError if the disk is full; then the same again goes on.
+    ours or that lacks a part, TryAgainError if another export writes it, StorageError if the disk is full; then the
+    same again goes on.
     """
     format_ = make_format(options)
     done = Exported()
@@ -90,6 +91,7 @@ def export(
         work_folder(folder) as work,
     ):
         _keep_to(index, options, folder)
+        _require_parts(index, folder)
         index.add_condition(_told(where))
         sources = Sources(root, options.conversion, work, read_files=not options.link.is_same_file)
         slices = partial(_slices, ledger, batch_ids, where)
@@ -127,6 +129,15 @@ def _keep_to(index: Index, options: ExportOptions, folder: Path) -> None:
                 f"{folder} was exported {had}, and its files are not made again. Export into a new folder, or leave "
                 "the options as they were."
             )
+
+
+def _require_parts(index: Index, folder: Path) -> None:
+    """Refuse to go on where somebody deleted a part: its images would count as being there."""
+    gone = next((path for path in index.files() if not path.exists()), None)
+    if gone is not None:
+        raise OutputError(
+            f"{gone} is gone, which an earlier export made. Put it back, or delete {folder} and export again."
+        )
 
 
 def _told(where: Where | None) -> str:

@@ -140,12 +140,11 @@ class Index:
             for split, parts, samples, size_bytes in rows
         }
 
-    def files(self, split: str) -> Iterator[Sequence[str]]:
-        """Yield the files of each part of a split, relative to the folder, in the order of the parts."""
-        for (names,) in self._connection.execute(
-            "SELECT files FROM parts WHERE split = ? ORDER BY number", (split,)
-        ):
-            yield json.loads(names)
+    def files(self) -> Iterator[Path]:
+        """Yield what the finished parts are in: files, or folders of them."""
+        for (names,) in self._connection.execute("SELECT files FROM parts ORDER BY id"):
+            for name in json.loads(names):
+                yield self._folder / name
 
     def tallies(self) -> Iterator[Mapping[str, Any]]:
         """Yield what the card says of each part's samples."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
+import shutil
 import signal
 import sqlite3
 from pathlib import Path
@@ -255,6 +257,20 @@ def test_an_export_that_came_to_nothing_can_be_begun_with_other_options(
 
 def _interrupted(*_args: object, **_kwargs: object) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("form", ["imagefolder", "kohya", "webdataset"])
+def test_a_data_set_that_lacks_a_part_is_not_taken_for_whole(
+    scene: Scene, tmp_path: Path, form: str
+) -> None:
+    out = tmp_path / "data"
+    scene.export(out, format=form)
+    for path in out.iterdir():  # `rm -r data/*` leaves what is hidden
+        if not path.name.startswith("."):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(OutputError, match=f"is gone.*delete {re.escape(str(out))}"):
+        scene.export(out, format=form)
+    assert not tree(out)
 
 
 def test_captions_that_are_empty_are_counted(scene: Scene, tmp_path: Path) -> None:
