@@ -151,13 +151,11 @@ class Index:
         for (tally,) in self._connection.execute("SELECT tally FROM parts ORDER BY id"):
             yield json.loads(tally)
 
-    def collect(self, waiting: Iterable[tuple[bytes, int, int]]) -> int:
-        """Keep images until `collected`: place in the order, slice that asks for it, and id; return how many."""
+    def collect(self, waiting: Iterable[tuple[bytes, int, int]]) -> None:
+        """Keep images until `collected`: place in the order, slice that asks for it, and id."""
         self._connection.executescript(_WAITING)
         with _transaction(self._connection):
             self._connection.executemany("INSERT OR IGNORE INTO waiting VALUES (?, ?, ?)", waiting)
-        (count,) = self._connection.execute("SELECT count(*) FROM waiting").fetchone()
-        return int(count)
 
     def collected(self, at_once: int) -> Iterator[list[tuple[int, int]]]:
         """Yield slices and ids of the images that were collected, in their order, so many at once; forget them."""

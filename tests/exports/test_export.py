@@ -209,7 +209,7 @@ def test_of_images_that_look_alike_the_first_goes_in_and_stays(tmp_path: Path) -
     assert scene.export(tmp_path / "all", "other", "night", distance=1).alike == 0
     scene.phash = lambda _prompt, _seed: None
     scene.add("night", ["c"], range(1))
-    with pytest.raises(UsageError, match="`sdq inspect`"):
+    with pytest.raises(UsageError, match="`sdq inspect night`"):
         scene.export(tmp_path / "data", distance=2)
 
 

@@ -198,7 +198,7 @@ def test_a_list_replaces_an_older_one_whole_and_nothing_else(
         (["night", "x", "--format", "imagefolder", "--resize", "8", "--link", "sym"], 2, "new file"),
         (["night", "x", "--format", "kohya", "--kohya-folder", "house"], 2, "10_house"),
         (["night", "x.csv", "--dedup", "phash:9"], 2, "phash:7"),
-        (["night", "x.csv", "--dedup", "phash:6"], 2, "Run `sdq inspect` first"),
+        (["night", "x.csv", "--dedup", "phash:6"], 2, "Run `sdq inspect night` first"),
         (["night", "x", "--format", "imagefolder", "--kohya-folder", "1_x"], 2, "for --format kohya"),
     ],
 )  # fmt: skip
