@@ -149,6 +149,16 @@ def test_measures_that_differ_have_a_histogram(tmp_path: Path) -> None:
     assert f"![{title}](card/brightness.svg)" in (tmp_path / "README.md").read_text()
 
 
+def test_images_that_were_flagged_are_told_first(tmp_path: Path) -> None:
+    counted = tally(6)
+    drawn = image(6)
+    counted.add(replace(drawn, image=replace(drawn.image, nsfw_flagged=True)))
+    write_card(tmp_path, replace(facts(7), tally=counted))
+    assert "The safety checker flagged 1 of them." in (tmp_path / "README.md").read_text()
+    write_card(tmp_path, facts(8))
+    assert "flagged 1" not in (tmp_path / "README.md").read_text()
+
+
 def test_tallies_of_parts_add_up_and_survive_being_stored(tmp_path: Path) -> None:
     whole, parts = tally(6), Tally()
     for part in (range(4), range(4, 6)):

@@ -9,7 +9,7 @@ from db.columns import COLUMNS
 from sdq.exports.card.facts import CardFacts
 from sdq.exports.card.histogram import figure
 from sdq.exports.card.origins import Origin
-from sdq.exports.card.tally import BATCH, HISTOGRAMS, MODEL, SETTINGS, WORDS
+from sdq.exports.card.tally import BATCH, FLAGGED, HISTOGRAMS, MODEL, SETTINGS, WORDS, YES
 from sdq.exports.rows import ROW_COLUMNS
 from sdq.views.words import counted
 from sdq_core.printable import printable
@@ -70,6 +70,8 @@ def _beginning(facts: CardFacts) -> str:
         f"{counted(facts.images, 'image')} with their prompts, drawn by Stable Diffusion with sdq "
         f"({several} {shown}{more}). No image is a photograph.",
     ]
+    if flagged := facts.tally.of(FLAGGED).get(YES):
+        lines.append(f"The safety checker flagged {flagged:,} of them.")
     if facts.format in _LOADED:
         lines.append(
             "```python\nfrom datasets import load_dataset\n\n"
