@@ -65,7 +65,7 @@ class Exporting:
         """Write a list; return the exit code."""
         if out == STANDARD_OUTPUT:
             listed = self._write_list(_standard_output(), options)
-            if not self._outcome.quiet:
+            if not self._outcome.quiet and output_is_lost() is None:
                 click.echo(f"{counted(listed.images.total(), 'image')} listed.", err=True)
             return EXIT_OK
         with list_file(Path(out)) as file:

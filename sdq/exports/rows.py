@@ -8,7 +8,9 @@ Numbers, and true or false, may be null.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 from db.columns import COLUMNS, ImageColumn, Kind
@@ -17,12 +19,25 @@ from sdq.exports.sample import Sample
 
 #: Names of somebody's machines do not belong on the Hub.
 PRIVATE = frozenset({"host", "worker"})
-#: The columns of rows, by name.
-ROW_COLUMNS: Mapping[str, ImageColumn] = {
-    name: column for name, column in COLUMNS.items() if name not in PRIVATE
-}
-
 _EMPTY = {Kind.LIST: "[]", Kind.OBJECT: "{}"}
+
+
+def model_name(model: str) -> str:
+    """Return a model's name; of a path (`--model DIR`) its last part, because the others tell of a disk."""
+    path = PurePath(model)
+    return path.name if path.is_absolute() else model
+
+
+def _row_columns() -> Iterator[ImageColumn]:
+    for name, column in COLUMNS.items():
+        if name == "model":
+            yield replace(column, of=lambda image: model_name(image.recipe.variant.model))
+        elif name not in PRIVATE:
+            yield column
+
+
+#: The columns of rows, by name.
+ROW_COLUMNS: Mapping[str, ImageColumn] = {column.name: column for column in _row_columns()}
 
 
 def row_of(sample: Sample) -> dict[str, Any]:

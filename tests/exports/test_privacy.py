@@ -1,4 +1,4 @@
-"""Data sets are for others: they do not tell the names of the machines and workers that drew their images."""
+"""Data sets are for others: they tell neither which machines drew the images nor where somebody keeps models."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from sdq.exports.lists.write import ListOptions, write_list
 from sdq.exports.options import ExportOptions
 from sdq_core.models.store import ModelStore
 from tests.exports.scene import Scene
-from tests.ledger.plans import ENGINE
+from tests.ledger.plans import ENGINE, VARIANT
 
 HOST = "annas-macbook"
+FOLDER = "/home/anna/models"
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     drawn_by = replace(ENGINE, host=HOST, worker=f"{HOST}-4949")
     monkeypatch.setattr("tests.exports.scene.ENGINE", drawn_by)
     scene = Scene(tmp_path / "home")
-    scene.add("night", ["a red house"], range(2))
+    scene.add("night", ["a red house"], range(2), variant=replace(VARIANT, model=f"{FOLDER}/my-sd"))
     return scene
 
 
@@ -45,8 +46,11 @@ def test_no_file_of_a_data_set_names_a_machine(scene: Scene, tmp_path: Path, for
     assert "for which this holds: a condition on host." in card
     assert "`host`" not in card
     assert "`worker`" not in card
+    assert "| my-sd |" in card
     for file in filter(Path.is_file, out.rglob("*")):
-        assert HOST.encode() not in file.read_bytes(), file
+        if file.parent != out or not file.name.startswith("."):
+            assert HOST.encode() not in file.read_bytes(), file
+            assert FOLDER.encode() not in file.read_bytes(), file
 
 
 def test_a_list_for_oneself_has_every_column(scene: Scene, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from sdq.exports.card.facts import CardFacts
 from sdq.exports.card.histogram import figure
 from sdq.exports.card.origins import Origin
 from sdq.exports.card.tally import BATCH, FLAGGED, HISTOGRAMS, MODEL, SETTINGS, WORDS, YES
-from sdq.exports.rows import ROW_COLUMNS
+from sdq.exports.rows import ROW_COLUMNS, model_name
 from sdq.views.words import counted
 from sdq_core.printable import printable
 
@@ -92,7 +92,7 @@ def _models(facts: CardFacts) -> str:
         origin = facts.origins.get((name, revision), Origin())
         rows.append(
             (
-                _plain(name),
+                _plain(model_name(name)),
                 _plain(revision),
                 _plain(origin.source or ""),
                 _plain(origin.license or "not recorded"),
