@@ -105,7 +105,7 @@ class Exporting:
         if done.splits:
             publishing.write_card(self._settings, out, options, self._why_left_out(done))
         self._say(out, done, options)
-        if done.uncaptioned and options.caption.template:
+        if done.uncaptioned and options.caption.template.strip():
             click.echo(f"sdq: {_about_captions(done.uncaptioned, options)}", err=True)
         lost = done.missing + done.changed
         if lost:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -124,7 +125,8 @@ def _keep_to(index: Index, options: ExportOptions, folder: Path) -> None:
         return
     for name, value in asked.items():
         if value != has.get(name):
-            had = f"without --{name}" if has.get(name) is None else f"with --{name} {has[name]}"
+            kept = has.get(name)
+            had = f"without --{name}" if kept is None else f"with --{name} {shlex.quote(kept)}"
             raise UsageError(
                 f"{folder} was exported {had}, and its files are not made again. Export into a new folder, or leave "
                 "the options as they were."
