@@ -22,9 +22,9 @@ def _asked() -> Iterable[ImageColumn]:
         "entry", Kind.INTEGER, "number of the prompt in its batch, from 1", "entry", asked=True
     )
     for name, kind, about in (
-        ("custom_id", Kind.TEXT, "your own name of the prompt"),
-        ("tags", Kind.LIST, "your tags"),
-        ("meta", Kind.OBJECT, "your own fields"),
+        ("custom_id", Kind.TEXT, "name that was given to the prompt"),
+        ("tags", Kind.LIST, "tags that were given to the prompt"),
+        ("meta", Kind.OBJECT, "other fields that were given to the prompt"),
         ("dynamic", Kind.OBJECT, "the template that the prompt was made of, and its choices"),
     ):
         yield ImageColumn(name=name, kind=kind, about=about, of=_field(name), asked=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,11 +25,33 @@ def batch_argument(*, required: bool = True) -> Callable[[Command], Command]:
     return click.argument("batch", required=required, shell_complete=batch_names)
 
 
-def batches_argument(metavar: str = "BATCH...") -> Callable[[Command], Command]:
+def batches_argument(metavar: str) -> Callable[[Command], Command]:
     """Add the argument BATCH..., for one or more; the command gets a `batches` argument, for `existing_batches`."""
     return click.argument(
         "batches", metavar=metavar, nargs=-1, required=True, shell_complete=batch_names
     )
+
+
+def batches_before_out(
+    *, shell_complete: Callable[..., Any] = batch_names
+) -> Callable[[Command], Command]:
+    """Add the argument BATCH... as `batches_argument` does, to a command whose last argument is OUT."""
+    return click.argument(
+        "batches",
+        metavar="BATCH...",
+        nargs=-1,
+        callback=_require_out,
+        shell_complete=shell_complete,
+    )
+
+
+def _require_out(
+    context: click.Context, _parameter: click.Parameter, batches: tuple[str, ...]
+) -> tuple[str, ...]:
+    # click gives a single name to OUT, and would say that the batch is missing, which was given.
+    if not batches:
+        raise click.MissingParameter(ctx=context, param_hint="'OUT'", param_type="argument")
+    return batches
 
 
 @contextlib.contextmanager

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from sdq.cli.batch import batches_before_out
 from sdq.cli.candidates import batches_or_files
 from sdq.cli.export_options import (
     export_options,
     list_options,
     parse_format,
-    parse_where_all,
     publishing,
 )
+from sdq.cli.image_options import where_option
 from sdq.cli.option_groups import GroupedCommand, options_under
 from sdq.cli.options import existing_ledger, settings_options
 from sdq.cli.outcome import Outcome, outcome_options
 from sdq.exports.formats import FOLDERS, LISTS, SHARDS
 from sdq_core.settings import Settings
 from sdq_core.values.image_files import ImageFormat
+
+if TYPE_CHECKING:
+    from db.columns.where import Where
 
 _files = options_under("Files")
 _texts = options_under("Captions and splits")
@@ -29,38 +34,33 @@ _hub = options_under("Card and Hub")
 
 
 @click.command("export", cls=GroupedCommand)
-@click.argument(
-    "batches", nargs=-1, required=True, metavar="BATCH...", shell_complete=batches_or_files
-)
+@batches_before_out(shell_complete=batches_or_files)
 @click.argument("out", metavar="OUT")
 @_files(
     "--format",
     "format_name",
     type=click.Choice([*FOLDERS, *SHARDS, *LISTS]),
-    help="Without it, the ending of OUT says jsonl or csv.",
+    help="Not needed where OUT ends in .jsonl or .csv.",
 )
-@_files(
-    "--where",
-    multiple=True,
-    metavar="CONDITION",
-    help="Only images that fulfil it, such as 'steps >= 30 and not nsfw_flagged'; if given twice, both.",
-)
+@partial(where_option, option=_files)
 @_files(
     "--dedup",
     metavar="phash:N",
-    help="Leave out images that look like another: whose hashes differ in N bits or less, such as phash:6.",
+    help="Leave out images that look like another one: their hashes differ in at most N bits. phash:6 is a good start.",
 )
 @_files(
     "--link",
     type=click.Choice(["copy", "hard", "sym", "reflink"]),
-    help="How the files get into a folder.  [default: copy]",
+    help="Copy or link the images' files.  [default: copy]",
 )
 @_files(
     "--image-format",
     type=click.Choice([str(one) for one in ImageFormat]),
-    help="Convert them. Converted files have no metadata.",
+    help="Convert the images. Converted files have no metadata.",
 )
-@_files("--resize", metavar="N|WxH", help="Resize them: the shorter side, or both, in pixels.")
+@_files(
+    "--resize", metavar="N|WxH", help="Resize the images: the shorter side, or both, in pixels."
+)
 @_files(
     "--kohya-folder", metavar="N_CLASS", help="For kohya: repeats and class.  [default: 1_images]"
 )
@@ -74,23 +74,23 @@ _hub = options_under("Card and Hub")
     metavar="NAME=FRACTION,...",
     help="Divide the prompts: train=0.9,val=0.05,test=0.05. A prompt's images stay together.",
 )
-@_texts("--split-salt", metavar="TEXT", help="Divide them otherwise, as this text decides.")
+@_texts("--split-salt", metavar="TEXT", help="Divide them in another way; every text has its own.")
 @_texts(
     "--shuffle",
     type=click.IntRange(0),
     metavar="SEED",
-    help="In a random order, the same for each seed.",
+    help="Random order; the same seed gives the same order.",
 )
 @_shards(
     "--shard-size",
     metavar="SIZE",
-    help="The most of a shard, such as 500MB.  [default: 1GB of webdataset, 500MB of parquet]",
+    help="Size of a shard at most, such as 500MB.  [default: 1GB for webdataset, 500MB for parquet]",
 )
 @_shards(
     "--shard-samples",
     type=click.IntRange(1),
     metavar="N",
-    help="The most images of a shard.  [default: 10000]",
+    help="Images in a shard at most.  [default: 10000]",
 )
 @_hub(
     "--license",
@@ -98,8 +98,12 @@ _hub = options_under("Card and Hub")
     metavar="ID",
     help="The data set's licence, by the Hub's name for it, such as cc0-1.0.",
 )
-@_hub("--push", metavar="OWNER/NAME", help="Upload it to this data set on the Hugging Face Hub.")
-@_hub("--private", is_flag=True, help="If there is none yet, make it a private one.")
+@_hub(
+    "--push",
+    metavar="OWNER/NAME",
+    help="Upload the folder to this data set on the Hugging Face Hub.",
+)
+@_hub("--private", is_flag=True, help="If the Hub has no such data set yet, create a private one.")
 @outcome_options
 @settings_options
 def command(
@@ -107,12 +111,12 @@ def command(
     batches: tuple[str, ...],
     out: str,
     format_name: str | None,
-    where: tuple[str, ...],
+    where: Where | None,
     dedup: str | None,
     outcome: Outcome,
     **options: Any,
 ) -> int:
-    """Export finished images: as a data set into the folder OUT, or as a list into the file OUT.
+    """Export finished images as a data set, into the folder OUT, or as a list, into the file OUT.
 
     \b
     Examples:
@@ -122,8 +126,8 @@ def command(
       sdq export night again.jsonl
       sdq export night - --format csv --where 'seed < 100'
 
-    The same command again adds what is new, and goes on after an interruption. Lists can be submitted again; - is
-    standard output. More in docs/datasets.md.
+    Run the same command again to add what is new, or to go on after an interruption. Lists can be submitted
+    again; - is standard output. More in docs/datasets.md.
     """
     from sdq.cli.exporting import Exporting
     from sdq.exports.look_alikes import parse_dedup
@@ -135,7 +139,7 @@ def command(
             ledger,
             batches,
             outcome,
-            where=parse_where_all(where),
+            where=where,
             distance=None if dedup is None else parse_dedup(dedup),
         )
         if format_name in LISTS:

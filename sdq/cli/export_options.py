@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,6 @@ from sdq_core.printable import quote
 from sdq_core.values.image_files import ImageFormat
 
 if TYPE_CHECKING:
-    from db.columns.where import Where
     from sdq.cli.publishing import Publishing
     from sdq.exports.captions import Caption
     from sdq.exports.lists.write import ListOptions
@@ -54,17 +53,6 @@ def parse_format(named: str | None, out: str) -> str:
         known = ", ".join((*FOLDERS, *SHARDS, *LISTS))
         raise UsageError(f"What is {quote(out)} to be? Add --format with one of {known}.")
     return suffix
-
-
-def parse_where_all(texts: Sequence[str]) -> Where | None:
-    """Return the condition that all of these hold; raise UsageError for one that cannot be read."""
-    from db.columns.where import parse_where
-
-    for text in texts:  # each for itself first: a mistake is shown where it was written
-        parse_where(text)
-    if not texts:
-        return None
-    return parse_where(texts[0] if len(texts) == 1 else " and ".join(f"({one})" for one in texts))
 
 
 def list_options(name: str, out: str, given: Mapping[str, Any], outcome: Outcome) -> ListOptions:

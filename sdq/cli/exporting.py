@@ -24,6 +24,7 @@ from sdq.exports.export import Exported, export
 from sdq.exports.lists.write import Listed, ListOptions, Output, list_file, write_list
 from sdq.exports.look_alikes import require_measured
 from sdq.exports.options import ExportOptions
+from sdq.exports.splits import Splits
 from sdq.views.words import counted, size
 from sdq_core.errors import EXIT_OK, EXIT_SOME_IMAGES_FAILED, InputMissingError
 from sdq_core.images.root import OutputRoot
@@ -64,13 +65,13 @@ class Exporting:
         """Write a list; return the exit code."""
         if out == STANDARD_OUTPUT:
             listed = self._write_list(_standard_output(), options)
-            if not self._outcome.quiet:
+            if not self._outcome.quiet and output_is_lost() is None:
                 click.echo(f"{counted(listed.images.total(), 'image')} listed.", err=True)
             return EXIT_OK
         with list_file(Path(out)) as file:
             listed = self._write_list(file, options)
         images = listed.images.total()
-        splits = _divided(listed.images) if options.splits else ""
+        splits = _divided(options.splits, listed.images)
         self._outcome.say(
             f"{out}: {counted(images, 'image')}{splits}, {size(listed.size_bytes)}.{_left_out(listed.alike)}"
         )
@@ -104,6 +105,8 @@ class Exporting:
         if done.splits:
             publishing.write_card(self._settings, out, options, self._why_left_out(done))
         self._say(out, done, options)
+        if done.uncaptioned and options.caption.template.strip():
+            click.echo(f"sdq: {_about_captions(done.uncaptioned, options)}", err=True)
         lost = done.missing + done.changed
         if lost:
             click.echo(f"sdq: {self._about_lost(done)}", err=True)
@@ -143,7 +146,7 @@ class Exporting:
             return
         if self._where is not None and self._total:
             raise InputMissingError(
-                f"No finished image of {', '.join(self._names)} fulfils the condition. Nothing was exported."
+                f"No finished image of {', '.join(self._names)} matches the condition. Nothing was exported."
             )
         if len(self._names) == 1:
             raise InputMissingError(
@@ -152,29 +155,28 @@ class Exporting:
         raise InputMissingError("These batches have no finished images yet. Start `sdq worker`.")
 
     def _say(self, out: Path, done: Exported, options: ExportOptions) -> None:
-        added, there = done.new.total(), sum(state.samples for state in done.splits.values())
-        before = f", {done.known:,} were there before" if done.known else ""
-        now = {split: state.samples for split, state in done.splits.items()}
-        many = len(options.splits.fractions) > 1
-        said = f"{out}: {counted(added, 'image')} added{before}."
-        if many or there != added + done.known:
-            said += f" Now there are {there:,}{_divided(now) if many else ''}."
-        self._outcome.say(said + _left_out(done.alike))
+        added, there = done.new.total(), done.samples
+        splits = _divided(options.splits, _samples(done))
+        if added == there:
+            said = f"{counted(added, 'image')} added{splits}."
+        elif added:
+            said = f"{counted(added, 'image')} added; now there are {there:,}{splits}."
+        else:
+            said = f"no new images; there are {there:,}{splits}."
+        self._outcome.say(f"{out}: {said}{_left_out(done.alike)}")
 
     def _tell(
         self, out: Path, done: Exported, options: ExportOptions, pushed: Mapping[str, Any]
     ) -> None:
-        there = sum(state.samples for state in done.splits.values())
-        now = {split: state.samples for split, state in done.splits.items()}
+        now = _samples(done)
         self._outcome.tell(
             out=str(out),
             format=options.format,
             added=done.new.total(),
-            known=done.known,
             alike=done.alike,
             missing=done.missing,
             changed=done.changed,
-            samples=there,
+            samples=done.samples,
             splits={split: now.get(split, 0) for split in options.splits.fractions},
             parts=sum(state.parts for state in done.splits.values()),
             size_bytes=sum(state.size_bytes for state in done.splits.values()),
@@ -210,8 +212,23 @@ def _left_out(alike: int) -> str:
     return f" {alike:,} look like others and were left out." if alike else ""
 
 
-def _divided(images: Mapping[str, int]) -> str:
-    return f" ({', '.join(f'{split} {count:,}' for split, count in images.items())})"
+def _about_captions(images: int, options: ExportOptions) -> str:
+    have = "has" if images == 1 else "have"
+    instead = "the prompt is the caption" if options.format == "kohya" else "the caption is empty"
+    return (
+        f"{counted(images, 'image')} {have} nothing that --caption {quote(options.caption.template)} names, so "
+        f"{instead}. For another caption, export into a new folder."
+    )
+
+
+def _samples(done: Exported) -> Mapping[str, int]:
+    return {split: state.samples for split, state in done.splits.items()}
+
+
+def _divided(splits: Splits | None, images: Mapping[str, int]) -> str:
+    if splits is None or len(splits.fractions) == 1:
+        return ""
+    return f" ({', '.join(f'{name} {images.get(name, 0):,}' for name in splits.fractions)})"
 
 
 def _standard_output() -> Output:

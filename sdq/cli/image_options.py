@@ -6,7 +6,7 @@ What they give is for `ledger.batches.images`, which applies both.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,14 +20,20 @@ if TYPE_CHECKING:
     from sdq.sheets.axis import Axis
 
 
-def where_option(command: Command) -> Command:
-    """Add --where; the command gets a `where` argument, None without one. A mistake in it is a UsageError."""
-    return click.option(
+def where_option(command: Command, *, option: Callable[..., Any] = click.option) -> Command:
+    """Add --where; the command gets a `where` argument, None without one. A mistake in it is a UsageError.
+
+    option: what adds it, for one under a heading.
+    """
+    added: Command = option(
         "--where",
+        multiple=True,
         metavar="CONDITION",
         callback=_where,
-        help="Only images of which it is true, such as \"steps >= 30 and prompt ~ 'house'\": see docs/columns.md.",
+        help="Only images that match, such as \"steps >= 30 and prompt ~ 'house'\"; see docs/columns.md. If given "
+        "twice, those that match both.",
     )(command)
+    return added
 
 
 def sort_option(command: Command) -> Command:
@@ -37,7 +43,7 @@ def sort_option(command: Command) -> Command:
         metavar="COLUMNS",
         callback=_sort,
         shell_complete=column_names,
-        help="In this order, such as -finished_at,seed; - for the largest first. Otherwise by prompt and seed.",
+        help="Sort by these columns, such as -finished_at,seed; - puts the largest first.  [default: prompt and seed]",
     )(command)
 
 
@@ -59,10 +65,16 @@ def axis_option(option: str, about: str) -> Callable[[Command], Command]:
     )
 
 
-def _where(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> Where | None:
+def _where(
+    _ctx: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]
+) -> Where | None:
     from db.columns.where import parse_where
 
-    return None if text is None else parse_where(text)
+    for text in texts:  # each for itself first: a mistake is shown where it was written
+        parse_where(text)
+    if not texts:
+        return None
+    return parse_where(texts[0] if len(texts) == 1 else " and ".join(f"({one})" for one in texts))
 
 
 def _sort(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> Sorting | None:

@@ -28,14 +28,15 @@ _SHOWN = 20
 @click.option(
     "--threads",
     type=click.IntRange(1, 256),
-    help="Read so many files at once [as many as the machine has cores].",
+    metavar="N",
+    help="Read N files at once [as many as the machine has cores].",
 )
 @outcome_options
 @settings_options
 def command(
     settings: Settings, batches: tuple[str, ...], again: bool, threads: int | None, outcome: Outcome
 ) -> int:
-    """Measure finished images, of these batches or of all, and find those that look alike.
+    """Measure the finished images of these batches, or of all, and find those that look alike.
 
     Each image gets its perceptual hash, brightness, contrast, sharpness, and whether it has one colour only, unless a
     worker measured it when it was drawn. Then all these images are compared. Those whose hashes differ in at most 6 of

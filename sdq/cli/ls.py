@@ -45,18 +45,18 @@ class _Form:
 @where_option
 @sort_option
 @columns_option
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="List at most so many.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="List at most N.")
 @click.option(
     "--json",
     "as_json",
     is_flag=True,
     help="Print a JSON list: of batches as `sdq status` does, of images with all columns.",
 )
-@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print a JSON object a line.")
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print one JSON object per line.")
 @click.option(
-    "-q", "--quiet", is_flag=True, help="Print names of batches, or paths of files, only."
+    "-q", "--quiet", is_flag=True, help="Print only the names of batches, or the paths of files."
 )
-@click.option("-0", "--null", is_flag=True, help="As -q, but end each with NUL, for `xargs -0`.")
+@click.option("-0", "--null", is_flag=True, help="Like -q, but end each with NUL, for `xargs -0`.")
 @settings_options
 def command(
     settings: Settings,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdq.cli.batch import batches_argument, existing_batches
+from sdq.cli.batch import batches_before_out, existing_batches
 from sdq.cli.image_options import axis_option, sort_option, where_option
 from sdq.cli.options import settings_options
 from sdq.cli.outcome import Outcome, outcome_options
@@ -32,7 +32,7 @@ _THUMB, _THUMB_OF_A_PAGE = 128, 256
 
 
 @click.command("sheet")
-@batches_argument()
+@batches_before_out()
 @click.argument("out", type=click.Path(path_type=Path))
 @axis_option("--x", "What is across: seed, steps, scheduler, ...")
 @axis_option("--y", "What is down.")

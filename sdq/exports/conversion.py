@@ -23,12 +23,10 @@ class Conversion:
 
     image_format: the format of the files.
     resize: ``N``, pixels of the shorter side, or ``WxH``.
-    quality: 1 to 100, of a format that is not lossless; None for the default.
     """
 
     image_format: ImageFormat | None = None
     resize: str | None = None
-    quality: int | None = None
 
     @classmethod
     def parse(cls, image_format: ImageFormat | None, resize: str | None) -> Conversion:
@@ -75,4 +73,4 @@ class Conversion:
         if size != pixels.size:
             pixels = pixels.resize(size, Image.Resampling.LANCZOS)
         image_format = ImageFormat(self.suffix(own).removeprefix("."))
-        return encode_image(pixels, None, image_format, self.quality)
+        return encode_image(pixels, None, image_format)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,10 +27,10 @@ from sdq.exports.index import Index
 from sdq.exports.look_alikes import apart_from, look_alikes
 from sdq.exports.options import ExportOptions
 from sdq.exports.parts import Parts
-from sdq.exports.rows import filled
+from sdq.exports.rows import PRIVATE, filled
 from sdq.exports.sample import Sample, key_of
 from sdq.exports.sources import Source, Sources
-from sdq_core.errors import UsageError
+from sdq_core.errors import OutputError, UsageError
 from sdq_core.images.root import OutputRoot
 from sdq_core.images.store import storage_problem
 
@@ -41,18 +42,24 @@ _AT_ONCE = 1000
 class Exported:
     """What an export did.
 
-    new: samples that it added, by split. known: images that were in the data set.
+    new: samples that it added, by split.
+    uncaptioned: those of them whose caption is empty.
     alike: images left out that look like another one.
     missing, changed: images without their file, or with another.
     splits: what the data set has now.
     """
 
     new: Counter[str] = field(default_factory=Counter)
-    known: int = 0
+    uncaptioned: int = 0
     alike: int = 0
     missing: int = 0
     changed: int = 0
     splits: Mapping[str, SplitState] = field(default_factory=dict)
+
+    @property
+    def samples(self) -> int:
+        """How many the data set has now."""
+        return sum(state.samples for state in self.splits.values())
 
 
 def export(
@@ -73,7 +80,8 @@ def export(
     on_image: called for each image that is dealt with.
 
     Raise UsageError for options with which older parts would be wrong, OutputError for a folder that is no data set of
-    ours, TryAgainError if another export writes it, StorageError if the disk is full; then the same again goes on.
+    ours or that lacks a part, TryAgainError if another export writes it, StorageError if the disk is full; then the
+    same again goes on.
     """
     make_format(options)  # a missing library is named before anything is made
     done = Exported()
@@ -84,7 +92,8 @@ def export(
         work_folder(folder) as work,
     ):
         _keep_to(index, options, folder)
-        index.add_condition(where.text if where else "")
+        _require_parts(index, folder)
+        index.add_condition(_told(where))
         sources = Sources(root, options.conversion, work, read_files=not options.link.is_same_file)
         slices = partial(_slices, ledger, batch_ids, where)
         if index.columns is None:
@@ -92,7 +101,7 @@ def export(
         format_ = make_format(replace(options, columns=frozenset(index.columns or ())))
         alike = frozenset() if distance is None else look_alikes(slices(), distance, index.has)
         done.alike = len(alike)
-        new = _new_images(apart_from(slices(), alike), index, done, on_image)
+        new = _new_images(apart_from(slices(), alike), index, on_image)
         images = _images(new) if options.shuffle is None else _shuffled(new, ledger, index, options)
         with Parts(format_, folder, index) as parts:
             for image in images:
@@ -101,8 +110,7 @@ def export(
                     sample = _sample(image, source, options)
                     if parts.add(sample):
                         done.new[sample.split] += 1
-                    else:
-                        done.known += 1
+                        done.uncaptioned += not sample.caption
                 on_image()
         done.missing, done.changed = sources.missing, sources.changed
         done.splits = index.splits()
@@ -115,16 +123,34 @@ def export(
 def _keep_to(index: Index, options: ExportOptions, folder: Path) -> None:
     """Refuse options with which the older parts of a data set would be wrong."""
     asked, has = options.kept(), index.options
-    if has is None:
-        index.set_options(asked)
+    if not index.splits():  # a new folder, or one in which an earlier export finished nothing
+        index.begin(asked)
         return
     for name, value in asked.items():
         if value != has.get(name):
-            had = f"without --{name}" if has.get(name) is None else f"with --{name} {has[name]}"
+            kept = has.get(name)
+            had = f"without --{name}" if kept is None else f"with --{name} {shlex.quote(kept)}"
             raise UsageError(
                 f"{folder} was exported {had}, and its files are not made again. Export into a new folder, or leave "
                 "the options as they were."
             )
+
+
+def _require_parts(index: Index, folder: Path) -> None:
+    """Refuse to go on where somebody deleted a part: its images would count as being there."""
+    gone = next((path for path in index.files() if not path.exists()), None)
+    if gone is not None:
+        raise OutputError(
+            f"{gone} is gone, which an earlier export made. Put it back, or delete {folder} and export again."
+        )
+
+
+def _told(where: Where | None) -> str:
+    """Return a condition as the card tells it, without the names of machines; an empty text for none."""
+    if where is None:
+        return ""
+    private = sorted(where.columns & PRIVATE)
+    return f"a condition on {' and '.join(private)}" if private else where.text
 
 
 def _slices(ledger: Ledger, batch_ids: Sequence[int], where: Where | None) -> Iterator[DrawnSlice]:
@@ -133,13 +159,12 @@ def _slices(ledger: Ledger, batch_ids: Sequence[int], where: Where | None) -> It
 
 
 def _new_images(
-    slices: Iterable[DrawnSlice], index: Index, done: Exported, on_image: Callable[[], object]
+    slices: Iterable[DrawnSlice], index: Index, on_image: Callable[[], object]
 ) -> Iterator[tuple[int, FinishedImage]]:
     """Yield the slice that asks for it and each image that is in no finished part."""
     for drawn in slices:
         for image in drawn.images():
             if index.has(key_of(image)):
-                done.known += 1
                 on_image()
             else:
                 yield drawn.id, image

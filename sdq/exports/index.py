@@ -71,14 +71,15 @@ class Index:
             raise _translated(error, file) from error
 
     @property
-    def options(self) -> Mapping[str, Any] | None:
-        """The options that the data set keeps to; None before the first export has set them."""
-        options: Mapping[str, Any] | None = self._about("options")
+    def options(self) -> Mapping[str, Any]:
+        """The options that the data set keeps to."""
+        options: Mapping[str, Any] = self._about("options") or {}
         return options
 
-    def set_options(self, options: Mapping[str, Any]) -> None:
-        """Set the options that the data set keeps to."""
+    def begin(self, options: Mapping[str, Any]) -> None:
+        """Begin a data set that is to keep to these options. Nothing is in it yet."""
         self._set_about("options", options)
+        self._set_about("conditions", [])
 
     @property
     def conditions(self) -> Sequence[str]:
@@ -149,25 +150,22 @@ class Index:
             for split, parts, samples, size_bytes in rows
         }
 
-    def files(self, split: str) -> Iterator[Sequence[str]]:
-        """Yield the files of each part of a split, relative to the folder, in the order of the parts."""
-        for (names,) in self._connection.execute(
-            "SELECT files FROM parts WHERE split = ? ORDER BY number", (split,)
-        ):
-            yield json.loads(names)
+    def files(self) -> Iterator[Path]:
+        """Yield what the finished parts are in: files, or folders of them."""
+        for (names,) in self._connection.execute("SELECT files FROM parts ORDER BY id"):
+            for name in json.loads(names):
+                yield self._folder / name
 
     def tallies(self) -> Iterator[Mapping[str, Any]]:
         """Yield what the card says of each part's samples."""
         for (tally,) in self._connection.execute("SELECT tally FROM parts ORDER BY id"):
             yield json.loads(tally)
 
-    def collect(self, waiting: Iterable[tuple[bytes, int, int]]) -> int:
-        """Keep images until `collected`: place in the order, slice that asks for it, and id; return how many."""
+    def collect(self, waiting: Iterable[tuple[bytes, int, int]]) -> None:
+        """Keep images until `collected`: place in the order, slice that asks for it, and id."""
         self._connection.executescript(_WAITING)
         with _transaction(self._connection):
             self._connection.executemany("INSERT OR IGNORE INTO waiting VALUES (?, ?, ?)", waiting)
-        (count,) = self._connection.execute("SELECT count(*) FROM waiting").fetchone()
-        return int(count)
 
     def collected(self, at_once: int) -> Iterator[list[tuple[int, int]]]:
         """Yield slices and ids of the images that were collected, in their order, so many at once; forget them."""

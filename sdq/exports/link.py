@@ -46,9 +46,9 @@ class Link(StrEnum):
 
 
 _WHY = {
-    Link.HARD: "no hard link can lead from there to the images",
-    Link.SYM: "there can be no symbolic links",
-    Link.REFLINK: "files there cannot share their blocks with the images",
+    Link.HARD: "the folder is on another file system than the images, or on one without hard links",
+    Link.SYM: "the folder's file system has no symbolic links",
+    Link.REFLINK: "the folder's file system cannot share the blocks of the images' files",
 }
 
 
@@ -78,7 +78,7 @@ def place(source: Path, target: Path, link: Link, *, movable: bool = False) -> N
         with contextlib.suppress(OSError):
             target.unlink(missing_ok=True)
         raise OutputError(
-            f"{target.parent} is on a file system where {_WHY[link]} ({os.strerror(error.errno)}). Use --link copy."
+            f"--link {link} is not possible: {_WHY[link]} ({os.strerror(error.errno)}). Use --link copy."
         ) from error
 
 

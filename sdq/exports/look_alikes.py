@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
@@ -81,6 +82,4 @@ def apart_from(slices: Iterable[DrawnSlice], ids: Collection[int]) -> Iterator[D
 
 
 def _unmeasured(batch: str) -> str:
-    return (
-        f"--dedup compares what was measured, and not all of {batch} is. Run `sdq inspect` first."
-    )
+    return f"--dedup compares measures, and {batch} has images without. Run `sdq inspect {shlex.quote(batch)}` first."

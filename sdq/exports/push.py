@@ -86,6 +86,8 @@ def require_ready(repository: str) -> None:
     _require_library()
     from huggingface_hub import get_token
 
+    with _translated(repository):
+        importlib.import_module("huggingface_hub.utils").validate_repo_id(repository)
     if get_token() is None:
         raise no_token(repository)
 

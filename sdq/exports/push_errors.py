@@ -45,7 +45,7 @@ def not_a_name(repository: str) -> UsageError:
 def no_token(repository: str) -> ConfigurationError:
     """Return the error where nobody has logged in."""
     return ConfigurationError(
-        f"The Hub would not know who pushes to {repository}. First {_LOG_IN}."
+        f"You are not logged in to the Hub, so nothing can be pushed to {repository}. First {_LOG_IN}."
     )
 
 

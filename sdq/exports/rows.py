@@ -1,4 +1,4 @@
-"""A sample's row in a data set: its text and all columns of its image, flat and of one type each.
+"""A sample's row in a data set: its text and the columns of its image, flat and of one type each.
 
 Readers infer a column's type from the first rows of each split, and refuse a data set where two splits differ, or where
 a column of nulls has a number later on. So what is missing in a column of text is an empty text, and lists and objects,
@@ -9,7 +9,9 @@ that are there at the first export (`filled`).
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 from db.columns import COLUMNS, ImageColumn, Kind
@@ -17,6 +19,8 @@ from db.drawn import STORED, DrawnSlice
 from sdq.exports.captions import rfc3339
 from sdq.exports.sample import Sample
 
+#: Names of somebody's machines do not belong on the Hub.
+PRIVATE = frozenset({"host", "worker"})
 _EMPTY = {Kind.LIST: "[]", Kind.OBJECT: "{}"}
 #: Columns that an image may lack, and have no empty value; each with the stored one that shows it.
 _MAY_LACK: Mapping[str, str] = {
@@ -37,13 +41,31 @@ def filled(slices: Iterable[DrawnSlice]) -> list[str]:
     return list(found)
 
 
+def model_name(model: str) -> str:
+    """Return a model's name; of a path (`--model DIR`) its last part, because the others tell of a disk."""
+    path = PurePath(model)
+    return path.name if path.is_absolute() else model
+
+
+def _row_columns() -> Iterator[ImageColumn]:
+    for name, column in COLUMNS.items():
+        if name == "model":
+            yield replace(column, of=lambda image: model_name(image.recipe.variant.model))
+        elif name not in PRIVATE:
+            yield column
+
+
+#: The columns of rows, by name.
+ROW_COLUMNS: Mapping[str, ImageColumn] = {column.name: column for column in _row_columns()}
+
+
 def row_of(sample: Sample, only: Container[str] | None = None) -> dict[str, Any]:
-    """Return a sample's row by column: `text` first, then every column of its image in order.
+    """Return a sample's row by column: `text` first, then those of its image in order.
 
     only: leave out columns of numbers, and of true or false, that are not among these; None for all.
     """
     row: dict[str, Any] = {"text": sample.caption}
-    for name, column in COLUMNS.items():
+    for name, column in ROW_COLUMNS.items():
         if only is None or name not in _MAY_LACK or name in only:
             row[name] = flat(column, column.of(sample.image))
     row["width"], row["height"] = sample.width, sample.height

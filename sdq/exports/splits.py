@@ -56,7 +56,9 @@ class Splits:
             fractions[name] = fraction
         total = math.fsum(fractions.values())
         if abs(total - 1) > _TOLERANCE:
-            raise UsageError(f"--split: the fractions add up to {total:g} instead of 1.")
+            raise UsageError(
+                f"--split: the fractions add up to {total:g} instead of 1; {_EXAMPLE}."
+            )
         return cls(fractions=fractions, salt=salt)
 
     @property

@@ -98,6 +98,8 @@ def test_images_are_listed_for_programs(night: Commands) -> None:
     files = [f"{outputs}/night/00001/00001-0.png", f"{outputs}/night/00002/00002-0.png"]
     assert night("ls", "night", "-q", "--where", "seed = 0").out.split("\n") == [*files, ""]
     assert night("ls", "night", "-0", "--where", "seed = 0").out.split("\0") == [*files, ""]
+    both = night("ls", "night", "-q", "--where", "seed = 0 or seed = 1", "--where", "seed != 1")
+    assert both.out.split("\n") == [*files, ""]
     listed = night("ls", "night", "--json", "--where", "seed = 0").json
     assert [image["file"] for image in listed] == files
     assert listed[0].keys() == {"image", "file", *COLUMNS}

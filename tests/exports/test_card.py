@@ -76,6 +76,20 @@ def test_a_card_tells_people_what_is_in_it_and_programs_where_the_splits_are(
     assert len(bars) == 3
 
 
+@pytest.mark.parametrize(
+    ("form", "about"), [("kohya", "in a `.txt` file"), ("diffusiondb", "guidance scale `c`")]
+)
+def test_a_card_tells_of_no_columns_where_there_are_none(
+    tmp_path: Path, form: str, about: str
+) -> None:
+    write_card(tmp_path, replace(facts(), format=form))
+    text = (tmp_path / "README.md").read_text()
+    assert about in text
+    assert "sdq rerun" in text
+    for unwanted in ("## Columns", "`seed` | integer", "DataFrame", "load_dataset"):
+        assert unwanted not in text
+
+
 def test_an_equal_card_is_left_alone_and_one_that_grew_is_written_anew(tmp_path: Path) -> None:
     write_card(tmp_path, facts())
     readme = tmp_path / "README.md"
@@ -133,6 +147,16 @@ def test_measures_that_differ_have_a_histogram(tmp_path: Path) -> None:
     assert pictures == {"brightness.svg", "words-of-the-prompt.svg"}
     title = "Brightness: mean of the luma, 0 to 1; 0 to 0.5, half of the images up to 0.2"
     assert f"![{title}](card/brightness.svg)" in (tmp_path / "README.md").read_text()
+
+
+def test_images_that_were_flagged_are_told_first(tmp_path: Path) -> None:
+    counted = tally(6)
+    drawn = image(6)
+    counted.add(replace(drawn, image=replace(drawn.image, nsfw_flagged=True)))
+    write_card(tmp_path, replace(facts(7), tally=counted))
+    assert "The safety checker flagged 1 of them." in (tmp_path / "README.md").read_text()
+    write_card(tmp_path, facts(8))
+    assert "flagged 1" not in (tmp_path / "README.md").read_text()
 
 
 def test_tallies_of_parts_add_up_and_survive_being_stored(tmp_path: Path) -> None:

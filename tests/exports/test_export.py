@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
+import shutil
 import signal
 import sqlite3
 from pathlib import Path
@@ -94,12 +96,12 @@ def test_a_batch_that_grew_adds_only_what_is_new(scene: Scene, tmp_path: Path) -
     times = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
     before = tree(out)
     again = scene.export(out, splits=HALVES)
-    assert (again.new.total(), again.known) == (0, 12)
+    assert (again.new.total(), again.samples) == (0, 12)
     assert tree(out) == before
 
     scene.add("night", [*PROMPTS, "the mountains"], range(3, 6), negative_prompt="fog")
     grown = scene.export(out, splits=HALVES)
-    assert (grown.new.total(), grown.known) == (12, 12)
+    assert (grown.new.total(), grown.samples) == (12, 24)
     assert {path: path.stat().st_mtime_ns for path in times} == times
     now = tree(out)
     assert all(now[path] == before[path] for path in before if path.endswith(".png"))
@@ -114,7 +116,7 @@ def test_a_batch_that_grew_adds_only_what_is_new(scene: Scene, tmp_path: Path) -
 def test_an_image_that_two_batches_ask_for_is_one_sample(scene: Scene, tmp_path: Path) -> None:
     scene.add("other", [PROMPTS[0], "a lamp"], range(2, 6))
     done = scene.export(tmp_path / "data", "night", "other")
-    assert (done.new.total(), done.known) == (18, 2)
+    assert (done.new.total(), done.samples) == (18, 18)
     assert scene.export(tmp_path / "data", "other").new.total() == 0
 
 
@@ -151,7 +153,7 @@ def test_killed_anywhere_the_next_export_goes_on_and_the_result_is_the_same(
         known = {key for (key,) in index.execute("SELECT key FROM samples")}
     kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.png") if path.stem in known}
     done = scene.export(out, **options)
-    assert (done.new.total(), done.known) == (12 - len(known), len(known))
+    assert (done.new.total(), done.samples) == (12 - len(known), 12)
     assert tree(out) == tree(whole)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
@@ -232,11 +234,11 @@ def test_of_images_that_look_alike_the_first_goes_in_and_stays(tmp_path: Path) -
     scene.add("night", ["a"], range(3, 5))
     scene.add("other", ["a"], range(5, 6))
     again = scene.export(tmp_path / "data", "other", "night", distance=2)
-    assert (again.new.total(), again.known, again.alike) == (0, 2, 5)
+    assert (again.new.total(), again.samples, again.alike) == (0, 2, 5)
     assert scene.export(tmp_path / "all", "other", "night", distance=1).alike == 0
     scene.phash = lambda _prompt, _seed: None
     scene.add("night", ["c"], range(1))
-    with pytest.raises(UsageError, match="`sdq inspect`"):
+    with pytest.raises(UsageError, match="`sdq inspect night`"):
         scene.export(tmp_path / "data", distance=2)
 
 
@@ -270,6 +272,39 @@ def test_an_export_keeps_to_what_its_folder_was_made_with(scene: Scene, tmp_path
         with pytest.raises(UsageError, match="was exported"):
             scene.export(tmp_path / "data", **options)
     assert tree(tmp_path / "data") == before
+
+
+def test_an_export_that_came_to_nothing_can_be_begun_with_other_options(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("sdq.exports.formats.part_folder.place", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            scene.export(tmp_path / "data", caption=Caption.parse("{prompt}, oil"))
+    assert scene.export(tmp_path / "data", splits=HALVES).samples == 12
+
+
+def _interrupted(*_args: object, **_kwargs: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("form", ["imagefolder", "kohya", "webdataset"])
+def test_a_data_set_that_lacks_a_part_is_not_taken_for_whole(
+    scene: Scene, tmp_path: Path, form: str
+) -> None:
+    out = tmp_path / "data"
+    scene.export(out, format=form)
+    for path in out.iterdir():  # `rm -r data/*` leaves what is hidden
+        if not path.name.startswith("."):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(OutputError, match=f"is gone.*delete {re.escape(str(out))}"):
+        scene.export(out, format=form)
+    assert not tree(out)
+
+
+def test_captions_that_are_empty_are_counted(scene: Scene, tmp_path: Path) -> None:
+    done = scene.export(tmp_path / "data", caption=Caption.parse("{meta.stlye}"))
+    assert done.uncaptioned == 12
 
 
 def test_a_folder_that_is_no_data_set_is_left_alone(scene: Scene, tmp_path: Path) -> None:

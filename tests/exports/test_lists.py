@@ -191,7 +191,7 @@ def test_a_list_replaces_an_older_one_whole_and_nothing_else(
         (["night", "x.csv", "--link", "hard"], 2, "--link is for folders"),
         (["night", "-", "--format", "kohya"], 2, "cannot go to standard output"),
         (["night", "-", "--format", "csv", "--json"], 2, "where the list goes"),
-        (["night", "x.csv", "--where", "seed = 99"], 66, "fulfils the condition"),
+        (["night", "x.csv", "--where", "seed = 99"], 66, "matches the condition"),
         (["night", "x.csv", "--where", "sed = 1"], 2, "sed"),
         (["night", "x.csv", "--caption", "{promt}"], 2, "promt"),
         (["night", "x.csv", "--caption", "{prompt"], 2, "stands alone"),
@@ -200,7 +200,7 @@ def test_a_list_replaces_an_older_one_whole_and_nothing_else(
         (["night", "x", "--format", "imagefolder", "--resize", "8", "--link", "sym"], 2, "new file"),
         (["night", "x", "--format", "kohya", "--kohya-folder", "house"], 2, "10_house"),
         (["night", "x.csv", "--dedup", "phash:9"], 2, "phash:7"),
-        (["night", "x.csv", "--dedup", "phash:6"], 2, "Run `sdq inspect` first"),
+        (["night", "x.csv", "--dedup", "phash:6"], 2, "Run `sdq inspect night` first"),
         (["night", "x", "--format", "imagefolder", "--kohya-folder", "1_x"], 2, "for --format kohya"),
     ],
 )  # fmt: skip
@@ -236,7 +236,7 @@ def test_what_is_missing_is_told_once_with_the_next_step(drawn: Program, tmp_pat
     assert "`sdq verify night`" in said.stderr
     file.write_bytes(data)
     again = json.loads(drawn.call(*arguments, "--json").stdout)
-    assert (again["added"], again["known"], again["samples"]) == (1, IMAGES - 1, IMAGES)
+    assert (again["added"], again["samples"]) == (1, IMAGES)
 
 
 def test_a_full_disk_is_said_and_the_next_export_goes_on(drawn: Program, tmp_path: Path) -> None:

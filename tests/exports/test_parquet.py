@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from db.columns import COLUMNS
 from sdq.exports.formats.parquet import Parquet
 from sdq.exports.formats.webdataset import WebDataset
 from sdq.exports.options import ExportOptions
+from sdq.exports.rows import ROW_COLUMNS
 from sdq.exports.sample import Sample
 from tests.exports.drawn import samples
 
@@ -35,7 +35,7 @@ def test_a_row_has_the_image_its_caption_and_typed_columns(tmp_path: Path) -> No
     path = table(drawn, tmp_path / "out")
     assert path == tmp_path / "out" / "data" / "train-00000.parquet"
     read = parquet.read_table(path)
-    assert read.column_names == ["image", "text", *COLUMNS]
+    assert read.column_names == ["image", "text", *ROW_COLUMNS]
     first = read.to_pylist()[0]
     assert first["image"] == {
         "bytes": drawn[0].file.read_bytes(),

@@ -84,6 +84,11 @@ def test_the_card_names_the_conditions_by_which_its_images_were_chosen(
     assert "Left out" not in readme.read_text()
 
 
+def test_a_batch_without_a_place_to_go_lacks_the_place(sdq: Program) -> None:
+    for command in ("export", "sheet"):
+        assert "Missing argument 'OUT'" in sdq.call(command, "night", code=2).stderr
+
+
 def test_parquet_without_pyarrow_says_what_to_install(
     sdq: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +104,7 @@ def test_parquet_without_pyarrow_says_what_to_install(
         (["--format", "webdataset", "--private"], "--private is for --push."),
         (["--format", "webdataset", "--license", "My own"], "the Hub's name of a licence"),
         (["--format", "webdataset", "--push", "night"], "Write it as OWNER/NAME."),
+        (["--format", "webdataset", "--push", "me/my night"], "Write it as OWNER/NAME."),
         (["--format", "webdataset", "--shard-size", "10 potatoes"], "such as 500MB"),
         (["--format", "webdataset", "--shard-size", "0MB"], "such as 500MB"),
         (["--format", "imagefolder", "--shard-size", "1GB"], "are for webdataset and parquet"),

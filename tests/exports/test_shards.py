@@ -66,7 +66,7 @@ def test_a_batch_that_grows_gets_new_shards_and_keeps_its_old_ones(place: Place,
     before = place.files("out")
     assert sum(path.endswith((".tar", ".parquet")) for path in before) == 3
     done = place.export("out", "one", form=form)
-    assert (done.new, done.known) == ({}, 10)
+    assert (done.new, done.samples) == ({}, 10)
     assert place.files("out") == before
 
     place.draw("two", ["a boat", "a tent"], range(6))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from datasets import Image, load_dataset
 
-from db.columns import COLUMNS
 from db.values import FinishedImage
+from sdq.exports.rows import ROW_COLUMNS
 from tests.acceptance.program import Program
 
 
@@ -48,7 +48,7 @@ def test_an_imagefolder(
     else:
         loaded = load_dataset("imagefolder", data_dir=folder, cache_dir=cache)
     check(loaded, "image", by_key(loaded), drawn)
-    assert {"text", *COLUMNS} <= set(loaded["train"].features)
+    assert {"text", *ROW_COLUMNS} <= set(loaded["train"].features)
 
 
 @pytest.mark.parametrize("by_card", [True, False])
@@ -62,7 +62,7 @@ def test_parquet(
         files = {name: str(folder / "data" / f"{name}-*.parquet") for name in ("train", "test")}
         loaded = load_dataset("parquet", data_files=files, cache_dir=cache)
     check(loaded, "image", by_key(loaded), drawn)
-    assert list(loaded["train"].features) == ["image", "text", *COLUMNS]
+    assert list(loaded["train"].features) == ["image", "text", *ROW_COLUMNS]
 
 
 @pytest.mark.parametrize("by_card", [True, False])

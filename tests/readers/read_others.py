@@ -12,8 +12,8 @@ import webdataset
 from PIL import Image
 from pyarrow import parquet
 
-from db.columns import COLUMNS
 from db.values import FinishedImage
+from sdq.exports.rows import ROW_COLUMNS
 from tests.acceptance.program import Program
 from tests.readers.conftest import BATCH
 
@@ -106,4 +106,4 @@ def test_a1111s_rule_reads_the_exported_pngs(
 def test_every_column_is_in_every_card(folders: dict[str, Path]) -> None:
     for name in ("imagefolder", "webdataset", "parquet"):
         card = (folders[name] / "README.md").read_text()
-        assert all(f"| `{column}` |" in card for column in COLUMNS)
+        assert all(f"| `{column}` |" in card for column in ROW_COLUMNS)

@@ -30,6 +30,8 @@ SETTINGS = (
 )
 MODEL = "model"
 BATCH = "batch"
+#: Images that the safety checker flagged are counted as FLAGGED -> YES, others not at all.
+FLAGGED, YES = "flagged", "yes"
 #: More would be kept for nothing: batches, and settings that somebody draws by chance.
 _MOST_VALUES = 1000
 _OTHERS = "others"
@@ -104,6 +106,7 @@ def _topics() -> Iterator[tuple[str, Callable[[FinishedImage], Any]]]:
     """Yield what is counted. A column that this version does not have is left out."""
     yield MODEL, lambda image: f"{image.recipe.variant.model}@{image.recipe.variant.revision}"
     yield BATCH, attrgetter("batch_name")
+    yield FLAGGED, lambda image: YES if image.image.nsfw_flagged else None
     yield SIZE, lambda image: f"{image.recipe.width}x{image.recipe.height}"
     yield WORDS, lambda image: len(image.recipe.prompt.split())
     for name in (*SETTINGS, *HISTOGRAMS):

@@ -9,7 +9,8 @@ from db.columns import COLUMNS
 from sdq.exports.card.facts import CardFacts
 from sdq.exports.card.histogram import figure
 from sdq.exports.card.origins import Origin
-from sdq.exports.card.tally import BATCH, HISTOGRAMS, MODEL, SETTINGS, WORDS
+from sdq.exports.card.tally import BATCH, FLAGGED, HISTOGRAMS, MODEL, SETTINGS, WORDS, YES
+from sdq.exports.rows import ROW_COLUMNS, model_name
 from sdq.views.words import counted
 from sdq_core.printable import printable
 
@@ -19,6 +20,17 @@ _SPECIAL = re.compile(r"[&<>|`*_\[\]#~\\\n]")
 _NAMES = {"num_inference_steps": "steps", "size": "size, pixels"}
 #: Formats from which `datasets` makes a data set with the card's own list of files.
 _LOADED = ("imagefolder", "parquet", "webdataset")
+#: What is known of each image, and where.
+_FIELDS = {
+    "imagefolder": "The caption is `text`. Lists and objects are JSON in text.",
+    "parquet": "The caption is `text`. Objects are JSON in text.",
+    "webdataset": "They are in each sample's `json`, its caption is `txt`. Lists and objects are JSON in text.",
+    "kohya": "Each image has its caption beside it, in a `.txt` file of the same name.",
+    "diffusiondb": (
+        "Each folder has a JSON file with its images by name: caption `p`, seed `se`, guidance scale `c`, steps `st`, "
+        "and sampler `sa`."
+    ),
+}
 
 
 def card_text(facts: CardFacts, pictures: Mapping[str, str]) -> str:
@@ -31,7 +43,7 @@ def card_text(facts: CardFacts, pictures: Mapping[str, str]) -> str:
         _left_out(facts),
         _distributions(facts, pictures),
         _columns(facts),
-        _again(),
+        _again(facts),
     )
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -44,7 +56,7 @@ def topics(facts: CardFacts) -> Sequence[str]:
 def title_of(topic: str) -> str:
     """Return a topic as a heading names it."""
     column = COLUMNS.get(topic)
-    name = topic.replace("_", " ").capitalize()
+    name = topic.replace("_", " ").capitalize().replace("Nsfw", "NSFW")
     return f"{name}: {column.about}" if column else name
 
 
@@ -58,6 +70,8 @@ def _beginning(facts: CardFacts) -> str:
         f"{counted(facts.images, 'image')} with their prompts, drawn by Stable Diffusion with sdq "
         f"({several} {shown}{more}). No image is a photograph.",
     ]
+    if flagged := facts.tally.of(FLAGGED).get(YES):
+        lines.append(f"The safety checker flagged {flagged:,} of them.")
     if facts.format in _LOADED:
         lines.append(
             "```python\nfrom datasets import load_dataset\n\n"
@@ -78,7 +92,7 @@ def _models(facts: CardFacts) -> str:
         origin = facts.origins.get((name, revision), Origin())
         rows.append(
             (
-                _plain(name),
+                _plain(model_name(name)),
                 _plain(revision),
                 _plain(origin.source or ""),
                 _plain(origin.license or "not recorded"),
@@ -126,23 +140,24 @@ def _distributions(facts: CardFacts, pictures: Mapping[str, str]) -> str:
 
 
 def _columns(facts: CardFacts) -> str:
-    rows = [(f"`{name}`", str(column.kind), column.about) for name, column in COLUMNS.items()]
-    notes = {
-        "imagefolder": "The caption is `text`. Lists and objects are JSON in text.",
-        "parquet": "The caption is `text`. Objects are JSON in text.",
-        "webdataset": "They are in each sample's `json`, its caption is `txt`. Lists and objects are JSON in text.",
-    }
-    pieces = ("## Columns", notes.get(facts.format), _table(("column", "kind", "what"), rows))
-    return "\n\n".join(piece for piece in pieces if piece)
+    about = _FIELDS[facts.format]
+    if facts.format not in _LOADED:
+        return f"## Captions\n\n{about}"
+    rows = [(f"`{name}`", str(column.kind), column.about) for name, column in ROW_COLUMNS.items()]
+    return f"## Columns\n\n{about}\n\n{_table(('column', 'kind', 'what'), rows)}"
 
 
-def _again() -> str:
-    return (
+def _again(facts: CardFacts) -> str:
+    again = (
         "## Drawing the images again\n\n"
         "An image is its recipe and its seed: with the model's revision above, sdq draws it again, on the same kind of "
         "machine with the same pixels. From a file that has its metadata:\n\n"
-        "```sh\nsdq rerun FILE.png\n```\n\n"
-        "And from the columns, as a prompt file:\n\n"
+        "```sh\nsdq rerun FILE.png\n```"
+    )
+    if facts.format not in _LOADED:
+        return again
+    return (
+        f"{again}\n\nAnd from the columns, as a prompt file:\n\n"
         "```python\n"
         'columns = ["prompt", "negative_prompt", "seed", "num_inference_steps", "guidance_scale", "scheduler"]\n'
         'table[columns].to_json("again.jsonl", orient="records", lines=True)  # a pandas.DataFrame\n'

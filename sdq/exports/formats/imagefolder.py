@@ -1,6 +1,6 @@
 """imagefolder: images in numbered folders below their split's, and beside these a list, for `datasets`.
 
-    train/metadata.jsonl        {"file_name": "00000/KEY.png", "text": ..., every other column}
+    train/metadata.jsonl        {"file_name": "00000/KEY.png", "text": ..., the columns}
     train/00000/KEY.png         at most 10,000 images in a folder
 
 Numbers, because `datasets` takes words such as "test" in the names of folders for splits. Each numbered folder keeps

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from db.columns import COLUMNS, ImageColumn, Kind
+from db.columns import ImageColumn, Kind
 from db.values import FinishedImage
 from sdq.exports.format import SplitState
 from sdq.exports.formats.part_file import PartFile
 from sdq.exports.options import ExportOptions
+from sdq.exports.rows import ROW_COLUMNS
 from sdq.exports.sample import Sample
 from sdq_core.errors import ConfigurationError
 
@@ -135,12 +136,12 @@ def _schema(arrow: Any) -> Any:
         Kind.OBJECT: arrow.string(),
     }
     image = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
-    columns = [(name, types[column.kind]) for name, column in COLUMNS.items()]
+    columns = [(name, types[column.kind]) for name, column in ROW_COLUMNS.items()]
     return arrow.schema([("image", image), ("text", arrow.string()), *columns], metadata=_METADATA)
 
 
 def _cells(image: FinishedImage) -> dict[str, Any]:
-    return {name: _cell(column, image) for name, column in COLUMNS.items()}
+    return {name: _cell(column, image) for name, column in ROW_COLUMNS.items()}
 
 
 def _cell(column: ImageColumn, image: FinishedImage) -> Any:

@@ -58,16 +58,15 @@ class PartFolder:
         sync_names(self._target.parent)
         return [self._target]
 
-    def move_into(self, folder: Path) -> Sequence[Path]:
-        """Make it durable and move its files into a folder that parts share, in the order of their names."""
+    def move_into(self, folder: Path) -> None:
+        """Make it durable and move its files into a folder that parts share."""
         self.sync()
         make_folder(folder)
-        moved = []
+        # Backwards, so that `KEY.txt` is there before `KEY.png`: no image is ever without its caption.
         for file in sorted(self.building.iterdir(), reverse=True):
-            moved.append(file.replace(folder / file.name))
+            file.replace(folder / file.name)
         sync_names(folder)
         self.building.rmdir()
-        return moved
 
     def abort(self) -> None:
         """Remove it."""

@@ -50,7 +50,7 @@ class WebDataset:
         if extension != first:
             raise UsageError(
                 f"The images are {first[1:]} and {extension[1:]} files, and those of a webdataset have to be of one "
-                "kind. Convert them with --image-format png."
+                "kind. Convert them: export into a new folder with --image-format png."
             )
 
 
