@@ -81,6 +81,7 @@ class OnnxRuntime:
                     name=tensor.name,
                     shape=tuple(size for size in tensor.shape if size is not None),
                     dtype=tensor.dtype.numpy,
+                    image=program.images.get(tensor.name),
                 )
                 for tensor in program.inputs
             )
