@@ -47,6 +47,8 @@ _MEASURED = (
     "contrast",
     "sharpness",
     "near_duplicate_of",
+    "clip_score",
+    "clip_model",
 )
 
 

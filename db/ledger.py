@@ -2,10 +2,10 @@
 
 It has one part for each kind of caller: `submissions` for the producer, `work` for workers, `batches` and `variants`
 for status and control, `notices` for telling of them, `summaries` for reports, `upkeep` for verifying and pruning,
-`benchmarks` and `estimates` for choosing variants and forecasting, `measures` for inspecting pictures, `unit_trials`
-for what works where. Each method is one transaction (or one per page, if it yields): it happens completely or not at
-all, even if the process is killed in the middle, and a caller that does not know whether a call succeeded may repeat
-it. Further guarantees are documented in the class of each part.
+`benchmarks` and `estimates` for choosing variants and forecasting, `measures` and `scores` for inspecting pictures,
+`unit_trials` for what works where. Each method is one transaction (or one per page, if it yields): it happens
+completely or not at all, even if the process is killed in the middle, and a caller that does not know whether a call
+succeeded may repeat it. Further guarantees are documented in the class of each part.
 
 All methods raise ServiceUnavailableError (unreachable, locked), StorageError (disk full), OutputError (not writable) or
 ConfigurationError (not our database), with the database's name and the next step.
@@ -26,6 +26,7 @@ from db.limits import COMMAND, Limits
 from db.measures import Measures
 from db.notices import Notices
 from db.schema import bring_to_head, stored_revision
+from db.scores import Scores
 from db.submissions import Submissions
 from db.tables import identity
 from db.unit_trials import UnitTrials
@@ -54,6 +55,7 @@ class Ledger:
         self.benchmarks = Benchmarks(database)
         self.estimates = Estimates(database)
         self.measures = Measures(database)
+        self.scores = Scores(database)
         self.unit_trials = UnitTrials(database)
 
     @classmethod

@@ -10,19 +10,15 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Connection, RowMapping, bindparam, select, update
 
 from db.connection import Database
-from db.report import batch_id_of
+from db.finished_rows import AT_ONCE, finished_rows
 from db.tables import images
 from db.values import ImageStatus
-from db.walk import images_of, parts, walk_slices
+from db.walk import parts
 from sdq_core.values.quality import Quality
 
 One = TypeVar("One")
 
-#: Rows read at once of which little is kept.
-_AT_ONCE = 1000
-
 _DONE = str(ImageStatus.DONE)
-_KEYS = (images.c.id, images.c.recipe_id, images.c.seed, images.c.status, images.c.phash)
 _FILE = (images.c.path, images.c.size_bytes, images.c.sha256)
 _COMPARED = (images.c.constant, images.c.near_duplicate_of)
 _NO_MEASURES = {
@@ -125,39 +121,13 @@ class Measures:
         self, batch: str | int | None, columns: Sequence[Column[Any]], *, measured: bool
     ) -> Iterator[RowMapping]:
         """Yield the finished images with or without measures."""
-        columns = (*_KEYS, *columns)
-        if batch is None:
-            return self._all_finished(columns, measured=measured)
-        with self._database.reading() as connection:
-            batch_id = batch_id_of(connection, batch)
-        return walk_slices(
+        return finished_rows(
             self._database,
-            batch_id,
-            lambda connection, page: [
-                row
-                for row in images_of(connection, page, columns)
-                if row["status"] == _DONE and (row["phash"] is not None) == measured
-            ],
+            batch,
+            (images.c.phash, *columns),
+            lambda row: (row["phash"] is not None) == measured,
+            images.c.phash.is_not(None) if measured else images.c.phash.is_(None),
         )
-
-    def _all_finished(
-        self, columns: Sequence[Column[Any]], *, measured: bool
-    ) -> Iterator[RowMapping]:
-        is_wanted = images.c.phash.is_not(None) if measured else images.c.phash.is_(None)
-        last = 0
-        while True:
-            query = (
-                select(*columns)
-                .where(images.c.id > last, images.c.status == _DONE, is_wanted)
-                .order_by(images.c.id)
-                .limit(_AT_ONCE)
-            )
-            with self._database.reading() as connection:
-                page = connection.execute(query).mappings().all()
-            yield from page
-            if len(page) < _AT_ONCE:
-                return
-            last = page[-1]["id"]
 
 
 def free_near_duplicates(connection: Connection, ids: Sequence[int]) -> None:
@@ -172,5 +142,5 @@ def free_near_duplicates(connection: Connection, ids: Sequence[int]) -> None:
 
 def _batched(many: Iterable[One]) -> Iterator[list[One]]:
     rest = iter(many)
-    while some := list(islice(rest, _AT_ONCE)):
+    while some := list(islice(rest, AT_ONCE)):
         yield some

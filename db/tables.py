@@ -44,7 +44,7 @@ from sqlalchemy import (
 from db.column_types import HexDigest, Id, JsonObject, Milliseconds, UtcTime
 
 #: The newest migration; compared with the database's, so that Alembic is imported only to migrate.
-HEAD_REVISION = "0007_part_units"
+HEAD_REVISION = "0008_clip_score"
 
 #: Not Alembic's default name: another program in the same database may have its own ``alembic_version``.
 VERSION_TABLE = "sdq_revision"
@@ -247,6 +247,9 @@ images = Table(
     Column("contrast", Float(53)),
     Column("sharpness", Float(53)),
     Column("near_duplicate_of", Id),
+    # How well the picture shows its prompt, and which model said so; a model without a score could give none.
+    Column("clip_score", Float(53)),
+    Column("clip_model", Text),
     UniqueConstraint("recipe_id", "seed"),
     # The database looks for the images of each slice that is deleted.
     Index(None, "slice_id"),

@@ -308,6 +308,8 @@ class ImageRecord:
     encode_ms, save_ms: encoding and writing the file.
     phash, constant, brightness, contrast, sharpness: see `sdq_core.values.quality`; None until they are measured.
     near_duplicate_of: id of the image that is kept in place of this one, which looks like it; None for none.
+    clip_score: how well it shows its prompt, -1 to 1; None until it is scored, and if it could not be.
+    clip_model: the model that scored it, with its revision; None until one did.
     """
 
     recipe_id: int
@@ -335,6 +337,8 @@ class ImageRecord:
     contrast: float | None = None
     sharpness: float | None = None
     near_duplicate_of: int | None = None
+    clip_score: float | None = None
+    clip_model: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,6 +108,15 @@ def _quality() -> Iterable[ImageColumn]:
         about="the highest of the safety checker's scores; above 0 it is flagged",
         of=_highest_score,
     )
+    for name, kind, about in (
+        (
+            "clip_score",
+            Kind.NUMBER,
+            "how well it shows its prompt: cosine of CLIP's embeddings, -1 to 1",
+        ),
+        ("clip_model", Kind.TEXT, "model that gave the clip_score, NAME@REVISION"),
+    ):
+        yield _column(name, kind, about, f"image.{name}")
 
 
 def _highest_score(image: FinishedImage | AskedImages) -> float | None:

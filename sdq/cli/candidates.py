@@ -44,14 +44,14 @@ def model_names(
     ctx: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:
     """Offer the names of models, and folders for what looks like a path."""
-    if incomplete.startswith(("/", "~", ".")):
-        return [CompletionItem(incomplete, type="dir")]
-    names: list[str] = []
-    with contextlib.suppress(SdqError, OSError):
-        from sdq_core.models.store import ModelStore
+    return _models(ctx, incomplete, scoring=False)
 
-        names = ModelStore(_settings(ctx).models).names()
-    return _beginning(names, incomplete)
+
+def scoring_model_names(
+    ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Offer the names of models that score pictures, and folders for what looks like a path."""
+    return _models(ctx, incomplete, scoring=True)
 
 
 def files(
@@ -59,6 +59,18 @@ def files(
 ) -> list[CompletionItem[str]]:
     """Leave it to the shell."""
     return [CompletionItem(incomplete, type="file")]
+
+
+def _models(ctx: click.Context, incomplete: str, *, scoring: bool) -> list[CompletionItem[str]]:
+    if incomplete.startswith(("/", "~", ".")):
+        return [CompletionItem(incomplete, type="dir")]
+    names: list[str] = []
+    with contextlib.suppress(SdqError, OSError):
+        from sdq_core.models.store import ModelStore
+
+        store = ModelStore(_settings(ctx).models)
+        names = store.scoring_names() if scoring else store.names()
+    return _beginning(names, incomplete)
 
 
 def batches_or_files(

@@ -142,12 +142,18 @@ def verify_command(settings: Settings, names: tuple[str, ...], outcome: Outcome)
     """Check every file of pulled models against its hash from the Hub."""
     from sdq_core.models import ModelStore
     from sdq_core.models.record import differences, read_pull_record
+    from sdq_core.models.scoring import find_scoring_model, scoring_folder
 
     store = ModelStore(settings.models)
     broken = []
     checked: list[dict[str, object]] = []
     for name in names or store.names():
         variants = store.attention_implementations(name)
+        if not variants and scoring_folder(settings.models, name) is not None:
+            find_scoring_model(settings.models, name)
+            outcome.say(f"{name}: complete; not pulled, so there are no hashes to check")
+            checked.append({"name": name, "variant": None, "files": None, "problems": []})
+            continue
         if not variants:
             raise InputMissingError(f"There is no model {name!r} here. `sdq models` lists them.")
         for attention in variants:
@@ -226,7 +232,11 @@ def add_command(
     copy: bool,
     outcome: Outcome,
 ) -> None:
-    """Add packages from this disk as a model, by linking to them."""
+    """Add packages from this disk as a model, by linking to them.
+
+    Two packages whose names end in _image and _text (or _image_encoder and _text_encoder) are a CLIP model, which
+    `sdq inspect --clip` scores images with.
+    """
     from sdq_core.models.keep import add
 
     refuse_absent_drive(settings)

@@ -64,7 +64,7 @@ def models(settings: Settings) -> Section:
     problems: list[str] = []
     try:
         for model in inventory(ModelStore(settings.models)):
-            name = f"{model.name} {model.attention_implementation}"
+            name = f"{model.name} {model.variant}"
             text = f"{model.kind}, {model.size_bytes / 1e6:,.1f} MB"
             if model.problem:
                 problems.append(f"Model {name} is unusable: {model.problem}")

@@ -7,24 +7,17 @@ look-alikes are sought, and the names of files that are not as they should be.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import io
-import os
 import time
 from array import array
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from enum import StrEnum
-from functools import partial
 
 import numpy as np
-from PIL import Image
 
 from db.ledger import Ledger
 from db.measures import ImageFile
+from sdq.upkeep.pictures import Scope, Unfit, look_at, readers
 from sdq_core.images.root import OutputRoot
 from sdq_core.values.quality import Quality
 from worker.quality.duplicates import USUAL_DISTANCE, near_duplicates
@@ -33,21 +26,6 @@ from worker.quality.measures import hash_value, measure
 #: How often what was measured is stored, s; and how many images at most.
 _STORE_EVERY_S = 2.0
 _STORE_AT_ONCE = 500
-
-#: A worker that draws on this machine gets nine tenths of a core that both want. At 19 an inspection came to a stand
-#: on a busy machine, and a signal was not noticed for as long.
-_NICENESS = 10
-
-
-class Unfit(StrEnum):
-    """Why a file was not measured: it is not there, is not the recorded one, or Pillow cannot or will not read it.
-
-    The last are files of a format that this Pillow lacks, or that are larger than it takes for harmless.
-    """
-
-    MISSING = "missing"
-    CHANGED = "changed"
-    UNREADABLE = "unreadable"
 
 
 @dataclass(kw_only=True)
@@ -73,10 +51,6 @@ class Findings:
         return not any(self.unfit.values())
 
 
-#: A batch by its id; None for all images.
-Scope = int | None
-
-
 def inspect(
     ledger: Ledger,
     root: OutputRoot,
@@ -99,7 +73,7 @@ def inspect(
     on_start(total)
     if total:
         root.require()
-    with ThreadPoolExecutor(threads, initializer=_let_others_go_first) as pool:
+    with readers(threads) as pool:
         for scope in scopes if total else ():
             _measure_all(ledger, root, scope, findings, pool, threads, on_image)
     _find_near_duplicates(ledger, scopes, findings)
@@ -118,7 +92,7 @@ def _measure_all(
     measured: list[tuple[ImageFile, Quality]] = []
     stored_at = time.monotonic()
     files = ledger.measures.unmeasured(scope)
-    for file, found in _ahead(pool, partial(_look, root), files, 2 * threads):
+    for file, found in look_at(files, root, measure, pool, 2 * threads):
         if isinstance(found, Quality):
             measured.append((file, found))
             findings.measured += 1
@@ -130,50 +104,6 @@ def _measure_all(
             measured.clear()
             stored_at = time.monotonic()
     ledger.measures.store(measured)
-
-
-def _ahead(
-    pool: ThreadPoolExecutor,
-    look: Callable[[ImageFile], Quality | Unfit],
-    files: Iterable[ImageFile],
-    most: int,
-) -> Iterator[tuple[ImageFile, Quality | Unfit]]:
-    """Yield what is found of each file, in order, with the next few under way."""
-    under_way: deque[tuple[ImageFile, Future[Quality | Unfit]]] = deque()
-    for file in files:
-        under_way.append((file, pool.submit(look, file)))
-        if len(under_way) > most:
-            first, future = under_way.popleft()
-            yield first, future.result()
-    for first, future in under_way:
-        yield first, future.result()
-
-
-def _look(root: OutputRoot, file: ImageFile) -> Quality | Unfit:
-    path = root.path / file.path
-    try:
-        if path.stat().st_size != file.size_bytes:
-            return Unfit.CHANGED
-        data = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        root.require()
-        return Unfit.MISSING
-    except OSError:
-        root.require()
-        return Unfit.CHANGED
-    if hashlib.sha256(data).hexdigest() != file.sha256:
-        return Unfit.CHANGED
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            return measure(picture.convert("RGB"))
-    except (OSError, Image.DecompressionBombError):
-        return Unfit.UNREADABLE
-
-
-def _let_others_go_first() -> None:
-    # On Linux this is a thread's own; on a Mac it is the process's, which has nothing else to do.
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
 
 
 def _find_near_duplicates(ledger: Ledger, scopes: Sequence[Scope], findings: Findings) -> None:

@@ -15,7 +15,7 @@ from sdq_core.images.read import FileRecord
 from sdq_core.values.quality import Quality
 from sdq_core.values.recipes import Recipe
 
-_MEASURES = (*Quality.__dataclass_fields__, "near_duplicate_of")
+_MEASURES = (*Quality.__dataclass_fields__, "near_duplicate_of", "clip_score", "clip_model")
 
 
 def image_facts(
@@ -160,6 +160,7 @@ def _picture(drawn: ImageRecord) -> str | None:
             f"contrast {drawn.contrast:.2f}",
             f"sharpness {drawn.sharpness:.0f}",
             f"phash {drawn.phash}",
+            *([f"CLIP score {drawn.clip_score:.3f}"] if drawn.clip_score is not None else []),
             *(["one colour only"] if drawn.constant else []),
             *(["looks like another image"] if drawn.near_duplicate_of else []),
         ]

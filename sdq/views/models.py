@@ -15,7 +15,7 @@ def model_lines(models: Sequence[ModelFacts]) -> list[str]:
     """Return a table of models, then why some are unusable."""
     lines = table_lines([_TITLES, *map(_cells, models)], texts=len(_TITLES))
     unusable = [
-        f"{model.name} {model.attention_implementation} is unusable: {model.problem}"
+        f"{model.name} {model.variant} is unusable: {model.problem}"
         for model in models
         if model.problem
     ]
@@ -24,14 +24,14 @@ def model_lines(models: Sequence[ModelFacts]) -> list[str]:
 
 def _cells(model: ModelFacts) -> tuple[str, ...]:
     size = f"{model.size_bytes / 1e6:,.1f} MB"
-    start = (model.name, str(model.attention_implementation), model.kind, size)
+    start = (model.name, model.variant, model.kind, size)
     if model.problem:
         return (*start, "unusable", "", "", "", "")
     return (
         *start,
         f"{model.width}x{model.height}",
         str(model.precision),
-        str(model.unet),
-        str(model.unet_batch),
+        model.unet or "",
+        str(model.unet_batch or ""),
         model.source or "",
     )

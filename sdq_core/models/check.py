@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdq_core.errors import PackageError
+from sdq_core.models.colour_layout import refuse_image
 from sdq_core.models.mlmodel import Shape
 from sdq_core.models.network import read_network, refuse_without_text
 from sdq_core.printable import quote
@@ -78,8 +79,10 @@ class Part:
 
     @classmethod
     def read(cls, path: Path) -> Part:
-        """Read a part; raise as `read_network` does."""
+        """Read a part; raise as `read_network` does, and PackageError for an input that is an image."""
         network = read_network(path)
+        for name in network.images:
+            raise refuse_image(path, name)
         # The metadata of a compiled model may leave its outputs out.
         outputs = network.outputs or (None if network.is_compiled else {})
         return cls(

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdq_core.errors import InputMissingError, PackageError
+from sdq_core.models.colour_layout import refuse_image
 from sdq_core.models.metadata import METADATA_FILE, Metadata
 from sdq_core.models.mil.parser import FunctionText
-from sdq_core.models.mlmodel import refuse_image
 from sdq_core.models.network_files import NetworkFiles, inside_folder, is_file, must_be_whole
 
 TEXT_FILE = "model.mil"

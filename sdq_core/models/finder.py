@@ -17,6 +17,7 @@ from sdq_core.errors import InputMissingError, PackageError
 from sdq_core.models.litter import is_litter
 from sdq_core.models.network import read_network
 from sdq_core.models.parts import KINDS, attention_in, kind_of, model_in, part_of, sort_parts
+from sdq_core.models.scoring import encoders_in
 from sdq_core.values.variants import AttentionImplementation
 
 #: A zip's own folder, the attention's, `packages`.
@@ -189,6 +190,8 @@ def _places_in(
     entries: list[os.DirEntry[str]],
     skipped: list[str],
 ) -> Iterator[PartsPlace]:
+    if encoders_in(entry.name for entry in entries):
+        return  # a model that scores pictures: see `scoring`
     networks = []
     for entry in entries:
         if kind_of(entry.name) is None:

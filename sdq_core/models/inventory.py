@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sdq_core.errors import SdqError
 from sdq_core.models.finder import PartsPlace
 from sdq_core.models.folder import size_of
 from sdq_core.models.record import read_pull_record
+from sdq_core.models.scoring import read_scoring_model, scoring_folder
 from sdq_core.models.store import ModelStore
 from sdq_core.values.variants import AttentionImplementation
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
-    """One variant on this disk.
+    """One variant, or one model that scores pictures, on this disk.
 
-    attention_implementation: the name to draw it by.
+    attention_implementation: the name to draw it by; None for a model that scores pictures.
     kind: `packages` or `compiled`.
     source: repository@commit of a pulled variant, else None.
     problem: why it is unusable, else None.
@@ -30,7 +32,7 @@ class ModelFacts:
     """
 
     name: str
-    attention_implementation: AttentionImplementation
+    attention_implementation: AttentionImplementation | None
     kind: str
     folder: Path
     size_bytes: int
@@ -44,18 +46,50 @@ class ModelFacts:
     unet_batch: int | None = None
     unet: str | None = None
 
+    @property
+    def variant(self) -> str:
+        """The variant's name, or `scores`."""
+        return self.attention_implementation or "scores"
+
 
 def inventory(store: ModelStore) -> Iterator[ModelFacts]:
-    """Yield every variant of every model, unusable ones with the reason."""
+    """Yield every variant of every model, and the models that score pictures; unusable ones with the reason."""
     for name in store.names():
         for attention, place in store.look_for(name).variants.items():
             yield _facts(store, name, attention, place)
+    for name in store.scoring_names():
+        yield _scoring_facts(store, name)
 
 
 def skipped(store: ModelStore) -> list[str]:
     """Return a sentence for everything in the models folder that is not used, or is not what its name says."""
     by_model = [sentence for name in store.names() for sentence in store.look_for(name).skipped]
     return by_model + store.without_models()
+
+
+def _scoring_facts(store: ModelStore, name: str) -> ModelFacts:
+    folder = scoring_folder(store.models, name) or store.models / name
+    known: dict[str, Any] = {
+        "name": name,
+        "attention_implementation": None,
+        "kind": "packages",
+        "folder": folder,
+        "source": None,
+    }
+    size = 0
+    try:
+        size = size_of(folder)
+        found = read_scoring_model(folder)
+    except (SdqError, OSError) as error:
+        return ModelFacts(**known, size_bytes=size, problem=str(error))
+    return ModelFacts(
+        **known,
+        size_bytes=size,
+        revision=found.revision,
+        width=found.width,
+        height=found.height,
+        precision=found.precision,
+    )
 
 
 def _facts(

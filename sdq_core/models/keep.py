@@ -11,14 +11,18 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from sdq_core.errors import InputError, InputMissingError, OutputError, PackageError, StorageError
+from sdq_core.errors import InputError, InputMissingError, PackageError, StorageError
+from sdq_core.models import placing
+from sdq_core.models.add_scoring import add_scoring_model
 from sdq_core.models.check import refuse_unsupported
 from sdq_core.models.finder import PartsPlace, choose_variants, find_places, read_attention
 from sdq_core.models.layout import SETTINGS
 from sdq_core.models.litter import is_litter
 from sdq_core.models.parts import attention_in, split_download
+from sdq_core.models.placing import model_name, refuse_taken
+from sdq_core.models.scoring import encoders_of
 from sdq_core.models.store import DEMO, ModelStore
-from sdq_core.values.names import one_spelling, spellings
+from sdq_core.values.names import one_spelling
 from sdq_core.values.variants import AttentionImplementation
 
 
@@ -79,17 +83,17 @@ def add(
     """
     if not path.is_dir():
         raise InputMissingError(f"{path} is not a folder. Name a folder with .mlpackage files.")
-    model = one_spelling(name or split_download(path.name)[0])
-    if not model or model == DEMO or is_litter(model) or "/" in model:
-        raise InputError(f"{model!r} is not a valid model name. Choose another --name.")
+    if encoders_of(path):
+        if attention or base:
+            raise InputError(
+                f"{path} has a model that scores pictures. Leave out --variant and --base: those are for drawing."
+            )
+        return [add_scoring_model(path, models, name=name, copy=copy)]
+    model = model_name(name or split_download(path.name)[0], DEMO)
     places = _variants(path, attention, say)
     targets = {word: models / f"{model}_{word}_{place.kind}" for word, place in places.items()}
     for target in targets.values():
-        taken = [target.with_name(name) for name in spellings(target.name)]
-        if any(path.exists() or path.is_symlink() for path in taken):
-            raise OutputError(
-                f"{target} already exists. Remove that model or choose another --name."
-            )
+        refuse_taken(target)
     building = {word: target.with_name(f".new-{target.name}") for word, target in targets.items()}
     added: list[Path] = []
     try:
@@ -156,27 +160,12 @@ def _build(
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     for name in (name for names in place.parts.values() for name in names):
-        source = place.folder / name
-        if copy:
-            _copy(source, building / name)
-        else:
-            # Path.resolve raises for a link to itself, which is told of below.
-            (building / name).symlink_to(os.path.realpath(source), target_is_directory=True)
+        placing.place(place.folder / name, building / name, copy=copy)
     put_settings(place.folder, building, base)
     try:
         ModelStore(building.parent).find(str(building), attention)
     except (InputMissingError, PackageError) as error:
         raise type(error)(str(error).replace(str(building), str(place.folder))) from None
-
-
-def _copy(source: Path, target: Path) -> None:
-    try:
-        shutil.copytree(source, target, ignore=lambda _, names: list(filter(is_litter, names)))
-    except shutil.Error as error:  # of all files that could not be copied
-        failed, _, why = error.args[0][0]
-        raise StorageError(
-            f"Cannot copy {failed} ({why}). Check its disk and permissions."
-        ) from error
 
 
 def put_settings(source: Path, target: Path, base: str | None) -> None:

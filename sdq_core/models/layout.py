@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from sdq_core.errors import InputMissingError
 from sdq_core.models.litter import is_litter
 from sdq_core.models.parts import KINDS, attention_in, kind_of, model_in, part_of, sort_parts
+from sdq_core.models.scoring import encoders_in
 from sdq_core.values.variants import AttentionImplementation
 
 #: A base model's settings in diffusers' layout. None of these files contains weights.
@@ -124,10 +125,15 @@ def choose_kind(
 ) -> str:
     """Return the first of `KINDS` that a repository has, and has in every wanted variant if one does.
 
-    Raises InputMissingError if it has a complete model as neither.
+    Raises InputMissingError if it has a complete model as neither, also for models that score pictures.
     """
     paths = list(paths)
     there = {kind: folders for kind in KINDS if (folders := parts_folders(paths, kind))}
+    if not there and (scoring := encoders_in({path.partition("/")[0] for path in paths})):
+        raise InputMissingError(
+            f"{repository} has models that score pictures and draw none: {', '.join(sorted(scoring)[:10])}. Download "
+            "the two packages of one with `hf download`, and run `sdq models add`."
+        )
     if not there:
         raise InputMissingError(
             f"{repository} has no complete model, neither as packages nor compiled. If it has an archive, unpack that "

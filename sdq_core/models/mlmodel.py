@@ -1,8 +1,8 @@
 """What `model.mlmodel` says of a package's network, short of what its operations compute.
 
 Read from protobuf's wire format without coremltools, protobuf and NumPy, which a machine that only submits does not
-have. What a runtime would refuse is refused here in the same words: other kinds of models, flexible shapes, images, a
-function that is not there. What operations take from each other is left to the runtime, which reads every one.
+have. What a runtime would refuse is refused here in the same words: other kinds of models, flexible shapes, a function
+that is not there. What operations take from each other is left to the runtime, which reads every one.
 
 Sizes are bounded, and a damaged file ends in PackageError, ValueError or IndexError.
 
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sdq_core.errors import PackageError
+from sdq_core.models.colour_layout import ColourLayout, image_layout, require_image_shape
 from sdq_core.models.element_types import BY_MIL_NUMBER, ElementType
 from sdq_core.models.wire import Span, entry, fields, first, messages, text
 from sdq_core.printable import quote
@@ -37,11 +38,11 @@ _MAX_PARTS = 64
 _MAX_NAME_BYTES = 1000
 _MAX_MODEL_FIELDS = 4096
 
-# Model: description, program. ModelDescription: inputs, functions, the default one's name. FeatureDescription: name,
-# type. FeatureType: image.
+# Model: description, program. ModelDescription: inputs, functions, the default one's name. FunctionDescription: name,
+# inputs. FeatureDescription: name, type. FeatureType: image. ImageFeatureType: colours.
 _DESCRIPTION, _PROGRAM = 2, 502
 _INPUTS, _DESCRIBED_FUNCTIONS, _DEFAULT_FUNCTION = 1, 20, 21
-_FUNCTION_INPUTS, _FEATURE_TYPE, _IMAGE = 2, 3, 4
+_FUNCTION_INPUTS, _FEATURE_TYPE, _IMAGE, _COLOURS = 2, 3, 4, 3
 #: What converters produced before ML programs.
 _OTHER_KINDS = {
     200: "pipelineClassifier",
@@ -83,6 +84,7 @@ class Program:
 
     inputs, outputs: name -> shape; a size that is known only at run time makes an output's shape empty.
     kinds: input -> its element type.
+    images: input that is an image -> the order of its channels.
     operations: how often each occurs.
     palette_bits: the sizes of palettes.
     elements: `float16` and `float32` -> how many of the weights are kept as such.
@@ -91,6 +93,7 @@ class Program:
 
     inputs: dict[str, Shape] = field(default_factory=dict)
     kinds: dict[str, ElementType] = field(default_factory=dict)
+    images: dict[str, ColourLayout] = field(default_factory=dict)
     outputs: dict[str, Shape] = field(default_factory=dict)
     operations: Counter[str] = field(default_factory=Counter)
     palette_bits: set[int] = field(default_factory=set)
@@ -106,13 +109,6 @@ def refuse_kind(model: Path, kind: str | None) -> None:
             f"{model} is a {kind or 'model of another kind'}, not an ML program. Convert it again "
             f"with coremltools 6 or later and convert_to='mlprogram'."
         )
-
-
-def refuse_image(model: Path, name: str) -> PackageError:
-    """Return the error for an input that is an image."""
-    return PackageError(
-        f"{model}: input {quote(name)} is an image. Convert the model again with tensors."
-    )
 
 
 def refuse_flexible(model: Path, name: str) -> PackageError:
@@ -165,24 +161,34 @@ class _Reader:
         return self._program
 
     def _read_description(self, descriptions: list[Span]) -> str:
-        """Return the name of the function to run; refuse images."""
+        """Return the name of the function to run, and note which of its inputs are images."""
         default = ""
+        functions: list[Span] = []
         for description in descriptions:
             for number, value in fields(self._data, description, limit=_MAX_FEATURES):
                 if not isinstance(value, tuple):
                     continue
                 if number == _INPUTS:
-                    self._refuse_image(value)
+                    self._note_image(value)
                 elif number == _DESCRIBED_FUNCTIONS:
-                    for feature in messages(self._data, value, _FUNCTION_INPUTS):
-                        self._refuse_image(feature)
+                    functions.append(value)
                 elif number == _DEFAULT_FUNCTION:
                     default = text(self._data, value)
+        for function in functions:
+            if self._name(function) == default:
+                for feature in messages(self._data, function, _FUNCTION_INPUTS):
+                    self._note_image(feature)
         return default or "main"
 
-    def _refuse_image(self, feature: Span) -> None:
-        if first(self._data, feature, _FEATURE_TYPE, _IMAGE):
-            raise refuse_image(self._model, self._name(feature))
+    def _note_image(self, feature: Span) -> None:
+        image = first(self._data, feature, _FEATURE_TYPE, _IMAGE)
+        if image is None:
+            return
+        name, number = self._name(feature), 0
+        for part, value in fields(self._data, image, limit=_MAX_PARTS):
+            if part == _COLOURS and isinstance(value, int):
+                number = value
+        self._program.images[name] = image_layout(self._model, name, number)
 
     def _read_inputs(self, function: Span) -> None:
         flexible = None
@@ -196,6 +202,8 @@ class _Reader:
                 self._program.kinds[name] = kind
         if flexible is not None:
             raise refuse_flexible(self._model, flexible)
+        for name in self._program.images.keys() & self._program.inputs.keys():
+            require_image_shape(self._model, name, self._program.inputs[name])
 
     def _read_block(self, block: Span) -> None:
         outputs: list[str] = []

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sdq_core.errors import InputMissingError, PackageError
+from sdq_core.models.colour_layout import ColourLayout
 from sdq_core.models.compiled import TEXT_FILE, CompiledModel
 from sdq_core.models.element_types import ElementType
 from sdq_core.models.metadata import Metadata
@@ -44,6 +45,7 @@ class Network:
     path: its folder.
     inputs, outputs: name -> shape; an empty shape was not declared.
     kinds: input -> its element type; empty for a compiled model that does not say.
+    images: input that is an image -> the order of its channels.
     operations: how often each occurs.
     precision: how the weights are kept: `6-bit`, `4/6/8-bit`, `quantized`, `sparse`, `float16`, `float32`; `palettized`
         if the palettes do not tell their bits, `unknown` if nothing does.
@@ -57,6 +59,7 @@ class Network:
     operations: Mapping[str, int] = field(repr=False)
     precision: str
     embedded_tokens: int | None = None
+    images: Mapping[str, ColourLayout] = field(default_factory=dict)
 
     @property
     def splits_heads(self) -> bool:
@@ -145,6 +148,7 @@ def _network(files: NetworkFiles, program: Program, *, weights: bool) -> Network
             max(program.elements, key=lambda word: program.elements[word], default=None),
         ),
         embedded_tokens=program.table_rows,
+        images=program.images,
     )
 
 

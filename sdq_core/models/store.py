@@ -22,6 +22,7 @@ from sdq_core.models.finder import (
 from sdq_core.models.folder import VariantFolder, find_files, read_folder
 from sdq_core.models.litter import is_litter
 from sdq_core.models.parts import KINDS, split_download
+from sdq_core.models.scoring import encoders_of, scoring_folder
 from sdq_core.values.names import one_spelling, spellings
 from sdq_core.values.variants import AttentionImplementation, Variant
 
@@ -68,12 +69,16 @@ class ModelStore:
                 found[name] = None
         return list(found)
 
+    def scoring_names(self) -> list[str]:
+        """Return the names of the models that score pictures; nothing is drawn with them."""
+        return [one_spelling(folder.name) for folder in self._entries() if encoders_of(folder)]
+
     def without_models(self) -> list[str]:
         """Return a sentence for each folder of the models folder in which no model was found."""
         return [
             f"{folder} was skipped: it has no .mlpackage or .mlmodelc of Stable Diffusion."
             for folder in self._entries()
-            if not self._places(split_download(folder.name)[0]).places
+            if not self._places(split_download(folder.name)[0]).places and not encoders_of(folder)
         ]
 
     def attention_implementations(self, model: str) -> list[AttentionImplementation]:
@@ -225,6 +230,11 @@ class ModelStore:
     def _not_here(
         self, model: str, attention: AttentionImplementation, here: ModelPlaces
     ) -> InputMissingError:
+        if scoring_folder(self.models, model) is not None:
+            return InputMissingError(
+                f"Model {model!r} scores pictures and draws none. Use it with `sdq inspect --clip`, and draw with "
+                f"another model, such as {DEMO}."
+            )
         others = list(here.variants)
         skipped = "".join(f" {sentence}" for sentence in here.skipped[:3])
         if others:

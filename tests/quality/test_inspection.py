@@ -11,7 +11,8 @@ import pytest
 from db.columns import COLUMNS
 from db.ledger import Ledger
 from sdq.upkeep import inspection
-from sdq.upkeep.inspection import Findings, Unfit, inspect
+from sdq.upkeep.inspection import Findings, inspect
+from sdq.upkeep.pictures import Unfit
 from sdq_core.errors import StorageError
 from tests.core.commands import Commands
 from tests.quality.scene import Scene, picture_of

@@ -17,6 +17,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sdq_core.errors import SdqError
 from sdq_core.models import network
@@ -83,7 +84,10 @@ class NativeModel:
 
     def predict(self, data, state):
         assert state is None
-        assert all(type(value) is np.ndarray for value in data.values())
+        data = {
+            name: value if type(value) is np.ndarray else _pixels(value)
+            for name, value in data.items()
+        }
         assert all(value.dtype != np.float16 for value in data.values()), (
             "Core ML's binding knows none"
         )
@@ -92,6 +96,12 @@ class NativeModel:
             raise error
         # Rounded again, as Core ML rounds to the package's types.
         return self._model(**data)
+
+
+def _pixels(picture: Image.Image) -> np.ndarray:
+    assert isinstance(picture, Image.Image)
+    assert picture.mode == "RGB"
+    return np.asarray(picture).transpose(2, 0, 1)[None]
 
 
 def install(monkeypatch: pytest.MonkeyPatch, cache: Path, *, macos: str = "15.1") -> None:

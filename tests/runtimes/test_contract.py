@@ -37,6 +37,18 @@ def test_it_runs_every_part_and_agrees_with_the_portable_runtime(runtime, transl
         assert noise == 0 or 20 * np.log10(np.abs(expected).max() / noise) >= AGREE_DB, name
 
 
+@pytest.mark.parametrize("layout", ["RGB", "BGR"])
+def test_an_image_is_given_as_rgb_and_scaled_by_the_network(runtime, tmp_path, layout):
+    encoders = pytest.importorskip("tests.quality.encoders")
+    encoders.save_image_encoder(tmp_path / "image.mlpackage", layout)
+    model = runtime.load(tmp_path / "image.mlpackage", ComputeUnit.CPU_ONLY)
+    pixels = np.zeros((1, 3, encoders.SIDE, encoders.SIDE), np.uint8)
+    pixels[0, :, :, :] = np.reshape((255, 102, 0), (3, 1, 1))
+    colour = np.array((1, 0.4, 0) if layout == "RGB" else (0, 0.4, 1))
+    found = model(image=pixels)["final_emb_1"]
+    assert np.allclose(found, encoders.COLOURS @ colour, atol=1e-2)
+
+
 @pytest.mark.parametrize("unit", list(ComputeUnit))
 def test_it_takes_every_compute_unit(runtime, unit):
     model = runtime.load(demo_package("text_encoder"), unit)

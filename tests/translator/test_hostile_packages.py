@@ -121,6 +121,13 @@ def nothing_out(_: Any, block: Any) -> None:
     block.outputs[0] = "nowhere"
 
 
+def image_of(colours: int) -> Callable[[Any, Any], None]:
+    def change(spec: Any, _: Any) -> None:
+        spec.description.input[0].type.imageType.colorSpace = colours
+
+    return change
+
+
 def flexible(spec: Any, _: Any) -> None:
     dimension = spec.mlProgram.functions["main"].inputs[0].type.tensorType.dimensions[0]
     dimension.unknown.variadic = False
@@ -234,6 +241,8 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "name given twice": (in_model(give_twice), "two operations compute"),
     "undefined output": (in_model(nothing_out), "computes its output 'nowhere'"),
     "any size": (in_model(flexible), "one fixed size"),
+    "a grey image": (in_model(image_of(10)), "an image without colours"),
+    "an image of two dimensions": (in_model(image_of(20)), "an image, but has shape (2, 16)"),
     "another kind of model": (in_model(another_kind), "not an ML program"),
     "no function": (in_model(no_function), "no function 'main'"),
     "zero hides a giant": (in_model(zero_hides_a_giant), "impossible shape"),

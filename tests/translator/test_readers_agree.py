@@ -19,6 +19,7 @@ from sdq_core.models.network import read_network
 from sdq_core.models.package import Package
 from tests.fuzz.mutations import mutated
 from tests.fuzz.package_reader import write_package
+from tests.quality.encoders import save_image_encoder
 from worker.mlpackage.proto import read_program
 
 from .building import Model_pb2, ct, cto, mb, save_package
@@ -39,6 +40,7 @@ def assert_agree(path: Path) -> None:
     assert {name: kind.name for name, kind in network.kinds.items()} == {
         tensor.name: tensor.dtype.name for tensor in program.inputs
     }
+    assert network.images == program.images
     known = {output.name: output for op in program.operations for output in op.outputs}
     assert tuple(network.outputs) == tuple(dict.fromkeys(program.outputs))
     for name, shape in network.outputs.items():
@@ -93,6 +95,14 @@ def test_where_the_manifest_says_that_the_model_is(package: Path) -> None:
     manifest.write_text(manifest.read_text().replace("model.mlmodel", "my_unet.mlmodel"))
     assert json.loads(manifest.read_text())
     assert_agree(package)
+
+
+@pytest.mark.parametrize("layout", ["RGB", "BGR"])
+def test_of_an_image(tmp_path: Path, layout: str) -> None:
+    path = tmp_path / "image.mlpackage"
+    save_image_encoder(path, layout)
+    assert_agree(path)
+    assert read_network(path).images == {"image": layout}
 
 
 def test_of_functions_the_default_one(package: Path, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ message ModelDescription {
 }
 
 message FunctionDescription {
+  string name = 1;
   repeated FeatureDescription input = 2;
 }
 
@@ -51,9 +52,13 @@ message FeatureDescription {
 
 message FeatureType {
   oneof Type {
-    Other imageType = 4;
+    ImageFeatureType imageType = 4;
     ArrayFeatureType multiArrayType = 5;
   }
+}
+
+message ImageFeatureType {
+  int32 colorSpace = 3;
 }
 
 message ArrayFeatureType {

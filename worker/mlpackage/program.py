@@ -13,6 +13,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from sdq_core.models.colour_layout import ColourLayout
 from worker.mlpackage.datatypes import DataType
 
 Shape = tuple[int | None, ...]
@@ -58,7 +59,11 @@ class Operation:
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """The function `main` of a package. source: the file that it was read from, for messages."""
+    """The function `main` of a package.
+
+    source: the file that it was read from, for messages.
+    images: input that is an image -> the order of its channels.
+    """
 
     source: Path
     opset: str
@@ -66,3 +71,4 @@ class Program:
     outputs: tuple[str, ...]
     constants: Mapping[str, Constant]
     operations: tuple[Operation, ...]
+    images: Mapping[str, ColourLayout] = field(default_factory=dict)

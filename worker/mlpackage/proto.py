@@ -7,7 +7,7 @@ are attributes up to iOS 17 and inputs later; both become plain inputs here.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,11 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from sdq_core.errors import PackageError
+from sdq_core.models.colour_layout import ColourLayout, image_layout, require_image_shape
 from sdq_core.models.mlmodel import (
     MOST_DIMENSIONS,
     MOST_ELEMENTS,
     refuse_flexible,
-    refuse_image,
     refuse_kind,
 )
 from sdq_core.models.package import Package
@@ -37,8 +37,8 @@ _AGAIN = "Copy or download the package again."
 def read_program(package: Package) -> Program:
     """Read the network of `package`, mapping its weights without loading them.
 
-    Raises PackageError if it is damaged, is not an ML program, or has inputs that sdq does not support (images, states,
-    flexible shapes).
+    Raises PackageError if it is damaged, is not an ML program, or has inputs that sdq does not support (states,
+    flexible shapes, images without colours).
     """
     spec = _parse(package, _bytes(package))
     refuse_kind(package.model, spec.WhichOneof("Type"))
@@ -80,18 +80,15 @@ class _ProgramReader:
         block = function.block_specializations.get(function.opset)
         if block is None:
             raise self._damaged(f"it has no block for its opset {quote(function.opset)}")
-        self._refuse_images(
-            [*description.input, *(f for d in description.functions for f in d.input)]
-        )
-
         inputs = tuple(self._tensor(value) for value in function.inputs)
         for tensor in inputs:
             if None in tensor.shape:
                 raise refuse_flexible(self._package.model, tensor.name)
+        images = self._images(description, {tensor.name: tensor.shape for tensor in inputs})
         assembly = Assembly(self._package.model, inputs, self._damaged)
         for message in block.operations:
             assembly.add(self._operation(message))
-        return assembly.finish(function.opset, list(block.outputs))
+        return replace(assembly.finish(function.opset, list(block.outputs)), images=images)
 
     def _operation(self, message: Any) -> Operation:
         if message.blocks:
@@ -183,10 +180,19 @@ class _ProgramReader:
         array = np.array([value.load().item() for value in values], dtype=dtype.numpy)
         return Constant(dtype=dtype, shape=(len(values),), load=lambda: array)
 
-    def _refuse_images(self, features: Iterable[Any]) -> None:
-        for feature in features:
+    def _images(self, description: Any, shapes: dict[str, Shape]) -> dict[str, ColourLayout]:
+        """Return which inputs of the default function are images, and the order of their channels."""
+        default = description.defaultFunctionName
+        described = [d.input for d in description.functions if d.name == default]
+        found: dict[str, ColourLayout] = {}
+        for feature in (f for features in (description.input, *described) for f in features):
             if feature.type.WhichOneof("Type") == "imageType":
-                raise refuse_image(self._package.model, feature.name)
+                number = feature.type.imageType.colorSpace
+                found[feature.name] = image_layout(self._package.model, feature.name, number)
+        for name in found.keys() & shapes.keys():
+            sizes = tuple(size or 0 for size in shapes[name])
+            require_image_shape(self._package.model, name, sizes)
+        return found
 
     def _damaged(self, what: str) -> PackageError:
         return PackageError(f"{self._package.model} is damaged ({what}). {_AGAIN}")

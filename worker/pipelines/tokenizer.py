@@ -89,8 +89,8 @@ class ClipTokenizer:
                 "Put the vocab.json and merges.txt of the model's own repository there."
             ) from error
 
-    def __call__(self, prompt: str) -> TokenizedPrompt:
-        """Encode one prompt, which may be empty."""
+    def __call__(self, prompt: str, *, padding: int | None = None) -> TokenizedPrompt:
+        """Encode one prompt, which may be empty. padding: the token to pad with, None for the tokenizer's own."""
         pieces = self._split.split(prompt) if self._added else [prompt]
         ids: list[int] = []
         for piece in pieces:
@@ -100,7 +100,7 @@ class ClipTokenizer:
                 ids += self._tokenizer.encode(_clean(piece), add_special_tokens=False).ids
         room = self.max_length - 2
         row = [self._bos, *ids[:room], self._eos]
-        row += [self._pad] * (self.max_length - len(row))
+        row += [self._pad if padding is None else padding] * (self.max_length - len(row))
         return TokenizedPrompt(
             input_ids=np.array([row], np.int64), truncated_tokens=max(len(ids) - room, 0)
         )

@@ -26,7 +26,8 @@ class LoadedModel(Protocol):
     def __call__(self, **inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Run the network once.
 
-        inputs: every expected input, by name and in its shape; any float dtype, never changed in place.
+        inputs: every expected input, by name and in its shape; any float dtype, never changed in place. One that is an
+            image takes RGB, 0 to 255, as [1, 3, h, w], whatever order the network has its channels in.
 
         Returns every output by name, float32. Raises PackageError if an input is missing, unknown or has the wrong
         shape, ComputeError if the library fails while it runs.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdq_core.errors import PackageError
+from sdq_core.models.colour_layout import ColourLayout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +21,13 @@ class Input:
     name: its name.
     shape: its fixed shape.
     dtype: the package's type, to which values are rounded.
+    image: if it is an image, the order of its channels in the network; callers give RGB.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    image: ColourLayout | None = None
 
 
 def as_apple_reads(inputs: Mapping[str, Input]) -> dict[str, dict[str, Any]]:

@@ -45,7 +45,37 @@ def conv_case(note: str, numpy: tuple[Any, ...], weight: Any = W3, **options: An
     )
 
 
+def pooled(x: Any, *, pads: Any = ((0, 0), (0, 0)), stride: int = 1, excluded: bool = False) -> Any:
+    """avg_pool of windows of 3 x 2 by its definition; pads: ((top, bottom), (left, right))."""
+    around = ((0, 0), (0, 0), *pads)
+    windows = np.lib.stride_tricks.sliding_window_view
+    sums = windows(np.pad(x, around), (3, 2), (2, 3)).sum(axis=(-2, -1))
+    counts = windows(np.pad(np.ones_like(x), around), (3, 2), (2, 3)).sum(axis=(-2, -1))
+    return (sums / (counts if excluded else 6))[:, :, ::stride, ::stride]
+
+
+def pool_case(note: str, numpy: dict[str, Any], **options: Any) -> Case:
+    return Case(
+        "avg_pool",
+        lambda x: mb.avg_pool(x=x, kernel_sizes=[3, 2], **options),
+        lambda x: pooled(x, **numpy),
+        ((2, 3, 6, 6),),
+        note=note,
+    )
+
+
 CASES = [
+    pool_case("valid", {}, pad_type="valid"),
+    pool_case("strided", {"stride": 2}, pad_type="valid", strides=[2, 2]),
+    pool_case(
+        "custom", {"pads": ((1, 2), (0, 1))}, pad_type="custom", pad=[1, 2, 0, 1]
+    ),
+    pool_case(
+        "excluded", {"pads": ((1, 2), (0, 1)), "excluded": True},
+        pad_type="custom", pad=[1, 2, 0, 1], exclude_padding_from_average=True,
+    ),
+    pool_case("same", {"pads": ((1, 1), (0, 1))}, pad_type="same"),
+    pool_case("same_lower", {"pads": ((1, 1), (1, 0))}, pad_type="same_lower"),
     conv_case("valid", (1, ((0, 0), (0, 0)), 1, 1), pad_type="valid"),
     conv_case(
         "custom", (1, ((1, 2), (3, 0)), 1, 1), pad_type="custom", pad=[1, 2, 3, 0]

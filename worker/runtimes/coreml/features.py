@@ -20,7 +20,7 @@ _DTYPES = {
 
 
 def inputs_of(model: Path) -> dict[str, Input]:
-    """Read the inputs of an ``.mlpackage`` or ``.mlmodelc``; raise PackageError unless all are arrays of fixed size.
+    """Read the inputs of an ``.mlpackage`` or ``.mlmodelc``; raise PackageError unless all have one fixed size.
 
     A compiled model from the internet has its shapes as text in `metadata.json`, which Apple's loader evaluates; here
     nothing is evaluated.
@@ -36,5 +36,5 @@ def inputs_of(model: Path) -> dict[str, Input]:
             raise PackageError(
                 f"{model}: input {quote(name)} is not an array of one fixed size. Convert the model again for one size."
             )
-        found[name] = Input(name=name, shape=shape, dtype=dtype)
+        found[name] = Input(name=name, shape=shape, dtype=dtype, image=network.images.get(name))
     return found

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
+from PIL import Image
 
 from sdq_core.errors import ComputeError, PackageError
 from sdq_core.values.variants import ComputeUnit
@@ -78,7 +79,9 @@ def load(compiled: Path, compute_unit: ComputeUnit, *, fast_prediction: bool) ->
             raise RuntimeError(str(warning)) from warning
 
 
-def predict(model: Any, compiled: Path, inputs: dict[str, NDArray[Any]]) -> dict[str, Any]:
+def predict(
+    model: Any, compiled: Path, inputs: dict[str, NDArray[Any] | Image.Image]
+) -> dict[str, Any]:
     """Run a loaded model; raise ComputeError if Core ML fails while it runs.
 
     inputs: a dict that may be changed; coremltools replaces its float16 arrays with float32 ones.

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from worker.runtimes.coreml import library
 from worker.runtimes.inputs import Input, as_apple_reads, rounded
@@ -37,6 +38,14 @@ class CoreMLModel:
     def __call__(self, **inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Run the network once; see `worker.runtimes.contract.LoadedModel`."""
         # A new dict: coremltools puts float32 arrays into the one that it gets.
-        fed = rounded(self._source, self._inputs, inputs)
+        fed: dict[str, NDArray[Any] | Image.Image] = {
+            name: array if self._inputs[name].image is None else _picture(array)
+            for name, array in rounded(self._source, self._inputs, inputs).items()
+        }
         outputs = library.predict(self._native, self._source, fed)
         return {name: np.asarray(value, np.float32) for name, value in outputs.items()}
+
+
+def _picture(array: NDArray[Any]) -> Image.Image:
+    """Turn [1, 3, h, w] of 0 to 255 into the picture that coremltools takes; Core ML orders its channels."""
+    return Image.fromarray(array[0].transpose(1, 2, 0).astype(np.uint8))

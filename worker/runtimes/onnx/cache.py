@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from sdq_core.errors import StorageError
+from sdq_core.models.colour_layout import ColourLayout
 from sdq_core.models.network_files import NetworkFiles
 from worker.runtimes.disk import disk_errors, drop_stale, note_use
 from worker.runtimes.inputs import Input
@@ -107,7 +108,10 @@ def _write(folder: Path, network: NetworkFiles, write: Write) -> None:
     files = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
     document = {
         "source": str(network.path),
-        "inputs": [{"name": i.name, "shape": list(i.shape), "dtype": i.dtype.name} for i in inputs],
+        "inputs": [
+            {"name": i.name, "shape": list(i.shape), "dtype": i.dtype.name, "image": i.image}
+            for i in inputs
+        ],
         "outputs": list(outputs),
         "files": files,
     }
@@ -121,7 +125,13 @@ def _read(folder: Path) -> Entry | None:
         if any((folder / name).stat().st_size != size for name, size in document["files"].items()):
             return None
         inputs = tuple(
-            Input(name=i["name"], shape=tuple(i["shape"]), dtype=np.dtype(i["dtype"]))
+            Input(
+                name=i["name"],
+                shape=tuple(i["shape"]),
+                dtype=np.dtype(i["dtype"]),
+                # Entries of 0.1 are of networks without images.
+                image=ColourLayout(i["image"]) if i.get("image") else None,
+            )
             for i in document["inputs"]
         )
         return Entry(folder=folder, inputs=inputs, outputs=tuple(document["outputs"]))

@@ -86,6 +86,7 @@ class OnnxRuntime:
                     name=tensor.name,
                     shape=tuple(size for size in tensor.shape if size is not None),
                     dtype=tensor.dtype.numpy,
+                    image=program.images.get(tensor.name),
                 )
                 for tensor in program.inputs
             )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from sdq_core.errors import ComputeError
+from sdq_core.models.colour_layout import ColourLayout
 from sdq_core.values.machine import chip, instruction_set
 from worker.runtimes.inputs import as_apple_reads, rounded
 from worker.runtimes.onnx.cache import MODEL, WEIGHTS, Entry
@@ -56,6 +57,9 @@ class OnnxModel:
             name: np.asarray(array, np.float32 if array.dtype.kind == "f" else np.int64, order="C")
             for name, array in rounded(self._package, self._inputs, inputs).items()
         }
+        for name in feed:
+            if self._inputs[name].image is ColourLayout.BGR:
+                feed[name] = np.ascontiguousarray(feed[name][:, ::-1])
         try:
             results = self._session.run(self._outputs, feed)
         except _RUN_ERRORS as error:
