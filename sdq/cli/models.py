@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -77,9 +78,16 @@ def list_command(settings: Settings, as_json: bool, quiet: bool) -> None:
 @click.option(
     "--base",
     metavar="OWNER/NAME",
-    help="Repository with tokenizer and scheduler [known for Apple's].",
+    help="Repository with tokenizer and scheduler [known for Apple's, else built in].",
 )
-@click.option("--name", metavar="NAME", help="Name for the model [the repository's].")
+@click.option(
+    "--size",
+    metavar="WxH",
+    help="Image size, if the repository has several [the one without a name].",
+)
+@click.option(
+    "--name", metavar="NAME", help="Name for the model [the repository's, with its size]."
+)
 @click.option(
     "--all-parts",
     is_flag=True,
@@ -95,12 +103,13 @@ def pull_command(
     kind: str | None,
     revision: str | None,
     base: str | None,
+    size: str | None,
     name: str | None,
     all_parts: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Download a model's packages, or compiled models, from the Hugging Face Hub.
+    """Download a model's packages, compiled models, or zips of them, from the Hugging Face Hub.
 
     Resumes an interrupted pull, checks every file's hash, and downloads only what drawing needs. For tokens, mirrors
     and offline mode, use huggingface_hub's own settings: `hf auth login`, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.
@@ -110,6 +119,8 @@ def pull_command(
 
     if name is not None and (not name or name.startswith(".") or "/" in name):
         raise InputError(f"--name {name!r} is not a valid folder name. Choose another one.")
+    if size is not None and not re.fullmatch(r"[1-9]\d{1,4}x[1-9]\d{1,4}", size):
+        raise InputError(f"--size {size!r} is not a size. Write width and height as 512x768.")
     if quiet:
         hub.hide_progress()
     request = Request(
@@ -118,6 +129,7 @@ def pull_command(
         kind=kind,
         revision=revision,
         base=base,
+        size=size,
         name=name,
         all_parts=all_parts,
     )
@@ -170,6 +182,7 @@ def verify_command(settings: Settings, names: tuple[str, ...], outcome: Outcome)
             if problems:
                 broken.append(
                     f"sdq models pull {record.repository} --variant {attention} --name {name}"
+                    + (f" --size {record.size}" if record.size else "")
                 )
             else:
                 outcome.say(f"{name} {attention}: {files} files as on the Hub")
@@ -212,7 +225,7 @@ def remove_command(
 @click.option(
     "--base",
     metavar="OWNER/NAME",
-    help="Where to download tokenizer and scheduler, if they are not beside the packages.",
+    help="Where to download tokenizer and scheduler, if they are not beside the packages [built in].",
 )
 @click.option("--copy", is_flag=True, help="Copy the packages instead of linking to them.")
 @outcome_options
@@ -226,7 +239,7 @@ def add_command(
     copy: bool,
     outcome: Outcome,
 ) -> None:
-    """Add packages from this disk as a model, by linking to them."""
+    """Add packages or compiled models from this disk, by linking to them, or what is in a zip, unpacked."""
     from sdq_core.models.keep import add
 
     refuse_absent_drive(settings)

@@ -7,7 +7,7 @@ Folders of parts are found by their content, not by a fixed path: Apple's reposi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -102,6 +102,25 @@ def parts_folders(paths: Iterable[str], kind: str) -> list[PartsFolder]:
     return folders
 
 
+def settings_beside(paths: Collection[str], folder: str) -> dict[str, str]:
+    """Return which of `SETTINGS` are where, beside a folder's parts or up to two folders above, in folders or loose."""
+    here = PurePosixPath(folder)
+    found = {}
+    for setting in SETTINGS:
+        # A loose `vocab.json` is the first tokenizer's.
+        loose = () if "_2/" in setting else (PurePosixPath(setting).name,)
+        found[setting] = next(
+            (
+                path
+                for place in (here, *here.parents[:2])
+                for name in (setting, *loose)
+                if (path := str(place / name)) in paths
+            ),
+            "",
+        )
+    return {setting: path for setting, path in found.items() if path}
+
+
 def one_model(folders: list[PartsFolder]) -> tuple[list[PartsFolder], list[str]]:
     """Return the folders of the model that is nearest to the repository's top, and a sentence for each other."""
     nearest = min(
@@ -130,8 +149,8 @@ def choose_kind(
     there = {kind: folders for kind in KINDS if (folders := parts_folders(paths, kind))}
     if not there:
         raise InputMissingError(
-            f"{repository} has no complete model, neither as packages nor compiled. If it has an archive, unpack that "
-            "and run `sdq models add`."
+            f"{repository} has no complete model, neither as packages nor compiled, nor in a zip. If it has another "
+            "archive, unpack that and run `sdq models add`."
         )
     needed = set(wanted)
     whole = (
@@ -152,8 +171,7 @@ def choose_folders(
     """Return a folder per wanted variant, or the first one; raise InputMissingError with those that exist."""
     if not folders:
         raise InputMissingError(
-            f"{repository} has no complete model as {kind} ({KINDS[kind]}). Leave --kind out, or unpack its archive "
-            "and run `sdq models add`."
+            f"{repository} has no complete model as {kind} ({KINDS[kind]}). Leave --kind out."
         )
     said = {folder.attention_implementation: folder for folder in reversed(folders)}
     if not wanted:

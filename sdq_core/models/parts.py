@@ -47,7 +47,10 @@ _APPLES = re.compile(
 )
 
 _WORDS = "|".join(sorted(AttentionImplementation, key=len, reverse=True))
-_ATTENTION = re.compile(rf"(?:^|_)({_WORDS})(?=_|$)")
+#: A size among the words of a plain name.
+SIZE_WORD = re.compile(r"(?:^|_)([1-9]\d{1,4})x([1-9]\d{1,4})(?=_|$)")
+#: An attention among the words of a plain name.
+ATTENTION_WORD = re.compile(rf"(?:^|_)({_WORDS})(?=_|$)")
 _KIND = re.compile(rf"(?:^|_)({'|'.join(KINDS)})$")
 _DOWNLOAD = re.compile(rf"_({_WORDS})_({'|'.join(KINDS)})$")
 
@@ -56,7 +59,7 @@ def part_of(name: str) -> str | None:
     """Return the part that a package's or compiled model's name stands for, None for other names."""
     if is_litter(name):
         return None
-    plain = _plain(name)
+    plain = plain_name(name)
     return next((part for part, pattern in _PARTS if pattern.search(plain)), None)
 
 
@@ -88,24 +91,30 @@ def sort_parts(names: Iterable[str], kind: str) -> dict[str, list[str]]:
 
 def attention_in(steps: Iterable[str]) -> AttentionImplementation | None:
     """Return what a path's names say of the attention; the last one that says something counts."""
-    said = [match[1] for step in steps for match in _ATTENTION.finditer(_plain(step))]
+    said = [match[1] for step in steps for match in ATTENTION_WORD.finditer(plain_name(step))]
     return AttentionImplementation(said[-1]) if said else None
 
 
 def model_in(steps: Iterable[str]) -> tuple[str, ...]:
     """Return a path's names without kinds and attention: variants of one model have the same."""
-    bare = (_ATTENTION.sub("", _KIND.sub("", _plain(step))).strip("_") for step in steps)
+    bare = (ATTENTION_WORD.sub("", _KIND.sub("", plain_name(step))).strip("_") for step in steps)
     return tuple(step for step in bare if step)
+
+
+def size_in(steps: Iterable[str]) -> str | None:
+    """Return the last size that a path names, as `512x768`; None if it names none."""
+    said = [f"{m[1]}x{m[2]}" for step in steps for m in SIZE_WORD.finditer(plain_name(step))]
+    return said[-1] if said else None
 
 
 def split_download(name: str) -> tuple[str, AttentionImplementation | None]:
     """Split `coreml-stable-diffusion-v1-4_original_packages` into model and attention."""
-    match = _DOWNLOAD.search(_plain(name))
+    match = _DOWNLOAD.search(plain_name(name))
     if match and match.start():
         return name[: match.start()], AttentionImplementation(match[1])
     return name, None
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """Return a name in lower case with `_` between its words; its length stays."""
     return re.sub(r"[-\s]", "_", "".join(c.lower() if c.isascii() else c for c in name))
