@@ -109,12 +109,17 @@ def complete(folder: Path, model: str, say: Callable[[str], None]) -> None:
     )
     defaults = defaults_for(unet) if unet else None
     if defaults is None:
-        raise InputMissingError(
-            f"{model} has no tokenizer and scheduler, and does not say which model it was converted from. Name the "
-            "repository that has them with --base OWNER/NAME."
-        )
+        raise unknown_base(model)
     if missing := defaults.write(folder):
         say(
             f"{model} has no {' and no '.join(missing)}: the built-in one{'s' * (len(missing) > 1)} of {defaults.name} "
             f"{'are' if len(missing) > 1 else 'is'} used{defaults.hint if 'scheduler' in missing else ''}."
         )
+
+
+def unknown_base(model: str) -> InputMissingError:
+    """Return the error for a model whose tokenizer and scheduler nobody knows."""
+    return InputMissingError(
+        f"{model} has no tokenizer and scheduler, and does not say which model it was converted from. Name the "
+        "repository that has them with --base OWNER/NAME."
+    )

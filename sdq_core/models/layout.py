@@ -11,9 +11,17 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from sdq_core.errors import InputMissingError
+from sdq_core.errors import InputError, InputMissingError
 from sdq_core.models.litter import is_litter
-from sdq_core.models.parts import KINDS, attention_in, kind_of, model_in, part_of, sort_parts
+from sdq_core.models.parts import (
+    KINDS,
+    attention_in,
+    kind_of,
+    model_in,
+    part_of,
+    size_in,
+    sort_parts,
+)
 from sdq_core.values.variants import AttentionImplementation
 
 #: A base model's settings in diffusers' layout. None of these files contains weights.
@@ -67,6 +75,11 @@ class PartsFolder:
         )
         return [path for part in wanted for path in self.parts[part][1]] + list(self.loose)
 
+    @property
+    def size(self) -> str | None:
+        """The size that its path names, as `512x768`."""
+        return size_in(PurePosixPath(self.path).parts)
+
     def names(self) -> list[str]:
         """Return the parts' package names."""
         return [name for name, _ in self.parts.values()]
@@ -100,6 +113,31 @@ def parts_folders(paths: Iterable[str], kind: str) -> list[PartsFolder]:
                 )
             )
     return folders
+
+
+def in_one_size(repository: str, folders: list[PartsFolder], size: str | None) -> list[PartsFolder]:
+    """Return the folders of the size that is asked for, else those whose path names none, else of the only size.
+
+    Raise InputMissingError if that size is not there, InputError if several fit.
+    """
+    sizes = {folder.size for folder in folders}
+    named = sorted(size for size in sizes if size)
+    if folders and size and size not in sizes:
+        raise InputMissingError(
+            f"{repository} has no folder of {size}"
+            + (
+                f", only of {', '.join(named)}. Use --size {named[0]}."
+                if named
+                else ". Leave --size out."
+            )
+        )
+    if not size and None not in sizes and len(named) > 1:
+        raise InputError(
+            f"{repository} has several sizes: {', '.join(named)}. Choose one with --size {named[0]}."
+        )
+    if not size and None not in sizes:
+        return folders
+    return [folder for folder in folders if folder.size == size]
 
 
 def settings_beside(paths: Collection[str], folder: str) -> dict[str, str]:

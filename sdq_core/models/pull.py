@@ -8,21 +8,21 @@ one of them, the U-Net, is most of the size anyway. Zips are for what a reposito
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from sdq_core.errors import InputError, InputMissingError
 from sdq_core.models import hub
 from sdq_core.models.archives import Packed, choose_packed, packed_models
-from sdq_core.models.base_settings import base_of
+from sdq_core.models.base_settings import base_of, unknown_base
 from sdq_core.models.layout import (
     REQUIRED_SETTINGS,
     PartsFolder,
     choose_folders,
     choose_kind,
+    in_one_size,
     one_model,
     parts_folders,
 )
-from sdq_core.models.parts import KINDS, size_in
+from sdq_core.models.parts import KINDS
 from sdq_core.models.pull_parts import PartsPull
 from sdq_core.models.pull_zips import ZipsPull
 from sdq_core.models.pulled import Pulled, Request, model_name
@@ -57,16 +57,14 @@ def pull(request: Request, models: Path, say: Callable[[str], None]) -> list[Pul
 
 def _unpacked(listing: hub.Listing) -> set[tuple[str, str | None]]:
     """Return the kinds and sizes of the complete models that a repository has as they are."""
-    return {
-        (kind, _size_of(folder)) for kind in KINDS for folder in parts_folders(listing.files, kind)
-    }
+    return {(kind, folder.size) for kind in KINDS for folder in parts_folders(listing.files, kind)}
 
 
 def _pull_parts(
     request: Request, listing: hub.Listing, models: Path, say: Callable[[str], None]
 ) -> list[Pulled]:
     kind = request.kind or choose_kind(request.repository, listing.files, request.variants)
-    of_size = _in_one_size(request, parts_folders(listing.files, kind))
+    of_size = in_one_size(request.repository, parts_folders(listing.files, kind), request.size)
     there, others = one_model(of_size)
     folders = choose_folders(request.repository, there, kind, list(request.variants))
     for sentence in others:
@@ -78,7 +76,7 @@ def _pull_parts(
             listing=listing,
             settings=_settings_source(request, listing, folders),
             models=models,
-            name=model_name(request, _size_of(folders[0])),
+            name=model_name(request, folders[0].size),
             staging=staging,
             say=say,
         )
@@ -111,37 +109,13 @@ def _pull_zips(
         ]
 
 
-def _in_one_size(request: Request, folders: list[PartsFolder]) -> list[PartsFolder]:
-    """Return the folders of the size that was asked for, else those whose path names none, else of the only size."""
-    sizes = {_size_of(folder) for folder in folders}
-    wanted = request.size
-    named = sorted(size for size in sizes if size)
-    if folders and wanted and wanted not in sizes:
-        raise InputMissingError(
-            f"{request.repository} has no folder of {wanted}, "
-            + (
-                f"only of {', '.join(named)}. Use --size {named[0]}."
-                if named
-                else "and names no sizes. Leave --size out."
-            )
-        )
-    if not wanted and None not in sizes:
-        if len(named) > 1:
-            raise InputError(
-                f"{request.repository} has several sizes: {', '.join(named)}. Choose one with --size {named[0]}."
-            )
-        return folders
-    return [folder for folder in folders if _size_of(folder) == wanted]
-
-
-def _size_of(folder: PartsFolder) -> str | None:
-    return size_in(PurePosixPath(folder.path).parts)
-
-
 def _settings_source(
     request: Request, listing: hub.Listing, folders: list[PartsFolder]
 ) -> hub.Listing | None:
     if request.base is None and all(path in listing.files for path in REQUIRED_SETTINGS):
         return listing
     names = (name for folder in folders for name in folder.names())
-    return base_of(request.repository, request.base, names)
+    base = base_of(request.repository, request.base, names)
+    if base is None and any("text_encoder_2" in folder.parts for folder in folders):
+        raise unknown_base(request.repository)  # nothing built in fits
+    return base

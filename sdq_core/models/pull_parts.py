@@ -69,6 +69,7 @@ class PartsPull:
             base_commit=base.commit if base else None,
             files=files,
             license=self.listing.license or (base.license if base else None),
+            size=self.request.size,
         )
         record.write(parts)
         target = self._folder(attention)

@@ -46,7 +46,9 @@ class ZipsPull:
         wanted = needed_zips(packed, all_parts=self.request.all_parts)
         if here := list(self._here(wanted)):
             return here
-        require_room(self.listing, wanted, self.staging)
+        # Weights hardly shrink.
+        packed_bytes = sum(self.listing.files[path].size or 0 for path in wanted)
+        require_room(self.listing, wanted, self.staging, unpacked_bytes=packed_bytes)
         self.say(f"{self.request.repository} at {self.listing.commit[:12]}: {', '.join(wanted)}")
         arrived = self.staging / "parts"
         for path in wanted:

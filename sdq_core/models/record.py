@@ -30,7 +30,7 @@ class PullRecord:
     base, base_commit: the settings'.
     files: path within the folder -> file.
     archives: the zips that the parts were in, by their paths in the repository; none if it has them unpacked.
-    size: what `--size` chose among them.
+    size: what `--size` chose.
     all_parts: whether also those were unpacked that drawing does not need.
     license: the packages' licence by the Hub's name, else that of the settings; None for none, and before 0.2.
     """

@@ -40,11 +40,14 @@ def staging_folder(models: Path, repository: str) -> Iterator[Path]:
         os.close(handle)
 
 
-def require_room(listing: hub.Listing, wanted: list[str], staging: Path) -> None:
-    """Raise StorageError unless the disk has room for the files that are still to come."""
+def require_room(
+    listing: hub.Listing, wanted: list[str], staging: Path, *, unpacked_bytes: int = 0
+) -> None:
+    """Raise StorageError unless the disk has room for the files that are still to come, and for what is in them."""
     missing = sum(
         listing.files[path].size or 0 for path in wanted if not (staging / "parts" / path).is_file()
     )
+    missing += unpacked_bytes
     free = shutil.disk_usage(staging).free
     if missing > free:
         raise StorageError(

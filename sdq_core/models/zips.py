@@ -43,6 +43,8 @@ _ALWAYS_ALLOWED_BYTES = 16 << 20
 _CHUNK_BYTES = 1 << 20
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _ENCRYPTED = 0x1
+#: A weight file of a package with a zip's own folders around it is nine deep.
+_MOST_DEPTH = 20
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -132,6 +134,8 @@ def _places(zips: Sequence[Zip]) -> dict[str, tuple[Zip, zipfile.ZipInfo]]:
             if path in where:
                 raise _refused(one.name, f"{quote(path)} is also in {where[path][0].name}")
             where[path] = one, info
+    if len(zips) > 1:
+        _refuse_clashes(zips[0].path.parent.name, where)
     return where
 
 
@@ -165,9 +169,6 @@ def _model(
 
 def _check(name: str, infos: Sequence[zipfile.ZipInfo]) -> None:
     """Raise PackageError for an entry that may not be unpacked, also if nobody would ask for it."""
-    files: set[str] = set()
-    folders: set[str] = set()
-    spelled: dict[str, str] = {}
     for info in infos:
         said = info.orig_filename
         path = info.filename.removesuffix("/")
@@ -183,18 +184,31 @@ def _check(name: str, infos: Sequence[zipfile.ZipInfo]) -> None:
             raise _refused(name, f"{quote(path)} in it is compressed in a way that is not read")
         if any(len(step.encode()) > 255 for step in steps) or len(path.encode()) > 1000:
             raise _refused(name, "a name in it is too long")
-        for depth in range(1, len(steps) + 1):
-            part = "/".join(steps[:depth])
+        if len(steps) > _MOST_DEPTH:
+            raise _refused(name, "its folders are nested too deep")
+    _refuse_clashes(name, (info.filename for info in infos))
+
+
+def _refuse_clashes(name: str, paths: Iterable[str]) -> None:
+    """Raise PackageError if two names would be one on some disk, or one a file and a folder."""
+    files: set[str] = set()
+    folders: set[str] = set()
+    spelled: dict[str, str] = {}
+    for path in paths:
+        steps = path.removesuffix("/").split("/")
+        above = ["/".join(steps[:depth]) for depth in range(1, len(steps))]
+        here = "/".join(steps)
+        for part in (*above, here):
             # Macs tell neither cases nor ways to write an accent apart.
             plain = unicodedata.normalize("NFC", part).casefold()
             if spelled.setdefault(plain, part) != part:
                 raise _refused(
                     name, f"{quote(part)} and {quote(spelled[plain])} in it are one name"
                 )
-        if path in files:
-            raise _refused(name, f"{quote(path)} is in it twice")
-        (folders if info.is_dir() else files).add(path)
-        folders.update("/".join(steps[:depth]) for depth in range(1, len(steps)))
+        if here in files:
+            raise _refused(name, f"{quote(here)} is in it twice")
+        (folders if path.endswith("/") else files).add(here)
+        folders.update(above)
     if both := files & folders:
         raise _refused(name, f"{quote(min(both))} in it is a file and a folder")
 

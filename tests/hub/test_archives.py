@@ -6,6 +6,7 @@ import pytest
 
 from sdq_core.errors import InputError, InputMissingError
 from sdq_core.models.archives import choose_packed, name_of, packed_models
+from sdq_core.models.layout import PartsFolder, in_one_size, parts_folders
 from sdq_core.values.variants import AttentionImplementation
 
 ORIGINAL, SPLIT, SPLIT_V2 = AttentionImplementation
@@ -73,6 +74,26 @@ def test_what_is_not_clear_is_listed_in_a_sentence(
     with pytest.raises((InputError, InputMissingError)) as refused:
         chosen(paths, *wanted, size=size)
     assert says in str(refused.value)
+
+
+def unpacked(*folders: str) -> list[PartsFolder]:
+    names = ("TextEncoder", "Unet", "VAEDecoder")
+    paths = [f"{folder}/{name}.mlmodelc/model.mil" for folder in folders for name in names]
+    return parts_folders(paths, "compiled")
+
+
+def test_unpacked_folders_are_chosen_by_size_too() -> None:
+    both = unpacked("512x768/original/compiled", "768x512/original/compiled")
+    assert in_one_size("a/b", both, "768x512") == both[1:]
+    assert in_one_size("a/b", both[:1], None) == both[:1]
+    plain = unpacked("original/compiled")
+    assert in_one_size("a/b", both + plain, None) == plain
+    with pytest.raises(InputError, match=r"several sizes: 512x768, 768x512\. Choose one"):
+        in_one_size("a/b", both, None)
+    with pytest.raises(InputMissingError, match="no folder of 64x64, only of 512x768, 768x512"):
+        in_one_size("a/b", both, "64x64")
+    with pytest.raises(InputMissingError, match="Leave --size out"):
+        in_one_size("a/b", plain, "64x64")
 
 
 def test_control_nets_parts_and_litter_are_no_models() -> None:

@@ -43,6 +43,13 @@ def test_adding_one_ends_with_the_code_for_bad_input_and_leaves_nothing(
     assert list((program.home / "models").iterdir()) == []
 
 
+def test_zips_that_clash_with_each_other_are_refused(tmp_path: Path) -> None:
+    for part, inner in (("Unet", "Unet.mlmodelc/x"), ("TextEncoder", "unet.mlmodelc/x/y")):
+        (tmp_path / f"{part}.mlmodelc.zip").write_bytes(zipped({inner: b""}))
+    with pytest.raises(PackageError, match="are one name"):
+        unpack([Zip.read(path) for path in sorted(tmp_path.iterdir())], tmp_path)
+
+
 def test_what_the_disk_has_no_room_for_is_not_begun(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="Free some space"):
         require_room(1 << 62, tmp_path, "mine.zip")

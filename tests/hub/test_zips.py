@@ -104,6 +104,15 @@ def test_several_zips_in_a_folder_are_listed(small: dict[str, bytes], tmp_path: 
         add_quietly(tmp_path, tmp_path / "models")
 
 
+def test_a_zip_in_the_models_folder_is_no_model_and_said(
+    small: dict[str, bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "dreamy.zip"
+    path.write_bytes(zipped(small))
+    (said,) = ModelStore(tmp_path).without_models()
+    assert said == f"{path} was skipped: it is a zip. Run `sdq models add {path}`."
+
+
 def test_a_zip_of_something_else_is_refused_by_name(
     small: dict[str, bytes], tmp_path: Path
 ) -> None:

@@ -71,6 +71,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "twice": (lambda: _of("x", "x"), "is in it twice"),
     "file and folder": (lambda: _of("x", "x/y"), "is a file and a folder"),
     "long name": (lambda: _of("x" * 300), "too long"),
+    "deep": (lambda: _of("x/" * 30 + "x"), "nested too deep"),
     "encrypted": (lambda: _changed(_of("x"), ENTRY, 8, b"\1"), "is encrypted"),
     "bzip2": (lambda: _changed(_of("x"), ENTRY, 10, b"\x0c"), "compressed in a way"),
     "bomb": (_bomb, "MB unpack to"),
