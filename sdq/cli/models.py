@@ -83,7 +83,7 @@ def list_command(settings: Settings, as_json: bool, quiet: bool) -> None:
 @click.option(
     "--size",
     metavar="WxH",
-    help="Image size, if the repository has several [the one without a name].",
+    help="Image size, if the repository has several [what has none in its name].",
 )
 @click.option(
     "--name", metavar="NAME", help="Name for the model [the repository's, with its size]."
@@ -134,7 +134,7 @@ def pull_command(
         all_parts=all_parts,
     )
     refuse_absent_drive(settings)
-    say = (lambda _: None) if quiet else (lambda text: click.echo(text, err=True))
+    say = (lambda _: None) if quiet else (lambda text: click.echo(printable(text), err=True))
     outcome = Outcome(as_json=as_json, quiet=False)
     found = pull(request, settings.models, say)
     for pulled in found:
@@ -218,7 +218,7 @@ def remove_command(
 
 @command.command("add")
 @click.argument("path", type=click.Path())
-@click.option("--name", metavar="NAME", help="Name for the model [from the folder].")
+@click.option("--name", metavar="NAME", help="Name for the model [from the folder or zip].")
 @click.option(
     "--variant", metavar="NAME", help="Its attention implementation [read from the U-Net]."
 )
