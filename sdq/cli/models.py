@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -77,9 +78,16 @@ def list_command(settings: Settings, as_json: bool, quiet: bool) -> None:
 @click.option(
     "--base",
     metavar="OWNER/NAME",
-    help="Repository with tokenizer and scheduler [known for Apple's].",
+    help="Repository with tokenizer and scheduler [known for Apple's, else built in].",
 )
-@click.option("--name", metavar="NAME", help="Name for the model [the repository's].")
+@click.option(
+    "--size",
+    metavar="WxH",
+    help="Image size, if the repository has several [what has none in its name].",
+)
+@click.option(
+    "--name", metavar="NAME", help="Name for the model [the repository's, with its size]."
+)
 @click.option(
     "--all-parts",
     is_flag=True,
@@ -95,12 +103,13 @@ def pull_command(
     kind: str | None,
     revision: str | None,
     base: str | None,
+    size: str | None,
     name: str | None,
     all_parts: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Download a model's packages, or compiled models, from the Hugging Face Hub.
+    """Download a model's packages, compiled models, or zips of them, from the Hugging Face Hub.
 
     Resumes an interrupted pull, checks every file's hash, and downloads only what drawing needs. For tokens, mirrors
     and offline mode, use huggingface_hub's own settings: `hf auth login`, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.
@@ -110,6 +119,8 @@ def pull_command(
 
     if name is not None and (not name or name.startswith(".") or "/" in name):
         raise InputError(f"--name {name!r} is not a valid folder name. Choose another one.")
+    if size is not None and not re.fullmatch(r"[1-9]\d{1,4}x[1-9]\d{1,4}", size):
+        raise InputError(f"--size {size!r} is not a size. Write width and height as 512x768.")
     if quiet:
         hub.hide_progress()
     request = Request(
@@ -118,11 +129,12 @@ def pull_command(
         kind=kind,
         revision=revision,
         base=base,
+        size=size,
         name=name,
         all_parts=all_parts,
     )
     refuse_absent_drive(settings)
-    say = (lambda _: None) if quiet else (lambda text: click.echo(text, err=True))
+    say = (lambda _: None) if quiet else (lambda text: click.echo(printable(text), err=True))
     outcome = Outcome(as_json=as_json, quiet=False)
     found = pull(request, settings.models, say)
     for pulled in found:
@@ -176,6 +188,7 @@ def verify_command(settings: Settings, names: tuple[str, ...], outcome: Outcome)
             if problems:
                 broken.append(
                     f"sdq models pull {record.repository} --variant {attention} --name {name}"
+                    + (f" --size {record.size}" if record.size else "")
                 )
             else:
                 outcome.say(f"{name} {attention}: {files} files as on the Hub")
@@ -211,14 +224,14 @@ def remove_command(
 
 @command.command("add")
 @click.argument("path", type=click.Path())
-@click.option("--name", metavar="NAME", help="Name for the model [from the folder].")
+@click.option("--name", metavar="NAME", help="Name for the model [from the folder or zip].")
 @click.option(
     "--variant", metavar="NAME", help="Its attention implementation [read from the U-Net]."
 )
 @click.option(
     "--base",
     metavar="OWNER/NAME",
-    help="Where to download tokenizer and scheduler, if they are not beside the packages.",
+    help="Where to download tokenizer and scheduler, if they are not beside the packages [built in].",
 )
 @click.option("--copy", is_flag=True, help="Copy the packages instead of linking to them.")
 @outcome_options
@@ -232,7 +245,7 @@ def add_command(
     copy: bool,
     outcome: Outcome,
 ) -> None:
-    """Add packages from this disk as a model, by linking to them.
+    """Add packages or compiled models from this disk, by linking to them, or what is in a zip, unpacked.
 
     Two packages whose names end in _image and _text (or _image_encoder and _text_encoder) are a CLIP model, which
     `sdq inspect --clip` scores images with.

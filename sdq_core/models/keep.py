@@ -1,27 +1,37 @@
-"""Keeping models: adding folders that are already on this disk, and removing models.
+"""Keeping models: adding folders and zips that are already on this disk, and removing models.
 
 Adding links to each package instead of copying it, because packages are gigabytes and people keep their conversions
 where they made them. The model's folder itself is sdq's own, so removing it removes links and never the user's files.
+What was in a zip is sdq's own, too.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sdq_core.errors import InputError, InputMissingError, PackageError, StorageError
-from sdq_core.models import placing
+from sdq_core.errors import InputError, InputMissingError, StorageError
 from sdq_core.models.add_scoring import add_scoring_model
-from sdq_core.models.check import refuse_unsupported
-from sdq_core.models.finder import PartsPlace, choose_variants, find_places, read_attention
-from sdq_core.models.layout import SETTINGS
+from sdq_core.models.archives import Packed, name_of, packed_at
+from sdq_core.models.base_settings import copy_settings
+from sdq_core.models.building import (
+    Put,
+    build,
+    choose_places,
+    copy_part,
+    link_part,
+    make_folder,
+    move_part,
+)
+from sdq_core.models.finder import PartsPlace, find_places
 from sdq_core.models.litter import is_litter
 from sdq_core.models.parts import attention_in, split_download
 from sdq_core.models.placing import model_name, refuse_taken
 from sdq_core.models.scoring import encoders_of
-from sdq_core.models.store import DEMO, ModelStore
+from sdq_core.models.store import DEMO
+from sdq_core.models.zips import Zip, unpack
 from sdq_core.values.names import one_spelling
 from sdq_core.values.variants import AttentionImplementation
 
@@ -74,31 +84,104 @@ def add(
     copy: bool,
     say: Callable[[str], None],
 ) -> list[Path]:
-    """Add a folder of packages in any layout as a model, whole or not at all; return the new folders.
+    """Add a folder of packages in any layout, or a zip, as a model, whole or not at all; return the new folders.
 
-    Settings come from beside the packages or above; otherwise from `base`, or from the base in the packages' names.
-    Raise InputMissingError, PackageError for an incomplete model, OutputError if the name is taken.
+    Settings come from beside the packages or above; otherwise from `base`, from the base in the packages' names, or
+    built in. Raise InputMissingError, PackageError for an incomplete model, OutputError if the name is taken.
 
     say: told what was skipped and why.
     """
+    found = find_places([(path, (path.parent.name, path.name))])
+    if not found.places and (packed := packed_at(path)):
+        return _add_packed(packed, path, models, name, attention, base, say)
     if not path.is_dir():
-        raise InputMissingError(f"{path} is not a folder. Name a folder with .mlpackage files.")
+        raise InputMissingError(
+            f"{path} is not a folder. Name a folder with .mlpackage or .mlmodelc files, or a zip of them."
+        )
     if encoders_of(path):
         if attention or base:
             raise InputError(
                 f"{path} has a model that scores pictures. Leave out --variant and --base: those are for drawing."
             )
         return [add_scoring_model(path, models, name=name, copy=copy)]
-    model = model_name(name or split_download(path.name)[0], DEMO)
-    places = _variants(path, attention, say)
-    targets = {word: models / f"{model}_{word}_{place.kind}" for word, place in places.items()}
+    if not found.places:
+        skipped = "".join(f" {sentence}" for sentence in found.skipped[:3])
+        raise InputMissingError(
+            f"{path} has no .mlpackage or .mlmodelc of Stable Diffusion.{skipped} Name the folder that has them."
+        )
+    return _add_found(
+        choose_places(path, found, attention, say),
+        models,
+        name=model_name(name or split_download(path.name)[0], DEMO),
+        base=base,
+        put=copy_part if copy else link_part,
+        say=say,
+    )
+
+
+def _add_packed(
+    packed: Packed,
+    path: Path,
+    models: Path,
+    name: str | None,
+    attention: AttentionImplementation | None,
+    base: str | None,
+    say: Callable[[str], None],
+) -> list[Path]:
+    """Add what is in a zip, or in a folder's zips."""
+    said, size = name_of(packed.steps[-1])
+    model = model_name(name or "_".join(filter(None, (said, size))), DEMO)
+    unpacking = models / f".unpack-{model}"
+    shutil.rmtree(unpacking, ignore_errors=True)
+    # Deeper than settings are looked for, so that only the zip's own are found.
+    inside = unpacking / "zip" / "model"
+    make_folder(inside)
+
+    def tell(sentence: str) -> None:
+        say(sentence.replace(str(inside), str(path)))
+
+    try:
+        for sentence in unpack([Zip.read(Path(zip_)) for zip_ in packed.zips], inside):
+            tell(sentence)
+        if len(packed.zips) > 1:
+            copy_settings(path, inside)
+        found = find_places([(inside, packed.steps[-2:])])
+        return _add_found(
+            choose_places(path, found, attention, tell),
+            models,
+            name=model,
+            base=base,
+            put=move_part,
+            say=tell,
+            called=path,
+        )
+    except OSError as error:
+        raise StorageError(
+            f"Cannot unpack into {models} ({error.strerror}). Check the disk and try again."
+        ) from error
+    finally:
+        shutil.rmtree(unpacking, ignore_errors=True)
+
+
+def _add_found(
+    places: Mapping[AttentionImplementation, PartsPlace],
+    models: Path,
+    *,
+    name: str,
+    base: str | None,
+    put: Put,
+    say: Callable[[str], None],
+    called: Path | None = None,
+) -> list[Path]:
+    """Build a model's folders, and put them into the models folder if all of them are whole."""
+    targets = {word: models / f"{name}_{word}_{place.kind}" for word, place in places.items()}
     for target in targets.values():
         refuse_taken(target)
     building = {word: target.with_name(f".new-{target.name}") for word, target in targets.items()}
     added: list[Path] = []
     try:
         for word, place in places.items():
-            _build(word, place, building[word], base, copy=copy)
+            build(word, place, building[word], base, put=put, say=say, called=called)
         for word, target in targets.items():
             os.rename(building[word], target)  # noqa: PTH104  (Path.rename reads as if the source stayed)
             added.append(target)
@@ -114,88 +197,3 @@ def add(
         for folder in building.values():
             shutil.rmtree(folder, ignore_errors=True)
     return added
-
-
-def _variants(
-    path: Path, asked: AttentionImplementation | None, say: Callable[[str], None]
-) -> dict[AttentionImplementation, PartsPlace]:
-    """Return the variants below a folder, only the one asked for if any was."""
-    found = find_places([(path, (path.parent.name, path.name))])
-    if not found.places:
-        skipped = "".join(f" {sentence}" for sentence in found.skipped[:3])
-        raise InputMissingError(
-            f"{path} has no .mlpackage or .mlmodelc of Stable Diffusion.{skipped} Name the folder that has them."
-        )
-    if found.problem:
-        raise PackageError(found.problem)
-    variants, notes = choose_variants((place, read_attention(place)) for place in found.places)
-    for sentence in found.skipped + notes:
-        say(sentence)
-    if asked is None:
-        return variants
-    # Only the name tells the versions of split_einsum apart.
-    alike = set(AttentionImplementation) - {AttentionImplementation.ORIGINAL}
-    place = variants.get(asked) or next(
-        (variants[word] for word in variants if {word, asked} <= alike), None
-    )
-    if place is None:
-        raise PackageError(
-            f"{path} has no {asked}, only {', '.join(variants)}: so say its U-Nets. Leave --variant out."
-        )
-    return {asked: place}
-
-
-def _build(
-    attention: AttentionImplementation,
-    place: PartsPlace,
-    building: Path,
-    base: str | None,
-    *,
-    copy: bool,
-) -> None:
-    """Make a variant's folder beside its later place; raise PackageError if nothing can be drawn with it."""
-    refuse_unsupported(
-        place.folder, {part: place.folder / names[0] for part, names in place.parts.items()}
-    )
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
-    for name in (name for names in place.parts.values() for name in names):
-        placing.place(place.folder / name, building / name, copy=copy)
-    put_settings(place.folder, building, base)
-    try:
-        ModelStore(building.parent).find(str(building), attention)
-    except (InputMissingError, PackageError) as error:
-        raise type(error)(str(error).replace(str(building), str(place.folder))) from None
-
-
-def put_settings(source: Path, target: Path, base: str | None) -> None:
-    """Copy tokenizer, scheduler and feature extractor from beside the packages, or download them from a base model."""
-    for folder in (source, source.parent, source.parent.parent):
-        for setting in SETTINGS:
-            flat = folder / Path(setting).name
-            for file in (folder / setting, flat if "_2/" not in setting else folder / setting):
-                if file.is_file() and not (target / setting).exists():
-                    (target / setting).parent.mkdir(exist_ok=True)
-                    shutil.copyfile(file, target / setting)
-    if (target / "tokenizer/vocab.json").exists() and (
-        target / "scheduler/scheduler_config.json"
-    ).exists():
-        return
-    from sdq_core.models import hub
-    from sdq_core.models.bases import bases_of, places_of
-    from sdq_core.models.pull import settings_from
-
-    places = places_of(base) if base else bases_of("", (entry.name for entry in target.iterdir()))
-    if not places:
-        raise InputMissingError(
-            f"{source} has no tokenizer/ and scheduler/ beside it. Copy them from the original model, or name its "
-            "repository with --base OWNER/NAME."
-        )
-    listing = settings_from(places, str(source))
-    staging = target / ".settings"
-    for setting in SETTINGS:
-        if setting in listing.files and not (target / setting).exists():
-            hub.fetch(listing, setting, staging)
-            (target / setting).parent.mkdir(exist_ok=True)
-            shutil.copyfile(staging / setting, target / setting)
-    shutil.rmtree(staging, ignore_errors=True)

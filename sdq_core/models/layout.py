@@ -7,13 +7,21 @@ Folders of parts are found by their content, not by a fixed path: Apple's reposi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from sdq_core.errors import InputMissingError
+from sdq_core.errors import InputError, InputMissingError
 from sdq_core.models.litter import is_litter
-from sdq_core.models.parts import KINDS, attention_in, kind_of, model_in, part_of, sort_parts
+from sdq_core.models.parts import (
+    KINDS,
+    attention_in,
+    kind_of,
+    model_in,
+    part_of,
+    size_in,
+    sort_parts,
+)
 from sdq_core.models.scoring import encoders_in
 from sdq_core.values.variants import AttentionImplementation
 
@@ -68,6 +76,11 @@ class PartsFolder:
         )
         return [path for part in wanted for path in self.parts[part][1]] + list(self.loose)
 
+    @property
+    def size(self) -> str | None:
+        """The size that its path names, as `512x768`."""
+        return size_in(PurePosixPath(self.path).parts)
+
     def names(self) -> list[str]:
         """Return the parts' package names."""
         return [name for name, _ in self.parts.values()]
@@ -103,6 +116,50 @@ def parts_folders(paths: Iterable[str], kind: str) -> list[PartsFolder]:
     return folders
 
 
+def in_one_size(repository: str, folders: list[PartsFolder], size: str | None) -> list[PartsFolder]:
+    """Return the folders of the size that is asked for, else those whose path names none, else of the only size.
+
+    Raise InputMissingError if that size is not there, InputError if several fit.
+    """
+    sizes = {folder.size for folder in folders}
+    named = sorted(size for size in sizes if size)
+    if folders and size and size not in sizes:
+        raise InputMissingError(
+            f"{repository} has no folder of {size}"
+            + (
+                f", only of {', '.join(named)}. Use --size {named[0]}."
+                if named
+                else ". Leave --size out."
+            )
+        )
+    if not size and None not in sizes and len(named) > 1:
+        raise InputError(
+            f"{repository} has several sizes: {', '.join(named)}. Choose one with --size {named[0]}."
+        )
+    if not size and None not in sizes:
+        return folders
+    return [folder for folder in folders if folder.size == size]
+
+
+def settings_beside(paths: Collection[str], folder: str) -> dict[str, str]:
+    """Return which of `SETTINGS` are where, beside a folder's parts or up to two folders above, in folders or loose."""
+    here = PurePosixPath(folder)
+    found = {}
+    for setting in SETTINGS:
+        # A loose `vocab.json` is the first tokenizer's.
+        loose = () if "_2/" in setting else (PurePosixPath(setting).name,)
+        found[setting] = next(
+            (
+                path
+                for place in (here, *here.parents[:2])
+                for name in (setting, *loose)
+                if (path := str(place / name)) in paths
+            ),
+            "",
+        )
+    return {setting: path for setting, path in found.items() if path}
+
+
 def one_model(folders: list[PartsFolder]) -> tuple[list[PartsFolder], list[str]]:
     """Return the folders of the model that is nearest to the repository's top, and a sentence for each other."""
     nearest = min(
@@ -136,8 +193,8 @@ def choose_kind(
         )
     if not there:
         raise InputMissingError(
-            f"{repository} has no complete model, neither as packages nor compiled. If it has an archive, unpack that "
-            "and run `sdq models add`."
+            f"{repository} has no complete model, neither as packages nor compiled, nor in a zip. If it has another "
+            "archive, unpack that and run `sdq models add`."
         )
     needed = set(wanted)
     whole = (
@@ -158,8 +215,7 @@ def choose_folders(
     """Return a folder per wanted variant, or the first one; raise InputMissingError with those that exist."""
     if not folders:
         raise InputMissingError(
-            f"{repository} has no complete model as {kind} ({KINDS[kind]}). Leave --kind out, or unpack its archive "
-            "and run `sdq models add`."
+            f"{repository} has no complete model as {kind} ({KINDS[kind]}). Leave --kind out."
         )
     said = {folder.attention_implementation: folder for folder in reversed(folders)}
     if not wanted:

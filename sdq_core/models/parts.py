@@ -47,7 +47,10 @@ _APPLES = re.compile(
 )
 
 _WORDS = "|".join(sorted(AttentionImplementation, key=len, reverse=True))
-_ATTENTION = re.compile(rf"(?:^|_)({_WORDS})(?=_|$)")
+#: A size among the words of a plain name.
+SIZE_WORD = re.compile(r"(?:^|_)([1-9]\d{1,4})x([1-9]\d{1,4})(?=_|$)")
+#: An attention among the words of a plain name.
+ATTENTION_WORD = re.compile(rf"(?:^|_)({_WORDS})(?=_|$)")
 _KIND = re.compile(rf"(?:^|_)({'|'.join(KINDS)})$")
 _DOWNLOAD = re.compile(rf"_({_WORDS})_({'|'.join(KINDS)})$")
 
@@ -88,14 +91,20 @@ def sort_parts(names: Iterable[str], kind: str) -> dict[str, list[str]]:
 
 def attention_in(steps: Iterable[str]) -> AttentionImplementation | None:
     """Return what a path's names say of the attention; the last one that says something counts."""
-    said = [match[1] for step in steps for match in _ATTENTION.finditer(plain_name(step))]
+    said = [match[1] for step in steps for match in ATTENTION_WORD.finditer(plain_name(step))]
     return AttentionImplementation(said[-1]) if said else None
 
 
 def model_in(steps: Iterable[str]) -> tuple[str, ...]:
     """Return a path's names without kinds and attention: variants of one model have the same."""
-    bare = (_ATTENTION.sub("", _KIND.sub("", plain_name(step))).strip("_") for step in steps)
+    bare = (ATTENTION_WORD.sub("", _KIND.sub("", plain_name(step))).strip("_") for step in steps)
     return tuple(step for step in bare if step)
+
+
+def size_in(steps: Iterable[str]) -> str | None:
+    """Return the last size that a path names, as `512x768`; None if it names none."""
+    said = [f"{m[1]}x{m[2]}" for step in steps for m in SIZE_WORD.finditer(plain_name(step))]
+    return said[-1] if said else None
 
 
 def split_download(name: str) -> tuple[str, AttentionImplementation | None]:

@@ -1,12 +1,10 @@
-"""Placing packages in the models folder: under a name that is free, as links or as copies."""
+"""The name and the place of a new model in the models folder."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
-from sdq_core.errors import InputError, OutputError, StorageError
+from sdq_core.errors import InputError, OutputError
 from sdq_core.models.litter import is_litter
 from sdq_core.values.names import one_spelling, spellings
 
@@ -24,18 +22,3 @@ def refuse_taken(target: Path) -> None:
     taken = [target.with_name(name) for name in spellings(target.name)]
     if any(path.exists() or path.is_symlink() for path in taken):
         raise OutputError(f"{target} already exists. Remove that model or choose another --name.")
-
-
-def place(source: Path, target: Path, *, copy: bool) -> None:
-    """Link to a package, or copy it without litter; raise StorageError if a file cannot be copied."""
-    if not copy:
-        # Path.resolve raises for a link to itself, which is told of when the model is read.
-        target.symlink_to(os.path.realpath(source), target_is_directory=True)
-        return
-    try:
-        shutil.copytree(source, target, ignore=lambda _, names: list(filter(is_litter, names)))
-    except shutil.Error as error:  # of all files that could not be copied
-        failed, _, why = error.args[0][0]
-        raise StorageError(
-            f"Cannot copy {failed} ({why}). Check its disk and permissions."
-        ) from error

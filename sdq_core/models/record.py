@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,6 +29,9 @@ class PullRecord:
     repository, commit: the packages'.
     base, base_commit: the settings'.
     files: path within the folder -> file.
+    archives: the zips that the parts were in, by their paths in the repository; none if it has them unpacked.
+    size: what `--size` chose.
+    all_parts: whether also those were unpacked that drawing does not need.
     license: the packages' licence by the Hub's name, else that of the settings; None for none, and before 0.2.
     """
 
@@ -38,6 +41,9 @@ class PullRecord:
     base_commit: str | None
     files: Mapping[str, PulledFile]
     license: str | None = None
+    archives: Sequence[str] = ()
+    size: str | None = None
+    all_parts: bool = False
 
     def write(self, folder: Path) -> None:
         """Write the record into a folder."""

@@ -74,11 +74,20 @@ class ModelStore:
         return [one_spelling(folder.name) for folder in self._entries() if encoders_of(folder)]
 
     def without_models(self) -> list[str]:
-        """Return a sentence for each folder of the models folder in which no model was found."""
+        """Return a sentence for each zip, and each folder in which no model was found, of the models folder."""
+        zips = sorted(self.models.glob("*.[zZ][iI][pP]"))
         return [
-            f"{folder} was skipped: it has no .mlpackage or .mlmodelc of Stable Diffusion."
-            for folder in self._entries()
-            if not self._places(split_download(folder.name)[0]).places and not encoders_of(folder)
+            *(
+                f"{path} was skipped: it is a zip. Run `sdq models add {path}`."
+                for path in zips
+                if not is_litter(path.name) and path.is_file()
+            ),
+            *(
+                f"{folder} was skipped: it has no .mlpackage or .mlmodelc of Stable Diffusion."
+                for folder in self._entries()
+                if not self._places(split_download(folder.name)[0]).places
+                and not encoders_of(folder)
+            ),
         ]
 
     def attention_implementations(self, model: str) -> list[AttentionImplementation]:

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-LFS_ENDINGS = (".bin", ".mlmodel")
+LFS_ENDINGS = (".bin", ".mlmodel", ".zip")
 
 
 @dataclass(kw_only=True)

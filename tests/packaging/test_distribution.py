@@ -120,6 +120,7 @@ def test_the_licence_goes_along(wheel: Path, metadata: Message) -> None:
     assert metadata.get_all("License-File") == [
         "LICENSE",
         "sdq_core/images/font/LICENSE",
+        "sdq_core/models/clip/LICENSE",
     ]
     files = contents(wheel)
     (licence,) = (name for name in files if name.endswith(".dist-info/licenses/LICENSE"))
