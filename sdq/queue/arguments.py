@@ -7,13 +7,16 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sdq.submitting.options import SubmitOptions
-from sdq_core.errors import InputError, UsageError
+from sdq.submitting.options import SubmitOptions, value_of
+from sdq_core.errors import InputError, PromptFileError, SdqError, UsageError
 from sdq_core.values.image_files import ImageFormat
 from sdq_core.values.order import Priority
 from sdq_core.values.seeds import MAX_SEED, MAX_SEEDS, format_seeds
+
+if TYPE_CHECKING:
+    from db.values import JSON
 
 #: What may be submitted: a prompt, prompts, objects with the keys of jsonl, or the paths of prompt files.
 Prompt = str | os.PathLike[str] | Mapping[Any, Any]
@@ -37,6 +40,10 @@ def prompts_of(prompts: Prompts) -> tuple[tuple[str, ...], Sequence[object] | No
 
     Raise UsageError for nothing at all and for files beside other prompts.
     """
+    if hasattr(prompts, "columns"):  # iterating over a data frame gives their names
+        raise UsageError(
+            'prompts is a data frame; use its rows: in pandas, table.to_dict("records").'
+        )
     if isinstance(prompts, str | Mapping | os.PathLike):
         given: list[object] = [prompts]
     elif isinstance(prompts, Iterable):
@@ -83,6 +90,13 @@ def several(name: str, value: Number | Word | None) -> str | None:
     return _written(name, value)
 
 
+def text_of(name: str, value: str | None) -> str | None:
+    """Return a text; raise UsageError for anything else."""
+    if value is None or isinstance(value, str):
+        return value
+    raise UsageError(f"{name} is {value!r}, which is no text.")
+
+
 def one_of(name: str, value: str | None, known: Iterable[str]) -> str | None:
     """Return a word; raise UsageError for one that is not known."""
     words = [str(word) for word in known]
@@ -91,13 +105,15 @@ def one_of(name: str, value: str | None, known: Iterable[str]) -> str | None:
     raise UsageError(f"{name} is {value!r}; use {', '.join(words[:-1])} or {words[-1]}.")
 
 
-def bounded(name: str, value: int | None, least: int, most: int) -> int | None:
-    """Return a whole number; raise UsageError unless it is within the bounds."""
+def bounded(name: str, value: int | None, least: int, most: int | None = None) -> int | None:
+    """Return a whole number; raise UsageError unless it is within the bounds. most: None for any."""
     if value is None:
         return None
     whole = _whole(name, value)
-    if not least <= whole <= most:
-        raise UsageError(f"{name} is {value}; use {least:,} to {most:,}.")
+    if whole < least or (most is not None and whole > most):
+        raise UsageError(
+            f"{name} is {value}; use {least:,} {'or more' if most is None else f'to {most:,}'}."
+        )
     return whole
 
 
@@ -121,8 +137,6 @@ def options_of(
 
     Raise UsageError or InputError for what the command line could not say.
     """
-    from producer.reading.objects import as_json
-
     if steps is not None and num_inference_steps is not None:
         raise UsageError("steps and num_inference_steps mean the same. Leave one out.")
     files, objects = prompts_of(prompts)
@@ -137,7 +151,11 @@ def options_of(
         variant=several("variant", variant),
         model=None if model is None else os.fsdecode(model),
         wildcards=None if wildcards is None else os.fsdecode(wildcards),
-        meta=as_json(meta or {}),
+        meta=_fields(meta),
+        batch=text_of("batch", others.pop("batch")),
+        negative_prompt=text_of("negative_prompt", others.pop("negative_prompt")),
+        compute_unit=text_of("compute_unit", others.pop("compute_unit")),
+        path_template=text_of("path_template", others.pop("path_template")),
         priority=one_of("priority", others.pop("priority"), Priority),
         prompt_format=one_of("format", others.pop("format"), _FORMATS),
         dynamic=one_of("dynamic", others.pop("dynamic"), _MODES),
@@ -154,9 +172,9 @@ def in_python() -> Iterator[None]:
     """Let messages about options name Python's arguments. Those about prompts stay: they quote what was written."""
     try:
         yield
-    except (UsageError, InputError) as error:
+    except SdqError as error:
         said = renamed(str(error))
-        if type(error) not in {UsageError, InputError} or said == str(error):
+        if isinstance(error, PromptFileError) or said == str(error):
             raise
         raise type(error)(said) from None
 
@@ -170,6 +188,15 @@ def renamed(message: str) -> str:
         return _RENAMED.get(argument, argument) if argument in known else option[0]
 
     return _OPTION.sub(name, message)
+
+
+def _fields(meta: Mapping[str, Any] | None) -> JSON:
+    from producer.reading.objects import as_json
+
+    if meta is not None and not isinstance(meta, Mapping):
+        raise UsageError(f"meta is {meta!r}, which is no dictionary.")
+    with value_of("meta"):
+        return as_json(meta or {})
 
 
 def _whole(name: str, value: Any) -> int:

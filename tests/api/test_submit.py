@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -74,6 +75,7 @@ def test_remarks_are_in_pythons_words(queue: Queue) -> None:
     [
         ({"prompts": []}, "There are no prompts: the list is empty."),
         ({"prompts": 7}, "prompts is of the type int"),
+        ({"prompts": SimpleNamespace(columns=["prompt"])}, "prompts is a data frame; use its rows"),
         ({"prompts": "a", "seeds": range(3), "random_seeds": 2}, "Use seeds or random_seeds"),
         ({"prompts": "a", "seeds": "3-1"}, "seeds: seeds '3-1' run backwards"),
         ({"prompts": "a", "seeds": [1, 2.5]}, "seeds has 2.5, which is no whole number"),
@@ -87,14 +89,19 @@ def test_remarks_are_in_pythons_words(queue: Queue) -> None:
         ({"prompts": "a", "quality": 101}, "quality is 101; use 1 to 100."),
         ({"prompts": "a", "quality": 50}, "quality is for jpg, webp and avif"),
         ({"prompts": "a", "wildcards": "w"}, "wildcards needs dynamic."),
-        ({"prompts": "a", "meta": {"at": object()}}, "a value of the type 'object'"),
+        ({"prompts": "a", "meta": {"at": object()}}, "meta: there is a value of the type 'object'"),
+        ({"prompts": "a", "meta": 3}, "meta is 3, which is no dictionary."),
+        ({"prompts": "a", "batch": 3}, "batch is 3, which is no text."),
+        ({"prompts": "a", "batch": ""}, "the batch name is empty; leave batch out"),
+        ({"prompts": "a", "negative_prompt": 3}, "negative_prompt is 3, which is no text."),
+        ({"prompts": "a", "model": "none"}, "name a folder with .mlpackage files with model."),
         ({"prompts": ["a", Path("b.txt")]}, "files beside other prompts"),
     ],
 )
 def test_what_an_argument_cannot_be_is_said_with_its_name(
     queue: Queue, arguments: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises((UsageError, InputError)) as refused:
+    with pytest.raises((UsageError, InputError, InputMissingError)) as refused:
         queue.submit(**arguments)
     assert said in str(refused.value)
     assert not queue.home.exists()
