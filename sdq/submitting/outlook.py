@@ -79,9 +79,13 @@ class Outlook:
         }
 
     def _place(self) -> list[str]:
-        """Say where the batch stands in the order, unless it is an ordinary one."""
+        """Say where the batch stands in the order, unless it is an ordinary one or nothing of it is new."""
         rank = self.submission.rank
-        return [] if rank == Rank() else [f"It is drawn {describe_rank(rank)}."]
+        return (
+            []
+            if rank == Rank() or not self.submission.images_new
+            else [f"It is drawn {describe_rank(rank)}."]
+        )
 
     def require_space(self) -> None:
         """Raise StorageError if the images would not fit on their disk, or it is not there."""

@@ -225,6 +225,9 @@ def test_everything_is_checked_before_anything_is_queued(sdq: Commands) -> None:
 
 def test_names_that_are_nothing(sdq: Commands) -> None:
     assert "There is no file 'gone.png'." in sdq("rerun", "gone.png", code=66).err
+    assert "There is no file 'gone.csv'." in sdq("rerun", "gone.csv", code=66).err
+    (HERE / "list.csv").write_text("prompt\na\n")
+    assert "list.csv: of lists only exported jsonl is read" in sdq("rerun", "list.csv", code=65).err
     assert "There is no batch 'gone'." in sdq("rerun", "gone", code=66).err
     assert "Missing argument" in sdq("rerun", code=2).err
 
