@@ -45,7 +45,7 @@ def sheet_format(out: Path) -> str:
     """
     found = _FORMATS.get(out.suffix.lower())
     if found is None:
-        raise UsageError(f"A contact sheet is a .png, .jpg, .webp or .pdf file, not {out.name!r}.")
+        raise UsageError(f"A contact sheet is a .png, .jpg, .webp or .pdf file, not {str(out)!r}.")
     if found == "WEBP":
         formats.require(ImageFormat.WEBP)
     return found

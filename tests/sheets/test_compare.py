@@ -122,7 +122,8 @@ def test_images_that_cannot_be_compared_are_counted(home: Home) -> None:
             "There is nothing to compare: one has only DPMSolverMultistep.",
         ),
         (["one", "--by", "schedulr"], 2, "--by: The list of columns cannot be read"),
-        (["one", "--by", "seed"], 66, "No image of seed 0 has a partner in seed 1"),
+        (["one", "--by", "seed"], 2, "`sdq sheet one sheet.png --x seed`"),
+        (["one", "--by", "entry"], 66, "No image of 'entry 1' has a partner in 'entry 2'"),
         (
             ["one", "other", "--where", "batch = 'one'"],
             66,

@@ -11,6 +11,7 @@ from db.columns import parse_sort
 from sdq.sheets.axis import axis_named
 from sdq.sheets.cells import Axes, Cells
 from sdq.sheets.places import Places
+from sdq.sheets.plain import by_prompt
 from sdq.sheets.rank import rank_of
 from tests.sheets.conftest import Home, asked
 from tests.sheets.reading import EMPTY, files_of, tiles_of
@@ -53,6 +54,25 @@ def test_without_axes_prompts_are_down_and_seeds_across(home: Home, tmp_path: Pa
             [(10 * seed, 100, 20) for seed in (1, 2, 3)],
             [(10 * seed, 100, 10) for seed in (1, 2)],
         ]
+
+
+def test_rows_of_one_prompt_say_what_they_differ_in(home: Home) -> None:
+    entries = [
+        asked("a", num_inference_steps=9),
+        asked("b"),
+        asked("a", num_inference_steps=30, negative_prompt="fog"),
+        asked("a", num_inference_steps=30, negative_prompt="rain"),
+    ]
+    home.draw("night", *entries)
+    (status,) = home.ledger.batches.statuses()
+    images = home.ledger.batches.first_images(status.id, 8)
+    grid = by_prompt(images, Path(), rows=40, columns=8)
+    assert [(row.caption, row.label) for row in grid.rows] == [
+        ("a", "no negative prompt · steps 9"),
+        ("b", ""),
+        ("a", "negative prompt fog · steps 30"),
+        ("a", "negative prompt rain · steps 30"),
+    ]
 
 
 def test_what_does_not_fit_is_said(home: Home, tmp_path: Path) -> None:

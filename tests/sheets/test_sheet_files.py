@@ -128,7 +128,7 @@ def test_a_tile_higher_than_a_page_makes_the_page_higher(tmp_path: Path) -> None
 def test_sheets_that_cannot_be_made(tmp_path: Path) -> None:
     tiles = pictures(tmp_path, 1)
     grid = Grid(rows=[Row(caption="a", tiles=tiles)])
-    with pytest.raises(UsageError, match=r"a \.png, \.jpg, \.webp or \.pdf file, not 's\.gif'"):
+    with pytest.raises(UsageError, match=r"a \.png, \.jpg, \.webp or \.pdf file, not '.*s\.gif'"):
         draw_sheet([grid], tmp_path / "s.gif", 64)
     long = Grid(rows=[Row(tiles=tiles)] * 40)
     with pytest.raises(InputError, match=r"too many for a WEBP file\. Use smaller tiles"):
