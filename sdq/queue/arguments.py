@@ -33,16 +33,23 @@ _OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?![\w-])")
 #: The formats of prompt files and the modes of templates, as `sdq submit` has them.
 _FORMATS = ("txt", "csv", "tsv", "jsonl", "json", "yaml", "toml")
 _MODES = ("random", "combinatorial")
+_ENDINGS = tuple(f".{name}" for name in _FORMATS)
 
 
 def prompts_of(prompts: Prompts) -> tuple[tuple[str, ...], Sequence[object] | None]:
     """Return prompt files, and prompts that are none; one of the two is empty.
 
-    Raise UsageError for nothing at all and for files beside other prompts.
+    Raise UsageError for nothing at all, for files beside other prompts, and for what is probably meant otherwise.
     """
     if hasattr(prompts, "columns"):  # iterating over a data frame gives their names
         raise UsageError(
             'prompts is a data frame; use its rows: in pandas, table.to_dict("records").'
+        )
+    # Path.is_file would raise for a prompt that is too long for a path.
+    if isinstance(prompts, str) and prompts.endswith(_ENDINGS) and os.path.isfile(prompts):  # noqa: PTH113
+        raise UsageError(
+            f"prompts is the name of a file. For the prompts in it, use Path({prompts!r}), for an image of the name "
+            f"[{prompts!r}]."
         )
     if isinstance(prompts, str | Mapping | os.PathLike):
         given: list[object] = [prompts]

@@ -70,6 +70,9 @@ def test_remarks_are_in_pythons_words(queue: Queue) -> None:
     assert "--" not in said
 
 
+PROMPTS = str(Path(__file__).parents[2] / "examples" / "prompts.txt")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -96,6 +99,7 @@ def test_remarks_are_in_pythons_words(queue: Queue) -> None:
         ({"prompts": "a", "negative_prompt": 3}, "negative_prompt is 3, which is no text."),
         ({"prompts": "a", "model": "none"}, "name a folder with .mlpackage files with model."),
         ({"prompts": ["a", Path("b.txt")]}, "files beside other prompts"),
+        ({"prompts": PROMPTS}, f"use Path({PROMPTS!r})"),
     ],
 )
 def test_what_an_argument_cannot_be_is_said_with_its_name(

@@ -107,7 +107,8 @@ def test_images_that_cannot_be_compared_are_counted(home: Home) -> None:
     said = home("compare", "one", "other").out
     assert "2 pairs, 2 not comparable" in said
     assert "median not comparable, worst not comparable" in said
-    home("compare", "one", "other", str(home.folder / "page.html"))
+    home("compare", "one", "other", str(file := home.folder / "page.html"))
+    assert read_page(file.read_text(encoding="utf-8")).one("h1").text == "2 pairs, none comparable"
 
 
 @pytest.mark.parametrize(
