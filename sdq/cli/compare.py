@@ -68,8 +68,9 @@ def command(
     from sdq.views.comparison.text import comparison_lines
     from sdq_core.images.root import OutputRoot
 
-    page = Path(batches[-1]) if batches[-1].lower().endswith(_PAGE) else None
-    names = batches[:-1] if page else batches
+    names, page = batches, None
+    if batches and batches[-1].lower().endswith(_PAGE):
+        names, page = batches[:-1], Path(batches[-1])
     if not names or (len(names) == 1 and by is None):
         raise UsageError(
             "Name two batches, or one with --by: `sdq compare ONE OTHER` or `sdq compare ONE --by scheduler`."

@@ -114,6 +114,7 @@ def test_images_that_cannot_be_compared_are_counted(home: Home) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
+        ([], 2, "Name two batches, or one with --by"),
         (["one"], 2, "Name two batches, or one with --by"),
         (["page.html"], 2, "Name two batches, or one with --by"),
         (["one", "one"], 66, "There is nothing to compare: one has only one."),
