@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -124,23 +125,45 @@ def bounded(name: str, value: int | None, least: int, most: int | None = None) -
     return whole
 
 
+def path_of(name: str, value: str | os.PathLike[str] | None) -> str | None:
+    """Return a path as text; raise UsageError for what is none."""
+    return text_of(name, os.fsdecode(value) if isinstance(value, os.PathLike) else value)
+
+
+#: How arguments become options, of those that are not taken as they are.
+_READ: Mapping[str, Callable[[str, Any], Any]] = {
+    "guidance_scale": several,
+    "scheduler": several,
+    "variant": several,
+    "batch": text_of,
+    "negative_prompt": text_of,
+    "compute_unit": text_of,
+    "path_template": text_of,
+    "model": path_of,
+    "wildcards": path_of,
+    "priority": partial(one_of, known=Priority),
+    "dynamic": partial(one_of, known=_MODES),
+    "image_format": partial(one_of, known=ImageFormat),
+    "random_seeds": partial(bounded, least=1, most=100_000),
+    "dynamic_seed": partial(bounded, least=0, most=MAX_SEED),
+    "max_images": partial(bounded, least=1, most=10_000_000),
+    "quality": partial(bounded, least=1, most=100),
+}
+
+
 def options_of(
     prompts: Prompts,
     *,
     seeds: Seeds | None,
     steps: Number | None,
     num_inference_steps: Number | None,
-    guidance_scale: Number | None,
-    scheduler: Word | None,
-    variant: Word | None,
-    model: str | os.PathLike[str] | None,
-    wildcards: str | os.PathLike[str] | None,
+    format: str | None,
     meta: Mapping[str, Any] | None,
     **others: Any,
 ) -> SubmitOptions:
     """Return the options that arguments of `Queue.submit` mean.
 
-    others: those that both call and write alike.
+    others: those of the same name.
 
     Raise UsageError or InputError for what the command line could not say.
     """
@@ -151,26 +174,13 @@ def options_of(
         files=files,
         objects=objects,
         seeds=seeds_of(seeds),
-        random_seeds=bounded("random_seeds", others.pop("random_seeds"), 1, 100_000),
         num_inference_steps=several("steps", num_inference_steps if steps is None else steps),
-        guidance_scale=several("guidance_scale", guidance_scale),
-        scheduler=several("scheduler", scheduler),
-        variant=several("variant", variant),
-        model=None if model is None else os.fsdecode(model),
-        wildcards=None if wildcards is None else os.fsdecode(wildcards),
+        prompt_format=one_of("format", format, _FORMATS),
         meta=_fields(meta),
-        batch=text_of("batch", others.pop("batch")),
-        negative_prompt=text_of("negative_prompt", others.pop("negative_prompt")),
-        compute_unit=text_of("compute_unit", others.pop("compute_unit")),
-        path_template=text_of("path_template", others.pop("path_template")),
-        priority=one_of("priority", others.pop("priority"), Priority),
-        prompt_format=one_of("format", others.pop("format"), _FORMATS),
-        dynamic=one_of("dynamic", others.pop("dynamic"), _MODES),
-        image_format=one_of("image_format", others.pop("image_format"), ImageFormat),
-        dynamic_seed=bounded("dynamic_seed", others.pop("dynamic_seed"), 0, MAX_SEED),
-        max_images=bounded("max_images", others.pop("max_images"), 1, 10_000_000),
-        quality=bounded("quality", others.pop("quality"), 1, 100),
-        **others,
+        **{
+            name: _READ[name](name, value) if name in _READ else value
+            for name, value in others.items()
+        },
     )
 
 

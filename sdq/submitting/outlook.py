@@ -107,25 +107,19 @@ def try_out(
     with contextlib.nullcontext(ledger) if ledger else empty_ledger() as tried:
         outdated = tried.submissions.replaceable(planned.plan, planned.outdated)
         submission = tried.submissions.preview(planned.plan, instead_of=outdated)
-        return _outlook(settings, request, planned, submission, tried, stored=False)
+        return outlook(settings, request, planned, submission, tried, stored=False)
 
 
 def outlook(
-    settings: Settings, request: Request, planned: Planned, submission: Submission, ledger: Ledger
-) -> Outlook:
-    """Return the outlook of a submission that was stored."""
-    return _outlook(settings, request, planned, submission, ledger, stored=True)
-
-
-def _outlook(
     settings: Settings,
     request: Request,
     planned: Planned,
     submission: Submission,
     ledger: Ledger,
     *,
-    stored: bool,
+    stored: bool = True,
 ) -> Outlook:
+    """Return the outlook of a submission. stored: it was, and so the ledger has its images among those that wait."""
     return Outlook(
         request=request,
         planned=planned,

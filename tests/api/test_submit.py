@@ -95,6 +95,7 @@ PROMPTS = str(Path(__file__).parents[2] / "examples" / "prompts.txt")
         ({"prompts": "a", "meta": {"at": object()}}, "meta: there is a value of the type 'object'"),
         ({"prompts": "a", "meta": 3}, "meta is 3, which is no dictionary."),
         ({"prompts": "a", "batch": 3}, "batch is 3, which is no text."),
+        ({"prompts": "a", "model": 3}, "model is 3, which is no text."),
         ({"prompts": "a", "batch": ""}, "the batch name is empty; leave batch out"),
         ({"prompts": "a", "negative_prompt": 3}, "negative_prompt is 3, which is no text."),
         ({"prompts": "a", "model": "none"}, "name a folder with .mlpackage files with model."),
