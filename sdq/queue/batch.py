@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sdq.queue.arguments import bounded, one_of
+from sdq.queue.arguments import bounded, one_of, text_of
 from sdq.queue.image import Image, thumbnail_tag
 from sdq.queue.status import Status, public
 from sdq_core.errors import ConfigurationError, InputMissingError, SdqError, UsageError
@@ -223,6 +223,7 @@ class Batch:
         from db.columns import parse_sort
         from db.columns.where import parse_where
 
+        where, sort = text_of("where", where), text_of("sort", sort)
         condition = None if where is None else parse_where(where)
         order = None if sort is None else parse_sort(sort)
         return self._ledger.batches.images(
