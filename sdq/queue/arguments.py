@@ -31,6 +31,10 @@ Word = str | Sequence[str]
 #: Options whose arguments in Python have other names.
 _RENAMED = {"seed": "seeds", "seed_range": "seeds", "prompt": "prompts"}
 _OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?![\w-])")
+#: What to do about a prompt.
+_ADVICE = re.compile(
+    r"\b(?:use|raise|with|but) --(?:literal|format|dynamic|max-images|wildcards)\b"
+)
 #: The formats of prompt files and the modes of templates, as `sdq submit` has them.
 _FORMATS = ("txt", "csv", "tsv", "jsonl", "json", "yaml", "toml")
 _MODES = ("random", "combinatorial")
@@ -186,25 +190,33 @@ def options_of(
 
 @contextlib.contextmanager
 def in_python() -> Iterator[None]:
-    """Let messages about options name Python's arguments. Those about prompts stay: they quote what was written."""
+    """Let messages name Python's arguments; of those about prompts only advice, as they quote what was written."""
     try:
         yield
+    except PromptFileError as error:
+        raise PromptFileError(
+            [_ADVICE.sub(_advised, problem) for problem in error.problems]
+        ) from None
     except SdqError as error:
         said = renamed(str(error))
-        if isinstance(error, PromptFileError) or said == str(error):
+        if said == str(error):
             raise
         raise type(error)(said) from None
 
 
 def renamed(message: str) -> str:
     """Return a message with Python's arguments in place of the options of `sdq submit`."""
-    known = {*SubmitOptions.__dataclass_fields__, *_RENAMED, "steps", "format"}
+    known = {*SubmitOptions.__dataclass_fields__, *_RENAMED, "steps", "format", "outputs"}
 
     def name(option: re.Match[str]) -> str:
         argument = option[1].replace("-", "_")
         return _RENAMED.get(argument, argument) if argument in known else option[0]
 
     return _OPTION.sub(name, message)
+
+
+def _advised(advice: re.Match[str]) -> str:
+    return renamed(advice[0])
 
 
 def _fields(meta: Mapping[str, Any] | None) -> JSON:

@@ -120,6 +120,7 @@ def test_all_prompts_that_cannot_be_used_are_named_at_once(queue: Queue) -> None
     assert empty == "prompts[0]: the prompt is empty"
     assert unknown.startswith("prompts[1]: unknown key 'stepz'")
     assert inside.startswith("prompts[2]: '--steps 3' stands inside a text")
+    assert inside.endswith("or use literal to draw it as words")
     with pytest.raises(InputMissingError, match=r"The prompt file nowhere\.txt does not exist"):
         queue.submit(Path("nowhere.txt"))
 
