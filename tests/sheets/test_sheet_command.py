@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_said(home: Home, tmp_path: Path) -> None:
     assert said.json["prompts"] == said.json["images"] == 2
     (remark,) = said.json["remarks"]
     assert remark == (
-        "The first 2 prompts with images are shown, of the 3 of night; --rows shows more."
+        "The first 2 rows with images are shown, of the 3 of night; --rows shows more."
     )
     assert said.err.strip() == remark
     assert home("sheet", "night", str(tmp_path / "s.png"), "--rows", "2", "-q").err == ""
