@@ -51,6 +51,10 @@ def _parsed(setting: str) -> tuple[str, str]:
     field = field_named(name)
     if field is None:
         raise UsageError(f"--set: {unknown_name('option', name)}")
+    if field == "seed":
+        raise UsageError(
+            "--set does not change seeds. Use --seeds, such as --seeds 7 or --seeds +10."
+        )
     if field not in _CHANGEABLE:
         raise UsageError(f"--set cannot change {name.strip()}: images keep theirs.")
     return field, value

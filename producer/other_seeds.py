@@ -30,7 +30,7 @@ def other_seeds(written: str) -> Callable[[PromptLine], PromptLine]:
     if text.startswith("+"):
         if (
             not text[1:].isdecimal()
-            or len(text) > 7
+            or len(text) > 8
             or not 1 <= (count := int(text[1:])) <= MAX_SEEDS
         ):
             raise InputError(f"{quote(written)} is not a number of seeds; write +1 to +{MAX_SEEDS}")

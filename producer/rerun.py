@@ -39,7 +39,8 @@ from sdq_core.values.variants import RecipeVariant
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
 _EXPORTED = frozenset({".jsonl", ".ndjson"})
 _JSON, _TEXT = ".json", ".txt"
-KNOWN_SUFFIXES = IMAGE_SUFFIXES | _EXPORTED | {_JSON, _TEXT}
+_PROMPTS = frozenset({".csv", ".tsv", ".yaml", ".yml", ".toml"})
+KNOWN_SUFFIXES = IMAGE_SUFFIXES | _EXPORTED | _PROMPTS | {_JSON, _TEXT}
 
 
 @dataclass(kw_only=True)
@@ -126,6 +127,10 @@ class Rerun:
             self._add_folder(path)
         elif suffix in _EXPORTED or (suffix == _JSON and not self._add_workflow(path)):
             self._add_exported(path)
+        elif suffix in _PROMPTS:
+            self.problems.append(
+                f"{printable(path)}: of lists only exported jsonl is read here; use sdq submit for prompts"
+            )
         elif suffix != _JSON:
             self._add_image(Path(path))
 

@@ -114,6 +114,8 @@ def _of_png(file: BinaryIO) -> Iterator[tuple[str, str]]:
                 if length > MAX_TEXT_BYTES:
                     raise _too_long(name)
                 rest += file.read(length - len(start))
+                if file.tell() < end - 4:
+                    raise InputError(f"the file ends within its text {name}")
                 yield from _named(name, _text(kind, rest, name))
         file.seek(end)
     raise InputError(f"the image has more than {MAX_CHUNKS:,} chunks")

@@ -27,9 +27,7 @@ def batch_argument(*, required: bool = True) -> Callable[[Command], Command]:
 
 def batches_argument(metavar: str) -> Callable[[Command], Command]:
     """Add the argument BATCH..., for one or more; the command gets a `batches` argument, for `existing_batches`."""
-    return click.argument(
-        "batches", metavar=metavar, nargs=-1, required=True, shell_complete=batch_names
-    )
+    return click.argument("batches", metavar=metavar, nargs=-1, shell_complete=batch_names)
 
 
 def batches_before_out(
@@ -60,8 +58,10 @@ def existing_batches(
 ) -> Iterator[tuple[Ledger, list[BatchStatus]]]:
     """Open the ledger, which is never created, with the batches that are meant, each once.
 
-    Raise as `named_batch` does.
+    Raise UsageError for none, and as `named_batch` does.
     """
+    if not given:
+        raise UsageError("Name a batch. See `sdq ls` for all.")
     with existing_ledger(settings) as ledger:
         statuses = {status.id: status for status in (named_batch(ledger, name) for name in given)}
         assert ledger is not None  # or there would be no batch

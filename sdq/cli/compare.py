@@ -14,6 +14,7 @@ from sdq.cli.batch import batches_argument, existing_batches
 from sdq.cli.image_options import axis_option, where_option
 from sdq.cli.options import settings_options
 from sdq_core.errors import InputMissingError, UsageError
+from sdq_core.printable import quote
 from sdq_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from sdq_core.images.root import OutputRoot
 
 _PAGE = (".html", ".htm")
+#: What both images of a pair have, always.
+_OF_PARTNERS = ("prompt", "negative_prompt", "seed")
 
 
 @click.command("compare")
@@ -65,11 +68,17 @@ def command(
     from sdq.views.comparison.text import comparison_lines
     from sdq_core.images.root import OutputRoot
 
-    page = Path(batches[-1]) if batches[-1].lower().endswith(_PAGE) else None
-    names = batches[:-1] if page else batches
+    names, page = batches, None
+    if batches and batches[-1].lower().endswith(_PAGE):
+        names, page = batches[:-1], Path(batches[-1])
     if not names or (len(names) == 1 and by is None):
         raise UsageError(
             "Name two batches, or one with --by: `sdq compare ONE OTHER` or `sdq compare ONE --by scheduler`."
+        )
+    if by is not None and by.name in _OF_PARTNERS:
+        raise UsageError(
+            f"Partners have the same {by.short}, so there are no pairs --by {by.name}. To see its values side by side: "
+            f"`sdq sheet {names[0]} sheet.png --x {by.name}`."
         )
     with existing_batches(settings, names) as (ledger, statuses):
         sides = _sides(ledger, statuses, by, where)
@@ -126,8 +135,8 @@ def _comparisons(sides: Sequence[Side], outputs: OutputRoot, *, watched: bool) -
         pairs = matched(first, other)
         if not pairs.pairs:
             raise InputMissingError(
-                f"No image of {first.name} has a partner in {other.name}: none has the same prompts and seed, and the "
-                "same settings where both have some in common."
+                f"No image of {quote(first.name)} has a partner in {quote(other.name)}: none has the same prompts "
+                "and seed, and the same settings where both have some in common."
             )
 
         def watch(measured: Iterable[Pair], count: int = len(pairs.pairs)) -> Iterable[Pair]:

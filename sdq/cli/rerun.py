@@ -93,7 +93,8 @@ def command(
 
     Reads png, jpg, webp and avif files of sdq, AUTOMATIC1111 (and what writes like it), ComfyUI, InvokeAI, Draw Things
     and Mochi Diffusion; folders of them; generation data copied into a txt file or to standard input (-); exported
-    jsonl files; and a batch's finished images. It says what of other tools' images it cannot draw.
+    jsonl files; and a batch's finished images, or one of them, such as night/3/42 for its third prompt with seed 42. It
+    says what of other tools' images it cannot draw.
 
     Images of sdq are drawn exactly as they were, and those that are in the ledger are not drawn again: change
     something with --set or --seeds. See docs/rerun.md.
@@ -101,6 +102,7 @@ def command(
     \b
     Examples:
       sdq rerun favourite.png --seeds +10
+      sdq rerun night/3/42 --seeds +10
       sdq rerun night --set steps=40 --set scheduler=DDIM
       sdq rerun Downloads --skip-broken --model my-model --dry-run
       pbpaste | sdq rerun -

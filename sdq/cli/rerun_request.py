@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
+from db.columns.where import parse_where
 from db.ledger import Ledger
 from producer import PromptSource, Remarks, describe_source
 from producer.changes import Changes
@@ -32,6 +34,8 @@ from sdq_core.settings import Settings
 from sdq_core.values.variants import RecipeVariant
 
 _ENDING = "-rerun"
+#: `night/3/42`: the third prompt with seed 42.
+_IMAGE = re.compile(r"(?P<batch>.+)/(?P<entry>\d{1,9})/(?P<seed>\d{1,10})", re.DOTALL)
 _SKIP = "Add --skip-broken to leave these out."
 
 
@@ -60,7 +64,7 @@ def read_rerun(
     skip_broken: bool,
     stdin: BinaryIO | None = None,
 ) -> RerunRequest:
-    """Read what is named: files, folders, ``-`` for standard input, batches.
+    """Read what is named: files, folders, ``-`` for standard input, batches, images of them such as ``night/3/42``.
 
     changes, seeds: as typed behind `--set` and `--seeds`.
     skip_broken: leave out what cannot be read instead of refusing all.
@@ -123,6 +127,8 @@ def _add(rerun: Rerun, word: str, ledger: Ledger | None, stdin: BinaryIO | None)
     if status is None and _is(Path(word).exists):
         rerun.add_file(word)
         return describe_source([word])
+    if status is None and (named := _IMAGE.fullmatch(word)):
+        return _add_image(rerun, ledger, named)
     if status is None and ("/" in word or Path(word).suffix.lower() in KNOWN_SUFFIXES):
         raise InputMissingError(f"There is no file {word!r}.")
     status = status or named_batch(ledger, word)
@@ -130,6 +136,19 @@ def _add(rerun: Rerun, word: str, ledger: Ledger | None, stdin: BinaryIO | None)
     if not rerun.add_batch(ledger.batches.images(status.id)):
         raise InputMissingError(f"Batch {status.name!r} has no finished images yet.")
     return PromptSource(name=status.name, text=status.name)
+
+
+def _add_image(rerun: Rerun, ledger: Ledger | None, named: re.Match[str]) -> PromptSource:
+    """Add one image of a batch."""
+    status = named_batch(ledger, named["batch"])
+    assert ledger is not None  # or there would be no batch
+    entry, seed = int(named["entry"]), int(named["seed"])
+    where = parse_where(f"entry = {entry} and seed = {seed}")
+    if not rerun.add_batch(ledger.batches.images(status.id, where=where)):
+        raise InputMissingError(
+            f"Batch {status.name!r} has no finished image of prompt {entry} with seed {seed}."
+        )
+    return PromptSource(name=status.name, text=f"{status.name}/{entry}/{seed}")
 
 
 def _is(question: Callable[[], bool]) -> bool:

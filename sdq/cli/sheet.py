@@ -189,7 +189,7 @@ def _plain(
             grid = by_prompt(images, outputs, rows=rows, columns=columns, heading=heading)
             if len(grid.rows) == rows < (entries := ledger.batches.request(status.id).entries):
                 said.append(
-                    f"The first {rows:,} prompts with images are shown, of the {entries:,} of {status.name}; "
+                    f"The first {rows:,} rows with images are shown, of the {entries:,} of {status.name}; "
                     "--rows shows more."
                 )
         if grid.rows:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
 
-from sdq.comparing.sides import SETTINGS, Candidate, Matched, Side
+from sdq.comparing.sides import Candidate, Matched, Side
+from sdq.sheets.axis import SETTINGS
 from sdq_core.images.fitted import whole_picture
 from sdq_core.images.pixels import psnr_db
 

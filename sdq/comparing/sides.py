@@ -10,18 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from db.columns import parse_columns
 from db.values import EngineRecord, FinishedImage
-from sdq.sheets.axis import Axis, Value, axis_of
+from sdq.sheets.axis import SETTINGS, Axis, Value
 from sdq_core.values.recipes import Recipe
 
-#: What a user sets, and what partners have in common where both sides can.
-SETTINGS = tuple(
-    axis_of(column)
-    for column in parse_columns(
-        "num_inference_steps,guidance_scale,scheduler,width,height,model,attention_implementation,compute_unit"
-    )
-)
 Prompts = tuple[str, str, int]
 
 
@@ -29,7 +21,7 @@ Prompts = tuple[str, str, int]
 class Candidate:
     """An image that may have a partner: what is needed of it, as there may be very many.
 
-    settings: its values of `SETTINGS`.
+    settings: its values of `SETTINGS`, which partners have in common where both sides can.
     flagged: the safety checker flagged it.
     """
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sdq.submitting.options import SubmitOptions
-from sdq_core.errors import InputError, UsageError
+from sdq.submitting.options import SubmitOptions, value_of
+from sdq_core.errors import InputError, PromptFileError, SdqError, UsageError
 from sdq_core.values.image_files import ImageFormat
 from sdq_core.values.order import Priority
 from sdq_core.values.seeds import MAX_SEED, MAX_SEEDS, format_seeds
+
+if TYPE_CHECKING:
+    from db.values import JSON
 
 #: What may be submitted: a prompt, prompts, objects with the keys of jsonl, or the paths of prompt files.
 Prompt = str | os.PathLike[str] | Mapping[Any, Any]
@@ -27,16 +31,31 @@ Word = str | Sequence[str]
 #: Options whose arguments in Python have other names.
 _RENAMED = {"seed": "seeds", "seed_range": "seeds", "prompt": "prompts"}
 _OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?![\w-])")
+#: What to do about a prompt.
+_ADVICE = re.compile(
+    r"\b(?:use|raise|with|but) --(?:literal|format|dynamic|max-images|wildcards)\b"
+)
 #: The formats of prompt files and the modes of templates, as `sdq submit` has them.
 _FORMATS = ("txt", "csv", "tsv", "jsonl", "json", "yaml", "toml")
 _MODES = ("random", "combinatorial")
+_ENDINGS = tuple(f".{name}" for name in _FORMATS)
 
 
 def prompts_of(prompts: Prompts) -> tuple[tuple[str, ...], Sequence[object] | None]:
     """Return prompt files, and prompts that are none; one of the two is empty.
 
-    Raise UsageError for nothing at all and for files beside other prompts.
+    Raise UsageError for nothing at all, for files beside other prompts, and for what is probably meant otherwise.
     """
+    if hasattr(prompts, "columns"):  # iterating over a data frame gives their names
+        raise UsageError(
+            'prompts is a data frame; use its rows: in pandas, table.to_dict("records").'
+        )
+    # Path.is_file would raise for a prompt that is too long for a path.
+    if isinstance(prompts, str) and prompts.endswith(_ENDINGS) and os.path.isfile(prompts):  # noqa: PTH113
+        raise UsageError(
+            f"prompts is the name of a file. For the prompts in it, use Path({prompts!r}), for an image of the name "
+            f"[{prompts!r}]."
+        )
     if isinstance(prompts, str | Mapping | os.PathLike):
         given: list[object] = [prompts]
     elif isinstance(prompts, Iterable):
@@ -83,6 +102,13 @@ def several(name: str, value: Number | Word | None) -> str | None:
     return _written(name, value)
 
 
+def text_of(name: str, value: str | None) -> str | None:
+    """Return a text; raise UsageError for anything else."""
+    if value is None or isinstance(value, str):
+        return value
+    raise UsageError(f"{name} is {value!r}, which is no text.")
+
+
 def one_of(name: str, value: str | None, known: Iterable[str]) -> str | None:
     """Return a word; raise UsageError for one that is not known."""
     words = [str(word) for word in known]
@@ -91,14 +117,42 @@ def one_of(name: str, value: str | None, known: Iterable[str]) -> str | None:
     raise UsageError(f"{name} is {value!r}; use {', '.join(words[:-1])} or {words[-1]}.")
 
 
-def bounded(name: str, value: int | None, least: int, most: int) -> int | None:
-    """Return a whole number; raise UsageError unless it is within the bounds."""
+def bounded(name: str, value: int | None, least: int, most: int | None = None) -> int | None:
+    """Return a whole number; raise UsageError unless it is within the bounds. most: None for any."""
     if value is None:
         return None
     whole = _whole(name, value)
-    if not least <= whole <= most:
-        raise UsageError(f"{name} is {value}; use {least:,} to {most:,}.")
+    if whole < least or (most is not None and whole > most):
+        raise UsageError(
+            f"{name} is {value}; use {least:,} {'or more' if most is None else f'to {most:,}'}."
+        )
     return whole
+
+
+def path_of(name: str, value: str | os.PathLike[str] | None) -> str | None:
+    """Return a path as text; raise UsageError for what is none."""
+    return text_of(name, os.fsdecode(value) if isinstance(value, os.PathLike) else value)
+
+
+#: How arguments become options, of those that are not taken as they are.
+_READ: Mapping[str, Callable[[str, Any], Any]] = {
+    "guidance_scale": several,
+    "scheduler": several,
+    "variant": several,
+    "batch": text_of,
+    "negative_prompt": text_of,
+    "compute_unit": text_of,
+    "path_template": text_of,
+    "model": path_of,
+    "wildcards": path_of,
+    "priority": partial(one_of, known=Priority),
+    "dynamic": partial(one_of, known=_MODES),
+    "image_format": partial(one_of, known=ImageFormat),
+    "random_seeds": partial(bounded, least=1, most=100_000),
+    "dynamic_seed": partial(bounded, least=0, most=MAX_SEED),
+    "max_images": partial(bounded, least=1, most=10_000_000),
+    "quality": partial(bounded, least=1, most=100),
+}
 
 
 def options_of(
@@ -107,22 +161,16 @@ def options_of(
     seeds: Seeds | None,
     steps: Number | None,
     num_inference_steps: Number | None,
-    guidance_scale: Number | None,
-    scheduler: Word | None,
-    variant: Word | None,
-    model: str | os.PathLike[str] | None,
-    wildcards: str | os.PathLike[str] | None,
+    format: str | None,
     meta: Mapping[str, Any] | None,
     **others: Any,
 ) -> SubmitOptions:
     """Return the options that arguments of `Queue.submit` mean.
 
-    others: those that both call and write alike.
+    others: those of the same name.
 
     Raise UsageError or InputError for what the command line could not say.
     """
-    from producer.reading.objects import as_json
-
     if steps is not None and num_inference_steps is not None:
         raise UsageError("steps and num_inference_steps mean the same. Leave one out.")
     files, objects = prompts_of(prompts)
@@ -130,46 +178,54 @@ def options_of(
         files=files,
         objects=objects,
         seeds=seeds_of(seeds),
-        random_seeds=bounded("random_seeds", others.pop("random_seeds"), 1, 100_000),
         num_inference_steps=several("steps", num_inference_steps if steps is None else steps),
-        guidance_scale=several("guidance_scale", guidance_scale),
-        scheduler=several("scheduler", scheduler),
-        variant=several("variant", variant),
-        model=None if model is None else os.fsdecode(model),
-        wildcards=None if wildcards is None else os.fsdecode(wildcards),
-        meta=as_json(meta or {}),
-        priority=one_of("priority", others.pop("priority"), Priority),
-        prompt_format=one_of("format", others.pop("format"), _FORMATS),
-        dynamic=one_of("dynamic", others.pop("dynamic"), _MODES),
-        image_format=one_of("image_format", others.pop("image_format"), ImageFormat),
-        dynamic_seed=bounded("dynamic_seed", others.pop("dynamic_seed"), 0, MAX_SEED),
-        max_images=bounded("max_images", others.pop("max_images"), 1, 10_000_000),
-        quality=bounded("quality", others.pop("quality"), 1, 100),
-        **others,
+        prompt_format=one_of("format", format, _FORMATS),
+        meta=_fields(meta),
+        **{
+            name: _READ[name](name, value) if name in _READ else value
+            for name, value in others.items()
+        },
     )
 
 
 @contextlib.contextmanager
 def in_python() -> Iterator[None]:
-    """Let messages about options name Python's arguments. Those about prompts stay: they quote what was written."""
+    """Let messages name Python's arguments; of those about prompts only advice, as they quote what was written."""
     try:
         yield
-    except (UsageError, InputError) as error:
+    except PromptFileError as error:
+        raise PromptFileError(
+            [_ADVICE.sub(_advised, problem) for problem in error.problems]
+        ) from None
+    except SdqError as error:
         said = renamed(str(error))
-        if type(error) not in {UsageError, InputError} or said == str(error):
+        if said == str(error):
             raise
         raise type(error)(said) from None
 
 
 def renamed(message: str) -> str:
     """Return a message with Python's arguments in place of the options of `sdq submit`."""
-    known = {*SubmitOptions.__dataclass_fields__, *_RENAMED, "steps", "format"}
+    known = {*SubmitOptions.__dataclass_fields__, *_RENAMED, "steps", "format", "outputs"}
 
     def name(option: re.Match[str]) -> str:
         argument = option[1].replace("-", "_")
         return _RENAMED.get(argument, argument) if argument in known else option[0]
 
     return _OPTION.sub(name, message)
+
+
+def _advised(advice: re.Match[str]) -> str:
+    return renamed(advice[0])
+
+
+def _fields(meta: Mapping[str, Any] | None) -> JSON:
+    from producer.reading.objects import as_json
+
+    if meta is not None and not isinstance(meta, Mapping):
+        raise UsageError(f"meta is {meta!r}, which is no dictionary.")
+    with value_of("meta"):
+        return as_json(meta or {})
 
 
 def _whole(name: str, value: Any) -> int:

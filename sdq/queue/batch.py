@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sdq.queue.arguments import bounded, one_of, text_of
 from sdq.queue.image import Image, thumbnail_tag
 from sdq.queue.status import Status, public
 from sdq_core.errors import ConfigurationError, InputMissingError, SdqError, UsageError
@@ -134,7 +135,7 @@ class Batch:
                 attempts=failed.attempts,
                 error=failed.error,
             )
-            for failed in self._ledger.batches.failed_images(self._id, limit)
+            for failed in self._ledger.batches.failed_images(self._id, bounded("limit", limit, 0))
         ]
 
     def pause(self) -> None:
@@ -175,7 +176,6 @@ class Batch:
         to_front: before all others of its priority, instead of in turns with them.
         """
         from db.dispatch import reorder
-        from sdq.queue.arguments import one_of
         from sdq_core.values.order import Priority
 
         word = one_of("priority", priority, Priority)
@@ -223,9 +223,12 @@ class Batch:
         from db.columns import parse_sort
         from db.columns.where import parse_where
 
+        where, sort = text_of("where", where), text_of("sort", sort)
         condition = None if where is None else parse_where(where)
         order = None if sort is None else parse_sort(sort)
-        return self._ledger.batches.images(self._id, where=condition, sort=order, limit=limit)
+        return self._ledger.batches.images(
+            self._id, where=condition, sort=order, limit=bounded("limit", limit, 0)
+        )
 
 
 def _columns(asked: Iterable[str] | None) -> Mapping[str, Callable[[FinishedImage], object]]:

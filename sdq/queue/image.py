@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from db.values import FinishedImage
 
 _THUMBNAIL_PIXELS = 192
+_REPAIR = "To draw it again, run `sdq verify --repair`."
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -89,9 +90,6 @@ class Image:
         """Return the image for a notebook, small; one that the safety checker flagged only as its colours."""
         caption = html.escape(f"{self.batch}/{self.entry}/{self.seed}: {self.prompt}")
         return f'<figure style="margin: 0">{thumbnail_tag(self)}<figcaption>{caption}</figcaption></figure>'
-
-
-_REPAIR = "To draw it again, run `sdq verify --repair`."
 
 
 def thumbnail_tag(image: Image, side: int = _THUMBNAIL_PIXELS) -> str:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from sdq.submitting.options import SubmitOptions
 
+#: How many batches are named where there is none of a name.
+_NAMED = 5
+
 
 class Queue:
     """Submits prompts and finds batches, with the same settings, ledger and queues as the command line.
@@ -204,6 +207,3 @@ class Queue:
         added = submit_plan(settings, ledger, planned.plan, outdated=planned.outdated)
         batch = Batch(self._connections, added.batch_id, added.batch_name)
         return submission_of(outlook(settings, request, planned, added, ledger), batch)
-
-
-_NAMED = 5

@@ -17,7 +17,7 @@ log = logging.getLogger("sdq")
 
 _POLL_S = 0.5
 #: If nothing has changed for so long, why not is looked at; and again after as long.
-_STILL_S = 20.0
+_STILL_S = 5.0
 
 
 class Waiting:

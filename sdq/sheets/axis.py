@@ -31,7 +31,7 @@ _SHORT = {
 }
 _ALONE = frozenset(
     {
-        "batch", "prompt", "negative_prompt", "scheduler", "model", "attention_implementation", "compute_unit",
+        "batch", "prompt", "scheduler", "model", "attention_implementation", "compute_unit",
         "pipeline", "runtime", "precision", "worker", "host", "os", "chip", "custom_id", "path",
     }
 )  # fmt: skip
@@ -93,6 +93,15 @@ def axis_of(column: Named) -> Axis:
         alone=column.name in _ALONE,
         numeric=column.kind is None,
     )
+
+
+#: What a user sets beside prompts and seed.
+SETTINGS = tuple(
+    axis_of(column)
+    for column in parse_columns(
+        "num_inference_steps,guidance_scale,scheduler,width,height,model,attention_implementation,compute_unit"
+    )
+)
 
 
 def _value(found: Any) -> Value:

@@ -67,7 +67,7 @@ class Blocks:
     def rows_of(self, grid: Grid) -> Iterator[Block]:
         """Yield the blocks of a grid's rows."""
         for row in grid.rows:
-            yield from self._row(row, headed=bool(grid.heading or grid.columns))
+            yield self._row(row, headed=bool(grid.heading or grid.columns))
 
     def _columns(self, names: Sequence[str]) -> Block:
         measures = self._measures
@@ -82,26 +82,15 @@ class Blocks:
 
         return Block(height=most * measures.line, space=measures.line, paint=paint)
 
-    def _row(self, row: Row, *, headed: bool) -> Iterator[Block]:
-        measures = self._measures
-        across = measures.across
-        # A narrow sheet has room for more lines than a wide one needs.
-        most = _CAPTION_LINES if across > 1 else 2 * _CAPTION_LINES
-        caption = wrapped(row.caption, self._lettering, measures.text_width, most)
-        label = wrapped(row.label, self._lettering, max(measures.label, 1), _LABEL_LINES)
-        space = measures.gap * (4 if row.caption or not (headed or row.label) else 1)
-        for begin in range(0, len(row.tiles), across):
-            line = self._line(row.tiles[begin : begin + across], caption, label, space)
-            yield line
-            caption, label, space = Paragraph(), Paragraph(), measures.gap
-
-    def _line(
-        self, tiles: Sequence[Tile], caption: Paragraph, label: Paragraph, space: int
-    ) -> Block:
-        """Return a line of tiles with what belongs to it."""
+    def _row(self, row: Row, *, headed: bool) -> Block:
         measures, lettering = self._measures, self._lettering
-        sizes = [self._size(tile) for tile in tiles]
-        notes = [wrapped(tile.note, lettering, measures.thumb, _NOTE_LINES) for tile in tiles]
+        # A narrow sheet has room for more lines than a wide one needs.
+        most = _CAPTION_LINES if measures.across > 1 else 2 * _CAPTION_LINES
+        caption = wrapped(row.caption, lettering, measures.text_width, most)
+        label = wrapped(row.label, lettering, max(measures.label, 1), _LABEL_LINES)
+        space = measures.gap * (4 if row.caption or not (headed or row.label) else 1)
+        sizes = [self._size(tile) for tile in row.tiles]
+        notes = [wrapped(tile.note, lettering, measures.thumb, _NOTE_LINES) for tile in row.tiles]
         above = len(caption.lines) * measures.line + (measures.gap if caption.lines else 0)
         tile_height = max((size[1] for size in sizes if size), default=measures.thumb)
         tile_height = max(tile_height, len(label.lines) * measures.line)
@@ -116,7 +105,7 @@ class Blocks:
             _paint(
                 on, lettering, label, (measures.margin, middle, measures.label), measures.line, _INK
             )
-            for number, (tile, size) in enumerate(zip(tiles, sizes, strict=True)):
+            for number, (tile, size) in enumerate(zip(row.tiles, sizes, strict=True)):
                 box = (measures.tile_left(number), y, measures.thumb, tile_height)
                 self._paint_tile(on, tile, size, box)
                 foot = (box[0], y + tile_height + measures.gap // 2, measures.thumb)

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.columns import parse_columns
 from db.values import FinishedImage
-from sdq.sheets.axis import Axis, Value, axis_of
+from sdq.sheets.axis import SETTINGS, Axis, Value, axis_named
 from sdq.sheets.places import Places
 from sdq.sheets.rank import Rank
 from sdq.sheets.sheet import Grid, Row, Tile
@@ -22,8 +21,9 @@ from sdq.sheets.sheet import Grid, Row, Tile
 _LONGEST_LABEL = 24
 #: What images of one tile may differ in, and users would look at.
 _PARAMETERS = (
-    "batch,prompt,negative_prompt,model,scheduler,num_inference_steps,guidance_scale,width,height,"
-    "attention_implementation,compute_unit,seed"
+    *map(axis_named, ("batch", "prompt", "negative_prompt")),
+    *SETTINGS,
+    axis_named("seed"),
 )
 
 Place = tuple[Value, Value, Value]
@@ -79,7 +79,7 @@ class Cells:
         self.z = Places(axes.grids, numeric=bool(axes.z and axes.z.numeric))
         self._most = 2 * axes.columns * axes.rows * axes.grids
         self._shown: dict[Place, _Shown] = {}
-        self._free = [axis_of(c) for c in parse_columns(_PARAMETERS) if c.name not in axes.names]
+        self._free = [axis for axis in _PARAMETERS if axis.name not in axes.names]
         self._hidden: dict[str, Places] = {}
 
     def add(self, image: FinishedImage, rank: Rank) -> None:

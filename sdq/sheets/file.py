@@ -45,23 +45,22 @@ def sheet_format(out: Path) -> str:
     """
     found = _FORMATS.get(out.suffix.lower())
     if found is None:
-        raise UsageError(f"A contact sheet is a .png, .jpg, .webp or .pdf file, not {out.name!r}.")
+        raise UsageError(f"A contact sheet is a .png, .jpg, .webp or .pdf file, not {str(out)!r}.")
     if found == "WEBP":
         formats.require(ImageFormat.WEBP)
     return found
 
 
-def draw_sheet(grids: Sequence[Grid], out: Path, thumb: int, *, max_across: int = 100) -> Drawn:
+def draw_sheet(grids: Sequence[Grid], out: Path, thumb: int) -> Drawn:
     """Draw grids, of which at least one has a tile, into a file whose format is that of its name.
 
     thumb: the side of a tile in pixels; images are fitted into it, never cropped.
-    max_across: the most tiles side by side.
 
     Raise UsageError for an unknown format, InputError for a sheet that would be too large, OutputError or StorageError
     if it cannot be stored.
     """
     kind = sheet_format(out)
-    measures, lettering = measures_of(grids, thumb, max_across)
+    measures, lettering = measures_of(grids, thumb)
     blocks = Blocks(measures, lettering)
     if kind == "PDF":
         pages = _write_pages(grids, blocks, measures, out)

@@ -55,7 +55,7 @@ class Measures:
         return self.tiles_left + number * (self.thumb + self.gap)
 
 
-def measures_of(grids: Sequence[Grid], thumb: int, max_across: int) -> tuple[Measures, Lettering]:
+def measures_of(grids: Sequence[Grid], thumb: int) -> tuple[Measures, Lettering]:
     """Return the measures of a sheet, and its lettering."""
     font_size = max(11, min(22, thumb // 12))
     lettering = Lettering(font_size)
@@ -63,7 +63,7 @@ def measures_of(grids: Sequence[Grid], thumb: int, max_across: int) -> tuple[Mea
     widest = max((lettering.length(lettering.readable(label)) for label in labels), default=0)
     return Measures(
         thumb=thumb,
-        across=min(max_across, max(len(row.tiles) for grid in grids for row in grid.rows)),
+        across=max(len(row.tiles) for grid in grids for row in grid.rows),
         margin=max(12, thumb // 6),
         gap=max(4, thumb // 24),
         font_size=font_size,

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sdq.sheets.cells import Axes, Cells
+from sdq_core.printable import quote
 
 
 def remarks(cells: Cells, axes: Axes) -> Iterator[str]:
     """Yield what a user should know of an X/Y/Z sheet, a sentence each."""
     for hidden in cells.hidden():
-        shown = f"{hidden.axis.label(hidden.value)} of {hidden.count} is shown"
+        what = hidden.axis.label(hidden.value)
+        if hidden.axis.alone:
+            what = f"{hidden.axis.short} {quote(what)}"
+        shown = f"{what} of {hidden.count} is shown"
         unless = "" if hidden.everywhere else ", unless the tile names another one"
         add = f"add --z {hidden.axis.name}, or choose with --where"
         if axes.z:

@@ -17,7 +17,7 @@ class Tile:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """Tiles side by side; those that are too many for the sheet's width continue below.
+    """Tiles side by side.
 
     caption: stands above them.
     label: stands on their left.

@@ -31,9 +31,7 @@ def read_grid(options: SubmitOptions) -> tuple[dict[str, Any], Grid]:
         if written is not None:
             with value_of(option):
                 axes[field] = parse_values(field, written)
-    with value_of("options"):
-        grid = Grid(axes)
-    return {field: values[0] for field, values in axes.items()}, grid
+    return {field: values[0] for field, values in axes.items()}, Grid(axes)
 
 
 def read_dynamic(options: SubmitOptions) -> Dynamic | None:

@@ -79,9 +79,13 @@ class Outlook:
         }
 
     def _place(self) -> list[str]:
-        """Say where the batch stands in the order, unless it is an ordinary one."""
+        """Say where the batch stands in the order, unless it is an ordinary one or nothing of it is new."""
         rank = self.submission.rank
-        return [] if rank == Rank() else [f"It is drawn {describe_rank(rank)}."]
+        return (
+            []
+            if rank == Rank() or not self.submission.images_new
+            else [f"It is drawn {describe_rank(rank)}."]
+        )
 
     def require_space(self) -> None:
         """Raise StorageError if the images would not fit on their disk, or it is not there."""
@@ -103,25 +107,19 @@ def try_out(
     with contextlib.nullcontext(ledger) if ledger else empty_ledger() as tried:
         outdated = tried.submissions.replaceable(planned.plan, planned.outdated)
         submission = tried.submissions.preview(planned.plan, instead_of=outdated)
-        return _outlook(settings, request, planned, submission, tried, stored=False)
+        return outlook(settings, request, planned, submission, tried, stored=False)
 
 
 def outlook(
-    settings: Settings, request: Request, planned: Planned, submission: Submission, ledger: Ledger
-) -> Outlook:
-    """Return the outlook of a submission that was stored."""
-    return _outlook(settings, request, planned, submission, ledger, stored=True)
-
-
-def _outlook(
     settings: Settings,
     request: Request,
     planned: Planned,
     submission: Submission,
     ledger: Ledger,
     *,
-    stored: bool,
+    stored: bool = True,
 ) -> Outlook:
+    """Return the outlook of a submission. stored: it was, and so the ledger has its images among those that wait."""
     return Outlook(
         request=request,
         planned=planned,

@@ -111,26 +111,25 @@ def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Def
     single, grid = read_grid(options)
     with value_of("--seed-range"):
         seeds = seeds_or_random(options.seeds) if options.seeds else range(1)
-    with value_of("options"):
-        defaults = Defaults(
-            model=model_name(options.model or preferences.model),
-            variants=variants,
-            compute_unit=compute_unit,
-            num_inference_steps=single.get("num_inference_steps", preferences.steps),
-            guidance_scale=single.get("guidance_scale", preferences.guidance_scale),
-            scheduler=single.get("scheduler") or parse_scheduler(preferences.scheduler),
-            negative_prompt=unquoted(
-                preferences.negative_prompt
-                if options.negative_prompt is None
-                else options.negative_prompt
-            ),
-            seeds=range(1) if seeds is None else seeds,
-            random_seeds=1 if seeds is None else options.random_seeds,
-            batch_name=dated(options.batch, datetime.now(UTC)) if options.batch else options.batch,
-            interleave=options.interleave,
-            priority=Priority(options.priority) if options.priority else None,
-            at_front=options.at_front,
-        )
+    defaults = Defaults(
+        model=model_name(options.model or preferences.model),
+        variants=variants,
+        compute_unit=compute_unit,
+        num_inference_steps=single.get("num_inference_steps", preferences.steps),
+        guidance_scale=single.get("guidance_scale", preferences.guidance_scale),
+        scheduler=single.get("scheduler") or parse_scheduler(preferences.scheduler),
+        negative_prompt=unquoted(
+            preferences.negative_prompt
+            if options.negative_prompt is None
+            else options.negative_prompt
+        ),
+        seeds=range(1) if seeds is None else seeds,
+        random_seeds=1 if seeds is None else options.random_seeds,
+        batch_name=dated(options.batch, datetime.now(UTC)) if options.batch else options.batch,
+        interleave=options.interleave,
+        priority=Priority(options.priority) if options.priority else None,
+        at_front=options.at_front,
+    )
     return defaults, grid
 
 

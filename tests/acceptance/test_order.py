@@ -157,6 +157,8 @@ def test_the_options_of_submit_reach_ledger_and_queue(
     sdq(desk.program, monkeypatch, *prompt, *options, "--batch", "b")
     assert "It is drawn at the front of high priority." in capsys.readouterr().out
     assert desk.status("b").rank == Rank(priority=Priority.HIGH, place=1)
+    sdq(desk.program, monkeypatch, *prompt, "--batch", "b")
+    assert "It is drawn" not in capsys.readouterr().out  # nothing of it is new
     slices = [desk.ledger.work.load_slice(ref.id) for ref in desk.ledger.work.open_slices()]
     assert [(slice_.recipe.prompt, slice_.seeds) for slice_ in slices if slice_] == [
         (prompt, seeds) for seeds in ((0,), (1,), (2, 3)) for prompt in "ab"

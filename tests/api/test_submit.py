@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -69,11 +70,15 @@ def test_remarks_are_in_pythons_words(queue: Queue) -> None:
     assert "--" not in said
 
 
+PROMPTS = str(Path(__file__).parents[2] / "examples" / "prompts.txt")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ({"prompts": []}, "There are no prompts: the list is empty."),
         ({"prompts": 7}, "prompts is of the type int"),
+        ({"prompts": SimpleNamespace(columns=["prompt"])}, "prompts is a data frame; use its rows"),
         ({"prompts": "a", "seeds": range(3), "random_seeds": 2}, "Use seeds or random_seeds"),
         ({"prompts": "a", "seeds": "3-1"}, "seeds: seeds '3-1' run backwards"),
         ({"prompts": "a", "seeds": [1, 2.5]}, "seeds has 2.5, which is no whole number"),
@@ -87,14 +92,21 @@ def test_remarks_are_in_pythons_words(queue: Queue) -> None:
         ({"prompts": "a", "quality": 101}, "quality is 101; use 1 to 100."),
         ({"prompts": "a", "quality": 50}, "quality is for jpg, webp and avif"),
         ({"prompts": "a", "wildcards": "w"}, "wildcards needs dynamic."),
-        ({"prompts": "a", "meta": {"at": object()}}, "a value of the type 'object'"),
+        ({"prompts": "a", "meta": {"at": object()}}, "meta: there is a value of the type 'object'"),
+        ({"prompts": "a", "meta": 3}, "meta is 3, which is no dictionary."),
+        ({"prompts": "a", "batch": 3}, "batch is 3, which is no text."),
+        ({"prompts": "a", "model": 3}, "model is 3, which is no text."),
+        ({"prompts": "a", "batch": ""}, "the batch name is empty; leave batch out"),
+        ({"prompts": "a", "negative_prompt": 3}, "negative_prompt is 3, which is no text."),
+        ({"prompts": "a", "model": "none"}, "name a folder with .mlpackage files with model."),
         ({"prompts": ["a", Path("b.txt")]}, "files beside other prompts"),
+        ({"prompts": PROMPTS}, f"use Path({PROMPTS!r})"),
     ],
 )
 def test_what_an_argument_cannot_be_is_said_with_its_name(
     queue: Queue, arguments: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises((UsageError, InputError)) as refused:
+    with pytest.raises((UsageError, InputError, InputMissingError)) as refused:
         queue.submit(**arguments)
     assert said in str(refused.value)
     assert not queue.home.exists()
@@ -108,6 +120,7 @@ def test_all_prompts_that_cannot_be_used_are_named_at_once(queue: Queue) -> None
     assert empty == "prompts[0]: the prompt is empty"
     assert unknown.startswith("prompts[1]: unknown key 'stepz'")
     assert inside.startswith("prompts[2]: '--steps 3' stands inside a text")
+    assert inside.endswith("or use literal to draw it as words")
     with pytest.raises(InputMissingError, match=r"The prompt file nowhere\.txt does not exist"):
         queue.submit(Path("nowhere.txt"))
 

@@ -244,6 +244,7 @@ def exif_loop() -> bytes:
         (PNG + END, "does not say how it was drawn"),
         (PNG + struct.pack(">I4s", 2**32 - 1, b"IDAT") + b"x", "does not say how it was drawn"),
         (PNG + struct.pack(">I4s", 2**32 - 1, b"tEXt") + b"parameters\0", "more than 4,194,304 bytes"),
+        (PNG + struct.pack(">I4s", 99, b"tEXt") + b"parameters\0a\nSteps: 1", "ends within its text parameters"),
         (PNG + files.chunk(b"gAMA", b"") * (MAX_CHUNKS + 1), "more than 100,000 chunks"),
         (PNG + files.chunk(b"zTXt", b"parameters\0\0" + BOMB), "more than 4,194,304 bytes"),
         (PNG + files.chunk(b"iTXt", b"prompt\0\1\0\0\0" + BOMB), "more than 4,194,304 bytes"),

@@ -90,7 +90,7 @@ def test_settings_and_seeds_are_changed(sdq: Commands) -> None:
     (line,) = read(sdq, "a.png", changes=["steps=40", "variant=any"], seeds="0-3").request.lines
     assert (line.num_inference_steps, line.compute_unit, line.seeds) == (40, None, range(4))
     assert str((line.variants or ())[0]) == "any"
-    for changes, says in ((["seed=3"], "cannot change seed"), (["steps"], "NAME=VALUE")):
+    for changes, says in ((["seed=3"], "Use --seeds"), (["steps"], "NAME=VALUE")):
         with pytest.raises(UsageError, match=says):
             read(sdq, "a.png", changes=changes)
     with pytest.raises(InputError, match=r"^--set: num_inference_steps is 0; use 1"):
@@ -107,7 +107,7 @@ def test_settings_and_seeds_are_changed(sdq: Commands) -> None:
         (range(10), "+2", [10, 11]),
         ([5, 50], "+2", [6, 7, 51, 52]),
         ([5, 7], "+3", [6, 8, 9, 10]),
-        ([2**32 - 2], "+10", [2**32 - 1]),
+        ([2**32 - 2], "+1000000", [2**32 - 1]),
         ([5], "0-2,9", [0, 1, 2, 9]),
     ],
 )
@@ -225,6 +225,9 @@ def test_everything_is_checked_before_anything_is_queued(sdq: Commands) -> None:
 
 def test_names_that_are_nothing(sdq: Commands) -> None:
     assert "There is no file 'gone.png'." in sdq("rerun", "gone.png", code=66).err
+    assert "There is no file 'gone.csv'." in sdq("rerun", "gone.csv", code=66).err
+    (HERE / "list.csv").write_text("prompt\na\n")
+    assert "list.csv: of lists only exported jsonl is read" in sdq("rerun", "list.csv", code=65).err
     assert "There is no batch 'gone'." in sdq("rerun", "gone", code=66).err
     assert "Missing argument" in sdq("rerun", code=2).err
 
@@ -332,6 +335,10 @@ def test_a_batch_is_drawn_again_with_something_changed(sdq: Commands) -> None:
             4,
             [2, 3, 4],
         )
+        (line,) = read(sdq, "nig/1/1", ledger=ledger).request.lines
+        assert (line.prompt, list(line.seeds or ())) == ("a boat", [1])
+        said = sdq("rerun", "night/2/1", code=66).err
+        assert "Batch 'night' has no finished image of prompt 2 with seed 1." in said
     said = sdq("rerun", "night")
     path = sdq.home / "outputs" / "night" / "1-0.png"
     assert "Nothing to draw: 2 drawn already." in said.out

@@ -107,12 +107,14 @@ def test_images_that_cannot_be_compared_are_counted(home: Home) -> None:
     said = home("compare", "one", "other").out
     assert "2 pairs, 2 not comparable" in said
     assert "median not comparable, worst not comparable" in said
-    home("compare", "one", "other", str(home.folder / "page.html"))
+    home("compare", "one", "other", str(file := home.folder / "page.html"))
+    assert read_page(file.read_text(encoding="utf-8")).one("h1").text == "2 pairs, none comparable"
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
+        ([], 2, "Name two batches, or one with --by"),
         (["one"], 2, "Name two batches, or one with --by"),
         (["page.html"], 2, "Name two batches, or one with --by"),
         (["one", "one"], 66, "There is nothing to compare: one has only one."),
@@ -122,7 +124,8 @@ def test_images_that_cannot_be_compared_are_counted(home: Home) -> None:
             "There is nothing to compare: one has only DPMSolverMultistep.",
         ),
         (["one", "--by", "schedulr"], 2, "--by: The list of columns cannot be read"),
-        (["one", "--by", "seed"], 66, "No image of seed 0 has a partner in seed 1"),
+        (["one", "--by", "seed"], 2, "`sdq sheet one sheet.png --x seed`"),
+        (["one", "--by", "entry"], 66, "No image of 'entry 1' has a partner in 'entry 2'"),
         (
             ["one", "other", "--where", "batch = 'one'"],
             66,

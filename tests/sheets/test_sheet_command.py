@@ -11,6 +11,7 @@ from db.columns import parse_sort
 from sdq.sheets.axis import axis_named
 from sdq.sheets.cells import Axes, Cells
 from sdq.sheets.places import Places
+from sdq.sheets.plain import by_prompt
 from sdq.sheets.rank import rank_of
 from tests.sheets.conftest import Home, asked
 from tests.sheets.reading import EMPTY, files_of, tiles_of
@@ -55,13 +56,32 @@ def test_without_axes_prompts_are_down_and_seeds_across(home: Home, tmp_path: Pa
         ]
 
 
+def test_rows_of_one_prompt_say_what_they_differ_in(home: Home) -> None:
+    entries = [
+        asked("a", num_inference_steps=9),
+        asked("b"),
+        asked("a", num_inference_steps=30, negative_prompt="fog"),
+        asked("a", num_inference_steps=30, negative_prompt="rain"),
+    ]
+    home.draw("night", *entries)
+    (status,) = home.ledger.batches.statuses()
+    images = home.ledger.batches.first_images(status.id, 8)
+    grid = by_prompt(images, Path(), rows=40, columns=8)
+    assert [(row.caption, row.label) for row in grid.rows] == [
+        ("a", "no negative prompt · steps 9"),
+        ("b", ""),
+        ("a", "negative prompt fog · steps 30"),
+        ("a", "negative prompt rain · steps 30"),
+    ]
+
+
 def test_what_does_not_fit_is_said(home: Home, tmp_path: Path) -> None:
     home.draw("night", *(asked(prompt) for prompt in "abc"))
     said = home("sheet", "night", str(tmp_path / "s.png"), "--rows", "2", "--json")
     assert said.json["prompts"] == said.json["images"] == 2
     (remark,) = said.json["remarks"]
     assert remark == (
-        "The first 2 prompts with images are shown, of the 3 of night; --rows shows more."
+        "The first 2 rows with images are shown, of the 3 of night; --rows shows more."
     )
     assert said.err.strip() == remark
     assert home("sheet", "night", str(tmp_path / "s.png"), "--rows", "2", "-q").err == ""
@@ -219,6 +239,8 @@ def test_what_cannot_be_shown(
 
 def test_the_format_is_refused_before_anything_is_read(home: Home) -> None:
     assert "not 'night.gif'" in home("sheet", "gone", "night.gif", code=2).err
+    assert "not 'night'" in home("sheet", "night", code=2).err
+    assert "Name a batch." in home("sheet", "night.png", code=2).err
 
 
 def test_ranks_are_the_order_of_the_ledger(home: Home) -> None:

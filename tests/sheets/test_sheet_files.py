@@ -47,14 +47,14 @@ def test_a_sheet_shows_prompts_down_and_seeds_across(tmp_path: Path) -> None:
         assert tile.tobytes() == picture(64, 48).tobytes()
 
 
-@pytest.mark.parametrize("count", [1, 7, 300])
+@pytest.mark.parametrize("count", [1, 7, 100])
 def test_any_number_of_pictures_fits(tmp_path: Path, count: int) -> None:
     tiles = pictures(tmp_path, 1) * count
     rows = [Row(caption=text, tiles=tiles) for text in ("word " * 500, "x" * 5000, "")]
-    draw_sheet([Grid(rows=rows)], tmp_path / "s.jpg", 32, max_across=10)
+    draw_sheet([Grid(rows=rows)], tmp_path / "s.jpg", 32)
     with Image.open(tmp_path / "s.jpg") as sheet:
         assert sheet.format == "JPEG"
-        assert sheet.width == 24 + min(count, 10) * 36 - 4
+        assert sheet.width == 24 + count * 36 - 4
 
 
 def test_pictures_that_cannot_be_read_are_empty_tiles(tmp_path: Path) -> None:
@@ -121,14 +121,14 @@ def test_a_pdf_has_pages_of_a4(tmp_path: Path, across: int, upright: bool) -> No
 
 def test_a_tile_higher_than_a_page_makes_the_page_higher(tmp_path: Path) -> None:
     tiles = pictures(tmp_path, 1, 20, 200)
-    grid = Grid(rows=[Row(tiles=tiles * 2)])
-    assert draw_sheet([grid], tmp_path / "s.pdf", 512, max_across=1).pages == 2
+    grid = Grid(rows=[Row(tiles=tiles)] * 2)
+    assert draw_sheet([grid], tmp_path / "s.pdf", 512).pages == 2
 
 
 def test_sheets_that_cannot_be_made(tmp_path: Path) -> None:
     tiles = pictures(tmp_path, 1)
     grid = Grid(rows=[Row(caption="a", tiles=tiles)])
-    with pytest.raises(UsageError, match=r"a \.png, \.jpg, \.webp or \.pdf file, not 's\.gif'"):
+    with pytest.raises(UsageError, match=r"a \.png, \.jpg, \.webp or \.pdf file, not '.*s\.gif'"):
         draw_sheet([grid], tmp_path / "s.gif", 64)
     long = Grid(rows=[Row(tiles=tiles)] * 40)
     with pytest.raises(InputError, match=r"too many for a WEBP file\. Use smaller tiles"):

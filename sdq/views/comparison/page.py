@@ -73,6 +73,8 @@ def _masthead(comparisons: Sequence[Comparison], title: str) -> Markup:
     equal = sum(comparison.equal for comparison in comparisons)
     if equal == count:
         headline = "Pixel for pixel the same"
+    elif worst is None:
+        headline = f"{pairs_of(count)}, none comparable"
     else:
         headline = f"{pairs_of(count)}, the least similar at {decibels(worst)}"
     return element(
