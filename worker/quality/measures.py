@@ -81,6 +81,12 @@ def _sharpness(grey: Image.Image) -> float:
     scale = _SHARPNESS_SIDE / max(grey.size)
     width, height = (max(3, round(side * scale)) for side in grey.size)
     scaled = grey.resize((width, height), Image.Resampling.BILINEAR)
-    luma = np.asarray(scaled, dtype=np.int32)
-    around = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]
-    return float((around - 4 * luma[1:-1, 1:-1]).var())
+    luma = np.asarray(scaled, dtype=np.int16)
+    edges = luma[:-2, 1:-1] + luma[2:, 1:-1]
+    edges += luma[1:-1, :-2]
+    edges += luma[1:-1, 2:]
+    edges -= 4 * luma[1:-1, 1:-1]
+    # In whole numbers, which takes a third of `var`'s time.
+    squares = np.multiply(edges, edges, dtype=np.int32).sum(dtype=np.int64)
+    mean = edges.sum(dtype=np.int64) / edges.size
+    return float(squares / edges.size - mean**2)
