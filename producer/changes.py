@@ -23,12 +23,13 @@ class Changes:
     """The settings of `--set`, checked.
 
     settings: ``name=value``, by any name that a prompt file takes.
+    seeds_by: the option that changes seeds, as advice tells of it; None if there is none.
 
     Raise UsageError for a setting of another form or one that cannot be changed, InputError for an invalid value.
     """
 
-    def __init__(self, settings: Sequence[str] = ()) -> None:
-        written = dict(map(_parsed, settings))
+    def __init__(self, settings: Sequence[str] = (), *, seeds_by: str | None = None) -> None:
+        written = dict(_parsed(setting, seeds_by) for setting in settings)
         problems: list[str] = []
         checked = build_line({"prompt": "x", **written}, source="--set", problems=problems)
         if checked is None:
@@ -44,17 +45,15 @@ class Changes:
         return replace(line, **self.values) if self.values else line
 
 
-def _parsed(setting: str) -> tuple[str, str]:
+def _parsed(setting: str, seeds_by: str | None) -> tuple[str, str]:
     name, sign, value = setting.partition("=")
     if not sign:
         raise UsageError(f"--set takes NAME=VALUE, such as steps=40, not {setting!r}.")
     field = field_named(name)
     if field is None:
         raise UsageError(f"--set: {unknown_name('option', name)}")
-    if field == "seed":
-        raise UsageError(
-            "--set does not change seeds. Use --seeds, such as --seeds 7 or --seeds +10."
-        )
+    if field == "seed" and seeds_by:
+        raise UsageError(f"--set does not change seeds. Use {seeds_by}.")
     if field not in _CHANGEABLE:
         raise UsageError(f"--set cannot change {name.strip()}: images keep theirs.")
     return field, value

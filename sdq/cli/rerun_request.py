@@ -70,7 +70,7 @@ def read_rerun(
     skip_broken: leave out what cannot be read instead of refusing all.
     """
     preferences = checked_preferences(settings)
-    changed = Changes(changes)
+    changed = Changes(changes, seeds_by="--seeds, such as --seeds 7 or --seeds +10")
     with value_of("--seeds"):
         with_seeds = other_seeds(seeds)
     defaults, _ = read_defaults(options, preferences)

@@ -56,7 +56,7 @@ def batch_folder(batch_name: str) -> str:
     """
     name = unicodedata.normalize("NFC", batch_name)
     safe = _UNSAFE.sub("_", name)
-    safe = _cut(safe, _MAX_NAME_BYTES).strip(" .").lstrip("-")
+    safe = _cut(safe, _MAX_NAME_BYTES).strip(" .").lstrip("- .")
     if RESERVED.fullmatch(safe):
         safe = f"_{safe}"
     folded = unicodedata.normalize("NFC", safe.casefold())

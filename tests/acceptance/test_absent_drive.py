@@ -172,7 +172,7 @@ def test_commands_that_look_at_files_refuse_while_the_drive_is_absent(
         ("verify", "--repair"),
         ("prune", "b", "--yes"),
         ("sheet", "b", str(tmp_path / "sheet.png")),
-        ("compare", "b", "--by", "seed"),
+        ("compare", "b", "--by", "path"),
     )
     for left in ("nothing", "an empty mount point"):
         if left != "nothing":

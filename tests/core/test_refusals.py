@@ -34,9 +34,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         def start_one(*options: str) -> str:
             program = choose_program(tmp_path / "choice").program
             assert program is not None
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
+            port = _free_port()
             command = [program.path, "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
             server = subprocess.Popen(
                 [*command, "--dir", tmp_path, *options], stdout=subprocess.DEVNULL
@@ -50,6 +48,16 @@ def start(tmp_path: Path) -> Iterator[Start]:
             return url
 
         yield start_one
+
+
+def _free_port() -> int:
+    """Return a port whose neighbour 10,000 further on exists, too: a cluster's nodes talk there."""
+    while True:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port: int = free.getsockname()[1]
+        if port + 10_000 < 1 << 16:
+            return port
 
 
 def as_user(url: str, rights: str, name: str = "app") -> str:

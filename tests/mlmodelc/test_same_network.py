@@ -15,6 +15,7 @@ from sdq_core.models import ModelStore, VariantFolder
 from sdq_core.models.compiled import CompiledModel
 from sdq_core.models.network import read_network
 from sdq_core.models.package import Package
+from sdq_core.values.part_units import PartUnits
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 from tests.fuzz.package_reader import write_package
 from tests.mlmodelc.printer import DIALECTS, compile_package, compile_variant, parse
@@ -109,7 +110,9 @@ def test_of_functions_the_default_one(tmp_path: Path) -> None:
 
 
 def drawn(folder: VariantFolder, cache: Path) -> tuple[str, dict[str, float]]:
-    pipeline = BuiltinPipeline.load(folder, OnnxRuntime(cache, threads=1), ComputeUnit.ALL)
+    pipeline = BuiltinPipeline.load(
+        folder, OnnxRuntime(cache, threads=1), PartUnits.all_on(ComputeUnit.ALL)
+    )
     request = ImageRequest(
         prompt="a lighthouse at night",
         negative_prompt="",

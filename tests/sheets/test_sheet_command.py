@@ -239,8 +239,7 @@ def test_what_cannot_be_shown(
 
 def test_the_format_is_refused_before_anything_is_read(home: Home) -> None:
     assert "not 'night.gif'" in home("sheet", "gone", "night.gif", code=2).err
-    assert "not 'night'" in home("sheet", "night", code=2).err
-    assert "Name a batch." in home("sheet", "night.png", code=2).err
+    assert "Missing argument 'OUT'" in home("sheet", "night", code=2).err
 
 
 def test_ranks_are_the_order_of_the_ledger(home: Home) -> None:
