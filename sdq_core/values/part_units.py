@@ -1,8 +1,8 @@
 """Which part of a model runs on which compute unit, and what it is tried on next where that fails.
 
 A recipe's compute unit is its U-Net's: there the time goes. The text encoder runs once for each prompt and the safety
-checker once for each image, so they run on the CPU, where no system update has broken them yet. A VAE in float32 runs
-on the GPU, because the Neural Engine computes in float16 only.
+checker once for each image, so they run on the CPU, of which no report says that a system update broke them there. A
+VAE in float32 runs on the GPU, because the Neural Engine computes in float16 only.
 """
 
 from __future__ import annotations
