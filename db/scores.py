@@ -10,30 +10,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import or_, select
 
 from db.connection import Database
-from db.finished_rows import AT_ONCE, finished_rows
+from db.finished_rows import AT_ONCE, FILE, ImageFile, finished_rows, forget, store
 from db.tables import images, recipes
-from db.values import ImageStatus
-
-_COLUMNS = (
-    images.c.path,
-    images.c.size_bytes,
-    images.c.sha256,
-    images.c.clip_score,
-    images.c.clip_model,
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PromptedFile:
-    """A finished image's file, as `db.measures.ImageFile`, and what it was drawn from."""
+class PromptedFile(ImageFile):
+    """A finished image's file, and what it was drawn from."""
 
-    id: int
-    path: str
-    size_bytes: int
-    sha256: str
     prompt: str
 
 
@@ -51,55 +38,31 @@ class Scores:
         rows = finished_rows(
             self._database,
             batch,
-            _COLUMNS,
-            lambda row: row["clip_model"] != model,
+            FILE,
             or_(images.c.clip_model.is_(None), images.c.clip_model != model),
         )
         while some := list(islice(rows, AT_ONCE)):
-            prompts = self._prompts({row["recipe_id"] for row in some})
+            prompts = self._prompts({row.recipe_id for row in some})
             for row in some:
                 # One that was removed meanwhile has no recipe left.
-                if (prompt := prompts.get(row["recipe_id"])) is not None:
+                if (prompt := prompts.get(row.recipe_id)) is not None:
                     yield PromptedFile(
-                        id=row["id"],
-                        path=row["path"],
-                        size_bytes=row["size_bytes"],
-                        sha256=row["sha256"],
+                        id=row.id,
+                        path=row.path,
+                        size_bytes=row.size_bytes,
+                        sha256=row.sha256,
                         prompt=prompt,
                     )
 
     def store(self, scored: Iterable[tuple[PromptedFile, float | None]], model: str) -> None:
         """Store a model's scores; images that have another file by now stay without."""
-        values = [
-            {"of_id": file.id, "of_sha256": file.sha256, "clip_score": score, "clip_model": model}
-            for file, score in scored
-        ]
-        if not values:
-            return
-        statement = update(images).where(
-            images.c.id == bindparam("of_id"),
-            images.c.sha256 == bindparam("of_sha256"),
-            images.c.status == str(ImageStatus.DONE),
-        )
-        with self._database.writing(durable=True) as connection:
-            connection.execute(statement, values)
+        values = ((file, {"clip_score": score, "clip_model": model}) for file, score in scored)
+        store(self._database, values)
 
     def forget(self, batch: str | int | None) -> None:
         """Forget all scores, so that they are made again."""
-        scored = finished_rows(
-            self._database,
-            batch,
-            (images.c.clip_model,),
-            lambda row: row["clip_model"] is not None,
-            images.c.clip_model.is_not(None),
-        )
-        while some := [row["id"] for row in islice(scored, AT_ONCE)]:
-            with self._database.writing(durable=True) as connection:
-                connection.execute(
-                    update(images)
-                    .where(images.c.id.in_(some))
-                    .values(clip_score=None, clip_model=None)
-                )
+        # One without a score has a model, too.
+        forget(self._database, batch, (images.c.clip_model, images.c.clip_score))
 
     def _prompts(self, recipe_ids: set[int]) -> dict[int, str]:
         query = select(recipes.c.id, recipes.c.prompt).where(recipes.c.id.in_(recipe_ids))

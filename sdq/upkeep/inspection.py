@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from db.finished_rows import ImageFile
 from db.ledger import Ledger
-from db.measures import ImageFile
 from sdq.upkeep.pictures import Scope, Unfit, look_at, readers
 from sdq_core.images.root import OutputRoot
 from sdq_core.values.quality import Quality
