@@ -103,8 +103,9 @@ def command(
                     scores = score(
                         ledger, root, scopes, threads=at_once, **_shown(bar, "Scoring images")
                     )
-    for why, paths in scores.unfit.items() if scores else ():
-        findings.unfit[why] = [*dict.fromkeys(findings.unfit[why] + paths)]
+    for why, paths in findings.unfit.items():
+        # Once, although several batches ask for it, and although it was not scored either.
+        paths[:] = dict.fromkeys(paths + (scores.unfit[why] if scores else []))
     for line in (*_lines(findings, seconds), *(_score_lines(scores) if scores else ())):
         outcome.say(line)
     outcome.tell(

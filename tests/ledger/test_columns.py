@@ -7,6 +7,7 @@ from datetime import datetime
 
 from db.columns import COLUMNS, Kind
 from db.ledger import Ledger
+from sdq_core.values.quality import Quality
 from tests.ledger.plans import plan
 from tests.ledger.test_known_image import draw, first_slice
 
@@ -32,6 +33,11 @@ def test_each_column_holds_what_its_kind_says(ledger: Ledger) -> None:
     entries = [replace(entry, fields=fields) for entry in planned.entries]
     ledger.submissions.add(replace(planned, entries=entries))
     draw(ledger, first_slice(ledger), 3)
+    quality = Quality(phash="0f" * 8, constant=False, brightness=0.5, contrast=0.25, sharpness=9.0)
+    ledger.measures.store((file, quality) for file in ledger.measures.unmeasured("b"))
+    ledger.scores.store(((file, 0.2) for file in ledger.scores.unscored("b", "m@1")), "m@1")
+    [image] = ledger.batches.images("b")
+    ledger.measures.store_near_duplicates([(image.id, image.id)])
     [image] = ledger.batches.images("b")
 
     values = {name: column.of(image) for name, column in COLUMNS.items()}
@@ -39,7 +45,8 @@ def test_each_column_holds_what_its_kind_says(ledger: Ledger) -> None:
     wrong = [
         name
         for name, value in values.items()
-        if value is not None and not isinstance(value, _TYPES[COLUMNS[name].kind])
+        if not isinstance(value, _TYPES[COLUMNS[name].kind])
+        or (isinstance(value, bool) and COLUMNS[name].kind is not Kind.BOOLEAN)
     ]
     assert wrong == []
     assert values["batch"] == "b"

@@ -143,6 +143,10 @@ def test_the_command_says_what_it_found(sdq: Commands) -> None:
     said = sdq("inspect", "--again", code=1).out
     assert "missing: night/1-0.png" in said
     assert "run `sdq verify --repair`" in said
+    with sdq.ledger() as ledger:
+        Scene(sdq.home, ledger).draw("same", "a", 3)
+    of_both = sdq("inspect", "night", "same", "--json", code=1).json
+    assert of_both["missing"] == ["night/1-0.png"], "once, although two batches ask for it"
     assert "There is no batch 'x'" in sdq("inspect", "x", code=66).err
 
 

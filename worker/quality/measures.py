@@ -3,8 +3,8 @@
 Its versions may scale a picture a little differently: of 44 hashes, one differed in two bits between 11.0 and 13.0.
 
 The perceptual hash is that of imagehash's `phash` (https://github.com/JohannesBuchner/imagehash): the signs, against
-their median, of the 8 x 8 lowest frequencies of the picture in 32 x 32 greys. `tests/quality/golden` has what imagehash
-itself prints.
+their median, of the 8 x 8 lowest frequencies of the picture in 32 x 32 greys. `tests/golden/phashes.json` has what
+imagehash itself prints.
 """
 
 from __future__ import annotations
