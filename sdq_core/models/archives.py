@@ -103,7 +103,7 @@ def packed_at(path: Path) -> Packed | None:
         raise InputError(
             f"{path} is one part of a model. Name the folder that has the zips of all parts."
         )
-    if path.is_file():
+    if path.is_file() and is_zip(path.name):
         return _packed((PurePosixPath(path),))
     try:
         inside = [str(entry) for entry in path.iterdir() if is_zip(entry.name) and entry.is_file()]

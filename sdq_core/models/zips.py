@@ -70,6 +70,9 @@ class Zip:
             if len(infos) > _MOST_FILES:
                 raise _refused(name, f"it has {len(infos):,} files")
             _check(name, infos)
+            # Python seeks there, which fails as a disk does.
+            if any(info.header_offset < 0 for info in infos):
+                raise zipfile.BadZipFile("its directory is not where it should be")
         size, packed = sum(info.file_size for info in infos), path.stat().st_size
         if size > max(_ALWAYS_ALLOWED_BYTES, _MOST_GROWTH * packed):
             raise _refused(name, f"its {packed / 1e6:,.1f} MB unpack to {size / 1e6:,.0f} MB")

@@ -125,8 +125,10 @@ def test_a_zip_of_something_else_is_refused_by_name(
     path.write_bytes(zipped({name: c for name, c in small.items() if "_unet." not in name}))
     with pytest.raises(PackageError, match="has no complete model"):
         add_quietly(path, tmp_path / "models")
-    with pytest.raises(InputMissingError, match="is not a folder"):
-        add_quietly(tmp_path / "gone.zip", tmp_path / "models")
+    (tmp_path / "xl.safetensors").touch()
+    for name in ("gone.zip", "xl.safetensors"):
+        with pytest.raises(InputMissingError, match="is not a folder"):
+            add_quietly(tmp_path / name, tmp_path / "models")
 
 
 def test_a_model_of_the_community_draws_the_pixels_of_its_packages(

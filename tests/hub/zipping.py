@@ -81,5 +81,9 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "not a zip": (lambda: b"version https://git-lfs.github.com/spec/v1\n", "not a zip"),
     "empty": (lambda: b"", "not a zip"),
     "cut": (lambda: _of("x")[:-30], "not a zip"),
+    "before the start": (
+        lambda: _changed(_of("x"), END, 16, b"\xff\xff\xff\x7f"),
+        "is damaged, or not a zip",
+    ),
     "no model": (lambda: _of("readme.txt"), "has no complete model"),
 }
