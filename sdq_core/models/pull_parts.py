@@ -106,9 +106,10 @@ class PartsPull:
         target = self._folder(attention)
         require_ours(target)
         record = read_pull_record(target)
-        if record is None or (record.repository, record.commit) != (
-            self.listing.repository,
-            self.listing.commit,
+        if (
+            record is None
+            or (record.repository, record.commit) != (self.listing.repository, self.listing.commit)
+            or not self.request.takes_base(record.base)
         ):
             return False
         needed = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from sdq_core.models.bases import places_of
 from sdq_core.models.folder import size_of
 from sdq_core.models.parts import split_download
 from sdq_core.values.variants import AttentionImplementation
@@ -31,6 +32,10 @@ class Request:
     size: str | None = None
     name: str | None = None
     all_parts: bool = False
+
+    def takes_base(self, base: str | None) -> bool:
+        """Say whether settings from `base` are those that are asked for; any are if none is."""
+        return self.base is None or base in places_of(self.base)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from sdq_core.models import ModelStore, VariantFolder
 from sdq_core.models.keep import add
 from sdq_core.values.variants import AttentionImplementation
 from tests.core.small_packages import PARTS, write_model
-from tests.hub.conftest import DEMO, Station
+from tests.hub.conftest import BASE, DEMO, Station
 from tests.hub.server import Repository, tree
 from worker.pipelines.tokenizer import ClipTokenizer
 
@@ -86,6 +86,10 @@ def test_a_pull_has_them_among_its_checked_files(station: Station, tmp_path: Pat
     (facts,) = [facts for facts in station.listed() if facts["name"] == "mine"]
     assert facts["problem"] is None
     assert "already here" in station.models("pull", "me/mine").stdout
-    (Path(facts["folder"]) / "scheduler" / "scheduler_config.json").write_text("{}")
+    config = Path(facts["folder"]) / "scheduler" / "scheduler_config.json"
+    station.models("pull", "me/mine", "--base", BASE)
+    assert config.read_bytes() == (DEMO / "scheduler" / "scheduler_config.json").read_bytes()
+    assert "already here" in station.models("pull", "me/mine", "--base", BASE).stdout
+    config.write_text("{}")
     hurt = station.program.call("models", "verify", "mine", code=74)
     assert "scheduler_config.json has" in hurt.stdout
