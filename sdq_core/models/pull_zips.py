@@ -13,16 +13,18 @@ from pathlib import Path
 from sdq_core.errors import StorageError
 from sdq_core.models import hub
 from sdq_core.models.archives import Packed, needed_zips
-from sdq_core.models.bases import places_of
+from sdq_core.models.base_settings import copy_settings
 from sdq_core.models.building import build, choose_places, make_folder, move_part
 from sdq_core.models.finder import PartsPlace, find_places
 from sdq_core.models.layout import settings_beside
-from sdq_core.models.parts import split_download
+from sdq_core.models.parts import size_in, split_download
 from sdq_core.models.pulled import Pulled, Request, folder_of, model_name
 from sdq_core.models.record import PulledFile, PullRecord, differences, read_pull_record
 from sdq_core.models.staging import put_in_place, require_ours, require_room
 from sdq_core.models.zips import Zip, unpack
 from sdq_core.values.variants import AttentionImplementation
+
+_UNPACKING, _BUILDING = "unpacking", "building"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +46,10 @@ class ZipsPull:
     def model(self, packed: Packed, asked: AttentionImplementation | None) -> list[Pulled]:
         """Download and unpack a model's zips, unless what is in them is here already."""
         wanted = needed_zips(packed, all_parts=self.request.all_parts)
-        if here := list(self._here(wanted)):
+        if here := list(self._here(wanted, asked)):
             return here
+        # What an interrupted pull unpacked takes the room that this one needs.
+        self._clear()
         # Weights hardly shrink.
         packed_bytes = sum(self.listing.files[path].size or 0 for path in wanted)
         require_room(self.listing, wanted, self.staging, unpacked_bytes=packed_bytes)
@@ -53,10 +57,8 @@ class ZipsPull:
         arrived = self.staging / "parts"
         for path in wanted:
             hub.fetch(self.listing, path, arrived)
-        unpacking = self.staging / "unpacking"
-        shutil.rmtree(unpacking, ignore_errors=True)
-        # Deeper than settings are looked for, so that only the repository's own are found.
-        inside = unpacking / "zip" / "model"
+        # Deeper than settings are looked for, so that only the zip's own are found.
+        inside = self.staging / _UNPACKING / "zip" / "model"
         make_folder(inside)
         try:
             zips = [
@@ -65,7 +67,6 @@ class ZipsPull:
             left_out = unpack(
                 zips, inside, kind=self.request.kind, all_parts=self.request.all_parts
             )
-            self._fetch_settings(packed, inside)
             found = find_places([(inside, packed.steps)])
             name = ", ".join(wanted)
 
@@ -75,6 +76,8 @@ class ZipsPull:
             for sentence in left_out:
                 tell(sentence)
             places = choose_places(Path(self.request.repository), found, asked, tell)
+            for place in places.values():
+                self._add_settings(packed, place.folder)
             return [
                 self._build(attention, place, packed, wanted, tell)
                 for attention, place in places.items()
@@ -83,6 +86,13 @@ class ZipsPull:
             raise StorageError(
                 f"Cannot unpack into {self.staging} ({error.strerror}). Check the disk and pull again."
             ) from error
+        finally:
+            self._clear()
+
+    def _clear(self) -> None:
+        """Remove what was unpacked, but not the zips."""
+        for name in (_UNPACKING, _BUILDING):
+            shutil.rmtree(self.staging / name, ignore_errors=True)
 
     def _build(
         self,
@@ -92,7 +102,7 @@ class ZipsPull:
         wanted: list[str],
         say: Callable[[str], None],
     ) -> Pulled:
-        building = self.staging / "building"
+        building = self.staging / _BUILDING
         built = build(
             attention,
             place,
@@ -122,20 +132,27 @@ class ZipsPull:
         put_in_place(building, target)
         return Pulled.at(target, attention, fresh=True)
 
-    def _fetch_settings(self, packed: Packed, inside: Path) -> None:
-        """Download the settings that the repository has beside its zips or above them."""
+    def _add_settings(self, packed: Packed, folder: Path) -> None:
+        """Put settings beside the parts in a folder: the zip's own, then those beside the zip or above it."""
+        for place in (folder, folder.parent, folder.parent.parent):
+            copy_settings(place, folder)
         for setting, path in settings_beside(self.listing.files, packed.folder).items():
-            if not (inside / setting).exists():
+            if not (folder / setting).exists():
                 hub.fetch(self.listing, path, self.staging / "settings")
-                (inside / setting).parent.mkdir(exist_ok=True)
-                shutil.copyfile(self.staging / "settings" / path, inside / setting)
+                (folder / setting).parent.mkdir(exist_ok=True)
+                shutil.copyfile(self.staging / "settings" / path, folder / setting)
 
-    def _here(self, wanted: list[str]) -> Iterator[Pulled]:
-        """Yield what is already here of these zips, every byte of it."""
-        name = model_name(self.request, None)
+    def _here(self, wanted: list[str], asked: AttentionImplementation | None) -> Iterator[Pulled]:
+        """Yield what is already here of these zips under the name that is asked for, every byte of it."""
         for folder in sorted(self.models.iterdir()):
             model, attention = split_download(folder.name)
-            if attention is None or not (model == name or model.startswith(f"{name}_")):
+            names = {model_name(self.request, size) for size in (None, size_in([model]))}
+            if (
+                attention is None
+                or asked not in {None, attention}
+                or model not in names
+                or not folder.name.endswith(self.request.kind or "")
+            ):
                 continue
             record = read_pull_record(folder)
             if (
@@ -144,7 +161,7 @@ class ZipsPull:
                 == (self.listing.repository, self.listing.commit)
                 and list(record.archives) == wanted
                 and record.all_parts >= self.request.all_parts
-                and (not self.request.base or record.base in places_of(self.request.base))
+                and self.request.takes_base(record.base)
                 and not any(differences(folder, record))
             ):
                 yield Pulled.at(folder, attention, fresh=False)

@@ -181,6 +181,21 @@ def test_a_repository_with_a_zip_a_part_gives_what_drawing_needs(
     assert (facts["name"], facts["kind"], facts["problem"]) == ("coreml-dreamy", "packages", None)
 
 
+def test_a_repositorys_settings_are_found_however_deep_its_zip_is(
+    station: Station, small: dict[str, bytes]
+) -> None:
+    packages = {name: c for name, c in small.items() if ".mlpackage/" in name}
+    own = {name: c for name, c in small.items() if name not in packages}
+    zips = {"dreamy.zip": zipped(packages, under="dreamy/original/packages/")}
+    station.hub.repositories[NAME] = Repository(files=zips | own)
+    station.models("pull", NAME, "--name", "dreamy_2")
+    again = station.models("pull", NAME, "--name", "dreamy", "--json")
+    (pulled,) = json.loads(again.stdout)["pulled"]
+    assert (pulled["name"], pulled["fresh"]) == ("dreamy", True)
+    config = "scheduler/scheduler_config.json"
+    assert (Path(pulled["folder"]) / config).read_bytes() == own[config]
+
+
 def test_a_hostile_zip_of_the_hub_is_refused_and_nothing_is_put_in_place(station: Station) -> None:
     station.hub.repositories[NAME] = Repository(
         files={"x_original_compiled.zip": zipped({"../x": b""})}
@@ -190,4 +205,5 @@ def test_a_hostile_zip_of_the_hub_is_refused_and_nothing_is_put_in_place(station
         f"sdq: x_original_compiled.zip of {NAME} was not unpacked: '../x' in it may lead out of the folder. Get the "
         "model from somewhere else."
     )
-    assert [path.name for path in (station.program.home / "models").iterdir()] == [".pull"]
+    (left,) = (station.program.home / "models").iterdir()
+    assert [path.name for path in left.glob("*/*")] == ["parts"], "only what had arrived"
