@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sdq_core.errors import PackageError
+from sdq_core.models.json_file import read_object
 
 #: OpenAI's normalisation, the default for files without one.
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 _BICUBIC = 3
+_REMEDY = "Put the feature_extractor folder of the model's own repository there."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +39,8 @@ class Preprocessing:
     def read(cls, folder: Path) -> Preprocessing:
         """Read a feature extractor's folder; raise PackageError if its file is missing or damaged."""
         path = folder / "preprocessor_config.json"
+        config = read_object(path, _REMEDY)
         try:
-            config = json.loads(path.read_text(encoding="utf-8"))
             crop = _size(config.get("crop_size", 224), shortest_edge=False)
             return cls(
                 size=_size(config.get("size", 224), shortest_edge=True)
@@ -59,10 +60,9 @@ class Preprocessing:
                 if config.get("do_normalize", True)
                 else None,
             )
-        except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise PackageError(
-                f"{path} cannot be read as a feature extractor's configuration ({error}). "
-                "Put the feature_extractor folder of the model's own repository there."
+                f"{path} cannot be read as a feature extractor's configuration ({error}). {_REMEDY}"
             ) from error
 
     def shape(self) -> tuple[int, ...] | None:

@@ -6,7 +6,6 @@ its own defaults for the rest (`Scheduler.from_config(pipe.scheduler.config)` in
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sdq_core.errors import PackageError
+from sdq_core.models.json_file import read_object
 from sdq_core.printable import quote
 
 #: Settings that change the image and that no scheduler here supports: refuse them rather than draw another image.
@@ -95,15 +95,7 @@ class SchedulerConfig:
     @classmethod
     def from_file(cls, path: Path) -> SchedulerConfig:
         """Read `scheduler_config.json`; raise PackageError if it is missing, damaged or of an unsupported class."""
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise PackageError(
-                f"{path} cannot be read as a scheduler's configuration ({error}). "
-                "Put the model's scheduler_config.json there."
-            ) from error
-        if not isinstance(values, dict):
-            raise PackageError(f"{path} is not a JSON object. Put the model's own file there.")
+        values = read_object(path, "Put the model's own scheduler_config.json there.")
         kind = values.get("_class_name")
         if kind is not None and str(kind) not in _EXCHANGEABLE:
             raise PackageError(

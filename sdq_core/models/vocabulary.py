@@ -6,13 +6,13 @@ can check them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sdq_core.errors import PackageError
+from sdq_core.models.json_file import read_object
 from sdq_core.printable import quote
 
 #: merges.txt has more merges than CLIP was trained with: transformers reads this many lines after the first.
@@ -146,15 +146,4 @@ def _max_length(folder: Path) -> int:
 def _read_json(path: Path, *, optional: bool = False) -> dict[str, Any]:
     if optional and not path.exists():
         return {}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PackageError(
-            f"{path} cannot be read ({error}). "
-            "Put the tokenizer folder of the model's own repository there."
-        ) from error
-    if not isinstance(value, dict):
-        raise PackageError(
-            f"{path} is not a JSON object. Put the tokenizer folder of the model's own repository there."
-        )
-    return value
+    return read_object(path, "Put the tokenizer folder of the model's own repository there.")

@@ -108,7 +108,7 @@ def test_parts_that_do_not_are_refused_with_the_file_and_what_to_do(
         ({"vocab": {"<|startoftext|>": "0", "<|endoftext|>": 1}}, "no number for"),
         ({"preprocessor_config": {"crop_size": 256}}, "clip_input of shape .*feature extractor of"),
         ({"preprocessor_config": {"size": "large"}}, "cannot be read as a feature extractor"),
-        ({"preprocessor_config": []}, "cannot be read as a feature extractor"),
+        ({"preprocessor_config": []}, "not a JSON object"),
         ({"tokenizer_config": {"model_max_length": 64}}, "Use the tokenizer of this model"),
     ],
 )
@@ -118,6 +118,23 @@ def test_settings_that_cannot_be_used_are_refused(
     folder = write_model(tmp_path / "x", PARTS, **settings)
     with pytest.raises(PackageError, match=words):
         find(folder)
+
+
+@pytest.mark.parametrize("content", ["", "[" * 100_000, "\0"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "scheduler/scheduler_config.json",
+        "tokenizer/vocab.json",
+        "tokenizer/tokenizer_config.json",
+        "feature_extractor/preprocessor_config.json",
+    ],
+)
+def test_settings_that_are_damaged_are_refused(tmp_path: Path, file: str, content: str) -> None:
+    path = write_model(tmp_path / "x", PARTS) / file
+    path.write_text(content)
+    with pytest.raises(PackageError, match=rf"{path.name} cannot be read .*\. Put the "):
+        find(path.parents[1])
 
 
 def test_what_drawing_does_not_need_is_not_looked_at(tmp_path: Path) -> None:
