@@ -160,21 +160,15 @@ def settings_beside(paths: Collection[str], folder: str) -> dict[str, str]:
     return {setting: path for setting, path in found.items() if path}
 
 
-def one_model(folders: list[PartsFolder]) -> tuple[list[PartsFolder], list[str]]:
-    """Return the folders of the model that is nearest to the repository's top, and a sentence for each other."""
+def one_model(folders: list[PartsFolder]) -> tuple[list[PartsFolder], list[PartsFolder]]:
+    """Return the folders of the model that is nearest to the repository's top, and the others."""
     nearest = min(
         (model_in(PurePosixPath(folder.path).parts) for folder in folders),
         key=lambda names: (len(names), names),
         default=(),
     )
     ours = [f for f in folders if model_in(PurePosixPath(f.path).parts) == nearest]
-    others = [
-        f"{folder.path} was skipped: it is another model. To use it, download that folder with `hf download` and run "
-        "`sdq models add`."
-        for folder in folders
-        if folder not in ours
-    ]
-    return ours, others
+    return ours, [folder for folder in folders if folder not in ours]
 
 
 def choose_kind(

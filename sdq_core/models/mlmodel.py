@@ -64,7 +64,7 @@ _VALUE_TYPE, _BLOB = 2, 5
 _TENSOR = 1
 _OTHER_TYPES = {2: "listType", 3: "tupleType", 4: "dictionaryType", 5: "stateType"}
 #: Element types of uncompressed weights -> what they are called in a list of models.
-FLOATS = {"fp16": "float16", "fp32": "float32"}
+_FLOATS = {"fp16": "float16", "fp32": "float32"}
 _AGAIN = "Copy or download the package again."
 
 
@@ -100,6 +100,18 @@ class Program:
     elements: Counter[str] = field(default_factory=Counter)
     blobs: list[Blob] = field(default_factory=list)
     table_rows: int | None = None
+
+    def note_palette(self, shape: Shape) -> None:
+        """Note a palette's bits: one table of values, or since iOS 18 tables [..., 2^bits, vector size]."""
+        if shape:
+            entries = shape[-2] if len(shape) > 1 else shape[0]
+            self.palette_bits.add(max(entries.bit_length() - 1, 0))
+
+    def note_blob(self, key: str, blob: Blob) -> None:
+        """Note a constant that is in a weight file. key: the parameter that it is given as."""
+        if (word := _FLOATS.get(blob.kind.name)) and key in {"val", "source_val"}:
+            self.elements[word] += math.prod(blob.shape)
+        self.blobs.append(blob)
 
 
 def refuse_kind(model: Path, kind: str | None) -> None:
@@ -272,7 +284,7 @@ class _Reader:
                 if number == _BOUND_VALUE:
                     self._read_parameter(key, bound)
                 elif key == "lut":
-                    self._note_table(self._shape_of(text(self._data, bound)))
+                    self._program.note_palette(self._shape_of(text(self._data, bound)))
 
     def _read_parameter(self, key: str, value: Span) -> None:
         """Read a value that an operation holds: weights, a table of their values, or something small."""
@@ -291,18 +303,16 @@ class _Reader:
         if len(shape) != len(sizes):
             raise self._damaged("a constant has no fixed shape")
         if key == "lut":
-            self._note_table(shape)
+            self._program.note_palette(shape)
         if blob is None:
             return
-        if (word := FLOATS.get(kind.name)) and key in {"val", "source_val"}:
-            self._program.elements[word] += math.prod(shape)
         file, offset = "", 0
         for number, found in fields(self._data, blob, limit=_MAX_PARTS):
             if number == 1 and isinstance(found, tuple):
                 file = text(self._data, found)
             elif number == 2 and isinstance(found, int):
                 offset = found
-        self._program.blobs.append(Blob(file=file, offset=offset, kind=kind, shape=shape))
+        self._program.note_blob(key, Blob(file=file, offset=offset, kind=kind, shape=shape))
 
     def _rows(self, takes: list[Span]) -> int | None:
         """Return the rows of the constant matrix that an operation takes as `x`; None if it is something else."""
@@ -313,12 +323,6 @@ class _Reader:
                     shape = self._shape_of(text(self._data, bound))
                     return shape[0] if len(shape) == 2 else None
         return None
-
-    def _note_table(self, shape: Shape) -> None:
-        """Note a palette's bits: one table of values, or since iOS 18 tables [..., 2^bits, vector size]."""
-        if shape:
-            entries = shape[-2] if len(shape) > 1 else shape[0]
-            self._program.palette_bits.add(max(entries.bit_length() - 1, 0))
 
     def _shape_of(self, name: str) -> Shape:
         """Return the shape of a constant that was read before; () if there is none of that name."""

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sdq_core.errors import InputMissingError, PackageError
+from sdq_core.errors import PackageError
 from sdq_core.models.colour_layout import ColourLayout
-from sdq_core.models.compiled import TEXT_FILE, CompiledModel
+from sdq_core.models.compiled import CompiledModel
 from sdq_core.models.element_types import ElementType
 from sdq_core.models.metadata import Metadata
 from sdq_core.models.mil.facts import read_facts
@@ -118,11 +118,6 @@ def read_network(model: Path, *, weights: bool = True) -> Network:
 
 def _read_compiled(model: Path, *, weights: bool) -> Network:
     """Read a compiled model's text, or what its metadata say of one that only Core ML runs."""
-    if not model.exists():
-        raise InputMissingError(f"{model} does not exist. Check the model's folder.")
-    refuse_without_text(model)
-    if not (model / TEXT_FILE).exists():
-        return _as_stated(model)
     try:
         compiled = CompiledModel.open(model)
         program = read_facts(compiled.function())

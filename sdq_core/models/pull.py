@@ -67,8 +67,11 @@ def _pull_parts(
     of_size = in_one_size(request.repository, parts_folders(listing.files, kind), request.size)
     there, others = one_model(of_size)
     folders = choose_folders(request.repository, there, kind, list(request.variants))
-    for sentence in others:
-        say(sentence)
+    for folder in others:
+        say(
+            f"{folder.path} was skipped: it is another model. To use it, download that folder with `hf download` and "
+            "run `sdq models add`."
+        )
     with staging_folder(models, request.repository) as staging:
         download = PartsPull(
             request=request,

@@ -165,8 +165,7 @@ def _model(
             {part: Path(part) for part in folder.parts if part not in {"unet", "unet_chunk1"}},
         )
     return ours, [
-        f"{path.split(' was skipped')[0]} of {names} was left out: it is another model."
-        for path in others
+        f"{folder.path} of {names} was left out: it is another model." for folder in others
     ]
 
 

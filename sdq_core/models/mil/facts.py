@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from sdq_core.models.mil.parser import FunctionText
 from sdq_core.models.mil.syntax import Sizes, Statement, Value
-from sdq_core.models.mlmodel import FLOATS, Blob, Program, Shape
+from sdq_core.models.mlmodel import Blob, Program, Shape
 from sdq_core.printable import quote
 
 
@@ -44,26 +42,15 @@ def _note_parameters(program: Program, statement: Statement, constants: dict[str
             if isinstance(argument, Value):
                 _note_parameter(program, key, argument)
             elif key == "lut":
-                _note_table(program, constants.get(argument, ()))
+                program.note_palette(constants.get(argument, ()))
 
 
 def _note_parameter(program: Program, key: str, value: Value) -> None:
     if key == "lut":
-        _note_table(program, value.sizes)
-    if value.blob is None:
-        return
-    if (word := FLOATS.get(value.element.name)) and key in {"val", "source_val"}:
-        program.elements[word] += math.prod(value.sizes)
-    program.blobs.append(
-        Blob(file=value.blob.file, offset=value.blob.offset, kind=value.element, shape=value.sizes)
-    )
-
-
-def _note_table(program: Program, shape: Shape) -> None:
-    """Note a palette's bits: one table of values, or since iOS 18 tables [..., 2^bits, vector size]."""
-    if shape:
-        entries = shape[-2] if len(shape) > 1 else shape[0]
-        program.palette_bits.add(max(entries.bit_length() - 1, 0))
+        program.note_palette(value.sizes)
+    if blob := value.blob:
+        place = Blob(file=blob.file, offset=blob.offset, kind=value.element, shape=value.sizes)
+        program.note_blob(key, place)
 
 
 def _rows(statement: Statement, constants: dict[str, Shape]) -> int | None:
