@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,9 +27,9 @@ from sdq_core.printable import quote
 Shape = tuple[int, ...]
 
 #: Far above any real network's tensors (64 GiB as fp32). A larger one is damage or malice, and would be allocated.
-MOST_ELEMENTS = 2**34
+_MOST_ELEMENTS = 2**34
 #: The limit of NumPy 1; MIL's own operations take at most five.
-MOST_DIMENSIONS = 32
+_MOST_DIMENSIONS = 32
 
 #: Stable Diffusion's networks have about twenty features of a few fields each; these limits bound the time and memory
 #: that a damaged file can cost.
@@ -112,6 +112,17 @@ class Program:
         if (word := _FLOATS.get(blob.kind.name)) and key in {"val", "source_val"}:
             self.elements[word] += math.prod(blob.shape)
         self.blobs.append(blob)
+
+
+def what_is_impossible(sizes: Sequence[int | None]) -> str | None:
+    """Return what no tensor could have of these sizes, as a clause behind its name; None if nothing."""
+    if len(sizes) > _MOST_DIMENSIONS:
+        return f"has {len(sizes):,} dimensions"
+    # Check each size too: a zero among them hides the others in the product, but not from NumPy.
+    known = [size for size in sizes if size is not None]
+    if max(known, default=0) > _MOST_ELEMENTS or math.prod(known) > _MOST_ELEMENTS:
+        return f"has the impossible shape {tuple(sizes)}"
+    return None
 
 
 def refuse_kind(model: Path, kind: str | None) -> None:
@@ -378,12 +389,8 @@ class _Reader:
                 f"{self._model}: {quote(name)} has data type {data_type}, which this version "
                 "does not read. Upgrade sdq, or convert the model again with float16 weights."
             )
-        if len(sizes) > MOST_DIMENSIONS:
-            raise self._damaged(f"{quote(name)} has {len(sizes):,} dimensions")
-        # Check each size too: a zero among them hides the others in the product, but not from NumPy.
-        known = [size for size in sizes if size is not None]
-        if max(known, default=0) > MOST_ELEMENTS or math.prod(known) > MOST_ELEMENTS:
-            raise self._damaged(f"{quote(name)} has the impossible shape {tuple(sizes)}")
+        if impossible := what_is_impossible(sizes):
+            raise self._damaged(f"{quote(name)} {impossible}")
         return kind, tuple(sizes)
 
     def _size(self, dimension: Span) -> int | None:

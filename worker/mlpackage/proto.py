@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from sdq_core.errors import PackageError
 from sdq_core.models.colour_layout import ColourLayout, image_layout, require_image_shape
 from sdq_core.models.mlmodel import (
-    MOST_DIMENSIONS,
-    MOST_ELEMENTS,
     refuse_flexible,
     refuse_kind,
+    what_is_impossible,
 )
 from sdq_core.models.package import Package
 from sdq_core.printable import quote
@@ -130,16 +129,12 @@ class _ProgramReader:
                 f"{self._package.model}: {quote(name)} has data type {tensor.dataType}, which this version "
                 "does not read. Upgrade sdq, or convert the model again with float16 weights."
             )
-        if len(tensor.dimensions) > MOST_DIMENSIONS:
-            raise self._damaged(f"{quote(name)} has {len(tensor.dimensions):,} dimensions")
         shape = tuple(
             d.constant.size if d.WhichOneof("dimension") == "constant" else None
             for d in tensor.dimensions
         )
-        # Check each size too: a zero among them hides the others in the product, but not from NumPy.
-        sizes = [size for size in shape if size is not None]
-        if max(sizes, default=0) > MOST_ELEMENTS or math.prod(sizes) > MOST_ELEMENTS:
-            raise self._damaged(f"{quote(name)} has the impossible shape {shape}")
+        if impossible := what_is_impossible(shape):
+            raise self._damaged(f"{quote(name)} {impossible}")
         return dtype, shape
 
     def _constant(self, message: Any) -> Constant:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from sdq_core.models.element_types import BY_MIL_NUMBER, ElementType
 from sdq_core.models.mil.syntax import MilType
 from sdq_core.models.mil.tokens import MARK, NAME, NUMBER, TENSOR, Tokens
-from sdq_core.models.mlmodel import MOST_DIMENSIONS, MOST_ELEMENTS
+from sdq_core.models.mlmodel import what_is_impossible
 from sdq_core.printable import quote
 
 _BY_NAME = {kind.name: kind for kind in BY_MIL_NUMBER.values()}
@@ -77,15 +76,11 @@ class TypeReader:
             raise self._tokens.unexpected("a type")
         element = self._element(match[1], self._tokens.place)
         written = match[2].split(",") if match[2].strip() else []
-        if len(written) > MOST_DIMENSIONS:
-            raise self._tokens.wrong(f"a tensor has {len(written):,} dimensions")
         if not all(map(_SIZES.fullmatch, written)):
             raise self._tokens.wrong("a tensor's sizes are not numbers")
         sizes = tuple(None if size.strip() == "?" else int(size) for size in written)
-        # Check each size too: a zero among them hides the others in the product, but not from NumPy.
-        known = [size for size in sizes if size is not None]
-        if max(known, default=0) > MOST_ELEMENTS or math.prod(known) > MOST_ELEMENTS:
-            raise self._tokens.wrong(f"a tensor has the impossible shape {sizes}")
+        if impossible := what_is_impossible(sizes):
+            raise self._tokens.wrong(f"a tensor {impossible}")
         return MilType("tensor", element, sizes)
 
     def _element(self, word: str, place: int) -> ElementType:
