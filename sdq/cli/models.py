@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,15 +10,15 @@ from pathlib import Path
 import click
 
 from sdq.cli.candidates import model_names
+from sdq.cli.model_options import variants_of
+from sdq.cli.models_pull import pull_command
 from sdq.cli.options import settings_options
 from sdq.cli.outcome import Outcome, outcome_options
 from sdq.cli.question import confirm
 from sdq.data_folder import refuse_absent_drive
-from sdq.submitting.options import value_of
-from sdq_core.errors import EXIT_FAILURE, EXIT_OK, InputError, InputMissingError, StorageError
+from sdq_core.errors import EXIT_FAILURE, EXIT_OK, InputMissingError, StorageError
 from sdq_core.printable import printable
 from sdq_core.settings import Settings, whole_path
-from sdq_core.values.variants import AttentionImplementation
 
 
 class _ListByDefault(click.Group):
@@ -36,6 +35,9 @@ class _ListByDefault(click.Group):
 @click.group("models", cls=_ListByDefault)
 def command() -> None:
     """List, download, check and remove models. Without a command, list them."""
+
+
+command.add_command(pull_command)
 
 
 @command.command("list")
@@ -60,90 +62,6 @@ def list_command(settings: Settings, as_json: bool, quiet: bool) -> None:
         click.echo("\n".join(model_lines(models)))
     for sentence in skipped(store):
         click.echo(printable(sentence), err=True)
-
-
-@command.command("pull")
-@click.argument("repository", metavar="OWNER/NAME")
-@click.option(
-    "--variant",
-    metavar="NAMES",
-    help="original, split_einsum or split_einsum_v2; separate several with commas [original, else the first found].",
-)
-@click.option(
-    "--kind",
-    type=click.Choice(["packages", "compiled"]),
-    help="Pull these only [packages, else compiled models].",
-)
-@click.option("--revision", metavar="REV", help="Branch, tag or commit [main].")
-@click.option(
-    "--base",
-    metavar="OWNER/NAME",
-    help="Repository with tokenizer and scheduler [known for Apple's, else built in].",
-)
-@click.option(
-    "--size",
-    metavar="WxH",
-    help="Image size, if the repository has several [what has none in its name].",
-)
-@click.option(
-    "--name", metavar="NAME", help="Name for the model [the repository's, with its size]."
-)
-@click.option(
-    "--all-parts",
-    is_flag=True,
-    help="Also download the VAE encoder and U-Net chunks, which drawing does not need.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
-@settings_options
-def pull_command(
-    settings: Settings,
-    repository: str,
-    variant: str | None,
-    kind: str | None,
-    revision: str | None,
-    base: str | None,
-    size: str | None,
-    name: str | None,
-    all_parts: bool,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """Download a model's packages, compiled models, or zips of them, from the Hugging Face Hub.
-
-    Resumes an interrupted pull, checks every file's hash, and downloads only what drawing needs. For tokens, mirrors
-    and offline mode, use huggingface_hub's own settings: `hf auth login`, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE.
-    """
-    from sdq_core.models import hub
-    from sdq_core.models.pull import Request, pull
-
-    if name is not None and (not name or name.startswith(".") or "/" in name):
-        raise InputError(f"--name {name!r} is not a valid folder name. Choose another one.")
-    if size is not None and not re.fullmatch(r"[1-9]\d{1,4}x[1-9]\d{1,4}", size):
-        raise InputError(f"--size {size!r} is not a size. Write width and height as 512x768.")
-    if quiet:
-        hub.hide_progress()
-    request = Request(
-        repository=repository,
-        variants=_variants(variant),
-        kind=kind,
-        revision=revision,
-        base=base,
-        size=size,
-        name=name,
-        all_parts=all_parts,
-    )
-    refuse_absent_drive(settings)
-    say = (lambda _: None) if quiet else (lambda text: click.echo(printable(text), err=True))
-    outcome = Outcome(as_json=as_json, quiet=False)
-    found = pull(request, settings.models, say)
-    for pulled in found:
-        state = "pulled" if pulled.fresh else "already here, every file checked"
-        outcome.say(
-            f"{pulled.name} {pulled.attention_implementation}: {state}, "
-            f"{pulled.size_bytes / 1e6:,.1f} MB in {pulled.folder}"
-        )
-    outcome.tell(pulled=[asdict(pulled) for pulled in found])
 
 
 @command.command("verify")
@@ -210,7 +128,7 @@ def remove_command(
     """Delete a model from the models folder; of an added model, only the links. Images and their records stay."""
     from sdq_core.models.keep import own_folders, remove_folder
 
-    folders = own_folders(settings.models, name, _variants(variant))
+    folders = own_folders(settings.models, name, variants_of(variant))
     for folder in () if outcome.quiet and yes else folders:
         click.echo(f"remove {folder}", err=True)
     if not yes and not confirm("Delete?", option="--yes"):
@@ -253,7 +171,7 @@ def add_command(
     from sdq_core.models.keep import add
 
     refuse_absent_drive(settings)
-    variants = _variants(variant)
+    variants = variants_of(variant)
     folders = add(
         whole_path(path),
         settings.models,
@@ -295,7 +213,7 @@ def convert_command(
     from sdq_core.models.convert import convert
 
     refuse_absent_drive(settings)
-    attention = _variants(variant)[0]
+    attention = variants_of(variant)[0]
     folders = convert(model, settings.models, attention=attention, bits=bits, name=name)
     _tell(outcome, "converted", folders)
 
@@ -304,18 +222,3 @@ def _tell(outcome: Outcome, done: str, folders: Sequence[Path]) -> None:
     for folder in folders:
         outcome.say(f"{done} {folder}")
     outcome.tell(**{done: [str(folder) for folder in folders]})
-
-
-def _variants(text: str | None) -> tuple[AttentionImplementation, ...]:
-    if text is None:
-        return ()
-    from producer.reading.words import parse_variants
-
-    with value_of("--variant"):
-        found = parse_variants(text)
-    named = tuple(word for word in found if isinstance(word, AttentionImplementation))
-    if named != found:
-        raise InputError(
-            f"--variant any does not name any files. Use one or more of {', '.join(AttentionImplementation)}."
-        )
-    return named
