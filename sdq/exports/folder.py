@@ -30,9 +30,11 @@ def export_folder(folder: Path, outputs: Path) -> Iterator[None]:
         raise UsageError(
             f"{folder} is in {outputs}, where the images are drawn to. Export into a folder elsewhere."
         )
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file, but this format needs a folder. Name a new one.")
     try:
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(
+                f"{folder} is a file, but this format needs a folder. Name a new one."
+            )
         make_folder(folder)
         if not (folder / INDEX).exists() and any(
             not path.name.startswith(".") for path in folder.iterdir()

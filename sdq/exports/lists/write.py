@@ -108,10 +108,10 @@ def list_file(target: Path) -> Iterator[BinaryIO]:
     Raise OutputError for a target that no export wrote, TryAgainError if another export writes it, StorageError if the
     disk is full.
     """
-    if target.is_symlink():
-        target = target.resolve()
-    temporary = target.with_name(f".{target.name}.sdq-tmp")
     try:
+        if target.is_symlink():
+            target = target.resolve()
+        temporary = target.with_name(f".{target.name}.sdq-tmp")
         _check(target)
         make_folder(target.parent)
         with _locked(temporary, target) as file:
