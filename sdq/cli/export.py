@@ -103,7 +103,12 @@ _hub = options_under("Card and Hub")
     metavar="OWNER/NAME",
     help="Upload the folder to this data set on the Hugging Face Hub.",
 )
-@_hub("--private", is_flag=True, help="If the Hub has no such data set yet, create a private one.")
+@_hub(
+    "--private",
+    is_flag=True,
+    default=None,
+    help="If the Hub has no such data set yet, create a private one.",
+)
 @outcome_options
 @settings_options
 def command(

@@ -60,7 +60,7 @@ def list_options(name: str, out: str, given: Mapping[str, Any], outcome: Outcome
     from sdq.exports.lists.write import ListOptions
 
     for option in _OF_FOLDERS:
-        if given.get(option):
+        if given[option] is not None:
             raise UsageError(
                 f"--{option.removesuffix('_id').replace('_', '-')} is for folders of images; {name} is a list of them. "
                 "Leave it out."
@@ -132,9 +132,7 @@ def publishing(given: Mapping[str, Any]) -> Publishing:
         from sdq.exports.push import require_ready
 
         require_ready(repository)
-    return Publishing(
-        license_id=license_id, repository=repository, private=True if given["private"] else None
-    )
+    return Publishing(license_id=license_id, repository=repository, private=given["private"])
 
 
 def _bytes(text: str | None) -> int | None:

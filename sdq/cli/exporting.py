@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from shlex import quote
@@ -64,7 +64,9 @@ class Exporting:
     def to_list(self, out: str, options: ListOptions) -> int:
         """Write a list; return the exit code."""
         if out == STANDARD_OUTPUT:
-            listed = self._write_list(_standard_output(), options)
+            listed = self._write_list(
+                _standard_output(), options, is_lost=lambda: output_is_lost() is not None
+            )
             if not self._outcome.quiet and output_is_lost() is None:
                 click.echo(f"{counted(listed.images.total(), 'image')} listed.", err=True)
             return EXIT_OK
@@ -114,7 +116,9 @@ class Exporting:
         self._tell(out, done, options, pushed)
         return EXIT_SOME_IMAGES_FAILED if lost else EXIT_OK
 
-    def _write_list(self, stream: Output, options: ListOptions) -> Listed:
+    def _write_list(
+        self, stream: Output, options: ListOptions, *, is_lost: Callable[[], bool] = lambda: False
+    ) -> Listed:
         with self._progress() as bar:
             task = bar.add_task("Listing images", total=self._total)
             return write_list(
@@ -125,7 +129,7 @@ class Exporting:
                 where=self._where,
                 distance=self._distance,
                 on_images=lambda count: bar.advance(task, count),
-                is_lost=lambda: output_is_lost() is not None,
+                is_lost=is_lost,
             )
 
     def _progress(self) -> Progress:
