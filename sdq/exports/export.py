@@ -17,18 +17,18 @@ from functools import partial
 from pathlib import Path
 
 from db.columns.where import Where
-from db.drawn import DrawnSlice
+from db.drawn import STORED, DrawnSlice
 from db.ledger import Ledger
 from db.values import FinishedImage
 from sdq.exports.folder import export_folder, work_folder
 from sdq.exports.format import SplitState
-from sdq.exports.formats import make_format
+from sdq.exports.formats import SAME_COLUMNS, make_format
 from sdq.exports.index import Index
 from sdq.exports.look_alikes import apart_from, look_alikes
 from sdq.exports.options import ExportOptions
 from sdq.exports.parts import Parts
 from sdq.exports.rows import PRIVATE, filled
-from sdq.exports.sample import Sample, key_of
+from sdq.exports.sample import Sample, key_of, name_of
 from sdq.exports.sources import Source, Sources
 from sdq_core.errors import OutputError, UsageError
 from sdq_core.images.root import OutputRoot
@@ -36,6 +36,7 @@ from sdq_core.images.store import storage_problem
 
 #: Images of a random order that are read at once.
 _AT_ONCE = 1000
+_SEED = STORED["seed"].position
 
 
 @dataclass(kw_only=True)
@@ -96,9 +97,11 @@ def export(
         index.add_condition(_told(where))
         sources = Sources(root, options.conversion, work, read_files=not options.link.is_same_file)
         slices = partial(_slices, ledger, batch_ids, where)
-        if index.columns is None:
-            index.set_columns(filled(slices()))
-        format_ = make_format(replace(options, columns=frozenset(index.columns or ())))
+        if options.format in SAME_COLUMNS:
+            if index.columns is None:
+                index.set_columns(filled(slices()))
+            options = replace(options, columns=frozenset(index.columns or ()))
+        format_ = make_format(options)
         alike = frozenset() if distance is None else look_alikes(slices(), distance, index.has)
         done.alike = len(alike)
         new = _new_images(apart_from(slices(), alike), index, on_image)
@@ -163,11 +166,11 @@ def _new_images(
 ) -> Iterator[tuple[int, FinishedImage]]:
     """Yield the slice that asks for it and each image that is in no finished part."""
     for drawn in slices:
-        for image in drawn.images():
-            if index.has(key_of(image)):
+        for row in drawn.rows:
+            if index.has(name_of(drawn.recipe, row[_SEED])):
                 on_image()
             else:
-                yield drawn.id, image
+                yield drawn.id, drawn.image(row)
 
 
 def _images(found: Iterator[tuple[int, FinishedImage]]) -> Iterator[FinishedImage]:

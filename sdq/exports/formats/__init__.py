@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 FOLDERS = ("imagefolder", "kohya", "diffusiondb")
 #: Formats that pack samples into files of a chosen size.
 SHARDS = ("webdataset", "parquet")
+#: Formats whose rows all have the columns of numbers that the first export found in all images.
+SAME_COLUMNS = ("imagefolder",)
 #: Formats that are one list, and have no images in them.
 LISTS = ("jsonl", "csv")
 
