@@ -1,4 +1,4 @@
-"""Which images of a batch a batch before it asks for, a page of slices at a time.
+"""Which images of a batch other batches ask for, too, such as those before it; a page of slices at a time.
 
 Invariant: a page costs the same wherever it is in the batch. A prompt may have a million seeds in both batches, so what
 is asked for of the page's last recipe is kept for the next page, which often goes on with it: 4 bytes for each seed.
@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from db.tables import slices
 from db.walk import parts
@@ -21,17 +21,19 @@ from sdq_core.values.seeds import parse_seeds
 
 
 class AskedBefore:
-    """What the batches before one ask for; batch_id: that one."""
+    """What other batches ask for; others: a condition on their slices."""
 
-    def __init__(self, batch_id: int) -> None:
-        self._batch_id = batch_id
+    def __init__(self, others: ColumnElement[bool]) -> None:
+        self._others = others
         self._recipe_id: int | None = None
         self._seeds = array("I")  # of that recipe, sorted
 
     def among(
         self, connection: Connection, slice_rows: Sequence[Row[Any]]
     ) -> Collection[tuple[int, int]]:
-        """Return those of the images (recipe id, seed) of the batch's next slices that are asked for before."""
+        """Return those of the images (recipe id, seed) of the batch's next slices that the others ask for."""
+        if not slice_rows:
+            return ()
         here: defaultdict[int, list[Row[Any]]] = defaultdict(list)
         for slice_ in slice_rows:
             here[slice_.recipe_id].append(slice_)
@@ -43,7 +45,7 @@ class AskedBefore:
         for some in parts(sorted(here.keys() - {self._recipe_id})):
             for other in connection.execute(
                 select(slices.c.recipe_id, slices.c.seeds)
-                .where(slices.c.recipe_id.in_(some), slices.c.batch_id < self._batch_id)
+                .where(slices.c.recipe_id.in_(some), self._others)
                 .order_by(slices.c.id)
             ):
                 seeds = array("I", parse_seeds(other.seeds))

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Boolean, Column, Connection, Row, Select, Text, select, type_coerce
 from sqlalchemy.types import NULLTYPE
 
+from db.asked_before import AskedBefore
 from db.column_types import EPOCH, MILLISECOND, HexDigest, JsonObject, Milliseconds, UtcTime
 from db.columns.column import AskedImages
 from db.connection import Database
 from db.engines import load_engines
 from db.tables import batches, images, slices
 from db.values import EngineRecord, FinishedImage, ImageRecord, ImageStatus
-from db.walk import load_recipes, parts, rows_with, tried_seeds, walk_slices
+from db.walk import load_recipes, rows_with, tried_seeds, walk_slices
 from sdq_core.values.seeds import parse_seeds
 
 if TYPE_CHECKING:
@@ -167,9 +168,10 @@ def drawn_slices(
     without: leave out images that one of these batches asks for too.
     """
     engines: dict[int, EngineRecord] = {}
+    others = AskedBefore(slices.c.batch_id.in_(without)) if without else None
 
     def look(connection: Connection, page: Sequence[Row[Any]]) -> list[DrawnSlice]:
-        return list(drawn_in(connection, page, engines, where=where, without=without))
+        return list(drawn_in(connection, page, engines, where=where, without=others))
 
     return walk_slices(database, batch_id, look)
 
@@ -180,19 +182,20 @@ def drawn_in(
     known_engines: dict[int, EngineRecord],
     *,
     where: Where | None = None,
-    without: Collection[int] = (),
+    without: AskedBefore | None = None,
 ) -> Iterator[DrawnSlice]:
     """Yield those of a batch's slices that have finished images, in their order.
 
     known_engines: grows with those that are met.
     where: only the images that it chooses. What slices cannot have any is known before their images are read.
-    without: leave out images that one of these batches asks for too.
+    without: leave out images that these batches ask for too.
     """
     left = {} if where is None else _left_to_ask(connection, slice_rows, where)
     slice_rows = [slice_ for slice_ in slice_rows if left.get(slice_.id) is not False]
     seeds = tried_seeds(connection, slice_rows)
     if without:
-        _leave_out(connection, seeds, without)
+        for recipe_id, seed in without.among(connection, slice_rows):
+            seeds[recipe_id].discard(seed)
     found: Iterable[StoredImage] = rows_with(connection, seeds, _STORED_IMAGES)
     rows = {(row[0], row[1]): row for row in found}
     for drawn in _arranged(connection, slice_rows, rows, known_engines):
@@ -284,16 +287,3 @@ def _batch_names(connection: Connection, slice_rows: Sequence[Row[Any]]) -> Mapp
     ids = {slice_.batch_id for slice_ in slice_rows}
     query = select(batches.c.id, batches.c.name).where(batches.c.id.in_(ids))
     return {row.id: row.name for row in connection.execute(query)}
-
-
-def _leave_out(
-    connection: Connection, seeds: Mapping[int, set[int]], batch_ids: Collection[int]
-) -> None:
-    """Remove the seeds, by recipe id, that one of the batches asks for."""
-    for some in parts(sorted(seeds)):
-        for slice_ in connection.execute(
-            select(slices.c.recipe_id, slices.c.seeds).where(
-                slices.c.recipe_id.in_(some), slices.c.batch_id.in_(batch_ids)
-            )
-        ):
-            seeds[slice_.recipe_id].difference_update(parse_seeds(slice_.seeds))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from db.connection import Database
-from db.drawn import drawn_in, drawn_slices, drawn_with
+from db.drawn import drawn_slices, drawn_with
 from db.values import EngineRecord, FinishedImage
 
 if TYPE_CHECKING:
@@ -33,19 +33,6 @@ def finished_by_slice(
     for drawn in drawn_slices(database, batch_id, where=where):
         for image in drawn.images():
             yield drawn.id, image
-
-
-def finished_in(
-    connection: Connection,
-    slice_rows: Sequence[Row[Any]],
-    known_engines: dict[int, EngineRecord],
-) -> Iterator[FinishedImage]:
-    """Yield the finished images of some slices of a batch, by slice and seed.
-
-    known_engines: grows with those that are met.
-    """
-    for drawn in drawn_in(connection, slice_rows, known_engines):
-        yield from drawn.images()
 
 
 def finished_by_id(

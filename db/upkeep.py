@@ -57,7 +57,7 @@ class Upkeep:
         with_hashes: with the files' hashes.
         """
         batch_id = self._id_of(batch)
-        but = AskedBefore(batch_id) if with_older else None
+        but = AskedBefore(slices.c.batch_id < batch_id) if with_older else None
 
         def look(connection: Connection, page: Sequence[Row[Any]]) -> list[CheckedPage]:
             if not page:

@@ -15,6 +15,7 @@ from sqlalchemy import event, insert, update
 
 from db import removal, upkeep, walk
 from db.column_types import now_utc
+from db.columns.where import parse_where
 from db.ledger import Ledger
 from db.tables import images, slices
 from db.values import ImageStatus
@@ -93,7 +94,9 @@ def test_a_page_costs_the_same_however_much_an_older_batch_asks_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upkeep, "_CHECKED_AT_ONCE", 100)
-    costs = []
+    monkeypatch.setattr(walk, "_SLICES_AT_ONCE", 100)
+    monkeypatch.setattr(walk, "_MOST_PAGES_IN_ONE", 1)
+    costs, listed_costs = [], []
     for seeds in (400, 1600):
         folder = tmp_path / str(seeds)
         folder.mkdir()
@@ -117,7 +120,12 @@ def test_a_page_costs_the_same_however_much_an_older_batch_asks_for(
             assert sum(len(page.files) for page in check(with_older=False)) == seeds
             _, *later = (cost for cost in steps_of_each(check(with_older=True), steps) if cost)
             costs.append(max(later))
+            listed = partial(ledger.batches.drawn_slices, "two", without=[1])
+            assert [row[1] for drawn in listed() for row in drawn.rows] == found
+            assert list(listed(where=parse_where("batch = 'one'"))) == []
+            listed_costs.append(sum(steps_of_each(listed(), steps)))
     assert costs[1] < 2 * costs[0]
+    assert listed_costs[1] < 6 * listed_costs[0]
 
 
 def test_a_status_costs_the_same_however_many_slices_are_pending(tmp_path: Path) -> None:
