@@ -42,7 +42,7 @@ class Caption:
     def parse(cls, template: str) -> Caption:
         """Check a template; raise UsageError for one that cannot be used."""
         caption = cls(template)
-        assert caption._pieces is not None
+        _ = caption._pieces
         return caption
 
     def of(self, image: FinishedImage | AskedImages) -> str:

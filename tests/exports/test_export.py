@@ -260,6 +260,15 @@ def test_kohya_gets_one_flat_folder_with_a_line_for_each_image(
     assert all(text.endswith("\n") and text.count("\n") == 1 and text.strip() for text in texts)
     assert "two lines\n" in texts
 
+    # A training script has been here, and the user wants the configuration anew.
+    folder = tmp_path / "data" / "10_house"
+    for image in folder.glob("*.png"):
+        image.with_suffix(".npz").write_bytes(b"latents")
+    (tmp_path / "data" / "dataset.toml").unlink()
+    scene.add("night", ["more"], range(1))
+    scene.export(tmp_path / "data", format="kohya", kohya_folder="10_house", caption=caption)
+    assert (tmp_path / "data" / "dataset.toml").read_text() == toml
+
 
 def test_an_export_keeps_to_what_its_folder_was_made_with(scene: Scene, tmp_path: Path) -> None:
     scene.export(tmp_path / "data")

@@ -9,6 +9,7 @@ its lines of the list in a hidden file, of which the whole list is made in the e
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import json
 import shutil
@@ -82,5 +83,6 @@ class _Part:
         return self._images.close()
 
     def abort(self) -> None:
-        self._lines.close()
+        with contextlib.suppress(OSError):  # lines that wait for a full disk
+            self._lines.close()
         self._images.abort()

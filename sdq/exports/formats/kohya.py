@@ -22,8 +22,10 @@ from sdq.exports.format import SplitState
 from sdq.exports.formats.part_folder import PartFolder
 from sdq.exports.options import ExportOptions
 from sdq.exports.sample import Sample
+from sdq_core.values.image_files import ImageFormat
 
 CONFIGURATION = "dataset.toml"
+_SUFFIXES = tuple(one.suffix for one in ImageFormat)
 
 _TEXT = """\
 # Made once by sdq export; yours from then on. Start the training script in this folder, or make the path absolute:
@@ -81,9 +83,9 @@ class Kohya:
 
 
 def _size_of_one(folder: Path) -> tuple[int, int]:
-    """Return the size of the first image by name, pixels."""
+    """Return the size of the first image by name, pixels. The scripts keep `KEY.npz` beside images."""
     with os.scandir(folder) as entries:
-        first = min(entry.name for entry in entries if not entry.name.endswith(".txt"))
+        first = min(entry.name for entry in entries if entry.name.endswith(_SUFFIXES))
     with Image.open(folder / first) as image:
         return image.size
 
