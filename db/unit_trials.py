@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, select
 
 from db.column_types import now_utc
 from db.connection import Database
+from db.recipe_rows import insert_into
 from db.tables import unit_trials
 from sdq_core.values.machine import Machine
 from sdq_core.values.part_units import Part
@@ -35,7 +36,7 @@ class UnitTrial:
 class UnitTrials:
     """What workers learnt. It holds for machines with the same chip and build, and so is forgotten with the next build.
 
-    Changes are durable: an engine that brings a whole machine down is not tried again after that.
+    Changes are durable: what ends an engine may end the whole machine next.
     """
 
     def __init__(self, database: Database) -> None:
@@ -99,13 +100,13 @@ def _put(
     error: str | None,
 ) -> None:
     key = {
-        "chip": machine.chip,
-        "os": machine.os,
         "revision": revision,
         "part": str(part),
         "compute_unit": str(unit),
+        "chip": machine.chip,
+        "os": machine.os,
     }
     values = {"tried_at": now_utc(), "error": error}
-    same = [unit_trials.c[name] == value for name, value in key.items()]
-    if not connection.execute(update(unit_trials).where(*same).values(values)).rowcount:
-        connection.execute(insert(unit_trials).values(**key, **values))
+    # In one statement: workers that begin a night together learn the same at the same moment.
+    statement = insert_into(connection.dialect.name, unit_trials).values(**key, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Barrier, Thread
 
 from db.ledger import Ledger
 from sdq_core.values.machine import Machine
@@ -39,3 +40,29 @@ def test_forgetting_leaves_what_worked(ledger: Ledger) -> None:
     assert ledger.unit_trials.forget(replace(MAC, chip="Apple M1")) == 0
     assert ledger.unit_trials.forget(MAC) == 1
     assert known(ledger) == [("unet", "CPU_AND_GPU", None)]
+
+
+def test_workers_that_learn_the_same_at_the_same_moment_do_not_hinder_each_other(
+    ledger: Ledger, ledger_url: str
+) -> None:
+    together = Barrier(2, timeout=60)
+    failures: list[Exception] = []
+
+    def learn() -> None:
+        with Ledger.open(ledger_url) as own:
+            try:
+                for number in range(20):
+                    together.wait()
+                    own.unit_trials.note_worked(MAC, f"rev{number}", [(part, ALL) for part in Part])
+            except Exception as error:
+                together.abort()
+                failures.append(error)
+
+    threads = [Thread(target=learn) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    assert len(ledger.unit_trials.of(MAC)) == 20 * len(Part)
