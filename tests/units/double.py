@@ -32,6 +32,8 @@ if "worker.engine.main" in sys.orig_argv:
             os.kill(os.getpid(), signal.Signals[what])
         if what == "hang":
             time.sleep(60)
+        if what == "memory":
+            raise MemoryError
 
     class Failing:
         def __init__(self, model, what):
@@ -74,7 +76,7 @@ class Double:
         self.plan({})
 
     def plan(self, failures: Mapping[str, str]) -> None:
-        """Plan failures: ``part unit`` -> ``load`` or ``run`` and SIGABRT, SIGSEGV, hang, refuse, nan or black."""
+        """Plan: ``part unit`` -> ``load`` or ``run`` and SIGABRT, SIGSEGV, hang, memory, refuse, nan or black."""
         (self._folder / "plan.json").write_text(json.dumps(failures))
 
     def loaded(self) -> list[str]:

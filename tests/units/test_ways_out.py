@@ -11,12 +11,13 @@ import pytest
 
 from db.ledger import Ledger
 from db.values import FinishedImage, PlannedEntry
-from sdq_core.errors import EngineDiedError
+from sdq_core.errors import ConfigurationError, EngineDiedError
 from sdq_core.images.read import read_record
 from sdq_core.models import DEMO, ModelStore
 from sdq_core.values.machine import Machine
-from sdq_core.values.part_units import UnitRules
+from sdq_core.values.part_units import Part, UnitRules
 from sdq_core.values.recipes import Recipe
+from sdq_core.values.safety import Safety
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 from tests.ledger.plans import plan
 from tests.units.double import Double, install
@@ -52,6 +53,7 @@ class Night:
         attention: AttentionImplementation = AttentionImplementation.SPLIT_EINSUM,
         machine: Machine = MAC,
         rules: UnitRules | None = None,
+        safety: Safety = Safety.FLAG,
         seeds: int = 2,
     ) -> list[FinishedImage]:
         """Submit images and draw them as a worker does that has just started."""
@@ -79,14 +81,16 @@ class Night:
         def start(variant: Variant) -> Engine:
             launch = Launch(
                 folder=found, compute_unit=variant.compute_unit, cache=self._cache, threads=1,
-                rules=units.rules(variant),
+                rules=units.rules(variant), safety=safety,
             )  # fmt: skip
             return Engine(launch, Deadlines(load_s=self.patience_s, step_s=self.patience_s))
 
         pool = EnginePool(start, max_pinned=1)
+        gallery = MeetingGallery(self._outputs)
+        gallery.safety = safety
         studio = Studio.of(
             worker="w", ledger=self.ledger, shift=shift, tally=Tally(), pool=pool,
-            gallery=MeetingGallery(self._outputs), units=units,
+            gallery=gallery, units=units,
         )  # fmt: skip
         try:
             Drawing(studio, variant, OneSlice()).run(
@@ -155,6 +159,8 @@ def test_what_another_unit_does_better_is_remembered(night: Night, how: str) -> 
 
     assert [image.attempts for image in drawn] == [1, 1]
     assert drawn[0].engine.part_units["unet"] == "CPU_AND_NE"
+    # The same image tells the units apart, so it is the next to be drawn.
+    assert [image.seed for image in sorted(drawn, key=lambda image: image.finished_at)] == [0, 1]
     assert night.failed() == {"unet ALL"}
 
 
@@ -221,6 +227,23 @@ def test_a_broken_picture_from_a_unit_that_has_worked_is_the_images_fault(night:
     assert night.failed() == set()
     [failed] = night.ledger.batches.failed_images("bad")
     assert failed.attempts == 3
+
+
+def test_a_want_of_memory_is_no_units_fault(night: Night) -> None:
+    night.double.plan({"unet ALL": "load memory"})
+
+    with pytest.raises(VariantUnusable) as unusable:
+        night.draw()
+
+    assert isinstance(unusable.value.cause, ConfigurationError)
+    assert {line for line in night.double.loaded() if line.startswith("unet")} == {"unet ALL"}
+
+
+def test_a_safety_checker_that_is_off_has_not_worked(night: Night) -> None:
+    night.draw(safety=Safety.OFF, seeds=1)
+
+    worked = {trial.part for trial in night.ledger.unit_trials.of(MAC)}
+    assert worked == set(Part) - {Part.SAFETY_CHECKER}
 
 
 def test_an_engine_killed_from_outside_proves_nothing(night: Night) -> None:

@@ -22,7 +22,6 @@ from sdq_core.errors import (
     EngineDiedError,
     EngineHungError,
     SdqError,
-    UnexpectedDrawError,
     describe_error,
 )
 from sdq_core.values.variants import Variant
@@ -36,15 +35,6 @@ from worker.pipelines.contract import DrawnImage
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.5
-
-#: What a compute unit may cause.
-_MAY_BE_THE_UNITS = (
-    BrokenImageError,
-    ComputeError,
-    EngineDiedError,
-    EngineHungError,
-    UnexpectedDrawError,
-)
 
 
 class Drawing:
@@ -250,16 +240,15 @@ class Drawing:
             self._note_failure(feed, culprit, error)
 
     def _blames_unit(self, feed: Feed, error: SdqError) -> bool:
-        return isinstance(error, _MAY_BE_THE_UNITS) and self._studio.engines.blames_unit(
-            feed.loaded.engine, self._variant, error
-        )
+        return self._studio.engines.blames_unit(feed.loaded.engine, self._variant, error)
 
     def _spare(self, feed: Feed, innocent: Asked | None) -> None:
         """Draw an image again in another engine: the unit of a part failed, and not the image."""
         self._forgive(innocent)
-        if innocent is not None:
-            innocent.open_slice.pending.appendleft(innocent.seed)
         feed.take_all_back()
+        if innocent is not None:
+            # First of all: what another unit makes of the same image tells whether it was the unit.
+            innocent.open_slice.pending.appendleft(innocent.seed)
         self._studio.engines.discard(self._variant)
 
     def _forgive(self, asked: Asked | None) -> None:

@@ -10,8 +10,16 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from db.ledger import Ledger
 from db.values import EngineRecord
-from sdq_core.errors import EngineDiedError, EngineHungError, SdqError
-from sdq_core.values.part_units import PartUnits
+from sdq_core.errors import (
+    BrokenImageError,
+    ComputeError,
+    EngineDiedError,
+    EngineHungError,
+    PackageError,
+    SdqError,
+    UnexpectedDrawError,
+)
+from sdq_core.values.part_units import Part, PartUnits
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import Variant
 from worker.choosing.unusable import VariantUnusable
@@ -31,6 +39,16 @@ _SAY_LOADING_EVERY_S = 60.0
 #: How often to start an engine that dies while it loads.
 _LOADS = 3
 _RELOAD_AFTER_S = 1.0
+
+#: What a compute unit may cause; a full disk is not among it.
+_WHILE_LOADING = (PackageError, EngineDiedError, EngineHungError)
+_WHILE_DRAWING = (
+    BrokenImageError,
+    ComputeError,
+    EngineDiedError,
+    EngineHungError,
+    UnexpectedDrawError,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +111,8 @@ class Engines:
 
     def blames_unit(self, engine: Engine, variant: Variant, error: SdqError) -> bool:
         """Say whether a part's compute unit is to blame for an engine's failure; the next engine avoids it then."""
+        if not isinstance(error, _WHILE_DRAWING if engine.ready else _WHILE_LOADING):
+            return False
         if isinstance(error, EngineDiedError | EngineHungError) and not engine.crashed:
             return False  # killed from outside, mostly for want of memory
         return self._units.explains(variant, engine.suspect, error)
@@ -101,7 +121,8 @@ class Engines:
         """Note an image of an engine; its first shows that its units work."""
         if loaded.engine not in self._proven:
             self._proven.add(loaded.engine)
-            self._units.note_worked(loaded.record.variant, loaded.units)
+            used = [part for part in Part if self._safety.checks or part is not Part.SAFETY_CHECKER]
+            self._units.note_worked(loaded.record.variant, loaded.units, used)
 
     def retire(self, variant: Variant) -> None:
         """End the variant's engine, which has nothing to do; the next `load` starts a fresh one."""

@@ -8,6 +8,7 @@ Neural Engine works again after a restart. A broken picture from a unit that has
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -77,9 +78,7 @@ class Units:
         if self._has_worked(key):
             return self._explains_where_it_worked(variant, key, error)
         if not self._has_another(variant, suspect):
-            self._doubted = {
-                other: why for other, why in self._doubted.items() if other[:2] != key[:2]
-            }
+            self._acquit(key)
             return False
         self._say(variant, suspect, error)
         if isinstance(error, EngineDiedError | EngineHungError):
@@ -89,19 +88,21 @@ class Units:
             self._doubted[key] = describe_error(error)
         return True
 
-    def note_worked(self, variant: Variant, units: PartUnits | None) -> None:
-        """Note that an engine's first image is good."""
+    def note_worked(self, variant: Variant, units: PartUnits | None, parts: Iterable[Part]) -> None:
+        """Note that an engine's first image is good. parts: those that it used."""
         if units is None:
             return
-        worked = {(variant.revision, part, units.of(part)) for part in Part}
+        worked = {(variant.revision, part, units.of(part)) for part in parts}
         self._warned -= worked
-        for key in [key for key in self._doubted if key[0] == variant.revision]:
-            self._note_failed(key, self._doubted.pop(key))
         known = {
             (trial.revision, trial.part, trial.unit)
             for trial in self._known(variant.revision)
             if trial.error is None
         }
+        for key in [key for key in self._doubted if key[0] == variant.revision]:
+            error = self._doubted.pop(key)
+            if key not in known:  # another worker did better with it meanwhile
+                self._note_failed(key, error)
         if new := [(part, unit) for _, part, unit in sorted(worked - known)]:
             self._shift.until_done(
                 partial(self._ledger.unit_trials.note_worked, self._machine, variant.revision, new)
@@ -110,15 +111,26 @@ class Units:
     def _explains_where_it_worked(self, variant: Variant, key: _Key, error: SdqError) -> bool:
         suspect = Suspect(*key[1:])
         if isinstance(error, BrokenImageError):
+            self._drop_doubts(key)
             return False
-        if key in self._warned and self._has_another(variant, suspect):
-            self._avoided.add(key)
-            self._say(variant, suspect, error)
-            return True
-        first = key not in self._warned
-        self._warned.add(key)
-        # Encoding is the same for all images of a prompt, so no image is to blame for it.
-        return first and suspect.part is Part.TEXT_ENCODER
+        if key not in self._warned:
+            self._warned.add(key)
+            # Encoding is the same for all images of a prompt, so no image is to blame for it.
+            return suspect.part is Part.TEXT_ENCODER
+        if not self._has_another(variant, suspect):
+            self._acquit(key)
+            return False
+        self._avoided.add(key)
+        self._say(variant, suspect, error)
+        return True
+
+    def _acquit(self, key: _Key) -> None:
+        """Avoid no unit of a part on suspicion any more: none does better than another."""
+        self._drop_doubts(key)
+        self._avoided = {other for other in self._avoided if other[:2] != key[:2]}
+
+    def _drop_doubts(self, key: _Key) -> None:
+        self._doubted = {other: why for other, why in self._doubted.items() if other[:2] != key[:2]}
 
     def _has_worked(self, key: _Key) -> bool:
         return any(
@@ -134,8 +146,11 @@ class Units:
             suspect.part: rules.failed.get(suspect.part, frozenset()) | {suspect.unit},
         }
         try:
+            # Only the engine knows the VAE's precision; ALL, which a VAE in float32 leaves out, never comes last.
             replace(rules, failed=failed).settle(
-                variant.compute_unit, attention=variant.attention_implementation
+                variant.compute_unit,
+                attention=variant.attention_implementation,
+                vae_is_float32=True,
             )
         except ConfigurationError:
             return False
