@@ -68,7 +68,10 @@ class Loading:
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """Engine to worker: sent before a part runs, if that is the first time or dangerous every time."""
+    """Engine to worker: sent before a part runs, if that is the first time or dangerous every time.
+
+    Not sent where the runtime has only one processor.
+    """
 
     part: Part
 

@@ -42,6 +42,8 @@ class WatchedRuntime:
         part = self._parts[package]
         unit = compute_unit if len(self.distinct_units) > 1 else None
         self._say(Loading(package=package.name, part=part, unit=unit))
+        if unit is None:  # there is no other one, so nobody asks which part ran
+            return self._runtime.load(package, compute_unit)
         return _Watched(self._runtime.load(package, compute_unit), before=lambda: self._runs(part))
 
     def note_drawn(self) -> None:
