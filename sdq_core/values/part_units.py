@@ -99,15 +99,14 @@ class UnitRules:
         for unit in units:
             if unit not in failed:
                 return unit
-        tried = ", ".join(unit for unit in units)
         way_out = (
-            "Use --fallback cpu to draw on the CPU, or try them again"
+            "Use --fallback cpu to draw on the CPU, or try them again with"
             if part is Part.UNET and not self.unet_on_cpu and wished is not ComputeUnit.CPU_ONLY
-            else "Try them again"
+            else "Try them again with"
         )
         raise ConfigurationError(
-            f"The {part.spoken} has failed on every compute unit of this machine that it may use ({tried}). "
-            f"{way_out} after `sdq doctor --forget`."
+            f"The {part.spoken} has failed on every compute unit of this machine that it may use "
+            f"({', '.join(units)}). {way_out} `sdq doctor --forget` and a new start of the worker."
         )
 
     def _after(
