@@ -117,6 +117,8 @@ def test_a_pdf_has_pages_of_a4(tmp_path: Path, across: int, upright: bool) -> No
     assert (left, bottom) == (0, 0)
     assert (width, height) == pytest.approx((595, 842) if upright else (842, 595), abs=2)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    # Written in one go: appended pages take the longer the more there are.
+    assert (tmp_path / "s.pdf").read_bytes().count(b"startxref") == 1
 
 
 def test_a_tile_higher_than_a_page_makes_the_page_higher(tmp_path: Path) -> None:
