@@ -126,21 +126,21 @@ def command(
         )
         planned = plan_request(settings, read.request, existing)
         tried = try_out(settings, read.request, planned, existing)
-        known = known_images(existing, planned.plan, settings.outputs)
+        silent = quiet and not (as_json or dry_run)
+        known = known_images(None if silent else existing, planned.plan, settings.outputs)
         # A named batch is wanted even if all of its images are drawn: a selection.
         is_nothing = not tried.submission.images_new and options.batch is None
         if dry_run or is_nothing:
             if as_json:
-                named = (
-                    {"batch": tried.submission.batch_name}
-                    if dry_run
-                    else {"id": None, "name": None}
+                none = {} if dry_run else {"id": None, "name": None}
+                click.echo(json.dumps({**none, **tried.to_dict(), **facts(read, known)}))
+            elif not silent:
+                said = (
+                    nothing_to_draw(tried.submission, known)
+                    if is_nothing
+                    else [*known.lines(), *tried.full_lines()]
                 )
-                click.echo(json.dumps({**named, **tried.to_dict(), **facts(read, known)}))
-            elif is_nothing:
-                _say(quiet, *lines_before(read), *nothing_to_draw(tried.submission, known))
-            else:
-                click.echo("\n".join([*lines_before(read), *known.lines(), *tried.full_lines()]))
+                click.echo("\n".join([*lines_before(read), *said]))
             if options.strict and not is_nothing:
                 tried.require_space()
             return
@@ -149,20 +149,10 @@ def command(
         ledger = existing or stack.enter_context(open_ledger(settings))
         plan = replace(planned.plan, receivers=receivers)
         submission = submit_plan(settings, ledger, plan, outdated=planned.outdated)
+        if silent:
+            return
         stored = outlook(settings, read.request, planned, submission, ledger)
         if as_json:
-            added = {"id": submission.batch_id, "name": submission.batch_name}
-            document = {
-                **added,
-                **stored.to_dict(),
-                "slices": len(submission.slices),
-                **facts(read, known),
-            }
-            click.echo(json.dumps(document))
+            click.echo(json.dumps({**stored.to_dict(), **facts(read, known)}))
         else:
-            _say(quiet, *lines_before(read), *known.lines(), *stored.lines())
-
-
-def _say(quiet: bool, *lines: str) -> None:
-    if not quiet:
-        click.echo("\n".join(lines))
+            click.echo("\n".join([*lines_before(read), *known.lines(), *stored.lines()]))

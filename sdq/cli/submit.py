@@ -62,7 +62,7 @@ def command(
         if dry_run or options.strict:
             tried = try_out(settings, request, planned, existing)
             if dry_run and as_json:
-                click.echo(json.dumps({"batch": tried.submission.batch_name, **tried.to_dict()}))
+                click.echo(json.dumps(tried.to_dict()))
             elif dry_run:
                 click.echo("\n".join(tried.full_lines()))
             if options.strict:
@@ -75,8 +75,4 @@ def command(
         if quiet and not as_json:
             return
         stored = outlook(settings, request, planned, submission, ledger)
-        if as_json:
-            added = {"id": submission.batch_id, "name": submission.batch_name}
-            click.echo(json.dumps({**added, **stored.to_dict(), "slices": len(submission.slices)}))
-        else:
-            click.echo("\n".join(stored.lines()))
+        click.echo(json.dumps(stored.to_dict()) if as_json else "\n".join(stored.lines()))

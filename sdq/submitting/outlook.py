@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from db.ledger import Ledger
@@ -14,7 +15,7 @@ from sdq.submitting.submission import describe_submission
 from sdq.views.forecast import Forecast, empty_ledger, forecast
 from sdq.views.plan import cost_lines, too_large
 from sdq.views.status import describe_rank
-from sdq_core.errors import StorageError
+from sdq_core.errors import SdqError, StorageError
 from sdq_core.settings import Settings
 from sdq_core.values.order import Rank
 
@@ -24,12 +25,17 @@ _FEW_HINTS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
-    """A submission, tried or stored, with all that its user should know of it."""
+    """A submission, tried or stored, with all that its user should know of it.
+
+    trouble: why the ledger could not be asked what it costs, once it was stored.
+    """
 
     request: Request
     planned: Planned
     submission: Submission
     expected: Forecast
+    stored: bool
+    trouble: SdqError | None = None
 
     def lines(self, *, with_place: bool = True) -> list[str]:
         """Return it in short, for what was stored: some eight lines at most.
@@ -42,6 +48,7 @@ class Outlook:
             *self.planned.describe_files(drawn=self.submission.images_drawn),
             *self.planned.describe_choices(),
             *cost_lines(self.expected, in_full=False),
+            *([f"It is stored, but its time is not known. {self.trouble}"] if self.trouble else ()),
             *self.request.remarks.describe(most_hints=_FEW_HINTS),
         ]
 
@@ -58,15 +65,17 @@ class Outlook:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it for JSON; times in seconds, sizes in bytes."""
+        """Return it for JSON; times in seconds, sizes in bytes. One that was only tried has no id."""
         submission = self.submission
+        name = submission.batch_name
         return {
+            **({"id": submission.batch_id, "name": name} if self.stored else {"batch": name}),
             "images_new": submission.images_new,
             "images_known": submission.images_known,
             "images_drawn": submission.images_drawn,
             "images_failed": submission.images_failed,
             "images_replaced": submission.images_replaced,
-            "slices": submission.slices_new,
+            "slices": len(submission.slices) if self.stored else submission.slices_new,
             "priority": submission.rank.priority,
             "at_front": submission.rank.place > 0,
             **self.expected.to_dict(),
@@ -119,17 +128,30 @@ def outlook(
     *,
     stored: bool = True,
 ) -> Outlook:
-    """Return the outlook of a submission. stored: it was, and so the ledger has its images among those that wait."""
+    """Return the outlook of a submission. stored: it was, and so the ledger has its images among those that wait.
+
+    What was stored is no failure if the ledger cannot be asked any more: whoever submits it again would be misled.
+    """
+    estimate = partial(
+        forecast,
+        plan=planned.plan,
+        submission=submission,
+        settings=settings,
+        suffix=planned.filing.image_format.suffix,
+        stored=stored,
+    )
+    trouble = None
+    try:
+        expected = estimate(ledger)
+    except SdqError as error:
+        if not stored:
+            raise
+        expected, trouble = estimate(None), error
     return Outlook(
         request=request,
         planned=planned,
         submission=submission,
-        expected=forecast(
-            ledger,
-            planned.plan,
-            submission,
-            settings,
-            suffix=planned.filing.image_format.suffix,
-            stored=stored,
-        ),
+        expected=expected,
+        stored=stored,
+        trouble=trouble,
     )

@@ -43,7 +43,7 @@ class Forecast:
 
 
 def forecast(
-    ledger: Ledger,
+    ledger: Ledger | None,
     plan: BatchPlan,
     submission: Submission,
     settings: Settings,
@@ -53,6 +53,7 @@ def forecast(
 ) -> Forecast:
     """Estimate what the new images of a submission cost.
 
+    ledger: None for one that cannot be asked: then times are not known, and space has a bound.
     plan: what was submitted.
     suffix: the ending of its files.
     stored: the submission is in the ledger, not only tried.
@@ -63,7 +64,7 @@ def forecast(
         images_of[variant][steps] += images
         sizes[variant.model, width, height] += images
     recent, waiting = RecentImages(()), 0
-    if sizes:
+    if ledger is not None and sizes:
         recent = ledger.estimates.recent()
         counted = submission.images_new if stored else 0
         waiting = max(0, ledger.estimates.waiting_images() - counted)

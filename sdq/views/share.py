@@ -72,9 +72,12 @@ class Share:
 
 
 def share_of(
-    variant: RecipeVariant, images_of: Mapping[int, int], recent: RecentImages, ledger: Ledger
+    variant: RecipeVariant,
+    images_of: Mapping[int, int],
+    recent: RecentImages,
+    ledger: Ledger | None,
 ) -> Share:
-    """Return a variant's share. images_of: number of steps -> how many images."""
+    """Return a variant's share. images_of: number of steps -> how many images. ledger: None if it cannot be asked."""
     images = sum(images_of.values())
     times: list[tuple[ImageTime, int]] = []
     for steps, count in images_of.items():
@@ -97,8 +100,10 @@ def share_of(
     )
 
 
-def _measured(ledger: Ledger, variant: RecipeVariant, steps: int) -> ImageTime | None:
+def _measured(ledger: Ledger | None, variant: RecipeVariant, steps: int) -> ImageTime | None:
     """Return what `sdq bench` measured of a variant, on this machine if it did; None if nowhere."""
+    if ledger is None:
+        return None
     wanted = variant if isinstance(variant, Variant) else _usual(variant)
     found = [row for row in ledger.benchmarks.newest(variant.model) if row.variant == wanted]
     machine = this_machine() if found else None

@@ -40,6 +40,33 @@ def test_python_and_the_command_line_submit_the_same(
     assert "all 12 images were submitted before" in str(again)
 
 
+def test_details_are_what_the_command_line_prints(
+    queue: Queue,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sdq = Commands(queue.home, monkeypatch, capsys)
+
+    def printed(*more: str) -> Any:
+        return sdq(
+            "submit",
+            "--prompt",
+            "a boat",
+            "--seed",
+            "0-30",
+            "--json",
+            "--redis-url",
+            redis_url,
+            *more,
+        ).json
+
+    for arguments, dry_run in ((("--dry-run",), True), ((), False)):
+        details = dict(queue.submit("a boat", seeds="0-30", dry_run=dry_run).details)
+        assert details.keys() == printed(*arguments).keys()
+    assert (details["id"], details["name"], details["slices"]) == (1, "prompt", 2)
+
+
 def test_a_dry_run_says_what_would_be_and_leaves_nothing(queue: Queue) -> None:
     tried = queue.submit(["a boat", "a boat"], random_seeds=3, batch="b", dry_run=True)
     assert (tried.name, tried.images_new, tried.expected_s) == ("b", 6, None)

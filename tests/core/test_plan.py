@@ -6,10 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from sdq.submitting.options import SubmitOptions
+from sdq.submitting.outlook import outlook
+from sdq.submitting.planned import plan_request
+from sdq.submitting.request import read_request
 from sdq.views.words import rough_duration
+from sdq_core.errors import SdqError
 from sdq_core.images.root import OutputRoot
 from sdq_core.models import ModelStore
 from sdq_core.queue.server import RedisServer
+from sdq_core.settings import read_settings
 from sdq_core.values.machine import this_machine
 from sdq_core.values.variants import Variant
 from tests.core.commands import Commands
@@ -202,6 +208,25 @@ def test_what_is_stored_is_told_in_short_and_its_prompts_are_unchanged(
     added = sdq(*arguments, "-s", "0-13", "--json").json
     assert (added["name"], added["images_new"], added["slices"]) == ("prompt", 1, 1)
     assert added["drawing_s"] == pytest.approx(20.0055, abs=1e-3)
+
+
+def test_what_is_stored_is_no_failure_if_its_time_cannot_be_looked_up(sdq: Commands) -> None:
+    settings = read_settings(options={"home": str(sdq.home)})
+    request = read_request(SubmitOptions(prompts=("a boat",)), settings)
+    with sdq.ledger() as ledger:
+        planned = plan_request(settings, request, ledger)
+        added = ledger.submissions.add(planned.plan)
+        ledger.close()
+        (sdq.home / "sdq.db").write_bytes(b"no database" * 1000)
+        told = outlook(settings, request, planned, added, ledger)
+        with pytest.raises(SdqError):
+            outlook(settings, request, planned, added, ledger, stored=False)
+    first, second = told.lines()
+    assert first == "Batch prompt: 1 image to draw."
+    assert second == f"It is stored, but its time is not known. {told.trouble}"
+    document = told.to_dict()
+    assert (document["id"], document["images_new"], document["drawing_s"]) == (1, 1, None)
+    assert document["disk_bytes_are_a_bound"]
 
 
 def test_prompts_are_measured_for_any_variant_too(sdq: Commands) -> None:
