@@ -154,11 +154,12 @@ class Rerun:
         source = printable(str(path))
         try:
             texts = embedded_texts(path)
-            if RECORD_KEY not in texts:
-                self._add_foreign(read_foreign(texts), source)
-                return
+            foreign = None if RECORD_KEY in texts else read_foreign(texts)
         except InputError as error:
             self.problems.append(f"{source}: {error}")
+            return
+        if foreign is not None:
+            self._add_foreign(foreign, source)
             return
         try:
             record = read_record(path)
@@ -232,9 +233,11 @@ class Rerun:
                         negative_prompt="\n".join(block.negative or ()),
                         pairs=parse_infotext(f"x\n{block.parameters}").pairs,
                     )
-                    self._add_foreign(infotext.of_infotext(said), source)
+                    image = infotext.of_infotext(said)
                 except InputError as error:
                     self.problems.append(f"{source}: {error}")
+                else:
+                    self._add_foreign(image, source)
         if before == len(self._found) + len(self.problems):
             self.problems.append(f"{name}:1: there are no generation data")
 
@@ -249,12 +252,13 @@ class Rerun:
         source = printable(path)
         try:
             image = comfyui.of_document(document)
-            if image is not None:
-                self._add_foreign(image, source)
         except InputError as error:
             self.problems.append(f"{source}: {error}")
             return True
-        return image is not None
+        if image is None:
+            return False
+        self._add_foreign(image, source)
+        return True
 
     def _add_exported(self, path: str) -> None:
         """Add the lines that an export wrote, or that were submitted."""

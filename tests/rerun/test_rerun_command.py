@@ -17,7 +17,7 @@ from producer import PromptLine
 from producer.other_seeds import other_seeds
 from sdq.cli.rerun_request import RerunRequest, read_rerun
 from sdq.cli.submit_options import SubmitOptions
-from sdq_core.errors import InputError, PromptFileError, UsageError
+from sdq_core.errors import InputError, PackageError, PromptFileError, UsageError
 from sdq_core.images.encode import encode_image
 from sdq_core.images.metadata import ImageMetadata
 from sdq_core.settings import read_settings
@@ -298,6 +298,17 @@ def test_a_model_that_is_not_here_is_named(sdq: Commands) -> None:
     assert len(read(sdq, "a.png", changes=["model=demo"]).request.lines) == 1
 
 
+def test_a_model_that_cannot_be_read_is_no_fault_of_the_images(sdq: Commands) -> None:
+    (sdq.home / "models" / "broken" / "Unet.mlpackage").mkdir(parents=True)
+    files.png(HERE / "a.png", parameters=files.PLAIN_INFOTEXT)
+    (HERE / "flow.json").write_text(json.dumps(files.COMFY_WORKFLOW))
+    (HERE / "a.txt").write_text(files.PLAIN_INFOTEXT)
+    for name in ("a.png", "flow.json", "a.txt"):
+        with pytest.raises(PackageError) as caught:
+            read(sdq, name, skip=True, options=SubmitOptions(model="broken"))
+        assert name not in str(caught.value)
+
+
 def test_another_revision_is_told(sdq: Commands) -> None:
     recipe = own_recipe()
     other = replace(recipe, variant=replace(recipe.variant, revision="0" * 16))
@@ -344,7 +355,8 @@ def test_a_batch_is_drawn_again_with_something_changed(sdq: Commands) -> None:
     assert "Nothing to draw: 2 drawn already." in said.out
     assert f"Drawn already: {path}, " in said.out
     assert "sdq verify --repair" in said.out  # nobody wrote these files
-    assert sdq("rerun", "night", "--json").json["images_drawn"] == 2
+    nothing = sdq("rerun", "night", "--json").json
+    assert (nothing["id"], nothing["name"], nothing["images_drawn"]) == (None, None, 2)
     assert not sdq("rerun", "night", "-q").out
     tried = sdq("rerun", "night", "--set", "steps=4", "--dry-run").out
     assert "Batch night-rerun: 2 images to draw" in tried
