@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -78,10 +79,12 @@ class Batch:
         timeout: for how long at most, s; None for any time.
         on_progress: called with the status at first, and whenever the counts or the state have changed.
 
-        Raise TimeoutError, which says how far it is and what hinders it.
+        Raise TimeoutError, which says how far it is and what hinders it, UsageError for a timeout that is not a number.
         """
         from sdq.queue.waiting import Waiting
 
+        if timeout is not None and math.isnan(timeout):  # no time is later than it
+            raise UsageError("timeout is nan, which is no number of seconds.")
         return Waiting(self._connections, self._id, self._name, on_progress).wait(timeout)
 
     def images(
@@ -163,8 +166,8 @@ class Batch:
         """Queue its failed images again, with their attempts reset; return how many."""
         from db.dispatch import reconcile
 
-        queues = self._connections.queues()  # before anything is changed
         ledger = self._ledger
+        queues = self._connections.queues()  # before anything is changed
         retried = ledger.batches.retry_failed(self._id)
         reconcile(ledger, queues, wait_s=_PATIENCE_S)
         return retried
@@ -181,10 +184,17 @@ class Batch:
         word = one_of("priority", priority, Priority)
         if word is None and not to_front:
             raise UsageError("Say where to: to_front=True, a priority, or both.")
-        queues = self._connections.queues()
         ledger = self._ledger
+        queues = self._connections.queues()
         ledger.batches.move(self._id, priority=Priority(word) if word else None, to_front=to_front)
         reorder(ledger, queues)
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether both are the same batch of the same ledger."""
+        return isinstance(other, Batch) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
 
     def __repr__(self) -> str:
         return f"<sdq.Batch {self._name!r}>"
@@ -202,6 +212,10 @@ class Batch:
             f"<p><b>{html.escape(self._name)}</b>: {state}, {html.escape(str(status))} "
             f'<progress value="{status.completed}" max="{status.total}"></progress></p><p>{thumbnails}</p>'
         )
+
+    @property
+    def _identity(self) -> tuple[str, int]:
+        return self._connections.settings.database_url, self._id
 
     @property
     def _ledger(self) -> Ledger:

@@ -59,7 +59,8 @@ class Waiting:
     def _look(self) -> bool:
         """Read how the batch stands; return whether that has changed. What heals by itself is waited for."""
         try:
-            status = self._connections.ledger().batches.find(self._batch_id)
+            ledger = self._connections.existing_ledger()
+            status = ledger.batches.find(self._batch_id) if ledger else None
         except SdqError as error:
             if not error.retryable:
                 raise
@@ -83,9 +84,9 @@ class Waiting:
             return [str(self._trouble)]
         settings = self._connections.settings
         try:
-            ledger = self._connections.ledger()
-            status = ledger.batches.find(self._batch_id)
-            if status is None:
+            ledger = self._connections.existing_ledger()
+            status = ledger.batches.find(self._batch_id) if ledger else None
+            if ledger is None or status is None:
                 return ()
             found = why_waiting(settings, ModelStore(settings.models), ledger, status)
             paused = ledger.batches.open_variants(self._batch_id)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import pickle
+import shutil
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -196,9 +196,34 @@ def test_a_batch_that_was_removed_is_said_to_be(queue: Queue) -> None:
     assert "was removed" in batch._repr_html_()
 
 
-def test_a_batch_is_found_by_its_whole_name_or_id(queue: Queue, tmp_path: Path) -> None:
+def test_a_batch_whose_ledger_is_gone_makes_no_other(queue: Queue) -> None:
+    batch = queue.submit("a", batch="gone").batch
+    queue.close()
+    shutil.rmtree(queue.home)
+    for asked in (
+        batch.status,
+        batch.wait,
+        batch.resume,
+        batch.retry,
+        lambda: batch.move(to_front=True),
+    ):
+        with pytest.raises(InputMissingError, match="'gone' was removed"):
+            asked()
+    assert not queue.home.exists()
+
+
+def test_no_time_is_later_than_one_that_is_no_number(queue: Queue) -> None:
+    with pytest.raises(UsageError, match="timeout is nan"):
+        queue.submit("a").batch.wait(timeout=float("nan"))
+
+
+def test_a_batch_is_found_by_its_whole_name_or_id(queue: Queue, night: Batch) -> None:
     batch = queue.submit("a", batch="night").batch
-    assert queue.batch("night").id == queue.batch(batch.id).id == batch.id
+    assert queue.batch("night") == queue.batch(batch.id) == batch
+    assert {batch, *queue.batches(), pickle.loads(pickle.dumps(batch))} == {batch}
+    assert (batch.id, batch.name) == (night.id, night.name)
+    assert batch != night  # of another ledger
     with pytest.raises(InputMissingError, match=r"There is no batch 'nig'\. The newest: night."):
         queue.batch("nig")
     assert repr(batch) == "<sdq.Batch 'night'>"
+    assert batch != queue.submit("a", batch="other").batch
