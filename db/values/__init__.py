@@ -1,0 +1,57 @@
+"""The values that go into the ledger and come out of it; database rows never leave `db`."""
+
+from db.values.batches import BatchState, BatchStatus
+from db.values.benchmarks import Benchmark
+from db.values.engines import EngineRecord, PausedVariant
+from db.values.files import CheckedPage, FileStanding, ImageFile, PrunedPage
+from db.values.images import (
+    FailedImage,
+    FinishedImage,
+    ImageRecord,
+    ImageStatus,
+    Recorded,
+    Standing,
+)
+from db.values.json import JSON
+from db.values.notices import Notice, NoticeEvent
+from db.values.plans import (
+    BatchOptions,
+    BatchPlan,
+    BatchRequest,
+    Chosen,
+    KnownEntry,
+    PlannedEntry,
+    Submission,
+)
+from db.values.slices import Slice, SliceProgress, SliceRef
+
+__all__ = [
+    "JSON",
+    "BatchOptions",
+    "BatchPlan",
+    "BatchRequest",
+    "BatchState",
+    "BatchStatus",
+    "Benchmark",
+    "CheckedPage",
+    "Chosen",
+    "EngineRecord",
+    "FailedImage",
+    "FileStanding",
+    "FinishedImage",
+    "ImageFile",
+    "ImageRecord",
+    "ImageStatus",
+    "KnownEntry",
+    "Notice",
+    "NoticeEvent",
+    "PausedVariant",
+    "PlannedEntry",
+    "PrunedPage",
+    "Recorded",
+    "Slice",
+    "SliceProgress",
+    "SliceRef",
+    "Standing",
+    "Submission",
+]

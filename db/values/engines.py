@@ -1,0 +1,46 @@
+"""What drew an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sdq_core.values.variants import RecipeVariant, Variant
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineRecord:
+    """What drew images and where: one row per started engine, which its images reference.
+
+    variant: what it drew with.
+    worker, host, pid: the worker's name, the machine's name and the engine's process id.
+    pipeline, runtime, compute_unit, precision: how it computed.
+    versions: library -> version, and under `safety` its worker's mode.
+    os, chip: the operating system and processor.
+    load_ms: time to load the pipeline, ms.
+    part_units: part -> compute unit, where the runtime has several.
+    """
+
+    variant: Variant
+    worker: str
+    host: str
+    pid: int
+    pipeline: str
+    runtime: str
+    compute_unit: str
+    precision: str
+    versions: Mapping[str, str]
+    os: str
+    chip: str
+    load_ms: float
+    part_units: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PausedVariant:
+    """A variant that is not drawn until it is resumed."""
+
+    variant: RecipeVariant
+    reason: str
+    since: datetime
