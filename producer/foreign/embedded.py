@@ -22,6 +22,8 @@ from sdq_core.images.metadata import RECORD_BEGIN, RECORD_KEY
 
 #: Of one text. ComfyUI's workflows are the longest, seldom of a megabyte.
 MAX_TEXT_BYTES = 4 * 2**20
+#: Of one image: writers use each key once or twice.
+MAX_TEXTS = 32
 #: A PNG has tens of chunks; writers that split pixels finely make thousands.
 MAX_CHUNKS = 100_000
 #: How much of another file is looked through.
@@ -95,6 +97,7 @@ def _of_xmp(packet: bytes) -> dict[str, str]:
 def _of_png(file: BinaryIO) -> Iterator[tuple[str, str]]:
     """Yield a PNG's texts; those before the end of one that was cut, too."""
     file.seek(len(_PNG))
+    texts = 0
     for _ in range(MAX_CHUNKS):
         head = file.read(8)
         if len(head) < 8:
@@ -113,6 +116,9 @@ def _of_png(file: BinaryIO) -> Iterator[tuple[str, str]]:
             if ended and name in _KEYS:
                 if length > MAX_TEXT_BYTES:
                     raise _too_long(name)
+                texts += 1
+                if texts > MAX_TEXTS:
+                    raise InputError(f"the image has more than {MAX_TEXTS} texts")
                 rest += file.read(length - len(start))
                 if file.tell() < end - 4:
                     raise InputError(f"the file ends within its text {name}")

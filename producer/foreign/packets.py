@@ -6,6 +6,7 @@ them. IPTC: https://www.iptc.org/std/IIM/4.2/specification/IIMV4.2.pdf, in the f
 
 from __future__ import annotations
 
+import contextlib
 import html
 import struct
 
@@ -30,7 +31,9 @@ def xmp_texts(packet: str) -> dict[str, str]:
         _, alternatives, item = inner.partition("<rdf:li")
         if alternatives:
             inner = item.partition(">")[2].partition("</rdf:li>")[0]
-        texts[name] = html.unescape(inner).strip()
+        # Python refuses to read numbers of thousands of digits, and no character has so many.
+        with contextlib.suppress(ValueError):
+            texts[name] = html.unescape(inner).strip()
     return texts
 
 

@@ -27,7 +27,8 @@ from sdq_core.values.seeds import MAX_SEED
 
 _SAME_NOISE = frozenset({mochi.TOOL, infotext.OWN})
 _NETWORK = re.compile(r"<(?:lora|lyco|hypernet)[^<>:]*:[^<>]*>", re.IGNORECASE)
-_LEFT_COMMAS = re.compile(r"\s*,(?:\s*,)+")
+#: Not from the middle of spaces: a million of them would be tried from each.
+_LEFT_COMMAS = re.compile(r"(?<!\s)\s*,(?:\s*,)+")
 
 
 #: What is lost -> an example, and what it is drawn with.

@@ -224,6 +224,7 @@ def test_samplers_by_all_their_names(name: str, scheduler: Scheduler | None, sch
     assert scheduler_named(name) == (scheduler, schedule)
 
 
+SPACES = zlib.compress(b" " * 4_000_000, 9)
 PNG, END = b"\x89PNG\r\n\x1a\n", files.chunk(b"IEND", b"")
 BOMB = zlib.compress(bytes(50_000_000), 9)
 DEEP = "[" * 1_000_000
@@ -258,7 +259,10 @@ def exif_loop() -> bytes:
         (PNG + files.chunk(b"tEXt", b"parameters\0x\nSteps: 1, " + b"a " * 500_000), "have no settings"),
         (PNG + files.chunk(b"tEXt", b"parameters\0" + b'{"sui_image_params": {}}'), "that sdq does not read"),
         (PNG + files.chunk(b"eXIf", exif_loop()), "does not say how it was drawn"),
-        (b"\xff\xd8\xff\xe1" + exif_loop(), "does not say how it was drawn"),
+        (PNG + files.chunk(b"zTXt", b"parameters\0\0" + SPACES) * 3000, "more than 32 texts"),
+        (b"\xff\xd8\xff" + f"<x:xmpmeta><dc:description>&#{'9' * 5000};</dc:description></x:xmpmeta>".encode(),
+         "does not say how it was drawn"),
+        (b"\xff\xd8\xff\xe1" + exif_loop() + bytes(4_000_000), "does not say how it was drawn"),
         (b"\xff\xd8\xff" + b"8BIM\x04\x04" * 1_000_000, "does not say how it was drawn"),
         (b"\xff\xd8\xff" + b"<x:xmpmeta" * 1_000_000, "does not say how it was drawn"),
     ],
@@ -272,6 +276,15 @@ def test_hostile_files_are_refused_quickly(tmp_path: Path, content: bytes, says:
     assert says in str(caught.value)
     assert len(str(caught.value)) < 200
     assert time.process_time() - started < 5
+
+
+def test_a_prompt_of_spaces_is_translated_quickly() -> None:
+    prompt = f"<lora:detail:0.8>{' ' * 1_000_000},{' ' * 1_000_000}, x"
+    problems: list[str] = []
+    started = time.process_time()
+    TRANSLATION.line(ForeignImage(tool="x", prompt=f"a{prompt}"), "a.png", problems)
+    assert time.process_time() - started < 5
+    assert len(problems) <= 1
 
 
 def test_hostile_graphs_are_refused_quickly() -> None:
