@@ -7,9 +7,11 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -88,6 +90,24 @@ def test_it_draws_in_order_and_the_same_for_a_seed(engine: Engine) -> None:
     assert first.shape == (128, 128, 3)
     assert np.array_equal(first, third)
     assert not np.array_equal(first, second)
+
+
+class _EndedAtOnce(subprocess.Popen[bytes]):
+    """A process that is killed before anybody could send it anything."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.kill()
+        self.wait()
+
+
+def test_one_that_is_killed_before_it_is_told_what_to_load_has_died_while_loading(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "Popen", _EndedAtOnce)
+    engine = Engine(launch(cache), Deadlines())
+    with pytest.raises(EngineDiedError, match="SIGKILL"):
+        engine.wait_until_ready()
 
 
 def test_requests_that_have_not_begun_can_be_withdrawn(engine: Engine) -> None:

@@ -88,7 +88,8 @@ class Engine:
                 stdout=subprocess.DEVNULL,
             )
         self._pipe = Pipe(ours)
-        self._send(launch)
+        with contextlib.suppress(OSError):  # ended already, which the first `poll` tells
+            self._pipe.send(launch)
 
     @property
     def pid(self) -> int:
@@ -192,7 +193,7 @@ class Engine:
         self._process.kill()
         self.close()
 
-    def _send(self, message: Launch | Order) -> None:
+    def _send(self, message: Order) -> None:
         try:
             self._pipe.send(message)
         except OSError as error:
