@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +42,14 @@ class ControlNetUse:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> ControlNetUse:
-        """Return what `to_dict` described; raise KeyError or ValueError for anything else."""
+        """Return what `to_dict` described; raise KeyError, TypeError or ValueError for anything else."""
         return cls(
-            name=str(fields["name"]),
-            revision=str(fields["revision"]),
-            image=str(fields["image"]),
-            scale=float(fields["scale"]),
-            start=float(fields["start"]),
-            end=float(fields["end"]),
+            name=_word(fields["name"]),
+            revision=_word(fields["revision"]),
+            image=_digest(fields["image"]),
+            scale=_number(fields["scale"], 10),
+            start=_number(fields["start"], 1),
+            end=_number(fields["end"], 1),
         )
 
 
@@ -101,33 +104,56 @@ class Conditions:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Conditions:
-        """Return what `to_dict` described, whatever else the fields hold; raise KeyError or ValueError otherwise."""
+        """Return what `to_dict` described, whatever else the fields hold; raise KeyError, TypeError or ValueError."""
         if not fields.keys() & _KEYS:
             return NO_CONDITIONS
-        strength = fields.get("strength")
+
+        def read(name: str, how: Callable[[Any], _T]) -> _T | None:
+            value = fields.get(name)
+            return None if value is None else how(value)
+
         return cls(
-            init_image=_text(fields.get("init_image")),
-            strength=None if strength is None else float(strength),
-            mask=_text(fields.get("mask")),
+            init_image=read("init_image", _digest),
+            strength=read("strength", lambda value: _number(value, 1)),
+            mask=read("mask", _digest),
             controlnets=tuple(map(ControlNetUse.from_dict, fields.get("controlnets", ()))),
-            original_size=_pair(fields.get("original_size")),
-            crop=_pair(fields.get("crop")),
-            weighted=bool(fields.get("weighted", False)),
+            original_size=read("original_size", _pair),
+            crop=read("crop", _pair),
+            weighted=fields.get("weighted") is True,
         )
 
 
 #: Of a recipe that needs nothing but its prompt.
 NO_CONDITIONS = Conditions()
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+#: A folder's name, and no path.
+_WORD = re.compile(r"[^/\\\0\s.][^/\\\0\n]{0,199}")
+_MAX_PIXELS = 2**15
 _KEYS = frozenset(Conditions.__dataclass_fields__)
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+def _word(value: Any) -> str:
+    if not isinstance(value, str) or not _WORD.fullmatch(value):
+        raise ValueError(f"{str(value)[:40]!r} is not a name")
+    return value
 
 
-def _pair(value: Any) -> tuple[int, int] | None:
-    if value is None:
-        return None
+def _digest(value: Any) -> str:
+    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
+        raise ValueError(f"{str(value)[:40]!r} is not a sha256")
+    return value
+
+
+def _number(value: Any, most: float) -> float:
+    number = float(value)
+    if not 0 <= number <= most:
+        raise ValueError(f"{number:g} is not in the range from 0 to {most:g}")
+    return number
+
+
+def _pair(value: Any) -> tuple[int, int]:
     first, second = value
-    return int(first), int(second)
+    if not (type(first) is type(second) is int and min(value) >= 0 and max(value) <= _MAX_PIXELS):
+        raise ValueError(f"{str(value)[:40]} is not a pair of pixels")
+    return first, second

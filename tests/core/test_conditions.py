@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,28 @@ def test_each_condition_is_told_again_and_changes_the_key(field: str) -> None:
     conditioned = replace(recipe("the sea"), conditions=one)
     assert Recipe.from_dict(conditioned.to_dict()) == conditioned
     assert conditioned.content_key != recipe("the sea").content_key
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"init_image": "../../etc/passwd"},
+        {"mask": 5},
+        {"strength": float("nan")},
+        {"strength": "much"},
+        {"crop": [1]},
+        {"crop": [1.5, 2]},
+        {"original_size": [-1, 5]},
+        {"original_size": 7},
+        {"controlnets": 7},
+        {"controlnets": [{"name": "edges"}]},
+        {"controlnets": [EDGES.to_dict() | {"name": "../edges"}]},
+        {"controlnets": [EDGES.to_dict() | {"scale": 1e9}]},
+    ],
+)
+def test_what_no_conditions_are_is_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        Conditions.from_dict(fields)
 
 
 def test_all_of_them_are_told_again() -> None:
