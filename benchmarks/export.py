@@ -10,54 +10,20 @@ do not read. Each export is a whole process. Expected of ten times the images: a
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select, update
 
 from benchmarks.bench import PROGRAM, data_folder, show
+from benchmarks.cost import Cost, cost
 from db.bulk import insert_rows
 from db.ledger import Ledger
 from db.tables import batches, images, slices
 from sdq_core.values.seeds import parse_seeds
 from tests.ledger.plans import ENGINE, plan
-
-#: A small process between: the system counts the memory of the one that starts a command for the command as well.
-_MEASURE = """
-import resource, subprocess, sys, time
-started = time.perf_counter()
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(time.perf_counter() - started, used.ru_utime + used.ru_stime, used.ru_maxrss)
-"""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one process took: seconds, those of the processor, and its largest resident memory in bytes."""
-
-    seconds: float
-    processor_s: float
-    peak_bytes: int
-
-
-def cost(home: Path, *command: str) -> Cost:
-    """Run a command to its end."""
-    measured = subprocess.run(
-        [sys.executable, "-I", "-c", _MEASURE, *command],
-        env=os.environ | {"SDQ_HOME": str(home)},
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    seconds, processor_s, peak = map(float, measured.stdout.split())
-    return Cost(seconds, processor_s, int(peak * (1 if sys.platform == "darwin" else 1024)))
-
 
 _COLUMNS = tuple(column for column in images.c if column.name not in {"id", "error"})
 _CONCEPTS = 17

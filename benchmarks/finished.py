@@ -24,7 +24,8 @@ from PIL import Image
 from sqlalchemy import insert, update
 
 from benchmarks.bench import PROGRAM
-from benchmarks.millions import Cost, cost, show_growth
+from benchmarks.cost import Cost, cost
+from benchmarks.millions import show_growth
 from db.column_types import now_utc
 from db.connection import Database
 from db.engines import register_engine

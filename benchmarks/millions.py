@@ -9,14 +9,11 @@ python -m benchmarks.millions [--images 1000000,10000000] [--seeds 100]
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks.bench import PROGRAM, data_folder, show
+from benchmarks.cost import Cost, cost
 from db.dispatch import reconcile
 from db.ledger import Ledger
 from sdq_core.queue.connection import connect
@@ -26,39 +23,6 @@ from sdq_core.settings import read_settings
 
 #: The most that ten times the images may cost.
 MOST_TIME, MOST_MEMORY = 12.0, 1.2
-
-#: A small process between: the system counts the memory of the one that starts a command for the command as well.
-_MEASURE = """
-import resource, subprocess, sys, time
-started = time.perf_counter()
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-seconds, used = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-print(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss)
-"""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one process took. processor_s: of its time, the processor's. peak_bytes: its largest resident memory."""
-
-    seconds: float
-    processor_s: float
-    peak_bytes: int
-
-
-def cost(home: Path, *command: str) -> Cost:
-    """Run a command to its end."""
-    measured = subprocess.run(
-        [sys.executable, "-I", "-c", _MEASURE, *command],
-        env=os.environ | {"SDQ_HOME": str(home)},
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    seconds, processor_s, peak = measured.stdout.split()
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(float(seconds), float(processor_s), int(peak) * unit)
 
 
 def costs(images: int, seeds: int) -> dict[str, Cost]:

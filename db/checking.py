@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, select
 
 from db.asked_before import AskedBefore
 from db.tables import images
-from db.values import CheckedPage, ImageFile, ImageStatus
+from db.values import CheckedFile, CheckedPage, ImageStatus
 from db.walk import rows_with, tried_seeds
 from sdq_core.values.seeds import parse_seeds
 
@@ -41,7 +41,7 @@ def checked_page(
     )
     settled = {(row[0], row[1]): row for row in rows if row[2] != ImageStatus.DRAWING}
     elsewhere = but.among(connection, slice_rows) if but and settled else ()
-    files: list[ImageFile] = []
+    files: list[CheckedFile] = []
     closed_too_early: list[int] = []
     for slice_ in slice_rows:
         recipe_id, is_settled = slice_.recipe_id, True
@@ -51,7 +51,7 @@ def checked_page(
                 is_settled = False
             elif row[2] == ImageStatus.DONE and (recipe_id, seed) not in elsewhere:
                 sha256 = row[5] if with_hashes else None
-                files.append(ImageFile(recipe_id, seed, row[3], row[4], sha256))
+                files.append(CheckedFile(recipe_id, seed, row[3], row[4], sha256))
         if slice_.finished_at is not None and not is_settled:
             closed_too_early.append(slice_.id)
     return CheckedPage(files=files, closed_too_early=closed_too_early)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, Table, select
 
 from db.tables import recipes, variants
+from sdq_core.values.conditions import Conditions
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import RecipeVariant, Scheduler, recipe_variant
 
@@ -33,6 +34,7 @@ RECIPE_COLUMNS = (
     recipes.c.width,
     recipes.c.height,
     recipes.c.rng,
+    recipes.c.conditions,
 )
 
 #: All columns that `recipe_values` writes.
@@ -48,6 +50,7 @@ STORED_COLUMNS = (
     recipes.c.width,
     recipes.c.height,
     recipes.c.rng,
+    recipes.c.conditions,
 )
 
 
@@ -68,6 +71,7 @@ def recipe_of(row: RowMapping) -> Recipe:
         width=row["width"],
         height=row["height"],
         rng=row["rng"],
+        conditions=Conditions.from_dict(row["conditions"]),
     )
 
 
@@ -138,4 +142,5 @@ def recipe_values(recipe: Recipe, row_id: int, variant_id: int) -> tuple[Any, ..
         recipe.width,
         recipe.height,
         recipe.rng,
+        recipe.conditions.to_dict(),
     )

@@ -44,7 +44,7 @@ from sqlalchemy import (
 from db.column_types import HexDigest, Id, JsonObject, Milliseconds, UtcTime
 
 #: The newest migration; compared with the database's, so that Alembic is imported only to migrate.
-HEAD_REVISION = "0008_clip_score"
+HEAD_REVISION = "0009_conditions"
 
 #: Not Alembic's default name: another program in the same database may have its own ``alembic_version``.
 VERSION_TABLE = "sdq_revision"
@@ -95,6 +95,7 @@ recipes = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("rng", Text, nullable=False),
+    Column("conditions", JsonObject),
 )
 
 # A named collection that grows with each submission to its name; images_* count its finished slices.

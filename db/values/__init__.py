@@ -3,7 +3,7 @@
 from db.values.batches import BatchState, BatchStatus
 from db.values.benchmarks import Benchmark
 from db.values.engines import EngineRecord, PausedVariant
-from db.values.files import CheckedPage, FileStanding, ImageFile, PrunedPage
+from db.values.files import CheckedFile, CheckedPage, FileStanding, PrunedPage
 from db.values.images import (
     FailedImage,
     FinishedImage,
@@ -33,13 +33,13 @@ __all__ = [
     "BatchState",
     "BatchStatus",
     "Benchmark",
+    "CheckedFile",
     "CheckedPage",
     "Chosen",
     "EngineRecord",
     "FailedImage",
     "FileStanding",
     "FinishedImage",
-    "ImageFile",
     "ImageRecord",
     "ImageStatus",
     "KnownEntry",

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class ImageFile(NamedTuple):
+class CheckedFile(NamedTuple):
     """The file of a finished image, as far as it is compared. A tuple, because millions are made one after the other.
 
     path: relative to the output folder.
@@ -30,7 +30,7 @@ class CheckedPage:
     closed_too_early: those of the slices that are finished and have images which are not settled.
     """
 
-    files: Sequence[ImageFile]
+    files: Sequence[CheckedFile]
     closed_too_early: Sequence[int]
 
 

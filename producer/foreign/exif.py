@@ -38,9 +38,10 @@ def exif_texts(data: bytes) -> dict[str, str]:
         for tag, kind, count, value in _entries(data, place, order):
             if tag == _EXIF_DIRECTORY and len(directories) == 1:
                 directories.append(value)
-            elif tag in _TEXTS and kind in _TEXT_TYPES and count > 4:
+            elif (name := _TEXTS.get(tag)) and kind in _TEXT_TYPES and count > 4:
+                if name in texts:  # a thousand times the same would take long to decode
+                    continue
                 raw = data[value : value + count]
-                name = _TEXTS[tag]
                 texts[name] = _comment(raw) if name == "exif:UserComment" else _plain(raw)
     return texts
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from db.dispatch import all_open_slices, reconcile
 from db.ledger import Ledger
-from db.values import BatchStatus, ImageFile
+from db.values import BatchStatus, CheckedFile
 from sdq.upkeep.leftovers import BEING_WRITTEN_S, Leftovers
 from sdq_core.errors import InputMissingError
 from sdq_core.images.root import OutputRoot
@@ -46,8 +46,8 @@ class Findings:
     """
 
     images: int = 0
-    missing: list[ImageFile] = field(default_factory=list)
-    damaged: list[ImageFile] = field(default_factory=list)
+    missing: list[CheckedFile] = field(default_factory=list)
+    damaged: list[CheckedFile] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
     spares: list[str] = field(default_factory=list)
     temporary: list[str] = field(default_factory=list)
@@ -137,7 +137,7 @@ def repair(ledger: Ledger, queues: Queues, root: OutputRoot, findings: Findings)
     return again
 
 
-def _check_file(findings: Findings, root: OutputRoot, file: ImageFile) -> None:
+def _check_file(findings: Findings, root: OutputRoot, file: CheckedFile) -> None:
     path = f"{root.path}/{file.path}"  # a Path would take longer to make than the file system to answer
     try:
         if os.stat(path).st_size != file.size_bytes or (  # noqa: PTH116

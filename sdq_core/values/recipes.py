@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+from sdq_core.values.conditions import NO_CONDITIONS, Conditions
 from sdq_core.values.variants import RecipeVariant, Scheduler, recipe_variant
 
 DEFAULT_NUM_INFERENCE_STEPS = 20
@@ -32,6 +35,7 @@ class Recipe:
     num_inference_steps: calls of the U-Net, from 1.
     guidance_scale: 1 or less means no classifier-free guidance.
     rng: what the latents are drawn from.
+    conditions: what else it is drawn by.
     """
 
     variant: RecipeVariant
@@ -43,9 +47,10 @@ class Recipe:
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     scheduler: Scheduler = DEFAULT_SCHEDULER
     rng: str = RNG_NUMPY
+    conditions: Conditions = NO_CONDITIONS
 
-    def to_dict(self) -> dict[str, str | int | float]:
-        """Return the flat, JSON-ready form that content key, PNG metadata and exports share."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON-ready form that content key, PNG metadata and exports share: flat but for conditions."""
         return {
             "model": self.variant.model,
             "revision": self.variant.revision,
@@ -59,10 +64,11 @@ class Recipe:
             "width": self.width,
             "height": self.height,
             "rng": self.rng,
+            **(self.conditions.to_dict() if self.conditions is not NO_CONDITIONS else {}),
         }
 
     @classmethod
-    def from_dict(cls, fields: dict[str, str | int | float]) -> Recipe:
+    def from_dict(cls, fields: Mapping[str, Any]) -> Recipe:
         """Return the recipe that `to_dict` described; raise KeyError or ValueError for anything else."""
         return cls(
             variant=recipe_variant(
@@ -79,6 +85,7 @@ class Recipe:
             width=int(fields["width"]),
             height=int(fields["height"]),
             rng=str(fields["rng"]),
+            conditions=Conditions.from_dict(fields),
         )
 
     @cached_property

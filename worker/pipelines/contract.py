@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq_core.values.recipes import Recipe
+from sdq_core.values.conditions import NO_CONDITIONS, Conditions
+from sdq_core.values.recipes import RNG_NUMPY, Recipe
 from sdq_core.values.variants import Scheduler
 
 
@@ -23,6 +24,8 @@ class ImageRequest:
     num_inference_steps: int
     guidance_scale: float
     scheduler: Scheduler
+    rng: str = RNG_NUMPY
+    conditions: Conditions = NO_CONDITIONS
 
     @classmethod
     def of(cls, recipe: Recipe, seed: int) -> ImageRequest:
@@ -34,6 +37,8 @@ class ImageRequest:
             num_inference_steps=recipe.num_inference_steps,
             guidance_scale=recipe.guidance_scale,
             scheduler=recipe.scheduler,
+            rng=recipe.rng,
+            conditions=recipe.conditions,
         )
 
 

@@ -1,0 +1,159 @@
+"""What an image may be drawn by besides its prompt: pictures, ControlNets, and how the prompt is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlNetUse:
+    """One ControlNet and the picture that it follows.
+
+    name: its folder's name below the models folder's `controlnet/`.
+    revision: what identifies its files, as a variant's revision does.
+    image: the sha256 of the picture's file, which is kept as an input.
+    scale: what its residuals are multiplied by.
+    start, end: the part of the steps in which it works, from 0 to 1.
+    """
+
+    name: str
+    revision: str
+    image: str
+    scale: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready form with all fields."""
+        return {
+            "name": self.name,
+            "revision": self.revision,
+            "image": self.image,
+            "scale": float(self.scale),
+            "start": float(self.start),
+            "end": float(self.end),
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> ControlNetUse:
+        """Return what `to_dict` described; raise KeyError, TypeError or ValueError for anything else."""
+        return cls(
+            name=_word(fields["name"]),
+            revision=_word(fields["revision"]),
+            image=_digest(fields["image"]),
+            scale=_number(fields["scale"], 10),
+            start=_number(fields["start"], 1),
+            end=_number(fields["end"], 1),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """A part of a recipe. What is not set is left out of its stored form, so that keys of recipes without it stay.
+
+    init_image: the sha256 of the picture's file that the drawing starts from, which is kept as an input.
+    strength: how much of it is drawn anew, over 0 to 1; set with init_image and never without.
+    mask: the sha256 of a picture's file; where it is white the image is drawn, elsewhere init_image stays.
+    controlnets: in the order in which their residuals are added.
+    original_size: width and height in pixels that a Stable Diffusion XL model is told, None for the image's own.
+    crop: left and top in pixels that it is told.
+    weighted: whether `(word:1.2)` in prompts weighs words.
+    """
+
+    init_image: str | None = None
+    strength: float | None = None
+    mask: str | None = None
+    controlnets: tuple[ControlNetUse, ...] = ()
+    original_size: tuple[int, int] | None = None
+    crop: tuple[int, int] | None = None
+    weighted: bool = False
+
+    def __bool__(self) -> bool:
+        return self != NO_CONDITIONS
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """The sha256 of every picture that drawing needs, each once."""
+        named = (self.init_image, self.mask, *(each.image for each in self.controlnets))
+        return tuple(dict.fromkeys(digest for digest in named if digest is not None))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready form of what is set."""
+        found: dict[str, Any] = {}
+        if self.init_image is not None:
+            found["init_image"] = self.init_image
+        if self.strength is not None:
+            found["strength"] = float(self.strength)
+        if self.mask is not None:
+            found["mask"] = self.mask
+        if self.controlnets:
+            found["controlnets"] = [each.to_dict() for each in self.controlnets]
+        if self.original_size is not None:
+            found["original_size"] = list(self.original_size)
+        if self.crop is not None:
+            found["crop"] = list(self.crop)
+        if self.weighted:
+            found["weighted"] = True
+        return found
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Conditions:
+        """Return what `to_dict` described, whatever else the fields hold; raise KeyError, TypeError or ValueError."""
+        if not fields.keys() & _KEYS:
+            return NO_CONDITIONS
+
+        def read(name: str, how: Callable[[Any], _T]) -> _T | None:
+            value = fields.get(name)
+            return None if value is None else how(value)
+
+        return cls(
+            init_image=read("init_image", _digest),
+            strength=read("strength", lambda value: _number(value, 1)),
+            mask=read("mask", _digest),
+            controlnets=tuple(map(ControlNetUse.from_dict, fields.get("controlnets", ()))),
+            original_size=read("original_size", _pair),
+            crop=read("crop", _pair),
+            weighted=fields.get("weighted") is True,
+        )
+
+
+#: Of a recipe that needs nothing but its prompt.
+NO_CONDITIONS = Conditions()
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+#: A folder's name, and no path.
+_WORD = re.compile(r"[^/\\\0\s.][^/\\\0\n]{0,199}")
+_MAX_PIXELS = 2**15
+_KEYS = frozenset(Conditions.__dataclass_fields__)
+
+
+def _word(value: Any) -> str:
+    if not isinstance(value, str) or not _WORD.fullmatch(value):
+        raise ValueError(f"{str(value)[:40]!r} is not a name")
+    return value
+
+
+def _digest(value: Any) -> str:
+    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
+        raise ValueError(f"{str(value)[:40]!r} is not a sha256")
+    return value
+
+
+def _number(value: Any, most: float) -> float:
+    number = float(value)
+    if not 0 <= number <= most:
+        raise ValueError(f"{number:g} is not in the range from 0 to {most:g}")
+    return number
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    first, second = value
+    if not (type(first) is type(second) is int and min(value) >= 0 and max(value) <= _MAX_PIXELS):
+        raise ValueError(f"{str(value)[:40]} is not a pair of pixels")
+    return first, second
