@@ -1,4 +1,4 @@
-"""Whether the parts of a model are Stable Diffusion 1's or 2's and fit each other.
+"""Whether the parts of a model are of a family that can be drawn and fit each other.
 
 One check for whoever handles a model, before anything is queued, and for the pipelines that draw with it: names, shapes
 and channels, from what the networks declare. Models of other kinds are refused by name.
@@ -6,7 +6,8 @@ and channels, from what the networks declare. Models of other kinds are refused 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sdq_core.errors import PackageError
 from sdq_core.models.declared import INSTEAD, RECONVERT, TOGETHER, Part
 from sdq_core.models.families import (
     STABLE_DIFFUSION,
+    TIME_IDS,
     Family,
     family_of,
     is_unet_input,
@@ -25,6 +27,8 @@ from sdq_core.printable import quote
 #: Latents are an eighth of the image on each side in every Stable Diffusion VAE.
 VAE_SCALE_FACTOR = 8
 LATENT_CHANNELS = 4
+#: What the text encoder of a prompt as a whole gives, where a U-Net asks for it.
+POOLED = "pooled_outputs"
 SAFETY_CHECKER_INPUTS = frozenset({"clip_input", "images", "adjustment"})
 
 #: Latents of 16,384 pixels; no machine could hold more, whatever a file claims.
@@ -34,11 +38,11 @@ _MAX_SAMPLE = 2048
 _FOREIGN_PARTS = {
     "mmdit": "Stable Diffusion 3",
     "text_encoder_t5": "Stable Diffusion 3",
-    "unet_refiner": "Stable Diffusion XL with its refiner",
-    "unet_refiner_chunk1": "Stable Diffusion XL with its refiner",
-    "unet_refiner_chunk2": "Stable Diffusion XL with its refiner",
-    "text_encoder_2": "Stable Diffusion XL",
+    "unet_refiner": "the refiner of Stable Diffusion XL",
+    "unet_refiner_chunk1": "the refiner of Stable Diffusion XL",
+    "unet_refiner_chunk2": "the refiner of Stable Diffusion XL",
 }
+_UNETS = ("unet", "unet_chunk1")
 #: What the channels of a U-Net's sample say beside the four of the latents.
 _CHANNELS = {
     5: "a depth-to-image model",
@@ -65,7 +69,7 @@ class Latents:
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """Parts that fit each other. embedded_tokens: as `Part.embedded_tokens` of the text encoder."""
+    """Parts that fit each other. embedded_tokens: the least that a text encoder knows."""
 
     family: Family
     latents: Latents
@@ -84,20 +88,34 @@ def check_parts(
     kind is not supported.
     """
     unet = _unet(parts)
+    family = check_family(unet)
     latents = check_unet(unet)
-    text_encoder = Part.read(parts["text_encoder"])
-    check_text_encoder(text_encoder, max_length)
+    for name in family.text_encoders:
+        if name not in parts:
+            raise PackageError(
+                f"{unet.name} is of {family.name}, but there is no {name} beside it. Download or convert it."
+            )
+    text_encoders = [Part.read(parts[name]) for name in family.text_encoders]
+    for text_encoder in text_encoders:
+        check_text_encoder(text_encoder, max_length, family)
     _, channels, _, length = unet.inputs["encoder_hidden_states"]
     if length != max_length:
         raise PackageError(
             f"{unet.name} attends to {length} tokens, but the tokenizer produces {max_length}. {TOGETHER}"
         )
-    given = (text_encoder.outputs or {}).get("last_hidden_state")
-    if given and given != (1, length, channels):
+    given = [(each.outputs or {}).get(family.hidden_states) for each in text_encoders]
+    if all(given) and (
+        {shape[:2] for shape in given if shape} != {(1, length)}
+        or sum(shape[2] for shape in given if shape) != channels
+    ):
         raise PackageError(
-            f"{unet.name} attends to {length} tokens of {channels} channels, but {text_encoder.name} gives "
-            f"last_hidden_state of shape {given}. {TOGETHER}"
+            f"{unet.name} attends to {length} tokens of {channels} channels, but "
+            f"{' and '.join(each.name for each in text_encoders)} gives {family.hidden_states} of shape "
+            f"{' and '.join(map(str, given))}. {TOGETHER}"
         )
+    if "text_embeds" in family.unet_inputs:
+        _, width = unet.inputs["text_embeds"]
+        text_encoders[-1].require_output(POOLED, (1, width))
     check_vae_decoder(Part.read(parts["vae_decoder"]), latents.shape)
     if "safety_checker" in parts:
         checker = Part.read(parts["safety_checker"])
@@ -107,9 +125,8 @@ def check_parts(
         if prepared:
             why = "Use the feature extractor of this model."
             checker.require_shape("clip_input", prepared, why)
-    return Checked(
-        family=check_family(unet), latents=latents, embedded_tokens=text_encoder.embedded_tokens
-    )
+    known = [each.embedded_tokens for each in text_encoders if each.embedded_tokens is not None]
+    return Checked(family=family, latents=latents, embedded_tokens=min(known) if known else None)
 
 
 def refuse_unsupported(folder: Path, parts: Mapping[str, Path]) -> None:
@@ -118,12 +135,21 @@ def refuse_unsupported(folder: Path, parts: Mapping[str, Path]) -> None:
     Asked first, so that nobody looks for missing parts and settings of a model that would be refused with them. Of
     compiled models, the U-Net stands for all.
     """
-    for part, kind in _FOREIGN_PARTS.items():
-        if part in parts:
-            raise PackageError(f"{folder} holds {kind}, which is not supported. {INSTEAD}")
-    for part in ("unet", "unet_chunk1"):
+    if kind := foreign_kind(parts):
+        raise PackageError(f"{folder} holds {kind}, which is not supported. {INSTEAD}")
+    for part in _UNETS:
         if part in parts:
             refuse_without_text(parts[part])
+
+
+def foreign_kind(parts: Collection[str]) -> str | None:
+    """Return what a model is that nothing here can draw, by its parts' names; None if they do not tell.
+
+    A refiner beside a whole model is left alone.
+    """
+    if not set(parts).isdisjoint(_UNETS):
+        parts = set(parts) - {part for part in parts if part.startswith("unet_refiner")}
+    return next((kind for part, kind in _FOREIGN_PARTS.items() if part in parts), None)
 
 
 def check_family(unet: Part) -> Family:
@@ -142,7 +168,7 @@ def check_unet(unet: Part) -> Latents:
         kind = _CHANNELS.get(shape[1]) if len(shape) == 4 else None
         raise PackageError(
             f"{unet.name} takes samples of shape {shape}, but sdq needs (1 or 2, {LATENT_CHANNELS}, height / 8, "
-            f"width / 8){f'; this is {kind}' if kind else ''}. Use a text-to-image model of Stable Diffusion 1 or 2."
+            f"width / 8){f'; this is {kind}' if kind else ''}. Use a text-to-image model."
         )
     batch, _, height, width = shape
     if not (1 <= height <= _MAX_SAMPLE and 1 <= width <= _MAX_SAMPLE):
@@ -156,12 +182,25 @@ def check_unet(unet: Part) -> Latents:
             f"{unet.name} takes encoder_hidden_states of shape {states}, not ({batch}, channels, 1, tokens). "
             f"{RECONVERT}"
         )
+    if "time_ids" in unet.inputs and math.prod(unet.inputs["time_ids"]) != TIME_IDS * batch:
+        raise PackageError(
+            f"{unet.name} takes time_ids of shape {unet.inputs['time_ids']}, not ({batch}, {TIME_IDS}). {RECONVERT}"
+        )
+    if "text_embeds" in unet.inputs:
+        embeds = unet.inputs["text_embeds"]
+        if len(embeds) != 2 or embeds[0] != batch:
+            raise PackageError(
+                f"{unet.name} takes text_embeds of shape {embeds}, not ({batch}, channels). {RECONVERT}"
+            )
     unet.require_output("noise_pred", shape)
     return Latents(batch=batch, height=height, width=width)
 
 
-def check_text_encoder(text_encoder: Part, max_length: int) -> None:
-    """Raise PackageError unless it takes what the tokenizer gives. max_length: tokens."""
+def check_text_encoder(text_encoder: Part, max_length: int, family: Family) -> None:
+    """Raise PackageError unless it takes what the tokenizer gives, and gives what the family needs.
+
+    max_length: tokens.
+    """
     text_encoder.require_inputs({"input_ids"})
     shape = text_encoder.inputs["input_ids"]
     if shape != (1, max_length):
@@ -169,7 +208,7 @@ def check_text_encoder(text_encoder: Part, max_length: int) -> None:
             f"{text_encoder.name} takes input_ids of shape {shape}, but the tokenizer produces (1, {max_length}). "
             "Use the tokenizer of this model."
         )
-    text_encoder.require_output("last_hidden_state")
+    text_encoder.require_output(family.hidden_states)
 
 
 def check_vae_decoder(vae_decoder: Part, latents: Shape) -> None:

@@ -17,7 +17,7 @@ Shapes = Mapping[str, Shape]
 
 RECONVERT = "Convert it with Apple's torch2coreml, or download it again."
 TOGETHER = "Use packages that were converted together."
-INSTEAD = "Use a Stable Diffusion 1 or 2 model."
+INSTEAD = "Use a model of Stable Diffusion 1, 2 or XL."
 
 
 @dataclass(frozen=True, kw_only=True)

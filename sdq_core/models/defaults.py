@@ -1,15 +1,16 @@
-"""The tokenizer and scheduler of Stable Diffusion 1 and 2, for models that are shared without.
+"""The tokenizer and scheduler of Stable Diffusion 1, 2 and XL, for models that are shared without.
 
-Both have CLIP's vocabulary, which follows from its merges (`clip/`, under OpenAI's licence); they differ in what a
-short prompt is filled up with. The scheduler is that of `stable-diffusion-v1-5` and of `stable-diffusion-2-base`.
+All have CLIP's vocabulary, which follows from its merges (`clip/`, under OpenAI's licence); they differ in what a
+short prompt is filled up with. The schedulers are those of `stable-diffusion-v1-5`, which is that of
+`stable-diffusion-2-base`, too, and of `stable-diffusion-xl-base-1.0`.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +33,31 @@ _SCHEDULER = {
     "steps_offset": 1,
     "trained_betas": None,
 }
+_SCHEDULER_XL = {
+    "_class_name": "EulerDiscreteScheduler",
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "interpolation_type": "linear",
+    "num_train_timesteps": 1000,
+    "prediction_type": "epsilon",
+    "steps_offset": 1,
+    "timestep_spacing": "leading",
+    "trained_betas": None,
+    "use_karras_sigmas": False,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Defaults:
     """Settings that are known by a U-Net.
 
-    name: the model's. pad_token: what fills a short prompt up. hint: what to know about the scheduler.
+    name: the model's. pad_token: what fills a short prompt up. scheduler: its settings. hint: what to know about them.
     """
 
     name: str
     pad_token: str
+    scheduler: Mapping[str, Any] = field(default_factory=lambda: _SCHEDULER)
     hint: str = ""
 
     def write(self, folder: Path) -> list[str]:
@@ -56,7 +71,7 @@ class Defaults:
             _write_json(tokenizer / _SPECIAL[0], self._special())
         if _place_of(folder, "scheduler", ("scheduler_config.json",)) is None:
             missing.append("scheduler")
-            _write_json(folder / "scheduler" / "scheduler_config.json", _SCHEDULER)
+            _write_json(folder / "scheduler" / "scheduler_config.json", self.scheduler)
         return missing
 
     def _write_tokenizer(self, folder: Path) -> None:
@@ -81,6 +96,8 @@ _BY_CONTEXT_WIDTH = {
         hint=" (of 2-base; if it was trained with v-prediction, as 2.1 for 768x768 was, its images are noise with it: "
         "use --base stabilityai/stable-diffusion-2-1)",
     ),
+    # The first tokenizer's; the second one's padding is the pipeline's to know.
+    2048: Defaults(name="Stable Diffusion XL", pad_token=_END, scheduler=_SCHEDULER_XL),
 }
 
 
@@ -107,6 +124,6 @@ def _place_of(folder: Path, inner: str, names: Iterable[str]) -> Path | None:
     return next((p for p in places if all((p / name).is_file() for name in names)), None)
 
 
-def _write_json(path: Path, values: dict[str, Any]) -> None:
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

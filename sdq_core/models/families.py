@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sdq_core.models.mlmodel import Shape
@@ -30,28 +31,48 @@ class Family:
     name: in messages.
     unet_inputs: of the whole U-Net.
     text_encoders: the parts that encode a prompt.
+    hidden_states: the text encoders' output that the U-Net attends to.
     scaling_factor: of the VAE's latents, to the unit standard deviation that the U-Net was trained on.
+    corrects_scheduler: whether outdated settings of schedulers are corrected, as diffusers does for this family.
     """
 
     name: str
     unet_inputs: frozenset[str]
     text_encoders: tuple[str, ...]
+    hidden_states: str
     scaling_factor: float
+    corrects_scheduler: bool
 
 
 STABLE_DIFFUSION = Family(
     name="Stable Diffusion 1 or 2",
     unet_inputs=UNET_INPUTS,
     text_encoders=("text_encoder",),
+    hidden_states="last_hidden_state",
     scaling_factor=0.18215,
+    corrects_scheduler=True,
+)
+STABLE_DIFFUSION_XL = Family(
+    name="Stable Diffusion XL",
+    unet_inputs=UNET_INPUTS | {"time_ids", "text_embeds"},
+    text_encoders=("text_encoder", "text_encoder_2"),
+    hidden_states="hidden_embeds",
+    scaling_factor=0.13025,
+    corrects_scheduler=False,
 )
 #: Every family that can be drawn.
-FAMILIES = (STABLE_DIFFUSION,)
+FAMILIES = (STABLE_DIFFUSION, STABLE_DIFFUSION_XL)
+
+#: What XL's U-Net is told of an image's size: original height and width, crop from the top and left, target height and
+#: width. The refiner is told five numbers, the last an aesthetic score.
+TIME_IDS = 6
 
 
-def family_of(unet_inputs: Collection[str]) -> Family | None:
+def family_of(unet_inputs: Mapping[str, Shape]) -> Family | None:
     """Return the family whose U-Nets take exactly these inputs, None if there is none."""
     inputs = frozenset(unet_inputs)
+    if _is_refiner(unet_inputs):
+        return None
     return next((family for family in FAMILIES if family.unet_inputs == inputs), None)
 
 
@@ -62,14 +83,8 @@ def is_unet_input(name: str) -> bool:
 
 def unsupported(name: str, inputs: Mapping[str, Shape]) -> str | None:
     """Return what a U-Net with this input among its inputs is, as a sentence's words; None if that does not tell."""
-    if name in {"text_embeds", "time_ids"}:
-        # The refiner is told an aesthetic score in place of the size that is wanted.
-        refiner = inputs.get("time_ids", ())[-1:] == (5,)
-        return (
-            "The refiner of Stable Diffusion XL is not supported"
-            if refiner
-            else "Stable Diffusion XL is not supported"
-        )
+    if _is_refiner(inputs):
+        return "The refiner of Stable Diffusion XL is not supported"
     if name.startswith(_RESIDUAL):
         return "ControlNet U-Nets are not supported"
     if name in _STABLE_DIFFUSION_3:
@@ -79,3 +94,8 @@ def unsupported(name: str, inputs: Mapping[str, Shape]) -> str | None:
     if name == "class_labels":
         return "Upscalers are not supported"
     return None
+
+
+def _is_refiner(inputs: Mapping[str, Shape]) -> bool:
+    batch = inputs.get("sample", (1,))[0]
+    return "time_ids" in inputs and math.prod(inputs["time_ids"]) == 5 * batch

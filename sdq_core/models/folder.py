@@ -13,8 +13,9 @@ from itertools import chain
 from pathlib import Path
 
 from sdq_core.errors import PackageError, StorageError
+from sdq_core.models.base_files import scaling_factor, zeros_for_empty_prompt
 from sdq_core.models.check import VAE_SCALE_FACTOR, check_parts, refuse_unsupported
-from sdq_core.models.families import STABLE_DIFFUSION, Family
+from sdq_core.models.families import STABLE_DIFFUSION, STABLE_DIFFUSION_XL, Family
 from sdq_core.models.finder import PartsPlace
 from sdq_core.models.identity import computing_files, files_in, fingerprint, without_litter
 from sdq_core.models.network import Network, read_network
@@ -32,8 +33,8 @@ class VariantFolder:
     """One attention implementation of one model, as found on disk.
 
     revision: fingerprint of the files that are computed with.
-    parts: part name (`text_encoder`, `unet`, `unet_chunk1`, `unet_chunk2`, `control-unet`, `vae_decoder`,
-        `vae_encoder`, `safety_checker`) -> its ``.mlpackage`` or ``.mlmodelc``.
+    parts: part name (`text_encoder`, `text_encoder_2`, `unet`, `unet_chunk1`, `unet_chunk2`, `control-unet`,
+        `vae_decoder`, `vae_encoder`, `safety_checker`) -> its ``.mlpackage`` or ``.mlmodelc``.
     tokenizer: the folder of `vocab.json` and `merges.txt`.
     scheduler_config: the file `scheduler_config.json`.
     feature_extractor: the folder of `preprocessor_config.json`.
@@ -41,6 +42,8 @@ class VariantFolder:
     unet_batch: 2 for classifier-free guidance, else 1.
     embedded_tokens: how many tokens the text encoder knows, None if it does not tell.
     family: what kind of model it is.
+    scaling_factor: of its VAE's latents.
+    zeros_for_empty_prompt: an empty negative prompt is told as zeros and not encoded.
     """
 
     model: str
@@ -55,6 +58,8 @@ class VariantFolder:
     unet_batch: int
     embedded_tokens: int | None = None
     family: Family = STABLE_DIFFUSION
+    scaling_factor: float = STABLE_DIFFUSION.scaling_factor
+    zeros_for_empty_prompt: bool = False
 
     @property
     def unet(self) -> Path:
@@ -100,12 +105,17 @@ class VariantFolder:
 
 @dataclass(frozen=True, kw_only=True)
 class VariantFiles:
-    """Where the files of a variant are; the fields are those of `VariantFolder`."""
+    """Where the files of a variant are; the fields are those of `VariantFolder`, and two that only XL's models have.
+
+    vae_config, model_index: diffusers' `vae/config.json` and `model_index.json`.
+    """
 
     parts: Mapping[str, Path]
     tokenizer: Path
     scheduler_config: Path
     feature_extractor: Path | None
+    vae_config: Path | None = None
+    model_index: Path | None = None
 
     def files(self) -> list[Path]:
         """Return all files that affect an image."""
@@ -151,6 +161,7 @@ class VariantFiles:
         ]
         if self.feature_extractor:
             settings.append(self.feature_extractor / _PREPROCESSOR)
+        settings += [file for file in (self.vae_config, self.model_index) if file]
         return [file for file in settings if file.is_file()]
 
 
@@ -161,11 +172,15 @@ def find_files(place: PartsPlace) -> VariantFiles:
     refuse_unsupported(packages, parts)
     _require_parts(packages, parts, KINDS[place.kind])
     extractor = _beside(packages, "feature_extractor", _PREPROCESSOR)
+    # Not read for others: a file that changes nothing must not change what identifies a model.
+    more = "text_encoder_2" in parts
     return VariantFiles(
         parts=parts,
         tokenizer=_required(packages, "tokenizer", "vocab.json").parent,
         scheduler_config=_required(packages, "scheduler", "scheduler_config.json"),
         feature_extractor=extractor.parent if extractor else None,
+        vae_config=_above(packages, "vae/config.json") if more else None,
+        model_index=_above(packages, "model_index.json") if more else None,
     )
 
 
@@ -186,7 +201,11 @@ def read_folder(
         max_length=Vocabulary.read(found.tokenizer).max_length,
         prepared=Preprocessing.read(extractor).shape() if extractor else None,
     )
-    latents = checked.latents
+    latents, family = checked.latents, checked.family
+    factor = scaling_factor(found.vae_config) if found.vae_config else family.scaling_factor
+    zeros = family is STABLE_DIFFUSION_XL and not (
+        found.model_index and not zeros_for_empty_prompt(found.model_index)
+    )
     return VariantFolder(
         model=model,
         attention_implementation=attention_implementation,
@@ -199,7 +218,9 @@ def read_folder(
         height=latents.height * VAE_SCALE_FACTOR,
         unet_batch=latents.batch,
         embedded_tokens=checked.embedded_tokens,
-        family=checked.family,
+        family=family,
+        scaling_factor=factor,
+        zeros_for_empty_prompt=zeros,
     )
 
 
@@ -251,8 +272,11 @@ def _required(packages: Path, folder: str, name: str) -> Path:
 
 def _beside(packages: Path, folder: str, name: str) -> Path | None:
     """Return a settings file beside the packages or up to two folders above, in its folder or loose, or None."""
-    for place in (packages, packages.parent, packages.parent.parent):
-        for path in (place / folder / name, place / name):
-            if path.is_file():
-                return path
-    return None
+    return _above(packages, f"{folder}/{name}", name)
+
+
+def _above(packages: Path, *names: str) -> Path | None:
+    places = (packages, packages.parent, packages.parent.parent)
+    return next(
+        (path for place in places for name in names if (path := place / name).is_file()), None
+    )

@@ -40,6 +40,8 @@ SETTINGS = (
     ),
     "scheduler/scheduler_config.json",
     "feature_extractor/preprocessor_config.json",
+    "model_index.json",
+    "vae/config.json",
 )
 
 #: Without these nothing can be drawn.
@@ -146,8 +148,10 @@ def settings_beside(paths: Collection[str], folder: str) -> dict[str, str]:
     here = PurePosixPath(folder)
     found = {}
     for setting in SETTINGS:
-        # A loose `vocab.json` is the first tokenizer's.
-        loose = () if "_2/" in setting else (PurePosixPath(setting).name,)
+        # A loose `vocab.json` is the first tokenizer's, and a loose `config.json` may be anybody's.
+        loose = (
+            () if "_2/" in setting or setting.startswith("vae/") else (PurePosixPath(setting).name,)
+        )
         found[setting] = next(
             (
                 path

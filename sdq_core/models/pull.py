@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sdq_core.models import hub
 from sdq_core.models.archives import Packed, choose_packed, packed_models
-from sdq_core.models.base_settings import base_of, unknown_base
+from sdq_core.models.base_settings import base_of
 from sdq_core.models.layout import (
     REQUIRED_SETTINGS,
     PartsFolder,
@@ -118,7 +118,4 @@ def _settings_source(
     if request.base is None and all(path in listing.files for path in REQUIRED_SETTINGS):
         return listing
     names = (name for folder in folders for name in folder.names())
-    base = base_of(request.repository, request.base, names)
-    if base is None and any("text_encoder_2" in folder.parts for folder in folders):
-        raise unknown_base(request.repository)  # nothing built in fits
-    return base
+    return base_of(request.repository, request.base, names)

@@ -102,7 +102,7 @@ class SchedulerConfig:
                 f"{path} is for {quote(str(kind))}, which is not supported. Its model would draw something else with "
                 "another scheduler: use another model."
             )
-        return cls(values=values, origin=str(path)).for_stable_diffusion()
+        return cls(values=values, origin=str(path))
 
     def for_stable_diffusion(self) -> SchedulerConfig:
         """Correct two settings as diffusers' StableDiffusionPipeline does when it loads an outdated file.

@@ -54,7 +54,9 @@ def test_parts_that_fit_are_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
-        (with_input("unet", time_ids=(2, 6), text_embeds=(2, 64)), "Stable Diffusion XL is not"),
+        (with_input("unet", time_ids=(2, 6), text_embeds=(2, 64)), "there is no text_encoder_2"),
+        (with_input("unet", time_ids=(2, 4), text_embeds=(2, 64)), r"time_ids of shape \(2, 4\)"),
+        (with_input("unet", time_ids=(2, 6), text_embeds=(64,)), r"text_embeds of shape \(64,\)"),
         (with_input("unet", time_ids=(2, 5), text_embeds=(2, 64)), "The refiner of Stable"),
         (with_input("unet", sample=(2, 9, 16, 8)), "an inpainting model"),
         (with_input("unet", sample=(2, 8, 16, 8)), "InstructPix2Pix"),
@@ -86,7 +88,7 @@ def test_parts_that_fit_are_taken(tmp_path: Path) -> None:
         (in_chunks(passed=(2, 8, 8, 8)), "gives hidden"),
         (in_chunks(given="other"), "takes 'hidden', which .*x_unet_chunk1.* does not give"),
         (in_chunks(additional_residual_3=(2, 8, 16, 8)), "ControlNet U-Nets are not"),
-        ({**PARTS, "text_encoder_2": PARTS["text_encoder"]}, "holds Stable Diffusion XL"),
+        ({**PARTS, "text_encoder_t5": PARTS["text_encoder"]}, "holds Stable Diffusion 3"),
         ({"mmdit": PARTS["unet"], "text_encoder": PARTS["text_encoder"]}, "Stable Diffusion 3"),
     ],
 )

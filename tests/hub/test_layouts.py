@@ -146,8 +146,8 @@ def test_what_nothing_can_draw_is_refused_by_name_and_not_for_its_settings(tmp_p
     for name in ("tokenizer", "scheduler"):
         shutil.rmtree(source / name)
     unet = next(source.glob("*_unet.mlpackage"))
-    (source / "TextEncoder2.mlpackage").symlink_to(unet.resolve())
-    with pytest.raises(PackageError, match="Stable Diffusion XL, which is not supported"):
+    (source / "TextEncoderT5.mlpackage").symlink_to(unet.resolve())
+    with pytest.raises(PackageError, match="Stable Diffusion 3, which is not supported"):
         add_quietly(source, tmp_path / "models")
 
 

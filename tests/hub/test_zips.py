@@ -116,17 +116,17 @@ def test_a_zip_in_the_models_folder_is_no_model_and_said(
 def test_a_zip_of_something_else_is_refused_by_name(
     small: dict[str, bytes], tmp_path: Path
 ) -> None:
-    path = tmp_path / "xl.zip"
+    path = tmp_path / "sd3.zip"
     unet = {name: c for name, c in small.items() if "_unet." in name}
-    more = {name.replace("_unet.", "_text_encoder_2."): c for name, c in unet.items()}
+    more = {name.replace("_unet.", "_text_encoder_t5."): c for name, c in unet.items()}
     path.write_bytes(zipped(small | more))
-    with pytest.raises(PackageError, match=r"xl\.zip holds Stable Diffusion XL"):
+    with pytest.raises(PackageError, match=r"sd3\.zip holds Stable Diffusion 3"):
         add_quietly(path, tmp_path / "models")
     path.write_bytes(zipped({name: c for name, c in small.items() if "_unet." not in name}))
     with pytest.raises(PackageError, match="has no complete model"):
         add_quietly(path, tmp_path / "models")
-    (tmp_path / "xl.safetensors").touch()
-    for name in ("gone.zip", "xl.safetensors"):
+    (tmp_path / "sd3.safetensors").touch()
+    for name in ("gone.zip", "sd3.safetensors"):
         with pytest.raises(InputMissingError, match="is not a folder"):
             add_quietly(tmp_path / name, tmp_path / "models")
 

@@ -22,7 +22,7 @@ def made(values, scheduler=Scheduler.DDIM, steps=4):
 def test_a_file_is_corrected_as_diffusers_pipeline_corrects_it(tmp_path):
     path = tmp_path / "scheduler_config.json"
     path.write_text(json.dumps({"steps_offset": 0, "clip_sample": True, "beta_end": 0.012}))
-    config = SchedulerConfig.from_file(path)
+    config = SchedulerConfig.from_file(path).for_stable_diffusion()
     assert config.values == {"steps_offset": 1, "clip_sample": False, "beta_end": 0.012}
 
 

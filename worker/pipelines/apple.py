@@ -23,11 +23,13 @@ import numpy as np
 from sdq_core.errors import ConfigurationError
 from sdq_core.models import VariantFolder
 from sdq_core.models.check import check_text_encoder
+from sdq_core.models.families import STABLE_DIFFUSION
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
 from worker.pipelines.apple_parts import PromptTokenizer, Watched, make_diffusers_scheduler
 from worker.pipelines.arrays import declared, require_finite
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
+from worker.pipelines.families import scheduler_config_of
 from worker.pipelines.noise import NumpyNoise
 from worker.pipelines.parts import Parts
 from worker.pipelines.safety import SafetyReport
@@ -51,7 +53,9 @@ class ApplePipeline:
         """Build Apple's pipeline around loaded networks; raise ConfigurationError if it is not installed."""
         apple = import_apple()
         text_encoder = parts.text_encoders["text_encoder"]
-        check_text_encoder(declared(text_encoder, "The text encoder"), tokenizer.model_max_length)
+        check_text_encoder(
+            declared(text_encoder, "The text encoder"), tokenizer.model_max_length, STABLE_DIFFUSION
+        )
         self._parts = parts
         self._tokenizer = tokenizer
         self._scheduler_config = scheduler_config
@@ -90,8 +94,13 @@ class ApplePipeline:
         """
         # Small files first: a missing one should not cost the minutes that a U-Net may take.
         import_apple()
+        if folder.family is not STABLE_DIFFUSION:
+            raise ConfigurationError(
+                f"Apple's pipeline decodes {folder.family.name} with the wrong factor, so its images would be washed "
+                "out. Use --pipeline builtin."
+            )
         tokenizer = PromptTokenizer(folder.tokenizer)
-        scheduler_config = SchedulerConfig.from_file(folder.scheduler_config)
+        scheduler_config = scheduler_config_of(folder)
         parts = Parts.load(folder, runtime, units, safety)
         return cls(parts, tokenizer, scheduler_config)
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from sdq_core.errors import ConfigurationError
 from sdq_core.models import VariantFolder
+from sdq_core.models.families import STABLE_DIFFUSION
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
 from worker.pipelines.contract import Pipeline
@@ -40,13 +41,14 @@ def load_pipeline(
 ) -> Pipeline:
     """Load a model variant into the chosen pipeline.
 
-    Apple's pipeline runs on any system if chosen by name, and raises ConfigurationError if it cannot be imported. If it
-    was chosen automatically, the built-in one then replaces it, with a warning.
+    Apple's pipeline runs on any system if chosen by name, and raises ConfigurationError if it cannot be imported or
+    does not draw this family as it should. If it was chosen automatically, the built-in one then replaces it.
     """
     from worker.pipelines.builtin import BuiltinPipeline
 
     if choice is PipelineChoice.BUILTIN or (
-        choice is PipelineChoice.AUTO and not _is_apples_natural_choice()
+        choice is PipelineChoice.AUTO
+        and not (folder.family is STABLE_DIFFUSION and _is_apples_natural_choice())
     ):
         return BuiltinPipeline.load(folder, runtime, units, safety)
 

@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from sdq_core.errors import PackageError
+from sdq_core.models.check import POOLED
 from worker.pipelines.arrays import Array
 from worker.pipelines.contract import ImageRequest
 from worker.pipelines.text import TextEncoder
@@ -75,3 +77,58 @@ class TextConditioner:
             truncated_tokens=sum(text.truncated_tokens for text in encoded),
             encode_ms=0.0 if known else (time.perf_counter() - started) * 1000,
         )
+
+
+class SizedTextConditioner:
+    """Stable Diffusion XL: the hidden states of two text encoders, the second one's pooled output, and sizes."""
+
+    def __init__(
+        self,
+        first: TextEncoder,
+        second: TextEncoder,
+        *,
+        width: int,
+        height: int,
+        zeros_for_empty_prompt: bool,
+    ) -> None:
+        """width, height: pixels of the image. zeros_for_empty_prompt: an empty negative prompt is not encoded."""
+        self._encoders = (first, second)
+        self._size = (width, height)
+        self._zeros_for_empty_prompt = zeros_for_empty_prompt
+
+    def condition(self, request: ImageRequest, *, guided: bool) -> Conditioning:
+        """See Conditioner."""
+        texts = (request.prompt, request.negative_prompt) if guided else (request.prompt,)
+        started = time.perf_counter()
+        known = all(text in encoder for text in texts for encoder in self._encoders)
+        encoded = [self._encode(text) for text in texts]
+        branches = [told for told, _ in encoded]
+        if guided and not request.negative_prompt and self._zeros_for_empty_prompt:
+            branches[1] = {name: np.zeros_like(value) for name, value in branches[1].items()}
+        time_ids = self._time_ids(request)
+        return Conditioning(
+            branches=tuple({**told, "time_ids": time_ids} for told in reversed(branches)),
+            truncated_tokens=sum(truncated for _, truncated in encoded),
+            encode_ms=0.0 if known else (time.perf_counter() - started) * 1000,
+        )
+
+    def _encode(self, text: str) -> tuple[Told, int]:
+        first, second = (encoder.encode(text) for encoder in self._encoders)
+        if second.pooled is None:
+            raise PackageError(
+                f"The second text encoder does not give {POOLED!r}. Convert it with Apple's torch2coreml."
+            )
+        told = {
+            "encoder_hidden_states": np.concatenate(
+                [first.hidden_states, second.hidden_states], axis=1
+            ),
+            "text_embeds": second.pooled,
+        }
+        return told, first.truncated_tokens
+
+    def _time_ids(self, request: ImageRequest) -> Array:
+        """Return [1, 6]: original height and width, crop from the top and left, target height and width."""
+        width, height = self._size
+        original_width, original_height = request.conditions.original_size or self._size
+        left, top = request.conditions.crop or (0, 0)
+        return np.array([[original_height, original_width, top, left, height, width]], np.float32)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sdq_core.models import VariantFolder
-from sdq_core.models.families import STABLE_DIFFUSION, Family
+from sdq_core.models.families import STABLE_DIFFUSION, STABLE_DIFFUSION_XL, Family
 from sdq_core.printable import quote
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
-from worker.pipelines.conditioning import Conditioner, TextConditioner
+from worker.pipelines.conditioning import Conditioner, SizedTextConditioner, TextConditioner
 from worker.pipelines.parts import Parts
 from worker.pipelines.safety import SafetyChecker
 from worker.pipelines.schedulers import SchedulerConfig
@@ -48,7 +48,7 @@ def assemble(
     """Load a model variant; raise as `Parts.load` does, and PackageError for damaged settings."""
     # Small files first: a missing one should not cost the minutes that a U-Net may take.
     conditioner = _CONDITIONERS[folder.family](folder)
-    scheduler_config = SchedulerConfig.from_file(folder.scheduler_config)
+    scheduler_config = scheduler_config_of(folder)
     if ignored := scheduler_config.ignored():
         log.warning(
             "%s sets %s, which sdq's schedulers do not read.",
@@ -65,15 +65,47 @@ def assemble(
     )
 
 
+def scheduler_config_of(folder: VariantFolder) -> SchedulerConfig:
+    """Read a model's settings of schedulers, as diffusers corrects them for its family."""
+    config = SchedulerConfig.from_file(folder.scheduler_config)
+    return config.for_stable_diffusion() if folder.family.corrects_scheduler else config
+
+
 #: What is left to do once the text encoders are loaded, by part.
 _Unfinished = Callable[[Mapping[str, LoadedModel]], Conditioner]
 
 
 def _stable_diffusion(folder: VariantFolder) -> _Unfinished:
     tokenizer = ClipTokenizer(folder.tokenizer, folder.embedded_tokens)
-    return lambda encoders: TextConditioner(TextEncoder(tokenizer, encoders["text_encoder"]))
+    return lambda encoders: TextConditioner(
+        TextEncoder(tokenizer, encoders["text_encoder"], STABLE_DIFFUSION)
+    )
+
+
+def _stable_diffusion_xl(folder: VariantFolder) -> _Unfinished:
+    tokenizers = (
+        ClipTokenizer(folder.tokenizer, folder.embedded_tokens),
+        # The second encoder was trained with another padding; the vocabulary is the same.
+        ClipTokenizer(folder.tokenizer, folder.embedded_tokens, pad_token="!"),
+    )
+
+    def finish(encoders: Mapping[str, LoadedModel]) -> SizedTextConditioner:
+        return SizedTextConditioner(
+            *(
+                TextEncoder(tokenizer, encoders[name], STABLE_DIFFUSION_XL)
+                for tokenizer, name in zip(
+                    tokenizers, STABLE_DIFFUSION_XL.text_encoders, strict=True
+                )
+            ),
+            width=folder.width,
+            height=folder.height,
+            zeros_for_empty_prompt=folder.zeros_for_empty_prompt,
+        )
+
+    return finish
 
 
 _CONDITIONERS: Mapping[Family, Callable[[VariantFolder], _Unfinished]] = {
     STABLE_DIFFUSION: _stable_diffusion,
+    STABLE_DIFFUSION_XL: _stable_diffusion_xl,
 }

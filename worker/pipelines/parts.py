@@ -67,7 +67,7 @@ class Parts:
         vae_decoder = VaeDecoder(
             load("vae_decoder", units.vae_decoder),
             unet.latents_shape,
-            folder.family.scaling_factor,
+            folder.scaling_factor,
         )
         safety_checker = None
         if extractor is not None:
@@ -83,9 +83,11 @@ class Parts:
 
 def packages_of_parts(folder: VariantFolder) -> Mapping[Path, Part]:
     """Return which part each package of a variant is, of those that text to image needs."""
-    names = {"unet_chunk1": Part.UNET, "unet_chunk2": Part.UNET} | {
-        str(part): part for part in Part
-    }
+    names = {
+        "unet_chunk1": Part.UNET,
+        "unet_chunk2": Part.UNET,
+        "text_encoder_2": Part.TEXT_ENCODER,
+    } | {str(part): part for part in Part}
     return {path: names[name] for name, path in folder.parts.items() if name in names}
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq_core.models.check import check_text_encoder
+from sdq_core.models.check import POOLED, check_text_encoder
+from sdq_core.models.families import Family
 from worker.pipelines.arrays import as_expected, declared, require_finite, require_output
 from worker.pipelines.tokenizer import ClipTokenizer
 from worker.runtimes.contract import LoadedModel
@@ -24,21 +25,24 @@ class EncodedText:
     """A text as the U-Net attends to it.
 
     hidden_states: [1, C, 1, 77].
+    pooled: the text as a whole, [1, C]; None if the network does not give it.
     truncated_tokens: how many tokens did not fit.
     """
 
     hidden_states: NDArray[np.floating[Any]]
+    pooled: NDArray[np.floating[Any]] | None
     truncated_tokens: int
 
 
 class TextEncoder:
     """A tokenizer and the text encoder's network; the last texts are kept."""
 
-    def __init__(self, tokenizer: ClipTokenizer, model: LoadedModel) -> None:
+    def __init__(self, tokenizer: ClipTokenizer, model: LoadedModel, family: Family) -> None:
         """Raise PackageError if the network does not take the tokenizer's output."""
-        check_text_encoder(declared(model, "The text encoder"), tokenizer.max_length)
+        check_text_encoder(declared(model, "The text encoder"), tokenizer.max_length, family)
         self._tokenizer = tokenizer
         self._model = model
+        self._hidden_states = family.hidden_states
         self._kept: OrderedDict[str, EncodedText] = OrderedDict()
 
     def __contains__(self, text: str) -> bool:
@@ -51,11 +55,15 @@ class TextEncoder:
             return self._kept[text]
         tokenized = self._tokenizer(text)
         outputs = self._model(**as_expected(self._model, {"input_ids": tokenized.input_ids}))
-        states = require_output(outputs, "last_hidden_state", "text encoder")
-        require_finite(states, "The text encoder")
+        states = require_output(outputs, self._hidden_states, "text encoder")
+        pooled = outputs.get(POOLED)
+        for values in (states, pooled):
+            if values is not None:
+                require_finite(values, "The text encoder")
         encoded = EncodedText(
             # [1, 77, C] to [1, C, 1, 77]: Apple's U-Nets compute attention as 1x1 convolutions.
             hidden_states=states.transpose(0, 2, 1)[:, :, None, :],
+            pooled=pooled,
             truncated_tokens=tokenized.truncated_tokens,
         )
         self._kept[text] = encoded

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,12 +55,17 @@ class TokenizedPrompt:
 class ClipTokenizer:
     """A vocabulary and its merges, ready to use; keeps no state between prompts."""
 
-    def __init__(self, folder: Path, embedded_tokens: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, embedded_tokens: int | None = None, *, pad_token: str | None = None
+    ) -> None:
         """Read a tokenizer's folder; raise PackageError for missing or damaged files.
 
         embedded_tokens: how many tokens the text encoder knows. Added tokens beyond it are spelled out, with a warning.
+        pad_token: fills short prompts up in place of the folder's own.
         """
         words = Vocabulary.read(folder)
+        if pad_token is not None:
+            words = replace(words, special={**words.special, "pad_token": pad_token})
         self._bos, self._eos, self._pad = (
             words.number(words.special[key]) for key in ("bos_token", "eos_token", "pad_token")
         )
@@ -122,7 +127,8 @@ def _byte_pair_encoding(words: Vocabulary) -> tokenizers.Tokenizer:
             ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    # Stable Diffusion 2 pads with "!", so every "!" of a prompt becomes the padding token, as in transformers.
+    # Stable Diffusion 2 and the second encoder of XL pad with "!", so every "!" of a prompt becomes the padding token,
+    # as in transformers; Apple's Swift encodes it.
     tokenizer.add_special_tokens(sorted(set(words.special.values()) & words.vocab.keys()))
     return tokenizer
 

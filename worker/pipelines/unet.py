@@ -52,6 +52,7 @@ class UNet:
         self.model = model
         self.batch = latents.batch
         self.latents_shape = latents.shape
+        self._time_ids = model.expected_inputs.get("time_ids", {}).get("shape", ())
 
     @property
     def width(self) -> int:
@@ -79,15 +80,9 @@ class UNet:
 
         sample: [batch, 4, h, w]. told: its other inputs, by name. Returns noise_pred float32 [batch, 4, h, w].
         """
-        outputs = self.model(
-            **as_expected(
-                self.model,
-                {
-                    "sample": sample,
-                    "timestep": np.full((self.batch,), timestep, np.float32),
-                    **told,
-                },
-            )
-        )
+        given = {"sample": sample, "timestep": np.full((self.batch,), timestep, np.float32), **told}
+        if "time_ids" in given:  # older converters declare them flat
+            given["time_ids"] = given["time_ids"].reshape(self._time_ids)
+        outputs = self.model(**as_expected(self.model, given))
         noise_pred = require_output(outputs, "noise_pred", "U-Net")
         return np.asarray(noise_pred, np.float32)
