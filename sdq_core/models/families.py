@@ -10,8 +10,11 @@ from sdq_core.models.mlmodel import Shape
 #: What every U-Net takes.
 UNET_INPUTS = frozenset({"sample", "timestep", "encoder_hidden_states"})
 
+#: The guidance scale, embedded: what U-Nets of any family take that were distilled with guidance.
+GUIDANCE_EMBEDDING = "timestep_cond"
+
 #: What U-Nets of one family or another take besides.
-_MORE_INPUTS = frozenset({"time_ids", "text_embeds", "timestep_cond", "class_labels"})
+_MORE_INPUTS = frozenset({"time_ids", "text_embeds", GUIDANCE_EMBEDDING, "class_labels"})
 _RESIDUAL = "additional_residual_"
 _STABLE_DIFFUSION_3 = frozenset(
     {
@@ -28,7 +31,7 @@ class Family:
     """What the models have in common whose U-Nets take the same inputs.
 
     name: in messages.
-    unet_inputs: of the whole U-Net.
+    unet_inputs: of the whole U-Net, without what U-Nets of any family may take.
     text_encoders: the parts that encode a prompt.
     scaling_factor: of the VAE's latents, to the unit standard deviation that the U-Net was trained on.
     """
@@ -51,7 +54,7 @@ FAMILIES = (STABLE_DIFFUSION,)
 
 def family_of(unet_inputs: Collection[str]) -> Family | None:
     """Return the family whose U-Nets take exactly these inputs, None if there is none."""
-    inputs = frozenset(unet_inputs)
+    inputs = frozenset(unet_inputs) - {GUIDANCE_EMBEDDING}
     return next((family for family in FAMILIES if family.unet_inputs == inputs), None)
 
 
@@ -74,8 +77,6 @@ def unsupported(name: str, inputs: Mapping[str, Shape]) -> str | None:
         return "ControlNet U-Nets are not supported"
     if name in _STABLE_DIFFUSION_3:
         return "Stable Diffusion 3 is not supported"
-    if name == "timestep_cond":
-        return "Latent consistency models are not supported"
     if name == "class_labels":
         return "Upscalers are not supported"
     return None

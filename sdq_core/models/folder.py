@@ -41,6 +41,7 @@ class VariantFolder:
     unet_batch: 2 for classifier-free guidance, else 1.
     embedded_tokens: how many tokens the text encoder knows, None if it does not tell.
     family: what kind of model it is.
+    embeds_guidance: whether its U-Net takes the guidance scale as an input, and so needs one evaluation a step.
     """
 
     model: str
@@ -55,6 +56,7 @@ class VariantFolder:
     unet_batch: int
     embedded_tokens: int | None = None
     family: Family = STABLE_DIFFUSION
+    embeds_guidance: bool = False
 
     @property
     def unet(self) -> Path:
@@ -200,6 +202,7 @@ def read_folder(
         unet_batch=latents.batch,
         embedded_tokens=checked.embedded_tokens,
         family=checked.family,
+        embeds_guidance=checked.embeds_guidance,
     )
 
 

@@ -41,12 +41,13 @@ def load_pipeline(
     """Load a model variant into the chosen pipeline.
 
     Apple's pipeline runs on any system if chosen by name, and raises ConfigurationError if it cannot be imported. If it
-    was chosen automatically, the built-in one then replaces it, with a warning.
+    was chosen automatically, the built-in one then replaces it, with a warning. It also draws what Apple's cannot.
     """
     from worker.pipelines.builtin import BuiltinPipeline
 
     if choice is PipelineChoice.BUILTIN or (
-        choice is PipelineChoice.AUTO and not _is_apples_natural_choice()
+        choice is PipelineChoice.AUTO
+        and (folder.embeds_guidance or not _is_apples_natural_choice())
     ):
         return BuiltinPipeline.load(folder, runtime, units, safety)
 
