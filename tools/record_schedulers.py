@@ -28,6 +28,7 @@ from diffusers import StableDiffusionPipeline
 from diffusers.schedulers import (
     scheduling_dpmsolver_multistep,
     scheduling_euler_ancestral_discrete,
+    scheduling_lcm,
 )
 
 SHAPE = (1, 4, 2, 2)
@@ -70,6 +71,20 @@ EULER = {
     "steps_offset": 1,
     "use_karras_sigmas": False,
 }
+#: Of LCM_Dreamshaper_v7, and of sd-turbo and the merged SDXL-Lightning.
+LCM = {
+    **SD1,
+    "_class_name": "LCMScheduler",
+    "original_inference_steps": 50,
+    "prediction_type": "epsilon",
+    "rescale_betas_zero_snr": False,
+    "set_alpha_to_one": True,
+    "timestep_scaling": 10.0,
+    "timestep_spacing": "leading",
+}
+TURBO = {**EULER, "timestep_spacing": "trailing"}
+#: The steps of models that need few.
+FEW = (1, 2, 4, 8)
 EVERY = (
     "DDIM",
     "DPMSolverMultistep",
@@ -199,7 +214,21 @@ CONFIGS: list[tuple[str, dict[str, Any], tuple[str, ...], bool]] = [
         if (order == 2 or (prediction == "epsilon" and solver == "midpoint"))
         and not (order == 3 and algorithm == "sde-dpmsolver")
     ],
+    ("LCM", LCM, ("LCM",), False),
+    ("LCM, v prediction", {**LCM, "prediction_type": "v_prediction"}, ("LCM",), False),
+    ("LCM, sample prediction", {**LCM, "prediction_type": "sample"}, ("LCM",), False),
+    ("LCM, nothing stated", {"_class_name": "LCMScheduler"}, ("LCM",), False),
+    (
+        "LCM, 40 origins and clipping",
+        {**LCM, "original_inference_steps": 40, "clip_sample": True, "timestep_scaling": 1.0},
+        ("LCM",),
+        False,
+    ),
+    ("LCM from Stable Diffusion 1", SD1, ("LCM",), True),
+    ("few steps", TURBO, EVERY[:5], False),
+    ("few steps, sample prediction", {**TURBO, "prediction_type": "sample"}, EVERY[3:4], False),
 ]
+FEW_STEPS = tuple(label for label, *_ in CONFIGS if label.startswith(("LCM", "few steps")))
 
 
 def toy_noise(sample: np.ndarray, timestep: float) -> np.ndarray:
@@ -218,6 +247,8 @@ LATER_CONFIGS = (
     "trailing",
     "linspace",
     "Karras",
+    "LCM",
+    "LCM, v prediction",
     "sde-dpmsolver++ order 2 midpoint epsilon",
 )
 GO_ON_WRONGLY = ("PNDM", "LMSDiscrete")
@@ -251,6 +282,7 @@ def draw_from(rng: np.random.RandomState) -> None:
 
     scheduling_dpmsolver_multistep.randn_tensor = randn_tensor
     scheduling_euler_ancestral_discrete.randn_tensor = randn_tensor
+    scheduling_lcm.randn_tensor = randn_tensor
 
 
 def walk(name: str, config: dict[str, Any], corrected: bool, steps: int) -> tuple[Any, Any, Any]:
@@ -348,7 +380,7 @@ def main() -> None:
     cases, timesteps, samples, sigmas = [], [], [], []
     for label, config, schedulers, corrected in CONFIGS:
         for name in schedulers:
-            for steps in STEPS:
+            for steps in FEW if label in FEW_STEPS else STEPS:
                 try:
                     walked = walk(name, config, corrected, steps)
                 except Exception as error:  # what diffusers cannot do is worth a line, too

@@ -16,7 +16,6 @@ class Lost(StrEnum):
     SAMPLER = "with a sampler that sdq does not have, drawn with {}"
     SCHEDULE = "with another noise schedule, drawn with sdq's own"
     SIZE = "of another size, drawn with {}"
-    GUIDANCE = "without guidance, which this model cannot do, drawn with a scale of {}"
     NETWORKS = "with extra networks (LoRA and the like), drawn without"
     SECOND_PASS = "with a second pass (hires fix, upscaling, refiner), drawn without"
     FROM_IMAGE = "made from another image, drawn from the prompt alone"

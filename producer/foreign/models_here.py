@@ -16,11 +16,10 @@ _PRECISION = re.compile(r"(?:_(?:f16|f32|q[0-9]p|fp16|bf16))+$")
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """What a model's U-Net decides. width, height: pixels. unet_batch: 1 if it can do without guidance, else 2."""
+    """What a model's U-Net decides. width, height: pixels."""
 
     width: int
     height: int
-    unet_batch: int
 
 
 class ModelsHere:

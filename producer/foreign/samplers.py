@@ -24,6 +24,7 @@ _SCHEDULERS = {
          "eulerancestraldiscretescheduler"),
         _EULER_A,
     ),
+    **dict.fromkeys(("lcm", "lcmscheduler"), Scheduler.LCM),
     **dict.fromkeys(("lms", "klms", "lmsdiscrete", "lmsdiscretescheduler"), _LMS),
     **dict.fromkeys(
         ("dpm++2m", "dpmpp2m", "kdpmpp2m", "kdpmpp2", "dpmsolver++", "dpmsolver++2m", "dpmsolvermultistep",

@@ -105,7 +105,7 @@ class Translation:
             "prompt": _without_networks(image.prompt, notes),
             "negative_prompt": _without_networks(image.negative_prompt, notes),
             "num_inference_steps": image.steps,
-            "guidance_scale": self._guidance(image, shape.unet_batch, notes),
+            "guidance_scale": self._guidance(image),
             "scheduler": self._scheduler(image, notes),
             "seed": _seed(image, notes),
             "model": model,
@@ -121,14 +121,10 @@ class Translation:
             notes.setdefault(Lost.MODEL, (image.model, self._defaults.model))
         return found or self._defaults.model
 
-    def _guidance(self, image: ForeignImage, unet_batch: int, notes: _Notes) -> JSON:
+    def _guidance(self, image: ForeignImage) -> JSON:
         if image.guidance_scale is None or "guidance_scale" in self._changed:
             return None
-        scale = number("guidance_scale", image.guidance_scale)
-        if scale <= 1 and unet_batch != 1:
-            notes.setdefault(Lost.GUIDANCE, (f"{scale:g}", f"{self._defaults.guidance_scale:g}"))
-            return None
-        return scale
+        return number("guidance_scale", image.guidance_scale)
 
     def _scheduler(self, image: ForeignImage, notes: _Notes) -> str | None:
         if image.sampler is None or "scheduler" in self._changed:

@@ -142,12 +142,6 @@ def _recipe(
         return default if own is None else own
 
     guidance_scale = defaults.guidance_scale if line.guidance_scale is None else line.guidance_scale
-    if guidance_scale <= 1 and folder.unet_batch != 1:
-        raise InputError(
-            f"guidance_scale {guidance_scale:g} turns guidance off, which needs a U-Net converted "
-            f"with batch 1, but that of {folder.model} {folder.attention_implementation} has batch "
-            f"{folder.unet_batch}; use more than 1"
-        )
     width, height = said(line.width, folder.width), said(line.height, folder.height)
     if (width, height) != (folder.width, folder.height):
         raise InputError(

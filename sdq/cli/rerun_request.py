@@ -162,11 +162,7 @@ def _is(question: Callable[[], bool]) -> bool:
 def _shape(store: ModelStore, model: str) -> Shape:
     """Return the shape of a model's first variant."""
     present = list(complete_variants(store, model).values())
-    return Shape(
-        width=present[0].width,
-        height=present[0].height,
-        unet_batch=max(folder.unet_batch for folder in present),
-    )
+    return Shape(width=present[0].width, height=present[0].height)
 
 
 def _source(sources: Sequence[PromptSource], changes: Sequence[str], seeds: str) -> PromptSource:

@@ -32,7 +32,7 @@ _PROMPTS = (
     click.option("--guidance-scale", "--cfg-scale", metavar="X",
                  help="How closely to follow the prompt; with commas, each of several [7.5]."),
     click.option("--scheduler", metavar="NAME", shell_complete=candidates.words(*Scheduler),
-                 help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LMSDiscrete or PNDM; "
+                 help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LCM, LMSDiscrete or PNDM; "
                       "with commas, each of several [DPMSolverMultistep]."),
     click.option("--model", metavar="NAME|DIR", shell_complete=candidates.model_names,
                  help="A model's name or folder [demo]."),

@@ -31,7 +31,6 @@ class AnyFolder:
 
     revision: the reference variant's name and revision.
     width, height: pixels.
-    unet_batch: 1 if every variant's U-Net has batch 1, else 2.
     tokenizer: the reference variant's.
     """
 
@@ -39,7 +38,6 @@ class AnyFolder:
     revision: str
     width: int
     height: int
-    unet_batch: int
     tokenizer: Path
 
     @property
@@ -98,7 +96,6 @@ def find_any(store: ModelStore, model: str, known: Collection[RecipeVariant] = (
         revision=current if current in revisions else next(former, current),
         width=reference.width,
         height=reference.height,
-        unet_batch=max(folder.unet_batch for folder in present.values()),
         tokenizer=reference.tokenizer,
     )
 

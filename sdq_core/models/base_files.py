@@ -1,4 +1,4 @@
-"""What diffusers' files beside a model say of how it is drawn; read for Stable Diffusion XL, where models differ in it."""
+"""What diffusers' files beside a model say of how it is drawn; read for Stable Diffusion XL, whose models differ here."""
 
 from __future__ import annotations
 

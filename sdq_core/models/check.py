@@ -14,6 +14,7 @@ from pathlib import Path
 from sdq_core.errors import PackageError
 from sdq_core.models.declared import INSTEAD, RECONVERT, TOGETHER, Part
 from sdq_core.models.families import (
+    GUIDANCE_EMBEDDING,
     STABLE_DIFFUSION,
     TIME_IDS,
     Family,
@@ -69,9 +70,14 @@ class Latents:
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """Parts that fit each other. embedded_tokens: the least that a text encoder knows."""
+    """Parts that fit each other.
+
+    embeds_guidance: whether the U-Net takes the guidance scale as an input.
+    embedded_tokens: the least that a text encoder knows.
+    """
 
     family: Family
+    embeds_guidance: bool
     latents: Latents
     embedded_tokens: int | None
 
@@ -126,7 +132,12 @@ def check_parts(
             why = "Use the feature extractor of this model."
             checker.require_shape("clip_input", prepared, why)
     known = [each.embedded_tokens for each in text_encoders if each.embedded_tokens is not None]
-    return Checked(family=family, latents=latents, embedded_tokens=min(known) if known else None)
+    return Checked(
+        family=family,
+        embeds_guidance=GUIDANCE_EMBEDDING in unet.inputs,
+        latents=latents,
+        embedded_tokens=min(known) if known else None,
+    )
 
 
 def refuse_unsupported(folder: Path, parts: Mapping[str, Path]) -> None:
@@ -156,7 +167,9 @@ def check_family(unet: Part) -> Family:
     """Return the family that a U-Net is of; raise PackageError for one that cannot be drawn."""
     family = family_of(unet.inputs)
     if family is None:
-        unet.require_inputs(STABLE_DIFFUSION.unet_inputs)
+        unet.require_inputs(
+            STABLE_DIFFUSION.unet_inputs | unet.inputs.keys() & {GUIDANCE_EMBEDDING}
+        )
     return family or STABLE_DIFFUSION
 
 
@@ -192,8 +205,18 @@ def check_unet(unet: Part) -> Latents:
             raise PackageError(
                 f"{unet.name} takes text_embeds of shape {embeds}, not ({batch}, channels). {RECONVERT}"
             )
+    if GUIDANCE_EMBEDDING in unet.inputs:
+        _check_guidance_embedding(unet, batch)
     unet.require_output("noise_pred", shape)
     return Latents(batch=batch, height=height, width=width)
+
+
+def _check_guidance_embedding(unet: Part, batch: int) -> None:
+    shape = unet.inputs[GUIDANCE_EMBEDDING]
+    if len(shape) != 2 or shape[0] != batch or shape[1] < 4 or shape[1] % 2:
+        raise PackageError(
+            f"{unet.name} takes {GUIDANCE_EMBEDDING} of shape {shape}, not ({batch}, an even width). {RECONVERT}"
+        )
 
 
 def check_text_encoder(text_encoder: Part, max_length: int, family: Family) -> None:

@@ -11,8 +11,11 @@ from sdq_core.models.mlmodel import Shape
 #: What every U-Net takes.
 UNET_INPUTS = frozenset({"sample", "timestep", "encoder_hidden_states"})
 
+#: The guidance scale, embedded: what U-Nets of any family take that were distilled with guidance.
+GUIDANCE_EMBEDDING = "timestep_cond"
+
 #: What U-Nets of one family or another take besides.
-_MORE_INPUTS = frozenset({"time_ids", "text_embeds", "timestep_cond", "class_labels"})
+_MORE_INPUTS = frozenset({"time_ids", "text_embeds", GUIDANCE_EMBEDDING, "class_labels"})
 _RESIDUAL = "additional_residual_"
 _STABLE_DIFFUSION_3 = frozenset(
     {
@@ -29,7 +32,7 @@ class Family:
     """What the models have in common whose U-Nets take the same inputs.
 
     name: in messages.
-    unet_inputs: of the whole U-Net.
+    unet_inputs: of the whole U-Net, without what U-Nets of any family may take.
     text_encoders: the parts that encode a prompt.
     hidden_states: the text encoders' output that the U-Net attends to.
     scaling_factor: of the VAE's latents, to the unit standard deviation that the U-Net was trained on.
@@ -70,7 +73,7 @@ TIME_IDS = 6
 
 def family_of(unet_inputs: Mapping[str, Shape]) -> Family | None:
     """Return the family whose U-Nets take exactly these inputs, None if there is none."""
-    inputs = frozenset(unet_inputs)
+    inputs = frozenset(unet_inputs) - {GUIDANCE_EMBEDDING}
     if _is_refiner(unet_inputs):
         return None
     return next((family for family in FAMILIES if family.unet_inputs == inputs), None)
@@ -89,8 +92,6 @@ def unsupported(name: str, inputs: Mapping[str, Shape]) -> str | None:
         return "ControlNet U-Nets are not supported"
     if name in _STABLE_DIFFUSION_3:
         return "Stable Diffusion 3 is not supported"
-    if name == "timestep_cond":
-        return "Latent consistency models are not supported"
     if name == "class_labels":
         return "Upscalers are not supported"
     return None

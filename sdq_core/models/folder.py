@@ -44,6 +44,7 @@ class VariantFolder:
     family: what kind of model it is.
     scaling_factor: of its VAE's latents.
     zeros_for_empty_prompt: an empty negative prompt is told as zeros and not encoded.
+    embeds_guidance: whether its U-Net takes the guidance scale as an input, and so needs one evaluation a step.
     """
 
     model: str
@@ -60,6 +61,7 @@ class VariantFolder:
     family: Family = STABLE_DIFFUSION
     scaling_factor: float = STABLE_DIFFUSION.scaling_factor
     zeros_for_empty_prompt: bool = False
+    embeds_guidance: bool = False
 
     @property
     def unet(self) -> Path:
@@ -221,6 +223,7 @@ def read_folder(
         family=family,
         scaling_factor=factor,
         zeros_for_empty_prompt=zeros,
+        embeds_guidance=checked.embeds_guidance,
     )
 
 

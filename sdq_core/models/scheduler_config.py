@@ -25,7 +25,7 @@ UNSUPPORTED = (
 )
 
 #: The classes whose settings mean the same to each other (`KarrasDiffusionSchedulers` in diffusers). Any other is for
-#: models that are sampled in another way: few-step ones (LCM, TCD), flow matching, EDM.
+#: models that are sampled in another way: TCD, flow matching, EDM.
 _EXCHANGEABLE = frozenset(
     {
         "DDIMScheduler",
@@ -39,6 +39,7 @@ _EXCHANGEABLE = frozenset(
         "HeunDiscreteScheduler",
         "KDPM2AncestralDiscreteScheduler",
         "KDPM2DiscreteScheduler",
+        "LCMScheduler",
         "LMSDiscreteScheduler",
         "PNDMScheduler",
         "UniPCMultistepScheduler",
@@ -61,6 +62,7 @@ _KNOWN = frozenset(
         "lambda_min_clipped",
         "lower_order_final",
         "num_train_timesteps",
+        "original_inference_steps",
         "prediction_type",
         "rescale_betas_zero_snr",
         "sample_max_value",
@@ -71,6 +73,7 @@ _KNOWN = frozenset(
         "solver_order",
         "solver_type",
         "steps_offset",
+        "timestep_scaling",
         "timestep_spacing",
         "timestep_type",
         "trained_betas",
@@ -116,6 +119,11 @@ class SchedulerConfig:
         if values.get("clip_sample"):
             values["clip_sample"] = False
         return SchedulerConfig(values=values, origin=self.origin)
+
+    def with_defaults(self, defaults: Mapping[str, Any]) -> SchedulerConfig:
+        """Return the same settings, with those that are absent or null taken from ``defaults``."""
+        given = {key: value for key, value in self.values.items() if value is not None}
+        return SchedulerConfig(values={**defaults, **given}, origin=self.origin)
 
     def ignored(self) -> list[str]:
         """Return the settings that are set to something and that no scheduler here reads, sorted."""

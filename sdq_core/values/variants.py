@@ -40,12 +40,13 @@ VariantWord = AttentionImplementation | Whichever
 
 
 class Scheduler(StrEnum):
-    """The diffusion samplers of Apple's command line, by its names."""
+    """The diffusion samplers of Apple's command line, by its names, and LCM by diffusers'."""
 
     DDIM = "DDIM"
     DPM_SOLVER_MULTISTEP = "DPMSolverMultistep"
     EULER_ANCESTRAL_DISCRETE = "EulerAncestralDiscrete"
     EULER_DISCRETE = "EulerDiscrete"
+    LCM = "LCM"
     LMS_DISCRETE = "LMSDiscrete"
     PNDM = "PNDM"
 
@@ -56,6 +57,7 @@ SAMPLER_NAMES = {
     Scheduler.DPM_SOLVER_MULTISTEP: "DPM++ 2M",
     Scheduler.EULER_ANCESTRAL_DISCRETE: "Euler a",
     Scheduler.EULER_DISCRETE: "Euler",
+    Scheduler.LCM: "LCM",
     Scheduler.LMS_DISCRETE: "LMS",
     Scheduler.PNDM: "PLMS",
 }

@@ -87,7 +87,6 @@ def test_a_dry_run_and_a_refused_submission_make_no_ledger(program: Program) -> 
         (["submit", "--prompt", "x", "--variant", "orignal"], 65, "did you mean original?"),
         (["submit", "--prompt", "x", "--scheduler", "DDMI"], 65, "did you mean DDIM?"),
         (["submit", "--prompt", "x", "--seed", "4294967296"], 65, "4294967296"),
-        (["submit", "--prompt", "x", "--guidance-scale", "1"], 65, "batch"),
         (["submit", "--prompt", "x", "--steps", "0"], 65, "steps"),
         (["submit"], 2, "no prompts"),
         (["submt"], 2, "Did you mean 'submit'?"),

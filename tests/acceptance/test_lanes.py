@@ -237,7 +237,6 @@ def test_a_paused_variant_leaves_open_batches_to_the_other_lane(
         (["worker", "--lanes", f"{GPU},{GPU}"], 2, f"names {GPU} twice"),
         (["submit", "--prompt", "x", "--variant", "any", "--compute-unit", "ALL"], 2, "leave"),
         (["submit", "--prompt", "x", "--variant", "any", "--model", "none"], 66, "no model 'none'"),
-        (["submit", "--prompt", "x", "--variant", "any", "--guidance-scale", "1"], 65, "batch"),
         (["models", "pull", "a/b", "--variant", "any"], 65, "Use one or more of original"),
     ],
 )

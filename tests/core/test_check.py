@@ -47,6 +47,9 @@ def in_chunks(
 def test_parts_that_fit_are_taken(tmp_path: Path) -> None:
     found = find(write_model(tmp_path / "x", PARTS))
     assert (found.width, found.height, found.unet_batch) == (64, 128, 2)
+    assert not found.embeds_guidance
+    found = find(write_model(tmp_path / "y", with_input("unet", timestep_cond=(2, 256))))
+    assert found.embeds_guidance
     found = find(write_model(tmp_path / "chunks", in_chunks()))
     assert (found.width, found.height, found.unet_batch) == (64, 128, 2)
 
@@ -61,7 +64,8 @@ def test_parts_that_fit_are_taken(tmp_path: Path) -> None:
         (with_input("unet", sample=(2, 9, 16, 8)), "an inpainting model"),
         (with_input("unet", sample=(2, 8, 16, 8)), "InstructPix2Pix"),
         (with_input("unet", sample=(2, 16, 16, 8)), "such as Stable Diffusion 3"),
-        (with_input("unet", timestep_cond=(2, 256)), "Latent consistency models are not"),
+        (with_input("unet", timestep_cond=(1, 256)), r"timestep_cond of shape \(1, 256\), not \(2"),
+        (with_input("unet", timestep_cond=(2, 255)), "an even width"),
         (with_input("unet", additional_residual_0=(2, 32, 16, 8)), "ControlNet U-Nets are not"),
         (with_input("unet", pooled_projections=(2, 64), sample=None), "Stable Diffusion 3 is not"),
         (with_input("unet", **{"\x1b[2J" + "x" * 99: (1,)}), r"'\\x1b\[2Jx+\.\.\.'"),
@@ -107,7 +111,7 @@ def test_parts_that_do_not_are_refused_with_the_file_and_what_to_do(
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"scheduler_config": {"_class_name": "LCMScheduler"}}, "'LCMScheduler', which is not"),
+        ({"scheduler_config": {"_class_name": "TCDScheduler"}}, "'TCDScheduler', which is not"),
         ({"scheduler_config": []}, "not a JSON object"),
         ({"vocab": {"a": 1}}, "lacks the special token"),
         ({"vocab": {"<|startoftext|>": "0", "<|endoftext|>": 1}}, "no number for"),

@@ -320,9 +320,13 @@ def test_a_stopped_report_stops_the_image(tmp_path):
     assert models["unet"].calls == 2
 
 
-def test_batch_2_without_guidance_is_refused(tmp_path):
-    with pytest.raises(PackageError, match="Guidance scale 1 needs a U-Net of batch 1"):
-        load(tmp_path, parts(2)).draw(request(guidance_scale=1.0), quiet)
+@pytest.mark.parametrize("scheduler", list(Scheduler))
+def test_without_guidance_batch_2_draws_what_batch_1_does(tmp_path, scheduler):
+    unguided = request(guidance_scale=0.0, scheduler=scheduler, negative_prompt="mars")
+    one, two = (
+        load(tmp_path / str(batch), parts(batch)).draw(unguided, quiet).pixels for batch in (1, 2)
+    )
+    assert one.tobytes() == two.tobytes()
 
 
 @pytest.mark.parametrize("steps", [0, 1001])

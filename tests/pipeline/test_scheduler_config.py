@@ -44,7 +44,6 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
 @pytest.mark.parametrize(
     "name",
     [
-        "LCMScheduler",
         "TCDScheduler",
         "FlowMatchEulerDiscreteScheduler",
         "EDMDPMSolverMultistepScheduler",
@@ -155,7 +154,7 @@ def test_only_stochastic_schedulers_draw_noise():
         )
         if noise.normal((1,)) != NumpyNoise(5).normal((1,)):
             drawn.add(scheduler)
-    assert drawn == {Scheduler.EULER_ANCESTRAL_DISCRETE}
+    assert drawn == {Scheduler.EULER_ANCESTRAL_DISCRETE, Scheduler.LCM}
 
 
 def test_lms_coefficients_integrate_a_cubic_exactly():

@@ -1,4 +1,4 @@
-"""The six schedulers give what diffusers gives; the numbers come from `tools/record_schedulers.py`."""
+"""The schedulers give what diffusers gives; the numbers come from `tools/record_schedulers.py`."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def relative_difference(samples, expected):
 @pytest.mark.parametrize("scheduler", list(Scheduler))
 def test_samples_and_timesteps_agree_with_diffusers(scheduler):
     mine = [case for case in CASES if case[0]["scheduler"] == scheduler]
-    assert len(mine) >= 40
+    assert len(mine) >= 24
     failures = []
     for case, timesteps, expected, sigma in mine:
         made, samples = walk(case)

@@ -21,9 +21,11 @@ from sdq_core.values.conditions import Conditions
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
+from worker.pipelines.apple import ApplePipeline
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.choice import PipelineChoice, load_pipeline
 from worker.pipelines.contract import ImageRequest
+from worker.pipelines.unet import UNet
 from worker.runtimes.onnx import OnnxRuntime
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -56,6 +58,15 @@ def pipeline(runtime: OnnxRuntime, tmp_path_factory: pytest.TempPathFactory) -> 
     return BuiltinPipeline.load(found(models), runtime, UNITS)
 
 
+@pytest.fixture(scope="module")
+def turbo(runtime: OnnxRuntime, tmp_path_factory: pytest.TempPathFactory) -> BuiltinPipeline:
+    models = tmp_path_factory.mktemp("turbo")
+    folder = placed(models)
+    shutil.rmtree(folder / "scheduler")
+    (folder / "turbo").rename(folder / "scheduler")
+    return BuiltinPipeline.load(found(models), runtime, UNITS)
+
+
 def request(case: dict[str, Any]) -> ImageRequest:
     guided = case["guidance"] > 1
     size, crop = case.get("original_size"), case.get("crop")
@@ -78,9 +89,83 @@ def psnr(one: np.ndarray, other: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("name", list(SAID["cases"]))
-def test_it_draws_what_diffusers_draws(pipeline: BuiltinPipeline, name: str) -> None:
-    drawn = pipeline.draw(request(SAID["cases"][name]), lambda _done, _total: None)
-    assert psnr(drawn.pixels, RECORDED[f"{name}.pixels"]) > 40
+def test_it_draws_what_diffusers_draws(
+    pipeline: BuiltinPipeline, turbo: BuiltinPipeline, name: str
+) -> None:
+    model = turbo if name == "turbo" else pipeline
+    drawn = model.draw(request(SAID["cases"][name]), lambda _done, _total: None)
+    assert psnr(drawn.pixels, RECORDED[f"{name}.pixels"]) > 50
     for other in SAID["cases"]:
         if other != name:  # or the threshold would tell nothing
             assert psnr(drawn.pixels, RECORDED[f"{other}.pixels"]) < 40
+
+
+def test_a_flat_list_of_sizes_is_told_as_well(pipeline: BuiltinPipeline) -> None:
+    """As the first converter declared it: [12] in place of [2, 6]."""
+    unet = pipeline._pieces.unet
+    told = pipeline._pieces.conditioner.condition(request(SAID["cases"]["base"]), guided=True)
+    (batch,) = told.batches(2)
+    given: dict[str, Any] = {}
+
+    class Flat:
+        expected_inputs = unet.model.expected_inputs | {
+            "time_ids": {"shape": (12,), "dtype": np.dtype(np.float16)}
+        }
+
+        def __call__(self, **inputs: Any) -> dict[str, Any]:
+            given.update(inputs)
+            return {"noise_pred": inputs["sample"]}
+
+    UNet(Flat())(np.zeros((2, 4, 16, 16)), 5.0, batch)
+    assert given["time_ids"].tolist() == [128, 128, 0, 0, 128, 128] * 2
+
+
+def test_its_own_files_decide_on_factor_and_zeros(tmp_path: Path) -> None:
+    folder = placed(tmp_path)
+    plain = found(tmp_path)
+    assert plain.family is STABLE_DIFFUSION_XL
+    assert (plain.scaling_factor, plain.zeros_for_empty_prompt) == (0.13025, True)
+    (folder / "vae/config.json").write_text('{"scaling_factor": 0.5}')
+    (folder / "model_index.json").write_text('{"force_zeros_for_empty_prompt": false}')
+    changed = found(tmp_path)
+    assert (changed.scaling_factor, changed.zeros_for_empty_prompt) == (0.5, False)
+    assert changed.revision != plain.revision
+    for name in ("vae/config.json", "model_index.json"):
+        (folder / name).unlink()
+    bare = found(tmp_path)
+    assert (bare.scaling_factor, bare.zeros_for_empty_prompt) == (0.13025, True)
+
+
+@pytest.mark.parametrize(
+    "config", ['{"scaling_factor": 0}', "{}", "[", '{"scaling_factor": 1, "latents_mean": [1]}']
+)
+def test_a_vae_that_cannot_be_decoded_right_is_refused(tmp_path: Path, config: str) -> None:
+    (placed(tmp_path) / "vae/config.json").write_text(config)
+    with pytest.raises(PackageError, match=r"vae/config\.json"):
+        found(tmp_path)
+
+
+def test_without_its_second_text_encoder_it_says_so(tmp_path: Path) -> None:
+    shutil.rmtree(next(placed(tmp_path).glob("*text_encoder_2.mlpackage")))
+    with pytest.raises(
+        PackageError, match="is of Stable Diffusion XL, but there is no text_encoder_2"
+    ):
+        found(tmp_path)
+
+
+def test_a_refiner_beside_it_is_left_alone_and_alone_is_refused(tmp_path: Path) -> None:
+    folder = placed(tmp_path)
+    unet = next(folder.glob("*_unet.mlpackage"))
+    shutil.copytree(unet, folder / "Stable_Diffusion_version_sdq_tiny-xl_unet_refiner.mlpackage")
+    assert found(tmp_path).family is STABLE_DIFFUSION_XL
+    shutil.rmtree(unet)
+    with pytest.raises(PackageError, match="holds the refiner of Stable Diffusion XL"):
+        found(tmp_path)
+
+
+def test_apples_pipeline_is_not_used(tmp_path: Path, runtime: OnnxRuntime) -> None:
+    placed(tmp_path)
+    folder = found(tmp_path)
+    assert load_pipeline(PipelineChoice.AUTO, folder, runtime, UNITS, Safety.FLAG).name == "builtin"
+    with pytest.raises(ConfigurationError, match="with the wrong factor"):
+        ApplePipeline.load(folder, runtime, UNITS)

@@ -317,7 +317,7 @@ JSON = st.recursive(
     max_leaves=30,
 )  # fmt: skip
 TRANSLATION = Translation(
-    ModelsHere(["demo"], lambda _: Shape(width=128, height=128, unet_batch=2)),
+    ModelsHere(["demo"], lambda _: Shape(width=128, height=128)),
     Defaults(model="demo", variants=None, compute_unit=None),
     named_model=False,
     changes=Changes(),

@@ -266,9 +266,4 @@ def _misfit(recipe: Recipe, variant: Variant, present: Present) -> InputError | 
             f"{variant} draws {folder.width}x{folder.height} images here, not {recipe.width}x{recipe.height}. "
             "Draw this batch on a machine with packages of its size."
         )
-    if recipe.guidance_scale <= 1 and folder.unet_batch != 1:
-        return InputError(
-            f"{variant} cannot draw without guidance here: its U-Net has batch {folder.unet_batch}. "
-            "Convert the model with --unet-batch-one."
-        )
     return None

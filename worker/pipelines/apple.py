@@ -7,6 +7,7 @@ networks, transformers' tokenizer and diffusers' scheduler. Its problems (read a
 - with several defaults it draws another image than its command line: all of these are passed explicitly;
 - it uses NumPy's and torch's global seeds: both are set for each image, and the latents are drawn here;
 - it evaluates chunked and batch-one U-Nets only when told to: the U-Net is inspected, and it is told;
+- without guidance it evaluates a U-Net of batch two with one row: `Watched` gives it the row twice;
 - it paints flagged images black and drops the scores: it gets no safety checker, `safety.SafetyChecker` runs after it;
 - it does not detect broken images: every network's output is checked;
 - importing it configures logging, and it shows a progress bar: both are undone.
@@ -62,7 +63,7 @@ class ApplePipeline:
         self._text_encoder = Watched(
             text_encoder, "The text encoder", "last_hidden_state", keep=KEPT_TEXTS
         )
-        self._unet = Watched(parts.unet.model, "The U-Net", "noise_pred")
+        self._unet = Watched(parts.unet.model, "The U-Net", "noise_pred", rows=parts.unet.batch)
         self._vae_decoder = Watched(parts.vae_decoder.model, "The VAE decoder", "image")
         self._pipe: Any = apple.CoreMLStableDiffusionPipeline(
             text_encoder=self._text_encoder,
@@ -90,15 +91,21 @@ class ApplePipeline:
     ) -> ApplePipeline:
         """Load every part of a model variant.
 
-        Raises ConfigurationError if Apple's package is not installed, PackageError as `Parts.load` does.
+        Raises ConfigurationError if Apple's package is not installed or cannot draw this model, PackageError as
+        `Parts.load` does.
         """
-        # Small files first: a missing one should not cost the minutes that a U-Net may take.
-        import_apple()
+        if folder.embeds_guidance:
+            raise ConfigurationError(
+                f"Apple's pipeline cannot draw with {folder.model}, whose U-Net takes the guidance scale as an input. "
+                "Use --pipeline builtin."
+            )
         if folder.family is not STABLE_DIFFUSION:
             raise ConfigurationError(
                 f"Apple's pipeline decodes {folder.family.name} with the wrong factor, so its images would be washed "
                 "out. Use --pipeline builtin."
             )
+        # Small files first: a missing one should not cost the minutes that a U-Net may take.
+        import_apple()
         tokenizer = PromptTokenizer(folder.tokenizer)
         scheduler_config = scheduler_config_of(folder)
         parts = Parts.load(folder, runtime, units, safety)
@@ -119,7 +126,6 @@ class ApplePipeline:
         import torch
 
         unet = self._parts.unet
-        unet.refuse_guidance(request.guidance_scale)
         guidance = request.guidance_scale > 1.0
         batch_one = guidance and unet.batch == 1
 

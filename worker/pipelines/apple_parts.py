@@ -22,6 +22,9 @@ from worker.pipelines.schedulers import ImageScheduler, SchedulerConfig, make_sc
 from worker.pipelines.tokenizer import ClipTokenizer
 from worker.runtimes.contract import LoadedModel
 
+#: What adds noise at each step; diffusers' own would draw it from torch.
+_STOCHASTIC = frozenset({Scheduler.EULER_ANCESTRAL_DISCRETE, Scheduler.LCM})
+
 
 class Watched:
     """A network with the interface of Apple's `CoreMLModel`: attributes may be set, arrays come in float16.
@@ -31,12 +34,15 @@ class Watched:
     on_call: called after each with their number.
     """
 
-    def __init__(self, model: LoadedModel, what: str, output: str, *, keep: int = 0) -> None:
+    def __init__(
+        self, model: LoadedModel, what: str, output: str, *, keep: int = 0, rows: int = 1
+    ) -> None:
         """Wrap a network.
 
         what: the subject of the message about a broken output.
         output: the name of the output to check.
         keep: how many outputs to cache by their inputs.
+        rows: the network's batch; a call with one row gets as many, and the first of the output's.
         """
         self.expected_inputs = dict(model.expected_inputs)
         self.on_call: Callable[[int], None] | None = None
@@ -45,6 +51,7 @@ class Watched:
         self._what = what
         self._output = output
         self._keep = keep
+        self._rows = rows
         self._kept: OrderedDict[bytes, dict[str, Array]] = OrderedDict()
 
     def begin(self) -> None:
@@ -58,7 +65,12 @@ class Watched:
             self._kept.move_to_end(key)
             return dict(self._kept[key])
         started = time.perf_counter()
+        alone = self._rows > 1 and all(len(array) == 1 for array in inputs.values())
+        if alone:
+            inputs = {name: array.repeat(self._rows, axis=0) for name, array in inputs.items()}
         outputs = self._model(**as_expected(self._model, inputs))
+        if alone:
+            outputs = {name: array[:1] for name, array in outputs.items()}
         self.spent_s += time.perf_counter() - started
         self.calls += 1
         part = self._what.removeprefix("The ")
@@ -123,8 +135,8 @@ def make_diffusers_scheduler(scheduler: Scheduler, config: SchedulerConfig, nois
 
     Raises PackageError if diffusers rejects the settings.
     """
-    if scheduler is Scheduler.EULER_ANCESTRAL_DISCRETE:
-        return _EulerAncestral(config, noise)
+    if scheduler in _STOCHASTIC:
+        return _OwnScheduler(scheduler, config, noise)
     import diffusers
 
     try:
@@ -139,21 +151,22 @@ def make_diffusers_scheduler(scheduler: Scheduler, config: SchedulerConfig, nois
         ) from error
 
 
-class _EulerAncestral:
-    """sdq's Euler ancestral with diffusers' interface.
+class _OwnScheduler:
+    """A scheduler of sdq's with diffusers' interface, for one that adds noise.
 
     diffusers draws the noise of its steps from torch's global generator, which Apple's command line never seeds, so a
     seed gives a different image each time. This one continues the noise of the latents: a seed gives one image, the
     same from both pipelines.
     """
 
-    def __init__(self, config: SchedulerConfig, noise: Noise) -> None:
+    def __init__(self, scheduler: Scheduler, config: SchedulerConfig, noise: Noise) -> None:
+        self._scheduler = scheduler
         self._config = config
         self._noise = noise
         self._walk = self._begin(1)
 
     def _begin(self, steps: int) -> ImageScheduler:
-        return make_scheduler(Scheduler.EULER_ANCESTRAL_DISCRETE, self._config, steps)
+        return make_scheduler(self._scheduler, self._config, steps)
 
     def set_timesteps(self, num_inference_steps: int) -> None:
         self._walk = self._begin(num_inference_steps)
@@ -163,9 +176,10 @@ class _EulerAncestral:
         return self._walk.timesteps
 
     @property
-    def init_noise_sigma(self) -> np.float32:
-        sigma: np.float32 = np.float32(self._walk.init_noise_sigma)
-        return sigma
+    def init_noise_sigma(self) -> float | np.float32:
+        sigma = self._walk.init_noise_sigma
+        # A NumPy number would make the float16 latents float32.
+        return sigma if sigma == 1.0 else np.float32(sigma)
 
     def scale_model_input(self, sample: Array, _: Any) -> Array:
         return self._walk.scale_model_input(sample)

@@ -1,8 +1,8 @@
 """The built-in pipeline: Stable Diffusion 1 and 2 on any runtime, in NumPy.
 
 It computes the same as Apple's `CoreMLStableDiffusionPipeline`, in the same order and with the same casts, so a seed
-gives the same image from both. The exception is EulerAncestralDiscrete, whose noise comes from torch there. It does not
-need torch, keeps the safety checker's scores, and reports every evaluation of the U-Net.
+gives the same image from both. The exceptions are EulerAncestralDiscrete and LCM, whose noise comes from torch there.
+It does not need torch, keeps the safety checker's scores, and reports every evaluation of the U-Net.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from __future__ import annotations
 import time
 
 from sdq_core.models import VariantFolder
+from sdq_core.models.families import GUIDANCE_EMBEDDING
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
+from worker.pipelines.conditioning import Conditioning
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
 from worker.pipelines.denoise import denoise
 from worker.pipelines.families import Pieces, assemble
+from worker.pipelines.guidance_embedding import guidance_embedding
 from worker.pipelines.noise import NumpyNoise
 from worker.pipelines.safety import SafetyReport
 from worker.pipelines.schedulers import make_scheduler
@@ -54,6 +57,16 @@ class BuiltinPipeline:
         """Pixels."""
         return self._pieces.unet.height
 
+    def _condition(self, request: ImageRequest) -> Conditioning:
+        """Return what the U-Net is told: of both branches of guidance, if it is not told the scale itself."""
+        width = self._pieces.unet.guidance_width
+        guided = width is None and request.guidance_scale > 1.0
+        conditioning = self._pieces.conditioner.condition(request, guided=guided)
+        if width is None:
+            return conditioning
+        scale = guidance_embedding(request.guidance_scale, width)
+        return conditioning.and_all_are_told({GUIDANCE_EMBEDDING: scale})
+
     def draw(self, request: ImageRequest, on_step: StepReport) -> DrawnImage:
         """Draw one image; see `contract.Pipeline.draw`.
 
@@ -61,7 +74,6 @@ class BuiltinPipeline:
         schedulers that add some.
         """
         pieces = self._pieces
-        pieces.unet.refuse_guidance(request.guidance_scale)
         start = FromNoise()
         scheduler = make_scheduler(
             request.scheduler,
@@ -69,7 +81,7 @@ class BuiltinPipeline:
             request.num_inference_steps,
             start.begin(request.num_inference_steps),
         )
-        conditioning = pieces.conditioner.condition(request, guided=request.guidance_scale > 1.0)
+        conditioning = self._condition(request)
 
         started = time.perf_counter()
         noise = NumpyNoise(request.seed)

@@ -42,13 +42,12 @@ def load_pipeline(
     """Load a model variant into the chosen pipeline.
 
     Apple's pipeline runs on any system if chosen by name, and raises ConfigurationError if it cannot be imported or
-    does not draw this family as it should. If it was chosen automatically, the built-in one then replaces it.
+    does not draw such a model as it should. If it was chosen automatically, the built-in one then replaces it.
     """
     from worker.pipelines.builtin import BuiltinPipeline
 
     if choice is PipelineChoice.BUILTIN or (
-        choice is PipelineChoice.AUTO
-        and not (folder.family is STABLE_DIFFUSION and _is_apples_natural_choice())
+        choice is PipelineChoice.AUTO and not (_apple_draws(folder) and _is_apples_natural_choice())
     ):
         return BuiltinPipeline.load(folder, runtime, units, safety)
 
@@ -73,6 +72,10 @@ def library_versions(pipeline: str) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:  # on the path, but not installed
             found[name] = "unknown"
     return found
+
+
+def _apple_draws(folder: VariantFolder) -> bool:
+    return folder.family is STABLE_DIFFUSION and not folder.embeds_guidance
 
 
 def _is_apples_natural_choice() -> bool:

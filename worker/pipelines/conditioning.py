@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -33,16 +33,22 @@ class Conditioning:
     truncated_tokens: int
     encode_ms: float
 
+    def and_all_are_told(self, told: Told) -> Conditioning:
+        """Return the same with what every branch is told as well, of one row."""
+        return replace(self, branches=tuple({**branch, **told} for branch in self.branches))
+
     def batches(self, size: int) -> list[Told]:
-        """Return what the U-Net is told in each evaluation of a step, of ``size`` rows each."""
+        """Return what the U-Net is told in each evaluation of a step, of ``size`` rows each.
+
+        One branch alone fills a batch of two with itself; the second row's result is not used.
+        """
+        rows = (*self.branches, *self.branches[-1:] * (-len(self.branches) % size))
         return [
             {
-                name: np.concatenate(
-                    [branch[name] for branch in self.branches[start : start + size]]
-                )
-                for name in self.branches[start]
+                name: np.concatenate([row[name] for row in rows[start : start + size]])
+                for name in rows[start]
             }
-            for start in range(0, len(self.branches), size)
+            for start in range(0, len(rows), size)
         ]
 
 

@@ -95,6 +95,6 @@ class Pipeline(Protocol):
 
         The latents are ``numpy.random.RandomState(seed).randn(1, 4, height // 8, width // 8)`` in float16, unscaled,
         so that a seed gives the same noise as in Apple's command line. Raises BrokenImageError for NaN or constant
-        pixels, PackageError if the request does not fit the packages (guidance and U-Net batch).
+        pixels, PackageError if the request does not fit the model's scheduler settings.
         """
         ...

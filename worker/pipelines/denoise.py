@@ -40,9 +40,10 @@ def denoise(
 ) -> Iterator[Evaluation]:
     """Walk ``latents`` down the scheduler's timesteps; yield after every evaluation of the U-Net.
 
-    conditioning: two branches for guidance, one without. A U-Net of batch 2 takes both at once; one of batch 1 is
-    evaluated once for each. noise: what schedulers add. Raises BrokenImageError if the U-Net or the scheduler produces
-    NaN or infinity.
+    conditioning: two branches for guidance, one without. A U-Net of batch 2 takes both at once, or one twice; one of
+    batch 1 is evaluated once for each. noise: what schedulers add.
+
+    Raises BrokenImageError if the U-Net or the scheduler produces NaN or infinity.
     """
     batches = conditioning.batches(unet.batch)
     total = len(scheduler.timesteps) * len(batches)
@@ -59,7 +60,8 @@ def denoise(
                 yield Evaluation(done=done, total=total, latents=latents)
         # NumPy would print warnings on standard error about values that are checked just below.
         with np.errstate(over="ignore", invalid="ignore"):
-            noise_pred = guided(np.concatenate(predictions), guidance_scale)
+            rows = np.concatenate(predictions)[: len(conditioning.branches)]
+            noise_pred = guided(rows, guidance_scale)
             latents = scheduler.step(noise_pred, latents, noise)
         require_finite(
             latents, f"The {type(scheduler).__name__} after evaluation {done} of {total}"

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq_core.errors import PackageError
 from sdq_core.models.check import VAE_SCALE_FACTOR, check_unet
-from sdq_core.models.families import is_unet_input
+from sdq_core.models.families import GUIDANCE_EMBEDDING, is_unet_input
 from worker.pipelines.arrays import Array, as_expected, declared, require_output
 from worker.runtimes.contract import LoadedModel
 
@@ -44,6 +43,7 @@ class UNet:
     """A noise predictor.
 
     batch: 2 if the network takes both branches of classifier-free guidance at once, 1 if it takes one at a time.
+    guidance_width: of the embedded guidance scale that it takes as an input; None if it takes none.
     """
 
     def __init__(self, model: LoadedModel) -> None:
@@ -53,6 +53,8 @@ class UNet:
         self.batch = latents.batch
         self.latents_shape = latents.shape
         self._time_ids = model.expected_inputs.get("time_ids", {}).get("shape", ())
+        embedding = model.expected_inputs.get(GUIDANCE_EMBEDDING)
+        self.guidance_width: int | None = embedding["shape"][1] if embedding else None
 
     @property
     def width(self) -> int:
@@ -63,15 +65,6 @@ class UNet:
     def height(self) -> int:
         """Pixels of the image."""
         return self.latents_shape[2] * VAE_SCALE_FACTOR
-
-    def refuse_guidance(self, guidance_scale: float) -> None:
-        """Raise PackageError if this network does not support a guidance scale."""
-        if self.batch == 2 and guidance_scale <= 1.0:
-            raise PackageError(
-                f"Guidance scale {guidance_scale:g} needs a U-Net of batch 1, but this one was "
-                "converted for batch 2. Use a guidance scale above 1, or convert the model "
-                "with --unet-batch-one."
-            )
 
     def __call__(
         self, sample: Array, timestep: float, told: Mapping[str, Array]

@@ -1,4 +1,4 @@
-"""The six diffusion samplers of Apple's command line in NumPy, numerically those of diffusers 0.35.
+"""The six diffusion samplers of Apple's command line and LCM in NumPy, numerically those of diffusers 0.35.
 
 `tests/golden` has the results of diffusers for many configurations, recorded by `tools/record_schedulers.py`.
 """
@@ -14,6 +14,7 @@ from worker.pipelines.schedulers.ddim import DDIMScheduler
 from worker.pipelines.schedulers.dpm_solver_multistep import DPMSolverMultistepScheduler
 from worker.pipelines.schedulers.euler_ancestral_discrete import EulerAncestralDiscreteScheduler
 from worker.pipelines.schedulers.euler_discrete import EulerDiscreteScheduler
+from worker.pipelines.schedulers.lcm import LCMScheduler
 from worker.pipelines.schedulers.lms_discrete import LMSDiscreteScheduler
 from worker.pipelines.schedulers.pndm import PNDMScheduler
 
@@ -24,6 +25,7 @@ _CLASSES: dict[Scheduler, Callable[[SchedulerConfig, int, int], ImageScheduler]]
     Scheduler.DPM_SOLVER_MULTISTEP: DPMSolverMultistepScheduler,
     Scheduler.EULER_ANCESTRAL_DISCRETE: EulerAncestralDiscreteScheduler,
     Scheduler.EULER_DISCRETE: EulerDiscreteScheduler,
+    Scheduler.LCM: LCMScheduler,
     Scheduler.LMS_DISCRETE: LMSDiscreteScheduler,
     Scheduler.PNDM: PNDMScheduler,
 }
