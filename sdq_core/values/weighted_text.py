@@ -48,6 +48,11 @@ def weighted_parts(prompt: str) -> list[WeightedPart]:
     return reader.parts()
 
 
+def words_of(prompt: str) -> str:
+    """Return a prompt without the syntax of weights; raise as `weighted_parts` does."""
+    return "".join(part.text for part in weighted_parts(prompt))
+
+
 class _Reader:
     """Collects texts; brackets multiply the weights of those inside."""
 

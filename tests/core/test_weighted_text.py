@@ -9,7 +9,7 @@ import pytest
 
 from sdq_core.errors import InputError
 from sdq_core.values.limits import MAX_TEXT_CHARS
-from sdq_core.values.weighted_text import weighted_parts
+from sdq_core.values.weighted_text import weighted_parts, words_of
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "weights.json"
 
@@ -49,6 +49,10 @@ def test_every_recorded_prompt_has_the_parts_and_weights_that_its_tool_gives():
 )
 def test_what_is_no_weight_is_text(prompt, parts):
     assert parsed(prompt) == parts
+
+
+def test_a_prompts_words_are_what_is_left_without_the_syntax():
+    assert words_of(r"a (red:1.3) house [at night] \(1\)") == "a red house at night (1)"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from sdq_core.values.safety import Safety
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
 from worker.pipelines.denoise import denoise
 from worker.pipelines.families import Pieces, assemble
-from worker.pipelines.noise import NumpyNoise
+from worker.pipelines.noise import make_noise
 from worker.pipelines.safety import SafetyReport
 from worker.pipelines.schedulers import make_scheduler
 from worker.pipelines.start import FromNoise
@@ -72,7 +72,7 @@ class BuiltinPipeline:
         conditioning = pieces.conditioner.condition(request, guided=request.guidance_scale > 1.0)
 
         started = time.perf_counter()
-        noise = NumpyNoise(request.seed)
+        noise = make_noise(request.rng, request.seed)
         latents = start.latents(scheduler, pieces.unet.latents_shape, noise)
         num_unet_calls = 0
         for evaluation in denoise(

@@ -11,7 +11,7 @@ import numpy as np
 
 from worker.pipelines.arrays import Array
 from worker.pipelines.contract import ImageRequest
-from worker.pipelines.text import TextEncoder
+from worker.pipelines.text import Text, TextEncoder
 
 #: U-Net input -> what it is given.
 Told = Mapping[str, Array]
@@ -64,7 +64,8 @@ class TextConditioner:
     def condition(self, request: ImageRequest, *, guided: bool) -> Conditioning:
         """See Conditioner."""
         # The negative prompt last: as the newer of the two texts that are kept it survives a new prompt.
-        texts = (request.prompt, request.negative_prompt) if guided else (request.prompt,)
+        prompts = (request.prompt, request.negative_prompt) if guided else (request.prompt,)
+        texts = [Text(prompt, request.conditions.weighted) for prompt in prompts]
         started = time.perf_counter()
         known = all(text in self._text_encoder for text in texts)
         encoded = [self._text_encoder.encode(text) for text in texts]

@@ -6,9 +6,10 @@ Philox4x32-10 (Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, 2011)
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 _ROUNDS = 10
 _MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -26,20 +27,22 @@ class NvidiaNoise:
     shape counts otherwise, which none of these tools imitates.
     """
 
+    latents_dtype: DTypeLike = np.float32
+
     def __init__(self, seed: int) -> None:
         """seed: up to 64 bits."""
         self._key = seed & 0xFFFF_FFFF, seed >> 32
         self._calls = 0
 
-    def draw(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Draw unit normal numbers."""
+    def normal(self, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
+        """See Noise."""
         count = prod(shape)
         first, second = _philox(self._calls, count, self._key)
         self._calls += 1
         uniform = first * _STEP + _STEP / 2
         angles = second * _TURN_STEP + _TURN_STEP / 2
         normal: NDArray[np.float64] = np.sqrt(-2 * np.log(uniform)) * np.sin(angles)
-        return normal.astype(np.float32).reshape(shape)
+        return normal.astype(np.float32).reshape(shape).astype(dtype)
 
 
 def _philox(

@@ -7,9 +7,10 @@ Its generator is NumPy's: MT19937, seeded alike. How it makes normal numbers of 
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 #: The Box-Muller transform takes this many uniform numbers at once: 8 radii, then 8 angles.
 _BLOCK = 16
@@ -23,12 +24,14 @@ class TorchNoise:
     functions do. Here every function is rounded correctly, so they are the same everywhere.
     """
 
+    latents_dtype: DTypeLike = np.float32
+
     def __init__(self, seed: int) -> None:
         """seed: torch takes the last 32 bits."""
         self._words = np.random.RandomState(seed & 0xFFFF_FFFF)
 
-    def draw(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Draw unit normal numbers; raise ValueError for fewer than 16, which torch makes otherwise."""
+    def normal(self, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
+        """See Noise; raise ValueError for fewer than 16 numbers, which torch makes otherwise."""
         count = prod(shape)
         if count < _BLOCK:
             raise ValueError(f"fewer than {_BLOCK} numbers: {shape}")
@@ -38,7 +41,7 @@ class TorchNoise:
         normal[:whole] = _box_muller(uniform[:whole])
         if whole < count:  # torch draws the last block anew, over the end of the one before
             normal[-_BLOCK:] = _box_muller(self._uniform(_BLOCK))
-        return normal.reshape(shape)
+        return normal.reshape(shape).astype(dtype)
 
     def _uniform(self, count: int) -> NDArray[np.float32]:
         words = self._words.randint(0, 1 << 32, count, dtype=np.uint32)
