@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, Select, Table, select
 from db.tables import recipes, variants
 from sdq_core.values.conditions import Conditions
 from sdq_core.values.recipes import Recipe
+from sdq_core.values.rng import Rng
 from sdq_core.values.variants import RecipeVariant, Scheduler, recipe_variant
 
 #: Keys per IN list; SQLite takes at most 32,766 parameters, and longer lists are not faster.
@@ -70,7 +71,7 @@ def recipe_of(row: RowMapping) -> Recipe:
         scheduler=Scheduler(row["scheduler"]),
         width=row["width"],
         height=row["height"],
-        rng=row["rng"],
+        rng=Rng(row["rng"]),
         conditions=Conditions.from_dict(row["conditions"]),
     )
 
@@ -141,6 +142,6 @@ def recipe_values(recipe: Recipe, row_id: int, variant_id: int) -> tuple[Any, ..
         str(recipe.scheduler),
         recipe.width,
         recipe.height,
-        recipe.rng,
+        str(recipe.rng),
         recipe.conditions.to_dict(),
     )

@@ -21,6 +21,7 @@ from db.removal import delete_unused_recipes, wanted_elsewhere
 from db.tables import batches, images, recipes, slices, variants
 from db.values import BatchPlan, ImageStatus, SliceRef
 from db.walk import images_of, parts
+from sdq_core.values.conditions import Conditions
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import format_seeds, parse_seeds
 from sdq_core.values.variants import RecipeVariant
@@ -35,7 +36,7 @@ _IMAGE_COLUMNS = (
 _DRAWING = str(ImageStatus.DRAWING)
 
 #: What a recipe asks for, whichever files its model had.
-_Request = tuple[str | int | float, ...]
+_Request = tuple[str | int | float | Conditions, ...]
 
 
 @dataclass(kw_only=True)
@@ -182,6 +183,8 @@ def _request_of(recipe: Recipe) -> _Request:
         recipe.num_inference_steps,
         float(recipe.guidance_scale),
         str(recipe.scheduler),
+        str(recipe.rng),
+        recipe.conditions,
     )
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import or_, select
 from db.connection import Database
 from db.finished_rows import AT_ONCE, FILE, ImageFile, finished_rows, forget, store
 from db.tables import images, recipes
+from sdq_core.values.weighted_text import words_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +66,11 @@ class Scores:
         forget(self._database, batch, (images.c.clip_model, images.c.clip_score))
 
     def _prompts(self, recipe_ids: set[int]) -> dict[int, str]:
-        query = select(recipes.c.id, recipes.c.prompt).where(recipes.c.id.in_(recipe_ids))
+        query = select(recipes.c.id, recipes.c.prompt, recipes.c.conditions).where(
+            recipes.c.id.in_(recipe_ids)
+        )
         with self._database.reading() as connection:
-            return {row.id: row.prompt for row in connection.execute(query)}
+            return {
+                row.id: words_of(row.prompt) if row.conditions.get("weighted") else row.prompt
+                for row in connection.execute(query)
+            }

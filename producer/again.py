@@ -50,6 +50,8 @@ def recipe_line(recipe: Recipe, seeds: Iterable[int], source: str, **fields: Any
         num_inference_steps=recipe.num_inference_steps,
         guidance_scale=recipe.guidance_scale,
         scheduler=recipe.scheduler,
+        rng=recipe.rng,
+        weighted=recipe.conditions.weighted,
         variants=(recipe.variant.attention_implementation,),
         compute_unit=None if unit is ANY else unit,
         model=recipe.variant.model,

@@ -33,7 +33,7 @@ from sdq_core.images.infotext import Infotext, parse_infotext
 from sdq_core.images.metadata import RECORD_KEY
 from sdq_core.images.read import read_record
 from sdq_core.printable import printable, quote
-from sdq_core.values.recipes import RNG_NUMPY, Recipe
+from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import RecipeVariant
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".avif"})
@@ -169,11 +169,7 @@ class Rerun:
         self._add_own(record.recipe, record.seed, source)
 
     def _add_own(self, recipe: Recipe, seed: int, source: str) -> None:
-        if recipe.rng != RNG_NUMPY:
-            self.problems.append(
-                f"{source}: its noise is {quote(recipe.rng)}, which this sdq does not have"
-            )
-        elif self._look_for(recipe, source):
+        if self._look_for(recipe, source):
             self.tools[infotext.OWN] += 1
             own = self._own.get(recipe.content_key)
             if own is None:

@@ -21,6 +21,7 @@ from sdq_core.values.receivers import Receivers
 from sdq_core.values.recipes import (
     DEFAULT_GUIDANCE_SCALE,
     DEFAULT_NUM_INFERENCE_STEPS,
+    DEFAULT_RNG,
     DEFAULT_SCHEDULER,
 )
 from sdq_core.values.variants import ComputeUnit
@@ -44,6 +45,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "steps": ("SDQ_STEPS",),
     "guidance_scale": ("SDQ_GUIDANCE_SCALE",),
     "scheduler": ("SDQ_SCHEDULER",),
+    "rng": ("SDQ_RNG",),
     "negative_prompt": ("SDQ_NEGATIVE_PROMPT",),
     "path_template": ("SDQ_PATH_TEMPLATE",),
     "image_format": ("SDQ_IMAGE_FORMAT",),
@@ -65,6 +67,7 @@ class Preferences:
     steps: int = DEFAULT_NUM_INFERENCE_STEPS
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     scheduler: str = str(DEFAULT_SCHEDULER)
+    rng: str = str(DEFAULT_RNG)
     negative_prompt: str = ""
     path_template: str = DEFAULT_PATH_TEMPLATE
     image_format: str = str(ImageFormat.PNG)
@@ -179,6 +182,7 @@ def read_settings(
             steps=_number(int, "steps", values, origins),
             guidance_scale=_number(float, "guidance_scale", values, origins),
             scheduler=values["scheduler"],
+            rng=values["rng"],
             negative_prompt=values["negative_prompt"],
             path_template=values["path_template"],
             image_format=values["image_format"],

@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from db.columns.column import AskedImages, ImageColumn, Kind
 from db.values import FinishedImage
+from sdq_core.values.rng import Rng
 from sdq_core.values.variants import (
     SAMPLER_NAMES,
     AttentionImplementation,
@@ -42,7 +43,8 @@ def _recipe() -> Iterable[ImageColumn]:
         ("height", Kind.INTEGER, "height, pixels", "recipe.height"),
         ("model", Kind.TEXT, "name of the model", "recipe.variant.model"),
         ("revision", Kind.TEXT, "revision of the model", "recipe.variant.revision"),
-        ("rng", Kind.TEXT, "what the noise is drawn from", "recipe.rng"),
+        ("rng", Kind.TEXT, "what makes noise of the seed", "recipe.rng"),
+        ("weighted", Kind.BOOLEAN, "weights in the prompts count", "recipe.conditions.weighted"),
         ("recipe_key", Kind.TEXT, "sha256 of the recipe: equal for equal settings", "recipe.content_key"),
     ):  # fmt: skip
         yield _column(name, kind, about, path, asked=True)
@@ -140,6 +142,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         **{name.lower(): str(scheduler) for scheduler, name in SAMPLER_NAMES.items()},
     },
     "attention_implementation": {str(word): str(word) for word in AttentionImplementation},
+    "rng": {str(rng): str(rng) for rng in Rng},
     "compute_unit": {unit.lower(): str(unit) for unit in ComputeUnit},
 }
 

@@ -80,7 +80,9 @@ def expand(
         except InputError as error:
             problems.append(f"{line.source}: {error}")
         for one in made[before:]:
-            look_for_other_syntax(one, None, problems, remarks, made=True)
+            look_for_other_syntax(
+                one, None, problems, remarks, weighted=defaults.weighted, made=True
+            )
             if one.dynamic:
                 templates.add(one.source)
                 # Those of a grid have the same prompts.

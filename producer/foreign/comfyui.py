@@ -12,6 +12,7 @@ from producer.foreign.foreign_image import ForeignImage, Lost
 from producer.foreign.graph import Graph, Node, graph_of_prompt, graph_of_workflow
 from producer.foreign.json_text import dict_of, json_object
 from sdq_core.errors import InputError
+from sdq_core.values.rng import Rng
 
 TOOL = "ComfyUI"
 
@@ -30,6 +31,8 @@ _APART = frozenset({"guider", "sampler", "sigmas"})
 _COMBINING = ("ConditioningCombine", "ConditioningConcat", "ConditioningAverage", "ConditioningSet", "GLIGEN",
               "unCLIPConditioning", "StyleModel")  # fmt: skip
 _SAVING = ("SaveImage", "Image Save", "SaveAnimated")
+#: Samplers whose first noise is drawn on the CPU.
+_DRAW_ON_CPU = frozenset({"KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced"})
 _MODELS = ("ckpt_name", "unet_name", "model_name")
 
 
@@ -76,6 +79,11 @@ def of_graph(graph: Graph) -> ForeignImage:
     empty = next((node for node in sized if {"width", "height"} <= node.inputs.keys()), None)
     for node in before:
         _note(node, lost)
+    pictures = graph.value(empty, "batch_size") if empty else None
+    if isinstance(pictures, int) and pictures > 1:  # one generator serves all of them
+        lost.setdefault(
+            Lost.OTHER, f"one of {pictures} pictures of its seed, drawn as the first"[:100]
+        )
     if any(node.kind.startswith("VAEEncode") for node in before):
         strength = graph.value(sampler, "denoise")
         lost[Lost.FROM_IMAGE] = "" if strength is None else f"denoise {strength}"
@@ -96,6 +104,7 @@ def of_graph(graph: Graph) -> ForeignImage:
         sampler=_string(value("sampler_name")),
         schedule=_string(value("scheduler")),
         seed=value("seed", "noise_seed"),
+        rng=Rng.TORCH if sampler.kind in _DRAW_ON_CPU else None,
         model=model,
         width=graph.value(empty, "width") if empty else None,
         height=graph.value(empty, "height") if empty else None,

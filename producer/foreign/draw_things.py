@@ -11,8 +11,17 @@ from collections.abc import Mapping
 from producer.foreign.foreign_image import ForeignImage, Lost
 from producer.foreign.json_text import dict_of, json_object, text_of
 from sdq_core.errors import InputError
+from sdq_core.values.rng import Rng
 
 TOOL = "Draw Things"
+
+#: Its modes of seeds, by name and number. Its others, such as its default, make noise that sdq does not have.
+_RNGS = {
+    "torchcpucompatible": Rng.TORCH,
+    "1": Rng.TORCH,
+    "nvidiagpucompatible": Rng.NVIDIA,
+    "3": Rng.NVIDIA,
+}
 
 _LOST = {
     "lora": Lost.NETWORKS,
@@ -50,8 +59,13 @@ def read(texts: Mapping[str, str]) -> ForeignImage | None:
             sampler=text_of(said.get("sampler")),
             seed=said.get("seed"),
             model=text_of(said.get("model")),
+            rng=_rng(said.get("seed_mode", more.get("seedMode"))),
             width=width or None,
             height=height or None,
             lost=lost,
         )
     return None
+
+
+def _rng(mode: object) -> Rng | None:
+    return _RNGS.get(str(mode)[:40].lower().replace(" ", ""))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from db.values import JSON
+from sdq_core.values.rng import Rng
 
 
 class Lost(StrEnum):
@@ -25,6 +26,8 @@ class Lost(StrEnum):
     LONG_SEED = "with a seed of more than 32 bits, drawn with its last 32"
     UNKNOWN = "without all settings, drawn with the defaults for the rest"
     OTHER = "with settings that sdq does not have"
+    STEP_NOISE = "with a sampler whose steps draw noise in another way, so expect other pictures"
+    GUESSED_NOISE = "with noise of an unknown source, drawn with that of NVIDIA's GPUs"
     NOISE = "of tools whose seeds mean other noise, so expect other pictures"
     REVISION = "of another revision of their model, so other pictures are possible"
 
@@ -37,7 +40,9 @@ class ForeignImage:
     sampler, schedule: by the tool's names.
     model: a name or a file's path.
     width, height: pixels.
-    variants, compute_unit: only of sdq's own infotext.
+    rng: what made its noise of its seed, None if that is not known. rng_is_guessed: it is only likely.
+    steps_go_on: its sampler's own noise comes from the generator of the first.
+    variants, compute_unit, weighted: only of sdq's own infotext.
     lost: what sdq cannot draw -> an example.
     """
 
@@ -52,6 +57,10 @@ class ForeignImage:
     model: str | None = None
     width: JSON = None
     height: JSON = None
+    rng: Rng | None = None
+    rng_is_guessed: bool = False
+    steps_go_on: bool = False
     variants: str | None = None
     compute_unit: str | None = None
+    weighted: bool | None = None
     lost: Mapping[Lost, str] = field(default_factory=dict)

@@ -11,19 +11,24 @@ from collections.abc import Mapping
 from producer.foreign.foreign_image import ForeignImage, Lost
 from producer.reading.pasted import TEMPLATE
 from sdq_core.errors import InputError
-from sdq_core.images.infotext import Infotext, parse_infotext
+from sdq_core.images.infotext import WEIGHTED, Infotext, parse_infotext
+from sdq_core.values.rng import Rng
 
 TOOL, OWN = "AUTOMATIC1111", "sdq"
 
+#: AUTOMATIC1111's default, which it does not write.
+_GPU = "GPU"
+#: The words of AUTOMATIC1111 and, the last, of stable-diffusion.cpp, in small letters.
+_RNGS = {"cpu": Rng.TORCH, "nv": Rng.NVIDIA, "gpu": Rng.NVIDIA, "cuda": Rng.NVIDIA}
 _SIZE = re.compile(r"([0-9]{1,6})\s*[x\u00d7]\s*([0-9]{1,6})")
 _USED = frozenset(
-    {"Steps", "Sampler", "Schedule type", "CFG scale", "CFG Scale", "Seed", "Size", "Model", "sdq variant",
-     "sdq compute unit"}
+    {"Steps", "Sampler", "Schedule type", "CFG scale", "CFG Scale", "Seed", "Size", "Model", "RNG", "sdq variant",
+     "sdq compute unit", "sdq weighted"}
 )  # fmt: skip
 #: What changes no picture by itself, or is told by what stands beside it.
 _UNIMPORTANT = frozenset(
     {"Version", "Model hash", "VAE hash", "VAE", "Lora hashes", "TI hashes", "TI", "Hashes", "User", "Created Date",
-     "Batch size", "Batch pos", "RNG", "Emphasis", "VAE Decoder", "VAE Encoder", "Style Selector Enabled",
+     "Batch size", "Batch pos", "Emphasis", "VAE Decoder", "VAE Encoder", "Style Selector Enabled",
      "Civitai resources", "Civitai metadata", "Civitai Hash Index", "Eta", "NGMS", "Parser", "Backend", "App",
      "Pipeline", "Operations", "Module 1", "Module 2", "Denoising strength"}
 )  # fmt: skip
@@ -71,8 +76,24 @@ def of_infotext(infotext: Infotext) -> ForeignImage:
         height=size and size[2],
         variants=pairs.get("sdq variant") if is_own else None,
         compute_unit=pairs.get("sdq compute unit") if is_own else None,
+        weighted=WEIGHTED in pairs if is_own else None,
+        rng=Rng.NUMPY if is_own and "RNG" not in pairs else _rng(pairs),
+        rng_is_guessed=not is_own and pairs.get("RNG", _GPU) == _GPU and not _is_comfyui(pairs),
+        steps_go_on=not _is_comfyui(pairs),
         lost=_lost(pairs),
     )
+
+
+def _rng(pairs: Mapping[str, str]) -> Rng | None:
+    """Return what made the noise: without a word about it, the GPU, which is AUTOMATIC1111's default."""
+    if _is_comfyui(pairs):
+        return Rng.TORCH
+    return _RNGS.get(pairs.get("RNG", _GPU).lower())
+
+
+def _is_comfyui(pairs: Mapping[str, str]) -> bool:
+    """Tell whether a node of ComfyUI wrote them."""
+    return pairs.get("Version", "").startswith("ComfyUI")
 
 
 def _lost(pairs: Mapping[str, str]) -> dict[Lost, str]:

@@ -14,6 +14,7 @@ from typing import Any
 from producer.foreign.foreign_image import ForeignImage, Lost
 from producer.foreign.json_text import dict_of, json_object, text_of
 from sdq_core.errors import InputError
+from sdq_core.values.rng import Rng
 
 TOOL = "InvokeAI"
 
@@ -21,6 +22,8 @@ _MAX_DREAM_CHARS = 20_000
 #: Version 2 wrote the negative prompt into the prompt, in brackets.
 _NEGATIVE = re.compile(r"\[([^\[\]]*)\]")
 _SWITCHES = {"s": "steps", "S": "seed", "W": "width", "H": "height", "C": "guidance_scale", "A": "sampler"}  # fmt: skip
+#: What draws its noise, by the `rand_device` of version 3 and later.
+_RNGS = {"cpu": Rng.TORCH, "cuda": Rng.NVIDIA}
 _LOST = {
     "loras": Lost.NETWORKS,
     "controlnets": Lost.CONTROL,
@@ -72,6 +75,7 @@ def _metadata(said: dict[str, Any]) -> ForeignImage:
         guidance_scale=scale,
         sampler=text_of(said.get("scheduler")),
         seed=said.get("seed"),
+        rng=_RNGS.get(text_of(said.get("rand_device")) or ""),
         model=text_of(of_model.get("name"))
         or text_of(of_model.get("model_name"))
         or text_of(model),
@@ -119,7 +123,7 @@ def _dream(written: str) -> ForeignImage:
         words = shlex.split(written[begin.start() :].removeprefix('"'))
     except ValueError:
         raise InputError("its Dream cannot be read") from None
-    said: dict[str, str] = {}
+    said: dict[str, Any] = {}
     lost: dict[Lost, str] = {}
     for number, word in enumerate(words):
         name = _SWITCHES.get(word[1:2]) if word[:1] == "-" else None
@@ -134,7 +138,7 @@ def _dream(written: str) -> ForeignImage:
     return ForeignImage(tool=TOOL, **_split(prompt), **said, lost=lost)
 
 
-def _split(prompt: str) -> dict[str, str]:
+def _split(prompt: str) -> dict[str, Any]:
     negative = ", ".join(_NEGATIVE.findall(prompt))
     return {"prompt": _NEGATIVE.sub("", prompt).strip(), "negative_prompt": negative}
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 
 from producer.foreign.foreign_image import ForeignImage, Lost
+from sdq_core.values.rng import Rng
 
 TOOL = "Mochi Diffusion"
 
@@ -61,6 +62,8 @@ def _of_caption(caption: str) -> ForeignImage:
         sampler=fields.get("Scheduler"),
         seed=fields.get("Seed"),
         model=fields.get("Model"),
+        rng=Rng.NUMPY,
+        steps_go_on=True,
         width=width or None,
         height=height or None,
         lost={kind: fields[label] for label, kind in _LOST.items() if fields.get(label)},

@@ -1,7 +1,7 @@
-"""From what another tool wrote to a prompt line, with everything notes that is lost on the way.
+"""From what another tool wrote to a prompt line, with everything noted that is lost on the way.
 
-The prompt stays as it is, except for extra networks, which are no words to the tool either. The seed stays, too, but
-tools make their noise of it in different ways: only Mochi Diffusion's is Apple's, and so sdq's.
+The prompt stays as it is, except for extra networks, which are no words to the tool either. The seed stays, too, and
+its noise is made as the tool made it, where that is known.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from db.values import JSON
 from producer.changes import Changes
-from producer.foreign import infotext, mochi
+from producer.foreign import infotext
 from producer.foreign.differences import Differences
 from producer.foreign.foreign_image import ForeignImage, Lost
 from producer.foreign.models_here import ModelsHere
@@ -23,9 +23,10 @@ from producer.reading.fields import build_line
 from producer.reading.json_values import number, whole
 from producer.reading.prompt_line import PromptLine
 from sdq_core.errors import InputError, PackageError
+from sdq_core.values.rng import Rng
 from sdq_core.values.seeds import MAX_SEED
+from sdq_core.values.variants import Scheduler
 
-_SAME_NOISE = frozenset({mochi.TOOL, infotext.OWN})
 _NETWORK = re.compile(r"<(?:lora|lyco|hypernet)[^<>:]*:[^<>]*>", re.IGNORECASE)
 #: Not from the middle of spaces: a million of them would be tried from each.
 _LEFT_COMMAS = re.compile(r"(?<!\s)\s*,(?:\s*,)+")
@@ -75,11 +76,12 @@ class Translation:
         line = build_line(values, source=source, problems=problems)
         if line is None:
             return None
+        weighted = bool(self._changed.get("weighted", line.weighted))
         for text in (line.prompt, line.negative_prompt or ""):
-            if hints := foreign_syntax(text)[1]:
-                notes.setdefault(Lost.SYNTAX, (hints[0], ""))
-        if image.tool not in _SAME_NOISE:
-            notes[Lost.NOISE] = (image.tool, "")
+            if hints := foreign_syntax(text, weighted=weighted)[1]:
+                notes.setdefault(Lost.SYNTAX, (hints[0].partition(";")[0], ""))
+        if "rng" not in self._changed and (lost := _lost_noise(image, line.scheduler)):
+            notes[lost] = (image.tool, "")
         for lost, (example, instead) in notes.items():
             self._differences.note(lost, source, example, instead=instead)
         if image.tool != infotext.OWN:
@@ -107,6 +109,8 @@ class Translation:
             "num_inference_steps": image.steps,
             "guidance_scale": self._guidance(image),
             "scheduler": self._scheduler(image, notes),
+            "rng": image.rng and str(image.rng),
+            "weighted": image.weighted,
             "seed": _seed(image, notes),
             "model": model,
             "variants": image.variants,
@@ -143,9 +147,18 @@ def _seed(image: ForeignImage, notes: _Notes) -> int:
     if image.seed is None:
         return 0
     seed = whole("seed", image.seed)
-    if not 0 <= seed <= MAX_SEED:
+    # torch's generator of the CPU takes no more of it.
+    if not 0 <= seed <= MAX_SEED and image.rng is not Rng.TORCH:
         notes.setdefault(Lost.LONG_SEED, (str(seed), ""))
     return seed % (MAX_SEED + 1)
+
+
+def _lost_noise(image: ForeignImage, scheduler: Scheduler | None) -> Lost | None:
+    if image.rng is None:
+        return Lost.NOISE
+    if scheduler is Scheduler.EULER_ANCESTRAL_DISCRETE and not image.steps_go_on:
+        return Lost.STEP_NOISE
+    return Lost.GUESSED_NOISE if image.rng_is_guessed else None
 
 
 def _former_seed(image: ForeignImage) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from sdq_core.values.order import Priority
 from sdq_core.values.recipes import (
     DEFAULT_GUIDANCE_SCALE,
     DEFAULT_NUM_INFERENCE_STEPS,
+    DEFAULT_RNG,
     DEFAULT_SCHEDULER,
 )
+from sdq_core.values.rng import Rng
 from sdq_core.values.seeds import format_seeds
 from sdq_core.values.variants import ComputeUnit, Scheduler
 
@@ -29,6 +31,7 @@ class Defaults:
 
     variants: each draws its own images; `any` leaves the compute unit open, too.
     variants, compute_unit: None for auto, see `producer.planning.chooser`.
+    weighted: whether `(word:1.2)` in prompts weighs words.
     seeds: for lines without a seed; by default the one seed 0, so that submitting again asks for the same image and
         draws nothing twice.
     random_seeds: how many to choose instead, for each line.
@@ -45,6 +48,8 @@ class Defaults:
     num_inference_steps: int = DEFAULT_NUM_INFERENCE_STEPS
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     scheduler: Scheduler = DEFAULT_SCHEDULER
+    rng: Rng = DEFAULT_RNG
+    weighted: bool = False
     negative_prompt: str = ""
     seeds: Sequence[int] = range(1)
     random_seeds: int | None = None
@@ -88,6 +93,8 @@ class Defaults:
             "num_inference_steps": self.num_inference_steps,
             "guidance_scale": float(self.guidance_scale),
             "scheduler": str(self.scheduler),
+            "rng": str(self.rng),
+            "weighted": self.weighted,
             "negative_prompt": self.negative_prompt,
             "seeds": None if self.random_seeds else format_seeds(self.seeds),
             "random_seeds": self.random_seeds,

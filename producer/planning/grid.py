@@ -20,7 +20,7 @@ from producer.reading.files import MAX_PROMPTS
 from producer.reading.grid import MAX_COMBINATIONS, too_many, values_of
 from producer.reading.json_values import is_decimal_comma, number, text, whole
 from producer.reading.prompt_line import PromptLine
-from producer.reading.words import parse_scheduler
+from producer.reading.words import parse_rng, parse_scheduler
 from sdq_core.errors import InputError, PromptFileError
 from sdq_core.printable import quote
 
@@ -28,6 +28,7 @@ _CHECKS: Mapping[str, Callable[[JSON], Any]] = {
     "num_inference_steps": lambda value: check_steps(whole("num_inference_steps", value)),
     "guidance_scale": lambda value: check_guidance_scale(number("guidance_scale", value)),
     "scheduler": lambda value: parse_scheduler(text("scheduler", value)),
+    "rng": lambda value: parse_rng(text("rng", value)),
 }
 
 

@@ -24,6 +24,7 @@ from producer.reading.prompt_line import PromptLine
 from producer.reading.remarks import Remarks
 from sdq_core.errors import InputError, InputMissingError, PackageError, PromptFileError
 from sdq_core.models import AnyFolder, VariantFolder
+from sdq_core.values.conditions import NO_CONDITIONS, Conditions
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import format_seeds
 from sdq_core.values.variants import (
@@ -34,6 +35,7 @@ from sdq_core.values.variants import (
     VariantWord,
     Whichever,
 )
+from sdq_core.values.weighted_text import weighted_parts
 
 #: How much of a prompt is shown before its cut.
 _CUT_SHOWN_WORDS = 4
@@ -113,7 +115,7 @@ def plan_batch(
 
 def _note_cut(recipe: Recipe, place: str, tokenizer: Path, remarks: Remarks) -> None:
     for text in (recipe.prompt, recipe.negative_prompt):
-        read = cut_after(text, tokenizer)
+        read = cut_after(text, tokenizer, weighted=recipe.conditions.weighted)
         if read is not None:
             remarks.cut.setdefault(place, " ".join(read.split()[-_CUT_SHOWN_WORDS:])[-60:])
 
@@ -148,17 +150,24 @@ def _recipe(
             f"{folder.model} cannot draw {width}x{height}: "
             f"it was converted for {folder.width}x{folder.height}; leave width and height out"
         )
+    negative_prompt = (
+        defaults.negative_prompt if line.negative_prompt is None else line.negative_prompt
+    )
+    weighted = defaults.weighted if line.weighted is None else line.weighted
+    if weighted:
+        for prompt in (line.prompt, negative_prompt):
+            weighted_parts(prompt)  # raises for weights without meaning
     return Recipe(
         variant=_variant(line, folder, placement),
         prompt=line.prompt,
-        negative_prompt=(
-            defaults.negative_prompt if line.negative_prompt is None else line.negative_prompt
-        ),
+        negative_prompt=negative_prompt,
         num_inference_steps=said(line.num_inference_steps, defaults.num_inference_steps),
         guidance_scale=guidance_scale,
         scheduler=line.scheduler or defaults.scheduler,
         width=folder.width,
         height=folder.height,
+        rng=line.rng or defaults.rng,
+        conditions=Conditions(weighted=True) if weighted else NO_CONDITIONS,
     )
 
 

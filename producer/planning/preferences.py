@@ -15,6 +15,7 @@ from producer.reading.checks import (
 from producer.reading.words import (
     parse_compute_unit,
     parse_image_format,
+    parse_rng,
     parse_scheduler,
     parse_variants,
 )
@@ -78,6 +79,7 @@ _CHECKS: Mapping[str, Callable[[Preferences], Any]] = {
     "steps": lambda preferences: check_steps(preferences.steps),
     "guidance_scale": lambda preferences: check_guidance_scale(preferences.guidance_scale),
     "scheduler": lambda preferences: parse_scheduler(preferences.scheduler),
+    "rng": lambda preferences: parse_rng(preferences.rng),
     "image_format": lambda preferences: parse_image_format(preferences.image_format),
     "quality": lambda preferences: check_quality(preferences.quality),
     "path_template": _check_path_template,

@@ -15,6 +15,8 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 
+from sdq_core.values.weighted_text import weighted_parts
+
 #: Positions of every Stable Diffusion's CLIP, with the start and the end token.
 MAX_TOKENS = 77
 _ROOM = MAX_TOKENS - 2
@@ -27,9 +29,10 @@ _WORDS = re.compile(rf"'s|'t|'re|'ve|'m|'ll|'d|{_IDEOGRAPH}|[^\W_]+|(?:[^\s\w]|_
 
 
 @lru_cache(maxsize=100)  # one negative prompt for all lines
-def cut_after(prompt: str, tokenizer: Path) -> str | None:
+def cut_after(prompt: str, tokenizer: Path, *, weighted: bool = False) -> str | None:
     """Return what a text encoder reads of a prompt that is too long for it, None if it reads all of it.
 
+    weighted: weights count in it, and their syntax is no text.
     tokenizer: the folder of `merges.txt`; one that cannot be read counts nothing, because the worker will say so.
     """
     if len(prompt.encode()) <= _ROOM:  # a token is at least a byte
@@ -37,13 +40,16 @@ def cut_after(prompt: str, tokenizer: Path) -> str | None:
     ranks = _merges(tokenizer)
     if ranks is None:
         return None
-    total, read = 0, 0
-    text = unicodedata.normalize("NFC", re.sub("[\u200c\u200d]", "", prompt)).lower()
-    for word, end in _words(text):
-        total += _count(word, tokenizer)
-        if total > _ROOM:
-            return text[:read]
-        read = end
+    total, before = 0, ""
+    for part in [part.text for part in weighted_parts(prompt)] if weighted else [prompt]:
+        text = unicodedata.normalize("NFC", re.sub("[\u200c\u200d]", "", part)).lower()
+        read = 0
+        for word, end in _words(text):
+            total += _count(word, tokenizer)
+            if total > _ROOM:
+                return before + text[:read]
+            read = end
+        before += text
     return None
 
 

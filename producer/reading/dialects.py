@@ -49,11 +49,16 @@ _CHOICES = (
     ("{", re.compile(r"\{[^{}|]*\|[^{}]*\}")),
     ("__", re.compile(r"(?<!\w)__[A-Za-z][\w/*-]*?__(?!\w)")),
 )
+#: What `--weighted` reads.
+_NOT_WEIGHED = "is drawn as words; with --weighted it counts"
+_WEIGHED = (
+    (":", re.compile(rf"\([^():]*[^\s():0-9]\s*:\s*{_WEIGHT}\s*\)"), f"the weight {{}} {_NOT_WEIGHED}"),
+    ("", re.compile(r"\(\([^()]+\)\)|\[\[[^\[\]]+\]\]"), f"the emphasis {{}} {_NOT_WEIGHED}"),
+)  # fmt: skip
 _HINTED = (
-    (":", re.compile(rf"\([^():]*[^\s():0-9]\s*:\s*{_WEIGHT}\s*\)"), "the weight {} is drawn as words"),
     ("::", re.compile(rf"\w::{_WEIGHT}|(?:^|[\s,]){_WEIGHT}::\w?"), "the weight {} is drawn as words"),
     ("(", re.compile(r"\([^()]+\)(?:[+-]+(?=[\s,]|$)|[0-9]*\.[0-9]+)"), "the weight {} is drawn as words"),
-    ("", re.compile(r"\(\([^()]+\)\)|\[\[[^\[\]]+\]\]|\{\{[^{}]+\}\}"), "the emphasis {} is drawn as words"),
+    ("{{", re.compile(r"\{\{[^{}]+\}\}"), "the emphasis {} is drawn as words"),
     ("[", re.compile(r"\[[^\[\]:|]*(?::[^\[\]:|]*|[^\[\]:|\s0-9]\s*):\s*[0-9.]+\s*\]|\[[^\[\]|]+\|[^\[\]]+\]"),
      "the change of prompt {} is drawn as words"),
     (").", re.compile(r"\)\.(?:and|blend|swap)\([^()]*\)"), "{} is drawn as words"),
@@ -73,8 +78,8 @@ _COMMANDS = re.compile(r"(?:^|[\s,])(BREAK|AND)(?:$|[\s,])")
 _OPTION = re.compile(r"(\S+(?:[\s=]+\S+)?).*", re.DOTALL)
 
 
-def foreign_syntax(prompt: str) -> tuple[list[str], list[str]]:
-    """Return what is wrong with a prompt and what to know about it, a clause each."""
+def foreign_syntax(prompt: str, *, weighted: bool = False) -> tuple[list[str], list[str]]:
+    """Return what is wrong with a prompt and what to know about it, a clause each. weighted: weights count in it."""
     if not _SUSPECT.search(prompt):
         return [], []
     wrong = [
@@ -84,7 +89,7 @@ def foreign_syntax(prompt: str) -> tuple[list[str], list[str]]:
     ]
     hints = [
         says.format(quote(found[0].strip()))
-        for mark, pattern, says in _HINTED
+        for mark, pattern, says in (_HINTED if weighted else (*_WEIGHED, *_HINTED))
         if mark in prompt and (found := pattern.search(prompt))
     ]
     if prompt != prompt.upper():

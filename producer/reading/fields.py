@@ -13,13 +13,19 @@ from typing import TypedDict
 from db.values import JSON
 from producer.reading.characters import plain
 from producer.reading.checks import check_guidance_scale, check_steps, check_text
-from producer.reading.json_values import bounded, count_values, number, text, whole
+from producer.reading.json_values import bounded, count_values, flag, number, text, whole
 from producer.reading.prompt_line import PromptLine
-from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
+from producer.reading.words import (
+    parse_compute_unit,
+    parse_rng,
+    parse_scheduler,
+    parse_variants,
+)
 from sdq_core.errors import InputError
 from sdq_core.printable import quote
 from sdq_core.values.limits import MAX_SIDE
 from sdq_core.values.names import model_spelling
+from sdq_core.values.rng import Rng
 from sdq_core.values.seeds import MAX_SEED, MAX_SEEDS, check_seed, compact_seeds, parse_seeds
 from sdq_core.values.variants import ComputeUnit, Scheduler, VariantWord
 
@@ -50,6 +56,8 @@ class _Part(TypedDict, total=False):
     num_inference_steps: int
     guidance_scale: float
     scheduler: Scheduler
+    rng: Rng
+    weighted: bool
     variants: tuple[VariantWord, ...]
     compute_unit: ComputeUnit
     model: str
@@ -238,6 +246,8 @@ _PARSERS: Mapping[str, Callable[[JSON], _Part]] = {
         "guidance_scale": check_guidance_scale(number("guidance_scale", value))
     },
     "scheduler": lambda value: {"scheduler": parse_scheduler(text("scheduler", value))},
+    "rng": lambda value: {"rng": parse_rng(text("rng", value))},
+    "weighted": lambda value: {"weighted": flag("weighted", value)},
     "variants": lambda value: {"variants": _variants(value)},
     "compute_unit": lambda value: {"compute_unit": parse_compute_unit(text("compute_unit", value))},
     "model": lambda value: {"model": _model(value)},

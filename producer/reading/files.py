@@ -88,6 +88,7 @@ def read_prompts(
     format: PromptFormat | None = None,
     literal: bool = False,
     dynamic: bool = False,
+    weighted: bool = False,
     stdin: BinaryIO | None = None,
     remarks: Remarks | None = None,
 ) -> list[PromptLine]:
@@ -97,6 +98,7 @@ def read_prompts(
     format: of every file; by default each file's extension decides, and standard input is txt.
     literal: no options and comments in txt files, and no look for other tools' syntax.
     dynamic: the prompts are templates: whoever makes prompts of them looks for other tools' syntax then.
+    weighted: what holds for lines that do not say it: weights in prompts count.
     stdin: what to read for ``-``, by default the process's own.
     remarks: collects what the user should know.
 
@@ -122,7 +124,7 @@ def read_prompts(
         for line in read:
             lines.append(line)
             if not (literal or dynamic or line.is_exported):
-                look_for_other_syntax(line, kind, problems, remarks)
+                look_for_other_syntax(line, kind, problems, remarks, weighted=weighted)
             values += _values_of(line)
             if len(lines) > MAX_PROMPTS or values > MAX_VALUES:
                 what = (
@@ -142,7 +144,7 @@ def read_prompts(
         if given is not None:
             lines.append(given)
             if not literal and not dynamic:
-                look_for_other_syntax(given, None, problems, remarks)
+                look_for_other_syntax(given, None, problems, remarks, weighted=weighted)
     if problems:
         raise PromptFileError(problems)
     remarks.multiplied.note_grids(lines)
@@ -191,17 +193,21 @@ def look_for_other_syntax(
     problems: list[str],
     remarks: Remarks,
     *,
+    weighted: bool,
     made: bool = False,
 ) -> None:
     """Add other tools' syntax in a line to `problems`, or to the hints where it may be meant.
 
     file_format: None on the command line, and for a prompt that is made.
+    weighted: weights count in lines that do not say it.
     made: the line was made of a template, so choices that are left in it are meant as words.
     """
     for text in (line.prompt, line.negative_prompt):
         if not text:
             continue
-        wrong, hints = foreign_syntax(text)
+        wrong, hints = foreign_syntax(
+            text, weighted=weighted if line.weighted is None else line.weighted
+        )
         if not made and (choice := choice_in(text)):
             remarks.undecided.setdefault(line.source, choice)
         # The options on a line of a txt file are no part of the prompt: what is left was in quotes.

@@ -20,7 +20,7 @@ from producer.reading.prompt_line import PromptLine
 #: The most combinations of one line or one command.
 MAX_COMBINATIONS = 100_000
 #: Options whose values a comma separates; in others it is a part of the text.
-_SEPARATED = frozenset({"num_inference_steps", "guidance_scale", "scheduler"})
+_SEPARATED = frozenset({"num_inference_steps", "guidance_scale", "scheduler", "rng"})
 #: Options that take a list of values; the last changes first. Seeds, variants and tags are lists of another kind.
 _LISTED = (
     "prompt",
@@ -29,6 +29,7 @@ _LISTED = (
     "num_inference_steps",
     "guidance_scale",
     "scheduler",
+    "rng",
     "compute_unit",
 )
 #: The most problems reported for one line; the rest would repeat them.

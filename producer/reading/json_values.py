@@ -18,6 +18,10 @@ _NUMBER = re.compile(
 )
 #: As spreadsheets of many countries write it; three digits behind it could be thousands.
 _DECIMAL_COMMA = re.compile(r"^([+-]?[0-9]+),([0-9]{1,2})$")
+_FLAGS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
 _KINDS: Sequence[tuple[type | tuple[type, ...], str]] = (
     (bool, "true or false"),
     ((int, float), "a number"),
@@ -47,6 +51,17 @@ def number(field: str, value: JSON) -> float:
         return float(value)
     except OverflowError:
         raise InputError(f"{field} is far too large") from None
+
+
+def flag(field: str, value: JSON) -> bool:
+    """Return true or false, written as text or not; raise InputError for anything else."""
+    if isinstance(value, bool):
+        return value
+    found = _FLAGS.get(str(value).strip().lower()) if isinstance(value, str | int) else None
+    if found is None:
+        shown = quote(value.strip()) if isinstance(value, str) else _kind(value)
+        raise InputError(f"{field} is {shown}; use true or false")
+    return found
 
 
 def is_decimal_comma(written: str) -> bool:

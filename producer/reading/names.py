@@ -29,6 +29,8 @@ NAMES = {
     "scheduler": "scheduler",
     "sampler": "scheduler",
     "sampler_name": "scheduler",
+    "rng": "rng",
+    "weighted": "weighted",
     "variant": "variants",
     "variants": "variants",
     "attention_implementation": "variants",

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from db.values import JSON
+from sdq_core.values.rng import Rng
 from sdq_core.values.variants import ComputeUnit, Scheduler, VariantWord
 
 
@@ -23,6 +24,7 @@ class PromptLine:
     seeds: written on the line.
     random_seeds: how many to choose when planning.
     image_count: how many seeds to count up from the submission's first (AUTOMATIC1111's ``n_iter`` without a seed).
+    weighted: whether `(word:1.2)` in its prompts weighs words.
     width, height: pixels.
     custom_id, tags, meta: the user's own, never used to draw.
     is_exported: an export wrote it, a line for each image: its texts are to the letter, and several share a custom_id.
@@ -38,6 +40,8 @@ class PromptLine:
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     scheduler: Scheduler | None = None
+    rng: Rng | None = None
+    weighted: bool | None = None
     variants: tuple[VariantWord, ...] | None = None
     compute_unit: ComputeUnit | None = None
     model: str | None = None

@@ -141,6 +141,8 @@ def split_options(line: str) -> dict[str, str]:
             wrong.append(unknown_name("option", f"--{name}", note="--literal draws it as words"))
         elif field in values:
             wrong.append(f"{shown} is given twice")
+        elif not value and field == "weighted":
+            values[field] = "true"
         elif not value and field != "negative_prompt":
             wrong.append(f"{shown} has no value")
         else:

@@ -10,6 +10,7 @@ from sdq_core.errors import InputError, UsageError
 from sdq_core.printable import quote
 from sdq_core.values.guesses import did_you_mean
 from sdq_core.values.image_files import ImageFormat
+from sdq_core.values.rng import Rng
 from sdq_core.values.variants import (
     ANY,
     SAMPLER_NAMES,
@@ -24,6 +25,13 @@ _SCHEDULERS = {
     **{str(scheduler).lower(): scheduler for scheduler in Scheduler},
     **{f"{scheduler}Scheduler".lower(): scheduler for scheduler in Scheduler},
     **{name.lower(): scheduler for scheduler, name in SAMPLER_NAMES.items()},
+}
+#: Also AUTOMATIC1111's words.
+_RNGS = {
+    **{str(rng): rng for rng in Rng},
+    "cpu": Rng.TORCH,
+    "nv": Rng.NVIDIA,
+    "gpu": Rng.NVIDIA,
 }
 _COMPUTE_UNITS = {
     **{str(unit).lower(): unit for unit in ComputeUnit},
@@ -42,6 +50,14 @@ def parse_scheduler(text: str) -> Scheduler:
             f"unknown scheduler {quote(text)}"
             + did_you_mean(text, [*known, *SAMPLER_NAMES.values()], known)
         )
+    return found
+
+
+def parse_rng(text: str) -> Rng:
+    """Return a source of noise by name; raise InputError with the nearest name for any other."""
+    found = _RNGS.get(text.strip().lower())
+    if found is None:
+        raise InputError(f"unknown rng {quote(text)}{did_you_mean(text, list(map(str, Rng)))}")
     return found
 
 

@@ -13,6 +13,7 @@ from sdq.cli import candidates
 from sdq.submitting.options import SubmitOptions
 from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, DEFAULT_QUALITY, ImageFormat
 from sdq_core.values.order import Priority
+from sdq_core.values.rng import Rng
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -34,6 +35,11 @@ _PROMPTS = (
     click.option("--scheduler", metavar="NAME", shell_complete=candidates.words(*Scheduler),
                  help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LCM, LMSDiscrete or PNDM; "
                       "with commas, each of several [DPMSolverMultistep]."),
+    click.option("--rng", metavar="NAME", shell_complete=candidates.words(*Rng),
+                 help="What makes noise of a seed: numpy, as Apple's tools, torch, as diffusers and ComfyUI, or "
+                      "nvidia, as AUTOMATIC1111; with commas, each of several [numpy]."),
+    click.option("--weighted", is_flag=True,
+                 help="Let (word:1.2), (word) and [word] in prompts weigh words, as in AUTOMATIC1111."),
     click.option("--model", metavar="NAME|DIR", shell_complete=candidates.model_names,
                  help="A model's name or folder [demo]."),
     click.option("--variant", metavar="NAMES",

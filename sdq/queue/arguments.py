@@ -138,6 +138,7 @@ def path_of(name: str, value: str | os.PathLike[str] | None) -> str | None:
 _READ: Mapping[str, Callable[[str, Any], Any]] = {
     "guidance_scale": several,
     "scheduler": several,
+    "rng": several,
     "variant": several,
     "batch": text_of,
     "negative_prompt": text_of,

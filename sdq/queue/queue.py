@@ -82,6 +82,8 @@ class Queue:
         num_inference_steps: Number | None = None,
         guidance_scale: Number | None = None,
         scheduler: Word | None = None,
+        rng: Word | None = None,
+        weighted: bool = False,
         negative_prompt: str | None = None,
         model: str | os.PathLike[str] | None = None,
         variant: Word | None = None,
@@ -110,8 +112,8 @@ class Queue:
         seeds: `range(100)`, `[1, 5]`, `7`, or text such as `0-99(+10)`; by default the one seed 0.
         random_seeds: how many to choose for each prompt instead.
         batch: its name, in which `{date}` and `{time}` are those of now; one that is there grows.
-        steps, num_inference_steps: two names of the same. Lists of it, of `guidance_scale` and `scheduler` draw every
-            combination, and a list of `variant` draws with each.
+        steps, num_inference_steps: two names of the same. Lists of it, of `guidance_scale`, `scheduler` and `rng` draw
+            every combination, and a list of `variant` draws with each.
         priority: `high`, `normal` or `low`.
         meta: your own fields for every prompt that has none of that name itself; `Image.record` has them.
         dry_run: store and queue nothing, and say what would be.
@@ -131,6 +133,8 @@ class Queue:
                 num_inference_steps=num_inference_steps,
                 guidance_scale=guidance_scale,
                 scheduler=scheduler,
+                rng=rng,
+                weighted=weighted,
                 negative_prompt=negative_prompt,
                 model=model,
                 variant=variant,

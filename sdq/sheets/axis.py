@@ -99,7 +99,7 @@ def axis_of(column: Named) -> Axis:
 SETTINGS = tuple(
     axis_of(column)
     for column in parse_columns(
-        "num_inference_steps,guidance_scale,scheduler,width,height,model,attention_implementation,compute_unit"
+        "num_inference_steps,guidance_scale,scheduler,rng,weighted,width,height,model,attention_implementation,compute_unit"
     )
 )
 

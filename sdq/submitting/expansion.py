@@ -21,12 +21,13 @@ _WILDCARDS = "wildcards"
 
 
 def read_grid(options: SubmitOptions) -> tuple[dict[str, Any], Grid]:
-    """Return the first value of each of steps, guidance scale and scheduler that is given, and the grid of several."""
+    """Return the first value of each option that may have several and is given, and the grid of several."""
     axes: dict[str, tuple[Any, ...]] = {}
     for field, option, written in (
         ("num_inference_steps", "--steps", options.num_inference_steps),
         ("guidance_scale", "--guidance-scale", options.guidance_scale),
         ("scheduler", "--scheduler", options.scheduler),
+        ("rng", "--rng", options.rng),
     ):
         if written is not None:
             with value_of(option):

@@ -27,6 +27,8 @@ class SubmitOptions:
     num_inference_steps: str | None = None
     guidance_scale: str | None = None
     scheduler: str | None = None
+    rng: str | None = None
+    weighted: bool = False
     model: str | None = None
     variant: str | None = None
     compute_unit: str | None = None

@@ -21,7 +21,12 @@ from producer.planning.grid import Grid
 from producer.planning.preferences import preferred_compute_unit, preferred_variants, problems
 from producer.reading.characters import unquoted
 from producer.reading.fields import parse_meta, seeds_or_random
-from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
+from producer.reading.words import (
+    parse_compute_unit,
+    parse_rng,
+    parse_scheduler,
+    parse_variants,
+)
 from sdq.submitting.expansion import expanded, read_dynamic, read_grid, recorded
 from sdq.submitting.options import SubmitOptions, value_of
 from sdq_core.errors import ConfigurationError, UsageError
@@ -118,6 +123,8 @@ def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Def
         num_inference_steps=single.get("num_inference_steps", preferences.steps),
         guidance_scale=single.get("guidance_scale", preferences.guidance_scale),
         scheduler=single.get("scheduler") or parse_scheduler(preferences.scheduler),
+        rng=single.get("rng") or parse_rng(preferences.rng),
+        weighted=options.weighted,
         negative_prompt=unquoted(
             preferences.negative_prompt
             if options.negative_prompt is None
@@ -147,6 +154,7 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
         format=PromptFormat(options.prompt_format) if options.prompt_format else None,
         literal=options.literal,
         dynamic=dynamic is not None,
+        weighted=options.weighted,
         remarks=remarks,
     )
     defaults, grid = read_defaults(options, preferences)

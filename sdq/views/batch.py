@@ -13,6 +13,7 @@ from sdq.views.status import describe_rank, status_as_dict, status_word
 from sdq.views.words import duration, local_time
 from sdq_core.images.filing import Filing
 from sdq_core.values.receivers import Receivers
+from sdq_core.values.recipes import DEFAULT_RNG
 
 
 def batch_facts(status: BatchStatus, request: BatchRequest, folder: Path) -> list[str]:
@@ -82,10 +83,13 @@ def _chosen(choice: Chosen) -> str:
 def _settings(given: Mapping[str, Any]) -> str | None:
     if "num_inference_steps" not in given:
         return None
-    return (
+    said = (
         f"{given['num_inference_steps']} steps, guidance scale {given['guidance_scale']:g}, "
         f"{given['scheduler']}"
     )
+    if (rng := given.get("rng", DEFAULT_RNG)) != DEFAULT_RNG:
+        said += f", noise of {rng}"
+    return f"{said}, weighted" if given.get("weighted") else said
 
 
 def _seeds(given: Mapping[str, Any]) -> str | None:

@@ -13,7 +13,7 @@ from sdq.views.status import rfc3339
 from sdq.views.words import counted, duration, local_time, size
 from sdq_core.images.read import FileRecord
 from sdq_core.values.quality import Quality
-from sdq_core.values.recipes import Recipe
+from sdq_core.values.recipes import DEFAULT_RNG, Recipe
 
 _MEASURES = (*Quality.__dataclass_fields__, "near_duplicate_of", "clip_score", "clip_model")
 
@@ -139,6 +139,8 @@ def _recipe_facts(recipe: Recipe, seed: int) -> list[tuple[str, str | None]]:
         ("negative", recipe.negative_prompt),
         ("settings", f"seed {seed}, {recipe.num_inference_steps} steps, guidance scale {recipe.guidance_scale:g}, "
                      f"{recipe.scheduler}, {recipe.width}x{recipe.height}"),
+        ("noise", None if recipe.rng is DEFAULT_RNG else f"of {recipe.rng}"),
+        ("weights", "count in the prompts" if recipe.conditions.weighted else None),
         ("variant", f"{recipe.variant}, revision {recipe.variant.revision}"),
     ]  # fmt: skip
 

@@ -17,7 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sdq_core.values.recipes import Recipe
+from sdq_core.values.rng import Rng
 from sdq_core.values.variants import SAMPLER_NAMES
+
+#: What AUTOMATIC1111 calls the noise of a recipe; it has no word for NumPy's.
+RNG_WORDS = {Rng.TORCH: "CPU", Rng.NVIDIA: "NV"}
+#: The name of the pair that says that weights count.
+WEIGHTED = "sdq weighted"
 
 _NEGATIVE = "Negative prompt:"
 #: How readers split the last line. Their names have no limit; with one, the time does not grow with its square.
@@ -44,10 +50,13 @@ def write_infotext(recipe: Recipe, seed: int, *, version: str) -> str:
         "Seed": str(seed),
         "Size": f"{recipe.width}x{recipe.height}",
         "Model": recipe.variant.model,
+        **({"RNG": RNG_WORDS[recipe.rng]} if recipe.rng in RNG_WORDS else {}),
         "Version": f"sdq {version}",
         "sdq variant": str(recipe.variant.attention_implementation),
         "sdq compute unit": str(recipe.variant.compute_unit),
     }
+    if recipe.conditions.weighted:
+        pairs[WEIGHTED] = "true"
     lines = [_one_prompt(recipe.prompt)]
     if recipe.negative_prompt.strip():
         lines.append(f"{_NEGATIVE} {_one_prompt(recipe.negative_prompt)}")

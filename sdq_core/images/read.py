@@ -109,7 +109,7 @@ def _parsed(text: bytes, path: Path) -> FileRecord:
     try:
         check_seed(seed)
         recipe = Recipe.from_dict(fields)
-    except (KeyError, TypeError, ValueError, OverflowError, InputError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, InputError) as error:
         raise bad(str(error)[:200]) from None
     sizes = 1 <= recipe.width <= MAX_SIDE and 1 <= recipe.height <= MAX_SIDE
     steps = 1 <= recipe.num_inference_steps <= MAX_STEPS

@@ -1,4 +1,4 @@
-"""What diffusers' files beside a model say of how it is drawn; read for Stable Diffusion XL, whose models differ here."""
+"""What diffusers' files beside a model say of how it is drawn. Read for Stable Diffusion XL, whose models differ."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ class Family:
     unet_inputs: of the whole U-Net, without what U-Nets of any family may take.
     text_encoders: the parts that encode a prompt.
     hidden_states: the text encoders' output that the U-Net attends to.
+    keeps_mean: whether weights of words leave the mean of the hidden states as it is, as AUTOMATIC1111 does.
     scaling_factor: of the VAE's latents, to the unit standard deviation that the U-Net was trained on.
     corrects_scheduler: whether outdated settings of schedulers are corrected, as diffusers does for this family.
     """
@@ -43,6 +44,7 @@ class Family:
     unet_inputs: frozenset[str]
     text_encoders: tuple[str, ...]
     hidden_states: str
+    keeps_mean: bool
     scaling_factor: float
     corrects_scheduler: bool
 
@@ -52,6 +54,7 @@ STABLE_DIFFUSION = Family(
     unet_inputs=UNET_INPUTS,
     text_encoders=("text_encoder",),
     hidden_states="last_hidden_state",
+    keeps_mean=True,
     scaling_factor=0.18215,
     corrects_scheduler=True,
 )
@@ -60,6 +63,7 @@ STABLE_DIFFUSION_XL = Family(
     unet_inputs=UNET_INPUTS | {"time_ids", "text_embeds"},
     text_encoders=("text_encoder", "text_encoder_2"),
     hidden_states="hidden_embeds",
+    keeps_mean=False,
     scaling_factor=0.13025,
     corrects_scheduler=False,
 )

@@ -14,14 +14,13 @@ from functools import cached_property
 from typing import Any
 
 from sdq_core.values.conditions import NO_CONDITIONS, Conditions
+from sdq_core.values.rng import Rng
 from sdq_core.values.variants import RecipeVariant, Scheduler, recipe_variant
 
 DEFAULT_NUM_INFERENCE_STEPS = 20
 DEFAULT_GUIDANCE_SCALE = 7.5
 DEFAULT_SCHEDULER = Scheduler.DPM_SOLVER_MULTISTEP
-
-#: ``numpy.random.RandomState(seed)``, what Apple's command line draws its latents from.
-RNG_NUMPY = "numpy"
+DEFAULT_RNG = Rng.NUMPY
 
 #: One encoder for all keys: a submission makes tens of thousands, and `json.dumps` would build one for each.
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -34,7 +33,7 @@ class Recipe:
     width, height: pixels, the model's own.
     num_inference_steps: calls of the U-Net, from 1.
     guidance_scale: 1 or less means no classifier-free guidance.
-    rng: what the latents are drawn from.
+    rng: what the noise is drawn from.
     conditions: what else it is drawn by.
     """
 
@@ -46,7 +45,7 @@ class Recipe:
     num_inference_steps: int = DEFAULT_NUM_INFERENCE_STEPS
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     scheduler: Scheduler = DEFAULT_SCHEDULER
-    rng: str = RNG_NUMPY
+    rng: Rng = DEFAULT_RNG
     conditions: Conditions = NO_CONDITIONS
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,7 +62,7 @@ class Recipe:
             "scheduler": str(self.scheduler),
             "width": self.width,
             "height": self.height,
-            "rng": self.rng,
+            "rng": str(self.rng),
             **(self.conditions.to_dict() if self.conditions is not NO_CONDITIONS else {}),
         }
 
@@ -84,7 +83,7 @@ class Recipe:
             scheduler=Scheduler(str(fields["scheduler"])),
             width=int(fields["width"]),
             height=int(fields["height"]),
-            rng=str(fields["rng"]),
+            rng=Rng(str(fields["rng"])),
             conditions=Conditions.from_dict(fields),
         )
 

@@ -27,8 +27,8 @@ LINES = [
      "tags": ["a b", "c"], "meta": {"style": "oil, on wood", "n": 3, "deep": {"x": [1, None]}}},
     {"prompt": "'all in quotes'", "seed": [4294967295, 7], "guidance_scale": 5.123456789012345},
     {"prompt": "“curly”", "seed": 1, "negative_prompt": "fog\n\"mist\"", "scheduler": "PNDM"},
-    {"prompt": '"straight"', "seed": 1, "num_inference_steps": 7, "variant": "original,split_einsum"},
-    {"prompt": "das Meer bei Nacht, 夜の海 🌊", "seed": 2, "variant": "any"},
+    {"prompt": '"straight"', "seed": 1, "num_inference_steps": 7, "variant": "original,split_einsum", "rng": "nvidia"},
+    {"prompt": "das (Meer:1.2) bei Nacht, 夜の海 🌊", "seed": 2, "variant": "any", "weighted": True},
     {"prompt": "a tent --ar 3:2", "seed": 3, "compute_unit": "CPU_ONLY", "custom_id": "=1+1"},
     {"prompt": "{red|blue} boat", "seed": "0-5", "meta": {"style": "ink"}},
 ]  # fmt: skip
@@ -52,7 +52,8 @@ def submitted(program: Program, file: Path, batch: str) -> dict[str, Any]:
     """Submit a list again, with options that none of its lines may take."""
     said = program.call(
         "submit", str(file), "--batch", batch, "--steps", "33", "--guidance-scale", "9",
-        "--negative-prompt", "zebra", "--variant", "split_einsum_v2", "--dry-run", "--json",
+        "--negative-prompt", "zebra", "--rng", "torch", "--weighted",
+        "--variant", "split_einsum_v2", "--dry-run", "--json",
     )  # fmt: skip
     found: dict[str, Any] = json.loads(said.stdout)
     return found

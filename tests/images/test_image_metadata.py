@@ -17,11 +17,14 @@ from hypothesis import strategies as st
 from image_factory import metadata, picture, recipe
 from PIL import Image
 
+from sdq.views.image import record_facts
 from sdq_core.errors import InputError, InputMissingError
 from sdq_core.images.encode import encode_png
 from sdq_core.images.infotext import parse_infotext, write_infotext
 from sdq_core.images.pixels import image_from_rgb
-from sdq_core.images.read import read_record
+from sdq_core.images.read import FileRecord, read_record
+from sdq_core.values.conditions import Conditions
+from sdq_core.values.rng import Rng
 from sdq_core.values.variants import SAMPLER_NAMES, Scheduler, Variant
 
 #: The regular expression with which AUTOMATIC1111 and the galleries that follow it split the last line.
@@ -97,6 +100,19 @@ def test_readers_get_back_what_was_written(
     if wanted.startswith("Negative prompt:"):
         return
     assert words(found.negative_prompt) == wanted
+
+
+def test_noise_has_the_words_that_other_tools_know_and_weights_are_told() -> None:
+    plain = write_infotext(recipe(), 1, version="1")
+    assert "RNG" not in plain
+    assert "weighted" not in plain
+    asked = recipe(rng=Rng.NVIDIA, conditions=Conditions(weighted=True))
+    pairs = parse_infotext(write_infotext(asked, 1, version="1")).pairs
+    assert (pairs["RNG"], pairs["sdq weighted"]) == ("NV", "true")
+    record = FileRecord(recipe=asked, seed=1, software="sdq", provenance={})
+    shown = [line.split(maxsplit=1) for line in record_facts(record, Path("a.png"))]
+    assert ["noise", "of nvidia"] in shown
+    assert ["weights", "count in the prompts"] in shown
 
 
 def test_a_prompt_that_looks_like_parameters_stays_a_prompt() -> None:

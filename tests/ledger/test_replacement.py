@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from db.ledger import Ledger
 from db.values import BatchPlan, BatchState, BatchStatus, Slice, Submission
+from sdq_core.values.conditions import Conditions
+from sdq_core.values.rng import Rng
 from sdq_core.values.variants import RecipeVariant
 from tests.ledger.plans import ENGINE, VARIANT, plan, record
 
@@ -151,6 +153,15 @@ def test_a_batch_that_was_doubled_before_is_mended(ledger: Ledger) -> None:
     status = status_of(ledger)
     assert (status.total, status.completed) == (5, 5)
     assert status.completed_at is not None
+
+
+def test_other_noise_or_conditions_are_other_requests(ledger: Ledger) -> None:
+    ledger.submissions.add(plan_of(FORMER, ["a"], range(5)))
+    for change in ({"rng": Rng.TORCH}, {"conditions": Conditions(weighted=True)}):
+        planned = plan_of(NOW, ["a"], range(5))
+        (entry,) = planned.entries
+        other = [replace(entry, recipe=replace(entry.recipe, **change))]  # type: ignore[arg-type]
+        assert not ledger.submissions.replaceable(replace(planned, entries=other), [FORMER])
 
 
 def test_a_batch_with_nothing_outdated_is_not_looked_at(ledger: Ledger) -> None:

@@ -23,7 +23,9 @@ from toys import ToyRuntime, parts, safety_checker, variant_folder  # noqa: E402
 
 from sdq_core.errors import BrokenImageError  # noqa: E402
 from sdq_core.models import DEMO, ModelStore  # noqa: E402
+from sdq_core.values.conditions import Conditions  # noqa: E402
 from sdq_core.values.part_units import PartUnits  # noqa: E402
+from sdq_core.values.rng import Rng  # noqa: E402
 from sdq_core.values.safety import Safety  # noqa: E402
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler  # noqa: E402
 from worker.pipelines.apple import ApplePipeline  # noqa: E402
@@ -51,6 +53,13 @@ PROMPTS = {
     "negative": {"negative_prompt": "blurry, dark, ÜBER 😀", "seed": 4294967295},
     "long": {"prompt": LONG, "negative_prompt": LONG[::-1]},
     "exactly-77": {"prompt": EXACT},
+    "torch": {"rng": Rng.TORCH},
+    "nvidia": {"rng": Rng.NVIDIA},
+    "weighted": {
+        "prompt": "a (red house:1.4) under a [yellow] moon",
+        "negative_prompt": "(((blurry)))",
+        "conditions": Conditions(weighted=True),
+    },
 }
 
 

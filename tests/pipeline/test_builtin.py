@@ -25,10 +25,12 @@ from toys import (
 
 from sdq_core.errors import BrokenImageError, PackageError
 from sdq_core.values.part_units import PartUnits
+from sdq_core.values.rng import Rng
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit, Scheduler
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
+from worker.pipelines.noise import make_noise
 from worker.pipelines.tokenizer import ClipTokenizer
 from worker.pipelines.unet import ChunkedModel
 
@@ -99,6 +101,17 @@ def test_the_u_net_sees_the_latents_of_apples_command_line(tmp_path):
     assert seen[0]["timestep"].tolist() == [751, 751]
 
 
+@pytest.mark.parametrize("rng", [Rng.TORCH, Rng.NVIDIA])
+def test_the_u_net_sees_the_noise_of_the_tool_that_is_named(tmp_path, rng):
+    models = parts()
+    seen = []
+    inner = models["unet"].function
+    models["unet"].function = lambda **inputs: seen.append(inputs) or inner(**inputs)
+    load(tmp_path, models).draw(request(rng=rng), quiet)
+    noise = make_noise(rng, 93).normal((1, 4, LATENT_HEIGHT, LATENT_WIDTH))
+    assert (seen[0]["sample"] == noise.astype(np.float16)).all()
+
+
 @pytest.mark.parametrize("scheduler", list(Scheduler))
 def test_a_seed_gives_the_same_bytes_and_another_seed_others(tmp_path, scheduler):
     pipeline = load(tmp_path, parts())
@@ -118,6 +131,8 @@ def test_prompt_negative_prompt_guidance_and_steps_each_change_the_image(tmp_pat
         {"guidance_scale": 3.0},
         {"num_inference_steps": 5},
         {"scheduler": Scheduler.EULER_DISCRETE},
+        {"rng": Rng.TORCH},
+        {"rng": Rng.NVIDIA},
     ]
     drawn = {pipeline.draw(request(**change), quiet).pixels.tobytes() for change in changes}
     assert len(drawn) == len(changes)

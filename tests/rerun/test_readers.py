@@ -29,6 +29,7 @@ from producer.foreign.readers import read_foreign
 from producer.foreign.samplers import scheduler_named
 from producer.foreign.translation import Translation
 from sdq_core.errors import InputError
+from sdq_core.values.rng import Rng
 from sdq_core.values.variants import SAMPLER_NAMES, Scheduler
 from tests.rerun import foreign_files as files
 
@@ -44,7 +45,7 @@ def test_the_infotext_of_a_png(tmp_path: Path) -> None:
         prompt="a red lighthouse, (stormy sea:1.2) <lora:detail:0.8>",
         negative_prompt="fog, rain",
         steps="28", guidance_scale="6", sampler="DPM++ 2M", schedule="Karras", seed="3141592653",
-        model="realisticVision", width="832", height="1216",
+        model="realisticVision", width="832", height="1216", rng=Rng.NVIDIA, rng_is_guessed=True, steps_go_on=True,
         lost={Lost.CLIP_SKIP: "2", Lost.SECOND_PASS: "Hires upscale: 1.5"},
     )  # fmt: skip
 
@@ -77,7 +78,7 @@ def test_what_an_extension_writes_below_the_settings_is_left_out(tmp_path: Path)
 COMFY = ForeignImage(
     tool="ComfyUI", prompt="a fox in the snow", negative_prompt="blurry", steps=30, guidance_scale=6.5,
     sampler="dpmpp_2m", schedule="karras", seed=1125899906842624, model="sdxl/juggernaut_v9.safetensors", width=1024,
-    height=768, lost={Lost.SECOND_PASS: "KSampler", Lost.NETWORKS: "detail.safetensors"},
+    height=768, rng=Rng.TORCH, lost={Lost.SECOND_PASS: "KSampler", Lost.NETWORKS: "detail.safetensors"},
 )  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def test_comfyuis_workflow_without_a_graph(tmp_path: Path) -> None:
     path = files.png(tmp_path / "a.png", workflow=json.dumps(files.COMFY_WORKFLOW))
     assert read(path) == ForeignImage(
         tool="ComfyUI", prompt="a boat", negative_prompt="fog", steps=25, guidance_scale=8, sampler="euler_ancestral",
-        schedule="normal", seed=77, model="v1-5.ckpt", width=512, height=512,
+        schedule="normal", seed=77, model="v1-5.ckpt", width=512, height=512, rng=Rng.TORCH,
     )  # fmt: skip
 
 
@@ -128,7 +129,7 @@ def test_what_a_graph_has_besides_is_told() -> None:
     }  # fmt: skip
     assert comfyui.of_document(graph) == ForeignImage(
         tool="ComfyUI", prompt="a boat", steps=3, guidance_scale=2, sampler="lms", seed=5, model="a.ckpt", width=512,
-        height=512, lost={Lost.SECOND_PASS: "ImageUpscaleWithModel", Lost.OTHER: "GLIGENTextBoxApply"},
+        height=512, rng=Rng.TORCH, lost={Lost.SECOND_PASS: "ImageUpscaleWithModel", Lost.OTHER: "GLIGENTextBoxApply"},
     )  # fmt: skip
     another = {
         "11": {**graph["3"]},
@@ -153,7 +154,7 @@ def test_invokeais_records(tmp_path: Path) -> None:
     image = read(files.png(tmp_path / "a.png", invokeai_metadata=json.dumps(files.INVOKE_METADATA)))
     assert image == ForeignImage(
         tool="InvokeAI", prompt="a cozy cabin", negative_prompt="blurry", steps=30, guidance_scale=7.5,
-        sampler="dpmpp_2m_k", seed=2718281828, model="dreamshaper", width=512, height=512,
+        sampler="dpmpp_2m_k", seed=2718281828, model="dreamshaper", width=512, height=512, rng=Rng.TORCH,
         lost={Lost.NETWORKS: "loras"},
     )  # fmt: skip
     old = ForeignImage(
@@ -199,6 +200,7 @@ def test_mochi_diffusions_captions(tmp_path: Path) -> None:
         assert read(path) == ForeignImage(
             tool="Mochi Diffusion", prompt="a cat; wearing a hat", negative_prompt="fog", steps="17",
             guidance_scale="7.5", sampler="DPM-Solver++", seed="42", model="sd-1.5", width="512", height="512",
+            rng=Rng.NUMPY, steps_go_on=True,
         )  # fmt: skip
     newer = read(files.png_with_xmp(tmp_path / "b.png", files.xmp(description=files.MOCHI_2)))
     assert (newer.prompt, newer.negative_prompt, newer.sampler) == ("a cat; and\na dog", "", "PNDM")

@@ -23,6 +23,7 @@ from sdq_core.images.metadata import ImageMetadata
 from sdq_core.settings import read_settings
 from sdq_core.values.image_files import ImageFormat
 from sdq_core.values.recipes import Recipe
+from sdq_core.values.rng import Rng
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 from tests.core.commands import Commands
 from tests.core.small_ledger import finish, small_plan
@@ -76,7 +77,7 @@ def test_an_image_of_sdq_is_asked_for_exactly(sdq: Commands) -> None:
     assert line == PromptLine(
         prompt="a red house", negative_prompt="fog", source="png.png", seeds=seeds, num_inference_steps=3,
         guidance_scale=7.5, scheduler=Scheduler.DDIM, variants=(AttentionImplementation.ORIGINAL,),
-        compute_unit=ComputeUnit.CPU_ONLY, model="demo",
+        compute_unit=ComputeUnit.CPU_ONLY, model="demo", rng=Rng.NUMPY, weighted=False,
     )  # fmt: skip
     said = sdq("rerun", "png.png", "--dry-run")
     assert said.out.startswith(
@@ -157,8 +158,7 @@ def test_what_other_tools_drew_is_translated(sdq: Commands) -> None:
         "(Hires upscale: 1.5).",
         "1 image with clip skip, drawn without: a.png (2).",
         "1 image with another tool's syntax in the prompt: a.png (the weight '(stormy sea:1.2)' is drawn as words).",
-        "1 image with a seed of more than 32 bits, drawn with its last 32: c.png (1125899906842624).",
-        "2 images of tools whose seeds mean other noise, so expect other pictures, such as a.png (AUTOMATIC1111).",
+        "1 image with noise of an unknown source, drawn with that of NVIDIA's GPUs: a.png (AUTOMATIC1111).",
     ]
 
 
@@ -186,7 +186,7 @@ def test_a_model_is_known_by_a_foreign_name_unless_one_is_named(sdq: Commands) -
         sdq, "b.png", changes=["scheduler=PNDM", "cfg_scale=3", "model=Realistic-Vision"]
     )
     assert changed.request.lines[0].model == "Realistic-Vision"
-    assert [kind["kind"] for kind in changed.differences.to_list()] == ["noise"]
+    assert [kind["kind"] for kind in changed.differences.to_list()] == ["guessed_noise"]
 
 
 def test_everything_is_checked_before_anything_is_queued(sdq: Commands) -> None:

@@ -27,11 +27,16 @@ from sdq_core.models.check import check_text_encoder
 from sdq_core.models.families import STABLE_DIFFUSION
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
-from worker.pipelines.apple_parts import PromptTokenizer, Watched, make_diffusers_scheduler
+from worker.pipelines.apple_parts import (
+    PromptTokenizer,
+    Watched,
+    WeighedEncoder,
+    make_diffusers_scheduler,
+)
 from worker.pipelines.arrays import declared, require_finite
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
 from worker.pipelines.families import scheduler_config_of
-from worker.pipelines.noise import NumpyNoise
+from worker.pipelines.noise import make_noise
 from worker.pipelines.parts import Parts
 from worker.pipelines.safety import SafetyReport
 from worker.pipelines.schedulers import SchedulerConfig
@@ -66,7 +71,7 @@ class ApplePipeline:
         self._unet = Watched(parts.unet.model, "The U-Net", "noise_pred", rows=parts.unet.batch)
         self._vae_decoder = Watched(parts.vae_decoder.model, "The VAE decoder", "image")
         self._pipe: Any = apple.CoreMLStableDiffusionPipeline(
-            text_encoder=self._text_encoder,
+            text_encoder=WeighedEncoder(self._text_encoder, tokenizer),
             unet=self._unet,
             vae_decoder=self._vae_decoder,
             scheduler=None,
@@ -129,7 +134,7 @@ class ApplePipeline:
         guidance = request.guidance_scale > 1.0
         batch_one = guidance and unet.batch == 1
 
-        noise = NumpyNoise(request.seed)
+        noise = make_noise(request.rng, request.seed)
         latents = first_noise(unet.latents_shape, noise)
         scheduler = make_diffusers_scheduler(request.scheduler, self._scheduler_config, noise)
         if scheduler.init_noise_sigma != 1.0:
@@ -139,7 +144,7 @@ class ApplePipeline:
         torch.manual_seed(request.seed)
         for part in (self._text_encoder, self._unet, self._vae_decoder):
             part.begin()
-        self._tokenizer.begin()
+        self._tokenizer.begin(weighted=request.conditions.weighted)
 
         def after_unet(calls: int) -> None:
             on_step(calls, len(scheduler.timesteps) * (2 if batch_one else 1))

@@ -20,6 +20,7 @@ from worker.pipelines.arrays import Array, as_expected, require_finite, require_
 from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers import ImageScheduler, SchedulerConfig, make_scheduler
 from worker.pipelines.tokenizer import ClipTokenizer
+from worker.pipelines.weighing import weighed
 from worker.runtimes.contract import LoadedModel
 
 #: What adds noise at each step; diffusers' own would draw it from torch.
@@ -84,11 +85,28 @@ class Watched:
         return dict(outputs)
 
 
+class WeighedEncoder:
+    """A text encoder with the interface of `Watched`, whose hidden states count as the text read last says."""
+
+    def __init__(self, encoder: Watched, tokenizer: PromptTokenizer) -> None:
+        self.expected_inputs = encoder.expected_inputs
+        self._encoder = encoder
+        self._tokenizer = tokenizer
+
+    def __call__(self, **inputs: Array) -> dict[str, Array]:
+        """Run the network; raise BrokenImageError for NaN or infinity."""
+        outputs = self._encoder(**inputs)
+        states = outputs["last_hidden_state"]
+        return {**outputs, "last_hidden_state": weighed(states, self._tokenizer.weights)}
+
+
 class PromptTokenizer:
-    """transformers' CLIPTokenizer, called as Apple's pipeline calls it.
+    """transformers' CLIPTokenizer, called as Apple's pipeline calls it; sdq's own where weights count.
 
     Apple's pipeline tokenizes a prompt twice, truncated to 77 tokens and in full, and crashes on comparing the two if
     the full one has 77 or more. So the full result is always kept shorter than that; what was cut off is counted here.
+
+    weights: [77], of the text that was encoded last.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -96,8 +114,9 @@ class PromptTokenizer:
         from transformers import CLIPTokenizer
         from transformers.models.clip.tokenization_clip import BasicTokenizer
 
-        self.model_max_length = ClipTokenizer(folder).max_length
-        self.truncated_tokens = 0
+        self._own = ClipTokenizer(folder)
+        self.model_max_length = self._own.max_length
+        self.begin()
         try:
             self._tokenizer: Any = CLIPTokenizer.from_pretrained(
                 str(folder), model_max_length=self.model_max_length, local_files_only=True
@@ -111,13 +130,17 @@ class PromptTokenizer:
         self._tokenizer.fix_text = None
         self._tokenizer.nlp = BasicTokenizer(strip_accents=False, do_split_on_punc=False)
 
-    def begin(self) -> None:
-        """Begin an image."""
+    def begin(self, *, weighted: bool = False) -> None:
+        """Begin an image. weighted: weights count in its texts."""
         self.truncated_tokens = 0
+        self.weights = np.ones(self.model_max_length, np.float32)
+        self._weighted = weighted
 
     def __call__(self, text: str | list[str], *, truncation: bool = False, **_: Any) -> Any:
         """Encode a text as ``input_ids`` [1, n]: padded and truncated to 77, or, without truncation, fewer than 77."""
         room = self.model_max_length
+        if self._weighted:
+            return self._weighed(text, None if truncation else room - 1)
         if not truncation:
             return self._tokenizer(text, truncation=True, max_length=room - 1, return_tensors="np")
         # Apple's pipeline passes the negative prompt as a list of one.
@@ -128,6 +151,14 @@ class PromptTokenizer:
         return self._tokenizer(
             text, padding="max_length", truncation=True, max_length=room, return_tensors="np"
         )
+
+    def _weighed(self, text: str | list[str], most: int | None) -> Any:
+        words = text if isinstance(text, str) else text[0]
+        tokenized = self._own(words, weighted=True)
+        if most is None:
+            self.weights = tokenized.weights
+            self.truncated_tokens += tokenized.truncated_tokens
+        return SimpleNamespace(input_ids=tokenized.input_ids[:, :most])
 
 
 def make_diffusers_scheduler(scheduler: Scheduler, config: SchedulerConfig, noise: Noise) -> Any:

@@ -18,7 +18,7 @@ from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
 from worker.pipelines.denoise import denoise
 from worker.pipelines.families import Pieces, assemble
 from worker.pipelines.guidance_embedding import guidance_embedding
-from worker.pipelines.noise import NumpyNoise
+from worker.pipelines.noise import make_noise
 from worker.pipelines.safety import SafetyReport
 from worker.pipelines.schedulers import make_scheduler
 from worker.pipelines.start import FromNoise
@@ -84,7 +84,7 @@ class BuiltinPipeline:
         conditioning = self._condition(request)
 
         started = time.perf_counter()
-        noise = NumpyNoise(request.seed)
+        noise = make_noise(request.rng, request.seed)
         latents = start.latents(scheduler, pieces.unet.latents_shape, noise)
         num_unet_calls = 0
         for evaluation in denoise(

@@ -13,7 +13,7 @@ from sdq_core.errors import PackageError
 from sdq_core.models.check import POOLED
 from worker.pipelines.arrays import Array
 from worker.pipelines.contract import ImageRequest
-from worker.pipelines.text import TextEncoder
+from worker.pipelines.text import Text, TextEncoder
 
 #: U-Net input -> what it is given.
 Told = Mapping[str, Array]
@@ -72,7 +72,8 @@ class TextConditioner:
     def condition(self, request: ImageRequest, *, guided: bool) -> Conditioning:
         """See Conditioner."""
         # The negative prompt last: as the newer of the two texts that are kept it survives a new prompt.
-        texts = (request.prompt, request.negative_prompt) if guided else (request.prompt,)
+        prompts = (request.prompt, request.negative_prompt) if guided else (request.prompt,)
+        texts = [Text(prompt, request.conditions.weighted) for prompt in prompts]
         started = time.perf_counter()
         known = all(text in self._text_encoder for text in texts)
         encoded = [self._text_encoder.encode(text) for text in texts]
@@ -104,7 +105,8 @@ class SizedTextConditioner:
 
     def condition(self, request: ImageRequest, *, guided: bool) -> Conditioning:
         """See Conditioner."""
-        texts = (request.prompt, request.negative_prompt) if guided else (request.prompt,)
+        prompts = (request.prompt, request.negative_prompt) if guided else (request.prompt,)
+        texts = [Text(prompt, request.conditions.weighted) for prompt in prompts]
         started = time.perf_counter()
         known = all(text in encoder for text in texts for encoder in self._encoders)
         encoded = [self._encode(text) for text in texts]
@@ -118,7 +120,7 @@ class SizedTextConditioner:
             encode_ms=0.0 if known else (time.perf_counter() - started) * 1000,
         )
 
-    def _encode(self, text: str) -> tuple[Told, int]:
+    def _encode(self, text: Text) -> tuple[Told, int]:
         first, second = (encoder.encode(text) for encoder in self._encoders)
         if second.pooled is None:
             raise PackageError(

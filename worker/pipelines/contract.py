@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdq_core.values.conditions import NO_CONDITIONS, Conditions
-from sdq_core.values.recipes import RNG_NUMPY, Recipe
+from sdq_core.values.recipes import DEFAULT_RNG, Recipe
+from sdq_core.values.rng import Rng
 from sdq_core.values.variants import Scheduler
 
 
@@ -24,7 +25,7 @@ class ImageRequest:
     num_inference_steps: int
     guidance_scale: float
     scheduler: Scheduler
-    rng: str = RNG_NUMPY
+    rng: Rng = DEFAULT_RNG
     conditions: Conditions = NO_CONDITIONS
 
     @classmethod
@@ -94,7 +95,8 @@ class Pipeline(Protocol):
         """Draw one image.
 
         The latents are ``numpy.random.RandomState(seed).randn(1, 4, height // 8, width // 8)`` in float16, unscaled,
-        so that a seed gives the same noise as in Apple's command line. Raises BrokenImageError for NaN or constant
-        pixels, PackageError if the request does not fit the model's scheduler settings.
+        so that a seed gives the same noise as in Apple's command line, unless the request names another `Rng`. Raises
+        BrokenImageError for NaN or constant pixels, PackageError if the request does not fit the model's scheduler
+        settings.
         """
         ...

@@ -30,12 +30,12 @@ class FromNoise:
         return 0
 
     def latents(self, scheduler: ImageScheduler, shape: tuple[int, ...], noise: Noise) -> Latents:
-        """See Start; float16 if the scheduler does not scale it, as in Apple's command line, else float32."""
+        """See Start; as `first_noise` has it if the scheduler does not scale it, else float32."""
         first = first_noise(shape, noise)
         sigma = scheduler.init_noise_sigma
         return first if sigma == 1.0 else first.astype(np.float32) * np.float32(sigma)
 
 
 def first_noise(shape: tuple[int, ...], noise: Noise) -> Latents:
-    """Draw an image's first noise, the same whatever it begins from: float16, as Apple's command line does."""
-    return noise.normal(shape, np.float16)
+    """Draw an image's first noise, the same whatever it begins from: float16 if it is that of Apple's command line."""
+    return noise.normal(shape, noise.latents_dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,19 @@ from sdq_core.models.check import POOLED, check_text_encoder
 from sdq_core.models.families import Family
 from worker.pipelines.arrays import as_expected, declared, require_finite, require_output
 from worker.pipelines.tokenizer import ClipTokenizer
+from worker.pipelines.weighing import weighed
 from worker.runtimes.contract import LoadedModel
 
 #: The most recent prompt and negative prompt: the seeds of one prompt follow each other, and so do the prompts of one
 #: negative prompt.
 KEPT_TEXTS = 2
+
+
+class Text(NamedTuple):
+    """What is encoded. weighted: its brackets say what its words weigh."""
+
+    words: str
+    weighted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,20 +50,21 @@ class TextEncoder:
         check_text_encoder(declared(model, "The text encoder"), tokenizer.max_length, family)
         self._tokenizer = tokenizer
         self._model = model
-        self._hidden_states = family.hidden_states
-        self._kept: OrderedDict[str, EncodedText] = OrderedDict()
+        self._family = family
+        self._kept: OrderedDict[Text, EncodedText] = OrderedDict()
 
-    def __contains__(self, text: str) -> bool:
+    def __contains__(self, text: Text) -> bool:
         return text in self._kept
 
-    def encode(self, text: str) -> EncodedText:
+    def encode(self, text: Text) -> EncodedText:
         """Encode a text; raise BrokenImageError if the network produces NaN or infinity."""
         if text in self._kept:
             self._kept.move_to_end(text)
             return self._kept[text]
-        tokenized = self._tokenizer(text)
+        tokenized = self._tokenizer(text.words, weighted=text.weighted)
         outputs = self._model(**as_expected(self._model, {"input_ids": tokenized.input_ids}))
-        states = require_output(outputs, self._hidden_states, "text encoder")
+        states = require_output(outputs, self._family.hidden_states, "text encoder")
+        states = weighed(states, tokenized.weights, keep_mean=self._family.keeps_mean)
         pooled = outputs.get(POOLED)
         for values in (states, pooled):
             if values is not None:

@@ -22,6 +22,7 @@ from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
 from sdq_core.errors import PackageError
 from sdq_core.models.vocabulary import Vocabulary
 from sdq_core.printable import quote
+from sdq_core.values.weighted_text import WeightedPart, weighted_parts
 
 #: What CLIP reads as one word, once the text is lower case (OpenAI's simple_tokenizer.py).
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
@@ -46,10 +47,12 @@ class TokenizedPrompt:
 
     input_ids: int64 [1, 77]: start, prompt, end, padding.
     truncated_tokens: how many did not fit.
+    weights: float32 [77], 1 where nothing else is asked for.
     """
 
     input_ids: NDArray[np.int64]
     truncated_tokens: int
+    weights: NDArray[np.float32]
 
 
 class ClipTokenizer:
@@ -94,21 +97,38 @@ class ClipTokenizer:
                 "Put the vocab.json and merges.txt of the model's own repository there."
             ) from error
 
-    def __call__(self, prompt: str, *, padding: int | None = None) -> TokenizedPrompt:
-        """Encode one prompt, which may be empty. padding: the token to pad with, None for the tokenizer's own."""
-        pieces = self._split.split(prompt) if self._added else [prompt]
+    def __call__(
+        self, prompt: str, *, padding: int | None = None, weighted: bool = False
+    ) -> TokenizedPrompt:
+        """Encode one prompt, which may be empty.
+
+        padding: the token to pad with, None for the tokenizer's own.
+        weighted: its brackets say what its words weigh. Parts of different weight are encoded each on its own.
+        """
+        parts = weighted_parts(prompt) if weighted else [WeightedPart(text=prompt, weight=1.0)]
         ids: list[int] = []
-        for piece in pieces:
+        weights = np.ones(self.max_length, np.float32)
+        room = self.max_length - 2
+        for part in parts:
+            before = len(ids)
+            ids += self._ids(part.text)
+            weights[1 + before : 1 + min(len(ids), room)] = part.weight
+        row = [self._bos, *ids[:room], self._eos]
+        row += [self._pad if padding is None else padding] * (self.max_length - len(row))
+        return TokenizedPrompt(
+            input_ids=np.array([row], np.int64),
+            truncated_tokens=max(len(ids) - room, 0),
+            weights=weights,
+        )
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = []
+        for piece in self._split.split(text) if self._added else [text]:
             if piece in self._added:
                 ids.append(self._added[piece])
             else:
                 ids += self._tokenizer.encode(_clean(piece), add_special_tokens=False).ids
-        room = self.max_length - 2
-        row = [self._bos, *ids[:room], self._eos]
-        row += [self._pad if padding is None else padding] * (self.max_length - len(row))
-        return TokenizedPrompt(
-            input_ids=np.array([row], np.int64), truncated_tokens=max(len(ids) - room, 0)
-        )
+        return ids
 
 
 def _byte_pair_encoding(words: Vocabulary) -> tokenizers.Tokenizer:

@@ -17,8 +17,8 @@ from sdq_core.values.variants import ANY
 
 BEFORE_SEED = ("custom_id", "prompt", "negative_prompt")
 BEHIND_SEED = (
-    "num_inference_steps", "guidance_scale", "scheduler", "width", "height", "model", "variant", "compute_unit", "tags",
-    "meta",
+    "num_inference_steps", "guidance_scale", "scheduler", "rng", "weighted", "width", "height", "model", "variant",
+    "compute_unit", "tags", "meta",
 )  # fmt: skip
 #: Of these, the columns of that name are of what drew the image, or there is none.
 _ASKED_VARIANT = frozenset({"variant", "compute_unit"})

@@ -4,8 +4,8 @@ A scheduler object serves one image: it is created for a number of steps and the
 timestep in order, and discarded. Creating one takes well under a millisecond, so nothing is reset and no state leaks
 into the next image. One that begins later takes the last of the same steps, with its own warm-up there.
 
-diffusers draws the noise of stochastic schedulers from a torch generator. Here it continues the image's own `Noise`,
-whose first draw gave the latents: one draw of the latents' shape per step, in the order of steps.
+The noise of stochastic schedulers continues the image's own `Noise`, whose first draw gave the latents: one draw of the
+latents' shape per step, in the order of steps, as diffusers draws from its generator.
 
 Coefficients are Python floats (float64), and arrays keep their dtype. NumPy then rounds a coefficient to the array's
 dtype before it multiplies, as torch does with 0-dimensional tensors. With the float16 latents of Stable Diffusion's

@@ -22,8 +22,8 @@ from worker.pipelines.schedulers.spacing import (
 class EulerAncestralDiscreteScheduler:
     """One image's walk with new noise at every step except the last.
 
-    diffusers and Apple's pipeline draw that noise from torch's generator. Here it is the image's own
-    (`schedulers.contract`), so a seed gives the same image on every machine, but not that of Apple's command line.
+    The noise is the image's own (`schedulers.contract`), as with a generator in diffusers. Apple's command line draws
+    it from torch's, whose seed it never sets, so its images cannot be drawn again.
     """
 
     def __init__(self, config: SchedulerConfig, num_inference_steps: int, begin: int = 0) -> None:
