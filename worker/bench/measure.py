@@ -22,7 +22,7 @@ from worker.runtimes.disk import disk_errors, drop_stale
 _TEMPORARY = "bench-"
 
 #: Enough steps to load what the first image loads lazily; not part of the measurement.
-_WARM_UP_STEPS = 2
+WARM_UP_STEPS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +33,12 @@ class Task:
     num_inference_steps: int
     images: int
 
-    def request(self, seed: int, *, steps: int | None = None) -> ImageRequest:
-        """Return the request for one of its images. steps: overrides the number of steps."""
+    def request(
+        self, seed: int, *, steps: int | None = None, prompt: str | None = None
+    ) -> ImageRequest:
+        """Return the request for one of its images. steps, prompt: others than its own."""
         return ImageRequest(
-            prompt=self.prompt,
+            prompt=prompt or self.prompt,
             negative_prompt="",
             seed=seed,
             num_inference_steps=steps or self.num_inference_steps,
@@ -84,15 +86,15 @@ def measure(candidate: Candidate, task: Task, *, cache: Path, deadlines: Deadlin
     cache: the folder of translated and compiled models. The empty cache is a temporary folder in it, because its disk
     has space for them. Raises SdqError if the engine fails.
     """
-    with _empty_folder(cache) as empty:
+    with empty_folder(cache) as empty:
         launch = Launch(
             folder=candidate.folder, compute_unit=candidate.compute_unit, cache=empty, threads=None
         )
-        with _engine(launch, deadlines) as engine:
+        with fresh_engine(launch, deadlines) as engine:
             first = engine.wait_until_ready()
-        with _engine(launch, deadlines) as engine:
+        with fresh_engine(launch, deadlines) as engine:
             ready = engine.wait_until_ready()
-            engine.draw(task.request(0, steps=_WARM_UP_STEPS))
+            engine.draw(task.request(0, steps=WARM_UP_STEPS))
             drawn = [engine.draw(task.request(seed)) for seed in range(task.images)]
     return Measured(
         task=task,
@@ -104,7 +106,8 @@ def measure(candidate: Candidate, task: Task, *, cache: Path, deadlines: Deadlin
 
 
 @contextlib.contextmanager
-def _empty_folder(cache: Path) -> Iterator[Path]:
+def empty_folder(cache: Path) -> Iterator[Path]:
+    """Make an empty folder for the block in the folder of translated and compiled models."""
     with disk_errors(cache):
         cache.mkdir(exist_ok=True)
         drop_stale(cache, _TEMPORARY)
@@ -116,7 +119,7 @@ def _empty_folder(cache: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _engine(launch: Launch, deadlines: Deadlines) -> Iterator[Engine]:
+def fresh_engine(launch: Launch, deadlines: Deadlines) -> Iterator[Engine]:
     """Start an engine for the block; its memory is released afterwards."""
     engine = Engine(launch, deadlines)
     try:
