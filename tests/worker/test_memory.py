@@ -177,8 +177,8 @@ def test_real_engines_that_do_not_fit_together_are_in_memory_one_at_a_time(
         pool.close()
 
 
-def test_weights_are_expected_in_memory_as_they_are_computed_with(translations: Path) -> None:
-    folder = ModelStore(translations).find(DEMO, AttentionImplementation.ORIGINAL)
+def test_weights_are_expected_in_memory_as_they_are_computed_with(tmp_path: Path) -> None:
+    folder = ModelStore(tmp_path).find(DEMO, AttentionImplementation.ORIGINAL)
     files = sum(
         file.stat().st_size for part in folder.drawing_parts for file in part.rglob("weight.bin")
     )
