@@ -13,8 +13,10 @@ from sdq_core.values.part_times import PartTime
 from sdq_core.values.part_units import Part
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from tests.units.double import install
-from worker.bench.measure import Task
+from worker.bench.candidates import Candidate
+from worker.bench.measure import Task, measure
 from worker.bench.parts import measure_parts
+from worker.engine.handle import Deadlines
 
 ALL, GPU, NE, CPU = (
     ComputeUnit.ALL, ComputeUnit.CPU_AND_GPU, ComputeUnit.CPU_AND_NE, ComputeUnit.CPU_ONLY,
@@ -48,6 +50,24 @@ def test_each_part_has_its_time_on_each_unit_and_a_crash_is_that_of_its_part(
     assert all(math.isinf(time.psnr_db) for time in found if not (time.usual or time is failed))
     assert {pair for pair in double.loaded() if pair.startswith("unet")} == {"unet ALL"}
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_variant_is_measured_as_it_would_be_drawn_if_a_part_fails_on_its_unit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    double = install(monkeypatch, tmp_path / "double")
+    double.plan({"vae_decoder CPU_AND_GPU": "load SIGABRT"})
+    folder = ModelStore(tmp_path).find(DEMO, AttentionImplementation.ORIGINAL)
+    task = Task(prompt="the sea at night", num_inference_steps=1, images=1)
+    found = measure(
+        Candidate(folder=folder, compute_unit=GPU, unet="whole", drawn_with=True), task,
+        cache=tmp_path / "cache", deadlines=Deadlines(),
+    )  # fmt: skip
+
+    assert found.ready.units is not None
+    assert (found.ready.units.unet, found.ready.units.vae_decoder) == (GPU, NE)
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith("original on CPU_AND_GPU: its VAE decoder failed on CPU_AND_GPU: Engine")
 
 
 TIMES = [

@@ -15,8 +15,15 @@ from sdq_core.models import VariantFolder
 from sdq_core.values.part_times import PartTime
 from sdq_core.values.part_units import Part, PartUnits, UnitRules
 from sdq_core.values.variants import ComputeUnit
-from worker.bench.measure import WARM_UP_STEPS, Task, empty_folder, fresh_engine
-from worker.engine.handle import Deadlines, Engine
+from worker.bench.measure import (
+    WARM_UP_STEPS,
+    Blame,
+    Task,
+    around_failures,
+    empty_folder,
+    fresh_engine,
+)
+from worker.engine.handle import Deadlines, Engine, Suspect
 from worker.engine.messages import Launch
 from worker.pipelines.contract import DrawnImage
 
@@ -52,15 +59,20 @@ def measure_parts(
         launch = Launch(folder=folder, compute_unit=compute_unit, cache=empty, threads=None)
         trial = _Trial(launch, task, deadlines or Deadlines())
         on_begin("its parts on their usual units")
-        usual = trial.run({})
-        assert trial.ready_units is not None, "there is only one unit"
+        usual = trial.usual()
+        with_usual = trial.ready_units
+        assert with_usual is not None, "there is only one unit"
         parts = [part for part in _TIMES if part is not Part.SAFETY_CHECKER or _checks(usual)]
         times = [
-            PartTime(part=part, unit=trial.ready_units.of(part), usual=True, ms=_ms(part, usual))
+            PartTime(part=part, unit=with_usual.of(part), usual=True, ms=_ms(part, usual))
             for part in parts
         ]
         for unit in units:
-            others = [part for part in parts if trial.ready_units.of(part) != unit]
+            others = [
+                part
+                for part in parts
+                if with_usual.of(part) != unit and unit not in trial.rules.failed.get(part, ())
+            ]
             if not time_is_up():
                 on_begin(f"its parts on {unit}")
                 times += _on(unit, others, trial, usual)
@@ -90,26 +102,44 @@ def _on(
 
 
 class _Trial:
-    """Draws the same pictures in fresh engines. ready_units: of the first; culprit: the part that failed last."""
+    """Draws the same pictures in fresh engines.
+
+    rules: with the units on which parts failed at first.
+    ready_units: of the last engine.
+    culprit: the part that failed last.
+    """
 
     def __init__(self, launch: Launch, task: Task, deadlines: Deadlines) -> None:
         self._launch = launch
         self._task = task
         self._deadlines = deadlines
+        self.rules = UnitRules()
         self.ready_units: PartUnits | None = None
         self.culprit: Part | None = None
 
+    def usual(self) -> list[DrawnImage]:
+        """Draw with the units that drawing would use."""
+
+        def attempt(rules: UnitRules, blame: Blame) -> list[DrawnImage]:
+            self.rules = rules
+            return self._draw_all({}, blame)
+
+        return around_failures(self._launch.folder.model, attempt)
+
     def run(self, chosen: Mapping[Part, ComputeUnit]) -> list[DrawnImage]:
-        launch = replace(self._launch, rules=UnitRules(chosen=chosen))
-        with fresh_engine(launch, self._deadlines) as engine:
-            try:
-                ready = engine.wait_until_ready()
-                self.ready_units = self.ready_units or ready.units
-                self._draw(engine, 0)
-                return [self._draw(engine, number) for number in range(1, self._task.images + 1)]
-            except SdqError:
-                self.culprit = engine.suspect.part if engine.suspect else None
-                raise
+        """Draw with others for some parts."""
+        self.culprit = None
+        return self._draw_all(chosen, self._blame)
+
+    def _blame(self, suspect: Suspect) -> None:
+        self.culprit = suspect.part
+
+    def _draw_all(self, chosen: Mapping[Part, ComputeUnit], blame: Blame) -> list[DrawnImage]:
+        launch = replace(self._launch, rules=replace(self.rules, chosen=chosen))
+        with fresh_engine(launch, self._deadlines, blame) as engine:
+            self.ready_units = engine.wait_until_ready().units
+            self._draw(engine, 0)
+            return [self._draw(engine, number) for number in range(1, self._task.images + 1)]
 
     def _draw(self, engine: Engine, number: int) -> DrawnImage:
         # Each with a prompt of its own: an engine encodes none twice.
