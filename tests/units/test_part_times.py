@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from sdq.views.part_times import part_lines, parts_as_dicts
+from sdq_core.errors import EngineDiedError
 from sdq_core.models import DEMO, ModelStore
 from sdq_core.values.part_times import PartTime
-from sdq_core.values.part_units import Part
+from sdq_core.values.part_units import Part, PartUnits, UnitRules
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from tests.units.double import install
-from worker.bench.candidates import Candidate
-from worker.bench.measure import Task, measure
+from worker.bench.measure import Blame, Task, around_failures
 from worker.bench.parts import measure_parts
-from worker.engine.handle import Deadlines
+from worker.engine.handle import Suspect
 
 ALL, GPU, NE, CPU = (
     ComputeUnit.ALL, ComputeUnit.CPU_AND_GPU, ComputeUnit.CPU_AND_NE, ComputeUnit.CPU_ONLY,
@@ -52,22 +52,26 @@ def test_each_part_has_its_time_on_each_unit_and_a_crash_is_that_of_its_part(
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_a_variant_is_measured_as_it_would_be_drawn_if_a_part_fails_on_its_unit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_part_that_fails_is_measured_on_its_next_unit_but_not_the_unet(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    double = install(monkeypatch, tmp_path / "double")
-    double.plan({"vae_decoder CPU_AND_GPU": "load SIGABRT"})
-    folder = ModelStore(tmp_path).find(DEMO, AttentionImplementation.ORIGINAL)
-    task = Task(prompt="the sea at night", num_inference_steps=1, images=1)
-    found = measure(
-        Candidate(folder=folder, compute_unit=GPU, unet="whole", drawn_with=True), task,
-        cache=tmp_path / "cache", deadlines=Deadlines(),
-    )  # fmt: skip
+    crash = EngineDiedError("The engine ended by SIGABRT.")
 
-    assert found.ready.units is not None
-    assert (found.ready.units.unet, found.ready.units.vae_decoder) == (GPU, NE)
+    def attempt(rules: UnitRules, blame: Blame) -> PartUnits:
+        units = rules.settle(GPU, attention=AttentionImplementation.ORIGINAL)
+        for part in failing:
+            if units.of(part) is GPU:
+                blame(Suspect(part, GPU))
+                raise crash
+        return units
+
+    failing = [VAE]
+    assert around_failures("original on CPU_AND_GPU", attempt).vae_decoder is NE
     (said,) = [record.getMessage() for record in caplog.records]
     assert said.startswith("original on CPU_AND_GPU: its VAE decoder failed on CPU_AND_GPU: Engine")
+    failing = [VAE, Part.UNET]
+    with pytest.raises(EngineDiedError):
+        around_failures("original on CPU_AND_GPU", attempt)
 
 
 TIMES = [
