@@ -32,5 +32,5 @@ def update_troubles(scene: Scene) -> list[Trouble]:
         return Struck(workers=None, lasts_s=lasts_s, heal=lambda: None)
 
     return [
-        Trouble(name="system updated", rate=20, strike=update, is_kill=True, thing="system", wide=True)
+        Trouble(name="system updated", rate=10, strike=update, is_kill=True, thing="system", wide=True)
     ]  # fmt: skip
