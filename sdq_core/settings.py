@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sdq_core.errors import ConfigurationError
+from sdq_core.errors import ConfigurationError, InputError
 from sdq_core.settings_file import TABLES, read_file
 from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, DEFAULT_QUALITY, ImageFormat
 from sdq_core.values.part_units import Part
@@ -24,6 +24,7 @@ from sdq_core.values.recipes import (
     DEFAULT_RNG,
     DEFAULT_SCHEDULER,
 )
+from sdq_core.values.sizes import parse_memory
 from sdq_core.values.variants import ComputeUnit
 
 Number = TypeVar("Number", int, float)
@@ -50,6 +51,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "path_template": ("SDQ_PATH_TEMPLATE",),
     "image_format": ("SDQ_IMAGE_FORMAT",),
     "quality": ("SDQ_QUALITY",),
+    "max_memory": ("SDQ_MAX_MEMORY",),
 }
 
 
@@ -89,6 +91,7 @@ class Settings:
     inspects_while_drawing: workers measure each picture that they save.
     part_units: part -> the compute unit that was chosen for it.
     unet_on_cpu: the U-Net may go to the CPU if it fails elsewhere.
+    max_memory: how much memory a worker's engines may take together, bytes; None for no limit.
     origins: setting -> where its value came from; those of tables are `table.name`, and only those that are set.
     """
 
@@ -104,6 +107,7 @@ class Settings:
     inspects_while_drawing: bool = True
     part_units: Mapping[Part, ComputeUnit] = field(default_factory=dict)
     unet_on_cpu: bool = False
+    max_memory: int | None = None
 
     @property
     def models(self) -> Path:
@@ -153,6 +157,7 @@ def read_settings(
     for setting, default in asdict(Preferences()).items():
         origins.setdefault(setting, "default")
         values.setdefault(setting, str(default))
+    origins.setdefault("max_memory", "default")
     return Settings(
         home=home,
         redis_url=None if values["redis_url"] == EMBEDDED else values["redis_url"],
@@ -175,6 +180,7 @@ def read_settings(
             if name != "fallback" and f"units.{name}" in tables
         },
         unet_on_cpu=tables.get("units.fallback", False),
+        max_memory=_memory(values.get("max_memory"), origins["max_memory"]),
         preferences=Preferences(
             model=values["model"],
             variant=values["variant"],
@@ -220,4 +226,13 @@ def _number(
         what = "a whole number" if kind is int else "a number"
         raise ConfigurationError(
             f"{origins[setting].removeprefix('environment ')} is {values[setting]!r}, not {what}. Correct or unset it."
+        ) from None
+
+
+def _memory(text: str | None, origin: str) -> int | None:
+    try:
+        return None if text is None else parse_memory(text)
+    except InputError as error:
+        raise ConfigurationError(
+            f"{origin.removeprefix('environment ')}: max_memory: {error}."
         ) from None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from db.ledger import Ledger
+from sdq_core.errors import SdqError
 from sdq_core.images.root import OutputRoot
 from sdq_core.models import ModelStore
 from sdq_core.queue.in_hand import InHand
@@ -29,6 +30,7 @@ from worker.drawing.units import Units
 from worker.duty.awake import Awake
 from worker.duty.duty import Duty
 from worker.duty.limits import Limits
+from worker.engine.budget import Budget, expected_bytes
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Launch
 from worker.engine.pool import DEFAULT_MAX_PINNED, EnginePool
@@ -44,6 +46,7 @@ class WorkerOptions:
     threads: threads of the portable runtime, or None for its own choice.
     unload_after_s: how long an engine stays in memory without work, s; None for ever.
     recycle_after: when to replace an engine; None for when it has grown.
+    max_memory: how much memory the engines may take together, bytes; None for any amount.
     lane: the only placement to draw, or None for all. A worker with a lane ends with the command that started it.
     batch_id: the only batch to draw, or None for all.
     limits: when to draw, and when to end.
@@ -59,6 +62,7 @@ class WorkerOptions:
     safety: Safety = Safety.FLAG
     unload_after_s: float | None = None
     recycle_after: RecycleAfter | None = None
+    max_memory: int | None = None
     lane: Placement | None = None
     batch_id: int | None = None
     limits: Limits = field(default_factory=Limits)
@@ -116,6 +120,7 @@ def make_worker(
     )
     repertoire = Repertoire(store, ledger, options.lane)
     units = Units(ledger, shift, options.rules)
+    starter = EngineStarter(settings, store, options, units)
     outputs = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
     studio = Studio.of(
         worker=claims.worker,
@@ -125,9 +130,12 @@ def make_worker(
         tally=tally,
         pool=pool
         or EnginePool(
-            EngineStarter(settings, store, options, units).start,
+            starter.start,
             max_pinned=options.max_pinned,
             unload_after_s=options.unload_after_s,
+            budget=None
+            if options.max_memory is None
+            else Budget(options.max_memory, expected=starter.expected_bytes),
         ),
         gallery=Gallery(
             outputs,
@@ -135,7 +143,7 @@ def make_worker(
             safety=options.safety,
             measured=settings.inspects_while_drawing,
         ),
-        recycling=Recycling(options.recycle_after),
+        recycling=Recycling(options.recycle_after, max_memory=options.max_memory),
         max_attempts=options.max_attempts,
         hand=hand,
         units=units,
@@ -182,3 +190,10 @@ class EngineStarter:
             rules=self.units.rules(variant),
         )
         return Engine(launch, self.options.deadlines)
+
+    def expected_bytes(self, variant: Variant) -> int:
+        """Return what a variant's engine will take in memory, bytes; 0 if `start` will raise."""
+        try:
+            return expected_bytes(self.store.find_variant(variant))
+        except (SdqError, OSError):
+            return 0

@@ -12,13 +12,18 @@ import click
 from sdq.cli.candidates import model_names
 from sdq.cli.options import log_to_stderr, open_ledger, settings_options
 from sdq.data_folder import make_data_folder
-from sdq_core.errors import EXIT_FAILURE, EXIT_OK, ConfigurationError
+from sdq_core.errors import EXIT_FAILURE, EXIT_OK, ConfigurationError, SdqError
 from sdq_core.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
     from db.ledger import Ledger
     from sdq_core.models import ModelStore
-    from sdq_core.values.variants import Placement
+    from sdq_core.values.part_times import PartTime
+    from sdq_core.values.variants import ComputeUnit, Placement
+    from worker.bench.measure import Task
 
 
 @click.command("bench")
@@ -45,7 +50,8 @@ def command(
 
     Each is loaded twice, the first time with nothing prepared, in engines like the worker's, and draws the same images.
     The fastest whose images match those of original on ALL is remembered for this chip and system build; new batches
-    use it unless --variant or --compute-unit is given. Stop any worker first: it would be measured too.
+    use it unless --variant or --compute-unit is given. Where compute units differ, its text encoder, VAE decoder and
+    safety checker are measured on each, too. Stop any worker first: it would be measured too.
     """
     from db.values import Benchmark
     from sdq.submitting.request import model_name
@@ -112,18 +118,18 @@ def command(
             )
             ledger.benchmarks.record(bench.measured)
             winner = _chosen_from_now_on(ledger, store, name)
-            found.append((bench, winner))
+            parts = _parts_of(winner, store, name, units, task, settings.cache, time_is_up, say)
+            found.append((bench, winner, parts))
             if not as_json:
                 lines = bench_lines(
                     bench.measured,
                     reference=bench.reference,
                     left_out=bench.left_out,
                     winner=winner,
+                    parts=parts,
                 )
-                if len(found) > 1:
-                    click.echo()
                 heading = f"{name}, {task.images} x {task.num_inference_steps} steps"
-                click.echo("\n".join([heading, *lines]))
+                click.echo("\n".join([*([""] if len(found) > 1 else ()), heading, *lines]))
     if as_json:
         document = {
             "machine": asdict(machine),
@@ -136,14 +142,15 @@ def command(
                     reference=bench.reference,
                     left_out=bench.left_out,
                     winner=winner,
+                    parts=parts,
                 )
-                for bench, winner in found
+                for bench, winner, parts in found
             ],
         }
         click.echo(json.dumps(document, indent=2))
     return (
         EXIT_OK
-        if any(row.error is None for bench, _ in found for row in bench.measured)
+        if any(row.error is None for bench, _, _ in found for row in bench.measured)
         else EXIT_FAILURE
     )
 
@@ -158,6 +165,36 @@ def _chosen_from_now_on(ledger: Ledger, store: ModelStore, model: str) -> Placem
     measurements = Measurements(store, benchmarks=ledger.benchmarks.newest, machine=this_machine)
     choice = measurements.choose(model, OpenPlacement())
     return choice.placement if choice.because is Because.MEASURED else None
+
+
+def _parts_of(
+    winner: Placement | None,
+    store: ModelStore,
+    model: str,
+    units: Sequence[ComputeUnit],
+    task: Task,
+    cache: Path,
+    time_is_up: Callable[[], bool],
+    say: Callable[[str], None],
+) -> list[PartTime]:
+    """Measure the parts of the model that draws new batches, where compute units differ."""
+    from worker.bench.parts import measure_parts
+
+    if winner is None or len(units) < 2 or time_is_up():
+        return []
+    try:
+        return measure_parts(
+            store.find(model, winner.attention_implementation),
+            winner.compute_unit,
+            units,
+            task,
+            cache=cache,
+            time_is_up=time_is_up,
+            on_begin=lambda what: say(f"{model}: {what}"),
+        )
+    except SdqError as error:
+        say(f"{model}: its parts were not measured: {error}")
+        return []
 
 
 def _models_here(store: ModelStore) -> list[str]:

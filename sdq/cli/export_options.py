@@ -13,6 +13,7 @@ from sdq_core.errors import UsageError
 from sdq_core.images.formats import require
 from sdq_core.printable import quote
 from sdq_core.values.image_files import ImageFormat
+from sdq_core.values.sizes import parse_size
 
 if TYPE_CHECKING:
     from sdq.cli.publishing import Publishing
@@ -35,8 +36,6 @@ _OF_FOLDERS = (
     "push",
     "private",
 )
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kKMG])(i?)B?")
-_UNITS = {"K": 1, "M": 2, "G": 3}
 #: As the Hub's names of licences are.
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,62}")
 _KOHYA_FOLDER = re.compile(r"[1-9][0-9]{0,5}_[^/\\\0]{1,200}")
@@ -139,13 +138,8 @@ def _bytes(text: str | None) -> int | None:
     """Return a size such as ``500MB`` or ``1.5 GiB`` in bytes."""
     if text is None:
         return None
-    found = _SIZE.fullmatch(text.strip())
-    size = (
-        int(float(found[1]) * (1024 if found[3] else 1000) ** _UNITS[found[2].upper()])
-        if found
-        else 0
-    )
-    if size <= 0:
+    size = parse_size(text)
+    if size is None:
         raise UsageError(f"--shard-size is {quote(text)}; write a size such as 500MB or 2GB.")
     return size
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sdq.cli.limit_options import limit_options
+from sdq.cli.memory_option import memory_option
 from sdq.cli.notice_options import notice_options
 from sdq.cli.options import (
     drawing_options,
@@ -45,10 +46,12 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @settings_options
+@memory_option
 @unit_options
 @notice_options
 def command(
     settings: Settings,
+    max_memory: int | None,
     rules: UnitRules,
     receivers: Receivers,
     options: SubmitOptions,
@@ -120,6 +123,7 @@ def command(
                     pipeline=PipelineChoice(pipeline),
                     batch_id=submission.batch_id,
                     limits=limits,
+                    max_memory=max_memory,
                     rules=rules,
                 ),
                 onlooker=plain,

@@ -18,6 +18,7 @@ import click
 from click.core import ParameterSource
 
 from sdq.cli.limit_options import read_limits
+from sdq.cli.memory_option import read_max_memory
 from sdq.cli.options import existing_ledger, settings_from
 from sdq.submitting.options import SubmitOptions
 from sdq_core.errors import ConfigurationError, UsageError
@@ -106,6 +107,7 @@ def _check(command: str, options: Mapping[str, Any], settings: Settings) -> None
     """Raise what the command would raise before it changed anything."""
     if command in {"worker", "run"}:
         read_limits(**options)
+        read_max_memory(options["max_memory"], settings)
     if command == "worker":
         from sdq.cli.worker import read_lanes, read_recycling
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sdq.cli.limit_options import limit_options, worker_limit_options
+from sdq.cli.memory_option import memory_option
 from sdq.cli.options import (
     drawing_options,
     open_ledger,
@@ -76,7 +77,7 @@ def read_recycling(recycle_engine: str | None) -> RecycleAfter | None:
 @click.option(
     "--recycle-engine",
     metavar="N|MB",
-    help="Replace an engine after N images, or above a resident size such as 4000MB, between two images [when it has "
+    help="Replace an engine after N images, or above a size in memory such as 4000MB, between two images [when it has "
     "grown by half and 512 MiB].",
 )
 @click.option(
@@ -114,12 +115,13 @@ def read_recycling(recycle_engine: str | None) -> RecycleAfter | None:
     quiet="Report problems only.",
 )
 @settings_options
+@memory_option
 @unit_options
 def command(settings: Settings, lanes: str | None, lane_number: int | None, burst: bool, max_pinned: int,
             unload_after: float | None, recycle_engine: str | None, log_file: str | None,
             max_attempts: int, pipeline: str, threads: int | None, load_deadline: float, step_deadline: float,
             safety: str, metadata: bool, quiet: bool, limits: Limits,
-            rules: UnitRules) -> int:  # fmt: skip
+            max_memory: int | None, rules: UnitRules) -> int:  # fmt: skip
     """Draw queued images one after the other, with the models pinned in memory.
 
     Press Ctrl-C (or send SIGTERM, or close the terminal) once to finish and save the current image and leave the rest
@@ -166,6 +168,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
             max_pinned=max_pinned,
             unload_after_s=unload_after,
             recycle_after=recycle_after,
+            max_memory=max_memory // max(1, len(all_lanes)) if max_memory else None,
             max_attempts=max_attempts,
             threads=threads or (threads_per_lane(len(all_lanes)) if lane else None),
             pipeline=PipelineChoice(pipeline),

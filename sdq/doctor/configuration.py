@@ -9,6 +9,7 @@ from producer.planning.preferences import problems
 from sdq.doctor.machine import version_of
 from sdq.doctor.report import Fact, Section
 from sdq.notices import problems as notices
+from sdq.views.words import size
 from sdq_core.models import ModelStore
 from sdq_core.privacy import MASK, TOKEN_VARIABLES, Secrets, masked_url
 from sdq_core.settings import EMBEDDED, VARIABLES, Settings
@@ -23,6 +24,7 @@ def configuration(settings: Settings, environment: Mapping[str, str]) -> Section
         "database_url": masked_url(settings.database_url),
         "outputs": str(settings.outputs),
         **{name: told(str(value)) for name, value in asdict(settings.preferences).items()},
+        "max_memory": "no limit" if settings.max_memory is None else size(settings.max_memory),
     }
     facts = [
         Fact(

@@ -8,9 +8,11 @@ from typing import Any
 
 from db.values import Benchmark
 from producer.planning.speed import LEAST_PSNR_DB, is_usable
+from sdq.views.part_times import part_lines, parts_as_dicts
 from sdq.views.table import table_lines
 from sdq.views.words import duration, size
 from sdq_core.printable import printable
+from sdq_core.values.part_times import PartTime
 from sdq_core.values.variants import Placement
 
 _TITLES = ("variant", "compute unit", "U-Net", "weights", "first load", "load", "step", "image", "images/h",
@@ -24,8 +26,9 @@ def bench_lines(
     reference: Benchmark | None,
     left_out: Sequence[str],
     winner: Placement | None,
+    parts: Sequence[PartTime] = (),
 ) -> list[str]:
-    """Return a table of one model's measurements, then what failed, what was left out, and the winner."""
+    """Return a table of one model's measurements, then what failed, what was left out, the winner, and its parts."""
     good = [row for row in measured if row.error is None]
     lines = []
     if good:
@@ -42,7 +45,7 @@ def bench_lines(
             f"Fastest here with images like the reference's (at least {LEAST_PSNR_DB:g} dB): "
             f"{winner.describe()}. New batches use it unless --variant or --compute-unit is given."
         )
-    return [printable(line) for line in lines]
+    return [printable(line) for line in lines] + (part_lines(parts) if parts else [])
 
 
 def bench_as_dict(
@@ -52,6 +55,7 @@ def bench_as_dict(
     reference: Benchmark | None,
     left_out: Sequence[str],
     winner: Placement | None,
+    parts: Sequence[PartTime] = (),
 ) -> dict[str, Any]:
     """Return one model's measurements for JSON; psnr_db is null for equal pixels, which have `same_pixels`."""
     return {
@@ -60,6 +64,7 @@ def bench_as_dict(
         "winner": None if winner is None else winner.to_dict(),
         "left_out": list(left_out),
         "measured": [_row_as_dict(row) for row in measured],
+        "parts": parts_as_dicts(parts),
     }
 
 

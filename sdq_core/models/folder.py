@@ -68,6 +68,11 @@ class VariantFolder:
         """The U-Net, or the first of its chunks if it is not here as a whole."""
         return unet_of(self.parts)
 
+    @property
+    def drawing_parts(self) -> list[Path]:
+        """The parts that drawing reads."""
+        return _drawing_parts(self.parts)
+
     def missing(self) -> Path | None:
         """Return what is gone of the parts and settings that were found here, or a folder above; None if nothing is."""
         needed = (*self.parts.values(), self.tokenizer, self.scheduler_config)
@@ -121,7 +126,7 @@ class VariantFiles:
 
     def files(self) -> list[Path]:
         """Return all files that affect an image."""
-        parts = self._drawing()
+        parts = _drawing_parts(self.parts)
         return [
             *self._settings(),
             *sorted(file for part in parts for file in computing_files(part)),
@@ -140,17 +145,10 @@ class VariantFiles:
         ways = {
             (*self._settings(added=added), *sorted(chain(*(files[part] for part in parts))))
             for files in (every, clean, bare)
-            for parts in (named, [part for part in self._drawing() if part in every])
+            for parts in (named, [part for part in _drawing_parts(self.parts) if part in every])
             for added in (True, False)
         }
         return set(map(fingerprint, ways))
-
-    def _drawing(self) -> list[Path]:
-        """Return the parts that drawing reads: a VAE encoder beside them, or chunks beside a whole U-Net, are not."""
-        unread = {"vae_encoder", "control-unet"}
-        if "unet" in self.parts:
-            unread |= {"unet_chunk1", "unet_chunk2"}
-        return [path for part, path in self.parts.items() if part not in unread]
 
     def _settings(self, *, added: bool = True) -> list[Path]:
         settings = [
@@ -237,6 +235,14 @@ def size_of(folder: Path) -> int:
         for file in (Path(inside) / name for name in names)
         if file.is_file()
     )
+
+
+def _drawing_parts(parts: Mapping[str, Path]) -> list[Path]:
+    """Return the parts that drawing reads: a VAE encoder beside them, or chunks beside a whole U-Net, are not."""
+    unread = {"vae_encoder", "control-unet"}
+    if "unet" in parts:
+        unread |= {"unet_chunk1", "unet_chunk2"}
+    return [path for part, path in parts.items() if part not in unread]
 
 
 def unet_of(parts: Mapping[str, Path]) -> Path:

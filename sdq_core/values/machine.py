@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import socket
 import subprocess
@@ -56,6 +57,11 @@ def chip() -> str:
     except OSError:
         pass
     return platform.machine()
+
+
+def memory_bytes() -> int:
+    """Return the machine's memory, bytes."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 @lru_cache

@@ -8,7 +8,7 @@ VAE in float32 runs on the GPU, because the Neural Engine computes in float16 on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
 from sdq_core.errors import ConfigurationError
@@ -90,6 +90,11 @@ class UnitRules:
             Part.SAFETY_CHECKER: ComputeUnit.CPU_ONLY,
         } | dict(self.chosen)
         return PartUnits(**{part: self._first_left(part, wished[part], attention) for part in Part})
+
+    def without(self, part: Part, unit: ComputeUnit) -> UnitRules:
+        """Return the rules with one more unit on which a part failed."""
+        failed = self.failed.get(part, frozenset()) | {unit}
+        return replace(self, failed={**self.failed, part: failed})
 
     def _first_left(
         self, part: Part, wished: ComputeUnit, attention: AttentionImplementation

@@ -44,6 +44,7 @@ def main() -> int:
         weather = Weather(
             seconds=options.seconds, seed=seed, hosts=options.hosts, postgres=options.postgres,
             workers=options.workers, every_s=options.every, longest_s=options.longest,
+            units=options.units,
         )  # fmt: skip
         outcome = rage(folder, weather, say=_say)
         _say(f"\n{describe(outcome)}")
@@ -66,6 +67,11 @@ def _options() -> argparse.Namespace:
     add("--workers", type=int, default=3, help="how many, the hosts in turn [3]")
     add("--every", type=float, default=2.5, help="mean s between troubles [2.5]")
     add("--longest", type=float, default=12, help="most s that one lasts [12]")
+    add(
+        "--units",
+        action="store_true",
+        help="let parts of the model fail on compute units, others after each update",
+    )
     add("--recovery", action="store_true", help="only kill workers, one at a time, and measure")
     add("--kills", type=int, default=100, help="how many of these [100]")
     add("--calm", action="store_true", help="no trouble at all, but many submissions at once")

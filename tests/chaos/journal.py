@@ -12,6 +12,7 @@ _DRAWN = re.compile(r"\d\d:\d\d:\d\d (?P<batch>\S+)/(?P<entry>\d+) seed (?P<seed
 _TOOK_OVER = re.compile(
     r"\d\d:\d\d:\d\d Took over \d+ slice\(s\) (?:of \S+-(?P<pid>\d+)-\w+|from a worker)"
 )
+_UNIT_FAILED = re.compile(r"\d\d:\d\d:\d\d The [\w -]+ of \S+ failed on \w+: ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +35,21 @@ class TookOver:
     pid: int | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class UnitFailed:
+    """A compute unit that failed, and with it the engine and the image in hand."""
+
+    at: float
+    berth: int
+
+
 class Journal:
     """Follows the logs; `read` has to be called often, for its times are those of the calls."""
 
     def __init__(self, logs: Path) -> None:
         self.drawn: list[Drawn] = []
         self.took_over: list[TookOver] = []
+        self.units_failed: list[UnitFailed] = []
         self._logs = logs
         self._positions: dict[Path, int] = {}
 
@@ -68,3 +78,5 @@ class Journal:
         elif found := _TOOK_OVER.match(line):
             pid = found["pid"]
             self.took_over.append(TookOver(at=at, berth=berth, pid=int(pid) if pid else None))
+        elif _UNIT_FAILED.match(line):
+            self.units_failed.append(UnitFailed(at=at, berth=berth))

@@ -15,7 +15,7 @@ Image = tuple[int, int]
 
 _HANDS = """
 SELECT i.recipe_id, i.seed, i.slice_id, e.worker
-FROM images i JOIN engines e ON e.id = i.engine_id WHERE i.status = 'drawing'
+FROM images i JOIN engines e ON e.id = i.engine_id WHERE i.status = 'drawing' AND i.error IS NULL
 """
 
 
@@ -58,7 +58,7 @@ class LedgerView:
 
     def done(self) -> int:
         """Count the finished images."""
-        if rows := self._seen("SELECT count(*) FROM images WHERE status = 'done'"):
+        if rows := self.seen("SELECT count(*) FROM images WHERE status = 'done'"):
             self._done = rows[0][0]
         return self._done
 
@@ -68,7 +68,7 @@ class LedgerView:
 
     def hands(self) -> tuple[Hand, ...]:
         """Give the images that are begun and not finished, as they were last seen."""
-        rows = self._seen(_HANDS)
+        rows = self.seen(_HANDS)
         if rows is not None:
             self._hands = tuple(
                 # A worker's name is host-pid-token.
@@ -91,7 +91,8 @@ class LedgerView:
         found = [row[0] for row in self.rows("PRAGMA integrity_check") if row[0] != "ok"]
         return found + [str(tuple(row)) for row in self.rows("PRAGMA foreign_key_check")]
 
-    def _seen(self, query: str) -> list[Any] | None:
+    def seen(self, query: str) -> list[Any] | None:
+        """Return a query's rows, None while the ledger cannot be read."""
         if self._is_away():
             return None
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tests.chaos.builds import Learnt
 from tests.chaos.calm import Phase
 from tests.chaos.drawings import Drawing, Repeat, repeats
 from tests.chaos.morning import Reckoning
@@ -37,6 +38,7 @@ class Outcome:
     exports_killed: int = 0
     export_codes: dict[int, int] = field(default_factory=dict)
     data_set: list[str] = field(default_factory=list)
+    learnt: Learnt | None = None
 
     @property
     def kills(self) -> int:
@@ -60,6 +62,7 @@ def violations(outcome: Outcome) -> list[str]:
     found += out_of_bounds(outcome.recoveries, outcome.strikes, outcome.weather.bounds)
     found += broken_stops(outcome.stops, outcome.drawings, outcome.strikes)
     found += [f"the data set: {text}" for text in outcome.data_set]
+    found += outcome.learnt.violations if outcome.learnt else []
     if outcome.deserters:
         codes = outcome.deserters[:10]
         found.append(f"{len(outcome.deserters)} workers ended by themselves, with {codes}")

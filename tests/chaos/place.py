@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -32,8 +32,14 @@ class Place:
     """
 
     def __init__(
-        self, folder: Path, *, hosts: int, postgres: Postgres | None, disk: Path | None
-    ) -> None:  # fmt: skip
+        self,
+        folder: Path,
+        *,
+        hosts: int,
+        postgres: Postgres | None,
+        disk: Path | None,
+        environment: Mapping[str, str],
+    ) -> None:
         self.logs = folder / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.disk = disk
@@ -41,7 +47,9 @@ class Place:
         self.redis_is_shared = hosts > 1
         roomy = disk or folder / "disk"
         library = clock_library()
-        shared = {} if postgres is None else {"SDQ_DATABASE_URL": postgres.url}
+        shared = dict(environment)
+        if postgres is not None:
+            shared["SDQ_DATABASE_URL"] = postgres.url
         if self.redis_is_shared:
             self.outputs = roomy / "outputs"
             self.redis = RedisServer(folder / "redis")
@@ -110,15 +118,29 @@ class Place:
 
 
 @contextlib.contextmanager
-def opened(folder: Path, *, hosts: int, postgres: bool, disk_mib: int) -> Iterator[Place]:
-    """Prepare a place in an empty folder, and leave nothing running or mounted afterwards."""
+def opened(
+    folder: Path,
+    *,
+    hosts: int,
+    postgres: bool,
+    disk_mib: int,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Place]:
+    """Prepare a place in an empty folder, and leave nothing running or mounted afterwards.
+
+    environment: of all commands, beside the place's own.
+    """
     with small_disk(folder / "disk", size_mib=disk_mib) as mounted:
         # More than one host cannot share SQLite.
         server = Postgres(folder / "postgres") if postgres or hosts > 1 else None
         place = None
         try:
             place = Place(
-                folder, hosts=hosts, postgres=server, disk=folder / "disk" if mounted else None
+                folder,
+                hosts=hosts,
+                postgres=server,
+                disk=folder / "disk" if mounted else None,
+                environment=environment or {},
             )
             yield place
         finally:

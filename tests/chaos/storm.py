@@ -11,6 +11,7 @@ from pathlib import Path
 import redis
 from sqlalchemy.exc import DBAPIError
 
+from tests.chaos.builds import Builds
 from tests.chaos.calm import Calm
 from tests.chaos.curator import Curator
 from tests.chaos.customer import Customer, all_wishes
@@ -21,7 +22,7 @@ from tests.chaos.morning import left_in_redis, look_at_everything
 from tests.chaos.outcome import Outcome
 from tests.chaos.place import Place, opened
 from tests.chaos.recovery import Recoveries
-from tests.chaos.strikes import Strike
+from tests.chaos.strikes import Strike, strikes_by_units
 from tests.chaos.troubles.choice import all_troubles
 from tests.chaos.troubles.trouble import EVERYTHING, Heal, Scene, Struck, Trouble
 from tests.chaos.weather import Weather
@@ -42,10 +43,16 @@ _CLAIMS_END_S = 45.0
 
 def rage(folder: Path, weather: Weather, *, say: Callable[[str], None] = print) -> Outcome:
     """Let a storm rage in an empty folder, calm it, and look at what is left."""
+    folder.mkdir(parents=True, exist_ok=True)
+    builds = Builds(folder / "double", random.Random(weather.seed + 3)) if weather.units else None
     with opened(
-        folder, hosts=weather.hosts, postgres=weather.postgres, disk_mib=weather.disk_mib
+        folder,
+        hosts=weather.hosts,
+        postgres=weather.postgres,
+        disk_mib=weather.disk_mib,
+        environment=builds.double.environment if builds else None,
     ) as place:
-        storm = Storm(place, weather, say)
+        storm = Storm(place, weather, say, builds)
         try:
             storm.rage()
             storm.abate()
@@ -57,8 +64,11 @@ def rage(folder: Path, weather: Weather, *, say: Callable[[str], None] = print) 
 class Storm:
     """One storm over a place. outcome: what has come of it so far."""
 
-    def __init__(self, place: Place, weather: Weather, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, place: Place, weather: Weather, say: Callable[[str], None], builds: Builds | None
+    ) -> None:
         self.outcome = Outcome(weather=weather)
+        self._builds = builds
         self._place = place
         self._weather = weather
         self._say = say
@@ -76,6 +86,7 @@ class Storm:
             dice=self._dice,
             longest_s=weather.longest_s,
             longest_sleep_s=weather.longest_sleep_s,
+            builds=builds,
         )
         self._kinds = all_troubles(scene)
         self._lasting: list[tuple[float, Trouble, Strike, Heal]] = []
@@ -139,6 +150,7 @@ class Storm:
         self._calm.end(time.monotonic())
         outcome.exit_codes = self._fleet.stop()
         self._journal.read()
+        outcome.strikes += strikes_by_units(self._journal)
         outcome.submissions = self._customer.submissions
         outcome.refusals = self._customer.refusals
         outcome.stops = self._fleet.stops
@@ -147,6 +159,9 @@ class Storm:
         outcome.refused_starts = self._fleet.refusals
         outcome.drawings = drawings(self._journal.drawn, self._place.ledger.entries())
         outcome.reckoning = look_at_everything(self._place, self._customer.orders)
+        if self._builds:
+            self._builds.look(self._place.ledger, time.monotonic())
+            outcome.learnt = self._builds.learnt(self._place.ledger)
         outcome.data_set = self._curator.finish(self._customer.orders)
         outcome.exports = self._curator.exports
         outcome.exports_killed = self._curator.killed
@@ -181,6 +196,8 @@ class Storm:
         if (moment := time.monotonic()) >= self._next_look:
             self._next_look = moment + _LOOK_EVERY_S
             self._recoveries.look(moment)
+            if self._builds:
+                self._builds.look(self._place.ledger, moment)
         time.sleep(_TICK_S)
 
     def _strike(self) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tests.chaos.journal import Journal
 from tests.chaos.ledger_view import Image
+
+#: When a worker draws again whose engine a compute unit has ended, if nothing shows it.
+_AGAIN_S = 30.0
 
 
 @dataclass(kw_only=True)
@@ -27,3 +31,19 @@ class Strike:
     def overlaps(self, begin: float, end: float) -> bool:
         """Whether it came or lasted between two moments."""
         return self.at <= end and (self.healed_at is None or self.healed_at >= begin)
+
+
+def strikes_by_units(journal: Journal) -> list[Strike]:
+    """Return the failures of compute units, each until its worker has drawn again."""
+    found = []
+    for failed in journal.units_failed:
+        again = (
+            drawn.at
+            for drawn in journal.drawn
+            if drawn.berth == failed.berth and drawn.at > failed.at
+        )
+        healed_at = min(again, default=failed.at + _AGAIN_S)
+        found.append(
+            Strike(name="unit failed", at=failed.at, healed_at=healed_at, is_kill=False, wide=False)
+        )
+    return found

@@ -11,7 +11,7 @@ from tests.chaos.journal import Journal
 from tests.chaos.outcome import drawn_too_often
 from tests.chaos.recovery import Recovery, out_of_bounds
 from tests.chaos.stops import Stop, broken_stops
-from tests.chaos.strikes import Strike
+from tests.chaos.strikes import Strike, strikes_by_units
 
 _IMAGE = (1, 7)
 
@@ -52,6 +52,25 @@ def test_the_journal_reads_whole_lines_of_every_log(tmp_path: Path) -> None:
     journal.read()
     assert [line.seed for line in journal.drawn] == [5, 6]
     assert [line.pid for line in journal.took_over] == [4711, None]
+
+
+def test_a_unit_that_fails_strikes_until_its_worker_draws_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    log = tmp_path / "worker-3.log"
+    log.write_text(
+        "10:00:00 The VAE decoder of demo failed on ALL: EngineHungError: It hung. It is tried.\n"
+    )
+    journal.read()
+    with log.open("a") as file:
+        file.write("10:00:09 autumn/2 seed 5\n")
+    journal.read()
+    (strike,) = strikes_by_units(journal)
+    assert strike.healed_at == journal.drawn[0].at
+    stop = Stop(
+        signal="SIGHUP", berth=3, at=strike.at, in_hand=frozenset({_IMAGE}),
+        ended_at=strike.at, exit_code=0,
+    )  # fmt: skip
+    assert broken_stops([stop], [], [strike]) == []
 
 
 def test_two_batches_that_share_a_recipe_share_its_images(tmp_path: Path) -> None:

@@ -162,7 +162,9 @@ class Drawing:
         )
 
     def _is_worn(self, feed: Feed) -> bool:
-        return self._studio.recycling.is_due(feed.loaded.engine, asked=feed.outstanding)
+        return self._studio.recycling.is_due(
+            self._variant, feed.loaded.engine, asked=feed.outstanding
+        )
 
     def _count(self, feed: Feed, asked: Asked) -> None:
         """Count an attempt at an image that the engine has begun, unless it is not to be drawn any more."""

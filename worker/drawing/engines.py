@@ -118,7 +118,8 @@ class Engines:
         return self._units.explains(variant, engine.suspect, error)
 
     def note_drawn(self, loaded: LoadedEngine) -> None:
-        """Note an image of an engine; its first shows that its units work."""
+        """Note an image of an engine; its first shows that its units work, and what it takes in memory."""
+        self._pool.look(loaded.record.variant)
         if loaded.engine not in self._proven:
             self._proven.add(loaded.engine)
             used = [part for part in Part if self._safety.checks or part is not Part.SAFETY_CHECKER]

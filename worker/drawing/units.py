@@ -140,14 +140,10 @@ class Units:
 
     def _has_another(self, variant: Variant, suspect: Suspect) -> bool:
         """Whether the part has a unit left besides this one."""
-        rules = self.rules(variant)
-        failed = {
-            **rules.failed,
-            suspect.part: rules.failed.get(suspect.part, frozenset()) | {suspect.unit},
-        }
+        rules = self.rules(variant).without(*suspect)
         try:
             # Only the engine knows the VAE's precision; ALL, which a VAE in float32 leaves out, never comes last.
-            replace(rules, failed=failed).settle(
+            rules.settle(
                 variant.compute_unit,
                 attention=variant.attention_implementation,
                 vae_is_float32=True,

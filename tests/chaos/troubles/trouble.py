@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from tests.chaos.builds import Builds
 from tests.chaos.curator import Curator
 from tests.chaos.customer import Customer
 from tests.chaos.fleet import Fleet
@@ -57,7 +58,10 @@ class Trouble:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """Whom troubles can befall, and the dice that choose. longest_s, longest_sleep_s: most that one lasts, s."""
+    """Whom troubles can befall, and the dice that choose.
+
+    longest_s, longest_sleep_s: most that one lasts, s. builds: of the system; None if no unit fails.
+    """
 
     place: Place
     fleet: Fleet
@@ -66,6 +70,7 @@ class Scene:
     dice: random.Random
     longest_s: float
     longest_sleep_s: float
+    builds: Builds | None = None
 
     def duration_s(self) -> float:
         """Draw how long a trouble lasts."""

@@ -13,6 +13,9 @@ from tests.chaos.troubles.trouble import EVERYTHING, Scene, Struck, Trouble, fre
 #: A service manager asks first and kills then; the interesting ones of its patience are about an image long.
 _PATIENCE_S = 1.0
 
+#: The troubles after which an engine has sent nothing for longer than its worker waits.
+SUSPENDS_ENGINES = ("engine frozen", "everything suspended")
+
 _ENGINE_FROZEN_S = 30.0
 
 #: Long enough for the other hosts to notice the silence (25 s), most of the time.
