@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Mapping
 
-from sdq.doctor import compute_units, configuration, drawing, machine, places, services
+from sdq.doctor import configuration, drawing, learnt, machine, places, services
 from sdq.doctor.privacy import Privacy
 from sdq.doctor.report import Report, Section
 from sdq_core.settings import EMBEDDED, VARIABLES, Settings
@@ -37,7 +37,7 @@ def examine(
             places.folders(settings),
             services.queues(settings),
             services.ledger(settings),
-            compute_units.compute_units(settings),
+            *learnt.learnt(settings),
             places.models(settings),
             configuration.hub(environment),
         ]

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from db.values import Benchmark
-from producer.planning.speed import LEAST_PSNR_DB, is_usable
+from producer.planning.speed import is_usable
 from sdq.views.table import table_lines
 from sdq.views.words import duration, size
 from sdq_core.printable import printable
+from sdq_core.values.quality import LEAST_PSNR_DB
 from sdq_core.values.variants import Placement
 
 _TITLES = ("variant", "compute unit", "U-Net", "weights", "first load", "load", "step", "image", "images/h",
