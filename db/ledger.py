@@ -3,9 +3,10 @@
 It has one part for each kind of caller: `submissions` for the producer, `work` for workers, `batches` and `variants`
 for status and control, `notices` for telling of them, `summaries` for reports, `upkeep` for verifying and pruning,
 `benchmarks` and `estimates` for choosing variants and forecasting, `measures` and `scores` for inspecting pictures,
-`unit_trials` for what works where. Each method is one transaction (or one per page, if it yields): it happens
-completely or not at all, even if the process is killed in the middle, and a caller that does not know whether a call
-succeeded may repeat it. Further guarantees are documented in the class of each part.
+`unit_trials` for what works where, `smoke_checks` for what updates change.
+Each method is one transaction (or one per page, if it yields): it happens completely or not at all, even if the process
+is killed in the middle, and a caller that does not know whether a call succeeded may repeat it. Further guarantees are
+documented in the class of each part.
 
 All methods raise ServiceUnavailableError (unreachable, locked), StorageError (disk full), OutputError (not writable) or
 ConfigurationError (not our database), with the database's name and the next step.
@@ -27,6 +28,7 @@ from db.measures import Measures
 from db.notices import Notices
 from db.schema import bring_to_head, stored_revision
 from db.scores import Scores
+from db.smoke_checks import SmokeChecks
 from db.submissions import Submissions
 from db.tables import identity
 from db.unit_trials import UnitTrials
@@ -57,6 +59,7 @@ class Ledger:
         self.measures = Measures(database)
         self.scores = Scores(database)
         self.unit_trials = UnitTrials(database)
+        self.smoke_checks = SmokeChecks(database)
 
     @classmethod
     def open(cls, url: str, limits: Limits = COMMAND) -> Ledger:

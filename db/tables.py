@@ -44,7 +44,7 @@ from sqlalchemy import (
 from db.column_types import HexDigest, Id, JsonObject, Milliseconds, UtcTime
 
 #: The newest migration; compared with the database's, so that Alembic is imported only to migrate.
-HEAD_REVISION = "0009_conditions"
+HEAD_REVISION = "0010_smoke_checks"
 
 #: Not Alembic's default name: another program in the same database may have its own ``alembic_version``.
 VERSION_TABLE = "sdq_revision"
@@ -195,6 +195,8 @@ engines = Table(
     Column("variant_id", Id, ForeignKey("variants.id")),
     # Part -> compute unit, where the runtime has several.
     Column("part_units", JsonObject),
+    # What `db.smoke_checks` says of the variant's software, on the row of the first engine that had it.
+    Column("smoke_check", JsonObject),
 )
 
 # Whether a model's part works on a compute unit of such machines; error is why it does not.

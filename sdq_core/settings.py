@@ -120,6 +120,11 @@ class Settings:
         return self.home / "cache"
 
     @property
+    def portraits(self) -> Path:
+        """What `sdq doctor --model` compares with."""
+        return self.home / "portraits"
+
+    @property
     def redis_folder(self) -> Path:
         """The embedded Redis's data, log and socket."""
         return self.home / "redis"

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, RowMapping
 
 from db.connection import Database
 from db.engines import load_engines
+from db.smoke_checks import failed_checks
 from db.summaries import page
 from db.summaries.causes import Causes
 from db.summaries.details import Place, load_cut, load_failed, load_images
@@ -22,7 +23,7 @@ from db.summaries.sample import EvenSample
 from db.summaries.timeline import Timeline
 from db.summaries.values import BatchPart, DrawnBy, Summary, Times
 from db.tables import images
-from db.values import BatchStatus, EngineRecord, ImageStatus
+from db.values import BatchStatus, CheckedVariant, EngineRecord, ImageStatus
 from db.walk import images_of, parts, walk_slices
 
 #: The most images of a sample, and of each list of single images.
@@ -99,6 +100,7 @@ class Collector:
             failed = load_failed(connection, self._failed)
             cut = load_cut(connection, self._cut)
             drawn_by = self._drawn_by(connection)
+            changed = self._changed(connection)
         causes, other_causes = self._causes.most_frequent(MOST_CAUSES)
         return Summary(
             batch=batch,
@@ -110,6 +112,7 @@ class Collector:
             slots=self._timeline.slots(),
             times=sum(self._times.values(), Times()),
             drawn_by=drawn_by,
+            changed=changed,
             causes=causes,
             other_causes=other_causes,
             failed_images=failed,
@@ -214,6 +217,10 @@ class Collector:
                     batch_name=batch_name, entry=slice_.entry, fields=slice_.fields
                 )
         return found
+
+    def _changed(self, connection: Connection) -> Sequence[CheckedVariant]:
+        ids = sorted(self._times)
+        return [each for some in parts(ids) for each in failed_checks(connection, some)]
 
     def _drawn_by(self, connection: Connection) -> Sequence[DrawnBy]:
         records: dict[int, EngineRecord] = {}

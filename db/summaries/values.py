@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import pairwise
 
-from db.values import BatchStatus, FailedImage, FinishedImage
+from db.values import BatchStatus, CheckedVariant, FailedImage, FinishedImage
 from sdq_core.values.variants import Variant
 
 
@@ -120,6 +120,7 @@ class Summary:
         `steps_from`.
     times: of all images drawn in its time. Images of the batch that were drawn for another are not among them.
     drawn_by: what drew them, the most images first.
+    changed: variants that draw other pictures since an update, by the smoke checks of these engines.
     causes: of the failed images, the most frequent first; `other_causes` counts the images of those left out.
     failed_images, flagged, cut_prompts: the first few; `cut_count` counts all cut prompts.
     slowest: the few that took their engines longest, the slowest first.
@@ -135,6 +136,7 @@ class Summary:
     slots: Sequence[Slot]
     times: Times
     drawn_by: Sequence[DrawnBy]
+    changed: Sequence[CheckedVariant]
     causes: Sequence[Cause]
     other_causes: int
     failed_images: Sequence[FailedImage]

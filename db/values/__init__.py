@@ -24,6 +24,7 @@ from db.values.plans import (
     Submission,
 )
 from db.values.slices import Slice, SliceProgress, SliceRef
+from db.values.smoke_checks import CheckedVariant, EarlierImage, SmokeCheck
 
 __all__ = [
     "JSON",
@@ -35,7 +36,9 @@ __all__ = [
     "Benchmark",
     "CheckedFile",
     "CheckedPage",
+    "CheckedVariant",
     "Chosen",
+    "EarlierImage",
     "EngineRecord",
     "FailedImage",
     "FileStanding",
@@ -52,6 +55,7 @@ __all__ = [
     "Slice",
     "SliceProgress",
     "SliceRef",
+    "SmokeCheck",
     "Standing",
     "Submission",
 ]

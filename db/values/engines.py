@@ -8,6 +8,9 @@ from datetime import datetime
 
 from sdq_core.values.variants import RecipeVariant, Variant
 
+#: The key in an engine's `versions` for what the worker does with flagged images.
+SAFETY_KEY = "safety"
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineRecord:
@@ -35,6 +38,17 @@ class EngineRecord:
     chip: str
     load_ms: float
     part_units: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def software(self) -> Mapping[str, str]:
+        """What an update may change, and with it the pixels: the system's build, the runtime and all versions."""
+        return software(self.os, self.runtime, self.versions)
+
+
+def software(os: str, runtime: str, versions: Mapping[str, str]) -> Mapping[str, str]:
+    """Return what an update may change of an engine, name -> version; see `EngineRecord.software`."""
+    libraries = {name: version for name, version in versions.items() if name != SAFETY_KEY}
+    return {"system": os, "runtime": runtime, **libraries}
 
 
 @dataclass(frozen=True, kw_only=True)

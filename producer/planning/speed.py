@@ -6,13 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from db.values import Benchmark
+from sdq_core.values.quality import LEAST_PSNR_DB
 from sdq_core.values.variants import Placement
 
 #: A smaller lead than this is noise: the usual placement stays.
 SAME_SPEED = 0.05
-
-#: dB. An image below it is a different image; float16 and other arithmetic stay far above.
-LEAST_PSNR_DB = 25.0
 
 
 def is_usable(row: Benchmark) -> bool:

@@ -7,7 +7,10 @@ import os
 
 import click
 
+from sdq.cli.candidates import model_names
+from sdq.cli.model_options import variants_of
 from sdq.cli.options import existing_ledger, settings_options
+from sdq.data_folder import make_data_folder
 from sdq.submitting.options import value_of
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, UsageError
 from sdq_core.printable import printable
@@ -22,7 +25,18 @@ from sdq_core.settings import Settings
     metavar="UNIT",
     help="Draw on this compute unit only (ALL, CPU_AND_GPU, CPU_AND_NE or CPU_ONLY); may be repeated [each].",
 )
-@click.option("--no-draw", is_flag=True, help="Do not draw the demo model.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    shell_complete=model_names,
+    help="Draw this model's portrait instead of the demo model; record it the first time.",
+)
+@click.option(
+    "--variant",
+    metavar="NAMES",
+    help="With --model: original, split_einsum or split_einsum_v2; separate several with commas [each].",
+)
+@click.option("--no-draw", is_flag=True, help="Do not draw anything.")
 @click.option(
     "--forget",
     is_flag=True,
@@ -31,28 +45,48 @@ from sdq_core.settings import Settings
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @settings_options
 def command(
-    settings: Settings, names: tuple[str, ...], no_draw: bool, forget: bool, as_json: bool
+    settings: Settings,
+    names: tuple[str, ...],
+    model: str | None,
+    variant: str | None,
+    no_draw: bool,
+    forget: bool,
+    as_json: bool,
 ) -> int:
     """Check everything that sdq needs, draw the demo model on every compute unit, and report what is wrong.
 
     The images are compared with reference images. The report contains no secrets and can be pasted into a bug report.
-    Nothing is changed, started or left behind, except by --forget. The exit code is 0 if no problem is found, else
+    With --model, each compute unit draws that model by the same prompt and seed, and is compared with the picture that
+    was recorded when this was first done, in the folder `portraits` of the data folder. Do it once while all is well.
+
+    Nothing else is changed, started or left behind, except by --forget. The exit code is 0 if no problem is found, else
     1.
     """
     from producer.reading.words import parse_compute_unit
-    from sdq.doctor import examine
+    from sdq.doctor import Subject, examine
     from sdq.doctor.one_line import one_line
+    from sdq.submitting.request import model_name
     from sdq_core.values.variants import ComputeUnit
 
     if names and no_draw:
         raise UsageError("Use --compute-unit or --no-draw, not both.")
+    if model and no_draw:
+        raise UsageError("Use --model or --no-draw, not both.")
+    if variant and not model:
+        raise UsageError(
+            "Use --variant with --model NAME: the demo model is drawn in every variant."
+        )
     if forget:
         return _forget(settings, as_json=as_json)
     with value_of("--compute-unit"):
         units = {parse_compute_unit(name) for name in names} or set(ComputeUnit)
+    subject = Subject.of(settings, model_name(model), variants_of(variant)) if model else None
+    if subject is not None:
+        make_data_folder(settings)  # for the portrait
     report = examine(
         settings,
         os.environ,
+        subject=subject,
         units=() if no_draw else units,
         say=lambda text: click.echo(text, err=True),
     )

@@ -81,10 +81,11 @@ def drawing(
                 try:
                     proof = prove(folder, wanted[attention], unit, Path(cache.name))
                 except SdqError as error:
-                    problems.append(f"The demo model, {attention} on {unit}: {_with_advice(error)}")
+                    problems.append(f"The demo model, {attention} on {unit}: {with_advice(error)}")
                     continue
                 runtimes.add(proof.runtime)
-                facts.append(_fact(attention, unit, proof))
+                where = "the CPU" if proof.runtime == "onnx" else unit
+                facts.append(proof_fact(f"{attention} on {where}", proof, expected_db=ALIKE_DB))
                 if proof.likeness_db < ALIKE_DB:
                     problems.append(_unlike(attention, unit, proof))
     return Section(
@@ -127,17 +128,17 @@ def _not_tried(wanted: Collection[ComputeUnit], runtimes: set[str]) -> list[str]
     return [f"{', '.join(left_out)} (left out by --compute-unit)."] if left_out else []
 
 
-def _fact(attention: AttentionImplementation, unit: ComputeUnit, proof: Proof) -> Fact:
-    where = "the CPU" if proof.runtime == "onnx" else str(unit)
+def proof_fact(where: str, proof: Proof, *, expected_db: float) -> Fact:
+    """Return what was proven, as a line. where: variant and unit."""
     alike = "identical" if math.isinf(proof.likeness_db) else f"{proof.likeness_db:.1f} dB"
     return Fact(
-        name=f"{attention} on {where}",
+        name=where,
         text=f"{alike}, {proof.pipeline} over {proof.runtime}, loaded in {proof.load_s:.1f} s, {proof.picture_s:.2f} s "
         "per image",
         value={
             "psnr_db": None if math.isinf(proof.likeness_db) else round(proof.likeness_db, 1),
             "identical": math.isinf(proof.likeness_db),
-            "expected_db": ALIKE_DB,
+            "expected_db": expected_db,
             "pipeline": proof.pipeline,
             "runtime": proof.runtime,
             "load_s": round(proof.load_s, 2),
@@ -157,7 +158,7 @@ def _unlike(attention: AttentionImplementation, unit: ComputeUnit, proof: Proof)
     return f"{finding} Avoid this compute unit (CPU_ONLY is the safest), and attach this report to a bug report."
 
 
-def _with_advice(error: SdqError) -> str:
+def with_advice(error: SdqError) -> str:
     """Return an error's message, with the next step that a DrawError's lacks."""
     if not isinstance(error, DrawError):
         return str(error)

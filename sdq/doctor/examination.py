@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Mapping
 
-from sdq.doctor import compute_units, configuration, drawing, machine, places, services
+from sdq.doctor import configuration, drawing, learnt, machine, places, services
+from sdq.doctor.portrayal import Subject, portrayal
 from sdq.doctor.privacy import Privacy
 from sdq.doctor.report import Report, Section
 from sdq_core.settings import EMBEDDED, VARIABLES, Settings
@@ -17,10 +18,12 @@ def examine(
     environment: Mapping[str, str],
     *,
     units: Collection[ComputeUnit],
+    subject: Subject | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Examine everything, and draw the demo model on these compute units; with none, do not draw.
 
+    subject: drawn in place of the demo model, whose portrait may be recorded.
     `say` is told what is being done.
     """
     named = [
@@ -37,10 +40,12 @@ def examine(
             places.folders(settings),
             services.queues(settings),
             services.ledger(settings),
-            compute_units.compute_units(settings),
+            *learnt.learnt(settings),
             places.models(settings),
             configuration.hub(environment),
         ]
+        if units and subject is not None:
+            return [*found, portrayal(settings, subject, units, say)]
         if units:
             return [*found, drawing.drawing(settings, units, say)]
         return [*found, Section(title="Drawing", not_tried=["Drawing the demo model (--no-draw)."])]

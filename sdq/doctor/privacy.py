@@ -33,7 +33,11 @@ class Privacy:
         return Section(
             title=section.title,
             facts=[
-                Fact(name=fact.name, text=self._short(fact.text), value=self._value(fact.value))
+                Fact(
+                    name=self._short(fact.name),
+                    text=self._short(fact.text),
+                    value=self._value(fact.value),
+                )
                 for fact in section.facts
             ],
             problems=[self.sentence(problem) for problem in section.problems],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -29,6 +30,7 @@ class Reference:
     recipe: Recipe
     seed: int
     picture: Image.Image
+    provenance: Mapping[str, Any]
 
 
 def references() -> Mapping[AttentionImplementation, Sequence[Reference]]:
@@ -38,20 +40,35 @@ def references() -> Mapping[AttentionImplementation, Sequence[Reference]]:
     """
     found: dict[AttentionImplementation, list[Reference]] = {}
     for path in sorted(FOLDER.glob("*.png")):
-        try:
-            record = read_record(path)
-            with Image.open(path) as picture:
-                pixels: Image.Image = picture.convert("RGB")
-        except SdqError as error:
-            raise InputError(f"{error} Reinstall sdq.") from error
-        except (OSError, ValueError, SyntaxError) as error:
-            raise InputError(f"{path} is damaged ({error}). Reinstall sdq.") from error
-        attention = record.recipe.variant.attention_implementation
+        reference = read_reference(path, "Reinstall sdq.")
+        attention = reference.recipe.variant.attention_implementation
         if not isinstance(attention, AttentionImplementation):
             raise InputError(f"{path} does not record which variant drew it. Reinstall sdq.")
-        found.setdefault(attention, []).append(
-            Reference(path=path, recipe=record.recipe, seed=record.seed, picture=pixels)
-        )
+        found.setdefault(attention, []).append(reference)
     if not found:
         raise InputMissingError(f"The reference images are missing from {FOLDER}. Reinstall sdq.")
     return found
+
+
+def read_reference(path: Path, next_step: str) -> Reference:
+    """Read an image and its record; raise InputMissingError without the file, InputError if it is damaged.
+
+    next_step: a sentence that says what to do about a damaged one.
+    """
+    try:
+        record = read_record(path)
+        with Image.open(path) as picture:
+            pixels: Image.Image = picture.convert("RGB")
+    except InputMissingError:
+        raise
+    except SdqError as error:
+        raise InputError(f"{error} {next_step}") from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError(f"{path} is damaged ({error}). {next_step}") from error
+    return Reference(
+        path=path,
+        recipe=record.recipe,
+        seed=record.seed,
+        picture=pixels,
+        provenance=record.provenance,
+    )

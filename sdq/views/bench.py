@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from db.values import Benchmark
-from producer.planning.speed import LEAST_PSNR_DB, is_usable
+from producer.planning.speed import is_usable
 from sdq.views.part_times import part_lines, parts_as_dicts
 from sdq.views.table import table_lines
 from sdq.views.words import duration, size
 from sdq_core.printable import printable
 from sdq_core.values.part_times import PartTime
+from sdq_core.values.quality import LEAST_PSNR_DB
 from sdq_core.values.variants import Placement
 
 _TITLES = ("variant", "compute unit", "U-Net", "weights", "first load", "load", "step", "image", "images/h",

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from producer.planning.speed import LEAST_PSNR_DB
 from sdq.views.table import table_lines
 from sdq.views.words import milliseconds
 from sdq_core.printable import printable
 from sdq_core.values.part_times import PartTime
 from sdq_core.values.part_units import Part
+from sdq_core.values.quality import LEAST_PSNR_DB
 
 _TITLES = ("part", "compute unit", "time", "PSNR dB")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, features
 
@@ -60,10 +61,10 @@ def fitted_picture(path: Path, size: tuple[int, int]) -> Image.Image | None:
     return whole if whole.size == size else whole.resize(size, Image.Resampling.LANCZOS)
 
 
-def whole_picture(path: Path) -> Image.Image | None:
+def whole_picture(file: Path | BinaryIO) -> Image.Image | None:
     """Return an image in its own size and in RGB, None if it cannot be read."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(file) as picture:
             return picture.convert("RGB")
     except _UNREADABLE:
         return None

@@ -1,7 +1,7 @@
 """A runtime whose compute units differ and on which chosen parts fail, in the place of Core ML's native call.
 
 `Double` writes a ``sitecustomize.py`` that every process with its `environment` reads. What computes is the portable
-runtime; on the planned unit, a part ends the process, hangs, refuses, or gives NaN or one colour.
+runtime; on the planned unit, a part ends the process, hangs, refuses, or gives NaN, one colour or another picture.
 """
 
 from __future__ import annotations
@@ -56,12 +56,15 @@ if "worker.engine.main" in sys.orig_argv:
             self.model, self.what = model, what
 
         def __call__(self, **inputs):
+            (HERE / "has_run").touch()
             fail(self.what)
             found = self.model(**inputs)
             if self.what == "nan":
                 return {name: array * np.nan for name, array in found.items()}
             if self.what == "black":
                 return {name: array * 0 - 1 for name, array in found.items()}
+            if self.what == "negative":
+                return {name: -array for name, array in found.items()}
             return found
 
     def planned(self, package, compute_unit):
@@ -101,7 +104,8 @@ class Double:
         (folder / "sitecustomize.py").write_text(_CUSTOMIZE)
 
     def plan(self, failures: Mapping[str, str], *, build: str | None = None) -> None:
-        """Plan: ``part unit`` -> ``load`` or ``run`` and SIGABRT, SIGSEGV, hang, memory, refuse, nan or black.
+        """Plan: ``part unit`` -> ``load`` or ``run`` and SIGABRT, SIGSEGV, hang, memory, refuse, nan, black or
+        negative.
 
         build: the build of the system that processes find from now on, None for its own.
         """
@@ -114,6 +118,10 @@ class Double:
         log = self._folder / "loaded.txt"
         lines = log.read_text().splitlines() if log.exists() else []
         return [Load(*json.loads(line)) for line in lines]
+
+    def has_run(self) -> bool:
+        """Whether a part ran of which that was planned."""
+        return (self._folder / "has_run").exists()
 
     def loaded(self) -> list[str]:
         """List ``part unit`` of everything that was loaded since the last call."""

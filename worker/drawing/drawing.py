@@ -59,7 +59,10 @@ class Drawing:
         self._slices.admit(first)
         try:
             while self._slices and not (self._ending or self._studio.shift.stopping):
-                self._feed = Feed(self._studio.engines.load(self._variant))
+                loaded = self._studio.engines.load(self._variant)
+                if not self._studio.smoke.passed(loaded):
+                    continue
+                self._feed = Feed(loaded)
                 self._studio.hand.feed = self._feed
                 self._draw(self._feed)
                 self._slices.close_ended(self._feed)

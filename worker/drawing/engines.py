@@ -98,6 +98,7 @@ class Engines:
         if engine not in self._rows:
             record = engine_record(
                 worker=self._worker,
+                machine=self._units.machine,
                 pid=engine.pid,
                 variant=variant,
                 ready=ready,

@@ -8,15 +8,20 @@ attempt is known by the ledger, which counts it before it draws; where a power c
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from importlib import metadata
 
+from PIL import Image
+
 from db.values import EngineRecord, ImageRecord, Slice
+from db.values.engines import SAFETY_KEY
 from sdq_core.errors import OutputError, SdqError, StorageError
 from sdq_core.images.encode import encode_image
+from sdq_core.images.fitted import whole_picture
 from sdq_core.images.metadata import ImageMetadata
 from sdq_core.images.pixels import image_from_rgb
 from sdq_core.images.read import read_record
@@ -24,7 +29,6 @@ from sdq_core.images.root import OutputRoot
 from sdq_core.images.store import StoredFile, is_older
 from sdq_core.values.safety import Safety
 from worker.drawing.flagged import hidden
-from worker.drawing.provenance import SAFETY_KEY
 from worker.pipelines.contract import DrawnImage
 from worker.quality.measures import measure
 
@@ -181,6 +185,20 @@ class Gallery:
         """Whether the file at a record's path is that record's; raises StorageError if that cannot be said."""
         data = self._root.read(record.path)
         return data is not None and hashlib.sha256(data).hexdigest() == record.sha256
+
+    def look(self) -> None:
+        """Raise StorageError if images were stored here before and the folder is absent or closed now."""
+        self._root.look()
+
+    def picture(self, path: str, sha256: str) -> Image.Image | None:
+        """Return what the file at a path shows; None unless it has this digest and can be read.
+
+        Raises StorageError or OutputError if that cannot be said.
+        """
+        data = self._root.read(path) if self._root.has(path) else None
+        if data is None or hashlib.sha256(data).hexdigest() != sha256:
+            return None
+        return whole_picture(io.BytesIO(data))
 
     def remove(self, record: ImageRecord) -> None:
         """Remove a record's file, whose image another file has."""

@@ -12,6 +12,7 @@ from worker.drawing.hand import Hand
 from worker.drawing.keeping import Keeper
 from worker.drawing.recycling import Recycling
 from worker.drawing.saving import Gallery
+from worker.drawing.smoke import Smoke
 from worker.drawing.tally import Tally
 from worker.drawing.units import Units
 from worker.duty.duty import Duty
@@ -26,6 +27,7 @@ class Studio:
     shift: Shift
     duty: Duty
     engines: Engines
+    smoke: Smoke
     recycling: Recycling
     tally: Tally
     keeper: Keeper
@@ -49,20 +51,22 @@ class Studio:
         units: Units | None = None,
     ) -> Studio:
         """Build the studio of the worker with this name."""
+        engines = Engines(
+            pool,
+            ledger=ledger,
+            shift=shift,
+            units=units or Units(ledger, shift),
+            worker=worker,
+            safety=gallery.safety,
+        )
         return cls(
             ledger=ledger,
             shift=shift,
             duty=duty or Duty(),
             recycling=recycling or Recycling(),
             tally=tally,
-            engines=Engines(
-                pool,
-                ledger=ledger,
-                shift=shift,
-                units=units or Units(ledger, shift),
-                worker=worker,
-                safety=gallery.safety,
-            ),
+            engines=engines,
+            smoke=Smoke(ledger=ledger, shift=shift, engines=engines, gallery=gallery),
             keeper=Keeper(gallery, ledger=ledger, shift=shift, tally=tally),
             failures=Failures(ledger=ledger, shift=shift, tally=tally, max_attempts=max_attempts),
             hand=hand or Hand(),

@@ -49,7 +49,7 @@ class Units:
         self._ledger = ledger
         self._shift = shift
         self._rules = rules or UnitRules()
-        self._machine = machine or this_machine()
+        self.machine = machine or this_machine()
         self._avoided: set[_Key] = set()  # by this worker only
         self._doubted: dict[_Key, str] = {}  # until another unit does better
         self._warned: set[_Key] = set()
@@ -105,7 +105,7 @@ class Units:
                 self._note_failed(key, error)
         if new := [(part, unit) for _, part, unit in sorted(worked - known)]:
             self._shift.until_done(
-                partial(self._ledger.unit_trials.note_worked, self._machine, variant.revision, new)
+                partial(self._ledger.unit_trials.note_worked, self.machine, variant.revision, new)
             )
 
     def _explains_where_it_worked(self, variant: Variant, key: _Key, error: SdqError) -> bool:
@@ -153,11 +153,11 @@ class Units:
         return True
 
     def _known(self, revision: str) -> list[UnitTrial]:
-        return self._shift.until_done(partial(self._ledger.unit_trials.of, self._machine, revision))
+        return self._shift.until_done(partial(self._ledger.unit_trials.of, self.machine, revision))
 
     def _note_failed(self, key: _Key, error: str) -> None:
         self._shift.until_done(
-            partial(self._ledger.unit_trials.note_failed, self._machine, *key, error=error)
+            partial(self._ledger.unit_trials.note_failed, self.machine, *key, error=error)
         )
 
     def _say(self, variant: Variant, suspect: Suspect, error: SdqError) -> None:

@@ -132,10 +132,14 @@ class Engine:
                 raise event.error
         return self.ready
 
-    def draw(self, request: ImageRequest) -> Drawn:
-        """Draw one image on an idle engine and wait for it; raise the engine's error if it failed."""
+    def draw(self, request: ImageRequest, meanwhile: Callable[[], None] = lambda: None) -> Drawn:
+        """Draw one image on an idle engine and wait for it; raise the engine's error if it failed.
+
+        meanwhile: as for `wait_until_ready`. After an exception from it, kill the engine: it is still drawing.
+        """
         self.request(0, request)
         while True:
+            meanwhile()
             event = self.poll(_POLL_S)
             if isinstance(event, Failed):
                 raise event.error

@@ -11,6 +11,7 @@ from sdq.views.report.clock import bars, zones
 from sdq.views.report.sentences import headline, next_steps, retry_commands, sample_rule
 from sdq.views.report.stages import stages
 from sdq.views.status import rfc3339, status_as_dict
+from sdq_core.values.quality import LEAST_PSNR_DB
 
 _MOST_BARS = 60
 
@@ -72,6 +73,19 @@ def report_as_dict(summary: Summary, paused: Sequence[PausedVariant]) -> dict[st
                 "image_ms": _rounded(one.times.drawing_ms / one.times.images),
             }
             for one in summary.drawn_by
+        ],
+        "changed_since_an_update": [
+            {
+                **one.variant.placement.to_dict(),
+                "model": one.variant.model,
+                "host": one.host,
+                "changes": list(one.check.changes),
+                "path": one.check.path,
+                "psnr_db": _rounded(one.check.psnr_db),
+                "expected_db": LEAST_PSNR_DB,
+                "error": one.check.error,
+            }
+            for one in summary.changed
         ],
         "failures": [
             {

@@ -92,6 +92,8 @@ def remarks(summary: Summary) -> Sequence[str]:
         seconds = (end - begin).total_seconds()
         if seconds >= 60:
             found.append(f"The longest pause was {duration(seconds)}, from {stretch(begin, end)}.")
+    for one in summary.changed:
+        found.append(f"{one.variant} on {one.host} {one.check.finding()}.")
     if summary.times.retried:
         found.append(f"{counted(summary.times.retried, 'image')} needed more than one attempt.")
     if summary.times.flagged:
