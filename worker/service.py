@@ -177,6 +177,7 @@ class EngineStarter:
             compute_unit=variant.compute_unit,
             cache=self.settings.cache,
             threads=self.options.threads,
+            runtime=self.settings.runtime,
             pipeline=self.options.pipeline,
             safety=self.options.safety,
             rules=self.units.rules(variant),

@@ -8,6 +8,7 @@ import os
 import click
 
 from sdq.cli.options import existing_ledger, settings_options
+from sdq.cli.runtime_option import runtime_option
 from sdq.submitting.options import value_of
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, UsageError
 from sdq_core.printable import printable
@@ -30,6 +31,7 @@ from sdq_core.settings import Settings
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @settings_options
+@runtime_option
 def command(
     settings: Settings, names: tuple[str, ...], no_draw: bool, forget: bool, as_json: bool
 ) -> int:

@@ -20,6 +20,7 @@ from sdq.cli.options import (
     open_ledger,
     settings_options,
 )
+from sdq.cli.runtime_option import runtime_option
 from sdq.cli.submit_options import submission_options
 from sdq.cli.unit_options import unit_options
 from sdq.data_folder import make_data_folder
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @settings_options
+@runtime_option
 @unit_options
 @notice_options
 def command(

@@ -86,7 +86,11 @@ def measure(candidate: Candidate, task: Task, *, cache: Path, deadlines: Deadlin
     """
     with _empty_folder(cache) as empty:
         launch = Launch(
-            folder=candidate.folder, compute_unit=candidate.compute_unit, cache=empty, threads=None
+            folder=candidate.folder,
+            compute_unit=candidate.compute_unit,
+            cache=empty,
+            threads=None,
+            runtime=candidate.runtime,
         )
         with _engine(launch, deadlines) as engine:
             first = engine.wait_until_ready()
