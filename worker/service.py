@@ -41,7 +41,7 @@ from worker.pipelines.choice import PipelineChoice
 class WorkerOptions:
     """The options of `sdq worker`.
 
-    threads: threads of the portable runtime, or None for its own choice.
+    threads: threads of the runtime on the CPU, or None for its own choice.
     unload_after_s: how long an engine stays in memory without work, s; None for ever.
     recycle_after: when to replace an engine; None for when it has grown.
     lane: the only placement to draw, or None for all. A worker with a lane ends with the command that started it.

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @submission_options
 @limit_options
 @drawing_options(
-    threads="Threads of the portable runtime [one per core].",
+    threads="Threads of the runtime on the CPU [one per core].",
     quiet="Print nothing unless something goes wrong.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")

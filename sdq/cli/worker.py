@@ -111,7 +111,7 @@ def read_recycling(recycle_engine: str | None) -> RecycleAfter | None:
 @worker_limit_options
 @limit_options
 @drawing_options(
-    threads="Threads of the portable runtime, per lane [one per core, divided among the lanes].",
+    threads="Threads of the runtime on the CPU, per lane [one per core, divided among the lanes].",
     quiet="Report problems only.",
 )
 @settings_options

@@ -56,15 +56,21 @@ def test_text_encoder_and_safety_checker_are_always_computed_in_float32(translat
 
 def test_a_processor_without_bfloat16_computes_in_float32(monkeypatch):
     class Core:
-        def __init__(self, usual):
-            self.usual = usual
+        def __init__(self, usual, can):
+            self.known = {"INFERENCE_PRECISION_HINT": usual, "OPTIMIZATION_CAPABILITIES": can}
 
-        def get_property(self, *_):
-            return self.usual
+        def get_property(self, _, name):
+            return self.known[name]
 
     types = sys.modules["openvino"].Type
-    for usual, fastest in ((types.bf16, "bf16"), (types.f32, "f32"), (types.f16, "f32")):
-        monkeypatch.setattr(library, "_core", lambda usual=usual: Core(usual))
+    for usual, can, fastest in (
+        (types.bf16, ["BF16", "FP32"], "bf16"),
+        (types.f16, ["BF16", "FP16", "FP32"], "bf16"),
+        (types.f32, ["BF16", "FP32"], "f32"),  # emulated
+        (types.f16, ["FP16", "FP32"], "f32"),
+    ):
+        core = Core(usual, can)
+        monkeypatch.setattr(library, "_core", lambda core=core: core)
         assert library.fastest_precision() == fastest
 
 

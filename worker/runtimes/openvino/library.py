@@ -34,9 +34,13 @@ def versions() -> dict[str, str]:
 
 
 def fastest_precision() -> str:
-    """Return what this processor computes fastest without leaving float32's range: `bf16` where it can, else `f32`."""
+    """Return what this processor computes fastest without leaving float32's range: `bf16` where it can, else `f32`.
+
+    OpenVINO's own default is float32 where bfloat16 is only emulated, and float16 on some processors.
+    """
     usual = _core().get_property(_DEVICE, "INFERENCE_PRECISION_HINT").get_type_name()
-    return _BFLOAT16 if usual == _BFLOAT16 else FLOAT32
+    can = _core().get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
+    return _BFLOAT16 if usual != FLOAT32 and "BF16" in can else FLOAT32
 
 
 def load(translation: Path, *, precision: str, threads: int | None) -> Any:
