@@ -29,6 +29,21 @@ HAS_OPENVINO = importlib.util.find_spec("openvino") is not None
 ON_A_MAC = sys.platform == "darwin"
 SYSTEM = "macOS 15.1 (24B83)"
 
+USUAL = [
+    "onnx",
+    pytest.param("coreml", marks=pytest.mark.skipif(ON_A_MAC, reason="a Mac has the native part")),
+    pytest.param(
+        "coreml-native",
+        marks=[
+            pytest.mark.coreml,
+            pytest.mark.skipif(not ON_A_MAC, reason="needs macOS with Core ML"),
+        ],
+    ),
+]
+OPENVINO = pytest.param(
+    "openvino", marks=pytest.mark.skipif(not HAS_OPENVINO, reason="openvino is not installed")
+)
+
 
 def demo_package(part: str) -> Path:
     return next(DEMO.glob(f"*_{part}.mlpackage"))
@@ -80,25 +95,7 @@ def openvino(translations: Path) -> OpenVinoRuntime:
     return CompilingOnce(translations, threads=1)
 
 
-@pytest.fixture(
-    params=[
-        "onnx",
-        pytest.param(
-            "openvino",
-            marks=pytest.mark.skipif(not HAS_OPENVINO, reason="openvino is not installed"),
-        ),
-        pytest.param(
-            "coreml", marks=pytest.mark.skipif(ON_A_MAC, reason="a Mac has the native part")
-        ),
-        pytest.param(
-            "coreml-native",
-            marks=[
-                pytest.mark.coreml,
-                pytest.mark.skipif(not ON_A_MAC, reason="needs macOS with Core ML"),
-            ],
-        ),
-    ]
-)
+@pytest.fixture(params=[*USUAL, OPENVINO])
 def runtime(request: pytest.FixtureRequest, translations: Path):
     if request.param == "onnx":
         return OnnxRuntime(translations, threads=1)

@@ -16,6 +16,7 @@ from worker.pipelines.contract import ImageRequest
 from worker.runtimes.choice import choose_runtime
 
 from . import native
+from .conftest import USUAL
 
 REQUEST = ImageRequest(
     prompt="the sea at night", negative_prompt="", seed=1, num_inference_steps=2,
@@ -33,6 +34,7 @@ def test_core_ml_tells_all_of_them_apart(coreml, monkeypatch: pytest.MonkeyPatch
     assert choose_runtime(cache=Path(), threads=None).distinct_units == tuple(ComputeUnit)
 
 
+@pytest.mark.parametrize("runtime", USUAL, indirect=True)
 def test_parts_run_together_on_different_units(runtime, translations: Path) -> None:
     folder = ModelStore(translations).find(DEMO, AttentionImplementation.SPLIT_EINSUM)
     units = PartUnits(
