@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sdq_core.errors import ConfigurationError, InputError
+from sdq_core.printable import quote
 from sdq_core.settings_file import TABLES, read_file
 from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, DEFAULT_QUALITY, ImageFormat
 from sdq_core.values.part_units import Part
@@ -24,6 +25,7 @@ from sdq_core.values.recipes import (
     DEFAULT_RNG,
     DEFAULT_SCHEDULER,
 )
+from sdq_core.values.runtimes import RuntimeChoice
 from sdq_core.values.sizes import parse_memory
 from sdq_core.values.variants import ComputeUnit
 
@@ -40,6 +42,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "redis_url": ("SDQ_REDIS_URL", "RQ_REDIS_URL", "REDIS_URL"),
     "database_url": ("SDQ_DATABASE_URL", "DATABASE_URL"),
     "outputs": ("SDQ_OUTPUTS",),
+    "runtime": ("SDQ_RUNTIME",),
     "model": ("SDQ_MODEL",),
     "variant": ("SDQ_VARIANT",),
     "compute_unit": ("SDQ_COMPUTE_UNIT",),
@@ -84,6 +87,7 @@ class Settings:
     redis_url: None for the embedded Redis of the data folder.
     database_url: the ledger, as SQLAlchemy writes it.
     outputs: the folder for images.
+    runtime: what draws on this machine.
     preferences: what to draw with by default.
     notify: who is told of batches that name nobody of that kind themselves; only `sdq.toml` says so.
     signing_secret: what webhooks are signed with, None to send them unsigned.
@@ -100,6 +104,7 @@ class Settings:
     database_url: str
     outputs: Path
     origins: Mapping[str, str]
+    runtime: RuntimeChoice = RuntimeChoice.AUTO
     preferences: Preferences = field(default_factory=Preferences)
     notify: Receivers = field(default_factory=Receivers)
     signing_secret: str | None = field(default=None, repr=False)
@@ -159,6 +164,7 @@ def read_settings(
     take("default: embedded", "redis_url", EMBEDDED)
     take("default", "database_url", f"sqlite:///{home / 'sdq.db'}")
     take("default", "outputs", str(home / "outputs"))
+    take("default", "runtime", RuntimeChoice.AUTO)
     for setting, default in asdict(Preferences()).items():
         origins.setdefault(setting, "default")
         values.setdefault(setting, str(default))
@@ -169,6 +175,7 @@ def read_settings(
         database_url=values["database_url"],
         outputs=whole_path(values["outputs"], "Set SDQ_OUTPUTS to a folder, by its whole path."),
         origins=origins,
+        runtime=_runtime(values, origins),
         notify=Receivers(
             **{
                 name: tables[f"notify.{name}"]
@@ -220,6 +227,16 @@ def whole_path(given: str, next_step: str = "Name it by its whole path.") -> Pat
     user = given.partition("/")[0][1:]
     reason = f"There is no user {user!r}" if user else "This user has no home folder"
     raise ConfigurationError(f"{reason}, so {given!r} is nowhere. {next_step}")
+
+
+def _runtime(values: Mapping[str, str], origins: Mapping[str, str]) -> RuntimeChoice:
+    try:
+        return RuntimeChoice(values["runtime"].strip().lower())
+    except ValueError:
+        raise ConfigurationError(
+            f"{origins['runtime'].removeprefix('environment ')}: there is no runtime {quote(values['runtime'])}. "
+            f"Set it to one of {', '.join(RuntimeChoice)}."
+        ) from None
 
 
 def _number(

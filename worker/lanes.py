@@ -246,7 +246,7 @@ class LaneSupervisor:
 
 
 def threads_per_lane(lanes: int) -> int:
-    """Return the threads for each lane's portable runtime: an equal share of the cores, at least 1."""
+    """Return the threads for each lane's runtime: an equal share of the cores, at least 1."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS

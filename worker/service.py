@@ -43,7 +43,7 @@ from worker.pipelines.choice import PipelineChoice
 class WorkerOptions:
     """The options of `sdq worker`.
 
-    threads: threads of the portable runtime, or None for its own choice.
+    threads: threads of the runtime on the CPU, or None for its own choice.
     unload_after_s: how long an engine stays in memory without work, s; None for ever.
     recycle_after: when to replace an engine; None for when it has grown.
     max_memory: how much memory the engines may take together, bytes; None for any amount.
@@ -185,6 +185,7 @@ class EngineStarter:
             compute_unit=variant.compute_unit,
             cache=self.settings.cache,
             threads=self.options.threads,
+            runtime=self.settings.runtime,
             pipeline=self.options.pipeline,
             safety=self.options.safety,
             rules=self.units.rules(variant),

@@ -18,7 +18,7 @@ class Benchmark:
     machine, measured_at: where and when (UTC).
     variant: what was measured.
     unet: `whole` or `chunks`.
-    drawn_with: whether drawing uses these parts; it does not use chunks if there is a whole U-Net.
+    drawn_with: whether drawing uses these parts and this runtime; it does not use chunks if there is a whole U-Net.
     num_inference_steps, images: steps per image, and number of images.
     precision: of the U-Net's weights.
     pipeline, runtime, versions: what computed.

@@ -11,19 +11,21 @@ import click
 
 from sdq.cli.candidates import model_names
 from sdq.cli.options import log_to_stderr, open_ledger, settings_options
+from sdq.cli.runtime_option import RUNTIME_OPTION, runtime_option
 from sdq.data_folder import make_data_folder
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, ConfigurationError, SdqError
 from sdq_core.settings import Settings
+from sdq_core.values.runtimes import RuntimeChoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from db.ledger import Ledger
     from sdq_core.models import ModelStore
     from sdq_core.values.part_times import PartTime
     from sdq_core.values.variants import ComputeUnit, Placement
     from worker.bench.measure import Task
+    from worker.runtimes.contract import Runtime
 
 
 @click.command("bench")
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @settings_options
+@runtime_option
 def command(
     settings: Settings,
     model: str | None,
@@ -51,7 +54,8 @@ def command(
     Each is loaded twice, the first time with nothing prepared, in engines like the worker's, and draws the same images.
     The fastest whose images match those of original on ALL is remembered for this chip and system build; new batches
     use it unless --variant or --compute-unit is given. Where compute units differ, its text encoder, VAE decoder and
-    safety checker are measured on each, too. Stop any worker first: it would be measured too.
+    safety checker are measured on each, too. Where several runtimes are installed, the others are measured after the
+    one that draws, for comparison; with --runtime, that one alone. Stop any worker first: it would be measured too.
     """
     from db.values import Benchmark
     from sdq.submitting.request import model_name
@@ -60,21 +64,14 @@ def command(
     from sdq_core.models import ModelStore
     from sdq_core.values.machine import this_machine
 
-    try:
-        from worker.bench.run import QUICK, THOROUGH, bench_model
-        from worker.runtimes.choice import distinct_compute_units
-    except ImportError as error:
-        from worker.runtimes.installing import how_to_install
-
-        raise ConfigurationError(
-            f"Measuring needs a runtime, which is not completely installed ({error}): {how_to_install()}."
-        ) from error
+    drawing, *others = _runtimes(settings)
+    from worker.bench.run import QUICK, THOROUGH, bench_model
 
     log_to_stderr(quiet=True)
     store = ModelStore(settings.models)
     task = QUICK if quick else THOROUGH
     machine = this_machine()
-    units = distinct_compute_units()
+    units = drawing.distinct_units
 
     def say(text: str, *, nl: bool = True) -> None:
         if not quiet:
@@ -99,8 +96,8 @@ def command(
     say(f"{machine.chip}, {machine.os}.")
     if len(units) == 1:
         say(
-            "The portable runtime computes on the CPU whatever the compute unit: each variant is measured once, "
-            f"as {units[0]}."
+            f"{drawing.name} computes on one processor whatever the compute unit: each variant is measured once, as "
+            f"{units[0]}."
         )
     found = []
     make_data_folder(settings)
@@ -115,10 +112,12 @@ def command(
                 time_is_up=time_is_up,
                 on_begin=begin,
                 on_row=show,
+                runtime=settings.runtime,
+                others={RuntimeChoice(other.name): other.distinct_units for other in others},
             )
             ledger.benchmarks.record(bench.measured)
             winner = _chosen_from_now_on(ledger, store, name)
-            parts = _parts_of(winner, store, name, units, task, settings.cache, time_is_up, say)
+            parts = _parts_of(winner, store, name, units, task, settings, time_is_up, say)
             found.append((bench, winner, parts))
             if not as_json:
                 lines = bench_lines(
@@ -155,6 +154,22 @@ def command(
     )
 
 
+def _runtimes(settings: Settings) -> list[Runtime]:
+    """Return what to measure with, first what draws here; raise ConfigurationError if that is not installed."""
+    from worker.runtimes.installing import how_to_install
+
+    try:
+        import worker.bench.run  # noqa: F401 - needs a library of its own
+        from worker.runtimes.choice import choose_runtime, runtimes_here
+    except ImportError as error:
+        raise ConfigurationError(
+            f"Measuring needs a runtime, which is not completely installed ({error}): {how_to_install()}."
+        ) from error
+    if settings.origins["runtime"] == RUNTIME_OPTION:
+        return [choose_runtime(cache=settings.cache, threads=None, choice=settings.runtime)]
+    return list(runtimes_here(settings.runtime).values())
+
+
 def _chosen_from_now_on(ledger: Ledger, store: ModelStore, model: str) -> Placement | None:
     """Return what draws new batches of a model, by everything measured here so far; None without measurements."""
     from producer.planning.choice import Because
@@ -173,7 +188,7 @@ def _parts_of(
     model: str,
     units: Sequence[ComputeUnit],
     task: Task,
-    cache: Path,
+    settings: Settings,
     time_is_up: Callable[[], bool],
     say: Callable[[str], None],
 ) -> list[PartTime]:
@@ -188,7 +203,8 @@ def _parts_of(
             winner.compute_unit,
             units,
             task,
-            cache=cache,
+            cache=settings.cache,
+            runtime=settings.runtime,
             time_is_up=time_is_up,
             on_begin=lambda what: say(f"{model}: {what}"),
         )

@@ -10,6 +10,7 @@ import click
 from sdq.cli.candidates import model_names
 from sdq.cli.model_options import variants_of
 from sdq.cli.options import existing_ledger, settings_options
+from sdq.cli.runtime_option import runtime_option
 from sdq.data_folder import make_data_folder
 from sdq.submitting.options import value_of
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, UsageError
@@ -44,6 +45,7 @@ from sdq_core.settings import Settings
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @settings_options
+@runtime_option
 def command(
     settings: Settings,
     names: tuple[str, ...],

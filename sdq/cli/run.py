@@ -21,6 +21,7 @@ from sdq.cli.options import (
     open_ledger,
     settings_options,
 )
+from sdq.cli.runtime_option import runtime_option
 from sdq.cli.submit_options import submission_options
 from sdq.cli.unit_options import unit_options
 from sdq.data_folder import make_data_folder
@@ -41,12 +42,13 @@ if TYPE_CHECKING:
 @submission_options
 @limit_options
 @drawing_options(
-    threads="Threads of the portable runtime [one per core].",
+    threads="Threads of the runtime on the CPU [one per core].",
     quiet="Print nothing unless something goes wrong.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @settings_options
 @memory_option
+@runtime_option
 @unit_options
 @notice_options
 def command(

@@ -16,6 +16,7 @@ from sdq.cli.options import (
     open_ledger,
     settings_options,
 )
+from sdq.cli.runtime_option import runtime_option
 from sdq.cli.unit_options import unit_options
 from sdq.data_folder import make_data_folder, require_data_folder
 from sdq.submitting.options import value_of
@@ -111,11 +112,12 @@ def read_recycling(recycle_engine: str | None) -> RecycleAfter | None:
 @worker_limit_options
 @limit_options
 @drawing_options(
-    threads="Threads of the portable runtime, per lane [one per core, divided among the lanes].",
+    threads="Threads of the runtime on the CPU, per lane [one per core, divided among the lanes].",
     quiet="Report problems only.",
 )
 @settings_options
 @memory_option
+@runtime_option
 @unit_options
 def command(settings: Settings, lanes: str | None, lane_number: int | None, burst: bool, max_pinned: int,
             unload_after: float | None, recycle_engine: str | None, log_file: str | None,

@@ -12,6 +12,7 @@ from sdq_core.images.pixels import image_from_rgb
 from sdq_core.models import VariantFolder
 from sdq_core.values.part_units import UnitRules
 from sdq_core.values.recipes import Recipe
+from sdq_core.values.runtimes import RuntimeChoice
 from sdq_core.values.variants import ComputeUnit
 
 
@@ -42,13 +43,16 @@ def attempt(
     *,
     cache: Path,
     rules: UnitRules,
+    runtime: RuntimeChoice,
 ) -> Attempt:
     """Draw a recipe with this seed on a unit. rules: of the units of parts."""
     from worker.engine.handle import Deadlines, Engine
     from worker.engine.messages import Launch
     from worker.pipelines.contract import ImageRequest
 
-    launch = Launch(folder=folder, compute_unit=unit, cache=cache, threads=None, rules=rules)
+    launch = Launch(
+        folder=folder, compute_unit=unit, cache=cache, threads=None, rules=rules, runtime=runtime
+    )
     engine = Engine(launch, Deadlines())
 
     def has_others() -> bool:

@@ -23,6 +23,7 @@ def configuration(settings: Settings, environment: Mapping[str, str]) -> Section
         "redis_url": EMBEDDED if settings.redis_url is None else masked_url(settings.redis_url),
         "database_url": masked_url(settings.database_url),
         "outputs": str(settings.outputs),
+        "runtime": str(settings.runtime),
         **{name: told(str(value)) for name, value in asdict(settings.preferences).items()},
         "max_memory": "no limit" if settings.max_memory is None else size(settings.max_memory),
     }

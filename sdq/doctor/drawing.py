@@ -39,6 +39,9 @@ from worker.runtimes.installing import how_to_install
 #: dB; see above.
 ALIKE_DB = 30.0
 
+#: What each runtime with only one processor computes on.
+_ON = {"onnx": "the CPU", "openvino": "the CPU", "cuda": "the GPU"}
+
 
 def drawing(
     settings: Settings, units: Collection[ComputeUnit], say: Callable[[str], None]
@@ -79,12 +82,14 @@ def drawing(
             for unit in _units(units, runtimes):
                 say(f"Drawing the demo model, {attention} on {unit} ...")
                 try:
-                    proof = prove(folder, wanted[attention], unit, Path(cache.name))
+                    proof = prove(
+                        folder, wanted[attention], unit, Path(cache.name), settings.runtime
+                    )
                 except SdqError as error:
                     problems.append(f"The demo model, {attention} on {unit}: {with_advice(error)}")
                     continue
                 runtimes.add(proof.runtime)
-                where = "the CPU" if proof.runtime == "onnx" else unit
+                where = _ON.get(proof.runtime, str(unit))
                 facts.append(proof_fact(f"{attention} on {where}", proof, expected_db=ALIKE_DB))
                 if proof.likeness_db < ALIKE_DB:
                     problems.append(_unlike(attention, unit, proof))
@@ -112,18 +117,19 @@ def _demo(
 
 
 def _units(wanted: Collection[ComputeUnit], runtimes: set[str]) -> Iterator[ComputeUnit]:
-    """Yield the first wanted unit, and the others unless the runtimes that drew by then only use the CPU."""
+    """Yield the first wanted unit, and the others unless what drew by then has only one processor."""
     first, *others = (unit for unit in ComputeUnit if unit in wanted)
     yield first
-    if runtimes == {"onnx"} or (not runtimes and sys.platform != "darwin"):
+    if runtimes <= _ON.keys() and (runtimes or sys.platform != "darwin"):
         return
     yield from others
 
 
 def _not_tried(wanted: Collection[ComputeUnit], runtimes: set[str]) -> list[str]:
-    if runtimes == {"onnx"}:
+    if runtimes and runtimes <= _ON.keys():
+        (runtime,) = runtimes
         to_core_ml = f" For Core ML: {how_to_install()}." if sys.platform == "darwin" else ""
-        return [f"Core ML's compute units: the portable runtime only uses the CPU.{to_core_ml}"]
+        return [f"Core ML's compute units: {runtime} only uses {_ON[runtime]}.{to_core_ml}"]
     left_out = [unit for unit in ComputeUnit if unit not in wanted]
     return [f"{', '.join(left_out)} (left out by --compute-unit)."] if left_out else []
 
@@ -153,7 +159,7 @@ def _unlike(attention: AttentionImplementation, unit: ComputeUnit, proof: Proof)
         f"The demo model, {attention} on {unit}, draws a different image than expected: its PSNR against the "
         f"reference is {proof.likeness_db:.1f} dB, below the required {ALIKE_DB:.0f}."
     )
-    if proof.runtime == "onnx" or unit is ComputeUnit.CPU_ONLY:
+    if proof.runtime in _ON or unit is ComputeUnit.CPU_ONLY:
         return f"{finding} Reinstall sdq and its libraries; if that does not help, report it."
     return f"{finding} Avoid this compute unit (CPU_ONLY is the safest), and attach this report to a bug report."
 

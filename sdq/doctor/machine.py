@@ -14,7 +14,7 @@ from worker.runtimes.installing import core_ml_obstacle
 #: The distributions that decide whether sdq runs and what it draws.
 _LIBRARIES = (
     "sdq", "click", "rich", "pillow", "redis", "rq", "sqlalchemy", "alembic", "psycopg",
-    "numpy", "tokenizers", "coremltools", "onnx", "onnxruntime", "huggingface_hub",
+    "numpy", "tokenizers", "coremltools", "onnx", "onnxruntime", "onnxruntime-gpu", "openvino", "huggingface_hub",
     "python_coreml_stable_diffusion", "diffusers", "transformers", "torch",
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sdq.doctor.report import Report
 
 #: What computes, where it is installed.
-_LIBRARIES = ("coremltools", "onnxruntime", "python_coreml_stable_diffusion")
+_LIBRARIES = ("coremltools", "onnxruntime", "openvino", "python_coreml_stable_diffusion")
 _ABSENT = "not installed"
 
 

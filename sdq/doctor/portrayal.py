@@ -92,7 +92,9 @@ def _attempts(
         recipe, seed = (
             (known.recipe, known.seed) if known else (Portraits.recipe(folder, unit), SEED)
         )
-        found = attempt(folder, recipe, seed, unit, cache=settings.cache, rules=rules)
+        found = attempt(
+            folder, recipe, seed, unit, cache=settings.cache, rules=rules, runtime=settings.runtime
+        )
         yield found
         if not found.has_others:
             return

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sdq.doctor.references import Reference
 from sdq_core.images.pixels import image_from_rgb, psnr_db
 from sdq_core.models import VariantFolder
+from sdq_core.values.runtimes import RuntimeChoice
 from sdq_core.values.variants import ComputeUnit
 
 if TYPE_CHECKING:  # need NumPy, which a machine that only submits does not have
@@ -44,14 +45,18 @@ class Proof:
 
 
 def prove(
-    folder: VariantFolder, wanted: Sequence[Reference], unit: ComputeUnit, cache: Path
+    folder: VariantFolder,
+    wanted: Sequence[Reference],
+    unit: ComputeUnit,
+    cache: Path,
+    runtime: RuntimeChoice = RuntimeChoice.AUTO,
 ) -> Proof:
     """Draw the references' recipes and compare; raise an SdqError if one cannot be drawn."""
     from worker.engine.handle import Deadlines, Engine
     from worker.engine.messages import Launch
     from worker.pipelines.contract import ImageRequest
 
-    launch = Launch(folder=folder, compute_unit=unit, cache=cache, threads=None)
+    launch = Launch(folder=folder, compute_unit=unit, cache=cache, threads=None, runtime=runtime)
     engine = Engine(launch, Deadlines(load_s=_LOAD_DEADLINE_S, step_s=_STEP_DEADLINE_S))
     try:
         ready = engine.wait_until_ready()

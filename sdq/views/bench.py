@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from db.values import Benchmark
@@ -16,9 +17,9 @@ from sdq_core.values.part_times import PartTime
 from sdq_core.values.quality import LEAST_PSNR_DB
 from sdq_core.values.variants import Placement
 
-_TITLES = ("variant", "compute unit", "U-Net", "weights", "first load", "load", "step", "image", "images/h",
+_TITLES = ("variant", "compute unit", "U-Net", "weights", "runtime", "first load", "load", "step", "image", "images/h",
            "memory", "PSNR dB")  # fmt: skip
-_TEXTS = 4
+_TEXTS = 5
 
 
 def bench_lines(
@@ -35,7 +36,7 @@ def bench_lines(
     if good:
         lines = table_lines([_TITLES, *(_cells(row, reference) for row in good)], texts=_TEXTS)
     lines += [
-        f"failed: {row.variant.placement.describe()}: {' '.join((row.error or '').split())}"
+        f"failed: {row.variant.placement.describe()}{_with(row)}: {' '.join((row.error or '').split())}"
         for row in measured
         if row.error is not None
     ]
@@ -46,7 +47,28 @@ def bench_lines(
             f"Fastest here with images like the reference's (at least {LEAST_PSNR_DB:g} dB): "
             f"{winner.describe()}. New batches use it unless --variant or --compute-unit is given."
         )
+    lines += _faster(measured)
     return [printable(line) for line in lines] + (part_lines(parts) if parts else [])
+
+
+def _faster(measured: Sequence[Benchmark]) -> list[str]:
+    """Name the runtime that would draw faster than the one that does, with images like the reference's."""
+    times = [row.image_ms for row in measured if is_usable(row) and row.image_ms is not None]
+    rivals = [
+        (row.image_ms, row)
+        for row in measured
+        if row.image_ms is not None and is_usable(replace(row, drawn_with=row.unet == "whole"))
+    ]
+    if not times or not rivals:
+        return []
+    image_ms, row = min(rivals, key=lambda rival: rival[0])
+    if row.drawn_with or image_ms >= min(times):
+        return []
+    alike = "equal images" if math.isinf(row.psnr_db or 0) else f"images at {row.psnr_db:.1f} dB"
+    return [
+        f"{row.runtime} takes {image_ms / min(times):.2f} of the time of what draws here, with {alike}: "
+        f'`--runtime {row.runtime}`, or runtime = "{row.runtime}" in sdq.toml.'
+    ]
 
 
 def bench_as_dict(
@@ -97,6 +119,10 @@ def _row_as_dict(row: Benchmark) -> dict[str, Any]:
     }
 
 
+def _with(row: Benchmark) -> str:
+    return f" with {row.runtime}" if row.runtime else ""
+
+
 def _cells(row: Benchmark, reference: Benchmark | None) -> tuple[str, ...]:
     rate = row.images_per_hour
     return (
@@ -104,6 +130,7 @@ def _cells(row: Benchmark, reference: Benchmark | None) -> tuple[str, ...]:
         str(row.variant.compute_unit),
         row.unet,
         row.precision or "",
+        row.runtime or "",
         _time(row.first_load_ms),
         _time(row.warm_load_ms),
         _time(row.step_ms),

@@ -51,7 +51,7 @@ def stored(program: Program, model: str = DEMO) -> Sequence[Benchmark]:
 
 
 def test_it_measures_shows_and_remembers(program: Program) -> None:
-    shown = program.run("bench", "--quick")
+    shown = program.run("bench", "--quick", "--runtime", "onnx")
     assert "each variant is measured once, as ALL" in shown.stderr
     assert shown.stdout.startswith("demo, 1 x 4 steps\n")
     title, original, split = shown.stdout.splitlines()[1:4]
@@ -78,9 +78,8 @@ def test_it_measures_shows_and_remembers(program: Program) -> None:
 
 
 def test_its_json_says_the_same_and_a_spent_budget_what_is_missing(program: Program) -> None:
-    document = json.loads(
-        program.run("bench", "demo", "--quick", "--json", "--budget", "0.01").stdout
-    )
+    spent = ("--runtime", "onnx", "--quick", "--budget", "0.01")
+    document = json.loads(program.run("bench", "demo", *spent, "--json").stdout)
     assert document["machine"]["chip"] == this_machine().chip
     assert (document["num_inference_steps"], document["images"]) == (4, 1)
     (model,) = document["models"]
@@ -92,7 +91,7 @@ def test_its_json_says_the_same_and_a_spent_budget_what_is_missing(program: Prog
         assert only[name] == pytest.approx(getattr(kept, name), rel=0.01), name
     assert only["peak_bytes"] == kept.peak_bytes
     assert (only["psnr_db"], only["same_pixels"], only["usable"]) == (None, True, True)
-    spoken = program.run("bench", "demo", "--quick", "--budget", "0.01").stdout
+    spoken = program.run("bench", "demo", *spent).stdout
     assert "not measured, as the budget was spent: split_einsum on ALL" in spoken
 
 

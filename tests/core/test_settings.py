@@ -10,6 +10,7 @@ from sdq_core.errors import ConfigurationError
 from sdq_core.settings import VARIABLES, Settings, read_settings
 from sdq_core.values.part_units import Part
 from sdq_core.values.receivers import Receivers
+from sdq_core.values.runtimes import RuntimeChoice
 from sdq_core.values.variants import ComputeUnit
 
 FILE = """
@@ -233,3 +234,14 @@ def test_numbers_come_from_file_and_environment(tmp_path: Path) -> None:
     assert settings.origins["guidance_scale"] == "environment SDQ_GUIDANCE_SCALE"
     with pytest.raises(ConfigurationError, match="SDQ_STEPS is 'many', not a whole number"):
         read_settings({"SDQ_HOME": str(tmp_path), "SDQ_STEPS": "many"})
+
+
+def test_a_runtime_is_chosen_by_file_or_environment_and_one_that_is_none_is_refused(
+    tmp_path: Path,
+) -> None:
+    home = {"SDQ_HOME": str(tmp_path)}
+    (tmp_path / "sdq.toml").write_text('runtime = "openvino"')
+    assert read_settings(home).runtime is RuntimeChoice.OPENVINO
+    assert read_settings({**home, "SDQ_RUNTIME": "ONNX"}).runtime is RuntimeChoice.ONNX
+    with pytest.raises(ConfigurationError, match=r"SDQ_RUNTIME: there is no runtime 'torch'\. Set"):
+        read_settings({**home, "SDQ_RUNTIME": "torch"})

@@ -95,7 +95,7 @@ if "worker.engine.main" in sys.orig_argv:
         return outputs
 
     native.NativeModel.__init__, native.NativeModel.predict = loaded, predicted
-    choice.choose_runtime = lambda *, cache, threads: CoreMLRuntime(cache / "coreml", "macOS 15.1")
+    choice.choose_runtime = lambda *, cache, threads, choice: CoreMLRuntime(cache / "coreml", "macOS 15.1")
 """
 
 
@@ -153,7 +153,7 @@ def test_a_compute_unit_that_is_not_here_is_drawn_on_the_cpu(program: Program) -
         f"{attention} on the CPU" for attention in references()
     }
     (sentence,) = report["sections"]["drawing"]["not_tried"]
-    assert sentence == "Core ML's compute units: the portable runtime only uses the CPU."
+    assert sentence == "Core ML's compute units: onnx only uses the CPU."
 
 
 def test_a_wrong_compute_unit_is_answered_with_a_guess(program: Program) -> None:

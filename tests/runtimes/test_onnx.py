@@ -87,10 +87,10 @@ class _Loads:
         self.paths: list[Path] = []
         load = session._session
 
-        def counted(model: Path, options: Any) -> Any:
+        def counted(model: Path, *how: Any) -> Any:
             if model.parent.name != "plain":  # where it is prepared
                 self.paths.append(model)
-            return load(model, options)
+            return load(model, *how)
 
         monkeypatch.setattr(session, "_session", counted)
 

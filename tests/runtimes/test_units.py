@@ -13,9 +13,10 @@ from sdq_core.values.recipes import DEFAULT_SCHEDULER
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
-from worker.runtimes.choice import distinct_compute_units
+from worker.runtimes.choice import choose_runtime
 
 from . import native
+from .conftest import USUAL
 
 REQUEST = ImageRequest(
     prompt="the sea at night", negative_prompt="", seed=1, num_inference_steps=2,
@@ -25,14 +26,15 @@ REQUEST = ImageRequest(
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="a Mac draws with Core ML")
 def test_one_stands_for_all_on_the_portable_runtime() -> None:
-    assert distinct_compute_units() == (ComputeUnit.ALL,)
+    assert choose_runtime(cache=Path(), threads=None).distinct_units == (ComputeUnit.ALL,)
 
 
 def test_core_ml_tells_all_of_them_apart(coreml, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert distinct_compute_units() == tuple(ComputeUnit)
+    assert choose_runtime(cache=Path(), threads=None).distinct_units == tuple(ComputeUnit)
 
 
+@pytest.mark.parametrize("runtime", USUAL, indirect=True)
 def test_parts_run_together_on_different_units(runtime, translations: Path) -> None:
     folder = ModelStore(translations).find(DEMO, AttentionImplementation.SPLIT_EINSUM)
     units = PartUnits(

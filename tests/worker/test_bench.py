@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from db.values import Benchmark
 from producer.planning.speed import is_usable
+from sdq.views.bench import bench_lines
 from sdq_core.errors import InputMissingError
 from sdq_core.models import DEMO, ModelStore, VariantFolder
-from sdq_core.values.variants import AttentionImplementation, ComputeUnit
-from worker.bench.candidates import candidates
+from sdq_core.values.machine import this_machine
+from sdq_core.values.runtimes import RuntimeChoice
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
+from worker.bench.candidates import candidates, for_comparison
 from worker.bench.measure import Task
 from worker.bench.run import ModelBench, bench_model
 
@@ -25,6 +30,15 @@ SPLIT_V2 = AttentionImplementation.SPLIT_EINSUM_V2
 ALL, GPU, NE, CPU = (
     ComputeUnit.ALL, ComputeUnit.CPU_AND_GPU, ComputeUnit.CPU_AND_NE, ComputeUnit.CPU_ONLY,
 )  # fmt: skip
+BLANK = Benchmark(
+    machine=this_machine(),
+    measured_at=datetime(2026, 11, 26, tzinfo=UTC),
+    variant=Variant(model="own", revision="1", attention_implementation=ORIGINAL, compute_unit=ALL),
+    unet="whole",
+    drawn_with=True,
+    num_inference_steps=20,
+    images=3,
+)
 TASK = Task(prompt="the sea at night", num_inference_steps=3, images=2)
 
 
@@ -34,6 +48,7 @@ def bench(
     *,
     units: Sequence[ComputeUnit] = (ALL,),
     time_is_up: Callable[[], bool] = lambda: False,
+    others: Mapping[RuntimeChoice, Sequence[ComputeUnit]] | None = None,
 ) -> ModelBench:
     return bench_model(
         ModelStore(home / "models"),
@@ -44,6 +59,7 @@ def bench(
         time_is_up=time_is_up,
         on_begin=lambda _: None,
         on_row=lambda _: None,
+        others=others,
     )
 
 
@@ -209,3 +225,35 @@ def test_a_unet_in_chunks_beside_the_whole_one_draws_the_same(tmp_path: Path) ->
     assert chunks.precision == "float16"
     assert chunks.psnr_db > 30
     assert not is_usable(chunks)
+
+
+def test_other_runtimes_are_measured_last_for_comparison_and_decide_nothing(tmp_path: Path) -> None:
+    own_variant(tmp_path, ORIGINAL)
+    openvino = RuntimeChoice.OPENVINO
+    found = bench(tmp_path, "own", others={openvino: (ALL,)}, time_is_up=lambda: True)
+    assert found.left_out == ["original on ALL", "original on ALL (with openvino)"]
+    folder = ModelStore(tmp_path / "models").find("own", ORIGINAL)
+    (drawing,), (other,) = candidates([folder], (ALL,)), for_comparison([folder], (ALL,), openvino)
+    assert (drawing.runtime, drawing.drawn_with) == (RuntimeChoice.AUTO, True)
+    assert (other.runtime, other.drawn_with, other.folder) == (openvino, False, folder)
+
+
+def test_a_runtime_that_would_draw_faster_is_named_with_how_to_choose_it() -> None:
+    drawing = replace(BLANK, runtime="onnx", image_ms=4000, step_ms=200, psnr_db=math.inf)
+    rival = replace(drawing, runtime="openvino", drawn_with=False, image_ms=1800, psnr_db=47.25)
+
+    def said(*rows: Benchmark) -> str:
+        return bench_lines(rows, reference=rows[0], left_out=[], winner=None)[-1]
+
+    assert said(drawing, rival) == (
+        "openvino takes 0.45 of the time of what draws here, with images at 47.2 dB: "
+        '`--runtime openvino`, or runtime = "openvino" in sdq.toml.'
+    )
+    for no_rival in (replace(rival, image_ms=4100), replace(rival, psnr_db=20.0)):
+        assert "takes" not in said(drawing, no_rival)
+
+
+def test_what_fails_with_another_runtime_says_with_which() -> None:
+    rival = replace(BLANK, runtime="openvino", drawn_with=False, error="PackageError: no")
+    (line,) = bench_lines([rival], reference=None, left_out=[], winner=None)
+    assert line == "failed: original on ALL with openvino: PackageError: no"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sdq_core.models import VariantFolder
+from sdq_core.values.runtimes import RuntimeChoice
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 
 _CHUNKS = ("unet_chunk1", "unet_chunk2")
@@ -29,13 +30,17 @@ class Candidate:
     folder: the variant's folder, with only the parts to load.
     compute_unit: the unit to load them on.
     unet: `whole` or `chunks`.
-    drawn_with: whether drawing loads the same parts.
+    drawn_with: whether drawing loads the same parts, with the same runtime.
+    runtime: what computes.
+    note: what distinguishes it from what draws.
     """
 
     folder: VariantFolder
     compute_unit: ComputeUnit
     unet: str
     drawn_with: bool
+    runtime: RuntimeChoice = RuntimeChoice.AUTO
+    note: str = ""
 
     @property
     def variant(self) -> Variant:
@@ -48,14 +53,18 @@ class Candidate:
         )
 
     def __str__(self) -> str:
-        chunks = "" if self.drawn_with else " (in chunks)"
-        return f"{self.variant.placement.describe()}{chunks}"
+        how = self.variant.placement.describe()
+        return f"{how} ({self.note})" if self.note else how
 
 
-def candidates(folders: Sequence[VariantFolder], units: Sequence[ComputeUnit]) -> list[Candidate]:
-    """List what to measure of a model's variants.
+def candidates(
+    folders: Sequence[VariantFolder],
+    units: Sequence[ComputeUnit],
+    runtime: RuntimeChoice = RuntimeChoice.AUTO,
+) -> list[Candidate]:
+    """List what to measure of a model's variants with the runtime that draws.
 
-    units: the compute units that differ on this machine. `original` is not measured on CPU_AND_NE: the Neural Engine
+    units: the compute units that differ for it. `original` is not measured on CPU_AND_NE: the Neural Engine
     does not run it, so the result would be that of CPU_ONLY. A U-Net that exists both whole and in chunks is measured
     both ways, in chunks last, because drawing uses the whole one.
     """
@@ -70,7 +79,23 @@ def candidates(folders: Sequence[VariantFolder], units: Sequence[ComputeUnit]) -
         for unet, form, drawn_with in forms:
             for rank, unit in enumerate(unit for unit in order if unit in units):
                 candidate = Candidate(
-                    folder=form, compute_unit=unit, unet=unet, drawn_with=drawn_with
+                    folder=form,
+                    compute_unit=unit,
+                    unet=unet,
+                    drawn_with=drawn_with,
+                    runtime=runtime,
+                    note="" if drawn_with else "in chunks",
                 )
                 ranked.append((rank if drawn_with else rank + len(ComputeUnit), place, candidate))
     return [candidate for _, _, candidate in sorted(ranked, key=lambda entry: entry[:2])]
+
+
+def for_comparison(
+    folders: Sequence[VariantFolder], units: Sequence[ComputeUnit], runtime: RuntimeChoice
+) -> list[Candidate]:
+    """List what to measure of a model's variants with a runtime that does not draw here, but could."""
+    return [
+        replace(candidate, drawn_with=False, note=f"with {runtime}")
+        for candidate in candidates(folders, units, runtime)
+        if candidate.drawn_with
+    ]

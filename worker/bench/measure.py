@@ -143,6 +143,7 @@ def _measure(
             cache=empty,
             threads=None,
             rules=rules,
+            runtime=candidate.runtime,
         )
         with fresh_engine(launch, deadlines, blame) as engine:
             first = engine.wait_until_ready()

@@ -14,6 +14,7 @@ from sdq_core.images.pixels import psnr_db
 from sdq_core.models import VariantFolder
 from sdq_core.values.part_times import PartTime
 from sdq_core.values.part_units import Part, PartUnits, UnitRules
+from sdq_core.values.runtimes import RuntimeChoice
 from sdq_core.values.variants import ComputeUnit
 from worker.bench.measure import (
     WARM_UP_STEPS,
@@ -42,6 +43,7 @@ def measure_parts(
     task: Task,
     *,
     cache: Path,
+    runtime: RuntimeChoice = RuntimeChoice.AUTO,
     time_is_up: Callable[[], bool] = lambda: False,
     on_begin: Callable[[str], None] = lambda _: None,
     deadlines: Deadlines | None = None,
@@ -50,13 +52,15 @@ def measure_parts(
 
     folder, compute_unit: the variant, and the unit of its U-Net.
     units: those that differ on this machine.
-    cache, deadlines: as `measure` has them.
+    cache, runtime, deadlines: as `measure` has them.
     time_is_up, on_begin: called before each unit.
 
     Raises SdqError if the model cannot be drawn with the usual units.
     """
     with empty_folder(cache) as empty:
-        launch = Launch(folder=folder, compute_unit=compute_unit, cache=empty, threads=None)
+        launch = Launch(
+            folder=folder, compute_unit=compute_unit, cache=empty, threads=None, runtime=runtime
+        )
         trial = _Trial(launch, task, deadlines or Deadlines())
         on_begin("its parts on their usual units")
         usual = trial.usual()

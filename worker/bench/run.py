@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -16,8 +16,9 @@ from sdq_core.errors import SdqError
 from sdq_core.images.pixels import psnr_db
 from sdq_core.models import ModelStore, VariantFolder
 from sdq_core.values.machine import Machine, this_machine
+from sdq_core.values.runtimes import RuntimeChoice
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
-from worker.bench.candidates import Candidate, candidates
+from worker.bench.candidates import Candidate, candidates, for_comparison
 from worker.bench.measure import Measured, Task, measure
 from worker.engine.handle import Deadlines
 
@@ -54,14 +55,18 @@ def bench_model(
     time_is_up: Callable[[], bool],
     on_begin: Callable[[str], None],
     on_row: Callable[[Benchmark], None],
+    runtime: RuntimeChoice = RuntimeChoice.AUTO,
+    others: Mapping[RuntimeChoice, Sequence[ComputeUnit]] | None = None,
     deadlines: Deadlines | None = None,
 ) -> ModelBench:
     """Measure a model's variants on this machine; a variant that cannot be loaded or drawn becomes a row with an error.
 
-    units: the compute units that differ on this machine.
+    units: the compute units that differ for the runtime that draws.
     time_is_up: asked before each row; True leaves the remaining rows out.
     on_begin: called before each row.
     on_row: called with each row once measured, before it is compared.
+    runtime: what draws here.
+    others: runtimes to compare with it, and the units that differ for each; measured last.
 
     Raises InputMissingError if the model is not on this machine.
     """
@@ -82,7 +87,10 @@ def bench_model(
             rows.append(context.unusable(model, attention, error))
             on_row(rows[-1])
     left_out: list[str] = []
-    for candidate in candidates(folders, units):
+    wanted = candidates(folders, units, runtime)
+    for other, its_units in (others or {}).items():
+        wanted += for_comparison(folders, its_units, other)
+    for candidate in wanted:
         if time_is_up():
             left_out.append(str(candidate))
             continue
@@ -151,7 +159,11 @@ class _Context:
 
     def failed(self, candidate: Candidate, error: SdqError) -> Benchmark:
         """Return the row of a variant that could not be loaded or drawn."""
-        return replace(self._blank(candidate), error=f"{type(error).__name__}: {error}")
+        return replace(
+            self._blank(candidate),
+            runtime=None if candidate.runtime is RuntimeChoice.AUTO else str(candidate.runtime),
+            error=f"{type(error).__name__}: {error}",
+        )
 
     def unusable(
         self, model: str, attention: AttentionImplementation, error: SdqError

@@ -64,7 +64,7 @@ def _load(pipe: Pipe, launch: Launch) -> tuple[Pipeline, WatchedRuntime] | None:
         launch.cache.mkdir(exist_ok=True)
     try:
         runtime = WatchedRuntime(
-            choose_runtime(cache=launch.cache, threads=launch.threads),
+            choose_runtime(cache=launch.cache, threads=launch.threads, choice=launch.runtime),
             packages_of_parts(launch.folder),
             pipe.send,
         )

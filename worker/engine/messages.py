@@ -9,6 +9,7 @@ from pathlib import Path
 from sdq_core.errors import SdqError
 from sdq_core.models import VariantFolder
 from sdq_core.values.part_units import Part, PartUnits, UnitRules
+from sdq_core.values.runtimes import RuntimeChoice
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.choice import PipelineChoice
@@ -21,6 +22,7 @@ class Launch:
 
     compute_unit: the recipe's, which is the U-Net's.
     threads: threads of the runtime, None for its own choice.
+    runtime: which one loads it.
     rules: what decides on the units of the parts besides.
     """
 
@@ -28,6 +30,7 @@ class Launch:
     compute_unit: ComputeUnit
     cache: Path
     threads: int | None
+    runtime: RuntimeChoice = RuntimeChoice.AUTO
     pipeline: PipelineChoice = PipelineChoice.AUTO
     safety: Safety = Safety.FLAG
     rules: UnitRules = field(default_factory=UnitRules)

@@ -1,7 +1,8 @@
 """The interface of runtimes: load models and call them with arrays.
 
-Only a runtime uses its library. There are two: `onnx` (any machine) and `coreml` (macOS). Both pass the same contract
-tests, and a third must be possible without changes outside this folder.
+Only a runtime uses its library. There are `onnx` (any machine; `cuda` is the same on another processor), `openvino` and
+`coreml` (macOS). All pass the same contract tests, and another one changes nothing outside this folder but the names in
+`sdq_core.values.runtimes`.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class Runtime(Protocol):
 
     @property
     def name(self) -> str:
-        """``onnx`` or ``coreml``; recorded with every image."""
+        """Its name in `RuntimeChoice`; recorded with every image."""
         ...
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from sdq_core.values.runtimes import RuntimeChoice
+
 #: The newest Python for which coremltools is released; the extra `coreml` in `pyproject.toml` has the same limit.
 _NEWEST_FOR_CORE_ML = (3, 13)
 
@@ -21,10 +23,14 @@ def core_ml_obstacle(platform: str, python: tuple[int, int]) -> str | None:
     )
 
 
-def how_to_install() -> str:
-    """Return the commands that install this machine's runtime, as the end of a sentence without its full stop."""
-    if sys.platform != "darwin":
-        return "`pip install 'sdq[onnx]'`"
+def how_to_install(choice: RuntimeChoice = RuntimeChoice.AUTO) -> str:
+    """Return the commands that install a runtime, as the end of a sentence without its full stop."""
+    if choice is RuntimeChoice.CUDA:
+        # Both are one package to Python, so one has to go.
+        return "`pip uninstall onnxruntime`, then `pip install 'onnxruntime-gpu[cuda,cudnn]'`"
+    if choice in (RuntimeChoice.ONNX, RuntimeChoice.OPENVINO) or sys.platform != "darwin":
+        extra = RuntimeChoice.OPENVINO if choice is RuntimeChoice.OPENVINO else RuntimeChoice.ONNX
+        return f"`pip install 'sdq[{extra}]'`"
     obstacle = core_ml_obstacle(sys.platform, sys.version_info[:2])
     if obstacle is None:
         return "`pip install 'sdq[coreml]'`"

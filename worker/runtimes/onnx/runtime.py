@@ -1,4 +1,4 @@
-"""The portable runtime: packages and compiled models on any machine, computed in float32 on the CPU."""
+"""ONNX Runtime: packages and compiled models on any machine, computed in float32 on the CPU, or on an NVIDIA GPU."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from sdq_core.models.compiled import CompiledModel
 from sdq_core.models.network import open_network
 from sdq_core.models.package import Package
 from sdq_core.values.variants import ComputeUnit
-from worker.mlpackage.program import Program
 from worker.runtimes.inputs import Input
 from worker.runtimes.onnx import session, translate
 from worker.runtimes.onnx.cache import Entry, TranslationCache
+from worker.runtimes.onnx.processors import CPU, Processor
 from worker.runtimes.onnx.session import OnnxModel, SessionError
+from worker.runtimes.onnx.translation import plain_translation, write_translation
 
 
 class OnnxRuntime:
@@ -24,16 +25,21 @@ class OnnxRuntime:
     cache_dir: the folder of translations, created when needed; any number of processes may share it. A translation is
     larger than its model: four bytes per weight, however the model compresses them.
     threads: threads per network; None leaves it to ONNX Runtime (one per physical core).
+    processor: what computes. Raises ConfigurationError if the installed ONNX Runtime was not built for it.
     """
 
-    def __init__(self, cache_dir: Path, threads: int | None = None) -> None:
+    def __init__(
+        self, cache_dir: Path, threads: int | None = None, processor: Processor = CPU
+    ) -> None:
+        session.must_have(processor)
         self._cache = TranslationCache(cache_dir)
         self._threads = threads
+        self._processor = processor
 
     @property
     def name(self) -> str:
         """The name recorded with every image."""
-        return "onnx"
+        return self._processor.runtime
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -42,26 +48,26 @@ class OnnxRuntime:
 
     @property
     def distinct_units(self) -> tuple[ComputeUnit, ...]:
-        """One: it always computes on the CPU."""
+        """One: it always computes on the same processor."""
         return (ComputeUnit.ALL,)
 
     def load(self, package: Path, compute_unit: ComputeUnit) -> OnnxModel:  # noqa: ARG002
         """Load one ``.mlpackage`` or ``.mlmodelc``, translating it the first time.
 
-        compute_unit: ignored; there is only the CPU.
+        compute_unit: ignored; there is only one processor.
 
         Raises InputMissingError if `package` does not exist, PackageError if it is damaged or uses operations that
         cannot be translated (the message names all of them), OutputError or StorageError if the translation cannot be
-        stored.
+        stored, ConfigurationError if the processor cannot be used.
         """
         opened = open_network(package)
         try:
-            return OnnxModel(package, self._translation(opened), self._threads)
+            return OnnxModel(package, self._translation(opened), self._threads, self._processor)
         except SessionError:
             # The entry has the right size but is damaged: translate once more.
             entry = self._translation(opened, rebuild=True)
         try:
-            return OnnxModel(package, entry, self._threads)
+            return OnnxModel(package, entry, self._threads, self._processor)
         except SessionError as error:
             raise PackageError(
                 f"ONNX Runtime does not load the translation of {package}: {error}. Install another version of "
@@ -69,38 +75,16 @@ class OnnxRuntime:
             ) from error
 
     def _translation(self, network: Package | CompiledModel, *, rebuild: bool = False) -> Entry:
-        def write(folder: Path) -> tuple[tuple[Input, ...], tuple[str, ...]]:
-            # Imported here: a cached translation needs neither protobuf nor onnx.
-            from worker.runtimes.onnx.model_file import write_model
+        if not self._processor.prepared:
+            return plain_translation(self._cache, network, rebuild=rebuild)
 
-            program = _read_program(network)
-            graph = translate.translate(program)
+        def write(folder: Path) -> tuple[tuple[Input, ...], tuple[str, ...]]:
             plain = folder / "plain"
             plain.mkdir()
-            with translate.refusing_damage(program, "its constants"):
-                write_model(graph, plain)
+            described = write_translation(network, plain)
             session.prepare(plain, folder)
             shutil.rmtree(plain)
-            inputs = tuple(
-                Input(
-                    name=tensor.name,
-                    shape=tuple(size for size in tensor.shape if size is not None),
-                    dtype=tensor.dtype.numpy,
-                    image=program.images.get(tensor.name),
-                )
-                for tensor in program.inputs
-            )
-            return inputs, program.outputs
+            return described
 
         version = f"{translate.VERSION} {session.kind_of_machine()}"
         return self._cache.get(network, version, write, rebuild=rebuild)
-
-
-def _read_program(network: Package | CompiledModel) -> Program:
-    if isinstance(network, CompiledModel):
-        from worker.mlmodelc import text
-
-        return text.read_program(network)
-    from worker.mlpackage import proto
-
-    return proto.read_program(network)

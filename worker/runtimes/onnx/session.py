@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from sdq_core.errors import ComputeError
-from sdq_core.models.colour_layout import ColourLayout
+from sdq_core.errors import ComputeError, ConfigurationError
 from sdq_core.values.machine import chip, instruction_set
-from worker.runtimes.inputs import as_apple_reads, rounded
+from sdq_core.values.runtimes import RuntimeChoice
+from worker.runtimes.inputs import as_apple_reads
+from worker.runtimes.installing import how_to_install
 from worker.runtimes.onnx.cache import MODEL, WEIGHTS, Entry
+from worker.runtimes.onnx.feed import feed
+from worker.runtimes.onnx.processors import CPU, Processor
 
 _ORT_ERRORS: tuple[type[Exception], ...] = tuple(
     error
@@ -36,11 +38,13 @@ class OnnxModel:
     Call it from one thread at a time. ONNX Runtime releases the GIL while it computes.
     """
 
-    def __init__(self, package: Path, entry: Entry, threads: int | None) -> None:
+    def __init__(
+        self, package: Path, entry: Entry, threads: int | None, processor: Processor = CPU
+    ) -> None:
         self._package = package
         self._inputs = {i.name: i for i in entry.inputs}
         self._outputs = list(entry.outputs)
-        self._session = _session(entry.model, _options(threads))
+        self._session = _session(entry.model, _options(threads), processor)
 
     @property
     def expected_inputs(self) -> Mapping[str, Mapping[str, Any]]:
@@ -53,21 +57,24 @@ class OnnxModel:
         Inputs are rounded to the package's type, as in Core ML; computation is in float32. Raises ComputeError if ONNX
         Runtime fails while it runs.
         """
-        feed = {
-            name: np.asarray(array, np.float32 if array.dtype.kind == "f" else np.int64, order="C")
-            for name, array in rounded(self._package, self._inputs, inputs).items()
-        }
-        for name in feed:
-            if self._inputs[name].image is ColourLayout.BGR:
-                feed[name] = np.ascontiguousarray(feed[name][:, ::-1])
+        arrays = feed(self._package, self._inputs, inputs)
         try:
-            results = self._session.run(self._outputs, feed)
+            results = self._session.run(self._outputs, arrays)
         except _RUN_ERRORS as error:
             raise ComputeError(
                 f"ONNX Runtime failed while it ran {self._package.name}: {_one_line(error)}. Low memory can cause "
                 "this. If it keeps failing, report it with the output of `sdq doctor`."
             ) from error
         return dict(zip(self._outputs, results, strict=True))
+
+
+def must_have(processor: Processor) -> None:
+    """Raise ConfigurationError unless the installed ONNX Runtime was built for a processor."""
+    if processor.provider not in onnxruntime.get_available_providers():
+        raise ConfigurationError(
+            f"ONNX Runtime {onnxruntime.__version__} here has no {processor.provider}. Run "
+            f"{how_to_install(RuntimeChoice.CUDA)}, or choose another runtime."
+        )
 
 
 def prepare(plain: Path, folder: Path) -> None:
@@ -87,7 +94,7 @@ def prepare(plain: Path, folder: Path) -> None:
     ):
         options.add_session_config_entry(f"session.{name}", value)
     try:
-        _session(plain / MODEL, options)
+        _session(plain / MODEL, options, CPU)
     except SessionError:
         for path in plain.iterdir():
             path.replace(folder / path.name)
@@ -119,11 +126,21 @@ def _options(threads: int | None) -> Any:
     return options
 
 
-def _session(model: Path, options: Any) -> Any:
+def _session(model: Path, options: Any, processor: Processor) -> Any:
     try:
-        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            str(model), options, providers=[(processor.provider, dict(processor.options))]
+        )
     except _ORT_ERRORS as error:
         raise SessionError(_one_line(error)) from error
+    # ONNX Runtime goes on with the CPU if a provider does not start, which would take a hundred times as long.
+    if session.get_providers()[0] != processor.provider:
+        raise ConfigurationError(
+            f"ONNX Runtime {onnxruntime.__version__} cannot start its {processor.provider}: the driver, CUDA or "
+            "cuDNN is missing or of another version than it was built for. Run "
+            f"{how_to_install(RuntimeChoice.CUDA)}, or choose another runtime."
+        )
+    return session
 
 
 def _one_line(error: BaseException) -> str:
