@@ -75,6 +75,8 @@ def plan_batch(
     problems: list[str] = []
     images = 0
     options: dict[str, Any] = {}
+    # Of each model, the usual settings that hold; `resolve` keeps the folders alive, so an id means one of them.
+    held: dict[int, dict[str, Any]] = {}
     for index, line in enumerate(lines):
         placements = choose(
             line.model or defaults.model,
@@ -91,9 +93,11 @@ def plan_batch(
             for placement in placements:
                 word = ANY if placement is ANY else placement.attention_implementation
                 folder = _folder(line, defaults, word, resolve)
-                usual = _usually(folder.usual, defaults)
-                if (line.model or defaults.model) == defaults.model:
-                    options |= usual
+                usual = held.get(id(folder))
+                if usual is None:
+                    usual = held[id(folder)] = _left_open(folder.usual, defaults)
+                    if folder.model == defaults.model:
+                        options.update(usual)
                 recipe = _recipe(line, defaults, folder, placement, usual)
                 if usual and remarks is not None:
                     _note_usual(recipe, line, folder.usual, usual, remarks)
@@ -122,9 +126,10 @@ def plan_batch(
     )
 
 
-def _usually(usual: Usual, defaults: Defaults) -> dict[str, Any]:
-    """Return which of a model's usual settings hold: those that the command leaves open."""
-    return {name: value for name, value in usual.settings().items() if name not in defaults.named}
+def _left_open(usual: Usual, defaults: Defaults) -> dict[str, Any]:
+    """Return which of a model's usual settings hold: those that the command does not name."""
+    said = usual.settings().items()
+    return {name: value for name, value in said if name not in defaults.named}
 
 
 def _note_usual(
@@ -168,7 +173,9 @@ def _recipe(
 
     def setting(name: str) -> Any:
         own = getattr(line, name)
-        return usual.get(name, getattr(defaults, name)) if own is None else own
+        if own is not None:
+            return own
+        return usual[name] if name in usual else getattr(defaults, name)
 
     steps, scheduler = setting("num_inference_steps"), setting("scheduler")
     if scheduler is Scheduler.LCM and steps > MAX_LCM_STEPS:
