@@ -156,7 +156,8 @@ def _seed(image: ForeignImage, notes: _Notes) -> int:
 def _lost_noise(image: ForeignImage, scheduler: Scheduler | None) -> Lost | None:
     if image.rng is None:
         return Lost.NOISE
-    if scheduler is Scheduler.EULER_ANCESTRAL_DISCRETE and not image.steps_go_on:
+    adds_noise = scheduler in {Scheduler.EULER_ANCESTRAL_DISCRETE, Scheduler.LCM}
+    if adds_noise and not image.steps_go_on:
         return Lost.STEP_NOISE
     return Lost.GUESSED_NOISE if image.rng_is_guessed else None
 

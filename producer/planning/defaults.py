@@ -38,6 +38,7 @@ class Defaults:
     batch_name: None lets the ledger choose.
     slice_size: the most seeds in a slice.
     interleave, priority, at_front: see `db.values.BatchPlan`.
+    named: which of a model's usual settings the command names, and so replaces.
 
     Raise InputError for an invalid value.
     """
@@ -58,6 +59,7 @@ class Defaults:
     interleave: bool = False
     priority: Priority | None = None
     at_front: bool = False
+    named: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "model", model_spelling(self.model))

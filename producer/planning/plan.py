@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from db.values import JSON, BatchPlan, PlannedEntry
 from producer.planning.cap import MAX_IMAGES, Cap
@@ -24,7 +26,9 @@ from producer.reading.prompt_line import PromptLine
 from producer.reading.remarks import Remarks
 from sdq_core.errors import InputError, InputMissingError, PackageError, PromptFileError
 from sdq_core.models import AnyFolder, VariantFolder
+from sdq_core.models.usual import Usual
 from sdq_core.values.conditions import NO_CONDITIONS, Conditions
+from sdq_core.values.limits import MAX_LCM_STEPS
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import format_seeds
 from sdq_core.values.variants import (
@@ -32,6 +36,7 @@ from sdq_core.values.variants import (
     AnyVariant,
     Placement,
     RecipeVariant,
+    Scheduler,
     VariantWord,
     Whichever,
 )
@@ -71,6 +76,9 @@ def plan_batch(
     entries = Entries()
     problems: list[str] = []
     images = 0
+    options: dict[str, Any] = {}
+    # Of each model, the usual settings that hold; `resolve` keeps the folders alive, so an id means one of them.
+    held: dict[int, dict[str, Any]] = {}
     for index, line in enumerate(lines):
         placements = choose(
             line.model or defaults.model,
@@ -87,7 +95,14 @@ def plan_batch(
             for placement in placements:
                 word = ANY if placement is ANY else placement.attention_implementation
                 folder = _folder(line, defaults, word, resolve)
-                recipe = _recipe(line, defaults, folder, placement)
+                usual = held.get(id(folder))
+                if usual is None:
+                    usual = held[id(folder)] = _left_open(folder.usual, defaults)
+                    if folder.model == defaults.model:
+                        options.update(usual)
+                recipe = _recipe(line, defaults, folder, placement, usual)
+                if usual and remarks is not None:
+                    _note_usual(recipe, line, folder.usual, usual, remarks)
                 entries.add(recipe, seeds, _fields(line), line.source)
                 if remarks is not None and index < _MOST_MEASURED:
                     _note_cut(recipe, line.source, folder.tokenizer, remarks)
@@ -104,13 +119,27 @@ def plan_batch(
         source=source,
         key=_key(defaults.batch_name, planned),
         entries=planned,
-        options=defaults.to_options(),
+        options=replace(defaults, **options).to_options(),
         chosen=choose.to_keep(),
         slice_size=defaults.slice_size,
         interleave=defaults.interleave,
         priority=defaults.priority,
         at_front=defaults.at_front,
     )
+
+
+def _left_open(usual: Usual, defaults: Defaults) -> dict[str, Any]:
+    """Return which of a model's usual settings hold: those that the command does not name."""
+    said = usual.settings().items()
+    return {name: value for name, value in said if name not in defaults.named}
+
+
+def _note_usual(
+    recipe: Recipe, line: PromptLine, usual: Usual, held: Mapping[str, Any], remarks: Remarks
+) -> None:
+    applied = {name: value for name, value in held.items() if getattr(line, name) is None}
+    if applied:
+        remarks.usual.setdefault(recipe.variant.model, Usual(**applied, by=usual.by))
 
 
 def _note_cut(recipe: Recipe, place: str, tokenizer: Path, remarks: Remarks) -> None:
@@ -139,11 +168,22 @@ def _recipe(
     defaults: Defaults,
     folder: VariantFolder | AnyFolder,
     placement: Placement | Whichever,
+    usual: Mapping[str, Any],
 ) -> Recipe:
     def said(own: int | None, default: int) -> int:
         return default if own is None else own
 
-    guidance_scale = defaults.guidance_scale if line.guidance_scale is None else line.guidance_scale
+    def setting(name: str) -> Any:
+        own = getattr(line, name)
+        if own is not None:
+            return own
+        return usual[name] if name in usual else getattr(defaults, name)
+
+    steps, scheduler = setting("num_inference_steps"), setting("scheduler")
+    if scheduler is Scheduler.LCM and steps > MAX_LCM_STEPS:
+        raise InputError(
+            f"num_inference_steps is {steps}, but LCM takes 1 to {MAX_LCM_STEPS}; use 4 to 8, or another scheduler"
+        )
     width, height = said(line.width, folder.width), said(line.height, folder.height)
     if (width, height) != (folder.width, folder.height):
         raise InputError(
@@ -161,9 +201,9 @@ def _recipe(
         variant=_variant(line, folder, placement),
         prompt=line.prompt,
         negative_prompt=negative_prompt,
-        num_inference_steps=said(line.num_inference_steps, defaults.num_inference_steps),
-        guidance_scale=guidance_scale,
-        scheduler=line.scheduler or defaults.scheduler,
+        num_inference_steps=steps,
+        guidance_scale=setting("guidance_scale"),
+        scheduler=scheduler,
         width=folder.width,
         height=folder.height,
         rng=line.rng or defaults.rng,

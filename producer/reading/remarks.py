@@ -9,6 +9,7 @@ from itertools import islice
 from db.values import JSON
 from producer.reading.multiplied import Multiplied
 from sdq_core.errors import group_by_cause
+from sdq_core.models.usual import Usual
 
 #: More would push what was submitted off the screen.
 _SHOWN = 20
@@ -25,6 +26,7 @@ class Remarks:
     undecided: place of a prompt with choices or wildcards that nobody makes, for want of `--dynamic` -> one of them.
     repeated_images: how many images are asked for again, and drawn once.
     cut: place of a prompt that is longer than a text encoder reads -> the end of what it reads.
+    usual: model -> settings of its own that some prompts are drawn with, because neither they nor the command say.
     multiplied: what makes several images of a line.
     """
 
@@ -33,12 +35,20 @@ class Remarks:
     undecided: dict[str, str] = field(default_factory=dict)
     repeated_images: int = 0
     cut: dict[str, str] = field(default_factory=dict)
+    usual: dict[str, Usual] = field(default_factory=dict)
     multiplied: Multiplied = field(default_factory=Multiplied)
 
     def describe(self, *, most_hints: int = _SHOWN) -> list[str]:
         """Return a sentence or clause each."""
         grouped = group_by_cause(self.hints)
-        said = [*self.multiplied.describe(), *grouped[:most_hints]]
+        said = [
+            *(
+                f"{model} is drawn with {usual.describe()}, {usual.why()}."
+                for model, usual in self.usual.items()
+            ),
+            *self.multiplied.describe(),
+            *grouped[:most_hints],
+        ]
         if len(grouped) > most_hints:
             more = len(grouped) - most_hints
             said.append(f"... and {more} more hint{'' if more == 1 else 's'}")
@@ -76,6 +86,7 @@ class Remarks:
             "repeated_images": self.repeated_images,
             "cut_prompts": len(self.cut),
             "cut": dict(islice(self.cut.items(), 1000)),
+            "usual": {model: usual.to_dict() for model, usual in self.usual.items()},
             **self.multiplied.to_dict(),
         }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from sdq.cli.candidates import model_names
+from sdq.cli.candidates import model_names, words
 from sdq.cli.model_options import variants_of
 from sdq.cli.models_pull import pull_command
 from sdq.cli.options import settings_options
@@ -19,6 +19,7 @@ from sdq.data_folder import refuse_absent_drive
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, InputMissingError, StorageError
 from sdq_core.printable import printable
 from sdq_core.settings import Settings, whole_path
+from sdq_core.values.variants import Scheduler
 
 
 class _ListByDefault(click.Group):
@@ -127,6 +128,8 @@ def remove_command(
 ) -> int:
     """Delete a model from the models folder; of an added model, only the links. Images and their records stay."""
     from sdq_core.models.keep import own_folders, remove_folder
+    from sdq_core.models.usual_file import set_usual
+    from sdq_core.values.names import one_spelling
 
     folders = own_folders(settings.models, name, variants_of(variant))
     for folder in () if outcome.quiet and yes else folders:
@@ -136,8 +139,54 @@ def remove_command(
         return EXIT_FAILURE
     for folder in folders:
         remove_folder(folder)
+    if not variant:
+        set_usual(settings.models, one_spelling(name), None)
     _tell(outcome, "removed", folders)
     return EXIT_OK
+
+
+@command.command("set")
+@click.argument("name", shell_complete=model_names)
+@click.option("--num-inference-steps", "--steps", type=int, metavar="N", help="Denoising steps.")
+@click.option("--guidance-scale", "--cfg-scale", type=float, metavar="X", help="0 for no guidance.")
+@click.option(
+    "--scheduler",
+    metavar="NAME",
+    shell_complete=words(*Scheduler),
+    help="As for `sdq submit` [of few steps: that of the model's scheduler file].",
+)
+@click.option("--reset", is_flag=True, help="Forget what was set before.")
+@outcome_options
+@settings_options
+def set_command(
+    settings: Settings,
+    name: str,
+    num_inference_steps: int | None,
+    guidance_scale: float | None,
+    scheduler: str | None,
+    reset: bool,
+    outcome: Outcome,
+) -> None:
+    """Set how a model is drawn where neither a prompt nor the command says, for models that need few steps.
+
+    What is left out stays as it was. Images that were submitted before stay what they are.
+    """
+    from sdq.submitting.usual import set_usually
+
+    refuse_absent_drive(settings)
+    usual = set_usually(
+        settings,
+        name,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        scheduler=scheduler,
+        reset=reset,
+    )
+    if usual:
+        outcome.say(f"{name} is drawn with {usual.describe()}, {usual.why()}.")
+    else:
+        outcome.say(f"{name} is drawn as any other model.")
+    outcome.tell(name=name, usual=usual.to_dict() if usual else None)
 
 
 @command.command("add")

@@ -29,12 +29,13 @@ _PROMPTS = (
     click.option("--random-seeds", type=click.IntRange(1, 100_000), metavar="N",
                  help="Choose N random seeds per prompt now, and record them."),
     click.option("--num-inference-steps", "--steps", metavar="N",
-                 help="Denoising steps per image; with commas, each of several [20]."),
+                 help="Denoising steps per image; with commas, each of several [the model's own, else 20]."),
     click.option("--guidance-scale", "--cfg-scale", metavar="X",
-                 help="How closely to follow the prompt; with commas, each of several [7.5]."),
+                 help="How closely to follow the prompt, 0 for no guidance; with commas, each of several "
+                      "[the model's own, else 7.5]."),
     click.option("--scheduler", metavar="NAME", shell_complete=candidates.words(*Scheduler),
                  help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LCM, LMSDiscrete or PNDM; "
-                      "with commas, each of several [DPMSolverMultistep]."),
+                      "with commas, each of several [the model's own, else DPMSolverMultistep]."),
     click.option("--rng", metavar="NAME", shell_complete=candidates.words(*Rng),
                  help="What makes noise of a seed: numpy, as Apple's tools, torch, as diffusers and ComfyUI, or "
                       "nvidia, as AUTOMATIC1111; with commas, each of several [numpy]."),

@@ -136,6 +136,7 @@ def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Def
         interleave=options.interleave,
         priority=Priority(options.priority) if options.priority else None,
         at_front=options.at_front,
+        named=frozenset(single),
     )
     return defaults, grid
 

@@ -8,7 +8,18 @@ from sdq.views.table import table_lines
 from sdq_core.models.inventory import ModelFacts
 from sdq_core.printable import printable
 
-_TITLES = ("MODEL", "VARIANT", "KIND", "SIZE", "IMAGE", "WEIGHTS", "UNET", "BATCH", "SOURCE")
+_TITLES = (
+    "MODEL",
+    "VARIANT",
+    "KIND",
+    "SIZE",
+    "IMAGE",
+    "WEIGHTS",
+    "UNET",
+    "BATCH",
+    "SOURCE",
+    "DRAWN WITH",
+)
 
 
 def model_lines(models: Sequence[ModelFacts]) -> list[str]:
@@ -26,7 +37,7 @@ def _cells(model: ModelFacts) -> tuple[str, ...]:
     size = f"{model.size_bytes / 1e6:,.1f} MB"
     start = (model.name, model.variant, model.kind, size)
     if model.problem:
-        return (*start, "unusable", "", "", "", "")
+        return (*start, "unusable", "", "", "", "", "")
     return (
         *start,
         f"{model.width}x{model.height}",
@@ -34,4 +45,5 @@ def _cells(model: ModelFacts) -> tuple[str, ...]:
         model.unet or "",
         str(model.unet_batch or ""),
         model.source or "",
+        model.usual.describe() if model.usual else "",
     )

@@ -8,12 +8,13 @@ place means new images, as with a named variant; a variant added to the model, o
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sdq_core.errors import InputError, InputMissingError, PackageError
 from sdq_core.models.folder import VariantFolder
 from sdq_core.models.store import ModelStore
+from sdq_core.models.usual import Usual
 from sdq_core.values.variants import (
     ANY,
     AnyVariant,
@@ -32,6 +33,7 @@ class AnyFolder:
     revision: the reference variant's name and revision.
     width, height: pixels.
     tokenizer: the reference variant's.
+    usual: how the model is drawn where nothing else says.
     """
 
     model: str
@@ -39,6 +41,7 @@ class AnyFolder:
     width: int
     height: int
     tokenizer: Path
+    usual: Usual
 
     @property
     def attention_implementation(self) -> Whichever:
@@ -66,7 +69,8 @@ def resolver(
             if one.model == model and one.attention_implementation == variant
         ]
         folder = store.find(model, variant)
-        return folder.known_as(_known_revision(folder, revisions))
+        usual = store.usual_of(folder)
+        return replace(folder.known_as(_known_revision(folder, revisions)), usual=usual)
 
     return resolve
 
@@ -97,6 +101,7 @@ def find_any(store: ModelStore, model: str, known: Collection[RecipeVariant] = (
         width=reference.width,
         height=reference.height,
         tokenizer=reference.tokenizer,
+        usual=store.usual_of(reference),
     )
 
 

@@ -22,8 +22,9 @@ from sdq_core.models.network import Network, read_network
 from sdq_core.models.parts import KINDS, is_apples, kind_of
 from sdq_core.models.preprocessing import Preprocessing
 from sdq_core.models.scheduler_config import SchedulerConfig
+from sdq_core.models.usual import ANY_OTHER, Usual, own_scheduler, usual_for
 from sdq_core.models.vocabulary import Vocabulary
-from sdq_core.values.variants import AttentionImplementation
+from sdq_core.values.variants import AttentionImplementation, Scheduler
 
 _PREPROCESSOR = "preprocessor_config.json"
 
@@ -45,6 +46,8 @@ class VariantFolder:
     scaling_factor: of its VAE's latents.
     zeros_for_empty_prompt: an empty negative prompt is told as zeros and not encoded.
     embeds_guidance: whether its U-Net takes the guidance scale as an input, and so needs one evaluation a step.
+    usual: how it is drawn where nothing else says.
+    own_scheduler: the one that its scheduler file is for, None if sdq does not have it.
     """
 
     model: str
@@ -62,6 +65,8 @@ class VariantFolder:
     scaling_factor: float = STABLE_DIFFUSION.scaling_factor
     zeros_for_empty_prompt: bool = False
     embeds_guidance: bool = False
+    usual: Usual = ANY_OTHER
+    own_scheduler: Scheduler | None = None
 
     @property
     def unet(self) -> Path:
@@ -194,7 +199,7 @@ def read_folder(
 
     Raise PackageError for settings that are damaged or not supported, and as `check_parts` does.
     """
-    SchedulerConfig.from_file(found.scheduler_config)
+    config = SchedulerConfig.from_file(found.scheduler_config).values
     extractor = found.feature_extractor if "safety_checker" in found.parts else None
     checked = check_parts(
         found.parts,
@@ -222,6 +227,8 @@ def read_folder(
         scaling_factor=factor,
         zeros_for_empty_prompt=zeros,
         embeds_guidance=checked.embeds_guidance,
+        usual=usual_for(model, config, embeds_guidance=checked.embeds_guidance),
+        own_scheduler=own_scheduler(config),
     )
 
 

@@ -13,6 +13,7 @@ from sdq_core.models.folder import size_of
 from sdq_core.models.record import read_pull_record
 from sdq_core.models.scoring import read_scoring_model, scoring_folder
 from sdq_core.models.store import ModelStore
+from sdq_core.models.usual import Usual
 from sdq_core.values.variants import AttentionImplementation
 
 
@@ -29,6 +30,7 @@ class ModelFacts:
         alike).
     unet_batch: 2 for classifier-free guidance, else 1.
     unet: `whole`, `chunks` or `whole+chunks`.
+    usual: how it is drawn where nothing else says, None if as any other.
     """
 
     name: str
@@ -45,6 +47,7 @@ class ModelFacts:
     attention_found: str | None = None
     unet_batch: int | None = None
     unet: str | None = None
+    usual: Usual | None = None
 
     @property
     def variant(self) -> str:
@@ -103,6 +106,7 @@ def _facts(
         if record := read_pull_record(folder):
             source = f"{record.repository}@{record.commit[:12]}"
         found = store.find(name, attention)
+        usual = store.usual_of(found)
         precision, splits = found.network.precision, found.network.splits_heads
     except (SdqError, OSError) as error:
         problem = str(error)
@@ -130,4 +134,5 @@ def _facts(
         attention_found="split_einsum" if splits else "original",
         unet_batch=found.unet_batch,
         unet="+".join(word for part, word in pieces if part in found.parts),
+        usual=usual or None,
     )

@@ -23,6 +23,8 @@ from sdq_core.models.folder import VariantFolder, find_files, read_folder
 from sdq_core.models.litter import is_litter
 from sdq_core.models.parts import KINDS, split_download
 from sdq_core.models.scoring import encoders_of, scoring_folder
+from sdq_core.models.usual import Usual, with_set
+from sdq_core.models.usual_file import usual_set
 from sdq_core.values.names import one_spelling, spellings
 from sdq_core.values.variants import AttentionImplementation, Variant
 
@@ -142,6 +144,10 @@ class ModelStore:
             f"{variant.revision} to {folder.revision}). Restore the previous files, or submit the same prompts to the "
             "same batch again: what is not drawn yet is then drawn with the new ones."
         )
+
+    def usual_of(self, folder: VariantFolder) -> Usual:
+        """Return how a variant's model is usually drawn; raise PackageError if what was set for it is damaged."""
+        return with_set(folder.usual, usual_set(self.models, folder.model), folder.own_scheduler)
 
     def folder_of(
         self, model: str, attention_implementation: AttentionImplementation

@@ -1,0 +1,179 @@
+"""How models that need few steps are drawn where neither a prompt nor the command says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sdq.submitting.options import SubmitOptions
+from sdq.submitting.planned import plan_request
+from sdq.submitting.request import read_request
+from sdq_core.models import ModelStore
+from sdq_core.models.usual import Usual, usual_for
+from sdq_core.models.usual_file import set_usual
+from sdq_core.settings import read_settings
+from sdq_core.values.recipes import Recipe
+from sdq_core.values.variants import AttentionImplementation, Scheduler
+from tests.core.commands import Commands
+from tests.core.small_packages import PARTS, write_model
+
+ORIGINAL = AttentionImplementation.ORIGINAL
+PNDM = {"_class_name": "PNDMScheduler", "beta_schedule": "scaled_linear"}
+EULER = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing"}
+LCM = {"_class_name": "LCMScheduler"}
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "says"),
+    [
+        ("stable-diffusion-v1-5", PNDM, ""),
+        ("stable-diffusion-v1-5", EULER, ""),
+        ("mine", LCM, "4 steps, guidance scale 1, LCM"),
+        ("coreml-sd-turbo", EULER, "4 steps, guidance scale 0, EulerDiscrete"),
+        ("/models/SDXL_Turbo/", EULER, "4 steps, guidance scale 0, EulerDiscrete"),
+        ("turbomachine", EULER, ""),
+        ("sdxl_lightning_8step", EULER, "8 steps, guidance scale 0, EulerDiscrete"),
+        ("lightning-strikes", EULER, ""),
+        ("sd15-Hyper-SD15-2steps", PNDM, "2 steps, guidance scale 0, PNDM"),
+        ("Hyper-SDXL-12steps-CFG", PNDM, "12 steps, guidance scale 5"),
+        ("dreamshaper-8-lcm", PNDM, "4 steps, guidance scale 1, LCM"),
+        ("calcmania", PNDM, ""),
+    ],
+)
+def test_they_are_known_by_their_scheduler_file_or_by_name(
+    name: str, config: dict[str, Any], says: str
+) -> None:
+    assert usual_for(name, config).describe() == says
+
+
+def test_a_u_net_that_takes_the_scale_has_no_usual_one() -> None:
+    assert usual_for("x", LCM, embeds_guidance=True).describe() == "4 steps, LCM"
+
+
+@pytest.fixture
+def turbo(sdq: Commands) -> Path:
+    """A model that is known by its name, and one that is as any other."""
+    models = sdq.home / "models"
+    write_model(models / "sd-turbo", PARTS, scheduler_config=EULER)
+    write_model(models / "plain", PARTS)
+    return models
+
+
+def planned(sdq: Commands, **options: Any) -> list[Recipe]:
+    options = {"prompts": ("a boat",), "model": "sd-turbo", **options}
+    settings = read_settings({"SDQ_HOME": str(sdq.home), "SDQ_STEPS": "33"})
+    plan = plan_request(settings, read_request(SubmitOptions(**options), settings), None).plan
+    return [entry.recipe for entry in plan.entries]
+
+
+def settings_of(recipe: Recipe) -> tuple[int, float, Scheduler]:
+    return recipe.num_inference_steps, recipe.guidance_scale, recipe.scheduler
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, (4, 0.0, Scheduler.EULER_DISCRETE)),
+        ({"variant": "any"}, (4, 0.0, Scheduler.EULER_DISCRETE)),
+        ({"num_inference_steps": "1"}, (1, 0.0, Scheduler.EULER_DISCRETE)),
+        ({"guidance_scale": "2"}, (4, 2.0, Scheduler.EULER_DISCRETE)),
+        ({"scheduler": "LCM"}, (4, 0.0, Scheduler.LCM)),
+        ({"model": "plain"}, (33, 7.5, Scheduler.DPM_SOLVER_MULTISTEP)),
+        ({"objects": [{"prompt": "a", "steps": 2}], "prompts": ()}, (2, 0.0, Scheduler.EULER_DISCRETE)),
+        ({"objects": [{"prompt": "a", "model": "plain"}], "prompts": ()}, (33, 7.5, Scheduler.DPM_SOLVER_MULTISTEP)),
+        (
+            {"model": "plain", "objects": [{"prompt": "a", "model": "sd-turbo"}], "prompts": ()},
+            (4, 0.0, Scheduler.EULER_DISCRETE),
+        ),
+    ],
+)  # fmt: skip
+def test_prompts_and_commands_go_before_the_model_and_the_model_before_preferences(
+    sdq: Commands, turbo: Path, options: dict[str, Any], expected: tuple[int, float, Scheduler]
+) -> None:
+    (recipe,) = planned(sdq, **options)
+    assert settings_of(recipe) == expected
+
+
+def test_a_grid_goes_before_the_model(sdq: Commands, turbo: Path) -> None:
+    recipes = planned(sdq, num_inference_steps="1,4", scheduler="PNDM,DDIM")
+    assert [settings_of(recipe) for recipe in recipes] == [
+        (steps, 0.0, scheduler)
+        for steps in (1, 4)
+        for scheduler in (Scheduler.PNDM, Scheduler.DDIM)
+    ]
+
+
+def test_the_plan_says_so_and_the_batch_keeps_it(sdq: Commands, turbo: Path) -> None:
+    submit = ("submit", "--prompt", "a boat", "--model", "sd-turbo", "--dry-run")
+    says = "sd-turbo is drawn with 4 steps, guidance scale 0, EulerDiscrete, known by its name."
+    assert says in sdq(*submit).out
+    assert "with 4 steps, EulerDiscrete," in sdq(*submit, "--guidance-scale", "1").out
+    assert "is drawn with" not in sdq(*submit, "--model", "plain").out
+    told = sdq(*submit, "--json").json["remarks"]["usual"]["sd-turbo"]
+    assert (told["num_inference_steps"], told["by"]) == (4, "name")
+    settings = read_settings({"SDQ_HOME": str(sdq.home)})
+    request = read_request(SubmitOptions(prompts=("a",), model="sd-turbo"), settings)
+    kept = plan_request(settings, request, None).plan.options
+    assert (kept["num_inference_steps"], kept["guidance_scale"]) == (4, 0.0)
+
+
+def test_what_is_set_goes_before_what_is_known(sdq: Commands, turbo: Path) -> None:
+    said = sdq("models", "set", "sd-turbo", "--steps", "1").out
+    assert "1 step, guidance scale 0, EulerDiscrete, as set with `sdq models set`" in said
+    assert settings_of(planned(sdq)[0]) == (1, 0.0, Scheduler.EULER_DISCRETE)
+    sdq("models", "set", "plain", "--steps", "6", "--cfg-scale", "0")
+    sdq("models", "set", "plain", "--scheduler", "lcm", "-q")
+    assert settings_of(planned(sdq, model="plain")[0]) == (6, 0.0, Scheduler.LCM)
+    listed = sdq("models").out
+    assert "6 steps, guidance scale 0, LCM" in listed
+    by_name = {one["name"]: one["usual"] for one in sdq("models", "--json").json}
+    assert by_name["demo"] is None
+    assert by_name["plain"]["guidance_scale"] == 0.0
+    told = sdq("models", "set", "plain", "--reset", "--json").json
+    assert told == {"name": "plain", "usual": None}
+    assert "as any other model" in sdq("models", "set", "plain", "--reset").out
+    sdq("models", "remove", "sd-turbo", "--yes")
+    assert (turbo / "usual.json").read_text() == "{}\n"
+
+
+def test_the_scheduler_of_few_steps_is_that_of_the_file(sdq: Commands, turbo: Path) -> None:
+    set_usual(turbo, "plain", Usual(num_inference_steps=8))
+    assert settings_of(planned(sdq, model="plain")[0]) == (8, 7.5, Scheduler.PNDM)
+    set_usual(turbo, "plain", Usual(num_inference_steps=30))
+    assert settings_of(planned(sdq, model="plain")[0]) == (30, 7.5, Scheduler.DPM_SOLVER_MULTISTEP)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["plain"], 2, "Name what to set"),
+        (["none", "--steps", "4"], 66, "There is no model 'none'"),
+        (["plain", "--steps", "0"], 65, "--steps: num_inference_steps is 0"),
+        (["plain", "--guidance-scale", "nan"], 65, "--guidance-scale: guidance_scale is nan"),
+        (["plain", "--scheduler", "TCD"], 65, "--scheduler: unknown scheduler 'TCD'"),
+    ],
+)
+def test_what_cannot_be_set_is_refused_and_nothing_kept(
+    sdq: Commands, turbo: Path, arguments: list[str], code: int, says: str
+) -> None:
+    assert says in sdq("models", "set", *arguments, code=code).err
+    assert not (turbo / "usual.json").exists()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"plain": 4}', '{"plain": {"scheduler": "TCD"}}'])
+def test_a_damaged_file_is_named_with_what_to_do(sdq: Commands, turbo: Path, content: str) -> None:
+    (turbo / "usual.json").write_text(content)
+    refused = sdq("submit", "--prompt", "x", "--model", "plain", "--dry-run", code=65).err
+    assert str(turbo / "usual.json") in refused
+    assert "sdq models set" in refused
+    # Drawing does not ask.
+    assert ModelStore(turbo).find("plain", ORIGINAL).width == 64
+
+
+def test_lcm_takes_no_more_steps_than_it_was_distilled_at(sdq: Commands, turbo: Path) -> None:
+    refused = sdq(
+        "submit", "--prompt", "x", "--scheduler", "LCM", "--steps", "51", "--dry-run", code=65
+    )
+    assert "LCM takes 1 to 50; use 4 to 8" in refused.err
