@@ -8,6 +8,7 @@ The caller has withdrawn the slices from their queues first: while a worker has 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -184,7 +185,7 @@ def _request_of(recipe: Recipe) -> _Request:
         float(recipe.guidance_scale),
         str(recipe.scheduler),
         str(recipe.rng),
-        recipe.conditions,
+        json.dumps(recipe.conditions.to_dict(), sort_keys=True),
     )
 
 

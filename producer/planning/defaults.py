@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from db.values import JSON
 from producer.planning.chooser import Named
-from producer.reading.checks import check_guidance_scale, check_steps, check_text
+from producer.reading.checks import check_guidance_scale, check_steps, check_strength, check_text
 from sdq_core.errors import InputError
 from sdq_core.values.names import model_spelling, one_spelling
 from sdq_core.values.order import Priority
@@ -16,6 +16,7 @@ from sdq_core.values.recipes import (
     DEFAULT_NUM_INFERENCE_STEPS,
     DEFAULT_RNG,
     DEFAULT_SCHEDULER,
+    DEFAULT_STRENGTH,
 )
 from sdq_core.values.rng import Rng
 from sdq_core.values.seeds import format_seeds
@@ -32,6 +33,7 @@ class Defaults:
     variants: each draws its own images; `any` leaves the compute unit open, too.
     variants, compute_unit: None for auto, see `producer.planning.chooser`.
     weighted: whether `(word:1.2)` in prompts weighs words.
+    init_image, strength, mask: as in `PromptLine`; a strength without a picture is for lines that name one.
     seeds: for lines without a seed; by default the one seed 0, so that submitting again asks for the same image and
         draws nothing twice.
     random_seeds: how many to choose instead, for each line.
@@ -52,6 +54,9 @@ class Defaults:
     rng: Rng = DEFAULT_RNG
     weighted: bool = False
     negative_prompt: str = ""
+    init_image: str | None = None
+    strength: float = DEFAULT_STRENGTH
+    mask: str | None = None
     seeds: Sequence[int] = range(1)
     random_seeds: int | None = None
     batch_name: str | None = None
@@ -65,6 +70,7 @@ class Defaults:
         object.__setattr__(self, "model", model_spelling(self.model))
         check_steps(self.num_inference_steps)
         check_guidance_scale(self.guidance_scale)
+        check_strength(self.strength)
         object.__setattr__(
             self, "negative_prompt", check_text("negative_prompt", self.negative_prompt)
         )

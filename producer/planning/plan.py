@@ -17,9 +17,11 @@ from typing import Any
 from db.values import JSON, BatchPlan, PlannedEntry
 from producer.planning.cap import MAX_IMAGES, Cap
 from producer.planning.chooser import Choose, Unmeasured
+from producer.planning.conditions import conditions_of, names_of, require_encoder
 from producer.planning.defaults import Defaults
 from producer.planning.entries import Entries
 from producer.planning.line_seeds import how_many, seeds_of
+from producer.planning.pictures import Pictures
 from producer.planning.prompt_length import cut_after
 from producer.reading.lines import MAX_PROBLEMS
 from producer.reading.prompt_line import PromptLine
@@ -27,7 +29,6 @@ from producer.reading.remarks import Remarks
 from sdq_core.errors import InputError, InputMissingError, PackageError, PromptFileError
 from sdq_core.models import AnyFolder, VariantFolder
 from sdq_core.models.usual import Usual
-from sdq_core.values.conditions import NO_CONDITIONS, Conditions
 from sdq_core.values.limits import MAX_LCM_STEPS
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import format_seeds
@@ -57,6 +58,7 @@ def plan_batch(
     resolve: Resolve,
     *,
     choose: Choose | None = None,
+    pictures: Pictures | None = None,
     source_name: str = "prompt",
     source: str = "--prompt",
     remarks: Remarks | None = None,
@@ -65,6 +67,7 @@ def plan_batch(
     """Expand lines into recipes with seeds, in the order of the lines, and check all of them.
 
     choose: decides on each line's variants and compute unit; by default what is left open is `original` on ALL.
+    pictures: finds those that lines name.
     remarks: collects what the user should know.
     max_images: more are refused.
 
@@ -72,7 +75,9 @@ def plan_batch(
     raise what `resolve` raised.
     """
     choose = choose or Unmeasured()
+    pictures = pictures or Pictures(None)
     resolve = cache(resolve)
+    with_encoder: set[tuple[str, VariantWord]] = set()
     entries = Entries()
     problems: list[str] = []
     images = 0
@@ -92,6 +97,7 @@ def plan_batch(
             break
         try:
             seeds = seeds_of(line, defaults)
+            fields = _fields(line, names_of(line, defaults, pictures))
             for placement in placements:
                 word = ANY if placement is ANY else placement.attention_implementation
                 folder = _folder(line, defaults, word, resolve)
@@ -100,10 +106,13 @@ def plan_batch(
                     usual = held[id(folder)] = _left_open(folder.usual, defaults)
                     if folder.model == defaults.model:
                         options.update(usual)
-                recipe = _recipe(line, defaults, folder, placement, usual)
+                recipe = _recipe(line, defaults, folder, placement, usual, pictures)
                 if usual and remarks is not None:
                     _note_usual(recipe, line, folder.usual, usual, remarks)
-                entries.add(recipe, seeds, _fields(line), line.source)
+                if recipe.conditions.init_image and (folder.model, word) not in with_encoder:
+                    require_encoder(folder)
+                    with_encoder.add((folder.model, word))
+                entries.add(recipe, seeds, fields, line.source)
                 if remarks is not None and index < _MOST_MEASURED:
                     _note_cut(recipe, line.source, folder.tokenizer, remarks)
         except InputError as error:
@@ -121,6 +130,7 @@ def plan_batch(
         entries=planned,
         options=replace(defaults, **options).to_options(),
         chosen=choose.to_keep(),
+        pictures=pictures.to_keep(),
         slice_size=defaults.slice_size,
         interleave=defaults.interleave,
         priority=defaults.priority,
@@ -169,6 +179,7 @@ def _recipe(
     folder: VariantFolder | AnyFolder,
     placement: Placement | Whichever,
     usual: Mapping[str, Any],
+    pictures: Pictures,
 ) -> Recipe:
     def said(own: int | None, default: int) -> int:
         return default if own is None else own
@@ -197,6 +208,7 @@ def _recipe(
     if weighted:
         for prompt in (line.prompt, negative_prompt):
             weighted_parts(prompt)  # raises for weights without meaning
+    conditions = conditions_of(line, defaults, steps, pictures)
     return Recipe(
         variant=_variant(line, folder, placement),
         prompt=line.prompt,
@@ -207,7 +219,7 @@ def _recipe(
         width=folder.width,
         height=folder.height,
         rng=line.rng or defaults.rng,
-        conditions=Conditions(weighted=True) if weighted else NO_CONDITIONS,
+        conditions=replace(conditions, weighted=True) if weighted else conditions,
     )
 
 
@@ -224,7 +236,7 @@ def _variant(
     return AnyVariant(model=folder.model, revision=folder.revision)
 
 
-def _fields(line: PromptLine) -> dict[str, JSON]:
+def _fields(line: PromptLine, pictures: dict[str, JSON]) -> dict[str, JSON]:
     fields: dict[str, JSON] = {}
     if line.custom_id is not None:
         fields["custom_id"] = line.custom_id
@@ -234,6 +246,8 @@ def _fields(line: PromptLine) -> dict[str, JSON]:
         fields["meta"] = dict(line.meta)
     if line.dynamic:
         fields["dynamic"] = dict(line.dynamic)
+    if pictures:
+        fields["pictures"] = pictures
     return fields
 
 

@@ -15,6 +15,7 @@ from producer.planning.grid import Grid, parse_values
 from producer.planning.line_seeds import settled
 from producer.reading.lines import STANDARD_INPUT
 from sdq.submitting.options import SubmitOptions, value_of
+from sdq.submitting.pictures import pictures_named
 from sdq_core.errors import UsageError
 
 _WILDCARDS = "wildcards"
@@ -28,10 +29,13 @@ def read_grid(options: SubmitOptions) -> tuple[dict[str, Any], Grid]:
         ("guidance_scale", "--guidance-scale", options.guidance_scale),
         ("scheduler", "--scheduler", options.scheduler),
         ("rng", "--rng", options.rng),
+        ("strength", "--strength", options.strength),
     ):
         if written is not None:
             with value_of(option):
                 axes[field] = parse_values(field, written)
+    if options.init_images:
+        axes["init_image"] = tuple(pictures_named(options.init_images))
     return {field: values[0] for field, values in axes.items()}, Grid(axes)
 
 
@@ -79,13 +83,15 @@ def expanded(
     return lines, max_images
 
 
-def recorded(dynamic: Dynamic | None, grid: Grid) -> dict[str, JSON]:
+def recorded(options: SubmitOptions, dynamic: Dynamic | None, grid: Grid) -> dict[str, JSON]:
     """Return what a batch keeps of it beside its other options."""
     said: dict[str, JSON] = {}
     if dynamic:
         said["dynamic"] = dynamic.to_dict()
     if grid:
         said["grid"] = grid.to_dict()
+    if options.init_images:
+        said["init_images"] = list(options.init_images)
     return said
 
 

@@ -29,6 +29,9 @@ class SubmitOptions:
     scheduler: str | None = None
     rng: str | None = None
     weighted: bool = False
+    init_images: tuple[str, ...] = ()
+    strength: str | None = None
+    mask: str | None = None
     model: str | None = None
     variant: str | None = None
     compute_unit: str | None = None

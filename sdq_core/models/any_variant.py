@@ -34,6 +34,7 @@ class AnyFolder:
     width, height: pixels.
     tokenizer: the reference variant's.
     usual: how the model is drawn where nothing else says.
+    variants: all of them.
     """
 
     model: str
@@ -42,6 +43,12 @@ class AnyFolder:
     height: int
     tokenizer: Path
     usual: Usual
+    variants: tuple[VariantFolder, ...] = ()
+
+    def check_encoder(self) -> None:
+        """Raise PackageError if one of the variants cannot begin with a picture."""
+        for folder in self.variants:
+            folder.check_encoder()
 
     @property
     def attention_implementation(self) -> Whichever:
@@ -102,6 +109,7 @@ def find_any(store: ModelStore, model: str, known: Collection[RecipeVariant] = (
         height=reference.height,
         tokenizer=reference.tokenizer,
         usual=store.usual_of(reference),
+        variants=tuple(present.values()),
     )
 
 

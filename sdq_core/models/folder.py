@@ -15,6 +15,7 @@ from pathlib import Path
 from sdq_core.errors import PackageError, StorageError
 from sdq_core.models.base_files import scaling_factor, zeros_for_empty_prompt
 from sdq_core.models.check import VAE_SCALE_FACTOR, check_parts, refuse_unsupported
+from sdq_core.models.encoder import check_encoder
 from sdq_core.models.families import STABLE_DIFFUSION, STABLE_DIFFUSION_XL, Family
 from sdq_core.models.finder import PartsPlace
 from sdq_core.models.identity import computing_files, files_in, fingerprint, without_litter
@@ -77,6 +78,10 @@ class VariantFolder:
     def drawing_parts(self) -> list[Path]:
         """The parts that drawing reads."""
         return _drawing_parts(self.parts)
+
+    def check_encoder(self) -> None:
+        """Raise PackageError if it cannot begin with a picture."""
+        check_encoder(self.model, self.parts, self.width, self.height)
 
     def missing(self) -> Path | None:
         """Return what is gone of the parts and settings that were found here, or a folder above; None if nothing is."""

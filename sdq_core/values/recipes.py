@@ -21,6 +21,8 @@ DEFAULT_NUM_INFERENCE_STEPS = 20
 DEFAULT_GUIDANCE_SCALE = 7.5
 DEFAULT_SCHEDULER = Scheduler.DPM_SOLVER_MULTISTEP
 DEFAULT_RNG = Rng.NUMPY
+#: How much of a picture is drawn anew, as in Apple's Swift command line.
+DEFAULT_STRENGTH = 0.5
 
 #: One encoder for all keys: a submission makes tens of thousands, and `json.dumps` would build one for each.
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))

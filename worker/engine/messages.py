@@ -24,6 +24,7 @@ class Launch:
     threads: threads of the runtime, None for its own choice.
     runtime: which one loads it.
     rules: what decides on the units of the parts besides.
+    inputs: the folder of the pictures that images are drawn from; None for nowhere.
     """
 
     folder: VariantFolder
@@ -34,6 +35,7 @@ class Launch:
     pipeline: PipelineChoice = PipelineChoice.AUTO
     safety: Safety = Safety.FLAG
     rules: UnitRules = field(default_factory=UnitRules)
+    inputs: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
