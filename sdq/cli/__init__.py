@@ -37,6 +37,7 @@ _COMMANDS = {
     "show": "Show all that is known of a batch or an image.",
     "logs": "Show what happened to a batch.",
     "open": "Open a batch's folder.",
+    "web": "Show the queue and its pictures in a browser.",
     "report": "Report on a batch or a night.",
     "sheet": "Make a contact sheet of batches.",
     "compare": "Compare images that were drawn in two ways.",
