@@ -16,12 +16,10 @@ from db.finished import finished_by_id, finished_images
 from db.first_images import first_images
 from db.history import BatchHistory, history_of
 from db.known_image import KnownImage, image_at, image_in_batch, image_of_recipe
-from db.metrics import Measured, measured
 from db.order import move, ranks
 from db.overview import Overview, overview_of
 from db.recipe_rows import RECIPE_COLUMNS, all_variants, recipe_of, variant_of
 from db.report import batch_id_of, find_batch, names_beginning, statuses_of
-from db.requests import ImageRequest, requests_of
 from db.slices import has_failed
 from db.sorted_images import sorted_images
 from db.tables import batches, images, recipes, slices, variants
@@ -47,12 +45,10 @@ class Batches:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def statuses(self, limit: int | None = None, *, before: int | None = None) -> list[BatchStatus]:
-        """Return the status of batches, the newest first. limit: at most this many; before: with smaller ids."""
-        newest_first = select(batches).order_by(batches.c.id.desc()).limit(limit)
-        if before is not None:
-            newest_first = newest_first.where(batches.c.id < before)
+    def statuses(self, limit: int | None = None) -> list[BatchStatus]:
+        """Return the status of batches, the newest first. limit: at most this many."""
         with self._database.reading() as connection:
+            newest_first = select(batches).order_by(batches.c.id.desc()).limit(limit)
             return statuses_of(connection, newest_first)
 
     def find(self, name_or_id: str | int) -> BatchStatus | None:
@@ -64,11 +60,6 @@ class Batches:
         """Return the batches that are not finished, with the pace. batch_id: this one only, however it stands."""
         with self._database.reading() as connection:
             return overview_of(connection, batch_id)
-
-    def measured(self) -> Measured:
-        """Return counts and times for monitoring, of all batches."""
-        with self._database.reading() as connection:
-            return measured(connection)
 
     def request(self, batch: str | int) -> BatchRequest:
         """Return what a batch asks for, as far as it is the same for all of it."""
@@ -164,12 +155,6 @@ class Batches:
         with self._database.reading() as connection:
             batch_id = batch_id_of(connection, batch)
         return first_images(self._database, batch_id, each, where)
-
-    def requests(self, batch: str | int) -> Iterator[ImageRequest]:
-        """Yield a batch's images, drawn or not, by the line that asked for them (its `custom_id`), by entry."""
-        with self._database.reading() as connection:
-            batch_id = batch_id_of(connection, batch)
-        return requests_of(self._database, batch_id)
 
     def failed_images(self, batch: str | int, limit: int | None = None) -> list[FailedImage]:
         """List a batch's failed images in the order of its slices."""

@@ -45,9 +45,7 @@ def measured(connection: Connection) -> Measured:
         )
     ]
     # Ids rise with the first attempt, so the end of the table is the recent past.
-    newest = (
-        select(images).order_by(images.c.id.desc()).limit(_NEWEST).subquery()
-    )
+    newest = select(images).order_by(images.c.id.desc()).limit(_NEWEST).subquery()
     rows = connection.execute(
         select(
             newest.c.finished_at,

@@ -39,6 +39,7 @@ _COMMANDS = {
     "open": "Open a batch's folder.",
     "web": "Show the queue and its pictures in a browser.",
     "report": "Report on a batch or a night.",
+    "metrics": "Print counts and times for monitoring.",
     "sheet": "Make a contact sheet of batches.",
     "compare": "Compare images that were drawn in two ways.",
     "inspect": "Measure pictures, and find those that look alike.",

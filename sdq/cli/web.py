@@ -11,7 +11,7 @@ from sdq.cli.options import log_to_stderr, settings_options
 from sdq_core.errors import ConfigurationError, UsageError
 from sdq_core.settings import Settings
 
-_NEEDED = ("starlette", "uvicorn", "jinja2")
+_NEEDED = ("starlette", "uvicorn", "jinja2", "python_multipart")
 
 
 @click.command("web")

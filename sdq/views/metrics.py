@@ -29,18 +29,24 @@ def metrics_text(ledger: Ledger | None) -> str:
 def _lines(ledger: Ledger | None) -> Iterator[str]:
     yield from _head("sdq_build_info", "gauge", "The version of sdq.")
     yield _sample("sdq_build_info", 1, version=metadata.version("sdq"))
-    found = Measured() if ledger is None else ledger.batches.measured()
-    yield from _head("sdq_images_total", "counter", "Images of all batches, by what became of them.")
+    found = Measured() if ledger is None else ledger.programs.measured()
+    yield from _head(
+        "sdq_images_total", "counter", "Images of all batches, by what became of them."
+    )
     yield _sample("sdq_images_total", found.done, status="completed")
     yield _sample("sdq_images_total", found.failed, status="failed")
     yield from _head(
-        "sdq_image_duration_seconds", "summary", "The time that an engine took, of the newest images."
+        "sdq_image_duration_seconds",
+        "summary",
+        "The time that an engine took, of the newest images.",
     )
     if found.drawing_s:
         for quantile, value in _quantiles(found).items():
             yield _sample("sdq_image_duration_seconds", value, quantile=f"{quantile:g}")
     if found.last_finished_at is not None:
-        yield from _head("sdq_last_image_timestamp_seconds", "gauge", "When the newest image was finished.")
+        yield from _head(
+            "sdq_last_image_timestamp_seconds", "gauge", "When the newest image was finished."
+        )
         yield _sample("sdq_last_image_timestamp_seconds", found.last_finished_at.timestamp())
     if ledger is not None:
         yield from _of_variants(ledger)
@@ -48,7 +54,9 @@ def _lines(ledger: Ledger | None) -> Iterator[str]:
 
 
 def _of_variants(ledger: Ledger) -> Iterator[str]:
-    yield from _head("sdq_variant_paused", "gauge", "1 for each variant that is not drawn until it is resumed.")
+    yield from _head(
+        "sdq_variant_paused", "gauge", "1 for each variant that is not drawn until it is resumed."
+    )
     for held in ledger.variants.paused():
         variant = held.variant
         yield _sample(
@@ -62,13 +70,19 @@ def _of_variants(ledger: Ledger) -> Iterator[str]:
 
 def _of_batches(ledger: Ledger) -> Iterator[str]:
     batches = ledger.batches.overview().batches
-    yield from _head("sdq_batch_images", "gauge", "Images of each unfinished batch, by what became of them.")
+    yield from _head(
+        "sdq_batch_images", "gauge", "Images of each unfinished batch, by what became of them."
+    )
     for status in batches:
         left = status.total - status.completed - status.failed
         yield _sample("sdq_batch_images", status.completed, batch=status.name, status="completed")
         yield _sample("sdq_batch_images", status.failed, batch=status.name, status="failed")
         yield _sample("sdq_batch_images", left, batch=status.name, status="waiting")
-    yield from _head("sdq_batch_eta_seconds", "gauge", "The time left of each unfinished batch, where it is known.")
+    yield from _head(
+        "sdq_batch_eta_seconds",
+        "gauge",
+        "The time left of each unfinished batch, where it is known.",
+    )
     for status in batches:
         if status.eta_s is not None:
             yield _sample("sdq_batch_eta_seconds", status.eta_s, batch=status.name)

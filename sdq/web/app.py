@@ -27,14 +27,14 @@ _THREADS = 12
 def create_app(settings: Settings, access: Access) -> Starlette:
     """Return the application of a server, which opens nothing before it is asked.
 
-    What its handlers share is `app.state.sources`.
+    What its handlers share is `app.state.sources`, and those for programs `app.state.api`.
     """
     connections = Connections(settings)
     sources = Sources(
         settings=settings,
         access=access,
         connections=connections,
-        feed=Feed(Looking(connections).look, pages.writers(access)),
+        feed=Feed(Looking(connections).look, {**pages.writers(access), **api.writers()}),
     )
 
     @contextlib.asynccontextmanager
@@ -58,5 +58,5 @@ def create_app(settings: Settings, access: Access) -> Starlette:
         exception_handlers={SdqError: problems.of_ours, HTTPException: problems.of_http},
         lifespan=lifespan,
     )
-    app.state.sources = sources
+    app.state.sources, app.state.api = sources, api.State()
     return app

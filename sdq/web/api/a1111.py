@@ -1,7 +1,7 @@
 """`/sdapi/v1`: the calls of AUTOMATIC1111's interface that common clients make.
 
-What it draws goes into batches of its own, `a1111-2026-11-26`, of which `interrupt` cancels the one that grows: no other
-batch stops, and the next request begins another one.
+What it draws goes into batches of its own, `a1111-2026-11-26`, of which `interrupt` cancels the one that grows: no
+other batch stops, and the next request begins another one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from db.known_image import KnownImage
 from db.ledger import Ledger
 from db.values import JSON, BatchState, ImageStatus
+from sdq.views.live.hands import running_queues
 from sdq.web.api.a1111_model import choose_model, chosen_model
 from sdq.web.api.a1111_words import (
     CHECKPOINT,
@@ -29,12 +30,11 @@ from sdq.web.api.a1111_words import (
     samplers,
     schedulers,
 )
-from sdq.views.live.hands import running_queues
 from sdq.web.api.answers import a1111s, json_body
 from sdq.web.api.errors import ApiError, of_problems
 from sdq.web.api.pictures import as_text
-from sdq.web.api.submitting import Submitted, require_model, submit_now
 from sdq.web.api.state import Drawing, state_of
+from sdq.web.api.submitting import Submitted, require_model, submit_now
 from sdq.web.api.waiting import ClientGoneError
 from sdq.web.reading import Sources, sources_of
 from sdq_core.errors import PromptFileError, SdqError
@@ -72,7 +72,11 @@ def list_models(request: Request) -> Response:
     store = ModelStore(sources_of(request).settings.models)
     found = ((name, store.look_for(name).variants) for name in store.names())
     return JSONResponse(
-        [model_entry(name, str(next(iter(places.values())).folder)) for name, places in found if places]
+        [
+            model_entry(name, str(next(iter(places.values())).folder))
+            for name, places in found
+            if places
+        ]
     )
 
 

@@ -99,8 +99,13 @@ def model_entry(name: str, folder: str) -> dict[str, JSON]:
 def _count(body: Mapping[str, JSON]) -> int:
     factors = [body.get(name) or 1 for name in ("batch_size", "n_iter")]
     if not all(type(factor) is int and 1 <= factor <= MOST_IMAGES for factor in factors):
-        raise ApiError(422, f"batch_size and n_iter have to be whole numbers from 1 to {MOST_IMAGES}.")
+        raise ApiError(
+            422, f"batch_size and n_iter have to be whole numbers from 1 to {MOST_IMAGES}."
+        )
     count = int(factors[0]) * int(factors[1])
     if count > MOST_IMAGES:
-        raise ApiError(422, f"batch_size times n_iter is {count}; at most {MOST_IMAGES} images are drawn at a time.")
+        raise ApiError(
+            422,
+            f"batch_size times n_iter is {count}; at most {MOST_IMAGES} images are drawn at a time.",
+        )
     return count

@@ -1,6 +1,6 @@
 """The file of a batch: a request in each line, as OpenAI has them.
 
-    {"custom_id": "a-1", "method": "POST", "url": "/v1/images/generations", "body": {"prompt": "a red boat"}}
+{"custom_id": "a-1", "method": "POST", "url": "/v1/images/generations", "body": {"prompt": "a red boat"}}
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def read_batch_input(path: Path, file_id: str) -> BatchInput:
             if not text.strip():
                 continue
             if len(numbers) == MOST_REQUESTS:
-                problems.append(f"line {number}: a batch may have {MOST_REQUESTS:,} requests; use several")
+                problems.append(
+                    f"line {number}: a batch may have {MOST_REQUESTS:,} requests; use several"
+                )
                 break
             try:
                 custom_id, generation = _request(text, file_id)

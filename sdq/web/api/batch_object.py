@@ -67,7 +67,9 @@ class ApiBatch:
             "input_file_id": self.said.get("input_file_id", ""),
             "completion_window": self.said.get("completion_window", "24h"),
             "status": status_in_openais_words(status),
-            "output_file_id": result_id("output", status.id) if has_files and counts.completed else None,
+            "output_file_id": result_id("output", status.id)
+            if has_files and counts.completed
+            else None,
             "error_file_id": result_id("errors", status.id) if has_files and has_errors else None,
             "created_at": unix(status.created_at),
             "in_progress_at": unix(status.started_at),
@@ -100,7 +102,9 @@ def own_facts(status: BatchStatus) -> dict[str, JSON]:
             "completed": status.completed,
             "failed": status.failed,
         },
-        "images_per_hour": None if status.images_per_hour is None else round(status.images_per_hour, 1),
+        "images_per_hour": None
+        if status.images_per_hour is None
+        else round(status.images_per_hour, 1),
         "eta_seconds": None if status.eta_s is None else round(status.eta_s),
     }
 
@@ -153,9 +157,9 @@ def unix(moment: datetime | None) -> int | None:
 
 def _counts(ledger: Ledger, status: BatchStatus, said: Mapping[str, JSON]) -> Counts:
     """Return the counts of requests. The ledger has those of images, which are the same where each asks for one."""
-    if said.get("requests", status.total) == status.total:
+    if not said or (said["one_each"] and said["requests"] == status.total):
         return Counts(total=status.total, completed=status.completed, failed=status.failed)
-    requests = list(ledger.batches.requests(status.id))
+    requests = list(ledger.programs.requests(status.id))
     settled = [request for request in requests if request.is_settled]
     failed = sum(1 for request in settled if request.failures)
     return Counts(total=len(requests), completed=len(settled) - failed, failed=failed)

@@ -49,6 +49,7 @@ def create_batch(request: Request) -> Response:
         "model": asked.model,
         "response_format": asked.response_format,
         "requests": len(asked.lines),
+        "one_each": all(len(line["seed"]) == 1 for line in asked.lines),
     }
     ledger = sources.connections.ledger()
     try:
@@ -77,7 +78,7 @@ def list_batches(request: Request) -> Response:
     ledger = sources.existing_ledger
     if ledger is None:
         return page_of([], has_more=False)
-    found = ledger.batches.statuses(limit + 1, before=before)
+    found = ledger.browsing.statuses_before(before, limit + 1)
     return page_of(
         [read_batch(ledger, status).to_dict() for status in found[:limit]],
         has_more=len(found) > limit,
@@ -121,7 +122,9 @@ def _metadata(given: JSON) -> Mapping[str, str] | None:
         isinstance(given, dict)
         and len(given) <= _MOST_PAIRS
         and all(
-            isinstance(value, str) and len(key) <= _MOST_KEY_CHARS and len(value) <= _MOST_VALUE_CHARS
+            isinstance(value, str)
+            and len(key) <= _MOST_KEY_CHARS
+            and len(value) <= _MOST_VALUE_CHARS
             for key, value in given.items()
         )
     )

@@ -1,7 +1,7 @@
 """What a program is told if its request cannot be answered, in OpenAI's form and in AUTOMATIC1111's.
 
-    {"error": {"message": "...", "type": "invalid_request_error", "param": "n", "code": null}}
-    {"error": "...", "detail": "...", "body": "", "errors": "..."}
+{"error": {"message": "...", "type": "invalid_request_error", "param": "n", "code": null}}
+{"error": "...", "detail": "...", "body": "", "errors": "..."}
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def invalid(param: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise wrong(f"{str(error)[:1].upper()}{str(error)[1:]}.", param) from None
+        raise wrong(f"{error}.", param) from None
 
 
 def translated(error: SdqError) -> ApiError:
@@ -107,6 +107,5 @@ def translated(error: SdqError) -> ApiError:
 def of_problems(error: PromptFileError) -> ApiError:
     """Return the error for a request that is wrong as a prompt line; its place is the request itself."""
     clauses = [problem.partition(": ")[2] or problem for problem in error.problems]
-    sentence = "; ".join(clauses)
     param = next((field for word, field in _FIELDS.items() if word in clauses[0]), None)
-    return wrong(f"{sentence[:1].upper()}{sentence[1:]}.", param)
+    return wrong(f"{'; '.join(clauses)}.", param)

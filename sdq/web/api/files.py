@@ -58,9 +58,7 @@ def get_file(request: Request) -> Response:
 def get_content(request: Request) -> Response:
     """Return what is in a file."""
     if result := find_result(request, request.path_params["file_id"]):
-        return StreamingResponse(
-            result.lines(), media_type=_JSONL, headers=_named(result.filename)
-        )
+        return StreamingResponse(result.lines(), media_type=_JSONL, headers=_named(result.filename))
     kept = _uploads(request).find(request.path_params["file_id"])
     return FileResponse(kept.path, media_type=_JSONL, headers=_named(f"{kept.id}.jsonl"))
 

@@ -65,9 +65,8 @@ def read_generation(body: Mapping[str, JSON], *, key: str | None = None) -> Gene
         raise wrong(f"response_format has to be {' or '.join(FORMATS)}.", "response_format")
     line: dict[str, JSON] = {"prompt": body["prompt"]}
     for name, field in _OPTIONS.items():
-        if body.get(name) is not None:
-            if line.setdefault(field, body[name]) != body[name]:
-                raise wrong(f"{name} and {field} differ. Leave one out.", name)
+        if body.get(name) is not None and line.setdefault(field, body[name]) != body[name]:
+            raise wrong(f"{name} and {field} differ. Leave one out.", name)
     count = _count(body.get("n"))
     line["seed"] = _seeds(body.get("seed"), count, key)
     line.update(_size(body.get("size")))

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from db.ledger import Ledger
 from db.known_image import KnownImage
+from db.ledger import Ledger
 from db.values import JSON, ImageStatus
 from sdq.web.api.answers import json_body, openais
 from sdq.web.api.errors import ApiError, of_problems
 from sdq.web.api.generation import Generation, read_generation
 from sdq.web.api.pictures import as_text, url_of
-from sdq.web.api.submitting import Submitted, require_model, submit_now
 from sdq.web.api.state import state_of
+from sdq.web.api.submitting import Submitted, require_model, submit_now
 from sdq.web.api.waiting import ClientGoneError
 from sdq.web.reading import Sources, sources_of
 from sdq_core.errors import PromptFileError
@@ -64,7 +65,7 @@ def _submit(sources: Sources, asked: Generation) -> Submitted:
 
 
 def _answer(
-    request: Request, sources: Sources, asked: Generation, images: list[KnownImage]
+    request: Request, sources: Sources, asked: Generation, images: Sequence[KnownImage]
 ) -> Response:
     ledger = sources.ledger
     first = images[0]
@@ -73,7 +74,9 @@ def _answer(
         {
             "created": int(time.time()),
             "data": [_picture(request, sources, ledger, asked, image) for image in images],
-            "output_format": {"jpg": "jpeg"}.get(ending := first.image.path.rpartition(".")[2], ending),
+            "output_format": {"jpg": "jpeg"}.get(
+                ending := first.image.path.rpartition(".")[2], ending
+            ),
             "size": f"{first.recipe.width}x{first.recipe.height}",
         }
     )

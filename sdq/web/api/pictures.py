@@ -24,10 +24,14 @@ _TYPES = {".webp": "image/webp", ".avif": "image/avif"}
 
 
 def url_of(request: Request, content_key: str, seed: int, path: str) -> str:
-    """Return an image's whole address. path: of its file."""
-    suffix = path.rpartition(".")[2]
+    """Return an image's whole address, as the client reaches this server. path: of its file."""
     base = str(request.base_url).rstrip("/")
-    return f"{base}{FOLDER}/{content_key}-{seed}.{suffix}"
+    return f"{base}{FOLDER}/{name_of(content_key, seed, path)}"
+
+
+def name_of(content_key: str, seed: int, path: str) -> str:
+    """Return the last part of an image's address."""
+    return f"{content_key}-{seed}.{path.rpartition('.')[2]}"
 
 
 def as_text(settings: Settings, ledger: Ledger, path: str) -> str:

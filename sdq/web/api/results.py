@@ -52,10 +52,13 @@ class ResultFile:
 
     def lines(self) -> Iterator[bytes]:
         """Yield its lines, reading the ledger meanwhile."""
-        for number, request in enumerate(self.ledger.batches.requests(self.batch.status.id), 1):
+        for number, request in enumerate(self.ledger.programs.requests(self.batch.status.id), 1):
             line = self._output(request) if self.kind == "output" else self._error(request)
             if line is not None:
-                about = {"id": f"batch_req_{self.batch.status.id}_{number}", "custom_id": request.custom_id}
+                about = {
+                    "id": f"batch_req_{self.batch.status.id}_{number}",
+                    "custom_id": request.custom_id,
+                }
                 yield (json.dumps({**about, **line}) + "\n").encode()
 
     def _output(self, request: ImageRequest) -> Mapping[str, JSON] | None:
@@ -103,7 +106,10 @@ def _picture(
         assert image.path is not None
         if in_text:
             return {"b64_json": as_text(sources.settings, ledger, image.path), "seed": image.seed}
-        return {"url": url_of(request, image.content_key, image.seed, image.path), "seed": image.seed}
+        return {
+            "url": url_of(request, image.content_key, image.seed, image.path),
+            "seed": image.seed,
+        }
 
     return picture
 

@@ -84,7 +84,9 @@ class Uploads:
         size = content.seek(0, os.SEEK_END)
         content.seek(0)
         if size > MOST_BYTES:
-            raise ApiError(413, f"A file may have {MOST_BYTES:,} bytes. Upload it in parts.", param="file")
+            raise ApiError(
+                413, f"A file may have {MOST_BYTES:,} bytes. Upload it in parts.", param="file"
+            )
         if size + sum(upload.size_bytes for upload in self.all()) > MOST_BYTES_IN_ALL:
             raise ApiError(
                 413,
