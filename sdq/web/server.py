@@ -96,8 +96,9 @@ def serve(
 ) -> None:
     """Serve until a signal says to stop. started: called once requests are answered."""
     _raise_descriptors()
-    # uvicorn warns of each malformed request, of which anybody can send as many as they like.
+    # Both warn of each malformed request, of which anybody can send as many as they like.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     config = uvicorn.Config(
         app,
         http="h11",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from db.values import JSON
 from sdq.web.api.errors import ApiError
-from sdq.web.api.generation import MOST_IMAGES, read_generation
+from sdq.web.api.generation import MOST_IMAGES, read_generation, whole
 from sdq_core.values.variants import SAMPLER_NAMES
 
 #: Its option that names the model.
@@ -53,8 +53,8 @@ def read_txt2img(body: Mapping[str, JSON], model: str) -> Txt2Img:
         asked["scheduler"] = sampler
     asked["model"] = settings.get(CHECKPOINT) or model
     asked["n"] = _count(body)
-    if body.get("width") is not None or body.get("height") is not None:
-        asked["size"] = f"{body.get('width')}x{body.get('height')}"
+    if (width := body.get("width")) is not None and (height := body.get("height")) is not None:
+        asked["size"] = f"{whole(width)}x{whole(height)}"
     generation = read_generation(asked)
     return Txt2Img(
         parameters={**_DEFAULTS, **body},
@@ -97,12 +97,12 @@ def model_entry(name: str, folder: str) -> dict[str, JSON]:
 
 
 def _count(body: Mapping[str, JSON]) -> int:
-    factors = [body.get(name) or 1 for name in ("batch_size", "n_iter")]
-    if not all(type(factor) is int and 1 <= factor <= MOST_IMAGES for factor in factors):
+    factors = [whole(body.get(name, 1)) or 0 for name in ("batch_size", "n_iter")]
+    if not all(1 <= factor <= MOST_IMAGES for factor in factors):
         raise ApiError(
             422, f"batch_size and n_iter have to be whole numbers from 1 to {MOST_IMAGES}."
         )
-    count = int(factors[0]) * int(factors[1])
+    count = factors[0] * factors[1]
     if count > MOST_IMAGES:
         raise ApiError(
             422,

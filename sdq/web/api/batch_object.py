@@ -157,7 +157,7 @@ def unix(moment: datetime | None) -> int | None:
 
 def _counts(ledger: Ledger, status: BatchStatus, said: Mapping[str, JSON]) -> Counts:
     """Return the counts of requests. The ledger has those of images, which are the same where each asks for one."""
-    if not said or (said["one_each"] and said["requests"] == status.total):
+    if not said or (said.get("one_each") and said.get("requests") == status.total):
         return Counts(total=status.total, completed=status.completed, failed=status.failed)
     requests = list(ledger.programs.requests(status.id))
     settled = [request for request in requests if request.is_settled]

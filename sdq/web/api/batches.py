@@ -16,7 +16,7 @@ from producer.reading.fields import parse_meta
 from sdq.web.api.answers import json_body, openais, page_of, whole_number
 from sdq.web.api.batch_input import ENDPOINT, read_batch_input
 from sdq.web.api.batch_object import OPTION, find_batch, read_batch, status_in_openais_words
-from sdq.web.api.errors import invalid, missing, wrong
+from sdq.web.api.errors import ApiError, invalid, missing, wrong
 from sdq.web.api.submitting import require_model, submit_batch
 from sdq.web.api.uploads import Uploads
 from sdq.web.reading import Sources, sources_of
@@ -99,7 +99,12 @@ def cancel_batch(request: Request) -> Response:
     status = _status(sources, given)
     if status.completed_at:
         word = status_in_openais_words(status)
-        raise wrong(f"A batch with the status {word} cannot be cancelled.", "batch_id")
+        raise ApiError(
+            409,
+            f"A batch with the status {word} cannot be cancelled.",
+            param="batch_id",
+            headers={"x-should-retry": "false"},
+        )
     sources.batch(str(status.id)).cancel()
     return _answer(sources.ledger, _status(sources, given))
 

@@ -36,7 +36,10 @@ def list_files(request: Request) -> Response:
     found = [one.to_dict() for one in _uploads(request).all()]
     if request.query_params.get("purpose", "batch") != "batch":
         found = []
-    if request.query_params.get("order") == "asc":
+    order = request.query_params.get("order", "desc")
+    if order not in {"asc", "desc"}:
+        raise wrong("order has to be asc or desc.", "order")
+    if order == "asc":
         found.reverse()
     if after := request.query_params.get("after"):
         ids = [one["id"] for one in found]

@@ -79,20 +79,27 @@ def seeds_of_key(key: str, count: int) -> list[int]:
     return list(dict.fromkeys(int.from_bytes(digest[:4], "big") for digest in digests))
 
 
+def whole(given: JSON) -> int | None:
+    """Return a whole number, which some clients write as 7.0; None for anything else."""
+    if type(given) is float and given.is_integer():
+        return int(given)
+    return given if type(given) is int else None
+
+
 def _count(given: JSON) -> int:
-    if given is None:
-        return 1
-    if type(given) is not int or not 1 <= given <= MOST_IMAGES:
+    count = 1 if given is None else whole(given)
+    if count is None or not 1 <= count <= MOST_IMAGES:
         raise wrong(f"n has to be a whole number from 1 to {MOST_IMAGES}.", "n")
-    return given
+    return count
 
 
 def _seeds(given: JSON, count: int, key: str | None) -> Sequence[int]:
     if given is None or given == -1:
         return seeds_of_key(key or secrets.token_hex(), count)
-    if type(given) is not int or not 0 <= given <= MAX_SEED + 1 - count:
+    first = whole(given)
+    if first is None or not 0 <= first <= MAX_SEED + 1 - count:
         raise wrong(f"seed has to be a whole number from 0 to {MAX_SEED}, or -1.", "seed")
-    return list(range(given, given + count))
+    return list(range(first, first + count))
 
 
 def _size(given: JSON) -> dict[str, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
@@ -11,10 +12,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from sdq.web.api.answers import openais
 from sdq.web.api.openapi_schemas import (
     ANYTHING,
     FLAG,
-    SCHEMAS,
     TEXT,
     Schema,
     list_of,
@@ -22,7 +23,11 @@ from sdq.web.api.openapi_schemas import (
     one_of,
     page_of,
     ref,
+    schemas,
 )
+from sdq.web.reading import sources_of
+from sdq_core.errors import SdqError
+from sdq_core.models import ModelStore
 
 _JSON = "application/json"
 #: What may always come: a body that is too large, a server that is busy or whose ledger does not answer.
@@ -87,7 +92,7 @@ _CALLS = (
           errors=_WRONG | _MISSING),
     _Call(path="/v1/batches/{batch_id}", summary="Show how a batch stands", answer=ref("Batch"), errors=_MISSING),
     _Call(path="/v1/batches/{batch_id}/cancel", method="post", summary="Cancel a batch", answer=ref("Batch"),
-          errors=_WRONG | _MISSING),
+          errors={**_MISSING, 409: "It is completed."}),
     _Call(path="/v1/images/generations", method="post", summary="Draw images and wait for them",
           answer=ref("Images"), body=ref("Generation"), errors=_DRAWING),
     _Call(path="/v1/images/{name}", summary="Get an image's file", answer=_BINARY, content="image/*",
@@ -115,14 +120,17 @@ _CALLS = (
 )  # fmt: skip
 
 
+@openais
 def get_document(request: Request) -> Response:
-    """Return the document, with the address at which the client reaches this server."""
-    return JSONResponse({**document(), "servers": [{"url": str(request.base_url).rstrip("/")}]})
+    """Return the document, with the address at which the client reaches this server, and the sizes of its models."""
+    settings = sources_of(request).settings
+    made = document(frozenset(_sizes(ModelStore(settings.models))))
+    return JSONResponse({**made, "servers": [{"url": str(request.base_url).rstrip("/")}]})
 
 
 @cache
-def document() -> dict[str, Any]:
-    """Return the document."""
+def document(sizes: frozenset[tuple[int, int]]) -> dict[str, Any]:
+    """Return the document. sizes: width and height of what can be drawn."""
     paths: dict[str, dict[str, Any]] = {}
     for call in _CALLS:
         paths.setdefault(call.path, {})[call.method] = _operation(call)
@@ -135,7 +143,7 @@ def document() -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": schemas(sizes),
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
                 "password": {"type": "http", "scheme": "basic"},
@@ -143,6 +151,15 @@ def document() -> dict[str, Any]:
         },
         "security": [{"token": []}, {"password": []}],
     }
+
+
+def _sizes(store: ModelStore) -> Iterator[tuple[int, int]]:
+    """Yield the sizes of the models that can be used."""
+    for name in store.names():
+        for attention in store.attention_implementations(name):
+            with suppress(SdqError):
+                found = store.find(name, attention)
+                yield found.width, found.height
 
 
 def _operation(call: _Call) -> dict[str, Any]:

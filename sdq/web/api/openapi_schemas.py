@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sdq.web.api.batch_input import ENDPOINT
 from sdq.web.api.generation import FORMATS, MOST_IMAGES
 from sdq_core.values.limits import MAX_GUIDANCE_SCALE, MAX_STEPS
 from sdq_core.values.seeds import MAX_SEED
-from sdq_core.values.variants import Scheduler
+from sdq_core.values.variants import SAMPLER_NAMES, Scheduler
 
 Schema = Mapping[str, Any]
 
@@ -67,9 +67,15 @@ def page_of(name: str) -> Schema:
 
 _COUNTS = {"total": COUNT, "completed": COUNT, "failed": COUNT}
 _PROMPT = {"type": "string", "pattern": r"^[ -~]*[!-~][ -~]*$", "maxLength": 10_000}
+_GUIDANCE = {
+    "type": "number",
+    "exclusiveMinimum": 1,
+    "maximum": MAX_GUIDANCE_SCALE,
+    "description": "A U-Net that was converted with batch 1 also takes 0 to 1, which turns guidance off.",
+}
 _IMAGES = {"type": "integer", "minimum": 1, "maximum": MOST_IMAGES}
 
-SCHEMAS: Mapping[str, Schema] = {
+_SCHEMAS: Mapping[str, Schema] = {
     "Error": obj(
         {
             "error": obj(
@@ -151,22 +157,6 @@ SCHEMAS: Mapping[str, Schema] = {
             ),
         },
     ),
-    "Generation": obj(
-        {"prompt": _PROMPT},
-        {
-            "model": or_null(TEXT),
-            "n": or_null(_IMAGES),
-            "size": or_null({"type": "string", "pattern": "^([0-9]{1,5}x[0-9]{1,5}|auto)$"}),
-            "response_format": or_null(one_of(*FORMATS)),
-            "seed": or_null({"type": "integer", "minimum": -1, "maximum": MAX_SEED}),
-            "steps": or_null({"type": "integer", "minimum": 1, "maximum": MAX_STEPS}),
-            "guidance_scale": or_null(
-                {"type": "number", "minimum": 0, "maximum": MAX_GUIDANCE_SCALE}
-            ),
-            "negative_prompt": or_null({"type": "string", "pattern": "^[ -~]*$"}),
-            "scheduler": or_null(one_of(*map(str, Scheduler))),
-        },
-    ),
     "Images": obj(
         {
             "created": TIME,
@@ -184,21 +174,44 @@ SCHEMAS: Mapping[str, Schema] = {
     "Progress": obj(
         {"progress": NUMBER, "eta_relative": NUMBER, "state": obj({"job_count": COUNT})}
     ),
-    "Txt2Img": obj(
-        {"prompt": _PROMPT},
-        {
-            "negative_prompt": {"type": "string", "pattern": "^[ -~]*$"},
-            "seed": {"type": "integer", "minimum": -1, "maximum": MAX_SEED},
-            "steps": {"type": "integer", "minimum": 1, "maximum": MAX_STEPS},
-            "cfg_scale": {"type": "number", "minimum": 0, "maximum": MAX_GUIDANCE_SCALE},
-            "width": {"type": "integer", "minimum": 1, "maximum": 99_999},
-            "height": {"type": "integer", "minimum": 1, "maximum": 99_999},
-            "sampler_name": TEXT,
-            "batch_size": _IMAGES,
-            "n_iter": _IMAGES,
-            "override_settings": obj({}, {"sd_model_checkpoint": TEXT}),
-            "send_images": FLAG,
-        },
-    ),
     "Txt2ImgAnswer": obj({"images": list_of(TEXT), "parameters": ANYTHING, "info": TEXT}),
 }
+
+
+def schemas(sizes: Collection[tuple[int, int]]) -> Mapping[str, Schema]:
+    """Return all objects by name. sizes: width and height of what can be drawn."""
+    return {
+        **_SCHEMAS,
+        "Generation": obj(
+            {"prompt": _PROMPT},
+            {
+                "model": or_null(TEXT),
+                "n": or_null(_IMAGES),
+                "size": or_null(
+                    one_of("auto", *(f"{width}x{height}" for width, height in sorted(sizes)))
+                ),
+                "response_format": or_null(one_of(*FORMATS)),
+                "seed": or_null({"type": "integer", "minimum": -1, "maximum": MAX_SEED}),
+                "steps": or_null({"type": "integer", "minimum": 1, "maximum": MAX_STEPS}),
+                "guidance_scale": or_null(_GUIDANCE),
+                "negative_prompt": or_null({"type": "string", "pattern": "^[ -~]*$"}),
+                "scheduler": or_null(one_of(*map(str, Scheduler))),
+            },
+        ),
+        "Txt2Img": obj(
+            {"prompt": _PROMPT},
+            {
+                "negative_prompt": {"type": "string", "pattern": "^[ -~]*$"},
+                "seed": {"type": "integer", "minimum": -1, "maximum": MAX_SEED},
+                "steps": {"type": "integer", "minimum": 1, "maximum": MAX_STEPS},
+                "cfg_scale": _GUIDANCE,
+                "width": {"type": "integer", "enum": sorted({width for width, _ in sizes})},
+                "height": {"type": "integer", "enum": sorted({height for _, height in sizes})},
+                "sampler_name": one_of(*SAMPLER_NAMES.values()),
+                "batch_size": _IMAGES,
+                "n_iter": _IMAGES,
+                "override_settings": obj({}, {"sd_model_checkpoint": TEXT}),
+                "send_images": FLAG,
+            },
+        ),
+    }
