@@ -23,7 +23,7 @@ ENDPOINT = "/v1/images/generations"
 MOST_REQUESTS = 50_000
 
 _PROBLEMS_SHOWN = 20
-_PLACE = re.compile(r"prompts\[([0-9]+)\]: ")
+_PLACE = re.compile(r"(?:^|(?<= used by ))prompts\[([0-9]{1,5})\]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +43,11 @@ class BatchInput:
 
     def refusal(self, error: PromptFileError) -> ApiError:
         """Return what is wrong with the lines, by their numbers in the file."""
-        return refused(
-            _PLACE.sub(lambda place: f"line {self.numbers[int(place[1])]}: ", problem)
-            for problem in error.problems
-        )
+        return refused(_PLACE.sub(self._line, problem) for problem in error.problems)
+
+    def _line(self, place: re.Match[str]) -> str:
+        index = int(place[1])
+        return f"line {self.numbers[index]}" if index < len(self.numbers) else place[0]
 
 
 def refused(problems: Iterable[str]) -> ApiError:

@@ -59,7 +59,8 @@ class ApiError(Exception):
     def in_openais_form(self) -> dict[str, JSON]:
         """Return the body that OpenAI's clients read."""
         kind = INVALID if self.status < 500 else SERVER
-        error = {"message": self.message, "type": kind, "param": self.param, "code": self.code}
+        message = self.message.replace("leave width and height out", "leave size out")
+        error = {"message": message, "type": kind, "param": self.param, "code": self.code}
         return {"error": error}
 
     def in_a1111s_form(self) -> dict[str, JSON]:
