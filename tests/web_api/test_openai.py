@@ -27,6 +27,12 @@ from tests.web_api.serving import Served, served, wait_until
         ({"prompt": "a", "extra_body": {"steps": 0}}, "steps", "num_inference_steps is 0"),
         ({"prompt": "a", "extra_body": {"seed": "x"}}, "seed", "seed has to be a whole number"),
         ({"prompt": "a", "extra_body": {"scheduler": "DDIN"}}, "scheduler", "did you mean DDIM"),
+        ({"prompt": "a", "extra_body": {"steps": [9, 10]}}, "steps", "steps has to be one text or"),
+        (
+            {"prompt": "a", "extra_body": {"variant": "a,b"}},
+            "variant",
+            "variant has to be one text",
+        ),
         ({"prompt": "a", "extra_body": {"stream": True}}, "stream", "Leave stream out"),
     ],
 )

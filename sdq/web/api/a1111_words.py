@@ -48,10 +48,12 @@ def read_txt2img(body: Mapping[str, JSON], model: str) -> Txt2Img:
     asked = {
         field: body[name] for name, field in _FIELDS.items() if body.get(name) not in (None, "")
     }
-    sampler = body.get("sampler_name") or body.get("sampler_index")
-    if sampler:
+    if sampler := _text(body, "sampler_name") or _text(body, "sampler_index"):
         asked["scheduler"] = sampler
-    asked["model"] = settings.get(CHECKPOINT) or model
+    sends_images = body.get("send_images", True)
+    if not isinstance(sends_images, bool):
+        raise ApiError(422, "send_images has to be true or false.")
+    asked["model"] = _text(settings, CHECKPOINT) or model
     asked["n"] = _count(body)
     if (width := body.get("width")) is not None and (height := body.get("height")) is not None:
         asked["size"] = f"{whole(width)}x{whole(height)}"
@@ -59,7 +61,7 @@ def read_txt2img(body: Mapping[str, JSON], model: str) -> Txt2Img:
     return Txt2Img(
         parameters={**_DEFAULTS, **body},
         line=generation.line,
-        sends_images=body.get("send_images", True) is not False,
+        sends_images=sends_images,
     )
 
 
@@ -94,6 +96,15 @@ def model_entry(name: str, folder: str) -> dict[str, JSON]:
         "filename": folder,
         "config": None,
     }
+
+
+def _text(fields: Mapping[str, JSON], name: str) -> str:
+    given = fields.get(name)
+    if given is None:
+        return ""
+    if not isinstance(given, str):
+        raise ApiError(422, f"{name} has to be a text.")
+    return given
 
 
 def _count(body: Mapping[str, JSON]) -> int:

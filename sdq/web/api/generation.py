@@ -65,6 +65,7 @@ def read_generation(body: Mapping[str, JSON], *, key: str | None = None) -> Gene
         raise wrong(f"response_format has to be {' or '.join(FORMATS)}.", "response_format")
     line: dict[str, JSON] = {"prompt": body["prompt"]}
     for name, field in _OPTIONS.items():
+        _check_single(name, body.get(name))
         if body.get(name) is not None and line.setdefault(field, body[name]) != body[name]:
             raise wrong(f"{name} and {field} differ. Leave one out.", name)
     count = _count(body.get("n"))
@@ -77,6 +78,12 @@ def seeds_of_key(key: str, count: int) -> list[int]:
     """Return that many seeds, always the same ones for a key and not alike for two keys."""
     digests = (hashlib.sha256(f"{key}\n{number}".encode()).digest() for number in range(count))
     return list(dict.fromkeys(int.from_bytes(digest[:4], "big") for digest in digests))
+
+
+def _check_single(name: str, given: JSON) -> None:
+    """Refuse several values, of which a prompt file makes a grid."""
+    if isinstance(given, list | dict | bool) or (name == "variant" and "," in str(given)):
+        raise wrong(f"{name} has to be one text or number.", name)
 
 
 def whole(given: JSON) -> int | None:
