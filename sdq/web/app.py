@@ -30,11 +30,13 @@ def create_app(settings: Settings, access: Access) -> Starlette:
     What its handlers share is `app.state.sources`.
     """
     connections = Connections(settings)
+    looking = Looking(connections)
     sources = Sources(
         settings=settings,
         access=access,
         connections=connections,
-        feed=Feed(Looking(connections).look, pages.writers(access)),
+        looking=looking,
+        feed=Feed(looking.look, pages.writers(access) | api.writers()),
     )
 
     @contextlib.asynccontextmanager

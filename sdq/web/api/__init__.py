@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from starlette.routing import BaseRoute
 
+from sdq.web.feed import Writer
+
 #: Path -> how many bytes it may be sent, where that is more than usual.
 LIMITS: Mapping[str, int] = {}
 #: What is served without the token.
@@ -15,3 +17,8 @@ OPEN: frozenset[str] = frozenset()
 def routes() -> list[BaseRoute]:
     """Return the routes, from the root."""
     return []
+
+
+def writers() -> dict[str, Writer]:
+    """Return what makes the events of `/v1/events`, by the kind of listener."""
+    return {}
