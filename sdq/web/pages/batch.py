@@ -12,16 +12,21 @@ from starlette.responses import RedirectResponse, Response
 
 from db.browsing import Prompt
 from db.columns.where import parse_where
-from sdq.views.words import local_time
 from sdq.web.pages.asked import in_path, in_query, place_in_query
 from sdq.web.pages.said import said
-from sdq.web.pages.shown import ShownImage, shown_batch, shown_image, shown_tile
+from sdq.web.pages.shown import (
+    ShownImage,
+    shown_batch,
+    shown_image,
+    shown_tile,
+    to_the_minute,
+)
 from sdq.web.reading import Sources, sources_of
 from sdq.web.templates import page
 from sdq_core.errors import InputMissingError, UsageError
 
 #: Prompts on a page, with so many seeds each; and as many prompts as cards if each has one.
-_PROMPTS, _SEEDS, _CARDS = 12, 12, 60
+_PROMPTS, _SEEDS, _CARDS = 12, 8, 60
 #: Images on a page of one prompt, of the newest ones, or of those that were looked for.
 _IMAGES = 60
 #: How long a page may look for images that a condition chooses, s.
@@ -182,4 +187,4 @@ def _chosen(request: Request, sources: Sources, batch_id: int, where: str) -> Ma
 
 def _times(created: Any, started: Any, completed: Any) -> list[tuple[str, str]]:
     moments = (("Submitted", created), ("Begun", started), ("Finished", completed))
-    return [(name, local_time(moment)) for name, moment in moments if moment]
+    return [(name, to_the_minute(moment)) for name, moment in moments if moment]

@@ -74,18 +74,19 @@ def facts(look: Look) -> Mapping[str, Any]:
     }
 
 
-def _headline(look: Look) -> tuple[str, str]:
-    """Return what happens, and what to do or to know, each as a sentence."""
+def _headline(look: Look) -> tuple[str, str, str]:
+    """Return what happens, what is to be known, and the command that helps; empty for none."""
     active = [status for status in look.waiting if status.state is BatchState.ACTIVE]
     if not look.waiting:
-        nothing = "Submit prompts, and they are drawn here, one by one."
-        return "Nothing to draw", nothing if not look.over else "All that was asked for is done."
+        if look.over:
+            return "Nothing to draw", "All that was asked for is done.", ""
+        return "Nothing to draw yet", "Submit prompts, and a worker draws them one by one.", ""
     if not active:
-        return "Paused", f"{counted(len(look.waiting), 'batch', 'batches')} to be resumed."
+        return "Paused", f"{counted(len(look.waiting), 'batch', 'batches')} to be resumed.", ""
     if not look.workers:
-        return "Waiting for a worker", "Nobody draws at the moment. Start one with sdq worker."
+        return "Waiting for a worker", "Nobody draws at the moment. Start one:", "sdq worker"
     what = counted(len(active), "batch", "batches")
-    return f"Drawing {what}", f"{counted(len(look.workers), 'worker')} at work."
+    return f"Drawing {what}", f"{counted(len(look.workers), 'worker')} at work.", ""
 
 
 def _figures(look: Look) -> list[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from db.browsing import Tile
 from db.values import BatchState, BatchStatus, FinishedImage, ImageStatus
@@ -15,7 +16,7 @@ from sdq_core.values.recipes import Recipe
 
 _WORDS = {
     None: "queued",
-    ImageStatus.DRAWING: "not done",
+    ImageStatus.DRAWING: "drawing",
     ImageStatus.FAILED: "failed",
     ImageStatus.DONE: "done",
 }
@@ -94,6 +95,7 @@ class ShownBatch:
     rate: str
     left: str
     priority: str
+    submitted: str
     actions: frozenset[str]
 
     @property
@@ -128,6 +130,7 @@ def shown_batch(status: BatchStatus) -> ShownBatch:
         rate=_rate(status.images_per_hour) if moves else "",
         left=time_left(status.eta_s, status.eta_range_s) if moves else "",
         priority=str(status.rank.priority),
+        submitted=to_the_minute(status.created_at),
         actions=_actions(status, is_open=is_open),
     )
 
@@ -137,6 +140,12 @@ def time_left(eta_s: float | None, range_s: tuple[float, float] | None) -> str:
     if eta_s is None:
         return ""
     return time_range(*(range_s or (eta_s, eta_s)))
+
+
+def to_the_minute(moment: datetime) -> str:
+    """Return a time in this machine's zone, as `26 Nov 2026, 02:51`."""
+    local = moment.astimezone()
+    return f"{local.day} {local:%b %Y, %H:%M}"
 
 
 def _rate(per_hour: float | None) -> str:
