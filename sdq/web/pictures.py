@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from db.browsing import Picture
+from sdq.web.asked import in_path
 from sdq.web.reading import Sources, sources_of
 from sdq_core.errors import InputMissingError
 from sdq_core.images.fitted import Thumbnail, thumbnail
@@ -86,7 +87,7 @@ def thumbnail_address(image_id: int, pixels_sha256: str) -> str:
 
 def _picture(sources: Sources, request: Request, digest: Callable[[Picture], str]) -> Picture:
     """Return the picture that an address means, if it still has the digest in it."""
-    found = sources.ledger.browsing.picture(request.path_params["id"])
+    found = sources.ledger.browsing.picture(in_path(request, "id"))
     named = request.path_params["name"].partition(".")[0]
     if found is None or digest(found) != named:
         raise InputMissingError("There is no such picture, or it was drawn anew.")

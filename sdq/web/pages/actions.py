@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from sdq.queue.batch import Batch
+from sdq.web.asked import in_path
 from sdq.web.body import form_of
-from sdq.web.pages.asked import in_path
 from sdq.web.reading import sources_of
 from sdq_core.errors import InputMissingError
 

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from db.browsing import Prompt
 from db.columns.where import parse_where
-from sdq.web.pages.asked import in_path, in_query, place_in_query
+from sdq.web.asked import in_path, in_query, place_in_query
 from sdq.web.pages.said import said
 from sdq.web.pages.shown import (
     ShownImage,
@@ -122,10 +122,11 @@ def _prompts(request: Request, sources: Sources, batch_id: int) -> Mapping[str, 
     count = _PROMPTS
     found = browsing.prompts(batch_id, first, count + 1, _SEEDS)
     are_single = bool(found) and all(_is_single(each) for each in found)
-    if are_single and len(found) > count:
+    if are_single:
         count = _CARDS
-        found = browsing.prompts(batch_id, first, count + 1, _SEEDS)
-        are_single = all(_is_single(each) for each in found)
+        if len(found) > _PROMPTS:
+            found = browsing.prompts(batch_id, first, count + 1, _SEEDS)
+            are_single = all(_is_single(each) for each in found)
     shown = found[:count]
     before = browsing.entry_before(batch_id, shown[0].entry if shown else first, count)
     rows = [

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from db.known_image import KnownImage
 from db.values import ImageRecord
 from sdq.views.words import counted, duration, local_time, milliseconds, size
-from sdq.web.pages.asked import in_path
+from sdq.web.asked import in_path
 from sdq.web.pages.shown import shown_batch, shown_tile
 from sdq.web.pictures import image_address, thumbnail_address
 from sdq.web.reading import sources_of

@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from db.values import BatchState
 from sdq.views.words import counted
+from sdq.web.asked import in_query
 from sdq.web.look import Look
-from sdq.web.pages.asked import in_query
 from sdq.web.pages.said import said
 from sdq.web.pages.shown import shown_batch, shown_image, time_left
 from sdq.web.reading import Sources, sources_of

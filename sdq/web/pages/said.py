@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from starlette.requests import Request
 
-from sdq.web.pages.asked import in_query
+from sdq.web.asked import in_query
 from sdq.web.reading import sources_of
 
 _SENTENCES: Mapping[str, str] = {
