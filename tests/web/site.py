@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 import threading
@@ -72,13 +73,16 @@ class Site:
             connection.close()
 
     def send(self, data: bytes) -> bytes:
-        """Send bytes as they are; return the answer until the server ends the connection."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+        """Send bytes as they are; return the answer until the server ends the connection, in whichever way."""
+        found = b""
+        with (
+            socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection,
+            contextlib.suppress(ConnectionError),
+        ):
             connection.sendall(data)
-            found = b""
             while some := connection.recv(65536):
                 found += some
-            return found
+        return found
 
     def post(self, path: str, body: bytes = b"") -> Answer:
         form = {"Content-Type": "application/x-www-form-urlencoded"}
