@@ -36,7 +36,7 @@ def create_app(settings: Settings, access: Access) -> Starlette:
         access=access,
         connections=connections,
         looking=looking,
-        feed=Feed(looking.look, pages.writers(access) | api.writers()),
+        feed=Feed(looking.news, pages.writers(access) | api.writers()),
     )
 
     @contextlib.asynccontextmanager

@@ -27,8 +27,8 @@ HEARTBEAT_S = 15.0
 #: What a slow listener may be behind, in events.
 _BEHIND = 60
 
-#: What makes the bytes for one kind of listener: what is new in a look since the one before, empty for no news; all
-#: there is to tell without one before.
+#: What makes the bytes for one kind of listener: what is new in a look since the one before, empty for no news; without
+#: one before, all there is to tell and what is new.
 Writer = Callable[[Look, Look | None], bytes]
 
 

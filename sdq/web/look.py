@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ class Look:
     paused: the variants that are not drawn.
     workers: those that live, by name; None without a Redis that runs.
     failures: why images of these batches failed, the most frequent first.
-    finished: the images that were finished since the look before, the oldest first.
+    finished: the images that were finished lately and not told of before, the oldest first.
     """
 
     moment: datetime
@@ -79,12 +79,22 @@ class Looking:
         self._failed: Mapping[int, int] = {}
         self._failures: Sequence[Cause] = ()
 
-    def look(self, before: Look | None) -> Look:
-        """Look. before: what was seen last; None tells of no image. Raise as the ledger does."""
+    def look(self) -> Look:
+        """Look, without new images. Raise as the ledger does."""
         with self._lock:
-            return self._look(before)
+            return self._look()
 
-    def _look(self, before: Look | None) -> Look:
+    def news(self, before: Look | None) -> Look:
+        """Look, with the images that no look told of yet; for one caller. before: what it saw last."""
+        with self._lock:
+            look = self._look()
+            ledger = self._connections.existing_ledger()
+            if ledger is None:
+                return look
+            since = (before or look).moment
+            return replace(look, finished=self._finished(ledger, since))
+
+    def _look(self) -> Look:
         now = datetime.now(UTC)
         ledger = self._connections.existing_ledger()
         if ledger is None:
@@ -101,12 +111,9 @@ class Looking:
             paused=ledger.variants.paused(),
             workers=self._workers(ledger),
             failures=self._causes(ledger, [*overview.batches, *over]),
-            finished=self._finished(ledger, before.moment if before else None),
         )
 
-    def _finished(self, ledger: Ledger, since: datetime | None) -> Sequence[FinishedImage]:
-        if since is None:
-            return ()
+    def _finished(self, ledger: Ledger, since: datetime) -> Sequence[FinishedImage]:
         from_ = since - _LATE
         self._told = {id_: at for id_, at in self._told.items() if at >= from_}
         new = ledger.browsing.finished_since(from_, _IMAGES, without=self._told)

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from sdq_core.queue.server import RedisServer
 from tests.api.drawing import draw
+from tests.web.browser import chromium
 from tests.web.site import Site
 
 
@@ -37,3 +39,9 @@ def own_site(tmp_path: Path, redis_url: str) -> Iterator[Site]:
     opened = Site(tmp_path / "home", redis_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """A browser for all of these tests."""
+    yield from chromium()

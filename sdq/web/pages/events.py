@@ -52,7 +52,7 @@ class PageEvents:
             name: text for name, text in parts.items() if not is_known or former.get(name) != text
         }
         told = event("parts", json.dumps(changed)) if changed else b""
-        if pictures := self._pictures(look) if before else []:
+        if pictures := self._pictures(look):
             told += event("pictures", json.dumps(pictures))
         return told
 

@@ -26,7 +26,7 @@ _OLDER = 50
 def queue(request: Request) -> Response:
     """Show the queue."""
     sources = sources_of(request)
-    look = sources.looking.look(None)
+    look = sources.looking.look()
     return page(
         request,
         "queue.html",
