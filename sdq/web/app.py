@@ -30,11 +30,13 @@ def create_app(settings: Settings, access: Access) -> Starlette:
     What its handlers share is `app.state.sources`, and those for programs `app.state.api`.
     """
     connections = Connections(settings)
+    looking = Looking(connections)
     sources = Sources(
         settings=settings,
         access=access,
         connections=connections,
-        feed=Feed(Looking(connections).look, {**pages.writers(access), **api.writers()}),
+        looking=looking,
+        feed=Feed(looking.news, pages.writers(access) | api.writers()),
     )
 
     @contextlib.asynccontextmanager

@@ -27,13 +27,15 @@ HEARTBEAT_S = 15.0
 #: What a slow listener may be behind, in events.
 _BEHIND = 60
 
-#: What makes the bytes for one kind of listener of the last look and the one before; empty for no news.
+#: What makes the bytes for one kind of listener: what is new in a look since the one before, empty for no news; without
+#: one before, all there is to tell and what is new.
 Writer = Callable[[Look, Look | None], bytes]
 
 
 @dataclass(eq=False)
 class _Listener:
     kind: str
+    is_new: bool = True  # and has to be told all
     waiting: deque[bytes] = field(default_factory=lambda: deque(maxlen=_BEHIND))
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -118,14 +120,21 @@ class Feed:
 
     def _tell(self, look: Look, before: Look | None) -> None:
         """Make the events for the kinds that are listened to, and hand them over to the event loop."""
-        kinds = {listener.kind for listener in list(self._listeners)}
-        events = {kind: self._writers[kind](look, before) for kind in kinds}
+        listeners = list(self._listeners)
+        kinds = {listener.kind for listener in listeners}
+        news = {kind: self._writers[kind](look, before) for kind in kinds}
+        kinds = {listener.kind for listener in listeners if listener.is_new}
+        whole = {kind: self._writers[kind](look, None) for kind in kinds}
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._hand_over, events)
+            self._loop.call_soon_threadsafe(self._hand_over, news, whole)
 
-    def _hand_over(self, events: Mapping[str, bytes]) -> None:
+    def _hand_over(self, news: Mapping[str, bytes], whole: Mapping[str, bytes]) -> None:
         for listener in self._listeners:
-            if event := events.get(listener.kind):
+            if listener.is_new and listener.kind not in whole:
+                continue  # it came meanwhile
+            event = (whole if listener.is_new else news).get(listener.kind)
+            listener.is_new = False
+            if event:
                 listener.waiting.append(event)
                 listener.news.set()
 
@@ -133,4 +142,4 @@ class Feed:
 def event(name: str, data: str) -> bytes:
     """Return one server-sent event. data: of any lines."""
     lines = "".join(f"data: {line}\n" for line in data.splitlines() or [""])
-    return f"event: {name}\n{lines}\n".encode()
+    return f"event: {name}\n{lines}\n".encode(errors="replace")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from db.pace import Pace
+from db.summaries.causes import Causes
+from db.summaries.values import Cause
 from db.values import BatchStatus, EngineRecord, FinishedImage, PausedVariant
 from sdq.queue.connections import Connections
 from sdq.views.live.hands import running_queues
@@ -27,6 +30,8 @@ _IMAGES = 40
 #: A row may be seen this long after the time that is in it.
 _LATE = timedelta(seconds=3)
 _AFTER_TROUBLE_S = 10.0
+#: Of so many batches, so many failed images each are read, and so many causes told.
+_FAILED_BATCHES, _FAILED_IMAGES, _CAUSES = 20, 200, 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +53,8 @@ class Look:
     pace: of all recent images; None if they are too few.
     paused: the variants that are not drawn.
     workers: those that live, by name; None without a Redis that runs.
-    finished: the images that were finished since the look before, the oldest first.
+    failures: why images of these batches failed, the most frequent first.
+    finished: the images that were finished lately and not told of before, the oldest first.
     """
 
     moment: datetime
@@ -57,20 +63,38 @@ class Look:
     pace: Pace | None = None
     paused: Sequence[PausedVariant] = ()
     workers: Sequence[AtWork] | None = None
+    failures: Sequence[Cause] = ()
     finished: Sequence[FinishedImage] = ()
 
 
 class Looking:
-    """Looks for one server, with a connection to Redis that is kept. One thread at a time."""
+    """Looks for one server, with a connection to Redis that is kept. Threads may share it."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._queues: Queues | None = None
         self._ask_redis_at = 0.0
+        self._lock = threading.Lock()
         self._told: dict[int, datetime] = {}
+        self._failed: Mapping[int, int] = {}
+        self._failures: Sequence[Cause] = ()
 
-    def look(self, before: Look | None) -> Look:
-        """Look. before: what was seen last; None tells of no image. Raise as the ledger does."""
+    def look(self) -> Look:
+        """Look, without new images. Raise as the ledger does."""
+        with self._lock:
+            return self._look()
+
+    def news(self, before: Look | None) -> Look:
+        """Look, with the images that no look told of yet; for one caller. before: what it saw last."""
+        with self._lock:
+            look = self._look()
+            ledger = self._connections.existing_ledger()
+            if ledger is None:
+                return look
+            since = (before or look).moment
+            return replace(look, finished=self._finished(ledger, since))
+
+    def _look(self) -> Look:
         now = datetime.now(UTC)
         ledger = self._connections.existing_ledger()
         if ledger is None:
@@ -78,24 +102,35 @@ class Looking:
         overview = ledger.batches.overview()
         known = {status.id for status in overview.batches}
         newest = ledger.batches.statuses(limit=len(known) + _OVER)
+        over = [status for status in newest if status.id not in known][:_OVER]
         return Look(
             moment=now,
             waiting=overview.batches,
-            over=[status for status in newest if status.id not in known][:_OVER],
+            over=over,
             pace=overview.pace,
             paused=ledger.variants.paused(),
             workers=self._workers(ledger),
-            finished=self._finished(ledger, before.moment if before else None),
+            failures=self._causes(ledger, [*overview.batches, *over]),
         )
 
-    def _finished(self, ledger: Ledger, since: datetime | None) -> Sequence[FinishedImage]:
-        if since is None:
-            return ()
+    def _finished(self, ledger: Ledger, since: datetime) -> Sequence[FinishedImage]:
         from_ = since - _LATE
         self._told = {id_: at for id_, at in self._told.items() if at >= from_}
         new = ledger.browsing.finished_since(from_, _IMAGES, without=self._told)
         self._told |= {image.id: image.finished_at for image in new}
         return new
+
+    def _causes(self, ledger: Ledger, statuses: Sequence[BatchStatus]) -> Sequence[Cause]:
+        """Return why images failed; asked again only when other numbers of images have."""
+        failed = {status.id: status.failed for status in statuses if status.failed}
+        if failed != self._failed:
+            causes = Causes()
+            for batch_id in list(failed)[:_FAILED_BATCHES]:
+                for image in ledger.batches.failed_images(batch_id, _FAILED_IMAGES):
+                    causes.add(image.batch_name, image.error)
+            self._failures, _ = causes.most_frequent(_CAUSES)
+            self._failed = failed
+        return self._failures
 
     def _workers(self, ledger: Ledger) -> Sequence[AtWork] | None:
         """Return who draws; None without Redis, which is left alone for a while then, and never started for this."""

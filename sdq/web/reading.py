@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from db.ledger import Ledger
     from db.values import BatchStatus
     from sdq.web.feed import Feed
+    from sdq.web.look import Looking
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +30,14 @@ class Sources:
     """Of one server. Threads may share them.
 
     connections: those of `sdq.Queue`, which open the ledger when it is there, and never make one by reading.
+    looking: what is to be seen now.
     feed: what changes, for events.
     """
 
     settings: Settings
     access: Access
     connections: Connections
+    looking: Looking
     feed: Feed
 
     @property
@@ -50,7 +53,7 @@ class Sources:
             raise InputMissingError("Nothing was submitted yet.")
         return ledger
 
-    def status(self, name: str) -> BatchStatus:
+    def status(self, name: str | int) -> BatchStatus:
         """Return how a batch stands, by its whole name or its id; raise InputMissingError if there is none."""
         ledger = self.existing_ledger
         status = ledger.batches.find(name) if ledger else None
@@ -58,7 +61,7 @@ class Sources:
             raise InputMissingError(f"There is no batch {name!r}.")
         return status
 
-    def batch(self, name: str) -> Batch:
+    def batch(self, name: str | int) -> Batch:
         """Return a batch, to do something with it; raise InputMissingError if there is none."""
         status = self.status(name)
         return Batch(self.connections, status.id, status.name)

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 
 from sdq.web.access import Access
 from sdq.web.feed import Feed
+from sdq.web.protocol import Protocol
 from sdq_core.errors import OutputError, UsageError
 
 #: Where it listens unless told: the first of these that is free.
@@ -68,24 +69,43 @@ def address_of(listening: socket.socket, host: str, access: Access) -> str:
     return f"http://{name}:{port}{access.prefix}/?token={access.token}"
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """One that lets listeners of events go at once when it is told to stop, and then ends as if nothing had been."""
 
-    def __init__(self, config: uvicorn.Config, feed: Feed, started: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._feed = feed
+    def __init__(self, app: Starlette, started: Callable[[], None] = lambda: None) -> None:
+        """Prepare to serve. started: called once requests are answered."""
+        # Both warn of each malformed request, of which anybody can send as many as they like.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+        logging.getLogger("python_multipart").setLevel(logging.ERROR)
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=Protocol,
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_GRACE_S,
+                limit_concurrency=_CONNECTIONS,
+            )
+        )
+        self._feed: Feed = app.state.sources.feed
         self._say_started = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
         await super().startup(sockets)
         self._say_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End all connections, in two seconds at most."""
         self._feed.close()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Take the signals that ask for a stop; they are obeyed then, and not passed on afterwards."""
         with super().capture_signals():
             yield
             self._captured_signals.clear()
@@ -96,22 +116,8 @@ def serve(
 ) -> None:
     """Serve until a signal says to stop. started: called once requests are answered."""
     _raise_descriptors()
-    # Both warn of each malformed request, of which anybody can send as many as they like.
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    config = uvicorn.Config(
-        app,
-        http="h11",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE_S,
-        limit_concurrency=_CONNECTIONS,
-    )
     with contextlib.closing(listening):
-        _Server(config, app.state.sources.feed, started).run(sockets=[listening])
+        Server(app, started).run(sockets=[listening])
 
 
 def _raise_descriptors() -> None:

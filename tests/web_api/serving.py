@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from openai import OpenAI
 
 from sdq import Queue
 from sdq.web.access import Access
 from sdq.web.app import create_app
-from sdq.web.server import listen
+from sdq.web.server import Server, listen
 from sdq_core.settings import read_settings
 
 TOKEN = "t" * 40
@@ -82,10 +81,7 @@ def served(
     settings = read_settings({}, {"home": str(home), "redis_url": redis_url})
     app = create_app(settings, Access(token=TOKEN, read_only=read_only))
     listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(
-        app, log_config=None, http="h11", ws="none", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
+    server = Server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     wait_until(lambda: server.started)
@@ -95,7 +91,6 @@ def served(
                 url=f"http://127.0.0.1:{listening.getsockname()[1]}", home=home, queue=queue
             )
     finally:
-        app.state.sources.feed.close()
         server.should_exit = True
         thread.join(timeout=30)
         listening.close()

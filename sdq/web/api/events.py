@@ -7,7 +7,6 @@ event: image       an image that was finished
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,7 +27,7 @@ async def events(request: Request) -> Response:
     return event_stream(sources_of(request).feed.listen(KIND))
 
 
-def writers() -> Mapping[str, Writer]:
+def writers() -> dict[str, Writer]:
     """Return what makes the events."""
     return {KIND: _write}
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from sdq.web.access import Access
+from sdq.web.assets import Assets
 from sdq.web.feed import Writer
-from sdq.web.pages import events, sign_in
-
-STATIC = Path(__file__).parent.with_name("static")
+from sdq.web.pages import actions, batch, image, queue, sign_in
+from sdq.web.pages.events import PageEvents, events
+from sdq.web.pictures import Thumbnails
+from sdq.web.pictures import image as image_file
 
 #: What is served without the token.
 OPEN = frozenset({"/sign-in"})
@@ -22,12 +20,21 @@ OPEN_FOLDERS = ("/static/",)
 def routes() -> list[BaseRoute]:
     """Return the routes of all pages."""
     return [
+        Route("/", queue.queue),
+        Route("/batches", queue.older),
+        Route("/batches/{id:int}", batch.batch),
+        Route("/batches/{name:str}", batch.by_name),
+        Route("/batches/{id:int}/{entry:int}", batch.prompt),
+        Route("/batches/{id:int}/{entry:int}/{seed:int}", image.image),
+        Route("/batches/{id:int}/{action:str}", actions.act, methods=["POST"]),
+        Route("/i/{id:int}/{name:str}", image_file),
+        Route("/t/{id:int}/{name:str}", Thumbnails().thumbnail),
+        Route("/events", events),
         Route("/sign-in", sign_in.sign_in, methods=["POST"]),
-        Route("/events", events.events),
-        Mount("/static", StaticFiles(directory=STATIC)),
+        Mount("/static", Assets()),
     ]
 
 
-def writers(access: Access) -> Mapping[str, Writer]:
+def writers(access: Access) -> dict[str, Writer]:
     """Return what makes the events of pages, by the kind of page that listens."""
-    return {"page": events.writer(access)}
+    return {"page": PageEvents(access)}
