@@ -18,6 +18,7 @@ from sdq.web.gate import Gate
 from sdq.web.look import Looking
 from sdq.web.reading import Sources
 from sdq_core.errors import SdqError
+from sdq_core.models import ModelStore
 from sdq_core.settings import Settings
 
 #: Handlers that run at once. Fewer than the connections that the ledger's pool gives out at most.
@@ -60,5 +61,5 @@ def create_app(settings: Settings, access: Access) -> Starlette:
         exception_handlers={SdqError: problems.of_ours, HTTPException: problems.of_http},
         lifespan=lifespan,
     )
-    app.state.sources, app.state.api = sources, api.State()
+    app.state.sources, app.state.api = sources, api.State(ModelStore(settings.models))
     return app

@@ -185,10 +185,13 @@ def test_who_waits_is_told_that_nobody_draws(idle: Served, monkeypatch: pytest.M
     answer = idle.ask("/v1/images/generations", {"prompt": "a", "steps": 2, "seed": 1})
     assert (answer.status, answer.json["error"]["code"]) == (503, "unavailable")
     assert "No worker is running. Start one with `sdq worker`." in answer.json["error"]["message"]
+    assert "x-should-retry" not in answer.headers
+    without_seed = idle.ask("/v1/images/generations", {"prompt": "a", "steps": 2})
+    assert (without_seed.status, without_seed.headers["x-should-retry"]) == (503, "false")
     draw(idle.queue)
     answer = idle.ask("/v1/images/generations", {"prompt": "a", "steps": 2, "seed": 1})
     assert len(answer.json["data"]) == 1
-    (path,) = idle.home.glob("outputs/*/*/*.png")
+    (path,) = idle.home.glob("outputs/*/*/*-1.png")
     path.unlink()
     answer = idle.ask("/v1/images/generations", {"prompt": "a", "steps": 2, "seed": 1})
     assert (answer.status, answer.json["error"]["code"]) == (410, "file_lost")

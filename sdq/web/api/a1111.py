@@ -51,9 +51,8 @@ _BATCH = "a1111-{date}"
 @a1111s
 def get_options(request: Request) -> Response:
     """Return the options that there are."""
-    return JSONResponse(
-        {CHECKPOINT: chosen_model(sources_of(request).settings), "samples_format": "png"}
-    )
+    name = chosen_model(sources_of(request).settings, state_of(request).models)
+    return JSONResponse({CHECKPOINT: name, "samples_format": "png"})
 
 
 @a1111s
@@ -62,14 +61,14 @@ def set_options(request: Request) -> Response:
     settings = sources_of(request).settings
     name = json_body(request).get(CHECKPOINT)
     if name is not None:
-        choose_model(settings, require_model(settings, str(name)))
+        choose_model(settings, require_model(settings, state_of(request).models, str(name)))
     return JSONResponse(None)
 
 
 @a1111s
 def list_models(request: Request) -> Response:
     """List the models."""
-    store = ModelStore(sources_of(request).settings.models)
+    store = state_of(request).models
     found = ((name, store.look_for(name).variants) for name in store.names())
     return JSONResponse(
         [
@@ -136,10 +135,10 @@ async def txt2img(request: Request) -> Response:
     """Draw images of a prompt before all that waits, and return them."""
     sources, state = sources_of(request), state_of(request)
     body = json_body(request)
-    model = await run_in_threadpool(chosen_model, sources.settings)
+    model = await run_in_threadpool(chosen_model, sources.settings, state.models)
     asked = read_txt2img(body, model)
     with state.drawing(len(asked.line["seed"])) as drawing:
-        submitted = await run_in_threadpool(_submit, sources, asked)
+        submitted = await run_in_threadpool(_submit, sources, state.models, asked)
         drawing.batch_id, drawing.batch_name = submitted.batch_id, submitted.batch_name
         if drawing.is_interrupted:
             await run_in_threadpool(sources.batch(str(submitted.batch_id)).cancel)
@@ -150,11 +149,11 @@ async def txt2img(request: Request) -> Response:
     return await run_in_threadpool(_answer, sources, asked, outcome.images)
 
 
-def _submit(sources: Sources, asked: Txt2Img) -> Submitted:
-    require_model(sources.settings, str(asked.line["model"]))
+def _submit(sources: Sources, models: ModelStore, asked: Txt2Img) -> Submitted:
+    require_model(sources.settings, models, str(asked.line["model"]))
     ledger = sources.connections.ledger()
     try:
-        return submit_now(sources.settings, ledger, asked.line, batch=_batch(ledger))
+        return submit_now(sources.settings, models, ledger, asked.line, batch=_batch(ledger))
     except PromptFileError as error:
         raise of_problems(error) from None
 

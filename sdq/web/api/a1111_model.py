@@ -11,11 +11,11 @@ from sdq_core.models import ModelStore
 from sdq_core.settings import Settings
 
 
-def chosen_model(settings: Settings) -> str:
+def chosen_model(settings: Settings, models: ModelStore) -> str:
     """Return the model that was chosen last; the preferred one if none was, or if it is gone."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         name = json.loads((settings.home / "web" / "a1111.json").read_bytes())[CHECKPOINT]
-        if name in ModelStore(settings.models).names():
+        if name in models.names():
             return str(name)
     return settings.preferences.model
 

@@ -17,6 +17,7 @@ from sdq.web.api.answers import json_body, openais, page_of, whole_number
 from sdq.web.api.batch_input import ENDPOINT, read_batch_input
 from sdq.web.api.batch_object import OPTION, find_batch, read_batch, status_in_openais_words
 from sdq.web.api.errors import ApiError, invalid, missing, wrong
+from sdq.web.api.state import state_of
 from sdq.web.api.submitting import require_model, submit_batch
 from sdq.web.api.uploads import Uploads
 from sdq.web.reading import Sources, sources_of
@@ -38,8 +39,9 @@ def create_batch(request: Request) -> Response:
     metadata = _metadata(body.get("metadata"))
     upload = Uploads(sources.settings.home).find(file_id)
     asked = read_batch_input(upload.path, upload.id)
+    models = state_of(request).models
     for model in {line["model"] for line in asked.lines if line.get("model")}:
-        require_model(sources.settings, str(model))
+        require_model(sources.settings, models, str(model))
     key = request.headers.get("idempotency-key") or secrets.token_hex()
     recorded = {
         "input_file_id": upload.id,
@@ -55,6 +57,7 @@ def create_batch(request: Request) -> Response:
     try:
         added = submit_batch(
             sources.settings,
+            models,
             ledger,
             asked.lines,
             source=PromptSource(

@@ -39,10 +39,12 @@ class Generation:
 
     line: the keys of a jsonl line.
     response_format: `url` or `b64_json`, None if the client has not said.
+    is_repeatable: asked for again, it means the same images.
     """
 
     line: Mapping[str, JSON]
     response_format: str | None = None
+    is_repeatable: bool = True
 
     @property
     def model(self) -> str | None:
@@ -65,13 +67,18 @@ def read_generation(body: Mapping[str, JSON], *, key: str | None = None) -> Gene
         raise wrong(f"response_format has to be {' or '.join(FORMATS)}.", "response_format")
     line: dict[str, JSON] = {"prompt": body["prompt"]}
     for name, field in _OPTIONS.items():
-        _check_single(name, body.get(name))
-        if body.get(name) is not None and line.setdefault(field, body[name]) != body[name]:
+        given = body.get(name)
+        _check_single(name, given)
+        if given not in {None, ""} and line.setdefault(field, given) != given:
             raise wrong(f"{name} and {field} differ. Leave one out.", name)
     count = _count(body.get("n"))
     line["seed"] = _seeds(body.get("seed"), count, key)
     line.update(_size(body.get("size")))
-    return Generation(line=line, response_format=asked)
+    return Generation(
+        line=line,
+        response_format=asked,
+        is_repeatable=key is not None or body.get("seed") not in {None, -1},
+    )
 
 
 def seeds_of_key(key: str, count: int) -> list[int]:

@@ -21,6 +21,7 @@ from sdq.web.api.submitting import Submitted, require_model, submit_now
 from sdq.web.api.waiting import ClientGoneError
 from sdq.web.reading import Sources, sources_of
 from sdq_core.errors import PromptFileError
+from sdq_core.models import ModelStore
 
 #: A new one each day, so that none grows without end.
 BATCH = "api-{date}"
@@ -32,11 +33,18 @@ async def generate(request: Request) -> Response:
     sources = sources_of(request)
     body = json_body(request)
     asked = read_generation(body, key=request.headers.get("idempotency-key"))
-    submitted = await run_in_threadpool(_submit, sources, asked)
+    state = state_of(request)
+    submitted = await run_in_threadpool(_submit, sources, state.models, asked)
     try:
-        outcome = await state_of(request).drawn(request, sources, submitted)
+        outcome = await state.drawn(request, sources, submitted)
     except ClientGoneError:
         return Response(status_code=499)
+    except ApiError as error:
+        if (
+            not asked.is_repeatable
+        ):  # clients repeat by themselves, and would have other images drawn
+            error.headers["x-should-retry"] = "false"
+        raise
     if outcome.is_stopped:
         raise ApiError(
             409,
@@ -55,11 +63,12 @@ async def generate(request: Request) -> Response:
     return await run_in_threadpool(_answer, request, sources, asked, outcome.images)
 
 
-def _submit(sources: Sources, asked: Generation) -> Submitted:
+def _submit(sources: Sources, models: ModelStore, asked: Generation) -> Submitted:
+    settings, ledger = sources.settings, sources.connections.ledger()
     if asked.model is not None:
-        require_model(sources.settings, asked.model)
+        require_model(settings, models, asked.model)
     try:
-        return submit_now(sources.settings, sources.connections.ledger(), asked.line, batch=BATCH)
+        return submit_now(settings, models, ledger, asked.line, batch=BATCH)
     except PromptFileError as error:
         raise of_problems(error) from None
 

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from db.values import JSON
 from sdq.web.api.answers import openais
+from sdq.web.api.state import state_of
 from sdq.web.api.submitting import require_model
 from sdq.web.reading import sources_of
 from sdq_core.models import ModelStore
@@ -18,16 +19,15 @@ from sdq_core.models import ModelStore
 @openais
 def list_models(request: Request) -> Response:
     """List the models."""
-    store = ModelStore(sources_of(request).settings.models)
-    return JSONResponse({"object": "list", "data": list(_models(store))})
+    return JSONResponse({"object": "list", "data": list(_models(state_of(request).models))})
 
 
 @openais
 def get_model(request: Request) -> Response:
     """Describe a model."""
-    settings = sources_of(request).settings
-    name = require_model(settings, request.path_params["model"])
-    return JSONResponse(_model(ModelStore(settings.models), name))
+    settings, models = sources_of(request).settings, state_of(request).models
+    name = require_model(settings, models, request.path_params["model"])
+    return JSONResponse(_model(models, name))
 
 
 def _models(store: ModelStore) -> Iterator[dict[str, JSON]]:

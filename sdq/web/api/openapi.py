@@ -25,7 +25,7 @@ from sdq.web.api.openapi_schemas import (
     ref,
     schemas,
 )
-from sdq.web.reading import sources_of
+from sdq.web.api.state import state_of
 from sdq_core.errors import SdqError
 from sdq_core.models import ModelStore
 
@@ -123,8 +123,7 @@ _CALLS = (
 @openais
 def get_document(request: Request) -> Response:
     """Return the document, with the address at which the client reaches this server, and the sizes of its models."""
-    settings = sources_of(request).settings
-    made = document(frozenset(_sizes(ModelStore(settings.models))))
+    made = document(frozenset(_sizes(state_of(request).models)))
     return JSONResponse({**made, "servers": [{"url": str(request.base_url).rstrip("/")}]})
 
 

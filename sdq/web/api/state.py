@@ -1,4 +1,4 @@
-"""Who waits for an answer of one server. It is gone with the server, and with it whoever waits."""
+"""Who waits for an answer of one server, and what it has read. All of it is gone with the server."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sdq.web.api.errors import ApiError
 from sdq.web.api.submitting import Submitted
 from sdq.web.api.waiting import Outcome
 from sdq.web.reading import Sources
+from sdq_core.models import ModelStore
 
 #: How many requests may wait at a time; each looks at the ledger four times a second.
 MOST_WAITING = 32
@@ -42,7 +43,9 @@ class Drawing:
 class State:
     """Of one server."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: ModelStore) -> None:
+        """models: read once, and again where they change."""
+        self.models = models
         self.drawings: list[Drawing] = []
         self._waiting = 0
 
@@ -73,7 +76,7 @@ class State:
             )
         self._waiting += 1
         try:
-            return await waiting.drawn(request, sources, submitted, count)
+            return await waiting.drawn(request, sources, self.models, submitted, count)
         finally:
             self._waiting -= 1
 

@@ -34,6 +34,7 @@ class Submitted:
 
 def submit_batch(
     settings: Settings,
+    models: ModelStore,
     ledger: Ledger,
     lines: Sequence[Mapping[str, JSON]],
     *,
@@ -45,22 +46,28 @@ def submit_batch(
     source: the batch is named after it, and `source.text` is what it is known by.
     recorded: what the batch keeps.
     """
-    return _submit(settings, ledger, SubmitOptions(objects=lines, literal=True), source, recorded)
+    options = SubmitOptions(objects=lines, literal=True)
+    return _submit(settings, models, ledger, options, source, recorded)
 
 
 def submit_now(
-    settings: Settings, ledger: Ledger, line: Mapping[str, JSON], *, batch: str
+    settings: Settings,
+    models: ModelStore,
+    ledger: Ledger,
+    line: Mapping[str, JSON],
+    *,
+    batch: str,
 ) -> Submitted:
     """Queue a line before everything else, in a batch that grows with each of them."""
     options = SubmitOptions(
         objects=[line], literal=True, batch=batch, priority=str(Priority.HIGH), at_front=True
     )
-    return _submit(settings, ledger, options, None, {})
+    return _submit(settings, models, ledger, options, None, {})
 
 
-def require_model(settings: Settings, name: str) -> str:
-    """Return the name of a model that is here; raise ApiError for another, and for a path."""
-    if name not in ModelStore(settings.models).names():
+def require_model(settings: Settings, models: ModelStore, name: str) -> str:
+    """Return the name of a model that is here; raise ApiError for another, and for a path that is not the preferred."""
+    if name != settings.preferences.model and name not in models.names():
         raise missing(
             f"The model {name[:100]!r} does not exist here. GET /v1/models lists those that do.",
             "model",
@@ -71,6 +78,7 @@ def require_model(settings: Settings, name: str) -> str:
 
 def _submit(
     settings: Settings,
+    models: ModelStore,
     ledger: Ledger,
     options: SubmitOptions,
     source: PromptSource | None,
@@ -82,7 +90,7 @@ def _submit(
         source=source or request.source,
         recorded={**request.recorded, **recorded},
     )
-    planned = plan_request(settings, request, ledger)
+    planned = plan_request(settings, request, ledger, store=models)
     added = submit_plan(settings, ledger, planned.plan, outdated=planned.outdated)
     return Submitted(
         batch_id=added.batch_id, batch_name=added.batch_name, entries=planned.plan.entries

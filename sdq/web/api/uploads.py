@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from db.values import JSON
 from sdq.web.api.errors import ApiError, missing
@@ -142,16 +142,16 @@ class Uploads:
 
     def _read(self, file_id: str) -> Upload | None:
         try:
-            about = cast("dict[str, JSON]", json.loads(self._about(file_id).read_bytes()))
-        except (OSError, ValueError):
+            about = json.loads(self._about(file_id).read_bytes())
+            return Upload(
+                id=file_id,
+                filename=str(about["filename"]),
+                created_at=int(about["created_at"]),
+                size_bytes=int(about["bytes"]),
+                path=self._content(file_id),
+            )
+        except (OSError, ValueError, KeyError, TypeError):
             return None
-        return Upload(
-            id=file_id,
-            filename=str(about["filename"]),
-            created_at=int(about["created_at"]),
-            size_bytes=int(about["bytes"]),
-            path=self._content(file_id),
-        )
 
     def _content(self, file_id: str) -> Path:
         return self._folder / f"{file_id}.jsonl"

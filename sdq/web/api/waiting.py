@@ -45,6 +45,7 @@ class Outcome:
 async def drawn(
     request: Request,
     sources: Sources,
+    models: ModelStore,
     submitted: Submitted,
     count: Callable[[int], None] = lambda _: None,
 ) -> Outcome:
@@ -74,7 +75,7 @@ async def drawn(
             raise ClientGoneError
         if now - looked > _WITHOUT_WORKER_S or now - began > LONGEST_S:
             looked = now
-            hindrances = await run_in_threadpool(_hindrances, sources, submitted)
+            hindrances = await run_in_threadpool(_hindrances, sources, models, submitted)
             if hindrances or now - began > LONGEST_S:
                 raise _too_late(now - began, hindrances)
         await asyncio.sleep(_EVERY_S)
@@ -98,12 +99,12 @@ def _is_stopped(ledger: Ledger, submitted: Submitted) -> bool:
     return status is None or status.state is BatchState.CANCELLED
 
 
-def _hindrances(sources: Sources, submitted: Submitted) -> list[str]:
+def _hindrances(sources: Sources, models: ModelStore, submitted: Submitted) -> list[str]:
     """Return a sentence for each reason why nothing is drawn, as far as this machine can see."""
     settings, ledger = sources.settings, sources.connections.ledger()
     try:
         status = ledger.batches.find(submitted.batch_id)
-        found = why_waiting(settings, ModelStore(settings.models), ledger, status) if status else []
+        found = why_waiting(settings, models, ledger, status) if status else []
         paused = ledger.batches.open_variants(submitted.batch_id)
     except SdqError as error:
         return [str(error)]
