@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from db.connection import Database
 from db.metrics import Measured, measured
-from db.requests import ImageRequest, requests_of
+from db.requests import ImageRequest, requests_of, slice_counts
 
 
 class Programs:
@@ -18,6 +18,11 @@ class Programs:
     def requests(self, batch_id: int) -> Iterator[ImageRequest]:
         """Yield a batch's images, drawn or not, by the line that asked for them (its `custom_id`), by entry."""
         return requests_of(self._database, batch_id)
+
+    def slices(self, batch_id: int) -> tuple[int, int, int]:
+        """Return how many slices a batch has, how many are drawn, and how many ended with a failed image."""
+        with self._database.reading() as connection:
+            return slice_counts(connection, batch_id)
 
     def measured(self) -> Measured:
         """Return counts of all batches, and the times of the newest images."""

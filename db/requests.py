@@ -11,10 +11,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from db.connection import Database
-from db.tables import images, recipes
+from db.tables import images, recipes, slices
 from db.values import JSON, ImageStatus
 from db.walk import images_with, walk_slices
 from sdq_core.values.seeds import parse_seeds
@@ -100,6 +100,20 @@ def requests_of(database: Database, batch_id: int) -> Iterator[ImageRequest]:
                     for seed in parse_seeds(written)
                 ],
             )
+
+
+def slice_counts(connection: Connection, batch_id: int) -> tuple[int, int, int]:
+    """Return how many slices a batch has, how many are drawn, and how many ended with a failed image."""
+    is_over = slices.c.finished_at.is_not(None)
+    counts = connection.execute(
+        select(
+            func.count(),
+            func.count().filter(is_over, slices.c.failed == 0),
+            func.count().filter(is_over, slices.c.failed > 0),
+        ).where(slices.c.batch_id == batch_id)
+    ).one()
+    total, drawn, failed = map(int, counts)
+    return total, drawn, failed
 
 
 def _shares_in(

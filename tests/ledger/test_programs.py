@@ -41,6 +41,9 @@ def test_images_are_found_by_the_line_that_asked_for_them(ledger: Ledger) -> Non
     assert found["also"].is_settled
     assert not found["own"].is_settled
     assert [image.seed for image in found["also"].failures] == [4]
+    assert ledger.programs.slices(added.batch_id) == (5, 0, 0)
+    draw(ledger, "x", "D" * 40, begin=NOON, every_s=10)
+    assert ledger.programs.slices(added.batch_id) == (5, 4, 1)
     first, second, _ = found["also"].images
     assert (first.content_key, first.error) == (recipe("a").content_key, None)
     assert (first.path is None, second.path, second.error is None) == (False, None, False)

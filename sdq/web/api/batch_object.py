@@ -157,8 +157,12 @@ def unix(moment: datetime | None) -> int | None:
 
 def _counts(ledger: Ledger, status: BatchStatus, said: Mapping[str, JSON]) -> Counts:
     """Return the counts of requests. The ledger has those of images, which are the same where each asks for one."""
-    if not said or (said.get("one_each") and said.get("requests") == status.total):
+    asked, images = said.get("requests"), said.get("images")
+    if not said or asked == images == status.total:
         return Counts(total=status.total, completed=status.completed, failed=status.failed)
+    if images == status.total:  # no two ask for the same image, so each has a slice of its own
+        total, completed, failed = ledger.programs.slices(status.id)
+        return Counts(total=total, completed=completed, failed=failed)
     requests = list(ledger.programs.requests(status.id))
     settled = [request for request in requests if request.is_settled]
     failed = sum(1 for request in settled if request.failures)

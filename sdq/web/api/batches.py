@@ -51,7 +51,7 @@ def create_batch(request: Request) -> Response:
         "model": asked.model,
         "response_format": asked.response_format,
         "requests": len(asked.lines),
-        "one_each": all(len(line["seed"]) == 1 for line in asked.lines),
+        "images": sum(len(line["seed"]) for line in asked.lines),
     }
     ledger = sources.connections.ledger()
     try:
