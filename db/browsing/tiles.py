@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, and_, false, or_, select
 
 from db.tables import images, slices
 from db.values import ImageStatus
@@ -88,8 +88,13 @@ def page_of(
 def drawn_tiles(connection: Connection, places: Sequence[Place]) -> Mapping[tuple[int, int], Tile]:
     """Return what became of the images in some places, by recipe id and seed."""
     wanted = {(place.slice.recipe_id, place.seed): place.slice.entry for place in places}
+    seeds: dict[int, list[int]] = {}
+    for recipe_id, seed in wanted:
+        seeds.setdefault(recipe_id, []).append(seed)
     rows: dict[tuple[int, int], Any] = {}
-    for some in parts(sorted(wanted)):
+    # Not as pairs: for `(recipe_id, seed) IN (...)` SQLite reads the whole table.
+    for some in parts(sorted(seeds)):
+        any_of = (and_(images.c.recipe_id == one, images.c.seed.in_(seeds[one])) for one in some)
         found = connection.execute(
             select(
                 images.c.recipe_id,
@@ -99,7 +104,7 @@ def drawn_tiles(connection: Connection, places: Sequence[Place]) -> Mapping[tupl
                 images.c.pixels_sha256,
                 images.c.nsfw_flagged,
                 images.c.error,
-            ).where(tuple_(images.c.recipe_id, images.c.seed).in_(some))
+            ).where(or_(false(), *any_of))
         )
         rows |= {(row.recipe_id, row.seed): row for row in found}
     return {key: _tile(entry, key[1], rows.get(key)) for key, entry in wanted.items()}
