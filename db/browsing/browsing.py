@@ -19,7 +19,7 @@ from db.engines import load_engines
 from db.finished import finished_by_id
 from db.pace import RECENT_IMAGES
 from db.report import statuses_of
-from db.tables import batches, engines, images, slices
+from db.tables import batches, engines, images
 from db.values import BatchStatus, EngineRecord, FinishedImage, ImageStatus
 from sdq_core.values.recipes import Recipe
 
@@ -55,10 +55,7 @@ class Browsing:
 
     def recipe(self, batch_id: int, entry: int) -> Recipe | None:
         """Return what an entry of a batch asks for; None if there is no such entry."""
-        of_entry = select(slices.c.id).where(slices.c.batch_id == batch_id, slices.c.entry == entry)
         with self._database.reading() as connection:
-            if connection.execute(of_entry.limit(1)).first() is None:
-                return None
             return recipe_of_entry(connection, batch_id, entry)
 
     def tiles(self, batch_id: int, entry: int, after: tuple[int, int], limit: int) -> TilesPage:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, false, or_, select
 
 from db.tables import images, slices
 from db.values import ImageStatus
@@ -41,58 +40,74 @@ class TilesPage:
     after: tuple[int, int] | None = None
 
 
-#: A seed in its place: the slice that asks for it, how many seeds of that slice come before it, and the seed.
-_Place = tuple[Any, int, int]
+class Place(NamedTuple):
+    """A seed in its place. slice: the row that asks for it. position: how many seeds of the slice come before it."""
+
+    slice: Any
+    position: int
+    seed: int
 
 
 def tiles_after(
     connection: Connection, batch_id: int, entry: int, after: tuple[int, int], limit: int
 ) -> TilesPage:
     """Return an entry's next images. after: (0, 0) for the first ones."""
-    places = list(islice(_places(connection, batch_id, entry, after, limit), limit + 1))
-    shown = places[:limit]
-    last = shown[-1] if len(places) > limit else None
-    return TilesPage(
-        tiles=_drawn(connection, entry, shown), after=(last[0].id, last[1] + 1) if last else None
-    )
-
-
-def _places(
-    connection: Connection, batch_id: int, entry: int, after: tuple[int, int], limit: int
-) -> Iterator[_Place]:
     slice_id, skip = after
     query = (
-        select(slices.c.id, slices.c.recipe_id, slices.c.seeds)
+        select(slices.c.id, slices.c.entry, slices.c.recipe_id, slices.c.seeds)
         .where(slices.c.batch_id == batch_id, slices.c.entry == entry, slices.c.id >= slice_id)
         .order_by(slices.c.id)
         .limit(limit + 2)  # each has a seed, and of the first there may be none left
     )
+    places: list[Place] = []
     for slice_ in connection.execute(query):
-        seeds = parse_seeds(slice_.seeds)
-        first = skip if slice_.id == slice_id else 0
-        for position, seed in enumerate(seeds[first:], first):
-            yield slice_, position, seed
+        places += places_in(slice_, skip if slice_.id == slice_id else 0)
+        if len(places) > limit:
+            break
+    return page_of(places, limit, drawn_tiles(connection, places[:limit]))
 
 
-def _drawn(connection: Connection, entry: int, places: Sequence[_Place]) -> list[Tile]:
-    wanted: dict[int, list[int]] = {}
-    for slice_, _, seed in places:
-        wanted.setdefault(slice_.recipe_id, []).append(seed)
+def places_in(slice_: Any, skip: int = 0) -> list[Place]:
+    """Return the places of a slice's seeds. skip: without so many of the first."""
+    seeds = parse_seeds(slice_.seeds)
+    return [Place(slice_, number, seed) for number, seed in enumerate(seeds[skip:], skip)]
+
+
+def page_of(
+    places: Sequence[Place], limit: int, tiles: Mapping[tuple[int, int], Tile]
+) -> TilesPage:
+    """Return the page of the first places. tiles: by recipe id and seed."""
+    shown = places[:limit]
+    last = shown[-1] if len(places) > limit else None
+    return TilesPage(
+        tiles=[tiles[place.slice.recipe_id, place.seed] for place in shown],
+        after=(last.slice.id, last.position + 1) if last else None,
+    )
+
+
+def drawn_tiles(connection: Connection, places: Sequence[Place]) -> Mapping[tuple[int, int], Tile]:
+    """Return what became of the images in some places, by recipe id and seed."""
+    wanted = {(place.slice.recipe_id, place.seed): place.slice.entry for place in places}
+    seeds: dict[int, list[int]] = {}
+    for recipe_id, seed in wanted:
+        seeds.setdefault(recipe_id, []).append(seed)
     rows: dict[tuple[int, int], Any] = {}
-    for recipe_id, seeds in wanted.items():
-        for some in parts(seeds):
-            found = connection.execute(
-                select(
-                    images.c.seed,
-                    images.c.id,
-                    images.c.status,
-                    images.c.pixels_sha256,
-                    images.c.nsfw_flagged,
-                    images.c.error,
-                ).where(images.c.recipe_id == recipe_id, images.c.seed.in_(some))
-            )
-            rows |= {(recipe_id, row.seed): row for row in found}
-    return [_tile(entry, seed, rows.get((slice_.recipe_id, seed))) for slice_, _, seed in places]
+    # Not as pairs: for `(recipe_id, seed) IN (...)` SQLite reads the whole table.
+    for some in parts(sorted(seeds)):
+        any_of = (and_(images.c.recipe_id == one, images.c.seed.in_(seeds[one])) for one in some)
+        found = connection.execute(
+            select(
+                images.c.recipe_id,
+                images.c.seed,
+                images.c.id,
+                images.c.status,
+                images.c.pixels_sha256,
+                images.c.nsfw_flagged,
+                images.c.error,
+            ).where(or_(false(), *any_of))
+        )
+        rows |= {(row.recipe_id, row.seed): row for row in found}
+    return {key: _tile(entry, key[1], rows.get(key)) for key, entry in wanted.items()}
 
 
 def _tile(entry: int, seed: int, row: Any) -> Tile:

@@ -9,6 +9,7 @@ import click
 
 from sdq.cli.options import log_to_stderr, settings_options
 from sdq_core.errors import ConfigurationError, UsageError
+from sdq_core.privacy import Secrets
 from sdq_core.settings import Settings
 
 _NEEDED = ("starlette", "uvicorn", "jinja2", "python_multipart")
@@ -75,6 +76,7 @@ def command(
     if prefix and not prefix.startswith("/"):
         raise UsageError("--prefix begins with a slash, such as /sdq.")
     log_to_stderr(quiet=True)
+    listening = listen(host, port)
     make_data_folder(settings)
     access = Access(
         token=token_in(settings.home, new=new_token),
@@ -82,8 +84,8 @@ def command(
         read_only=read_only,
         prefix=prefix,
     )
-    listening = listen(host, port)
     address = address_of(listening, host, access)
+    secrets = click.get_current_context().ensure_object(Secrets)
 
     def started() -> None:
         click.echo(address)
@@ -91,4 +93,4 @@ def command(
         if opens:
             webbrowser.open(address)
 
-    serve(create_app(settings, access), listening, started)
+    serve(create_app(settings, access, hide=secrets.removed), listening, started)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -25,8 +25,12 @@ from sdq_core.settings import Settings
 _THREADS = 12
 
 
-def create_app(settings: Settings, access: Access) -> Starlette:
+def create_app(
+    settings: Settings, access: Access, *, hide: Callable[[str], str] = str
+) -> Starlette:
     """Return the application of a server, which opens nothing before it is asked.
+
+    hide: takes what is secret out of a sentence for the client.
 
     What its handlers share is `app.state.sources`, and those for programs `app.state.api`.
     """
@@ -35,6 +39,7 @@ def create_app(settings: Settings, access: Access) -> Starlette:
     sources = Sources(
         settings=settings,
         access=access,
+        hide=hide,
         connections=connections,
         looking=looking,
         feed=Feed(looking.news, pages.writers(access) | api.writers()),

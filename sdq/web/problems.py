@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from sdq.web.reading import sources_of
 from sdq.web.templates import page
 from sdq_core.errors import (
     InputError,
@@ -58,7 +59,7 @@ def unexpected(request: Request) -> Response:
 def of_ours(request: Request, error: Exception) -> Response:
     """Return the answer for an error of `sdq_core.errors`."""
     assert isinstance(error, SdqError)
-    return refusal(request, status_of(error), str(error))
+    return refusal(request, status_of(error), sources_of(request).hide(str(error)))
 
 
 def of_http(request: Request, error: Exception) -> Response:

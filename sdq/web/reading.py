@@ -7,6 +7,7 @@ others.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 class Sources:
     """Of one server. Threads may share them.
 
+    hide: takes what is secret out of a sentence.
     connections: those of `sdq.Queue`, which open the ledger when it is there, and never make one by reading.
     looking: what is to be seen now.
     feed: what changes, for events.
@@ -36,6 +38,7 @@ class Sources:
 
     settings: Settings
     access: Access
+    hide: Callable[[str], str]
     connections: Connections
     looking: Looking
     feed: Feed

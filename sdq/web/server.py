@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import logging
 import socket
@@ -28,19 +29,19 @@ _CONNECTIONS = 2000
 def listen(host: str, port: int | None) -> socket.socket:
     """Return a socket that listens. port: None for the first usual one that is free, 0 for any.
 
-    Raise OutputError if the port is taken, UsageError for a host that this machine does not have.
+    Raise OutputError if nobody can listen there, UsageError for a host that this machine does not have.
     """
     ports = USUAL_PORTS if port is None else (port,)
     for one in ports:
         try:
             return _bound(host, one)
         except OSError as error:
-            if isinstance(error, socket.gaierror):
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
                 raise UsageError(f"--host: {host!r} is no address of this machine.") from None
             problem = error
-    where = f"ports {ports[0]} to {ports[-1]} are" if port is None else f"port {port} is"
+    where = f"any port of {ports[0]} to {ports[-1]}" if port is None else f"port {port}"
     raise OutputError(
-        f"The {where} not free on {host} ({problem.strerror}). Choose another one with --port."
+        f"Cannot listen on {where} of {host} ({problem.strerror}). Choose another one with --port."
     )
 
 

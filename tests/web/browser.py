@@ -11,10 +11,16 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.web.site import TOKEN, Site
 
+_PROGRAMS = (
+    "chromium",
+    "google-chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+
 
 def chromium() -> Iterator[Browser]:
     """Start Chromium; without one, tests are skipped here and fail in CI."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
+    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if program is None:
         if os.environ.get("CI"):
             pytest.fail("There is no Chromium. Run `apt-get install chromium`.")

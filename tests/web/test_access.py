@@ -198,6 +198,18 @@ def test_nobody_keeps_others_out_by_connecting_often(site: Site) -> None:
             connection.close()
 
 
+def test_who_begins_a_request_and_says_no_more_is_left(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sdq.web.protocol._HEAD_S", 0.3)
+    monkeypatch.setattr("sdq.web.body._SILENCE_S", 0.3)
+    assert site.send(b"") == b""
+    assert site.send(b"GET / HTTP/1.1\r\nHost: localho") == b""
+    head = f"POST /batches/1/pause HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+    answer = site.send(f"{head}Content-Length: 9\r\n\r\nback=".encode())
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
 def test_a_server_ends_at_once_with_listeners(tmp_path: Path, redis_url: str) -> None:
     site = Site(tmp_path / "home", redis_url)
     heard = threading.Event()

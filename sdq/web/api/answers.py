@@ -14,6 +14,7 @@ from db.values import JSON
 from producer.reading.json_objects import parse
 from sdq.web.api.errors import ApiError, translated, wrong
 from sdq.web.body import body_of
+from sdq.web.reading import sources_of
 from sdq_core.errors import SdqError
 
 Handler = Callable[[Request], Any]
@@ -66,8 +67,9 @@ def page_of(found: Sequence[Mapping[str, JSON]], *, has_more: bool) -> JSONRespo
 
 
 def _answering(handler: Handler, form: Callable[[ApiError], JSON]) -> Handler:
-    def told(error: ApiError | SdqError) -> Response:
+    def told(request: Request, error: ApiError | SdqError) -> Response:
         said = error if isinstance(error, ApiError) else translated(error)
+        said.message = sources_of(request).hide(said.message)
         return JSONResponse(form(said), said.status, said.headers)
 
     if inspect.iscoroutinefunction(handler):
@@ -77,7 +79,7 @@ def _answering(handler: Handler, form: Callable[[ApiError], JSON]) -> Handler:
             try:
                 return await handler(request)  # type: ignore[no-any-return]
             except (ApiError, SdqError) as error:
-                return told(error)
+                return told(request, error)
 
         return answered_later
 
@@ -86,6 +88,6 @@ def _answering(handler: Handler, form: Callable[[ApiError], JSON]) -> Handler:
         try:
             return handler(request)  # type: ignore[no-any-return]
         except (ApiError, SdqError) as error:
-            return told(error)
+            return told(request, error)
 
     return answered

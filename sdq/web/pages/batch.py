@@ -83,7 +83,7 @@ def batch(request: Request) -> Response:
             values |= _chosen(request, sources, batch_id, where)
         except UsageError as error:
             code = 400
-            values |= {"images": [], "problem": str(error), "following": None}
+            values |= {"images": [], "problem": _first_line(error), "following": None}
     elif view == "newest":
         values |= _newest(request, sources, batch_id)
     else:
@@ -184,6 +184,11 @@ def _chosen(request: Request, sources: Sources, batch_id: int, where: str) -> Ma
         "searched": found.after[0] if found.after else None,
         "following": following,
     }
+
+
+def _first_line(error: UsageError) -> str:
+    """Return what is wrong, without the picture of where, which is right above."""
+    return str(error).partition("\n")[0]
 
 
 def _times(created: Any, started: Any, completed: Any) -> list[tuple[str, str]]:

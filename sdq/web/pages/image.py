@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from db.known_image import KnownImage
-from db.values import ImageRecord
+from db.values import ImageRecord, ImageStatus
 from sdq.views.words import counted, duration, local_time, milliseconds, size
 from sdq.web.asked import in_path
 from sdq.web.pages.shown import shown_batch, shown_tile
@@ -105,7 +105,7 @@ def _record(found: KnownImage) -> Facts:
     facts: list[tuple[str, str | None]] = [
         ("Finished", local_time(found.finished_at) if found.finished_at else None),
         ("Attempts", counted(found.attempts, "attempt") if found.attempts > 1 else None),
-        ("Error", found.error),
+        ("Last error", found.error if found.status is not ImageStatus.FAILED else None),
     ]
     if engine:
         facts += [

@@ -103,7 +103,7 @@ def _figures(look: Look) -> list[tuple[str, str, str]]:
     )
     found = [("Drawn", f"{done:,}", f"of {total:,}")]
     if look.pace:
-        found.append(("An hour", f"{look.pace.images_per_hour:,.0f}", "at the pace of late"))
+        found.append(("An hour", f"{look.pace.images_per_hour:,.0f}", "at the recent pace"))
         if left:
             pace = look.pace
             found.append(
