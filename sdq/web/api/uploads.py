@@ -32,6 +32,7 @@ MOST_BYTES_IN_ALL = 2_000_000_000
 
 _ID = re.compile(r"file-[0-9a-f]{24}")
 _MOST_NAME_CHARS = 200
+_LEFT_S = 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,7 @@ class Uploads:
 
     def add(self, content: BinaryIO, filename: str) -> Upload:
         """Keep a file; raise ApiError if it is too large, or all would be."""
+        self._sweep()
         size = content.seek(0, os.SEEK_END)
         content.seek(0)
         if size > MOST_BYTES:
@@ -133,6 +135,14 @@ class Uploads:
             raise StorageError(
                 f"{upload.path} cannot be deleted ({error.strerror}). Check the disk."
             ) from error
+
+    def _sweep(self) -> None:
+        """Remove what interrupted uploads left, a day later: none takes so long."""
+        whole = {file for upload in self.all() for file in (upload.path, self._about(upload.id))}
+        with contextlib.suppress(OSError):
+            for file in self._folder.iterdir():
+                if file not in whole and file.stat().st_mtime < time.time() - _LEFT_S:
+                    file.unlink()
 
     def _names(self) -> Iterator[str]:
         with contextlib.suppress(OSError):  # none was uploaded yet
