@@ -77,7 +77,7 @@ class Server(uvicorn.Server):
         """Prepare to serve. started: called once requests are answered."""
         # Both warn of each malformed request, of which anybody can send as many as they like.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-        logging.getLogger("python_multipart").setLevel(logging.ERROR)
+        logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
         super().__init__(
             uvicorn.Config(
                 app,

@@ -43,24 +43,22 @@ class Txt2Img:
 
 def read_txt2img(body: Mapping[str, JSON], model: str) -> Txt2Img:
     """Return what is asked for; raise ApiError for what cannot be drawn. model: the one that is chosen."""
-    overriding = body.get("override_settings")
-    settings = overriding if isinstance(overriding, dict) else {}
+    settings = {} if body.get("override_settings") is None else body["override_settings"]
+    if not isinstance(settings, dict):
+        raise ApiError(422, "override_settings has to be an object.")
     asked = {
         field: body[name] for name, field in _FIELDS.items() if body.get(name) not in (None, "")
     }
     if sampler := _text(body, "sampler_name") or _text(body, "sampler_index"):
         asked["scheduler"] = sampler
-    sends_images = body.get("send_images", True)
+    sends_images = True if body.get("send_images") is None else body["send_images"]
     if not isinstance(sends_images, bool):
         raise ApiError(422, "send_images has to be true or false.")
     asked["model"] = _text(settings, CHECKPOINT) or model
     asked["n"] = _count(body)
-    if (width := body.get("width")) is not None and (height := body.get("height")) is not None:
-        asked["size"] = f"{whole(width)}x{whole(height)}"
-    generation = read_generation(asked)
     return Txt2Img(
         parameters={**_DEFAULTS, **body},
-        line=generation.line,
+        line={**read_generation(asked).line, **_sides(body)},
         sends_images=sends_images,
     )
 
@@ -107,8 +105,17 @@ def _text(fields: Mapping[str, JSON], name: str) -> str:
     return given
 
 
+def _sides(body: Mapping[str, JSON]) -> dict[str, int]:
+    sides = {name: body[name] for name in ("width", "height") if body.get(name) is not None}
+    pixels = {name: whole(side) for name, side in sides.items()}
+    if None in pixels.values():
+        raise ApiError(422, "width and height have to be whole numbers.")
+    return {name: side for name, side in pixels.items() if side is not None}
+
+
 def _count(body: Mapping[str, JSON]) -> int:
-    factors = [whole(body.get(name, 1)) or 0 for name in ("batch_size", "n_iter")]
+    given = [body.get(name) for name in ("batch_size", "n_iter")]
+    factors = [1 if one is None else whole(one) or 0 for one in given]
     if not all(1 <= factor <= MOST_IMAGES for factor in factors):
         raise ApiError(
             422, f"batch_size and n_iter have to be whole numbers from 1 to {MOST_IMAGES}."

@@ -7,7 +7,7 @@ from typing import Any
 
 from sdq.web.api.batch_input import ENDPOINT
 from sdq.web.api.generation import FORMATS, MOST_IMAGES
-from sdq_core.values.limits import MAX_GUIDANCE_SCALE, MAX_STEPS
+from sdq_core.values.limits import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEXT_CHARS
 from sdq_core.values.seeds import MAX_SEED
 from sdq_core.values.variants import SAMPLER_NAMES, Scheduler
 
@@ -66,7 +66,15 @@ def page_of(name: str) -> Schema:
 
 
 _COUNTS = {"total": COUNT, "completed": COUNT, "failed": COUNT}
-_PROMPT = {"type": "string", "pattern": r"^[ -~]*[!-~][ -~]*$", "maxLength": 10_000}
+#: What no text may have (`sdq_core.values.limits`), and what beside white space is not seen.
+_BAD = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028\u2029\ufff9-\uffff"
+_UNSEEN = r"\s\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069"
+_ANY_TEXT = {"type": "string", "pattern": f"^[^{_BAD}]*$", "maxLength": MAX_TEXT_CHARS}
+_PROMPT = {
+    "type": "string",
+    "pattern": f"^[^{_BAD}]*[^{_BAD}{_UNSEEN}][^{_BAD}]*$",
+    "maxLength": MAX_TEXT_CHARS,
+}
 _GUIDANCE = {
     "type": "number",
     "exclusiveMinimum": 1,
@@ -149,9 +157,9 @@ _SCHEMAS: Mapping[str, Schema] = {
                     "additionalProperties": {
                         "type": "string",
                         "maxLength": 512,
-                        "pattern": "^[ -~]*$",
+                        "pattern": r"^[^\u0000]*$",
                     },
-                    "propertyNames": {"maxLength": 64, "pattern": "^[ -~]*$"},
+                    "propertyNames": {"maxLength": 64, "pattern": r"^[^\u0000]*$"},
                     "maxProperties": 16,
                 }
             ),
@@ -194,24 +202,28 @@ def schemas(sizes: Collection[tuple[int, int]]) -> Mapping[str, Schema]:
                 "seed": or_null({"type": "integer", "minimum": -1, "maximum": MAX_SEED}),
                 "steps": or_null({"type": "integer", "minimum": 1, "maximum": MAX_STEPS}),
                 "guidance_scale": or_null(_GUIDANCE),
-                "negative_prompt": or_null({"type": "string", "pattern": "^[ -~]*$"}),
+                "negative_prompt": or_null(_ANY_TEXT),
                 "scheduler": or_null(one_of(*map(str, Scheduler))),
             },
         ),
         "Txt2Img": obj(
             {"prompt": _PROMPT},
             {
-                "negative_prompt": {"type": "string", "pattern": "^[ -~]*$"},
-                "seed": {"type": "integer", "minimum": -1, "maximum": MAX_SEED},
-                "steps": {"type": "integer", "minimum": 1, "maximum": MAX_STEPS},
-                "cfg_scale": _GUIDANCE,
-                "width": {"type": "integer", "enum": sorted({width for width, _ in sizes})},
-                "height": {"type": "integer", "enum": sorted({height for _, height in sizes})},
-                "sampler_name": one_of(*SAMPLER_NAMES.values()),
-                "batch_size": _IMAGES,
-                "n_iter": _IMAGES,
-                "override_settings": obj({}, {"sd_model_checkpoint": TEXT}),
-                "send_images": FLAG,
+                "negative_prompt": or_null(_ANY_TEXT),
+                "seed": or_null({"type": "integer", "minimum": -1, "maximum": MAX_SEED}),
+                "steps": or_null({"type": "integer", "minimum": 1, "maximum": MAX_STEPS}),
+                "cfg_scale": or_null(_GUIDANCE),
+                "width": or_null(
+                    {"type": "integer", "enum": sorted({width for width, _ in sizes})}
+                ),
+                "height": or_null(
+                    {"type": "integer", "enum": sorted({height for _, height in sizes})}
+                ),
+                "sampler_name": or_null(one_of("", *SAMPLER_NAMES.values())),
+                "batch_size": or_null(_IMAGES),
+                "n_iter": or_null(_IMAGES),
+                "override_settings": or_null(obj({}, {"sd_model_checkpoint": or_null(TEXT)})),
+                "send_images": or_null(FLAG),
             },
         ),
     }
