@@ -28,6 +28,7 @@ class KnownImage:
     error: why it failed the last time, None if it did not.
     image, engine: its file and what drew it, once it is done. A failed one may have an engine.
     finished_at: when it was done or given up, UTC.
+    id: its row's, None if it was not tried yet.
     """
 
     batch_name: str | None
@@ -41,6 +42,7 @@ class KnownImage:
     image: ImageRecord | None = None
     engine: EngineRecord | None = None
     finished_at: datetime | None = None
+    id: int | None = None
 
 
 def image_in_batch(
@@ -117,4 +119,5 @@ def _known(
         image=ImageRecord(**drawn) if status is ImageStatus.DONE else None,
         engine=load_engines(connection, [engine_id]).get(engine_id) if engine_id else None,
         finished_at=row["finished_at"],
+        id=row["id"],
     )

@@ -3,10 +3,10 @@
 It has one part for each kind of caller: `submissions` for the producer, `work` for workers, `batches` and `variants`
 for status and control, `notices` for telling of them, `summaries` for reports, `upkeep` for verifying and pruning,
 `benchmarks` and `estimates` for choosing variants and forecasting, `measures` and `scores` for inspecting pictures,
-`unit_trials` for what works where, `smoke_checks` for what updates change.
-Each method is one transaction (or one per page, if it yields): it happens completely or not at all, even if the process
-is killed in the middle, and a caller that does not know whether a call succeeded may repeat it. Further guarantees are
-documented in the class of each part.
+`unit_trials` for what works where, `smoke_checks` for what updates change, `browsing` for pages, `programs` for other
+programs. Each method is one transaction (or one per page, if it yields): it happens completely or not at all, even if
+the process is killed in the middle, and a caller that does not know whether a call succeeded may repeat it. Further
+guarantees are documented in the class of each part.
 
 All methods raise ServiceUnavailableError (unreachable, locked), StorageError (disk full), OutputError (not writable) or
 ConfigurationError (not our database), with the database's name and the next step.
@@ -37,6 +37,8 @@ from db.variants import Variants
 from db.work import Work
 
 if TYPE_CHECKING:
+    from db.browsing import Browsing
+    from db.programs import Programs
     from db.summaries import Summaries
 
 
@@ -123,3 +125,17 @@ class Ledger:
         from db.summaries import Summaries
 
         return Summaries(self._database)
+
+    @property
+    def browsing(self) -> Browsing:
+        """What pages show. Imported here: only one command needs it."""
+        from db.browsing import Browsing
+
+        return Browsing(self._database)
+
+    @property
+    def programs(self) -> Programs:
+        """What other programs ask. Imported here: only two commands need it."""
+        from db.programs import Programs
+
+        return Programs(self._database)

@@ -56,12 +56,19 @@ class Planned:
         return said
 
 
-def plan_request(settings: Settings, request: Request, ledger: Ledger | None) -> Planned:
+def plan_request(
+    settings: Settings,
+    request: Request,
+    ledger: Ledger | None,
+    *,
+    store: ModelStore | None = None,
+) -> Planned:
     """Check the request against the models; nothing is stored or queued yet.
 
     ledger: None if there is none, and so no measurements and no batches.
+    store: the models, where they were read before.
     """
-    store = ModelStore(settings.models)
+    store = store or ModelStore(settings.models)
     source = request.source
     batch, name = None, request.defaults.batch_name or source.name
     if ledger:

@@ -51,12 +51,18 @@ class ImagesInHand:
 
     def watch(self, workers: Iterable[str]) -> list[InHand]:
         """Let the workers know that somebody watches; return what they are drawing, as far as they have said so."""
+        return list(self.watch_each(workers).values())
+
+    def watch_each(self, workers: Iterable[str]) -> dict[str, InHand]:
+        """Do as `watch`, and return it by the workers' names."""
+        names = sorted(workers)
         with self._connection.pipeline(transaction=False) as pipeline:
             pipeline.set(self._watched, 1, ex=_WATCHED_S)
-            for worker in sorted(workers):
-                pipeline.get(f"{self._hand}:{worker}")
+            for name in names:
+                pipeline.get(f"{self._hand}:{name}")
             _, *found = pipeline.execute()
-        return [image for raw in found if raw and (image := _read(raw))]
+        said = zip(names, found, strict=True)
+        return {name: image for name, raw in said if raw and (image := _read(raw))}
 
     def is_watched(self) -> bool:
         """Whether somebody watches."""

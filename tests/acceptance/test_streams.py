@@ -22,10 +22,11 @@ COMMANDS: dict[str, list[list[str]]] = {
     "submit": [["submit", "prompts.txt", "--dry-run"], ["submit", "prompts.txt"]],
     "worker": [["worker", "--burst"], ["worker", "--burst", "--lanes", "original:ALL"]],
     "run": [["run", "prompts.txt", "--steps", "1"]],
-    "status ls show logs open report compare completion redis service schedule": [
+    "status ls show logs metrics open web report compare completion redis service schedule": [
         ["status"], ["status", "nothing"], ["ls"], ["ls", "prompts", "-q"], ["show", "prompts"], ["logs", "prompts"],
-        ["open", "nothing"], ["report", "prompts"], ["compare", "prompts", "--by", "scheduler"], ["completion", "fish"],
-        ["redis"], ["service", "status"], ["schedule", "22:00", "--", "submit", "prompts.txt"],
+        ["metrics"], ["open", "nothing"], ["web", "--host", "192.0.2.1"], ["report", "prompts"],
+        ["compare", "prompts", "--by", "scheduler"], ["completion", "fish"], ["redis"], ["service", "status"],
+        ["schedule", "22:00", "--", "submit", "prompts.txt"],
     ],
     "inspect": [["inspect"]],
     "sheet": [["sheet", "prompts", "sheet.png"]],

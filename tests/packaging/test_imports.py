@@ -36,7 +36,7 @@ def imported(file: Path) -> Iterator[str]:
 def test_every_import_stands_in_an_extra() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    named = ("onnx", "postgres", "dataset", "dev")
+    named = ("onnx", "postgres", "dataset", "web", "dev")
     lines = [*project["dependencies"], *(line for extra in named for line in extras[extra])]
     required = {canonicalize_name(Requirement(line).name) for line in lines}
     readers = {

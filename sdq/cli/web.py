@@ -1,0 +1,96 @@
+"""`sdq web`: the queue and its pictures in a browser."""
+
+from __future__ import annotations
+
+import importlib.util
+import webbrowser
+
+import click
+
+from sdq.cli.options import log_to_stderr, settings_options
+from sdq_core.errors import ConfigurationError, UsageError
+from sdq_core.privacy import Secrets
+from sdq_core.settings import Settings
+
+_NEEDED = ("starlette", "uvicorn", "jinja2", "python_multipart")
+
+
+@click.command("web")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help="Listen on this port; 0 for any that is free.  [default: the first free one of 7370 to 7379]",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Listen on this address of the machine; 0.0.0.0 for all.",
+)
+@click.option(
+    "--allow-host",
+    "allowed",
+    multiple=True,
+    metavar="NAME",
+    help="A name that browsers ask for, such as that of a reverse proxy; may be repeated.",
+)
+@click.option(
+    "--prefix",
+    default="",
+    metavar="/PATH",
+    help="The path below which a reverse proxy has the pages.",
+)
+@click.option("--open", "opens", is_flag=True, help="Open a browser.")
+@click.option("--read-only", is_flag=True, help="Show, and change nothing.")
+@click.option("--new-token", is_flag=True, help="Make another token; the former one opens nothing.")
+@settings_options
+def command(
+    settings: Settings,
+    port: int | None,
+    host: str,
+    allowed: tuple[str, ...],
+    prefix: str,
+    opens: bool,
+    read_only: bool,
+    new_token: bool,
+) -> None:
+    """Show the queue and its pictures in a browser, until Ctrl-C.
+
+    Whoever has the printed address may see everything and, unless --read-only is given, pause, cancel and submit. Only
+    this machine reaches it, unless --host names another address.
+    """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(
+            f"{', '.join(missing)} is not installed. Run `pip install 'sdq[web]'`."
+        )
+    from sdq.data_folder import make_data_folder
+    from sdq.web.access import Access, hosts_of
+    from sdq.web.app import create_app
+    from sdq.web.server import address_of, listen, serve
+    from sdq.web.token import token_in
+
+    prefix = prefix.rstrip("/")
+    if prefix and not prefix.startswith("/"):
+        raise UsageError("--prefix begins with a slash, such as /sdq.")
+    log_to_stderr(quiet=True)
+    listening = listen(host, port)
+    make_data_folder(settings)
+    access = Access(
+        token=token_in(settings.home, new=new_token),
+        hosts=hosts_of(host, allowed),
+        read_only=read_only,
+        prefix=prefix,
+    )
+    address = address_of(listening, host, access)
+    secrets = click.get_current_context().ensure_object(Secrets)
+
+    def started() -> None:
+        click.echo(address)
+        click.echo("Stop it with Ctrl-C.", err=True)
+        if opens:
+            webbrowser.open(address)
+
+    serve(create_app(settings, access, hide=secrets.removed), listening, started)

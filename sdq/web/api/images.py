@@ -1,0 +1,105 @@
+"""`/v1/images/generations`: images that somebody waits for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from db.known_image import KnownImage
+from db.ledger import Ledger
+from db.values import JSON, ImageStatus
+from sdq.web.api.answers import json_body, openais
+from sdq.web.api.errors import ApiError, of_problems
+from sdq.web.api.generation import Generation, read_generation
+from sdq.web.api.pictures import as_text, url_of
+from sdq.web.api.state import state_of
+from sdq.web.api.submitting import Submitted, require_model, submit_now
+from sdq.web.api.waiting import ClientGoneError
+from sdq.web.reading import Sources, sources_of
+from sdq_core.errors import PromptFileError
+from sdq_core.models import ModelStore
+
+#: A new one each day, so that none grows without end.
+BATCH = "api-{date}"
+
+
+@openais
+async def generate(request: Request) -> Response:
+    """Draw up to ten images of a prompt before all that waits, and return them."""
+    sources = sources_of(request)
+    body = json_body(request)
+    asked = read_generation(body, key=request.headers.get("idempotency-key"))
+    state = state_of(request)
+    submitted = await run_in_threadpool(_submit, sources, state.models, asked)
+    try:
+        outcome = await state.drawn(request, sources, submitted)
+    except ClientGoneError:
+        return Response(status_code=499)
+    except ApiError as error:
+        if (
+            not asked.is_repeatable
+        ):  # clients repeat by themselves, and would have other images drawn
+            error.headers["x-should-retry"] = "false"
+        raise
+    if outcome.is_stopped:
+        raise ApiError(
+            409,
+            f"Batch {submitted.batch_name} was cancelled.",
+            code="cancelled",
+            headers={"x-should-retry": "false"},
+        )
+    failed = [image for image in outcome.images if image.status is ImageStatus.FAILED]
+    if failed:
+        raise ApiError(
+            500,
+            f"The image could not be drawn: {failed[0].error}. To try again, run `sdq retry {submitted.batch_name}`.",
+            code="not_drawn",
+            headers={"x-should-retry": "false"},
+        )
+    return await run_in_threadpool(_answer, request, sources, asked, outcome.images)
+
+
+def _submit(sources: Sources, models: ModelStore, asked: Generation) -> Submitted:
+    settings, ledger = sources.settings, sources.connections.ledger()
+    if asked.model is not None:
+        require_model(settings, models, asked.model)
+    try:
+        return submit_now(settings, models, ledger, asked.line, batch=BATCH)
+    except PromptFileError as error:
+        raise of_problems(error) from None
+
+
+def _answer(
+    request: Request, sources: Sources, asked: Generation, images: Sequence[KnownImage]
+) -> Response:
+    ledger = sources.ledger
+    first = images[0]
+    assert first.image is not None
+    return JSONResponse(
+        {
+            "created": int(time.time()),
+            "data": [_picture(request, sources, ledger, asked, image) for image in images],
+            "output_format": {"jpg": "jpeg"}.get(
+                ending := first.image.path.rpartition(".")[2], ending
+            ),
+            "size": f"{first.recipe.width}x{first.recipe.height}",
+        }
+    )
+
+
+def _picture(
+    request: Request, sources: Sources, ledger: Ledger, asked: Generation, image: KnownImage
+) -> dict[str, JSON]:
+    """Return one image; who has not said how gets it both ways, as clients of different models expect it."""
+    assert image.image is not None
+    path = image.image.path
+    said: dict[str, JSON] = {"seed": image.seed}
+    if asked.response_format != "url":
+        said["b64_json"] = as_text(sources.settings, ledger, path)
+    if asked.response_format != "b64_json":
+        said["url"] = url_of(request, image.recipe.content_key, image.seed, path)
+    return said

@@ -1,0 +1,229 @@
+"""The objects of this interface, as OpenAPI 3.1 describes them. What a request has beyond them is ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sdq.web.api.batch_input import ENDPOINT
+from sdq.web.api.generation import FORMATS, MOST_IMAGES
+from sdq_core.values.limits import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEXT_CHARS
+from sdq_core.values.seeds import MAX_SEED
+from sdq_core.values.variants import SAMPLER_NAMES, Scheduler
+
+Schema = Mapping[str, Any]
+
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number"}
+WHOLE: Schema = {"type": "integer"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+FLAG: Schema = {"type": "boolean"}
+ANYTHING: Schema = {"type": "object"}
+#: Unix time, s.
+TIME: Schema = {"type": "integer", "description": "Unix time in seconds."}
+
+
+def obj(required: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
+    """Return an object with these fields."""
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": {**required, **(optional or {})},
+    }
+
+
+def or_null(schema: Schema) -> Schema:
+    """Return a value that may be null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def list_of(schema: Schema) -> Schema:
+    """Return a list."""
+    return {"type": "array", "items": schema}
+
+
+def one_of(*words: str) -> Schema:
+    """Return one of some words."""
+    return {"type": "string", "enum": list(words)}
+
+
+def ref(name: str) -> Schema:
+    """Return what points at a schema of this file."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def page_of(name: str) -> Schema:
+    """Return a page of objects."""
+    return obj(
+        {
+            "object": one_of("list"),
+            "data": list_of(ref(name)),
+            "first_id": or_null(TEXT),
+            "last_id": or_null(TEXT),
+            "has_more": FLAG,
+        }
+    )
+
+
+_COUNTS = {"total": COUNT, "completed": COUNT, "failed": COUNT}
+#: What no text may have (`sdq_core.values.limits`), and what beside white space is not seen.
+_BAD = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028\u2029\ufff9-\uffff"
+_UNSEEN = r"\s\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069"
+_ANY_TEXT = {"type": "string", "pattern": f"^[^{_BAD}]*$", "maxLength": MAX_TEXT_CHARS}
+_PROMPT = {
+    "type": "string",
+    "pattern": f"^[^{_BAD}]*[^{_BAD}{_UNSEEN}][^{_BAD}]*$",
+    "maxLength": MAX_TEXT_CHARS,
+}
+_GUIDANCE = {
+    "type": "number",
+    "exclusiveMinimum": 1,
+    "maximum": MAX_GUIDANCE_SCALE,
+    "description": "A U-Net that was converted with batch 1 also takes 0 to 1, which turns guidance off.",
+}
+_IMAGES = {"type": "integer", "minimum": 1, "maximum": MOST_IMAGES}
+
+_SCHEMAS: Mapping[str, Schema] = {
+    "Error": obj(
+        {
+            "error": obj(
+                {
+                    "message": TEXT,
+                    "type": TEXT,
+                    "param": or_null(TEXT),
+                    "code": or_null(TEXT),
+                }
+            )
+        }
+    ),
+    "A1111Error": obj({"error": {}, "detail": TEXT}),
+    "File": obj(
+        {
+            "id": TEXT,
+            "object": one_of("file"),
+            "bytes": COUNT,
+            "created_at": TIME,
+            "expires_at": or_null(TIME),
+            "filename": TEXT,
+            "purpose": one_of("batch", "batch_output"),
+            "status": TEXT,
+        }
+    ),
+    "Batch": obj(
+        {
+            "id": TEXT,
+            "object": one_of("batch"),
+            "endpoint": TEXT,
+            "model": or_null(TEXT),
+            "input_file_id": TEXT,
+            "completion_window": TEXT,
+            "status": one_of(
+                "validating",
+                "failed",
+                "in_progress",
+                "finalizing",
+                "completed",
+                "expired",
+                "cancelling",
+                "cancelled",
+            ),
+            "output_file_id": or_null(TEXT),
+            "error_file_id": or_null(TEXT),
+            "created_at": TIME,
+            "in_progress_at": or_null(TIME),
+            "completed_at": or_null(TIME),
+            "request_counts": obj(_COUNTS),
+            "metadata": or_null({"type": "object", "additionalProperties": TEXT}),
+            "sdq": obj(
+                {
+                    "name": TEXT,
+                    "state": one_of("queued", "in_progress", "paused", "cancelled", "completed"),
+                    "priority": one_of("high", "normal", "low"),
+                    "at_front": FLAG,
+                    "images": obj(_COUNTS),
+                    "images_per_hour": or_null(NUMBER),
+                    "eta_seconds": or_null(NUMBER),
+                }
+            ),
+        }
+    ),
+    "NewBatch": obj(
+        {"input_file_id": TEXT, "endpoint": one_of(ENDPOINT)},
+        {
+            "completion_window": TEXT,
+            "metadata": or_null(
+                {
+                    "type": "object",
+                    "additionalProperties": {
+                        "type": "string",
+                        "maxLength": 512,
+                        "pattern": r"^[^\u0000]*$",
+                    },
+                    "propertyNames": {"maxLength": 64, "pattern": r"^[^\u0000]*$"},
+                    "maxProperties": 16,
+                }
+            ),
+        },
+    ),
+    "Images": obj(
+        {
+            "created": TIME,
+            "data": list_of(obj({"seed": WHOLE}, {"b64_json": TEXT, "url": TEXT})),
+            "output_format": TEXT,
+            "size": TEXT,
+        }
+    ),
+    "Model": obj({"id": TEXT, "object": one_of("model"), "created": TIME, "owned_by": TEXT}),
+    "Options": obj({"sd_model_checkpoint": TEXT}),
+    "NewOptions": obj({}, {"sd_model_checkpoint": or_null(TEXT)}),
+    "Sampler": obj({"name": TEXT, "aliases": list_of(TEXT), "options": ANYTHING}),
+    "Schedule": obj({"name": TEXT, "label": TEXT}),
+    "Checkpoint": obj({"title": TEXT, "model_name": TEXT, "filename": TEXT}),
+    "Progress": obj(
+        {"progress": NUMBER, "eta_relative": NUMBER, "state": obj({"job_count": COUNT})}
+    ),
+    "Txt2ImgAnswer": obj({"images": list_of(TEXT), "parameters": ANYTHING, "info": TEXT}),
+}
+
+
+def schemas(sizes: Collection[tuple[int, int]]) -> Mapping[str, Schema]:
+    """Return all objects by name. sizes: width and height of what can be drawn."""
+    return {
+        **_SCHEMAS,
+        "Generation": obj(
+            {"prompt": _PROMPT},
+            {
+                "model": or_null(TEXT),
+                "n": or_null(_IMAGES),
+                "size": or_null(
+                    one_of("auto", *(f"{width}x{height}" for width, height in sorted(sizes)))
+                ),
+                "response_format": or_null(one_of(*FORMATS)),
+                "seed": or_null({"type": "integer", "minimum": -1, "maximum": MAX_SEED}),
+                "steps": or_null({"type": "integer", "minimum": 1, "maximum": MAX_STEPS}),
+                "guidance_scale": or_null(_GUIDANCE),
+                "negative_prompt": or_null(_ANY_TEXT),
+                "scheduler": or_null(one_of(*map(str, Scheduler))),
+            },
+        ),
+        "Txt2Img": obj(
+            {"prompt": _PROMPT},
+            {
+                "negative_prompt": or_null(_ANY_TEXT),
+                "seed": or_null({"type": "integer", "minimum": -1, "maximum": MAX_SEED}),
+                "steps": or_null({"type": "integer", "minimum": 1, "maximum": MAX_STEPS}),
+                "cfg_scale": or_null(_GUIDANCE),
+                "width": or_null(
+                    {"type": "integer", "enum": sorted({width for width, _ in sizes})}
+                ),
+                "height": or_null(
+                    {"type": "integer", "enum": sorted({height for _, height in sizes})}
+                ),
+                "sampler_name": or_null(one_of("", *SAMPLER_NAMES.values())),
+                "batch_size": or_null(_IMAGES),
+                "n_iter": or_null(_IMAGES),
+                "override_settings": or_null(obj({}, {"sd_model_checkpoint": or_null(TEXT)})),
+                "send_images": or_null(FLAG),
+            },
+        ),
+    }

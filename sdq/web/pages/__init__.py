@@ -1,0 +1,40 @@
+"""The pages, and what they are made of."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, Mount, Route
+
+from sdq.web.access import Access
+from sdq.web.assets import Assets
+from sdq.web.feed import Writer
+from sdq.web.pages import actions, batch, image, queue, sign_in
+from sdq.web.pages.events import PageEvents, events
+from sdq.web.pictures import Thumbnails
+from sdq.web.pictures import image as image_file
+
+#: What is served without the token.
+OPEN = frozenset({"/sign-in"})
+OPEN_FOLDERS = ("/static/",)
+
+
+def routes() -> list[BaseRoute]:
+    """Return the routes of all pages."""
+    return [
+        Route("/", queue.queue),
+        Route("/batches", queue.older),
+        Route("/batches/{id:int}", batch.batch),
+        Route("/batches/{name:str}", batch.by_name),
+        Route("/batches/{id:int}/{entry:int}", batch.prompt),
+        Route("/batches/{id:int}/{entry:int}/{seed:int}", image.image),
+        Route("/batches/{id:int}/{action:str}", actions.act, methods=["POST"]),
+        Route("/i/{id:int}/{name:str}", image_file),
+        Route("/t/{id:int}/{name:str}", Thumbnails().thumbnail),
+        Route("/events", events),
+        Route("/sign-in", sign_in.sign_in, methods=["POST"]),
+        Mount("/static", Assets()),
+    ]
+
+
+def writers(access: Access) -> dict[str, Writer]:
+    """Return what makes the events of pages, by the kind of page that listens."""
+    return {"page": PageEvents(access)}

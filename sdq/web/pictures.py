@@ -1,0 +1,146 @@
+"""Pictures: the images' own files, and thumbnails that are made when somebody asks for them.
+
+Their addresses have a digest in them and never mean anything else later, so browsers keep them. The path of a file
+comes from its row, never from an address, and is followed only below the output folder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from db.browsing import Picture
+from sdq.web.asked import in_path
+from sdq.web.reading import Sources, sources_of
+from sdq_core.errors import InputMissingError
+from sdq_core.images.fitted import Thumbnail, thumbnail
+from sdq_core.values.image_files import ImageFormat
+
+#: The square that thumbnails fit, pixels.
+SIDE = 256
+#: Thumbnails that are made at once; each takes a core for some 30 ms.
+_AT_ONCE = 2
+
+_MEDIA_TYPES = {
+    ImageFormat.PNG.suffix: "image/png",
+    ImageFormat.JPG.suffix: "image/jpeg",
+    ImageFormat.WEBP.suffix: "image/webp",
+    ImageFormat.AVIF.suffix: "image/avif",
+}
+_FOR_EVER = "private, max-age=31536000, immutable"
+
+
+def image(request: Request) -> Response:
+    """Return an image's own file."""
+    sources = sources_of(request)
+    picture = _picture(sources, request, lambda found: found.sha256)
+    if unchanged := _unchanged(request, picture.sha256):
+        return unchanged
+    file = _file(sources, picture)
+    media_type = _MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream")
+    return FileResponse(file, media_type=media_type, headers=_headers(picture.sha256))
+
+
+class Thumbnails:
+    """Makes thumbnails for one server, a few at a time, and keeps them in the cache."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    async def thumbnail(self, request: Request) -> Response:
+        """Return the thumbnail of an image; of one that is flagged only the colours, unless it is asked for `clear`."""
+        sources = sources_of(request)
+        picture = await run_in_threadpool(
+            _picture, sources, request, lambda found: found.pixels_sha256
+        )
+        hidden = bool(picture.nsfw_flagged) and "clear" not in request.query_params
+        name = f"{picture.pixels_sha256}{'-hidden' if hidden else ''}"
+        if unchanged := _unchanged(request, name):
+            return unchanged
+        kept = sources.settings.cache / "thumbs" / name[:2] / f"{name}.webp"
+        data = await run_in_threadpool(_read, kept)
+        media_type = "image/webp"
+        if data is None:
+            async with self._turns:  # not in a thread, or whoever waits would hold one
+                made = await run_in_threadpool(_made, sources, picture, kept, hidden=hidden)
+            data, media_type = made.data, made.media_type
+        return Response(data, media_type=media_type, headers=_headers(name))
+
+
+def image_address(image_id: int, sha256: str, path: str) -> str:
+    """Return the address of an image's file, below the root."""
+    return f"/i/{image_id}/{sha256}{Path(path).suffix.lower()}"
+
+
+def thumbnail_address(image_id: int, pixels_sha256: str) -> str:
+    """Return the address of an image's thumbnail, below the root."""
+    return f"/t/{image_id}/{pixels_sha256}.webp"
+
+
+def _picture(sources: Sources, request: Request, digest: Callable[[Picture], str]) -> Picture:
+    """Return the picture that an address means, if it still has the digest in it."""
+    found = sources.ledger.browsing.picture(in_path(request, "id"))
+    named = request.path_params["name"].partition(".")[0]
+    if found is None or digest(found) != named:
+        raise InputMissingError("There is no such picture, or it was drawn anew.")
+    return found
+
+
+def _file(sources: Sources, picture: Picture) -> Path:
+    outputs = sources.settings.outputs.resolve()
+    try:
+        file = (outputs / picture.path).resolve()
+        if file.is_relative_to(outputs) and file.is_file():
+            return file
+    except (OSError, ValueError):
+        pass
+    raise InputMissingError("The picture's file is not there. `sdq verify` says more.")
+
+
+def _made(sources: Sources, picture: Picture, kept: Path, *, hidden: bool) -> Thumbnail:
+    made = thumbnail(_file(sources, picture), SIDE, hidden=hidden)
+    if made is None:
+        raise InputMissingError("The picture's file cannot be read. `sdq verify` says more.")
+    if made.media_type == "image/webp":
+        with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
+            _keep(kept, made.data)
+    return made
+
+
+def _keep(file: Path, data: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(data)
+        Path(temporary).replace(file)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _read(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None
+
+
+def _headers(tag: str) -> dict[str, str]:
+    return {"etag": f'"{tag}"', "cache-control": _FOR_EVER}
+
+
+def _unchanged(request: Request, tag: str) -> Response | None:
+    """Return that a browser still has what it asks for; None if it has not. Starlette's files do not say so."""
+    known = request.headers.get("if-none-match", "")
+    if f'"{tag}"' not in known:
+        return None
+    return Response(status_code=304, headers=_headers(tag))

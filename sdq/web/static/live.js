@@ -1,0 +1,137 @@
+// What changes by itself: parts of the page, new pictures, the arrow keys, and buttons that copy. All else works
+// without this script.
+
+const root = new URL("../", import.meta.url);
+const news = document.getElementById("news");
+const connection = document.getElementById("connection");
+
+document.documentElement.classList.add("script");
+
+// Parts that somebody is in the middle of using wait here, by id.
+const later = new Map();
+
+function isInUse(part) {
+  return part.contains(document.activeElement) || part.querySelector("details[open]") !== null;
+}
+
+function replace(id, html) {
+  const part = document.getElementById(id);
+  if (!part) return;
+  if (isInUse(part)) {
+    later.set(id, html);
+    return;
+  }
+  later.delete(id);
+  const heading = part.querySelector("h1")?.textContent;
+  part.innerHTML = html;
+  const said = part.querySelector("h1")?.textContent;
+  if (heading && said && said !== heading) {
+    news.textContent = said;
+    document.title = `${said} · sdq`;
+  }
+}
+
+function catchUp() {
+  setTimeout(() => {
+    for (const [id, html] of [...later]) replace(id, html);
+  }, 200);
+}
+document.addEventListener("focusout", catchUp);
+document.addEventListener("toggle", catchUp, true);
+
+function element(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html.trim();
+  return template.content.firstElementChild;
+}
+
+function show(picture) {
+  for (const list of document.querySelectorAll("[data-cards]")) {
+    const isWanted = ["all", String(picture.batch)].includes(list.dataset.cards);
+    if (!isWanted || document.getElementById(picture.key)) continue;
+    const card = element(picture.card);
+    card.classList.add("new");
+    list.prepend(card);
+    list.closest("[hidden]")?.removeAttribute("hidden");
+    document.querySelector(".empty")?.remove();
+    // A page that is open for a night stays as small as it was.
+    while (list.children.length > Number(list.dataset.most)) list.lastElementChild.remove();
+  }
+  const tile = document.getElementById(picture.key);
+  if (tile?.classList.contains("blank")) {
+    const drawn = element(picture.tile);
+    drawn.classList.add("new");
+    const hadFocus = tile === document.activeElement;
+    tile.replaceWith(drawn);
+    if (hadFocus) drawn.focus();
+  }
+}
+
+let source = null;
+
+function open() {
+  if (source) return;
+  source = new EventSource(new URL("events", root));
+  source.addEventListener("parts", (event) => {
+    for (const [id, html] of Object.entries(JSON.parse(event.data))) replace(id, html);
+  });
+  source.addEventListener("pictures", (event) => JSON.parse(event.data).forEach(show));
+  source.addEventListener("open", () => {
+    connection.hidden = false;
+    connection.className = "connection live";
+    connection.textContent = "live";
+  });
+  source.addEventListener("error", () => {
+    connection.hidden = false;
+    connection.className = "connection lost";
+    connection.textContent = "not connected";
+    if (source?.readyState === EventSource.CLOSED) {
+      close();
+      setTimeout(() => document.hidden || open(), 5000);
+    }
+  });
+}
+
+function close() {
+  source?.close();
+  source = null;
+}
+
+// A browser allows six connections to a host, and a page in the background needs none.
+document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+window.addEventListener("pagehide", close);
+window.addEventListener("pageshow", (event) => event.persisted && open());
+if (!document.hidden && document.querySelector("[data-cards], [id^='standing-'], .sheet, .blank")) open();
+
+document.addEventListener("keydown", (event) => {
+  const isOurs = !(event.altKey || event.ctrlKey || event.metaKey || event.shiftKey);
+  if (!isOurs || event.target.matches("input, textarea, select")) return;
+  const link = document.querySelector(`a[data-key="${CSS.escape(event.key)}"]`);
+  if (link) {
+    event.preventDefault();
+    link.click();
+  }
+  if (event.key === "Escape") {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  }
+});
+
+document.addEventListener("click", async (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const text = document.getElementById(button.dataset.copy).textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+    news.textContent = "Copied.";
+  } catch {
+    getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
+  }
+  setTimeout(() => (button.textContent = "Copy"), 2000);
+});

@@ -1,0 +1,72 @@
+"""Events: what open pages are told, by one thread for all."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+
+from tests.api.drawing import draw
+from tests.web.site import BEARER, Site
+
+
+class Listener:
+    """One open page."""
+
+    def __init__(self, site: Site) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
+        self._connection.request("GET", "/events", headers=BEARER)
+        self._answer = self._connection.getresponse()
+        assert self._answer.headers["content-type"].startswith("text/event-stream")
+
+    def events(self) -> Iterator[tuple[str, object]]:
+        name = ""
+        while line := self._answer.readline().decode():
+            field, _, value = line.rstrip("\n").partition(": ")
+            if field == "event":
+                name = value
+            elif field == "data":
+                yield name, json.loads(value)
+
+    def until(self, name: str, wanted: str) -> str:
+        """Return the first such event with a text in it."""
+        return next(
+            text for at, data in self.events() if at == name and wanted in (text := str(data))
+        )
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def test_pages_are_told_what_changes_and_which_pictures_are_new(own_site: Site) -> None:
+    own_site.queue.submit(["a <b>"], seeds=range(30), batch="one")
+    listener = Listener(own_site)
+    listener.until("parts", "0 of 30")
+    draw(own_site.queue, slices=1)
+    pictures = ""
+    for name, data in listener.events():
+        if name == "pictures":
+            pictures += str(data)
+        if "t-1-1-24" in pictures:
+            break
+    assert "a &lt;b&gt;" in pictures
+    assert pictures.count("'key'") == 25  # each once
+    late = Listener(own_site)  # is told all at first
+    assert "25 of 30" in late.until("parts", "standing-1")
+    for each in (listener, late):
+        each.close()
+
+
+def test_nobody_looks_while_nobody_listens(own_site: Site) -> None:
+    feed = own_site.app.state.sources.feed
+    own_site.queue.submit(["a"], batch="one")
+    listeners = [Listener(own_site) for _ in range(20)]
+    for listener in listeners:
+        listener.until("parts", "of 1")
+    threads = [thread for thread in threading.enumerate() if thread.name == "sdq-feed"]
+    assert (feed.listeners, len([t for t in threads if t is feed._thread])) == (20, 1)
+    for listener in listeners:
+        listener.close()
+    feed._thread.join(60)
+    assert feed.listeners == 0
