@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
+from sdq.web.token import opening_page
 from tests.api.drawing import draw
 from tests.web.browser import Visitor
-from tests.web.site import Site
+from tests.web.site import TOKEN, Site
 
 ALL_PAGES = (
     "/",
@@ -122,11 +124,21 @@ def test_without_a_script_all_is_there_and_can_be_done(browser: Browser, own_sit
     visitor.context.close()
 
 
+def test_the_page_that_opens_a_browser_leads_to_the_queue(
+    browser: Browser, site: Site, tmp_path: Path
+) -> None:
+    page = browser.new_context().new_page()
+    page.goto(opening_page(tmp_path, f"{site.address}/?token={TOKEN}").as_uri())
+    expect(page.get_by_role("link", name="night").first).to_be_visible()
+    expect(page).to_have_url(f"{site.address}/")
+    page.context.close()
+
+
 def test_who_has_no_token_may_paste_it(browser: Browser, site: Site) -> None:
     context = browser.new_context(base_url=site.address)
     page = context.new_page()
     page.goto("/batches/1")
-    page.get_by_label("Token").fill("t" * 43)
+    page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Open").click()
     expect(page.get_by_role("link", name="night").first).to_be_visible()
     context.close()
