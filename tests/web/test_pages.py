@@ -12,6 +12,7 @@ from PIL import Image
 from sdq_core.queue.connection import connect
 from sdq_core.queue.in_hand import InHand
 from sdq_core.queue.queues import Queues
+from sdq_core.queue.server import RedisServer
 from tests.api.drawing import draw
 from tests.web.site import BEARER, Answer, Site
 
@@ -213,6 +214,23 @@ def test_workers_are_shown_with_the_image_in_hand(own_site: Site) -> None:
     assert "Drawing 1 batch" in text
     assert "step 3 of 20" in text
     assert 'href="/batches/1/1/2"' in text
+
+
+def test_a_redis_that_is_away_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path / "redis")
+    server.ensure_running()
+    site = Site(tmp_path / "home", server.url)
+    try:
+        site.queue.submit(["a"], batch="one")
+        server.stop()
+        text = page(site, "/")
+        assert "Nobody can say who draws" in text
+        assert "Redis" in text
+        assert "0 of 1" in text
+        answer = site.post("/batches/1/resume")
+        assert (answer.status, "Traceback" in answer.text) == (503, False)
+    finally:
+        site.close()
 
 
 def test_below_a_prefix_all_addresses_have_it(tmp_path: Path, redis_url: str) -> None:
