@@ -6,7 +6,6 @@ import re
 import threading
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from sdq_core.queue.connection import connect
@@ -153,21 +152,17 @@ def test_flagged_pictures_show_their_colours_until_they_are_asked_for(own_site: 
     assert own_site.ask(address).body != own_site.ask(f"{address}?clear").body
 
 
-@pytest.mark.parametrize(
-    "path", ["../../secret.png", "/etc/hostname", "one/link.png", "one", "x\0"]
-)
-def test_a_row_that_leads_out_of_the_outputs_shows_nothing(
-    own_site: Site, path: str, tmp_path: Path
-) -> None:
+def test_a_row_that_leads_out_of_the_outputs_shows_nothing(own_site: Site, tmp_path: Path) -> None:
     own_site.queue.submit(["a"], seeds=[1], batch="one")
     draw(own_site.queue)
     address = sources(page(own_site, "/batches/1/1/1"), r"/i/[^\"]+")[0]
+    identity = address.split("/")[2]
     Image.new("RGB", (9, 9)).save(tmp_path / "secret.png")
     (own_site.queue.outputs / "one" / "link.png").symlink_to(tmp_path / "secret.png")
-    _change(own_site, "UPDATE images SET path = ?", path)
-    identity = address.split("/")[2]
-    for asked in (address, f"/t/{identity}/{'cd' * 32}.webp"):
-        assert own_site.ask(asked).status == 404
+    for path in ("../../secret.png", "/etc/hostname", "one/link.png", "one", "x\0"):
+        _change(own_site, "UPDATE images SET path = ?", path)
+        for asked in (address, f"/t/{identity}/{'cd' * 32}.webp"):
+            assert own_site.ask(asked).status == 404, path
 
 
 def test_buttons_do_what_the_commands_of_their_names_do(own_site: Site) -> None:
