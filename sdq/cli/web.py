@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 import webbrowser
 
 import click
@@ -64,13 +65,13 @@ def command(
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigurationError(
-            f"{', '.join(missing)} is not installed. Run `pip install 'sdq[web]'`."
+            f"The pages need {' and '.join(missing)}. Run `pip install 'sdq[web]'`."
         )
     from sdq.data_folder import make_data_folder
     from sdq.web.access import Access, hosts_of
     from sdq.web.app import create_app
     from sdq.web.server import address_of, listen, serve
-    from sdq.web.token import token_in
+    from sdq.web.token import opening_page, token_in
 
     prefix = prefix.rstrip("/")
     if prefix and not prefix.startswith("/"):
@@ -91,6 +92,8 @@ def command(
         click.echo(address)
         click.echo("Stop it with Ctrl-C.", err=True)
         if opens:
-            webbrowser.open(address)
+            page = opening_page(settings.home, address).as_uri()
+            # A browser in the terminal does not return before it is left.
+            threading.Thread(target=webbrowser.open, args=(page,), daemon=True).start()
 
     serve(create_app(settings, access, hide=secrets.removed), listening, started)

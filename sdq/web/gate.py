@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sdq.web import body
 from sdq.web.access import COOKIE_AGE_S, Access
 from sdq.web.problems import refusal, unexpected
+from sdq.web.templates import page
 
 _LOG = logging.getLogger("sdq.web")
 
@@ -136,9 +137,12 @@ class Gate:
         if not any(name == "token" and self._access.is_token(value) for name, value in fields):
             return None
         rest = urlencode([(name, value) for name, value in fields if name != "token"])
-        return with_cookie(
-            RedirectResponse(_local(request.url.path, rest), status_code=303), self._access, request
-        )
+        address = _local(request.url.path, rest)
+        answer: Response = RedirectResponse(address, status_code=303)
+        if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+            # What began elsewhere is sent on without the cookie; what begins at a page of ours has it.
+            answer = page(request, "enter.html", {"address": address})
+        return with_cookie(answer, self._access, request)
 
     def _is_open(self, path: str) -> bool:
         return path in self._open_paths or path.startswith(self._open_folders or ("\0",))

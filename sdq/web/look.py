@@ -53,6 +53,7 @@ class Look:
     pace: of all recent images; None if they are too few.
     paused: the variants that are not drawn.
     workers: those that live, by name; None without a Redis that runs.
+    trouble: why it is not known who draws; empty if it is.
     failures: why images of these batches failed, the most frequent first.
     finished: the images that were finished lately and not told of before, the oldest first.
     """
@@ -63,6 +64,7 @@ class Look:
     pace: Pace | None = None
     paused: Sequence[PausedVariant] = ()
     workers: Sequence[AtWork] | None = None
+    trouble: str = ""
     failures: Sequence[Cause] = ()
     finished: Sequence[FinishedImage] = ()
 
@@ -74,6 +76,7 @@ class Looking:
         self._connections = connections
         self._queues: Queues | None = None
         self._ask_redis_at = 0.0
+        self._trouble = ""
         self._lock = threading.Lock()
         self._told: dict[int, datetime] = {}
         self._failed: Mapping[int, int] = {}
@@ -103,13 +106,15 @@ class Looking:
         known = {status.id for status in overview.batches}
         newest = ledger.batches.statuses(limit=len(known) + _OVER)
         over = [status for status in newest if status.id not in known][:_OVER]
+        workers = self._workers(ledger)
         return Look(
             moment=now,
             waiting=overview.batches,
             over=over,
             pace=overview.pace,
             paused=ledger.variants.paused(),
-            workers=self._workers(ledger),
+            workers=workers,
+            trouble=self._trouble,
             failures=self._causes(ledger, [*overview.batches, *over]),
         )
 
@@ -136,6 +141,7 @@ class Looking:
         """Return who draws; None without Redis, which is left alone for a while then, and never started for this."""
         if time.monotonic() < self._ask_redis_at:
             return None
+        self._trouble = ""
         try:
             self._queues = self._queues or running_queues(self._connections.settings, ledger.id)
             if self._queues is None:
@@ -143,8 +149,8 @@ class Looking:
             with redis_errors():
                 names = sorted(self._queues.claims.living())
                 in_hand = self._queues.in_hand.watch_each(names)
-        except SdqError:
-            self._queues = None
+        except SdqError as error:
+            self._queues, self._trouble = None, str(error)
             self._ask_redis_at = time.monotonic() + _AFTER_TROUBLE_S
             return None
         started = ledger.browsing.last_engines(names)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sdq.web.access import Access, hosts_of
-from sdq.web.token import token_in
+from sdq.web.token import opening_page, token_in
 from tests.web.site import BEARER, TOKEN, Site
 
 PAGE = {"Accept": "text/html"}
@@ -61,6 +61,14 @@ def test_the_printed_address_becomes_a_cookie_and_the_token_leaves_it(site: Site
     # An address that would lead elsewhere leads here.
     answer = site.ask(f"//evil.example/?token={TOKEN}", headers=PAGE)
     assert answer.headers["location"] == "/evil.example/"
+
+
+def test_a_link_on_another_page_leads_in_by_a_page_of_ours(site: Site) -> None:
+    """A browser keeps the cookie back from what another site's page began, and from where that is sent on to."""
+    answer = site.ask(f"/?token={TOKEN}", headers=PAGE | {"Sec-Fetch-Site": "cross-site"})
+    assert (answer.status, "set-cookie" in answer.headers) == (200, True)
+    assert 'content="0; url=/"' in answer.text
+    assert TOKEN not in answer.text
 
 
 def test_a_pasted_token_becomes_a_cookie(site: Site) -> None:
@@ -235,5 +243,8 @@ def test_the_token_stays_and_is_for_nobody_else(tmp_path: Path) -> None:
     assert token_in(tmp_path) == token
     assert (tmp_path / "web-token").stat().st_mode & 0o777 == 0o600
     assert token_in(tmp_path, new=True) != token
+    page = opening_page(tmp_path, "http://localhost:1/?token=x&a")
+    assert "url=http://localhost:1/?token=x&amp;a" in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
     (tmp_path / "web-token").write_bytes(b"\xff short")
     assert len(token_in(tmp_path)) >= 43

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Browser, expect
 
+from sdq.web.token import opening_page
 from tests.api.drawing import draw
 from tests.web.browser import Visitor
-from tests.web.site import Site
+from tests.web.site import TOKEN, Site
 
 ALL_PAGES = (
     "/",
@@ -20,31 +22,23 @@ ALL_PAGES = (
 )
 
 
-def test_no_page_asks_anybody_else_or_breaks_its_own_rules(browser: Browser, site: Site) -> None:
+def test_no_page_asks_anybody_else_breaks_its_own_rules_or_is_wider_than_its_window(
+    browser: Browser, site: Site
+) -> None:
     visitor = Visitor(browser, site)
     for path in ALL_PAGES:
         visitor.page.goto(path)
         expect(visitor.page.locator("h1")).to_be_visible()
-        broken = visitor.page.evaluate(
-            "[...document.images].filter(i => i.complete && !i.naturalWidth).length"
-        )
-        assert broken == 0, path
-    assert visitor.complaints == []
-    assert {url[: len(site.address)] for url in visitor.asked} == {site.address}
-    assert not any(
-        "token=" in url for url in visitor.asked if url != f"{site.address}/?token={'t' * 43}"
-    )
-    visitor.context.close()
-
-
-def test_no_page_is_wider_than_its_window(browser: Browser, site: Site) -> None:
-    visitor = Visitor(browser, site)
-    for path in ALL_PAGES:
-        visitor.page.goto(path)
+        broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).length"
+        assert visitor.page.evaluate(broken) == 0, path
         for width in (360, 900, 1400):
             visitor.page.set_viewport_size({"width": width, "height": 800})
             wide = visitor.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, path
+    assert visitor.complaints == []
+    assert {url[: len(site.address)] for url in visitor.asked} == {site.address}
+    with_token = {url for url in visitor.asked if "token=" in url}
+    assert with_token == {f"{site.address}/?token={TOKEN}"}
     visitor.context.close()
 
 
@@ -122,11 +116,21 @@ def test_without_a_script_all_is_there_and_can_be_done(browser: Browser, own_sit
     visitor.context.close()
 
 
+def test_the_page_that_opens_a_browser_leads_to_the_queue(
+    browser: Browser, site: Site, tmp_path: Path
+) -> None:
+    page = browser.new_context().new_page()
+    page.goto(opening_page(tmp_path, f"{site.address}/?token={TOKEN}").as_uri())
+    expect(page.get_by_role("link", name="night").first).to_be_visible()
+    expect(page).to_have_url(f"{site.address}/")
+    page.context.close()
+
+
 def test_who_has_no_token_may_paste_it(browser: Browser, site: Site) -> None:
     context = browser.new_context(base_url=site.address)
     page = context.new_page()
     page.goto("/batches/1")
-    page.get_by_label("Token").fill("t" * 43)
+    page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Open").click()
     expect(page.get_by_role("link", name="night").first).to_be_visible()
     context.close()

@@ -6,12 +6,12 @@ import re
 import threading
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
 from sdq_core.queue.connection import connect
 from sdq_core.queue.in_hand import InHand
 from sdq_core.queue.queues import Queues
+from sdq_core.queue.server import RedisServer
 from tests.api.drawing import draw
 from tests.web.site import BEARER, Answer, Site
 
@@ -152,21 +152,17 @@ def test_flagged_pictures_show_their_colours_until_they_are_asked_for(own_site: 
     assert own_site.ask(address).body != own_site.ask(f"{address}?clear").body
 
 
-@pytest.mark.parametrize(
-    "path", ["../../secret.png", "/etc/hostname", "one/link.png", "one", "x\0"]
-)
-def test_a_row_that_leads_out_of_the_outputs_shows_nothing(
-    own_site: Site, path: str, tmp_path: Path
-) -> None:
+def test_a_row_that_leads_out_of_the_outputs_shows_nothing(own_site: Site, tmp_path: Path) -> None:
     own_site.queue.submit(["a"], seeds=[1], batch="one")
     draw(own_site.queue)
     address = sources(page(own_site, "/batches/1/1/1"), r"/i/[^\"]+")[0]
+    identity = address.split("/")[2]
     Image.new("RGB", (9, 9)).save(tmp_path / "secret.png")
     (own_site.queue.outputs / "one" / "link.png").symlink_to(tmp_path / "secret.png")
-    _change(own_site, "UPDATE images SET path = ?", path)
-    identity = address.split("/")[2]
-    for asked in (address, f"/t/{identity}/{'cd' * 32}.webp"):
-        assert own_site.ask(asked).status == 404
+    for path in ("../../secret.png", "/etc/hostname", "one/link.png", "one", "x\0"):
+        _change(own_site, "UPDATE images SET path = ?", path)
+        for asked in (address, f"/t/{identity}/{'cd' * 32}.webp"):
+            assert own_site.ask(asked).status == 404, path
 
 
 def test_buttons_do_what_the_commands_of_their_names_do(own_site: Site) -> None:
@@ -213,6 +209,23 @@ def test_workers_are_shown_with_the_image_in_hand(own_site: Site) -> None:
     assert "Drawing 1 batch" in text
     assert "step 3 of 20" in text
     assert 'href="/batches/1/1/2"' in text
+
+
+def test_a_redis_that_is_away_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path / "redis")
+    server.ensure_running()
+    site = Site(tmp_path / "home", server.url)
+    try:
+        site.queue.submit(["a"], batch="one")
+        server.stop()
+        text = page(site, "/")
+        assert "Nobody can say who draws" in text
+        assert "Redis" in text
+        assert "0 of 1" in text
+        answer = site.post("/batches/1/resume")
+        assert (answer.status, "Traceback" in answer.text) == (503, False)
+    finally:
+        site.close()
 
 
 def test_below_a_prefix_all_addresses_have_it(tmp_path: Path, redis_url: str) -> None:

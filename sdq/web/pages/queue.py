@@ -83,6 +83,8 @@ def _headline(look: Look) -> tuple[str, str, str]:
         return "Nothing to draw yet", "Submit prompts, and a worker draws them one by one.", ""
     if not active:
         return "Paused", f"{counted(len(look.waiting), 'batch', 'batches')} to be resumed.", ""
+    if look.trouble:
+        return "Nobody can say who draws", look.trouble, ""
     if not look.workers:
         return "Waiting for a worker", "Nobody draws at the moment. Start one:", "sdq worker"
     what = counted(len(active), "batch", "batches")
