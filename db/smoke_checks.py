@@ -14,7 +14,7 @@ from sqlalchemy import Connection, RowMapping, Select, func, or_, select, update
 from db.connection import Database
 from db.engines import load_engines
 from db.recipe_rows import VARIANT_COLUMNS, variant_of
-from db.tables import engines, images, variants
+from db.tables import engines, images, recipes, variants
 from db.values import CheckedVariant, EarlierImage, EngineRecord, ImageStatus, SmokeCheck
 from db.values.engines import software
 from db.walk import load_recipes
@@ -98,7 +98,9 @@ def _images_of(connection: Connection, engine_ids: Collection[int]) -> list[Earl
             images.c.pixels_sha256,
             images.c.engine_id,
         )
+        .join(recipes, recipes.c.id == images.c.recipe_id)
         .where(
+            recipes.c.conditions.is_(None),  # whose inputs may be gone
             images.c.id > newest - _IMAGES_BACK,
             images.c.engine_id.in_(engine_ids),
             images.c.status == str(ImageStatus.DONE),
@@ -108,11 +110,11 @@ def _images_of(connection: Connection, engine_ids: Collection[int]) -> list[Earl
         .limit(_OFFERED)
     )
     rows = connection.execute(query).mappings().all()
-    recipes = load_recipes(connection, {row["recipe_id"] for row in rows})
+    drawn_by = load_recipes(connection, {row["recipe_id"] for row in rows})
     records = load_engines(connection, {row["engine_id"] for row in rows})
     return [
         EarlierImage(
-            recipe=recipes[row["recipe_id"]],
+            recipe=drawn_by[row["recipe_id"]],
             seed=row["seed"],
             path=row["path"],
             sha256=row["sha256"],
