@@ -21,7 +21,12 @@ def pictures_named(given: Iterable[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for word in given:
-        found.update(dict.fromkeys(map(str, _named(word))))
+        try:
+            found.update(dict.fromkeys(map(str, _named(word))))
+        except OSError as error:
+            raise InputMissingError(
+                f"Cannot look for the picture {quote(word)} ({error.strerror})."
+            ) from error
     return list(found)
 
 
@@ -36,7 +41,7 @@ def refuse_as_prompts(files: Sequence[str], init_images: Sequence[str]) -> None:
 
 
 def _named(word: str) -> Iterator[Path]:
-    path = Path(word).expanduser().absolute()
+    path = Path(word).absolute()
     if path.is_dir():
         inside = [each for each in path.iterdir() if _is_picture(each)]
         if not inside:

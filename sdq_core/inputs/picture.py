@@ -102,7 +102,8 @@ def _load(image: Image.Image) -> Image.Image:
 
 def _upright(image: Image.Image) -> Image.Image:
     # A damaged orientation is none.
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         return ImageOps.exif_transpose(image)
     return image
 
