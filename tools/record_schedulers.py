@@ -1,4 +1,4 @@
-"""Record what diffusers' schedulers give, for `tests/pipeline/test_schedulers_golden.py`.
+"""Record what diffusers' schedulers give, for `tests/pipeline/test_schedulers_golden.py` and `test_later_starts.py`.
 
     pip install "torch==2.13.*" "diffusers==0.35.*" "transformers<5" scipy "numpy<2.4"
     python tools/record_schedulers.py
@@ -7,8 +7,12 @@ Each case walks a small latent through a scheduler as Apple's pipeline does: flo
 `init_noise_sigma`, float32 predictions. The network is `toy_noise` below, which the test repeats. A scheduler's own
 noise is drawn from the latents' `RandomState`, one `randn` per step, in place of torch's generator.
 
-One file results, `tests/golden/schedulers.npz`: `cases`, JSON with a configuration, a scheduler and a step count each;
-`timesteps`, `samples` and `sigmas` (init_noise_sigma), the cases' numbers one after another.
+`tests/golden/schedulers.npz`: `cases`, JSON with a configuration, a scheduler and a step count each; `timesteps`,
+`samples` and `sigmas` (init_noise_sigma), the cases' numbers one after another.
+
+`tests/golden/later_starts.npz`: walks that begin at a later step, as in image to image: from `ORIGINAL_SEED`'s latents
+with the noise of `SEED`. `cases` have the step to `begin` at; `samples` are the latents there, then those after each
+step. PNDM and LMS have the latents alone, because diffusers goes on wrongly from there.
 """
 
 from __future__ import annotations
@@ -29,7 +33,11 @@ from diffusers.schedulers import (
 SHAPE = (1, 4, 2, 2)
 STEPS = (1, 2, 5, 20, 50)
 SEED = 93
-TARGET = Path(__file__).parent.parent / "tests" / "golden" / "schedulers.npz"
+ORIGINAL_SEED = 7
+GOLDEN = Path(__file__).parent.parent / "tests" / "golden"
+TARGET = GOLDEN / "schedulers.npz"
+LATER = GOLDEN / "later_starts.npz"
+VERSIONS = f"diffusers {diffusers.__version__}, torch {torch.__version__}"
 
 #: The files of Stable Diffusion 1.4/1.5 and 2.1, and others that differ from them in one respect.
 SD1 = {
@@ -201,8 +209,22 @@ def toy_noise(sample: np.ndarray, timestep: float) -> np.ndarray:
     return np.float32(0.9) * sample + np.float32(0.3) * np.sin(np.float32(2) * sample + phase)
 
 
-def walk(name: str, config: dict[str, Any], corrected: bool, steps: int) -> tuple[Any, Any, Any]:
-    """Return timesteps, samples after each step, init_noise_sigma."""
+#: (inference steps, the step to begin at)
+BEGINNINGS = ((5, 1), (5, 4), (20, 7), (50, 35))
+LATER_CONFIGS = (
+    "Stable Diffusion 1",
+    "Stable Diffusion 2.1, v prediction",
+    "written for Euler, leading",
+    "trailing",
+    "linspace",
+    "Karras",
+    "sde-dpmsolver++ order 2 midpoint epsilon",
+)
+GO_ON_WRONGLY = ("PNDM", "LMSDiscrete")
+
+
+def made(name: str, config: dict[str, Any], corrected: bool, steps: int) -> Any:
+    """Return a scheduler with its timesteps set."""
     loaded = getattr(diffusers, config["_class_name"]).from_config(dict(config))
     if corrected:
         pipe = StableDiffusionPipeline(
@@ -218,9 +240,11 @@ def walk(name: str, config: dict[str, Any], corrected: bool, steps: int) -> tupl
         loaded = pipe.scheduler
     scheduler = getattr(diffusers, f"{name}Scheduler").from_config(loaded.config)
     scheduler.set_timesteps(steps)
+    return scheduler
 
-    rng = np.random.RandomState(SEED)
-    latents = rng.randn(*SHAPE).astype(np.float16)
+
+def draw_from(rng: np.random.RandomState) -> None:
+    """Have schedulers draw their noise from a NumPy generator."""
 
     def randn_tensor(shape: Any, **_: Any) -> torch.Tensor:
         return torch.from_numpy(rng.randn(*shape).astype(np.float32))
@@ -228,17 +252,55 @@ def walk(name: str, config: dict[str, Any], corrected: bool, steps: int) -> tupl
     scheduling_dpmsolver_multistep.randn_tensor = randn_tensor
     scheduling_euler_ancestral_discrete.randn_tensor = randn_tensor
 
+
+def walk(name: str, config: dict[str, Any], corrected: bool, steps: int) -> tuple[Any, Any, Any]:
+    """Return timesteps, samples after each step, init_noise_sigma."""
+    scheduler = made(name, config, corrected, steps)
+    rng = np.random.RandomState(SEED)
+    latents = rng.randn(*SHAPE).astype(np.float16)
+    draw_from(rng)
     sigma = scheduler.init_noise_sigma
     latents = latents * (sigma.numpy() if isinstance(sigma, torch.Tensor) else sigma)
+    samples = stepped(scheduler, latents, scheduler.timesteps)
+    return scheduler.timesteps.numpy().astype(np.float32), samples, float(sigma)
+
+
+def walk_from(
+    name: str, config: dict[str, Any], corrected: bool, steps: int, begin: int
+) -> tuple[Any, Any]:
+    """Return timesteps, and samples: the one at the beginning, and those after each step from there."""
+    scheduler = made(name, config, corrected, steps)
+    original = np.random.RandomState(ORIGINAL_SEED).randn(*SHAPE).astype(np.float32)
+    rng = np.random.RandomState(SEED)
+    noise = rng.randn(*SHAPE).astype(np.float16)
+    draw_from(rng)
+    timesteps = scheduler.timesteps
+    if name == "PNDM" and begin:
+        # Its second timestep is there twice.
+        timesteps = torch.cat([timesteps[:1], timesteps[2:]])
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(begin)
+    timesteps = timesteps[begin:]
+    latents = scheduler.add_noise(
+        torch.from_numpy(original), torch.from_numpy(noise.astype(np.float32)), timesteps[:1]
+    ).numpy()
+    samples = [latents.astype(np.float32)]
+    if name not in GO_ON_WRONGLY:
+        samples += stepped(scheduler, latents, timesteps)
+    return timesteps.numpy().astype(np.float32), samples
+
+
+def stepped(scheduler: Any, latents: np.ndarray, timesteps: Any) -> list[np.ndarray]:
+    """Return the sample after each step."""
     samples = []
-    for t in scheduler.timesteps:
+    for t in timesteps:
         model_input = scheduler.scale_model_input(torch.from_numpy(latents), t).numpy()
         noise_pred = toy_noise(model_input, float(t))
         latents = scheduler.step(
             torch.from_numpy(noise_pred), t, torch.from_numpy(latents)
         ).prev_sample.numpy()
         samples.append(latents.astype(np.float32))
-    return scheduler.timesteps.numpy().astype(np.float32), samples, float(sigma)
+    return samples
 
 
 def kept(count: int) -> list[int]:
@@ -246,8 +308,43 @@ def kept(count: int) -> list[int]:
     return sorted({0, 1, 2, count // 2, count - 1} & set(range(count)))
 
 
+def record_later() -> None:
+    cases, timesteps, samples = [], [], []
+    for label, config, schedulers, corrected in CONFIGS:
+        if label not in LATER_CONFIGS:
+            continue
+        for name in schedulers:
+            if name == "PNDM" and not config.get("skip_prk_steps"):
+                continue
+            for steps, begin in BEGINNINGS:
+                walked = walk_from(name, config, corrected, steps, begin)
+                cases.append(
+                    {
+                        "label": label,
+                        "config": config,
+                        "scheduler": name,
+                        "corrected": corrected,
+                        "steps": steps,
+                        "begin": begin,
+                        "timesteps": len(walked[0]),
+                        "samples": len(walked[1]),
+                    }
+                )
+                timesteps.append(walked[0])
+                samples += [sample.ravel() for sample in walked[1]]
+    np.savez_compressed(
+        LATER,
+        cases=np.array(json.dumps(cases)),
+        timesteps=np.concatenate(timesteps),
+        samples=np.stack(samples),
+        versions=np.array(VERSIONS),
+    )
+    print(f"{len(cases)} later starts, {LATER.stat().st_size} bytes")
+
+
 def main() -> None:
     diffusers.utils.logging.set_verbosity_error()
+    record_later()
     cases, timesteps, samples, sigmas = [], [], [], []
     for label, config, schedulers, corrected in CONFIGS:
         for name in schedulers:
@@ -279,7 +376,7 @@ def main() -> None:
         timesteps=np.concatenate(timesteps),
         samples=np.stack(samples),
         sigmas=np.array(sigmas),
-        versions=np.array(f"diffusers {diffusers.__version__}, torch {torch.__version__}"),
+        versions=np.array(VERSIONS),
     )
     print(f"{len(cases)} cases, {TARGET.stat().st_size} bytes")
 

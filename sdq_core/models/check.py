@@ -6,29 +6,29 @@ and channels, from what the networks declare. Models of other kinds are refused 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sdq_core.errors import PackageError
-from sdq_core.models.colour_layout import refuse_image
+from sdq_core.models.declared import INSTEAD, RECONVERT, TOGETHER, Part
+from sdq_core.models.families import (
+    STABLE_DIFFUSION,
+    Family,
+    family_of,
+    is_unet_input,
+)
 from sdq_core.models.mlmodel import Shape
-from sdq_core.models.network import read_network, refuse_without_text
+from sdq_core.models.network import refuse_without_text
 from sdq_core.printable import quote
 
 #: Latents are an eighth of the image on each side in every Stable Diffusion VAE.
 VAE_SCALE_FACTOR = 8
 LATENT_CHANNELS = 4
-UNET_INPUTS = frozenset({"sample", "timestep", "encoder_hidden_states"})
 SAFETY_CHECKER_INPUTS = frozenset({"clip_input", "images", "adjustment"})
-
-Shapes = Mapping[str, Shape]
 
 #: Latents of 16,384 pixels; no machine could hold more, whatever a file claims.
 _MAX_SAMPLE = 2048
-_RECONVERT = "Convert it with Apple's torch2coreml, or download it again."
-_TOGETHER = "Use packages that were converted together."
-_INSTEAD = "Use a Stable Diffusion 1 or 2 model."
 
 #: Parts that only models of other kinds have.
 _FOREIGN_PARTS = {
@@ -64,78 +64,10 @@ class Latents:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
-    """A network as it is declared.
-
-    name: what messages call it.
-    outputs: None if they are known only when it runs.
-    embedded_tokens: how many tokens a text encoder knows, None if it does not tell.
-    """
-
-    name: str
-    inputs: Shapes
-    outputs: Shapes | None = None
-    embedded_tokens: int | None = None
-
-    @classmethod
-    def read(cls, path: Path) -> Part:
-        """Read a part; raise as `read_network` does, and PackageError for an input that is an image."""
-        network = read_network(path)
-        for name in network.images:
-            raise refuse_image(path, name)
-        # The metadata of a compiled model may leave its outputs out.
-        outputs = network.outputs or (None if network.is_compiled else {})
-        return cls(
-            name=str(path),
-            inputs=network.inputs,
-            outputs=outputs,
-            embedded_tokens=network.embedded_tokens,
-        )
-
-    def require_inputs(self, known: Collection[str]) -> None:
-        """Raise PackageError unless it takes exactly these inputs."""
-        missing, unknown = (
-            sorted(set(known) - self.inputs.keys()),
-            sorted(self.inputs.keys() - known),
-        )
-        # What is too much says which kind of model it is; what is missing only that it is another.
-        for name in unknown:
-            if kind := _kind(name, self.inputs):
-                raise PackageError(f"{self.name} also takes {quote(name)}. {kind}. {_INSTEAD}")
-        if missing:
-            raise PackageError(f"{self.name} has no input {missing[0]!r}. {_RECONVERT}")
-        if unknown:
-            raise PackageError(
-                f"{self.name} also takes {quote(unknown[0])}. This kind of model is not supported. {_INSTEAD}"
-            )
-
-    def require_shape(self, name: str, wanted: Shape, why: str) -> None:
-        """Raise PackageError unless it takes an input in this shape. why: a sentence."""
-        if self.inputs[name] != wanted:
-            raise PackageError(
-                f"{self.name} takes {name} of shape {self.inputs[name]}, not {wanted}. {why}"
-            )
-
-    def require_output(self, name: str, wanted: Shape | None = None) -> None:
-        """Raise PackageError if it is known to lack an output, or to give it in another shape."""
-        if self.outputs is None:
-            return
-        if name not in self.outputs:
-            raise PackageError(
-                f"{self.name} has the outputs {', '.join(map(quote, sorted(self.outputs)[:5])) or 'none'}, but not "
-                f"{name!r}. {_RECONVERT}"
-            )
-        found = self.outputs[name]
-        if wanted and found and found != wanted:
-            raise PackageError(
-                f"{self.name} gives {name} of shape {found}, not {wanted}. {_TOGETHER}"
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Checked:
     """Parts that fit each other. embedded_tokens: as `Part.embedded_tokens` of the text encoder."""
 
+    family: Family
     latents: Latents
     embedded_tokens: int | None
 
@@ -158,24 +90,26 @@ def check_parts(
     _, channels, _, length = unet.inputs["encoder_hidden_states"]
     if length != max_length:
         raise PackageError(
-            f"{unet.name} attends to {length} tokens, but the tokenizer produces {max_length}. {_TOGETHER}"
+            f"{unet.name} attends to {length} tokens, but the tokenizer produces {max_length}. {TOGETHER}"
         )
     given = (text_encoder.outputs or {}).get("last_hidden_state")
     if given and given != (1, length, channels):
         raise PackageError(
             f"{unet.name} attends to {length} tokens of {channels} channels, but {text_encoder.name} gives "
-            f"last_hidden_state of shape {given}. {_TOGETHER}"
+            f"last_hidden_state of shape {given}. {TOGETHER}"
         )
     check_vae_decoder(Part.read(parts["vae_decoder"]), latents.shape)
     if "safety_checker" in parts:
         checker = Part.read(parts["safety_checker"])
         check_safety_checker(checker)
         image = (1, latents.height * VAE_SCALE_FACTOR, latents.width * VAE_SCALE_FACTOR, 3)
-        checker.require_shape("images", image, _TOGETHER)
+        checker.require_shape("images", image, TOGETHER)
         if prepared:
             why = "Use the feature extractor of this model."
             checker.require_shape("clip_input", prepared, why)
-    return Checked(latents=latents, embedded_tokens=text_encoder.embedded_tokens)
+    return Checked(
+        family=check_family(unet), latents=latents, embedded_tokens=text_encoder.embedded_tokens
+    )
 
 
 def refuse_unsupported(folder: Path, parts: Mapping[str, Path]) -> None:
@@ -186,15 +120,23 @@ def refuse_unsupported(folder: Path, parts: Mapping[str, Path]) -> None:
     """
     for part, kind in _FOREIGN_PARTS.items():
         if part in parts:
-            raise PackageError(f"{folder} holds {kind}, which is not supported. {_INSTEAD}")
+            raise PackageError(f"{folder} holds {kind}, which is not supported. {INSTEAD}")
     for part in ("unet", "unet_chunk1"):
         if part in parts:
             refuse_without_text(parts[part])
 
 
+def check_family(unet: Part) -> Family:
+    """Return the family that a U-Net is of; raise PackageError for one that cannot be drawn."""
+    family = family_of(unet.inputs)
+    if family is None:
+        unet.require_inputs(STABLE_DIFFUSION.unet_inputs)
+    return family or STABLE_DIFFUSION
+
+
 def check_unet(unet: Part) -> Latents:
     """Return what a U-Net denoises; raise PackageError for anything but a text-to-image one of batch 1 or 2."""
-    unet.require_inputs(UNET_INPUTS)
+    check_family(unet)
     shape = unet.inputs["sample"]
     if len(shape) != 4 or shape[0] not in {1, 2} or shape[1] != LATENT_CHANNELS:
         kind = _CHANNELS.get(shape[1]) if len(shape) == 4 else None
@@ -205,14 +147,14 @@ def check_unet(unet: Part) -> Latents:
     batch, _, height, width = shape
     if not (1 <= height <= _MAX_SAMPLE and 1 <= width <= _MAX_SAMPLE):
         raise PackageError(
-            f"{unet.name} draws images of an impossible size: its sample is {shape}. {_RECONVERT}"
+            f"{unet.name} draws images of an impossible size: its sample is {shape}. {RECONVERT}"
         )
-    unet.require_shape("timestep", (batch,), _RECONVERT)
+    unet.require_shape("timestep", (batch,), RECONVERT)
     states = unet.inputs["encoder_hidden_states"]
     if len(states) != 4 or (states[0], states[2]) != (batch, 1):
         raise PackageError(
             f"{unet.name} takes encoder_hidden_states of shape {states}, not ({batch}, channels, 1, tokens). "
-            f"{_RECONVERT}"
+            f"{RECONVERT}"
         )
     unet.require_output("noise_pred", shape)
     return Latents(batch=batch, height=height, width=width)
@@ -236,16 +178,35 @@ def check_vae_decoder(vae_decoder: Part, latents: Shape) -> None:
     shape = vae_decoder.inputs["z"]
     if shape != latents:
         raise PackageError(
-            f"{vae_decoder.name} takes latents of shape {shape}, but the U-Net produces {latents}. {_TOGETHER}"
+            f"{vae_decoder.name} takes latents of shape {shape}, but the U-Net produces {latents}. {TOGETHER}"
         )
     _, _, height, width = latents
     vae_decoder.require_output("image", (1, 3, height * VAE_SCALE_FACTOR, width * VAE_SCALE_FACTOR))
 
 
+def check_vae_encoder(vae_encoder: Part, latents: Shape) -> str:
+    """Return the name of the input that takes the image; raise PackageError unless it encodes to the U-Net's latents.
+
+    Converters before 0.4 made encoders that draw their own noise, from five inputs.
+    """
+    name = "z" if "z" in vae_encoder.inputs else "x"
+    if len(vae_encoder.inputs) > 1 and name in vae_encoder.inputs:
+        raise PackageError(
+            f"{vae_encoder.name} was made by an old converter and draws its own noise. "
+            "Convert it again with Apple's torch2coreml."
+        )
+    vae_encoder.require_inputs({name})
+    _, channels, height, width = latents
+    image = (1, 3, height * VAE_SCALE_FACTOR, width * VAE_SCALE_FACTOR)
+    vae_encoder.require_shape(name, image, TOGETHER)
+    vae_encoder.require_output("latent", (1, 2 * channels, height, width))
+    return name
+
+
 def check_safety_checker(checker: Part) -> None:
     """Raise PackageError unless it is Stable Diffusion's."""
     checker.require_inputs(SAFETY_CHECKER_INPUTS)
-    checker.require_shape("adjustment", (1,), _RECONVERT)
+    checker.require_shape("adjustment", (1,), RECONVERT)
     checker.require_output("concept_scores")
     checker.require_output("has_nsfw_concepts")
 
@@ -258,37 +219,12 @@ def _unet(parts: Mapping[str, Path]) -> Part:
     passed = first.outputs
     if passed is not None:
         for name, shape in second.inputs.items():
-            if name in UNET_INPUTS:
+            if is_unet_input(name):
                 continue
             if name not in passed:
                 raise PackageError(
-                    f"{second.name} takes {quote(name)}, which {first.name} does not give. {_TOGETHER}"
+                    f"{second.name} takes {quote(name)}, which {first.name} does not give. {TOGETHER}"
                 )
             first.require_output(name, shape)
-    again = {
-        name: shape
-        for name, shape in second.inputs.items()
-        if name in UNET_INPUTS or _kind(name, second.inputs)
-    }
+    again = {name: shape for name, shape in second.inputs.items() if is_unet_input(name)}
     return Part(name=first.name, inputs={**again, **first.inputs}, outputs=second.outputs)
-
-
-def _kind(name: str, inputs: Shapes) -> str | None:
-    """Return which kind of model an input belongs to, as a clause; None if it does not tell."""
-    if name in {"text_embeds", "time_ids"}:
-        # The refiner is told an aesthetic score in place of the size that is wanted.
-        refiner = inputs.get("time_ids", ())[-1:] == (5,)
-        return (
-            "The refiner of Stable Diffusion XL is not supported"
-            if refiner
-            else "Stable Diffusion XL is not supported"
-        )
-    if name.startswith("additional_residual"):
-        return "ControlNet U-Nets are not supported"
-    if name in {"pooled_text_embeddings", "token_level_text_embeddings", "pooled_projections"}:
-        return "Stable Diffusion 3 is not supported"
-    if name == "timestep_cond":
-        return "Latent consistency models are not supported"
-    if name == "class_labels":
-        return "Upscalers are not supported"
-    return None

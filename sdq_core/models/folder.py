@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sdq_core.errors import PackageError, StorageError
 from sdq_core.models.check import VAE_SCALE_FACTOR, check_parts, refuse_unsupported
+from sdq_core.models.families import STABLE_DIFFUSION, Family
 from sdq_core.models.finder import PartsPlace
 from sdq_core.models.identity import computing_files, files_in, fingerprint, without_litter
 from sdq_core.models.network import Network, read_network
@@ -39,6 +40,7 @@ class VariantFolder:
     width, height: pixels.
     unet_batch: 2 for classifier-free guidance, else 1.
     embedded_tokens: how many tokens the text encoder knows, None if it does not tell.
+    family: what kind of model it is.
     """
 
     model: str
@@ -52,6 +54,7 @@ class VariantFolder:
     height: int
     unet_batch: int
     embedded_tokens: int | None = None
+    family: Family = STABLE_DIFFUSION
 
     @property
     def unet(self) -> Path:
@@ -196,6 +199,7 @@ def read_folder(
         height=latents.height * VAE_SCALE_FACTOR,
         unet_batch=latents.batch,
         embedded_tokens=checked.embedded_tokens,
+        family=checked.family,
     )
 
 

@@ -32,13 +32,15 @@ def with_outputs(part: str, **shapes: tuple[int, ...]) -> Declared:
     return {**PARTS, part: (PARTS[part][0], shapes)}
 
 
-def in_chunks(passed: tuple[int, ...] = (2, 8, 16, 8), given: str = "hidden") -> Declared:
+def in_chunks(
+    passed: tuple[int, ...] = (2, 8, 16, 8), given: str = "hidden", **more: tuple[int, ...]
+) -> Declared:
     whole = {name: shapes for name, shapes in PARTS.items() if name != "unet"}
     states = {"encoder_hidden_states": UNET_INPUTS["encoder_hidden_states"]}
     return {
         **whole,
         "unet_chunk1": (UNET_INPUTS, {given: (2, 8, 16, 8)}),
-        "unet_chunk2": ({"hidden": passed, **states}, UNET_OUTPUTS),
+        "unet_chunk2": ({"hidden": passed, **states, **more}, UNET_OUTPUTS),
     }
 
 
@@ -83,6 +85,7 @@ def test_parts_that_fit_are_taken(tmp_path: Path) -> None:
         (with_outputs("safety_checker", concept_scores=(1, 17)), "not 'has_nsfw_concepts'"),
         (in_chunks(passed=(2, 8, 8, 8)), "gives hidden"),
         (in_chunks(given="other"), "takes 'hidden', which .*x_unet_chunk1.* does not give"),
+        (in_chunks(additional_residual_3=(2, 8, 16, 8)), "ControlNet U-Nets are not"),
         ({**PARTS, "text_encoder_2": PARTS["text_encoder"]}, "holds Stable Diffusion XL"),
         ({"mmdit": PARTS["unet"], "text_encoder": PARTS["text_encoder"]}, "Stable Diffusion 3"),
     ],

@@ -9,7 +9,7 @@ import pytest
 
 from sdq_core.errors import InputMissingError, PackageError
 from sdq_core.models import ModelStore, read_network
-from sdq_core.models.check import Part
+from sdq_core.models.declared import Part
 from sdq_core.models.inventory import skipped
 from sdq_core.models.layout import choose_kind
 from sdq_core.models.scoring import encoders_in, read_scoring_model

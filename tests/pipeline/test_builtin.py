@@ -7,6 +7,7 @@ import pytest
 from toys import (
     F16,
     F32,
+    GOLDEN,
     HEIGHT,
     LATENT_HEIGHT,
     LATENT_WIDTH,
@@ -28,6 +29,8 @@ from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit, Scheduler
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
+from worker.pipelines.tokenizer import ClipTokenizer
+from worker.pipelines.unet import ChunkedModel
 
 
 def load(root, models, **kwargs):
@@ -62,7 +65,7 @@ def test_the_image_is_what_the_equations_say(tmp_path):
     drawn = pipeline.draw(request(num_inference_steps=1, negative_prompt="mars"), quiet)
 
     encode, decode = models["text_encoder"].function, models["vae_decoder"].function
-    tokenizer = pipeline._text_encoder._tokenizer
+    tokenizer = ClipTokenizer(GOLDEN / "tokenizer")
     told = [
         encode(tokenizer(text).input_ids)["last_hidden_state"].transpose(0, 2, 1)[:, :, None, :]
         for text in ("mars", "a photo of an astronaut")
@@ -132,6 +135,19 @@ def test_batch_1_batch_2_and_chunks_draw_the_same_image(tmp_path, scheduler):
     assert np.abs(drawn[0] - drawn[1]).max() <= 1
     assert np.abs(drawn[0] - drawn[2]).max() <= 1
     assert second.calls == first.calls > 0
+
+
+@pytest.mark.parametrize("chunk", [0, 1])
+def test_an_input_reaches_the_chunk_that_declares_it(chunk):
+    chunks = unet_chunks()
+    inner, spec = chunks[chunk].function, {"shape": (2, 4), "dtype": F32}
+    chunks[chunk].expected_inputs["additional_residual_3"] = spec
+    chunks[chunk].function = lambda additional_residual_3, **inputs: inner(**inputs)
+    whole = ChunkedModel(*chunks)
+    assert whole.expected_inputs.keys() == {*unet_inputs(2), "additional_residual_3"}
+    given = {name: np.ones(shape) for name, (shape, _) in unet_inputs(2).items()}
+    whole(**given, additional_residual_3=np.ones((2, 4)))
+    assert "additional_residual_3" in chunks[chunk].last
 
 
 def test_a_whole_u_net_is_preferred_to_its_chunks(tmp_path):

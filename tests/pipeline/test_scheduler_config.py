@@ -10,6 +10,7 @@ import pytest
 
 from sdq_core.errors import PackageError
 from sdq_core.values.variants import Scheduler
+from worker.pipelines.noise import NumpyNoise
 from worker.pipelines.schedulers import SchedulerConfig, make_scheduler
 from worker.pipelines.schedulers.lms_discrete import lms_coefficients
 
@@ -148,11 +149,11 @@ def test_pndm_evaluates_once_more_than_it_has_steps():
 def test_only_stochastic_schedulers_draw_noise():
     drawn = set()
     for scheduler in Scheduler:
-        rng = np.random.RandomState(5)
+        noise = NumpyNoise(5)
         made({"skip_prk_steps": True}, scheduler).step(
-            np.ones((1, 4, 2, 2), np.float32), np.ones((1, 4, 2, 2), np.float32), rng
+            np.ones((1, 4, 2, 2), np.float32), np.ones((1, 4, 2, 2), np.float32), noise
         )
-        if rng.randn() != np.random.RandomState(5).randn():
+        if noise.normal((1,)) != NumpyNoise(5).normal((1,)):
             drawn.add(scheduler)
     assert drawn == {Scheduler.EULER_ANCESTRAL_DISCRETE}
 

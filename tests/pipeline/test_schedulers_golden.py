@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sdq_core.values.variants import Scheduler
+from worker.pipelines.noise import NumpyNoise
 from worker.pipelines.schedulers import SchedulerConfig, make_scheduler
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "schedulers.npz"
@@ -57,14 +58,14 @@ def walk(case):
     if case["corrected"]:
         config = config.for_stable_diffusion()
     scheduler = make_scheduler(Scheduler(case["scheduler"]), config, case["steps"])
-    rng = np.random.RandomState(SEED)
-    latents = rng.randn(*SHAPE).astype(np.float16)
+    noise = NumpyNoise(SEED)
+    latents = noise.normal(SHAPE, np.float16)
     if scheduler.init_noise_sigma != 1.0:
         latents = latents.astype(np.float32) * np.float32(scheduler.init_noise_sigma)
     samples = []
     for timestep in scheduler.timesteps:
         noise_pred = toy_noise(scheduler.scale_model_input(latents), float(timestep))
-        latents = scheduler.step(noise_pred, latents, rng)
+        latents = scheduler.step(noise_pred, latents, noise)
         assert latents.dtype == np.float32
         samples.append(latents.ravel())
     return scheduler, samples

@@ -28,12 +28,13 @@ from sdq_core.values.safety import Safety
 from worker.pipelines.apple_parts import PromptTokenizer, Watched, make_diffusers_scheduler
 from worker.pipelines.arrays import declared, require_finite
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
-from worker.pipelines.decode import Decoded, refuse_one_colour
-from worker.pipelines.denoise import first_latents
+from worker.pipelines.noise import NumpyNoise
 from worker.pipelines.parts import Parts
 from worker.pipelines.safety import SafetyReport
 from worker.pipelines.schedulers import SchedulerConfig
+from worker.pipelines.start import first_noise
 from worker.pipelines.text import KEPT_TEXTS
+from worker.pipelines.vae import Decoded, refuse_one_colour
 from worker.runtimes.contract import Runtime
 
 PACKAGE = "python_coreml_stable_diffusion"
@@ -49,14 +50,13 @@ class ApplePipeline:
     ) -> None:
         """Build Apple's pipeline around loaded networks; raise ConfigurationError if it is not installed."""
         apple = import_apple()
-        check_text_encoder(
-            declared(parts.text_encoder, "The text encoder"), tokenizer.model_max_length
-        )
+        text_encoder = parts.text_encoders["text_encoder"]
+        check_text_encoder(declared(text_encoder, "The text encoder"), tokenizer.model_max_length)
         self._parts = parts
         self._tokenizer = tokenizer
         self._scheduler_config = scheduler_config
         self._text_encoder = Watched(
-            parts.text_encoder, "The text encoder", "last_hidden_state", keep=KEPT_TEXTS
+            text_encoder, "The text encoder", "last_hidden_state", keep=KEPT_TEXTS
         )
         self._unet = Watched(parts.unet.model, "The U-Net", "noise_pred")
         self._vae_decoder = Watched(parts.vae_decoder.model, "The VAE decoder", "image")
@@ -114,9 +114,9 @@ class ApplePipeline:
         guidance = request.guidance_scale > 1.0
         batch_one = guidance and unet.batch == 1
 
-        rng = np.random.RandomState(request.seed)
-        latents = first_latents(rng, unet.latents_shape, sigma=1.0)
-        scheduler = make_diffusers_scheduler(request.scheduler, self._scheduler_config, rng)
+        noise = NumpyNoise(request.seed)
+        latents = first_noise(unet.latents_shape, noise)
+        scheduler = make_diffusers_scheduler(request.scheduler, self._scheduler_config, noise)
         if scheduler.init_noise_sigma != 1.0:
             # Apple's pipeline multiplies them by a float32, which makes the result float32 only with NumPy 2.
             latents = latents.astype(np.float32)

@@ -17,6 +17,7 @@ import numpy as np
 from sdq_core.errors import PackageError
 from sdq_core.values.variants import Scheduler
 from worker.pipelines.arrays import Array, as_expected, require_finite, require_output
+from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers import ImageScheduler, SchedulerConfig, make_scheduler
 from worker.pipelines.tokenizer import ClipTokenizer
 from worker.runtimes.contract import LoadedModel
@@ -117,15 +118,13 @@ class PromptTokenizer:
         )
 
 
-def make_diffusers_scheduler(
-    scheduler: Scheduler, config: SchedulerConfig, rng: np.random.RandomState
-) -> Any:
+def make_diffusers_scheduler(scheduler: Scheduler, config: SchedulerConfig, noise: Noise) -> Any:
     """Return diffusers' scheduler for one image, made as in Apple's command line: from the model's own settings.
 
     Raises PackageError if diffusers rejects the settings.
     """
     if scheduler is Scheduler.EULER_ANCESTRAL_DISCRETE:
-        return _EulerAncestral(config, rng)
+        return _EulerAncestral(config, noise)
     import diffusers
 
     try:
@@ -144,13 +143,13 @@ class _EulerAncestral:
     """sdq's Euler ancestral with diffusers' interface.
 
     diffusers draws the noise of its steps from torch's global generator, which Apple's command line never seeds, so a
-    seed gives a different image each time. This one continues the generator of the latents: a seed gives one image, the
+    seed gives a different image each time. This one continues the noise of the latents: a seed gives one image, the
     same from both pipelines.
     """
 
-    def __init__(self, config: SchedulerConfig, rng: np.random.RandomState) -> None:
+    def __init__(self, config: SchedulerConfig, noise: Noise) -> None:
         self._config = config
-        self._rng = rng
+        self._noise = noise
         self._walk = self._begin(1)
 
     def _begin(self, steps: int) -> ImageScheduler:
@@ -174,5 +173,5 @@ class _EulerAncestral:
     def step(self, noise_pred: Any, _: Any, sample: Any) -> Any:
         import torch
 
-        stepped = self._walk.step(noise_pred.numpy(), sample.numpy(), self._rng)
+        stepped = self._walk.step(noise_pred.numpy(), sample.numpy(), self._noise)
         return SimpleNamespace(prev_sample=torch.from_numpy(np.ascontiguousarray(stepped)))

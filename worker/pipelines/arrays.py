@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdq_core.errors import BrokenImageError, PackageError
-from sdq_core.models.check import Part
+from sdq_core.models.declared import Part
 from worker.runtimes.contract import LoadedModel
 
 Array = NDArray[Any]
@@ -28,7 +28,7 @@ def as_expected(model: LoadedModel, inputs: Mapping[str, Array]) -> dict[str, Ar
 
 
 def declared(model: LoadedModel, name: str) -> Part:
-    """Return a loaded network as `sdq_core.models.check` reads it. name: the subject of messages."""
+    """Return a loaded network as `sdq_core.models.declared` has it. name: the subject of messages."""
     inputs = {key: tuple(spec["shape"]) for key, spec in model.expected_inputs.items()}
     return Part(name=name, inputs=inputs)
 

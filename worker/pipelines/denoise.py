@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.pipelines.arrays import Array, require_finite
+from worker.pipelines.arrays import require_finite
+from worker.pipelines.conditioning import Conditioning
+from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers import ImageScheduler, Latents
-from worker.pipelines.text import Conditioning
 from worker.pipelines.unet import UNet
 
 
@@ -28,15 +29,6 @@ class Evaluation:
     latents: Latents
 
 
-def first_latents(rng: np.random.RandomState, shape: tuple[int, ...], sigma: float) -> Latents:
-    """Draw the noise that an image starts from, as Apple's command line does.
-
-    float16 normal noise times the scheduler's ``init_noise_sigma``; unchanged if that is 1, otherwise float32.
-    """
-    noise = rng.randn(*shape).astype(np.float16)
-    return noise if sigma == 1.0 else noise.astype(np.float32) * np.float32(sigma)
-
-
 def denoise(
     *,
     unet: UNet,
@@ -44,22 +36,23 @@ def denoise(
     latents: Latents,
     conditioning: Conditioning,
     guidance_scale: float,
-    rng: np.random.RandomState,
+    noise: Noise,
 ) -> Iterator[Evaluation]:
     """Walk ``latents`` down the scheduler's timesteps; yield after every evaluation of the U-Net.
 
     conditioning: two branches for guidance, one without. A U-Net of batch 2 takes both at once; one of batch 1 is
-    evaluated once for each. Raises BrokenImageError if the U-Net or the scheduler produces NaN or infinity.
+    evaluated once for each. noise: what schedulers add. Raises BrokenImageError if the U-Net or the scheduler produces
+    NaN or infinity.
     """
-    batches = _batches(conditioning.hidden_states, unet.batch)
+    batches = conditioning.batches(unet.batch)
     total = len(scheduler.timesteps) * len(batches)
     done = 0
     for timestep in scheduler.timesteps:
         seen = scheduler.scale_model_input(latents)
         sample = np.concatenate([seen] * unet.batch)
         predictions = []
-        for number, hidden_states in enumerate(batches, start=1):
-            predictions.append(unet(sample, float(timestep), hidden_states))
+        for number, told in enumerate(batches, start=1):
+            predictions.append(unet(sample, float(timestep), told))
             done += 1
             require_finite(predictions[-1], f"Evaluation {done} of {total} of the U-Net")
             if number < len(batches):
@@ -67,7 +60,7 @@ def denoise(
         # NumPy would print warnings on standard error about values that are checked just below.
         with np.errstate(over="ignore", invalid="ignore"):
             noise_pred = guided(np.concatenate(predictions), guidance_scale)
-            latents = scheduler.step(noise_pred, latents, rng)
+            latents = scheduler.step(noise_pred, latents, noise)
         require_finite(
             latents, f"The {type(scheduler).__name__} after evaluation {done} of {total}"
         )
@@ -83,9 +76,3 @@ def guided(noise_pred: NDArray[np.float32], guidance_scale: float) -> NDArray[np
         return noise_pred
     negative, prompt = noise_pred[:1], noise_pred[1:]
     return negative + guidance_scale * (prompt - negative)
-
-
-def _batches(branches: tuple[Array, ...], size: int) -> list[Array]:
-    return [
-        np.concatenate(branches[start : start + size]) for start in range(0, len(branches), size)
-    ]

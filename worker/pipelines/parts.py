@@ -11,9 +11,9 @@ from sdq_core.models import VariantFolder
 from sdq_core.values.part_units import Part, PartUnits
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit
-from worker.pipelines.decode import VaeDecoder
 from worker.pipelines.safety import FeatureExtractor, SafetyChecker
 from worker.pipelines.unet import ChunkedModel, UNet
+from worker.pipelines.vae import VaeDecoder
 from worker.runtimes.contract import LoadedModel, Runtime
 
 
@@ -21,13 +21,13 @@ from worker.runtimes.contract import LoadedModel, Runtime
 class Parts:
     """A model variant's parts in memory.
 
-    text_encoder: prompt tokens to hidden states.
+    text_encoders: part -> prompt tokens to hidden states.
     unet: predicts noise.
     vae_decoder: latents to pixels.
     safety_checker: None if it is off, or if it or its feature extractor is missing.
     """
 
-    text_encoder: LoadedModel
+    text_encoders: Mapping[str, LoadedModel]
     unet: UNet
     vae_decoder: VaeDecoder
     safety_checker: SafetyChecker | None
@@ -49,25 +49,32 @@ class Parts:
         """
         extractor = _feature_extractor(folder, safety)
         packages = {
-            name: _part(folder, name) for name in ("text_encoder", "vae_decoder", *_unet(folder))
+            name: _part(folder, name)
+            for name in (*folder.family.text_encoders, "vae_decoder", *_unet(folder))
         }
 
         def load(name: str, unit: ComputeUnit) -> LoadedModel:
             return runtime.load(packages[name], unit)
 
-        text_encoder = load("text_encoder", units.text_encoder)
+        text_encoders = {
+            name: load(name, units.text_encoder) for name in folder.family.text_encoders
+        }
         if "unet" in packages:
             unet = UNet(load("unet", units.unet))
         else:
             chunks = (load(name, units.unet) for name in ("unet_chunk1", "unet_chunk2"))
             unet = UNet(ChunkedModel(*chunks))
-        vae_decoder = VaeDecoder(load("vae_decoder", units.vae_decoder), unet.latents_shape)
+        vae_decoder = VaeDecoder(
+            load("vae_decoder", units.vae_decoder),
+            unet.latents_shape,
+            folder.family.scaling_factor,
+        )
         safety_checker = None
         if extractor is not None:
             checker = runtime.load(folder.parts["safety_checker"], units.safety_checker)
             safety_checker = SafetyChecker(extractor, checker)
         return cls(
-            text_encoder=text_encoder,
+            text_encoders=text_encoders,
             unet=unet,
             vae_decoder=vae_decoder,
             safety_checker=safety_checker,

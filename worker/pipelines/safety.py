@@ -17,7 +17,7 @@ from PIL import Image
 from sdq_core.models.check import check_safety_checker
 from sdq_core.models.preprocessing import Preprocessing
 from worker.pipelines.arrays import as_expected, declared, require_finite, require_output
-from worker.pipelines.decode import Decoded
+from worker.pipelines.vae import Decoded
 from worker.runtimes.contract import LoadedModel
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdq_core.errors import PackageError
-from sdq_core.models.check import UNET_INPUTS, VAE_SCALE_FACTOR, check_unet
+from sdq_core.models.check import VAE_SCALE_FACTOR, check_unet
+from sdq_core.models.families import is_unet_input
 from worker.pipelines.arrays import Array, as_expected, declared, require_output
 from worker.runtimes.contract import LoadedModel
 
@@ -29,7 +30,7 @@ class ChunkedModel:
     def expected_inputs(self) -> Mapping[str, Mapping[str, Any]]:
         """The whole U-Net's inputs, which either chunk may declare."""
         again = {
-            name: spec for name, spec in self._second.expected_inputs.items() if name in UNET_INPUTS
+            name: spec for name, spec in self._second.expected_inputs.items() if is_unet_input(name)
         }
         return {**again, **self._first.expected_inputs}
 
@@ -71,10 +72,12 @@ class UNet:
                 "with --unet-batch-one."
             )
 
-    def __call__(self, sample: Array, timestep: float, hidden_states: Array) -> NDArray[np.float32]:
+    def __call__(
+        self, sample: Array, timestep: float, told: Mapping[str, Array]
+    ) -> NDArray[np.float32]:
         """Evaluate the network once.
 
-        sample: [batch, 4, h, w]. hidden_states: [batch, C, 1, 77]. Returns noise_pred float32 [batch, 4, h, w].
+        sample: [batch, 4, h, w]. told: its other inputs, by name. Returns noise_pred float32 [batch, 4, h, w].
         """
         outputs = self.model(
             **as_expected(
@@ -82,7 +85,7 @@ class UNet:
                 {
                     "sample": sample,
                     "timestep": np.full((self.batch,), timestep, np.float32),
-                    "encoder_hidden_states": hidden_states,
+                    **told,
                 },
             )
         )

@@ -19,7 +19,7 @@ from worker.pipelines.schedulers.pndm import PNDMScheduler
 
 __all__ = ["ImageScheduler", "Latents", "SchedulerConfig", "make_scheduler"]
 
-_CLASSES: dict[Scheduler, Callable[[SchedulerConfig, int], ImageScheduler]] = {
+_CLASSES: dict[Scheduler, Callable[[SchedulerConfig, int, int], ImageScheduler]] = {
     Scheduler.DDIM: DDIMScheduler,
     Scheduler.DPM_SOLVER_MULTISTEP: DPMSolverMultistepScheduler,
     Scheduler.EULER_ANCESTRAL_DISCRETE: EulerAncestralDiscreteScheduler,
@@ -30,11 +30,11 @@ _CLASSES: dict[Scheduler, Callable[[SchedulerConfig, int], ImageScheduler]] = {
 
 
 def make_scheduler(
-    scheduler: Scheduler, config: SchedulerConfig, num_inference_steps: int
+    scheduler: Scheduler, config: SchedulerConfig, num_inference_steps: int, begin: int = 0
 ) -> ImageScheduler:
-    """Return a scheduler for one image.
+    """Return a scheduler for one image. begin: the first of its steps to take, less than num_inference_steps.
 
     Raises PackageError if this scheduler does not support the configuration or this many steps.
     """
     config.refuse_unsupported()
-    return _CLASSES[scheduler](config, num_inference_steps)
+    return _CLASSES[scheduler](config, num_inference_steps, begin)

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdq_core.models.scheduler_config import SchedulerConfig
+from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers.betas import training_alphas
 from worker.pipelines.schedulers.contract import Latents
+from worker.pipelines.schedulers.noising import preserving_variance
 from worker.pipelines.schedulers.spacing import SPACINGS, check_steps, check_timesteps
 
 
@@ -18,7 +20,7 @@ class DDIMScheduler:
 
     init_noise_sigma = 1.0
 
-    def __init__(self, config: SchedulerConfig, num_inference_steps: int) -> None:
+    def __init__(self, config: SchedulerConfig, num_inference_steps: int, begin: int = 0) -> None:
         alphas = training_alphas(config)
         check_steps(num_inference_steps, len(alphas))
         self._alphas = alphas
@@ -30,8 +32,9 @@ class DDIMScheduler:
         self._clip = (
             config.number("clip_sample_range", 1.0) if config.flag("clip_sample", True) else None
         )
-        self._steps = _timesteps(config, num_inference_steps, len(alphas))
-        check_timesteps(self._steps.astype(np.float32), len(alphas))
+        steps = _timesteps(config, num_inference_steps, len(alphas))
+        check_timesteps(steps.astype(np.float32), len(alphas))
+        self._steps = steps[begin:]
         self._index = 0
 
     @property
@@ -43,7 +46,11 @@ class DDIMScheduler:
         """See ImageScheduler."""
         return sample
 
-    def step(self, noise_pred: Latents, sample: Latents, rng: np.random.RandomState) -> Latents:  # noqa: ARG002
+    def add_noise(self, original: Latents, noise: Latents, index: int) -> Latents:
+        """See ImageScheduler."""
+        return preserving_variance(original, noise, float(self._alphas[self._steps[index]]))
+
+    def step(self, noise_pred: Latents, sample: Latents, noise: Noise) -> Latents:  # noqa: ARG002
         """See ImageScheduler."""
         timestep = int(self._steps[self._index])
         self._index += 1
@@ -52,19 +59,19 @@ class DDIMScheduler:
         alpha_previous = float(self._alphas[previous]) if previous >= 0 else self._final_alpha
         root_alpha, root_beta = math.sqrt(alpha), math.sqrt(1 - alpha)
 
-        # original: the paper's "predicted x_0"; noise: its epsilon_theta.
+        # original: the paper's "predicted x_0"; predicted: its epsilon_theta.
         if self._prediction_type == "epsilon":
             original: Latents = (sample - root_beta * noise_pred) / root_alpha
-            noise = noise_pred
+            predicted = noise_pred
         elif self._prediction_type == "sample":
             original = noise_pred
-            noise = (sample - root_alpha * original) / root_beta
+            predicted = (sample - root_alpha * original) / root_beta
         else:
             original = root_alpha * sample - root_beta * noise_pred
-            noise = root_alpha * noise_pred + root_beta * sample
+            predicted = root_alpha * noise_pred + root_beta * sample
         if self._clip is not None:
             original = original.clip(-self._clip, self._clip)
-        return math.sqrt(alpha_previous) * original + math.sqrt(1 - alpha_previous) * noise
+        return math.sqrt(alpha_previous) * original + math.sqrt(1 - alpha_previous) * predicted
 
 
 def _timesteps(config: SchedulerConfig, steps: int, trained: int) -> NDArray[np.int64]:

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from sdq_core.errors import PackageError
 from sdq_core.models.scheduler_config import SchedulerConfig
+from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers.betas import training_alphas
-from worker.pipelines.schedulers.contract import Latents, draw_noise
+from worker.pipelines.schedulers.contract import Latents
+from worker.pipelines.schedulers.noising import preserving_variance
 from worker.pipelines.schedulers.spacing import (
     SPACINGS,
     check_steps,
@@ -54,7 +56,7 @@ class DPMSolverMultistepScheduler:
 
     init_noise_sigma = 1.0
 
-    def __init__(self, config: SchedulerConfig, num_inference_steps: int) -> None:
+    def __init__(self, config: SchedulerConfig, num_inference_steps: int, begin: int = 0) -> None:
         self._algorithm = config.word(
             "algorithm_type", "dpmsolver++", (*ALGORITHMS, *ALGORITHM_SYNONYMS)
         )
@@ -71,7 +73,7 @@ class DPMSolverMultistepScheduler:
         self._check(config, final)
         self._steps, self._sigmas = _schedule(config, num_inference_steps, final)
         self._outputs: list[Latents] = []
-        self._index = 0
+        self._begin = self._index = begin
 
     def _check(self, config: SchedulerConfig, final: str) -> None:
         if self._order not in (1, 2, 3):
@@ -92,14 +94,19 @@ class DPMSolverMultistepScheduler:
     @property
     def timesteps(self) -> NDArray[np.float32]:
         """See ImageScheduler."""
-        return self._steps
+        return self._steps[self._begin :]
 
     def scale_model_input(self, sample: Latents) -> Latents:
         """See ImageScheduler."""
         return sample
 
-    def step(self, noise_pred: Latents, sample: Latents, rng: np.random.RandomState) -> Latents:
-        """See ImageScheduler; the sde algorithms draw once from ``rng``."""
+    def add_noise(self, original: Latents, noise: Latents, index: int) -> Latents:
+        """See ImageScheduler."""
+        alpha = Level.of(float(self._sigmas[self._begin + index])).alpha ** 2
+        return preserving_variance(original, noise, alpha)
+
+    def step(self, noise_pred: Latents, sample: Latents, noise: Noise) -> Latents:
+        """See ImageScheduler; the sde algorithms draw once from ``noise``."""
         count, index = len(self._steps), self._index
         few = self._lower_order_final and count < FEW_STEPS
         known = len(self._outputs)
@@ -111,9 +118,10 @@ class DPMSolverMultistepScheduler:
         output = self._converted(noise_pred, sample, Level.of(float(self._sigmas[index])))
         self._outputs = [output, *self._outputs][: self._order]
         sample = sample.astype(np.float32)
-        noise = draw_noise(sample, rng) if self._algorithm.startswith("sde") else None
+        stochastic = self._algorithm.startswith("sde")
+        drawn = noise.normal(sample.shape) if stochastic else None
         self._index += 1
-        return self._update(sample, noise, order, index)
+        return self._update(sample, drawn, order, index)
 
     def _converted(self, noise_pred: Latents, sample: Latents, level: Level) -> Latents:
         """Return the predicted image for "++", the predicted noise otherwise."""

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdq_core.models.scheduler_config import SchedulerConfig
+from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers.betas import training_alphas
-from worker.pipelines.schedulers.contract import Latents, draw_noise
+from worker.pipelines.schedulers.contract import Latents
 from worker.pipelines.schedulers.sigma_steps import SigmaSteps
 from worker.pipelines.schedulers.spacing import (
     check_steps,
@@ -21,12 +22,11 @@ from worker.pipelines.schedulers.spacing import (
 class EulerAncestralDiscreteScheduler:
     """One image's walk with new noise at every step except the last.
 
-    diffusers and Apple's pipeline draw that noise from torch's generator. Here it is drawn from the generator of the
-    latents (`contract.draw_noise`), so a seed gives the same image on every machine, but not the image of Apple's
-    command line, which cannot be reproduced without torch.
+    diffusers and Apple's pipeline draw that noise from torch's generator. Here it is the image's own
+    (`schedulers.contract`), so a seed gives the same image on every machine, but not that of Apple's command line.
     """
 
-    def __init__(self, config: SchedulerConfig, num_inference_steps: int) -> None:
+    def __init__(self, config: SchedulerConfig, num_inference_steps: int, begin: int = 0) -> None:
         trained = training_sigmas(training_alphas(config, almost_zero_terminal_snr=True))
         check_steps(num_inference_steps, len(trained))
         timesteps = descending_timesteps(config, num_inference_steps, len(trained))
@@ -36,6 +36,7 @@ class EulerAncestralDiscreteScheduler:
             timesteps,
             np.append(sigmas, 0.0).astype(np.float32),
             ("epsilon", "v_prediction"),
+            begin,
         )
 
     @property
@@ -52,8 +53,12 @@ class EulerAncestralDiscreteScheduler:
         """See ImageScheduler."""
         return self._walk.scale_model_input(sample)
 
-    def step(self, noise_pred: Latents, sample: Latents, rng: np.random.RandomState) -> Latents:
-        """See ImageScheduler; draws once from ``rng``, in the last step too, where its weight is 0."""
+    def add_noise(self, original: Latents, noise: Latents, index: int) -> Latents:
+        """See ImageScheduler."""
+        return self._walk.add_noise(original, noise, index)
+
+    def step(self, noise_pred: Latents, sample: Latents, noise: Noise) -> Latents:
+        """See ImageScheduler; draws once from ``noise``, in the last step too, where its weight is 0."""
         walk = self._walk
         sample = sample.astype(np.float32)
         start, end = walk.sigma, walk.next_sigma
@@ -62,4 +67,4 @@ class EulerAncestralDiscreteScheduler:
         down = math.sqrt(max(end**2 - up**2, 0.0))
         sample = sample + walk.derivative(noise_pred, sample) * (down - start)
         walk.index += 1
-        return sample + draw_noise(sample, rng) * up
+        return sample + noise.normal(sample.shape) * up

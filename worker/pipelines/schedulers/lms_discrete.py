@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdq_core.models.scheduler_config import SchedulerConfig
+from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers.betas import training_alphas
 from worker.pipelines.schedulers.contract import Latents
 from worker.pipelines.schedulers.sigma_steps import SigmaSteps
@@ -24,9 +25,11 @@ ORDER = 4
 class LMSDiscreteScheduler:
     """One image's walk along the polynomial through the last four derivatives."""
 
-    def __init__(self, config: SchedulerConfig, num_inference_steps: int) -> None:
+    def __init__(self, config: SchedulerConfig, num_inference_steps: int, begin: int = 0) -> None:
         timesteps, sigmas = _schedule(config, num_inference_steps)
-        self._walk = SigmaSteps(config, timesteps, sigmas, ("epsilon", "sample", "v_prediction"))
+        self._walk = SigmaSteps(
+            config, timesteps, sigmas, ("epsilon", "sample", "v_prediction"), begin
+        )
         self._derivatives: list[Latents] = []
 
     @property
@@ -43,7 +46,11 @@ class LMSDiscreteScheduler:
         """See ImageScheduler."""
         return self._walk.scale_model_input(sample)
 
-    def step(self, noise_pred: Latents, sample: Latents, rng: np.random.RandomState) -> Latents:  # noqa: ARG002
+    def add_noise(self, original: Latents, noise: Latents, index: int) -> Latents:
+        """See ImageScheduler."""
+        return self._walk.add_noise(original, noise, index)
+
+    def step(self, noise_pred: Latents, sample: Latents, noise: Noise) -> Latents:  # noqa: ARG002
         """See ImageScheduler."""
         walk = self._walk
         self._derivatives = [walk.derivative(noise_pred, sample), *self._derivatives][:ORDER]

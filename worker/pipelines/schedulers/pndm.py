@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from sdq_core.errors import PackageError
 from sdq_core.models.scheduler_config import SchedulerConfig
+from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers.betas import training_alphas
 from worker.pipelines.schedulers.contract import Latents
+from worker.pipelines.schedulers.noising import preserving_variance
 from worker.pipelines.schedulers.spacing import SPACINGS, check_steps, check_timesteps
 
 #: Order of the Runge-Kutta warm-up, and so the minimum number of steps for it.
@@ -26,7 +28,7 @@ class PNDMScheduler:
 
     init_noise_sigma = 1.0
 
-    def __init__(self, config: SchedulerConfig, num_inference_steps: int) -> None:
+    def __init__(self, config: SchedulerConfig, num_inference_steps: int, begin: int = 0) -> None:
         alphas = training_alphas(config, may_rescale=False)
         check_steps(num_inference_steps, len(alphas))
         self._alphas = alphas
@@ -35,7 +37,7 @@ class PNDMScheduler:
         self._predicts_v = (
             config.word("prediction_type", "epsilon", ("epsilon", "v_prediction")) == "v_prediction"
         )
-        self._prk_steps, plms_steps = self._plan(config, num_inference_steps)
+        self._prk_steps, plms_steps = self._plan(config, num_inference_steps, begin)
         self._steps = np.concatenate([self._prk_steps, plms_steps])
         check_timesteps(self._steps.astype(np.float32), len(alphas))
         self._index = 0
@@ -44,17 +46,21 @@ class PNDMScheduler:
         self._runge_kutta_sum: Latents = np.zeros((), np.float32)
 
     def _plan(
-        self, config: SchedulerConfig, steps: int
+        self, config: SchedulerConfig, steps: int, begin: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the timesteps of the Runge-Kutta and of the multistep evaluations."""
-        rising = _rising_timesteps(config, steps, len(self._alphas))
+        """Return the timesteps of the Runge-Kutta and of the multistep evaluations, with the warm-up where they begin.
+
+        diffusers takes a part of the whole plan instead, which puts every later step one interval behind.
+        """
+        every = _rising_timesteps(config, steps, len(self._alphas))
+        rising = every[: len(every) - begin]
         if config.flag("skip_prk_steps", False):
             twice = np.concatenate([rising[:-1], rising[-2:-1], rising[-1:]])
             return np.array([], np.int64), twice[::-1]
         if len(rising) < ORDER:
             raise PackageError(
                 f"PNDM with Runge-Kutta steps, as {config.origin} asks for, needs at least {ORDER} "
-                f"inference steps, not {steps}. Use more steps, or set 'skip_prk_steps' in that file."
+                f"inference steps, not {len(rising)}. Use more steps, or set 'skip_prk_steps' in that file."
             )
         halves = rising[-ORDER:].repeat(2) + np.tile([0, self._stride // 2], ORDER)
         return halves[:-1].repeat(2)[1:-1][::-1], rising[: 1 - ORDER][::-1]
@@ -68,7 +74,11 @@ class PNDMScheduler:
         """See ImageScheduler."""
         return sample
 
-    def step(self, noise_pred: Latents, sample: Latents, rng: np.random.RandomState) -> Latents:  # noqa: ARG002
+    def add_noise(self, original: Latents, noise: Latents, index: int) -> Latents:
+        """See ImageScheduler."""
+        return preserving_variance(original, noise, float(self._alphas[self._steps[index]]))
+
+    def step(self, noise_pred: Latents, sample: Latents, noise: Noise) -> Latents:  # noqa: ARG002
         """See ImageScheduler."""
         runge_kutta = self._index < len(self._prk_steps)
         result = (self._step_prk if runge_kutta else self._step_plms)(noise_pred, sample)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sdq_core.models.scheduler_config import SchedulerConfig
 from worker.pipelines.schedulers.contract import Latents
+from worker.pipelines.schedulers.noising import exploding_variance
 from worker.pipelines.schedulers.spacing import init_noise_sigma
 
 
@@ -16,7 +17,7 @@ class SigmaSteps:
     """A list of noise levels, the image's position in it, and the change of variables of Karras et al.
 
     arXiv:2206.00364, equation 7: the U-Net sees sample / sqrt(sigma^2 + 1). The last noise level is the end of the last
-    step, so there is one level more than timesteps.
+    step, so there is one level more than timesteps. begin: the first step to take.
     """
 
     def __init__(
@@ -25,9 +26,10 @@ class SigmaSteps:
         timesteps: NDArray[np.float32],
         sigmas: NDArray[np.float32],
         prediction_types: tuple[str, ...],
+        begin: int,
     ) -> None:
-        self.timesteps = timesteps
-        self.sigmas = sigmas
+        self.timesteps = timesteps[begin:]
+        self.sigmas = sigmas[begin:]
         self.init_noise_sigma = init_noise_sigma(config, sigmas)
         self._prediction_type = config.word("prediction_type", "epsilon", prediction_types)
         self.index = 0
@@ -45,6 +47,10 @@ class SigmaSteps:
     def scale_model_input(self, sample: Latents) -> Latents:
         """Return the U-Net's input for ``sample``."""
         return sample / math.sqrt(self.sigma**2 + 1)
+
+    def add_noise(self, original: Latents, noise: Latents, index: int) -> Latents:
+        """See ImageScheduler."""
+        return exploding_variance(original, noise, float(self.sigmas[index]))
 
     def derivative(self, noise_pred: Latents, sample: Latents) -> Latents:
         """Return d sample / d sigma at this step (Karras et al., equation 1 for s = 1, sigma = t)."""

@@ -1,0 +1,79 @@
+"""The pieces that a model of each family is drawn with, put together from its parts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sdq_core.models import VariantFolder
+from sdq_core.models.families import STABLE_DIFFUSION, Family
+from sdq_core.printable import quote
+from sdq_core.values.part_units import PartUnits
+from sdq_core.values.safety import Safety
+from worker.pipelines.conditioning import Conditioner, TextConditioner
+from worker.pipelines.parts import Parts
+from worker.pipelines.safety import SafetyChecker
+from worker.pipelines.schedulers import SchedulerConfig
+from worker.pipelines.text import TextEncoder
+from worker.pipelines.tokenizer import ClipTokenizer
+from worker.pipelines.unet import UNet
+from worker.pipelines.vae import VaeDecoder
+from worker.runtimes.contract import LoadedModel, Runtime
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pieces:
+    """What an image is drawn with.
+
+    conditioner: a request to what the U-Net is told.
+    unet: predicts noise.
+    vae_decoder: latents to pixels.
+    safety_checker: None if it is off, or if it or its feature extractor is missing.
+    scheduler_config: the model's settings of its schedulers.
+    """
+
+    conditioner: Conditioner
+    unet: UNet
+    vae_decoder: VaeDecoder
+    safety_checker: SafetyChecker | None
+    scheduler_config: SchedulerConfig
+
+
+def assemble(
+    folder: VariantFolder, runtime: Runtime, units: PartUnits, safety: Safety = Safety.FLAG
+) -> Pieces:
+    """Load a model variant; raise as `Parts.load` does, and PackageError for damaged settings."""
+    # Small files first: a missing one should not cost the minutes that a U-Net may take.
+    conditioner = _CONDITIONERS[folder.family](folder)
+    scheduler_config = SchedulerConfig.from_file(folder.scheduler_config)
+    if ignored := scheduler_config.ignored():
+        log.warning(
+            "%s sets %s, which sdq's schedulers do not read.",
+            scheduler_config.origin,
+            ", ".join(map(quote, ignored)),
+        )
+    parts = Parts.load(folder, runtime, units, safety)
+    return Pieces(
+        conditioner=conditioner(parts.text_encoders),
+        unet=parts.unet,
+        vae_decoder=parts.vae_decoder,
+        safety_checker=parts.safety_checker,
+        scheduler_config=scheduler_config,
+    )
+
+
+#: What is left to do once the text encoders are loaded, by part.
+_Unfinished = Callable[[Mapping[str, LoadedModel]], Conditioner]
+
+
+def _stable_diffusion(folder: VariantFolder) -> _Unfinished:
+    tokenizer = ClipTokenizer(folder.tokenizer, folder.embedded_tokens)
+    return lambda encoders: TextConditioner(TextEncoder(tokenizer, encoders["text_encoder"]))
+
+
+_CONDITIONERS: Mapping[Family, Callable[[VariantFolder], _Unfinished]] = {
+    STABLE_DIFFUSION: _stable_diffusion,
+}
