@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from db.connection import Database
 from db.tables import batches, engines, images, recipes, variants
 from db.values import BatchState, ImageStatus
+from sdq_core.values.conditions import Conditions
 from sdq_core.values.variants import AnyVariant, RecipeVariant
 
 #: How many of the newest images, of any variant, to look at.
@@ -51,16 +52,16 @@ class _Recent(NamedTuple):
     denoise_ms: float
     decode_ms: float
     safety_ms: float
-    num_inference_steps: int
+    steps: int  # that were taken
     width: int
     height: int
     load_ms: float
     variant_key: str
     model: str
 
-    def drawing_ms(self, num_inference_steps: int) -> float:
+    def drawing_ms(self, steps: int) -> float:
         """Return the time it took, or would have taken with that number of steps."""
-        denoise_ms = self.denoise_ms * num_inference_steps / self.num_inference_steps
+        denoise_ms = self.denoise_ms * steps / self.steps
         return self.text_encode_ms + denoise_ms + self.decode_ms + self.safety_ms
 
 
@@ -74,7 +75,7 @@ class RecentImages:
             self._of_variant[image.variant_key].append(image)
             self._of_model[image.model].append(image)
 
-    def time(self, variant: RecipeVariant, num_inference_steps: int) -> ImageTime | None:
+    def time(self, variant: RecipeVariant, steps: int) -> ImageTime | None:
         """Return how long an image takes; None if the variant has no recent ones.
 
         An image counts for the variant that drew it, whatever its recipe asked for; for `any`, all of the model count.
@@ -86,9 +87,9 @@ class RecentImages:
             drawn = self._of_variant.get(variant.key, [])
         if not drawn:
             return None
-        same = [image for image in drawn if image.num_inference_steps == num_inference_steps]
+        same = [image for image in drawn if image.steps == steps]
         sample = (same or drawn)[:SAMPLE]
-        times = sorted(image.drawing_ms(num_inference_steps) / 1000 for image in sample)
+        times = sorted(image.drawing_ms(steps) / 1000 for image in sample)
         # Not the median: most images share their prompt with the one before, which leaves encoding to the others.
         mean_s = sum(times) / len(times)
         last = len(times) - 1
@@ -117,6 +118,12 @@ def _sizes(drawn: Iterable[_Recent], width: int, height: int, suffix: str) -> li
         for one in drawn
         if (one.width, one.height) == (width, height) and one.path.endswith(suffix)
     ]
+
+
+def _recent(row: Any) -> _Recent:
+    *before, steps, conditions, width, height, load_ms, key, model = row
+    taken = Conditions.from_dict(conditions).steps_taken(steps)
+    return _Recent._make([*before, taken, width, height, load_ms, key, model])
 
 
 class Estimates:
@@ -153,6 +160,7 @@ class Estimates:
                 newest.c.decode_ms,
                 newest.c.safety_ms,
                 recipes.c.num_inference_steps,
+                recipes.c.conditions,
                 recipes.c.width,
                 recipes.c.height,
                 engines.c.load_ms,
@@ -165,7 +173,7 @@ class Estimates:
             .order_by(newest.c.id.desc())
         )
         with self._database.reading() as connection:
-            return RecentImages(_Recent(*row) for row in connection.execute(query))
+            return RecentImages(map(_recent, connection.execute(query)))
 
     def waiting_images(self) -> int:
         """Count the images that batches have yet to draw, paused ones too; an unfinished slice counts whole."""

@@ -8,6 +8,7 @@ The caller has withdrawn the slices from their queues first: while a worker has 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -182,6 +183,7 @@ def _request_of(recipe: Recipe) -> _Request:
         recipe.num_inference_steps,
         float(recipe.guidance_scale),
         str(recipe.scheduler),
+        json.dumps(recipe.conditions.to_dict(), sort_keys=True),
     )
 
 

@@ -18,9 +18,10 @@ from db.files import standing_at, standing_of
 from db.notice_rows import note_end
 from db.recipe_rows import KEYS_AT_ONCE
 from db.report import batch_id_of
-from db.tables import batches, images, slices
+from db.tables import batches, images, recipes, slices
 from db.values import CheckedPage, FileStanding, ImageStatus, PrunedPage
 from db.walk import parts, walk_slices
+from sdq_core.values.conditions import Conditions
 
 #: Rows read at once of which little is kept.
 _AT_ONCE = 1000
@@ -112,6 +113,18 @@ class Upkeep:
             found.update(path for _, path in rows if path in paths)
             after_id = rows[-1].id if rows else None
         return found
+
+    def inputs(self, batch: str | int | None = None) -> set[str]:
+        """Return the sha256 of every picture that recipes need: those of a batch, or all."""
+        needing = select(recipes.c.conditions).where(recipes.c.conditions.is_not(None)).distinct()
+        with self._database.reading() as connection:
+            if batch is not None:
+                asked = select(slices.c.recipe_id).where(
+                    slices.c.batch_id == batch_id_of(connection, batch)
+                )
+                needing = needing.where(recipes.c.id.in_(asked))
+            found = connection.execute(needing).scalars()
+            return {digest for row in found for digest in Conditions.from_dict(row).inputs}
 
     def counts_agree(self, batch: str | int) -> bool:
         """Whether a batch's counts are the sums of its slices'."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from db.values import FailedImage, FinishedImage
+from producer.planning.pictures import kept_name
 from producer.reading.prompt_line import PromptLine
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import compact_seeds
@@ -31,16 +32,30 @@ def lines_again(images: Iterable[FailedImage | FinishedImage]) -> list[PromptLin
                 tags=tuple(fields.get("tags") or ()),
                 meta=fields.get("meta") or {},
                 dynamic=fields.get("dynamic"),
+                pictures=fields.get("pictures"),
             )
         )
     return lines
 
 
-def recipe_line(recipe: Recipe, seeds: Iterable[int], source: str, **fields: Any) -> PromptLine:
+def recipe_line(
+    recipe: Recipe,
+    seeds: Iterable[int],
+    source: str,
+    *,
+    pictures: Mapping[str, str] | None = None,
+    **fields: Any,
+) -> PromptLine:
     """Return the line that asks for a recipe, at the revision that its model has here.
 
+    pictures: what they are called, by the names of `PromptLine`.
     fields: the user's own.
     """
+    conditions, names = recipe.conditions, pictures or {}
+
+    def kept(field: str, sha256: str | None) -> str | None:
+        return sha256 and kept_name(sha256, names.get(field))
+
     unit = recipe.variant.compute_unit
     return PromptLine(
         prompt=recipe.prompt,
@@ -53,5 +68,8 @@ def recipe_line(recipe: Recipe, seeds: Iterable[int], source: str, **fields: Any
         variants=(recipe.variant.attention_implementation,),
         compute_unit=None if unit is ANY else unit,
         model=recipe.variant.model,
+        init_image=kept("init_image", conditions.init_image),
+        strength=conditions.strength,
+        mask=kept("mask", conditions.mask),
         **fields,
     )

@@ -30,6 +30,7 @@ restored. Where they are translated it is known what has worked (`db.failures`, 
         ├── EngineHungError           no step within its deadline (retryable)
         ├── ComputeError              the runtime failed in the middle of a network (retryable)
         ├── BrokenImageError          NaN or constant pixels (retryable)
+        ├── PictureError              the picture that it is drawn from is missing or was changed
         └── UnexpectedDrawError       anything else that a model or runtime raised (retryable)
 """
 
@@ -191,6 +192,10 @@ class BrokenImageError(DrawError):
     """The model produced NaN or one constant colour."""
 
     retryable = True
+
+
+class PictureError(DrawError):
+    """A picture that an image is drawn from is missing, was changed or cannot be used; the fault is that image's."""
 
 
 class UnexpectedDrawError(DrawError):

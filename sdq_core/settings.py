@@ -108,6 +108,11 @@ class Settings:
         return self.home / "models"
 
     @property
+    def inputs(self) -> Path:
+        """The pictures that recipes name by their sha256."""
+        return self.home / "inputs"
+
+    @property
     def cache(self) -> Path:
         """Translated and compiled models; safe to delete at any time."""
         return self.home / "cache"

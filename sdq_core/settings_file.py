@@ -154,6 +154,7 @@ TABLES: Mapping[str, Mapping[str, Callable[[object], Any]]] = {
     "units": {
         "text_encoder": _unit,
         "vae_decoder": _unit,
+        "vae_encoder": _unit,
         "safety_checker": _unit,
         "fallback": _fallback,
     },

@@ -180,5 +180,6 @@ class EngineStarter:
             pipeline=self.options.pipeline,
             safety=self.options.safety,
             rules=self.units.rules(variant),
+            inputs=self.settings.inputs,
         )
         return Engine(launch, self.options.deadlines)

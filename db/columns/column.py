@@ -41,6 +41,7 @@ class ImageColumn:
     about: what it holds, with its unit, as the documentation says it.
     of: its value for an image, None where that has none.
     asked: it is the same for all images of a slice, and `of` takes `AskedImages`, too.
+    of_all: if it is asked: every image has it.
     aliases: other names that users write for it.
     words: if its values are few and fixed: what users write for them, in small letters, and the values.
     """
@@ -50,5 +51,6 @@ class ImageColumn:
     about: str
     of: Callable[[FinishedImage | AskedImages], Any]
     asked: bool = False
+    of_all: bool = True
     aliases: tuple[str, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)

@@ -46,6 +46,22 @@ def _recipe() -> Iterable[ImageColumn]:
         ("recipe_key", Kind.TEXT, "sha256 of the recipe: equal for equal settings", "recipe.content_key"),
     ):  # fmt: skip
         yield _column(name, kind, about, path, asked=True)
+    for name, kind, about, of in (
+        ("init_image", Kind.TEXT, "name of the picture that it is drawn from", _picture("init_image")),
+        ("init_image_sha256", Kind.TEXT, "sha256 of that picture's file", attrgetter("recipe.conditions.init_image")),
+        ("strength", Kind.NUMBER, "how much of it is drawn anew, up to 1", attrgetter("recipe.conditions.strength")),
+        ("mask", Kind.TEXT, "name of the picture that says where", _picture("mask")),
+        ("mask_sha256", Kind.TEXT, "sha256 of that picture's file", attrgetter("recipe.conditions.mask")),
+    ):  # fmt: skip
+        yield ImageColumn(
+            name=name,
+            kind=kind,
+            about=about,
+            of=of,
+            asked=True,
+            of_all=False,
+            aliases=_ALIASES.get(name, ()),
+        )
     yield _column("seed", Kind.INTEGER, "seed", "seed")
 
 
@@ -131,6 +147,9 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "guidance_scale": ("guidance", "cfg_scale"),
     "scheduler": ("sampler", "sampler_name"),
     "model": ("sd_model",),
+    "init_image": ("init_img",),
+    "strength": ("denoising_strength",),
+    "mask": ("mask_image",),
     "nsfw_flagged": ("nsfw",),
     "attention_implementation": ("variant",),
 }
@@ -158,6 +177,20 @@ def _column(name: str, kind: Kind, about: str, path: str, *, asked: bool = False
 
 def _field(name: str) -> Callable[[FinishedImage | AskedImages], object]:
     return lambda image: image.fields.get(name)
+
+
+def _picture(field: str) -> Callable[[FinishedImage | AskedImages], object]:
+    """Return what gives the name of a picture, or the beginning of its sha256 where it has none."""
+
+    def name(image: FinishedImage | AskedImages) -> object:
+        sha256: str | None = getattr(image.recipe.conditions, field)
+        if sha256 is None:
+            return None
+        pictures = image.fields.get("pictures")
+        named = pictures.get(field) if isinstance(pictures, Mapping) else None
+        return named or f"sha256:{sha256[:12]}"
+
+    return name
 
 
 #: Column by name. New ones come at the end of their group.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from db.values.json import JSON
 from db.values.slices import SliceRef
+from sdq_core.inputs.store import Picture
 from sdq_core.values.order import Priority, Rank
 from sdq_core.values.receivers import Receivers
 from sdq_core.values.recipes import Recipe
@@ -19,7 +20,8 @@ class PlannedEntry:
 
     recipe: the recipe.
     seeds: its seeds, in order.
-    fields: the user's own (custom_id, tags, meta), and the template that the prompt was made of (dynamic).
+    fields: the user's own (custom_id, tags, meta), the template that the prompt was made of (dynamic), and what its
+        pictures are called (pictures).
     source: ``file:line`` of its first line, for messages; not stored.
     """
 
@@ -90,6 +92,7 @@ class BatchPlan:
     most recent key, nothing is added.
     entries: its recipes and seeds. Entries with equal seeds should share one sequence, which is then cut only once.
     options: the options of the submission.
+    pictures: what its recipes need, to be kept before it is stored.
     chosen: the choices where variant or compute unit was left open.
     slice_size: the most images per slice.
     interleave: draw the first seed of every entry, then the second, then more at a time, instead of entry by entry.
@@ -105,6 +108,7 @@ class BatchPlan:
     entries: Sequence[PlannedEntry]
     options: Mapping[str, JSON] = field(default_factory=dict)
     chosen: Sequence[Chosen] = ()
+    pictures: Sequence[Picture] = ()
     slice_size: int = 25
     interleave: bool = False
     priority: Priority | None = None

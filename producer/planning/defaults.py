@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from db.values import JSON
 from producer.planning.chooser import Named
-from producer.reading.checks import check_guidance_scale, check_steps, check_text
+from producer.reading.checks import check_guidance_scale, check_steps, check_strength, check_text
 from sdq_core.errors import InputError
 from sdq_core.values.names import model_spelling, one_spelling
 from sdq_core.values.order import Priority
@@ -15,6 +15,7 @@ from sdq_core.values.recipes import (
     DEFAULT_GUIDANCE_SCALE,
     DEFAULT_NUM_INFERENCE_STEPS,
     DEFAULT_SCHEDULER,
+    DEFAULT_STRENGTH,
 )
 from sdq_core.values.seeds import format_seeds
 from sdq_core.values.variants import ComputeUnit, Scheduler
@@ -29,6 +30,7 @@ class Defaults:
 
     variants: each draws its own images; `any` leaves the compute unit open, too.
     variants, compute_unit: None for auto, see `producer.planning.chooser`.
+    init_image, strength, mask: as in `PromptLine`; a strength without a picture is for lines that name one.
     seeds: for lines without a seed; by default the one seed 0, so that submitting again asks for the same image and
         draws nothing twice.
     random_seeds: how many to choose instead, for each line.
@@ -46,6 +48,9 @@ class Defaults:
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     scheduler: Scheduler = DEFAULT_SCHEDULER
     negative_prompt: str = ""
+    init_image: str | None = None
+    strength: float = DEFAULT_STRENGTH
+    mask: str | None = None
     seeds: Sequence[int] = range(1)
     random_seeds: int | None = None
     batch_name: str | None = None
@@ -58,6 +63,7 @@ class Defaults:
         object.__setattr__(self, "model", model_spelling(self.model))
         check_steps(self.num_inference_steps)
         check_guidance_scale(self.guidance_scale)
+        check_strength(self.strength)
         object.__setattr__(
             self, "negative_prompt", check_text("negative_prompt", self.negative_prompt)
         )

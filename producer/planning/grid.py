@@ -15,7 +15,7 @@ from db.values import JSON
 from producer.planning.cap import Cap
 from producer.planning.defaults import Defaults
 from producer.planning.line_seeds import how_many
-from producer.reading.checks import check_guidance_scale, check_steps
+from producer.reading.checks import check_guidance_scale, check_steps, check_strength
 from producer.reading.files import MAX_PROMPTS
 from producer.reading.grid import MAX_COMBINATIONS, too_many, values_of
 from producer.reading.json_values import is_decimal_comma, number, text, whole
@@ -28,12 +28,13 @@ _CHECKS: Mapping[str, Callable[[JSON], Any]] = {
     "num_inference_steps": lambda value: check_steps(whole("num_inference_steps", value)),
     "guidance_scale": lambda value: check_guidance_scale(number("guidance_scale", value)),
     "scheduler": lambda value: parse_scheduler(text("scheduler", value)),
+    "strength": lambda value: check_strength(number("strength", value)),
 }
 
 
 def parse_values(field: str, written: str) -> tuple[Any, ...]:
     """Return the checked values of an option, each once; raise InputError for what is wrong with one."""
-    if field == "guidance_scale" and is_decimal_comma(written):
+    if field in {"guidance_scale", "strength"} and is_decimal_comma(written):
         whole_part, _, rest = written.partition(",")
         raise InputError(
             f"{quote(written)} may be one number or two; write {whole_part}.{rest} or {whole_part}.0,{rest}.0"
@@ -83,6 +84,7 @@ class Grid:
         return {
             field: [str(value) if isinstance(value, str) else value for value in values]
             for field, values in self.axes.items()
+            if field != "init_image"  # where they were is no part of a batch; its entries name them
         }
 
     def _open(self, line: PromptLine) -> dict[str, tuple[Any, ...]]:

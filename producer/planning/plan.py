@@ -15,9 +15,11 @@ from pathlib import Path
 from db.values import JSON, BatchPlan, PlannedEntry
 from producer.planning.cap import MAX_IMAGES, Cap
 from producer.planning.chooser import Choose, Unmeasured
+from producer.planning.conditions import conditions_of, names_of, require_encoder
 from producer.planning.defaults import Defaults
 from producer.planning.entries import Entries
 from producer.planning.line_seeds import how_many, seeds_of
+from producer.planning.pictures import Pictures
 from producer.planning.prompt_length import cut_after
 from producer.reading.lines import MAX_PROBLEMS
 from producer.reading.prompt_line import PromptLine
@@ -50,6 +52,7 @@ def plan_batch(
     resolve: Resolve,
     *,
     choose: Choose | None = None,
+    pictures: Pictures | None = None,
     source_name: str = "prompt",
     source: str = "--prompt",
     remarks: Remarks | None = None,
@@ -58,6 +61,7 @@ def plan_batch(
     """Expand lines into recipes with seeds, in the order of the lines, and check all of them.
 
     choose: decides on each line's variants and compute unit; by default what is left open is `original` on ALL.
+    pictures: finds those that lines name.
     remarks: collects what the user should know.
     max_images: more are refused.
 
@@ -65,7 +69,9 @@ def plan_batch(
     raise what `resolve` raised.
     """
     choose = choose or Unmeasured()
+    pictures = pictures or Pictures(None)
     resolve = cache(resolve)
+    with_encoder: set[tuple[str, VariantWord]] = set()
     entries = Entries()
     problems: list[str] = []
     images = 0
@@ -82,11 +88,15 @@ def plan_batch(
             break
         try:
             seeds = seeds_of(line, defaults)
+            fields = _fields(line, names_of(line, defaults, pictures))
             for placement in placements:
                 word = ANY if placement is ANY else placement.attention_implementation
                 folder = _folder(line, defaults, word, resolve)
-                recipe = _recipe(line, defaults, folder, placement)
-                entries.add(recipe, seeds, _fields(line), line.source)
+                recipe = _recipe(line, defaults, folder, placement, pictures)
+                if recipe.conditions.init_image and (folder.model, word) not in with_encoder:
+                    require_encoder(folder)
+                    with_encoder.add((folder.model, word))
+                entries.add(recipe, seeds, fields, line.source)
                 if remarks is not None and index < _MOST_MEASURED:
                     _note_cut(recipe, line.source, folder.tokenizer, remarks)
         except InputError as error:
@@ -104,6 +114,7 @@ def plan_batch(
         entries=planned,
         options=defaults.to_options(),
         chosen=choose.to_keep(),
+        pictures=pictures.to_keep(),
         slice_size=defaults.slice_size,
         interleave=defaults.interleave,
         priority=defaults.priority,
@@ -137,6 +148,7 @@ def _recipe(
     defaults: Defaults,
     folder: VariantFolder | AnyFolder,
     placement: Placement | Whichever,
+    pictures: Pictures,
 ) -> Recipe:
     def said(own: int | None, default: int) -> int:
         return default if own is None else own
@@ -154,17 +166,19 @@ def _recipe(
             f"{folder.model} cannot draw {width}x{height}: "
             f"it was converted for {folder.width}x{folder.height}; leave width and height out"
         )
+    steps = said(line.num_inference_steps, defaults.num_inference_steps)
     return Recipe(
         variant=_variant(line, folder, placement),
         prompt=line.prompt,
         negative_prompt=(
             defaults.negative_prompt if line.negative_prompt is None else line.negative_prompt
         ),
-        num_inference_steps=said(line.num_inference_steps, defaults.num_inference_steps),
+        num_inference_steps=steps,
         guidance_scale=guidance_scale,
         scheduler=line.scheduler or defaults.scheduler,
         width=folder.width,
         height=folder.height,
+        conditions=conditions_of(line, defaults, steps, pictures),
     )
 
 
@@ -181,7 +195,7 @@ def _variant(
     return AnyVariant(model=folder.model, revision=folder.revision)
 
 
-def _fields(line: PromptLine) -> dict[str, JSON]:
+def _fields(line: PromptLine, pictures: dict[str, JSON]) -> dict[str, JSON]:
     fields: dict[str, JSON] = {}
     if line.custom_id is not None:
         fields["custom_id"] = line.custom_id
@@ -191,6 +205,8 @@ def _fields(line: PromptLine) -> dict[str, JSON]:
         fields["meta"] = dict(line.meta)
     if line.dynamic:
         fields["dynamic"] = dict(line.dynamic)
+    if pictures:
+        fields["pictures"] = pictures
     return fields
 
 

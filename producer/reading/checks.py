@@ -25,6 +25,22 @@ def check_guidance_scale(scale: float) -> float:
     return float(scale) + 0.0  # -0.0 is 0.0
 
 
+def check_strength(strength: float) -> float:
+    """Return the strength; raise InputError unless it is over 0 and at most 1."""
+    if not 0 < strength <= 1:  # also nan
+        raise InputError(f"strength is {strength:g}; use more than 0, and 1 at most")
+    return float(strength)
+
+
+def check_picture(path: str) -> str:
+    """Return a picture's path as it was given; raise InputError for what is none."""
+    if not path.strip():
+        raise InputError("a picture has no name")
+    if len(path) > MAX_PATH_CHARS or "\0" in path:
+        raise InputError("a picture has a name that no file can have")
+    return path
+
+
 def check_quality(quality: int) -> int:
     """Return a file's quality; raise InputError unless it is 1 to 100."""
     if not 1 <= quality <= 100:
@@ -50,6 +66,9 @@ def check_text(name: str, text: str, *, exact: bool = False) -> str:
         )
     return text.strip()
 
+
+#: More than any system takes.
+MAX_PATH_CHARS = 8192
 
 #: Line ends of word processors, the marks of a lost character or picture, and what is no character at all.
 _STRAY = re.compile("[\u2028\u2029\ufff9-\ufffc\ufffd\ufffe\uffff]")

@@ -12,7 +12,13 @@ from typing import TypedDict
 
 from db.values import JSON
 from producer.reading.characters import plain
-from producer.reading.checks import check_guidance_scale, check_steps, check_text
+from producer.reading.checks import (
+    check_guidance_scale,
+    check_picture,
+    check_steps,
+    check_strength,
+    check_text,
+)
 from producer.reading.json_values import bounded, count_values, number, text, whole
 from producer.reading.prompt_line import PromptLine
 from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
@@ -55,6 +61,9 @@ class _Part(TypedDict, total=False):
     model: str
     width: int
     height: int
+    init_image: str
+    strength: float
+    mask: str
     custom_id: str
     tags: tuple[str, ...]
     meta: Mapping[str, JSON]
@@ -243,6 +252,9 @@ _PARSERS: Mapping[str, Callable[[JSON], _Part]] = {
     "model": lambda value: {"model": _model(value)},
     "width": lambda value: {"width": _side("width", value)},
     "height": lambda value: {"height": _side("height", value)},
+    "init_image": lambda value: {"init_image": check_picture(text("init_image", value))},
+    "strength": lambda value: {"strength": check_strength(number("strength", value))},
+    "mask": lambda value: {"mask": check_picture(text("mask", value))},
     "custom_id": _custom_id,
     "tags": lambda value: {"tags": _tags(value)},
     "meta": lambda value: {"meta": parse_meta(value)},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
@@ -119,8 +119,9 @@ def read_prompts(
         sources.append((PLACE, PromptFormat.JSONL, read_objects(objects, problems=problems)))
     for name, kind, read in sources:
         found = len(lines) + len(problems)
+        folder = Path() if name in {PLACE, display_name(STANDARD_INPUT)} else Path(name).parent
         for line in read:
-            lines.append(line)
+            lines.append(with_places(line, folder))
             if not (literal or dynamic or line.is_exported):
                 look_for_other_syntax(line, kind, problems, remarks)
             values += _values_of(line)
@@ -152,6 +153,19 @@ def read_prompts(
         )
     _check_custom_ids(lines)
     return lines
+
+
+def with_places(line: PromptLine, folder: Path) -> PromptLine:
+    """Return a line with the whole paths of its pictures, which it names beside its own file in a folder."""
+    if line.init_image is None and line.mask is None:
+        return line
+    return replace(line, init_image=_place(line.init_image, folder), mask=_place(line.mask, folder))
+
+
+def _place(named: str | None, folder: Path) -> str | None:
+    if named is None or named.startswith("sha256:"):
+        return named
+    return str((folder / Path(named).expanduser()).absolute())
 
 
 def _refuse_torn_quotes(files: Sequence[str]) -> None:

@@ -20,7 +20,9 @@ from producer.reading.prompt_line import PromptLine
 #: The most combinations of one line or one command.
 MAX_COMBINATIONS = 100_000
 #: Options whose values a comma separates; in others it is a part of the text.
-_SEPARATED = frozenset({"num_inference_steps", "guidance_scale", "scheduler"})
+_SEPARATED = frozenset({"num_inference_steps", "guidance_scale", "scheduler", "strength"})
+#: Of these, the ones that need not be whole.
+_FRACTIONS = frozenset({"guidance_scale", "strength"})
 #: Options that take a list of values; the last changes first. Seeds, variants and tags are lists of another kind.
 _LISTED = (
     "prompt",
@@ -30,6 +32,8 @@ _LISTED = (
     "guidance_scale",
     "scheduler",
     "compute_unit",
+    "init_image",
+    "strength",
 )
 #: The most problems reported for one line; the rest would repeat them.
 _MOST_WRONG = 5
@@ -88,7 +92,7 @@ def values_of(field: str, value: JSON, *, in_file: bool = True) -> Sequence[JSON
 def _is_one_number(field: str, written: str) -> bool:
     """Tell a decimal comma from a list: steps are whole, so 20,30 are two numbers, but 20,0 is one."""
     return is_decimal_comma(written) and (
-        field == "guidance_scale" or not written.partition(",")[2].strip("0")
+        field in _FRACTIONS or not written.partition(",")[2].strip("0")
     )
 
 

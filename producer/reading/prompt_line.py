@@ -24,6 +24,8 @@ class PromptLine:
     random_seeds: how many to choose when planning.
     image_count: how many seeds to count up from the submission's first (AUTOMATIC1111's ``n_iter`` without a seed).
     width, height: pixels.
+    init_image, mask: pictures, by the paths of their files or as `sha256:DIGEST/NAME` for what is kept already.
+    strength: how much of init_image is drawn anew, over 0 to 1.
     custom_id, tags, meta: the user's own, never used to draw.
     is_exported: an export wrote it, a line for each image: its texts are to the letter, and several share a custom_id.
     dynamic: the template of the prompt and what was chosen for it, None if it has none; never used to draw.
@@ -43,6 +45,9 @@ class PromptLine:
     model: str | None = None
     width: int | None = None
     height: int | None = None
+    init_image: str | None = None
+    strength: float | None = None
+    mask: str | None = None
     custom_id: str | None = None
     tags: tuple[str, ...] = ()
     meta: Mapping[str, JSON] = field(default_factory=dict)

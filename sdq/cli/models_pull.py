@@ -45,7 +45,7 @@ from sdq_core.settings import Settings
 @click.option(
     "--all-parts",
     is_flag=True,
-    help="Also download the VAE encoder and U-Net chunks, which drawing does not need.",
+    help="Also download U-Net chunks and ControlNet U-Nets, which drawing does not need.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")

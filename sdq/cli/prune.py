@@ -51,12 +51,14 @@ def command(
     that sdq did not write. With --yes, BATCH has to be a whole name or an id.
 
     Leftover files are always removed, and without BATCH or --older-than nothing else is: temporary files of killed
-    workers that are older than an hour, and models prepared for this machine but not loaded for 30 days.
+    workers that are older than an hour, pictures that no image is drawn from any more, and models prepared for this
+    machine but not loaded for 30 days.
     """
     from sdq.upkeep import prune
     from sdq.views.words import counted, size
     from sdq_core.images.root import OutputRoot
     from sdq_core.images.store import sweep_temporary_files
+    from sdq_core.inputs.store import InputStore, remove_unneeded
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
 
@@ -98,12 +100,19 @@ def command(
                 f"Batch {status.name} is removed: "
                 f"{counted(gone.images, 'image')}, {counted(gone.files, 'file')}."
             )
-    temporary = sweep_temporary_files(settings.outputs)
+        needed = frozenset(ledger.upkeep.inputs())
+        unneeded = list(remove_unneeded(InputStore(settings.inputs), needed))
+    if unneeded:
+        freed += sum(size_bytes for _, size_bytes in unneeded)
+        outcome.say(f"{counted(len(unneeded), 'picture')} that no image is drawn from removed.")
+    temporary = sweep_temporary_files(settings.outputs) + sweep_temporary_files(settings.inputs)
     if temporary:
         outcome.say(f"{counted(temporary, 'temporary file')} of killed workers removed.")
     freed += sum(prune.remove_folder(folder) for folder in unused)
     outcome.say(f"{size(freed)} freed." if freed or temporary else "Nothing to clean up.")
-    outcome.tell(batches=removed, temporary_files=temporary, freed_bytes=freed)
+    outcome.tell(
+        batches=removed, temporary_files=temporary, inputs=len(unneeded), freed_bytes=freed
+    )
     return EXIT_OK
 
 

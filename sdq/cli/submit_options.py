@@ -34,6 +34,13 @@ _PROMPTS = (
     click.option("--scheduler", metavar="NAME", shell_complete=candidates.words(*Scheduler),
                  help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LMSDiscrete or PNDM; "
                       "with commas, each of several [DPMSolverMultistep]."),
+    click.option("--init-image", "init_images", multiple=True, metavar="FILE|DIR|GLOB",
+                 help="Draw from a picture: each prompt with each picture of a file, a folder or a pattern in quotes; "
+                      "may be repeated."),
+    click.option("--strength", metavar="X",
+                 help="How much of the picture is drawn anew, over 0 to 1; with commas, each of several [0.5]."),
+    click.option("--mask", metavar="FILE",
+                 help="Draw anew only where this picture is white; the rest stays as --init-image has it."),
     click.option("--model", metavar="NAME|DIR", shell_complete=candidates.model_names,
                  help="A model's name or folder [demo]."),
     click.option("--variant", metavar="NAMES",

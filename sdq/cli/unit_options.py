@@ -51,8 +51,8 @@ def unit_options(command: Command) -> Command:
             "--part-unit",
             multiple=True,
             metavar="PART=UNIT",
-            help="Run a part of the model on this compute unit: text_encoder, vae_decoder or safety_checker; may be "
-            "repeated [sdq.toml; CPU_ONLY for text_encoder and safety_checker].",
+            help="Run a part of the model on this compute unit: text_encoder, vae_decoder, vae_encoder or "
+            "safety_checker; may be repeated [sdq.toml; CPU_ONLY for all but vae_decoder].",
         ),
     ):
         with_rules = option(with_rules)

@@ -31,9 +31,9 @@ def command(
 ) -> int:
     """Compare ledger, files and queues, for one batch or for all.
 
-    Every row must have its file with a matching sha256, every file its row, and every unfinished slice its place in a
-    queue. The exit code is 0 if all is well or was repaired, 1 otherwise. Files that are not in the ledger are listed
-    and never removed.
+    Every row must have its file with a matching sha256, every file its row, every unfinished slice its place in a
+    queue, and every picture that images are drawn from must be there, unchanged. The exit code is 0 if all is well or
+    was repaired, 1 otherwise. Files that are not in the ledger are listed and never removed.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -41,6 +41,7 @@ def command(
     from sdq.upkeep import verify as checks
     from sdq.views.words import counted
     from sdq_core.images.root import OutputRoot
+    from sdq_core.inputs.store import InputStore
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
     from worker.claims.presence import dead_workers
@@ -58,6 +59,7 @@ def command(
                 ledger,
                 queues,
                 root,
+                inputs=InputStore(settings.inputs),
                 batch=one.name if one else None,
                 dead=dead_workers(settings.home / "workers"),
                 read_files=not quick,
@@ -72,6 +74,8 @@ def command(
             "in no queue": [f"slice {slice_id}" for slice_id in findings.unqueued],
             "closed too early": [f"slice {slice_id}" for slice_id in findings.unfit],
             "counted wrongly": [f"batch {name}" for name in findings.miscounted],
+            "picture missing": [f"sha256 {sha256}" for sha256 in findings.inputs_missing],
+            "picture changed": findings.inputs_changed,
         }
         for what, names in found.items():
             for line in _lines(what, names):
@@ -87,6 +91,11 @@ def command(
         else:
             again = checks.repair(ledger, queues, root, findings)
             outcome.say(f"Repaired; {counted(again, 'image')} will be drawn again.")
+            if findings.inputs_lost:
+                outcome.say(
+                    "Pictures that images are drawn from cannot be made again: submit them again, or copy them from "
+                    "another data folder's inputs."
+                )
             if findings.strays:
                 outcome.say(
                     "Files that are not in the ledger were left alone; move them elsewhere."
@@ -98,7 +107,7 @@ def command(
             images_again=again or 0,
             **{what.replace(" ", "_"): names for what, names in found.items()},
         )
-        mended = again is not None and not findings.strays
+        mended = again is not None and not findings.strays and not findings.inputs_lost
         return EXIT_OK if findings.clean or mended else EXIT_FAILURE
 
 

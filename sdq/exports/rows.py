@@ -26,7 +26,8 @@ _EMPTY = {Kind.LIST: "[]", Kind.OBJECT: "{}"}
 _MAY_LACK: Mapping[str, str] = {
     name: "concept_scores" if name == "nsfw_score" else name
     for name, column in COLUMNS.items()
-    if column.kind in {Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN} and not column.asked
+    if column.kind in {Kind.INTEGER, Kind.NUMBER, Kind.BOOLEAN}
+    and not (column.asked and column.of_all)
 }
 
 
@@ -35,10 +36,17 @@ def filled(slices: Iterable[DrawnSlice]) -> list[str]:
     found = dict(_MAY_LACK)
     for drawn in slices:
         for name, source in tuple(found.items()):
-            position = STORED[source].position
-            if any(row[position] is None for row in drawn.rows):
+            if _lacks(drawn, COLUMNS[name], source):
                 del found[name]
     return list(found)
+
+
+def _lacks(drawn: DrawnSlice, column: ImageColumn, source: str) -> bool:
+    """Say whether an image of a slice lacks a column. source: the stored one that shows it."""
+    if column.asked:
+        return column.of(drawn) is None
+    position = STORED[source].position
+    return any(row[position] is None for row in drawn.rows)
 
 
 def model_name(model: str) -> str:

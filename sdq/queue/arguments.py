@@ -29,7 +29,7 @@ Number = float | str | Sequence[float]
 Word = str | Sequence[str]
 
 #: Options whose arguments in Python have other names.
-_RENAMED = {"seed": "seeds", "seed_range": "seeds", "prompt": "prompts"}
+_RENAMED = {"init_image": "init_image", "seed": "seeds", "seed_range": "seeds", "prompt": "prompts"}
 _OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?![\w-])")
 #: What to do about a prompt.
 _ADVICE = re.compile(
@@ -117,6 +117,14 @@ def one_of(name: str, value: str | None, known: Iterable[str]) -> str | None:
     raise UsageError(f"{name} is {value!r}; use {', '.join(words[:-1])} or {words[-1]}.")
 
 
+def _paths(name: str, value: Any) -> tuple[str, ...]:
+    """Return one path or several; raise UsageError for what is none."""
+    several = [value] if isinstance(value, str | os.PathLike) else value or ()
+    if not isinstance(several, Iterable):
+        raise UsageError(f"{name} is {value!r}, which is no path.")
+    return tuple(found for one in several if (found := path_of(name, one)) is not None)
+
+
 def bounded(name: str, value: int | None, least: int, most: int | None = None) -> int | None:
     """Return a whole number; raise UsageError unless it is within the bounds. most: None for any."""
     if value is None:
@@ -143,6 +151,8 @@ _READ: Mapping[str, Callable[[str, Any], Any]] = {
     "negative_prompt": text_of,
     "compute_unit": text_of,
     "path_template": text_of,
+    "strength": several,
+    "mask": path_of,
     "model": path_of,
     "wildcards": path_of,
     "priority": partial(one_of, known=Priority),
@@ -161,6 +171,7 @@ def options_of(
     seeds: Seeds | None,
     steps: Number | None,
     num_inference_steps: Number | None,
+    init_image: Any,
     format: str | None,
     meta: Mapping[str, Any] | None,
     **others: Any,
@@ -179,6 +190,7 @@ def options_of(
         objects=objects,
         seeds=seeds_of(seeds),
         num_inference_steps=several("steps", num_inference_steps if steps is None else steps),
+        init_images=_paths("init_image", init_image),
         prompt_format=one_of("format", format, _FORMATS),
         meta=_fields(meta),
         **{

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,9 @@ class Queue:
         guidance_scale: Number | None = None,
         scheduler: Word | None = None,
         negative_prompt: str | None = None,
+        init_image: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
+        strength: Number | None = None,
+        mask: str | os.PathLike[str] | None = None,
         model: str | os.PathLike[str] | None = None,
         variant: Word | None = None,
         compute_unit: str | None = None,
@@ -112,6 +115,8 @@ class Queue:
         batch: its name, in which `{date}` and `{time}` are those of now; one that is there grows.
         steps, num_inference_steps: two names of the same. Lists of it, of `guidance_scale` and `scheduler` draw every
             combination, and a list of `variant` draws with each.
+        init_image: a picture to draw from, a folder or a pattern of pictures, or a list of them: each prompt is drawn
+            from each. Lists of `strength` draw every combination, too.
         priority: `high`, `normal` or `low`.
         meta: your own fields for every prompt that has none of that name itself; `Image.record` has them.
         dry_run: store and queue nothing, and say what would be.
@@ -132,6 +137,9 @@ class Queue:
                 guidance_scale=guidance_scale,
                 scheduler=scheduler,
                 negative_prompt=negative_prompt,
+                init_image=init_image,
+                strength=strength,
+                mask=mask,
                 model=model,
                 variant=variant,
                 compute_unit=compute_unit,

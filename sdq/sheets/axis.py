@@ -32,7 +32,7 @@ _SHORT = {
 _ALONE = frozenset(
     {
         "batch", "prompt", "scheduler", "model", "attention_implementation", "compute_unit",
-        "pipeline", "runtime", "precision", "worker", "host", "os", "chip", "custom_id", "path",
+        "pipeline", "runtime", "precision", "worker", "host", "os", "chip", "custom_id", "path", "init_image",
     }
 )  # fmt: skip
 
@@ -99,7 +99,8 @@ def axis_of(column: Named) -> Axis:
 SETTINGS = tuple(
     axis_of(column)
     for column in parse_columns(
-        "num_inference_steps,guidance_scale,scheduler,width,height,model,attention_implementation,compute_unit"
+        "num_inference_steps,guidance_scale,scheduler,width,height,model,attention_implementation,compute_unit,"
+        "init_image,strength,mask"
     )
 )
 

@@ -15,22 +15,26 @@ from producer.planning.grid import Grid, parse_values
 from producer.planning.line_seeds import settled
 from producer.reading.lines import STANDARD_INPUT
 from sdq.submitting.options import SubmitOptions, value_of
+from sdq.submitting.pictures import pictures_named
 from sdq_core.errors import UsageError
 
 _WILDCARDS = "wildcards"
 
 
 def read_grid(options: SubmitOptions) -> tuple[dict[str, Any], Grid]:
-    """Return the first value of each of steps, guidance scale and scheduler that is given, and the grid of several."""
+    """Return the first value of each option that may have several and is given, and the grid of several."""
     axes: dict[str, tuple[Any, ...]] = {}
     for field, option, written in (
         ("num_inference_steps", "--steps", options.num_inference_steps),
         ("guidance_scale", "--guidance-scale", options.guidance_scale),
         ("scheduler", "--scheduler", options.scheduler),
+        ("strength", "--strength", options.strength),
     ):
         if written is not None:
             with value_of(option):
                 axes[field] = parse_values(field, written)
+    if options.init_images:
+        axes["init_image"] = tuple(pictures_named(options.init_images))
     return {field: values[0] for field, values in axes.items()}, Grid(axes)
 
 
@@ -78,13 +82,15 @@ def expanded(
     return lines, max_images
 
 
-def recorded(dynamic: Dynamic | None, grid: Grid) -> dict[str, JSON]:
+def recorded(options: SubmitOptions, dynamic: Dynamic | None, grid: Grid) -> dict[str, JSON]:
     """Return what a batch keeps of it beside its other options."""
     said: dict[str, JSON] = {}
     if dynamic:
         said["dynamic"] = dynamic.to_dict()
     if grid:
         said["grid"] = grid.to_dict()
+    if options.init_images:
+        said["init_images"] = list(options.init_images)
     return said
 
 

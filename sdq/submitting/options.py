@@ -27,6 +27,9 @@ class SubmitOptions:
     num_inference_steps: str | None = None
     guidance_scale: str | None = None
     scheduler: str | None = None
+    init_images: tuple[str, ...] = ()
+    strength: str | None = None
+    mask: str | None = None
     model: str | None = None
     variant: str | None = None
     compute_unit: str | None = None

@@ -12,9 +12,11 @@ from producer.planning.choice import Choice
 from producer.planning.chooser import Chooser
 from producer.planning.collisions import check_paths
 from producer.planning.measurements import Measurements
+from producer.planning.pictures import Pictures
 from sdq.submitting.files import filing_for
 from sdq.submitting.request import Request
 from sdq_core.images.filing import Filing
+from sdq_core.inputs.store import InputStore
 from sdq_core.models import ModelStore, resolver
 from sdq_core.models.outdated import outdated_variants
 from sdq_core.settings import Settings
@@ -82,6 +84,7 @@ def plan_request(settings: Settings, request: Request, ledger: Ledger | None) ->
         defaults,
         resolver(store, known),
         choose=chooser,
+        pictures=Pictures(InputStore(settings.inputs)),
         source_name=source.name,
         source=source.text,
         remarks=request.remarks,

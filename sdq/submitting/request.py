@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from db.values import JSON, BatchOptions
 from producer import (
@@ -24,12 +25,14 @@ from producer.reading.fields import parse_meta, seeds_or_random
 from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
 from sdq.submitting.expansion import expanded, read_dynamic, read_grid, recorded
 from sdq.submitting.options import SubmitOptions, value_of
+from sdq.submitting.pictures import refuse_as_prompts
 from sdq_core.errors import ConfigurationError, UsageError
 from sdq_core.models import DEMO
 from sdq_core.settings import Preferences, Settings, whole_path
 from sdq_core.values.dated import dated
 from sdq_core.values.names import one_spelling
 from sdq_core.values.order import Priority
+from sdq_core.values.recipes import DEFAULT_STRENGTH
 from sdq_core.values.variants import ANY
 
 
@@ -125,6 +128,9 @@ def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Def
         ),
         seeds=range(1) if seeds is None else seeds,
         random_seeds=1 if seeds is None else options.random_seeds,
+        init_image=single.get("init_image"),
+        strength=single.get("strength", DEFAULT_STRENGTH),
+        mask=None if options.mask is None else str(Path(options.mask).expanduser().absolute()),
         batch_name=dated(options.batch, datetime.now(UTC)) if options.batch else options.batch,
         interleave=options.interleave,
         priority=Priority(options.priority) if options.priority else None,
@@ -138,6 +144,7 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
     preferences = checked_preferences(settings)
     if options.seeds and options.random_seeds:
         raise UsageError("Use --seed-range or --random-seeds, not both.")
+    refuse_as_prompts(options.files, options.init_images)
     dynamic = read_dynamic(options)
     remarks = Remarks()
     lines: Sequence[PromptLine] = read_prompts(
@@ -154,6 +161,7 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
         with value_of("meta"):
             meta = parse_meta(options.meta)
         lines = [replace(line, meta={**meta, **line.meta}) for line in lines]
+    _refuse_unused(options, lines)
     source = describe_source(options.files, options.prompts or options.objects or ())
     lines, max_images = expanded(
         lines, defaults, options, dynamic=dynamic, grid=grid, remarks=remarks
@@ -164,10 +172,19 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
         source=source,
         remarks=remarks,
         preferences=preferences,
-        recorded=recorded(dynamic, grid),
+        recorded=recorded(options, dynamic, grid),
         max_images=max_images,
         options=options,
     )
+
+
+def _refuse_unused(options: SubmitOptions, lines: Sequence[PromptLine]) -> None:
+    """Raise UsageError for options about a picture if there is none."""
+    if options.init_images or any(line.init_image for line in lines):
+        return
+    for option, value in (("--strength", options.strength), ("--mask", options.mask)):
+        if value is not None:
+            raise UsageError(f"{option} is about a picture. Add --init-image, or leave it out.")
 
 
 def _named(option: str | None) -> str | None:

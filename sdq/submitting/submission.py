@@ -9,6 +9,7 @@ from db.ledger import Ledger
 from db.values import BatchPlan, Submission
 from sdq.submitting.request import Request
 from sdq.views.words import counted
+from sdq_core.inputs.store import InputStore
 from sdq_core.queue.connection import connect
 from sdq_core.queue.queues import Queues
 from sdq_core.settings import Settings
@@ -22,12 +23,15 @@ def submit_plan(
     *,
     outdated: Collection[RecipeVariant] = (),
 ) -> Submission:
-    """Commit the plan, then queue it; a crash in between heals at the next submit or worker start.
+    """Keep the plan's pictures, commit it, then queue it; a crash in between heals at the next submit or worker start.
 
     outdated: as in `Planned`.
     """
     # Connect before anything is stored: a submission without queues helps nobody.
     queues = Queues(connect(settings), ledger.id)
+    inputs = InputStore(settings.inputs)
+    for picture in plan.pictures:
+        inputs.keep(picture)
     with withdrawn(queues, ledger.submissions.replaceable(plan, outdated)) as instead_of:
         submission = ledger.submissions.add(plan, instead_of=instead_of)
     dispatch(ledger, queues, submission)

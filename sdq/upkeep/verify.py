@@ -19,10 +19,12 @@ from pathlib import Path
 from db.dispatch import all_open_slices, reconcile
 from db.ledger import Ledger
 from db.values import BatchStatus, CheckedFile
+from sdq.upkeep.inputs import changed_inputs, missing_inputs
 from sdq.upkeep.leftovers import BEING_WRITTEN_S, Leftovers
 from sdq_core.errors import InputMissingError
 from sdq_core.images.root import OutputRoot
 from sdq_core.images.store import sweep_temporary_files
+from sdq_core.inputs.store import InputStore
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.queues import Queues
 from sdq_core.queue.slice_ids import SliceIds
@@ -43,6 +45,7 @@ class Findings:
     dead: workers that died and still have slices.
     unfit: slices that are closed although images are missing.
     miscounted: batches with wrong counts.
+    inputs_missing, inputs_changed: pictures that recipes need, by sha256 and by path.
     """
 
     images: int = 0
@@ -55,14 +58,21 @@ class Findings:
     dead: set[str] = field(default_factory=set)
     unfit: list[int] = field(default_factory=list)
     miscounted: list[str] = field(default_factory=list)
+    inputs_missing: list[str] = field(default_factory=list)
+    inputs_changed: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
         """Whether nothing is wrong."""
         return not (
             self.missing or self.damaged or self.strays or self.spares or self.temporary
-            or self.unqueued or self.unfit or self.miscounted
+            or self.unqueued or self.unfit or self.miscounted or self.inputs_lost
         )  # fmt: skip
+
+    @property
+    def inputs_lost(self) -> bool:
+        """Whether pictures that recipes need are missing or changed; only their owner can put them back."""
+        return bool(self.inputs_missing or self.inputs_changed)
 
 
 def verify(
@@ -70,6 +80,7 @@ def verify(
     queues: Queues,
     root: OutputRoot,
     *,
+    inputs: InputStore | None = None,
     batch: str | None = None,
     dead: Collection[str] = (),
     read_files: bool = True,
@@ -77,6 +88,7 @@ def verify(
 ) -> Findings:
     """Compare ledger, files and queues, of one batch or of all.
 
+    inputs: where pictures are kept; None leaves them out.
     dead: workers that are known to have died.
     read_files: compute each file's sha256; otherwise only compare its size.
     on_images: called with the number of images that were compared since the last time, at most 100.
@@ -109,6 +121,11 @@ def verify(
             findings.miscounted.append(status.name)
     found = Leftovers(ledger, root.path).look(chosen, everywhere=batch is None)
     findings.strays, findings.spares, findings.temporary = found
+    if inputs is not None:
+        needed = ledger.upkeep.inputs(batch)
+        findings.inputs_missing = missing_inputs(inputs, needed)
+        if read_files:
+            findings.inputs_changed = [str(path) for path in changed_inputs(inputs, needed)]
     _find_unqueued(findings, ledger, queues, dead, only=None if batch is None else chosen[0])
     return findings
 

@@ -84,7 +84,7 @@ def empty_ledger() -> Iterator[Ledger]:
         yield ledger
 
 
-#: Variant, steps, width and height: images of which all are the same cost the same.
+#: Variant, steps that are taken, width and height: images of which all are the same cost the same.
 _Kind = tuple[RecipeVariant, int, int, int]
 
 
@@ -101,4 +101,5 @@ def _kinds(plan: BatchPlan, submission: Submission) -> Counter[_Kind]:
 
 def _kind_of(planned: tuple[PlannedEntry, int]) -> _Kind:
     recipe = planned[0].recipe
-    return recipe.variant, recipe.num_inference_steps, recipe.width, recipe.height
+    steps = recipe.conditions.steps_taken(recipe.num_inference_steps)
+    return recipe.variant, steps, recipe.width, recipe.height

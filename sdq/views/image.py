@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sdq.views.facts import fact_lines
 from sdq.views.status import rfc3339
 from sdq.views.words import counted, duration, local_time, size
 from sdq_core.images.read import FileRecord
+from sdq_core.values.conditions import Conditions
 from sdq_core.values.quality import Quality
 from sdq_core.values.recipes import Recipe
 
@@ -36,13 +38,13 @@ def image_facts(
             ("recorded", str(own) if file and own and file != own else None),
             ("changed", "this file is not the recorded one to the byte" if changed else None),
             ("size", size(drawn.size_bytes) if drawn else None),
-            *_recipe_facts(image.recipe, image.seed),
+            *_recipe_facts(image.recipe, image.seed, image.fields.get("pictures")),
             ("cut", f"{cut} tokens of the prompt were not read" if cut else None),
             ("flagged", "by the safety checker" if drawn and drawn.nsfw_flagged else None),
             ("picture", _picture(drawn) if drawn else None),
             ("time", _time(image)),
             *(_engine_facts(engine) if engine else ()),
-            *((name, _own(value)) for name, value in image.fields.items()),
+            *((name, _own(value)) for name, value in image.fields.items() if name != "pictures"),
         ]
     )  # fmt: skip
 
@@ -133,14 +135,27 @@ def _status(image: KnownImage) -> str:
     return f"done{at}" if image.status else "not drawn yet"
 
 
-def _recipe_facts(recipe: Recipe, seed: int) -> list[tuple[str, str | None]]:
+def _recipe_facts(recipe: Recipe, seed: int, pictures: Any = None) -> list[tuple[str, str | None]]:
     return [
         ("prompt", recipe.prompt),
         ("negative", recipe.negative_prompt),
         ("settings", f"seed {seed}, {recipe.num_inference_steps} steps, guidance scale {recipe.guidance_scale:g}, "
                      f"{recipe.scheduler}, {recipe.width}x{recipe.height}"),
+        ("drawn from", _drawn_from(recipe.conditions, pictures or {})),
         ("variant", f"{recipe.variant}, revision {recipe.variant.revision}"),
     ]  # fmt: skip
+
+
+def _drawn_from(conditions: Conditions, names: Mapping[str, Any]) -> str | None:
+    def named(field: str, sha256: str) -> str:
+        found = f"sha256 {sha256[:12]}"
+        return f"{names[field]} ({found})" if field in names else f"a picture of {found}"
+
+    if conditions.init_image is None:
+        return None
+    return f"{named('init_image', conditions.init_image)}, strength {conditions.strength:g}" + (
+        f", where {named('mask', conditions.mask)} is white" if conditions.mask else ""
+    )
 
 
 def _engine_facts(engine: EngineRecord) -> list[tuple[str, str | None]]:

@@ -48,6 +48,8 @@ def write_infotext(recipe: Recipe, seed: int, *, version: str) -> str:
         "sdq variant": str(recipe.variant.attention_implementation),
         "sdq compute unit": str(recipe.variant.compute_unit),
     }
+    if recipe.conditions.strength is not None:
+        pairs["Denoising strength"] = f"{recipe.conditions.strength:g}"
     lines = [_one_prompt(recipe.prompt)]
     if recipe.negative_prompt.strip():
         lines.append(f"{_NEGATIVE} {_one_prompt(recipe.negative_prompt)}")

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,9 @@ _RECIPE_TYPES: dict[str, tuple[type, ...]] = {
     "height": (int,),
     "rng": (str,),
 }
+
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +111,7 @@ def _parsed(text: bytes, path: Path) -> FileRecord:
             len(text) > MAX_TEXT_CHARS or BAD_CHARACTER.search(text)
         ):
             raise bad(f"its recipe's {name} is too long or contains characters that are not text")
+    _check_conditions(fields, bad)
     try:
         check_seed(seed)
         recipe = Recipe.from_dict(fields)
@@ -122,6 +128,25 @@ def _parsed(text: bytes, path: Path) -> FileRecord:
         software=software if isinstance(software, str) and len(software) <= 200 else "",
         provenance=provenance,
     )
+
+
+def _check_conditions(fields: dict[str, Any], bad: Callable[[str], InputError]) -> None:
+    """Raise InputError for conditions that no recipe has."""
+    for name in ("init_image", "mask"):
+        if name in fields and not (
+            isinstance(fields[name], str) and _DIGEST.fullmatch(fields[name])
+        ):
+            raise bad(f"its recipe's {name} is no sha256")
+    strength = fields.get("strength")
+    if ("init_image" in fields) != ("strength" in fields) or (
+        "mask" in fields and strength is None
+    ):
+        raise bad("its recipe has a picture without a strength, or the other way round")
+    if strength is not None and (type(strength) not in {int, float} or not 0 < strength <= 1):
+        raise bad("its recipe's strength is out of range")
+    for name in ("controlnets", "original_size", "crop"):
+        if name in fields and not isinstance(fields[name], list):
+            raise bad(f"its recipe's {name} is of the wrong type")
 
 
 def _integer(digits: str) -> int:

@@ -33,6 +33,7 @@ class AnyFolder:
     width, height: pixels.
     unet_batch: 1 if every variant's U-Net has batch 1, else 2.
     tokenizer: the reference variant's.
+    variants: all of them.
     """
 
     model: str
@@ -41,6 +42,12 @@ class AnyFolder:
     height: int
     unet_batch: int
     tokenizer: Path
+    variants: tuple[VariantFolder, ...] = ()
+
+    def check_encoder(self) -> None:
+        """Raise PackageError if one of the variants cannot begin with a picture."""
+        for folder in self.variants:
+            folder.check_encoder()
 
     @property
     def attention_implementation(self) -> Whichever:
@@ -100,6 +107,7 @@ def find_any(store: ModelStore, model: str, known: Collection[RecipeVariant] = (
         height=reference.height,
         unet_batch=max(folder.unet_batch for folder in present.values()),
         tokenizer=reference.tokenizer,
+        variants=tuple(present.values()),
     )
 
 

@@ -127,9 +127,7 @@ def needed_zips(model: Packed, *, all_parts: bool) -> list[str]:
         return list(model.zips)
     parts = {zip_: part_of(PurePosixPath(zip_).stem) for zip_ in model.zips}
     whole = "unet" in parts.values()
-    unneeded = {"vae_encoder", "control-unet"} | (
-        {"unet_chunk1", "unet_chunk2"} if whole else set()
-    )
+    unneeded = {"control-unet"} | ({"unet_chunk1", "unet_chunk2"} if whole else set())
     return [zip_ for zip_, part in parts.items() if part not in unneeded]
 
 

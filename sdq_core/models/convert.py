@@ -44,7 +44,12 @@ def convert(
     output.mkdir(parents=True)
     command = [
         *(sys.executable, "-P", "-m", f"{_TOOL}.torch2coreml", "--model-version", model),
-        *("--convert-unet", "--convert-text-encoder", "--convert-vae-decoder"),
+        *(
+            "--convert-unet",
+            "--convert-text-encoder",
+            "--convert-vae-decoder",
+            "--convert-vae-encoder",
+        ),
         *("--convert-safety-checker", "--attention-implementation", attention.upper()),
         *(("--quantize-nbits", bits) if bits else ()),
         *("-o", str(output)),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sdq_core.errors import PackageError, StorageError
 from sdq_core.models.check import VAE_SCALE_FACTOR, check_parts, refuse_unsupported
+from sdq_core.models.encoder import check_encoder
 from sdq_core.models.families import STABLE_DIFFUSION, Family
 from sdq_core.models.finder import PartsPlace
 from sdq_core.models.identity import computing_files, files_in, fingerprint, without_litter
@@ -60,6 +61,10 @@ class VariantFolder:
     def unet(self) -> Path:
         """The U-Net, or the first of its chunks if it is not here as a whole."""
         return unet_of(self.parts)
+
+    def check_encoder(self) -> None:
+        """Raise PackageError if it cannot begin with a picture."""
+        check_encoder(self.model, self.parts, self.width, self.height)
 
     def missing(self) -> Path | None:
         """Return what is gone of the parts and settings that were found here, or a folder above; None if nothing is."""

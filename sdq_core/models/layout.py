@@ -49,7 +49,7 @@ REQUIRED_SETTINGS = (
     "scheduler/scheduler_config.json",
 )
 
-_DRAWING = ("text_encoder", "text_encoder_2", "vae_decoder", "safety_checker")
+_DRAWING = ("text_encoder", "text_encoder_2", "vae_decoder", "vae_encoder", "safety_checker")
 _CHUNKS = ("unet_chunk1", "unet_chunk2")
 
 

@@ -83,6 +83,12 @@ class Conditions:
         named = (self.init_image, self.mask, *(each.image for each in self.controlnets))
         return tuple(dict.fromkeys(digest for digest in named if digest is not None))
 
+    def steps_taken(self, num_inference_steps: int) -> int:
+        """Return how many steps are taken: a picture takes the place of the first ones, as in diffusers."""
+        if self.strength is None:
+            return num_inference_steps
+        return min(int(num_inference_steps * self.strength), num_inference_steps)
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready form of what is set."""
         found: dict[str, Any] = {}

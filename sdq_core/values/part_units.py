@@ -1,8 +1,9 @@
 """Which part of a model runs on which compute unit, and what it is tried on next where that fails.
 
-A recipe's compute unit is its U-Net's: there the time goes. The text encoder runs once for each prompt and the safety
-checker once for each image, so they run on the CPU, of which no report says that a system update broke them there. A
-VAE in float32 runs on the GPU, because the Neural Engine computes in float16 only.
+A recipe's compute unit is its U-Net's: there the time goes. The text encoder runs once for each prompt, the VAE encoder
+once for each picture and the safety checker once for each image, so they run on the CPU, of which no report says that a
+system update broke them there. A VAE decoder in float32 runs on the GPU, because the Neural Engine computes in float16
+only.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ class Part(StrEnum):
     TEXT_ENCODER = "text_encoder"
     UNET = "unet"
     VAE_DECODER = "vae_decoder"
+    VAE_ENCODER = "vae_encoder"
     SAFETY_CHECKER = "safety_checker"
 
     @property
     def spoken(self) -> str:
         """Return it as sentences write it."""
-        return {"unet": "U-Net", "vae_decoder": "VAE decoder"}.get(self, self.replace("_", " "))
+        return self.replace("_", " ").replace("unet", "U-Net").replace("vae", "VAE")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +38,13 @@ class PartUnits:
     text_encoder: ComputeUnit
     unet: ComputeUnit
     vae_decoder: ComputeUnit
+    vae_encoder: ComputeUnit
     safety_checker: ComputeUnit
 
     @classmethod
     def all_on(cls, unit: ComputeUnit) -> PartUnits:
         """Return one unit for all parts."""
-        return cls(text_encoder=unit, unet=unit, vae_decoder=unit, safety_checker=unit)
+        return cls(**dict.fromkeys(Part, unit))
 
     def of(self, part: Part) -> ComputeUnit:
         """Return a part's unit."""
@@ -87,6 +90,7 @@ class UnitRules:
             Part.VAE_DECODER: ComputeUnit.CPU_AND_GPU
             if vae_is_float32 and unet is not ComputeUnit.CPU_ONLY
             else unet,
+            Part.VAE_ENCODER: ComputeUnit.CPU_ONLY,
             Part.SAFETY_CHECKER: ComputeUnit.CPU_ONLY,
         } | dict(self.chosen)
         return PartUnits(**{part: self._first_left(part, wished[part], attention) for part in Part})

@@ -19,6 +19,8 @@ from sdq_core.values.variants import RecipeVariant, Scheduler, recipe_variant
 DEFAULT_NUM_INFERENCE_STEPS = 20
 DEFAULT_GUIDANCE_SCALE = 7.5
 DEFAULT_SCHEDULER = Scheduler.DPM_SOLVER_MULTISTEP
+#: How much of a picture is drawn anew, as in Apple's Swift command line.
+DEFAULT_STRENGTH = 0.5
 
 #: ``numpy.random.RandomState(seed)``, what Apple's command line draws its latents from.
 RNG_NUMPY = "numpy"

@@ -135,6 +135,7 @@ def test_a_compiled_model_is_added_and_listed_as_its_packages_are(
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="a Mac draws with it")
 def test_parts_that_drawing_does_not_need_may_be_of_any_kind(compiled: Path) -> None:
+    shutil.rmtree(compiled / "VAEEncoder.mlmodelc")
     (compiled / "VAEEncoder.mlmodelc").mkdir()
     (compiled / "VAEEncoder.mlmodelc" / "model.espresso.net").touch()
     assert ModelStore(compiled.parent).find(str(compiled), SPLIT).width == 128

@@ -36,7 +36,6 @@ def test_only_what_drawing_needs_is_asked_for(station: Station) -> None:
     fetched = station.hub.fetched()
     for unneeded in (
         "chunk",
-        "vae_encoder",
         "split_einsum",
         "README",
         ".zip",
@@ -252,14 +251,14 @@ def test_a_folder_on_disk_is_added_and_survives_removal(
     (facts,) = station.listed()
     assert (facts["attention_implementation"], facts["problem"]) == ("split_einsum", None)
     links = [path.is_symlink() for path in Path(facts["folder"]).glob("*.mlpackage")]
-    assert links == [not how] * 4
+    assert links == [not how] * 5
     station.program.run(
         "submit", "--prompt", "x", "--model", "mine", "--variant", "split_einsum", "--dry-run"
     )
     assert "complete; not pulled" in station.models("verify", "mine").stdout
     station.models("add", str(own), "--base", BASE, code=73)
     station.models("remove", "mine", "--yes")
-    assert len(list(own.glob("*.mlpackage"))) == 4
+    assert len(list(own.glob("*.mlpackage"))) == 5
 
 
 @pytest.mark.skipif(

@@ -25,13 +25,12 @@ NAME = "coreml-community/coreml-dreamy"
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The demo model's parts, compiled, with its vocabulary beside them and parts that drawing does not need."""
+    """The demo model's parts, compiled, with its vocabulary beside them and a part that drawing does not need."""
     folder = compile_variant(DEMO / "original" / "packages", tmp_path_factory.mktemp("c") / "m")
     for name in ("vocab.json", "merges.txt"):
         shutil.copy(DEMO / "tokenizer" / name, folder)
-    for name in ("ControlledUnet", "VAEEncoder"):
-        (folder / f"{name}.mlmodelc").mkdir()
-        (folder / f"{name}.mlmodelc" / "model.mil").write_bytes(b"not needed")
+    (folder / "ControlledUnet.mlmodelc").mkdir()
+    (folder / "ControlledUnet.mlmodelc" / "model.mil").write_bytes(b"not needed")
     return tree(folder)
 
 
@@ -72,7 +71,7 @@ def test_what_systems_and_drawing_leave_unused_is_not_unpacked(
     (folder,) = add_quietly(path, tmp_path / "models")
     assert sorted(entry.name for entry in folder.iterdir()) == [
         *("SafetyChecker.mlmodelc", "TextEncoder.mlmodelc", "Unet.mlmodelc", "VAEDecoder.mlmodelc"),
-        *("feature_extractor", "scheduler", "tokenizer"),
+        *("VAEEncoder.mlmodelc", "feature_extractor", "scheduler", "tokenizer"),
     ]
 
 
@@ -173,10 +172,10 @@ def test_a_repository_with_a_zip_a_part_gives_what_drawing_needs(
     for part in {name.split("/")[0] for name in small if ".mlpackage/" in name}:
         inside = {name: c for name, c in small.items() if name.startswith(f"{part}/")}
         files[f"original/{part}.zip"] = zipped(inside)
-    files["original/x_vae_encoder.mlpackage.zip"] = b"not needed"
+    files["original/x_control-unet.mlpackage.zip"] = b"not needed"
     station.hub.repositories[NAME] = Repository(files=files)
     station.models("pull", NAME, "--json")
-    assert "original/x_vae_encoder.mlpackage.zip" not in station.hub.fetched()
+    assert "original/x_control-unet.mlpackage.zip" not in station.hub.fetched()
     (facts,) = json.loads(station.models("list", "--json").stdout)[2:]
     assert (facts["name"], facts["kind"], facts["problem"]) == ("coreml-dreamy", "packages", None)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from db.columns import COLUMNS, Kind
 from db.ledger import Ledger
+from sdq_core.values.conditions import Conditions
 from sdq_core.values.quality import Quality
 from tests.ledger.plans import plan
 from tests.ledger.test_known_image import draw, first_slice
@@ -28,9 +29,14 @@ def test_each_column_holds_what_its_kind_says(ledger: Ledger) -> None:
         "tags": ["x"],
         "meta": {"n": 1},
         "dynamic": {"template": "{a|b}"},
+        "pictures": {"init_image": "cat.png", "mask": "hole.png"},
     }
+    conditions = Conditions(init_image="a" * 64, strength=0.5, mask="b" * 64)
     planned = plan(["a"], [3], name="b")
-    entries = [replace(entry, fields=fields) for entry in planned.entries]
+    entries = [
+        replace(entry, fields=fields, recipe=replace(entry.recipe, conditions=conditions))
+        for entry in planned.entries
+    ]
     ledger.submissions.add(replace(planned, entries=entries))
     draw(ledger, first_slice(ledger), 3)
     quality = Quality(phash="0f" * 8, constant=False, brightness=0.5, contrast=0.25, sharpness=9.0)

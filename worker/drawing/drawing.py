@@ -21,6 +21,7 @@ from sdq_core.errors import (
     ComputeError,
     EngineDiedError,
     EngineHungError,
+    PictureError,
     SdqError,
     describe_error,
 )
@@ -270,4 +271,5 @@ class Drawing:
             describe_error(error),
             engine_id=feed.loaded.id,
             hopeless=hopeless,
+            innocent=isinstance(error, PictureError),
         )

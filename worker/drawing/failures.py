@@ -48,11 +48,13 @@ class Failures:
         *,
         engine_id: int | None,
         hopeless: bool = False,
+        innocent: bool = False,
     ) -> None:
         """Count a failed attempt; the image goes to the end of its slice, or is given up.
 
         engine_id: the row of the engine that failed, None if its worker died too.
         hopeless: another attempt would fail as well.
+        innocent: the variant cannot be at fault, however many such images there are.
 
         Pauses the variant and raises VariantUnusable after FAILURES_TO_PAUSE failures in a row.
         """
@@ -73,7 +75,8 @@ class Failures:
             open_slice.pending.append(seed)
             return
         self._tally.count_failed(slice_, seed, error, attempts=attempts)
-        self._count(variant, slice_.batch_id, error)
+        if not innocent:
+            self._count(variant, slice_.batch_id, error)
 
     def give_up_worn_out(self, variant: Variant, open_slice: OpenSlice) -> None:
         """Give up images without attempts left: those that killed the worker along with the engine."""

@@ -110,7 +110,7 @@ class Engine:
         part = self._running
         if part is None or self.ready.units is None:
             return None
-        if self._has_drawn and part is not Part.TEXT_ENCODER:
+        if self._has_drawn and part not in {Part.TEXT_ENCODER, Part.VAE_ENCODER}:
             return None
         return Suspect(part, self.ready.units.of(part))
 

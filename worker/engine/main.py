@@ -69,7 +69,9 @@ def _load(pipe: Pipe, launch: Launch) -> tuple[Pipeline, WatchedRuntime] | None:
             pipe.send,
         )
         units = _units(launch)
-        pipeline = load_pipeline(launch.pipeline, launch.folder, runtime, units, launch.safety)
+        pipeline = load_pipeline(
+            launch.pipeline, launch.folder, runtime, units, launch.safety, launch.inputs
+        )
     except SdqError as error:
         pipe.send(LoadFailed(error=error))
         return None

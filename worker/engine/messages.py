@@ -22,6 +22,7 @@ class Launch:
     compute_unit: the recipe's, which is the U-Net's.
     threads: threads of the runtime, None for its own choice.
     rules: what decides on the units of the parts besides.
+    inputs: the folder of the pictures that images are drawn from; None for nowhere.
     """
 
     folder: VariantFolder
@@ -31,6 +32,7 @@ class Launch:
     pipeline: PipelineChoice = PipelineChoice.AUTO
     safety: Safety = Safety.FLAG
     rules: UnitRules = field(default_factory=UnitRules)
+    inputs: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

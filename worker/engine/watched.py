@@ -13,13 +13,16 @@ from sdq_core.values.variants import ComputeUnit
 from worker.engine.messages import Loading, Running
 from worker.runtimes.contract import LoadedModel, Runtime
 
+#: Parts of which it is said each time that they begin to run.
+ALWAYS_SAID = frozenset({Part.TEXT_ENCODER, Part.VAE_ENCODER})
+
 
 class WatchedRuntime:
     """Loads packages over another runtime; satisfies `worker.runtimes.contract.Runtime`.
 
     It says which network it loads before it does: so the load deadline applies to one network at a time, and Core ML's
     first compile of a U-Net takes minutes. It says which part runs until the first image is drawn; after that only the
-    text encoder, which crashes most, and what comes after it.
+    text encoder, which crashes most, the VAE encoder, which few images use, and what comes after them.
     """
 
     def __init__(
@@ -53,7 +56,7 @@ class WatchedRuntime:
     def _runs(self, part: Part) -> None:
         if part is self._running:
             return
-        if not self._has_drawn or Part.TEXT_ENCODER in (part, self._running):
+        if not self._has_drawn or not ALWAYS_SAID.isdisjoint({part, self._running}):
             self._say(Running(part=part))
             self._running = part
 

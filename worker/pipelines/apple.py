@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from sdq_core.errors import ConfigurationError
+from sdq_core.errors import ConfigurationError, PackageError
 from sdq_core.models import VariantFolder
 from sdq_core.models.check import check_text_encoder
 from sdq_core.values.part_units import PartUnits
@@ -109,6 +109,11 @@ class ApplePipeline:
         """Draw one image; see `contract.Pipeline.draw`."""
         import torch
 
+        if request.conditions:
+            raise PackageError(
+                "Apple's pipeline draws from prompts alone, and not from pictures. Start the worker with "
+                "--pipeline builtin, and `sdq retry` what failed."
+            )
         unet = self._parts.unet
         unet.refuse_guidance(request.guidance_scale)
         guidance = request.guidance_scale > 1.0

@@ -8,6 +8,7 @@ need torch, keeps the safety checker's scores, and reports every evaluation of t
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from sdq_core.models import VariantFolder
 from sdq_core.values.part_units import PartUnits
@@ -18,7 +19,6 @@ from worker.pipelines.families import Pieces, assemble
 from worker.pipelines.noise import NumpyNoise
 from worker.pipelines.safety import SafetyReport
 from worker.pipelines.schedulers import make_scheduler
-from worker.pipelines.start import FromNoise
 from worker.runtimes.contract import Runtime
 
 
@@ -40,9 +40,10 @@ class BuiltinPipeline:
         runtime: Runtime,
         units: PartUnits,
         safety: Safety = Safety.FLAG,
+        inputs: Path | None = None,
     ) -> BuiltinPipeline:
         """Load every part of a model variant; see `assemble`."""
-        return cls(assemble(folder, runtime, units, safety))
+        return cls(assemble(folder, runtime, units, safety, inputs))
 
     @property
     def width(self) -> int:
@@ -57,12 +58,12 @@ class BuiltinPipeline:
     def draw(self, request: ImageRequest, on_step: StepReport) -> DrawnImage:
         """Draw one image; see `contract.Pipeline.draw`.
 
-        One source of noise serves the whole image: its first draw gives the latents, the next ones the noise of
-        schedulers that add some.
+        One source of noise serves the whole image: its first draw gives the latents, that of a picture's encoder comes
+        next, then the noise of schedulers that add some.
         """
         pieces = self._pieces
         pieces.unet.refuse_guidance(request.guidance_scale)
-        start = FromNoise()
+        start = pieces.pictures.start(request.conditions, request.num_inference_steps)
         scheduler = make_scheduler(
             request.scheduler,
             pieces.scheduler_config,
@@ -79,6 +80,7 @@ class BuiltinPipeline:
             unet=pieces.unet,
             scheduler=scheduler,
             latents=latents,
+            start=start,
             conditioning=conditioning,
             guidance_scale=request.guidance_scale,
             noise=noise,

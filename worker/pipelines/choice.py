@@ -6,6 +6,7 @@ import importlib.metadata
 import logging
 import sys
 from enum import StrEnum
+from pathlib import Path
 
 from sdq_core.errors import ConfigurationError
 from sdq_core.models import VariantFolder
@@ -37,8 +38,9 @@ def load_pipeline(
     runtime: Runtime,
     units: PartUnits,
     safety: Safety = Safety.FLAG,
+    inputs: Path | None = None,
 ) -> Pipeline:
-    """Load a model variant into the chosen pipeline.
+    """Load a model variant into the chosen pipeline. inputs: the folder of pictures, None for nowhere.
 
     Apple's pipeline runs on any system if chosen by name, and raises ConfigurationError if it cannot be imported. If it
     was chosen automatically, the built-in one then replaces it, with a warning.
@@ -48,7 +50,7 @@ def load_pipeline(
     if choice is PipelineChoice.BUILTIN or (
         choice is PipelineChoice.AUTO and not _is_apples_natural_choice()
     ):
-        return BuiltinPipeline.load(folder, runtime, units, safety)
+        return BuiltinPipeline.load(folder, runtime, units, safety, inputs)
 
     from worker.pipelines.apple import ApplePipeline, import_apple
 
@@ -58,7 +60,7 @@ def load_pipeline(
         if choice is PipelineChoice.APPLE:
             raise
         log.warning("%s Using the built-in pipeline.", error)
-        return BuiltinPipeline.load(folder, runtime, units, safety)
+        return BuiltinPipeline.load(folder, runtime, units, safety, inputs)
     return ApplePipeline.load(folder, runtime, units, safety)
 
 

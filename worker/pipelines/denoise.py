@@ -12,6 +12,7 @@ from worker.pipelines.arrays import require_finite
 from worker.pipelines.conditioning import Conditioning
 from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers import ImageScheduler, Latents
+from worker.pipelines.start import Start
 from worker.pipelines.unet import UNet
 
 
@@ -34,6 +35,7 @@ def denoise(
     unet: UNet,
     scheduler: ImageScheduler,
     latents: Latents,
+    start: Start,
     conditioning: Conditioning,
     guidance_scale: float,
     noise: Noise,
@@ -41,13 +43,14 @@ def denoise(
     """Walk ``latents`` down the scheduler's timesteps; yield after every evaluation of the U-Net.
 
     conditioning: two branches for guidance, one without. A U-Net of batch 2 takes both at once; one of batch 1 is
-    evaluated once for each. noise: what schedulers add. Raises BrokenImageError if the U-Net or the scheduler produces
-    NaN or infinity.
+    evaluated once for each. start: says what is to stay as it was. noise: what schedulers add.
+
+    Raises BrokenImageError if the U-Net or the scheduler produces NaN or infinity.
     """
     batches = conditioning.batches(unet.batch)
     total = len(scheduler.timesteps) * len(batches)
     done = 0
-    for timestep in scheduler.timesteps:
+    for index, timestep in enumerate(scheduler.timesteps):
         seen = scheduler.scale_model_input(latents)
         sample = np.concatenate([seen] * unet.batch)
         predictions = []
@@ -61,6 +64,7 @@ def denoise(
         with np.errstate(over="ignore", invalid="ignore"):
             noise_pred = guided(np.concatenate(predictions), guidance_scale)
             latents = scheduler.step(noise_pred, latents, noise)
+            latents = start.kept(scheduler, latents, index + 1)
         require_finite(
             latents, f"The {type(scheduler).__name__} after evaluation {done} of {total}"
         )

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from sdq_core.inputs.store import InputStore
 from sdq_core.models import VariantFolder
 from sdq_core.models.families import STABLE_DIFFUSION, Family
 from sdq_core.printable import quote
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
 from worker.pipelines.conditioning import Conditioner, TextConditioner
-from worker.pipelines.parts import Parts
+from worker.pipelines.parts import Parts, load_vae_encoder
+from worker.pipelines.pictures import Pictures
 from worker.pipelines.safety import SafetyChecker
 from worker.pipelines.schedulers import SchedulerConfig
 from worker.pipelines.text import TextEncoder
@@ -33,6 +36,7 @@ class Pieces:
     vae_decoder: latents to pixels.
     safety_checker: None if it is off, or if it or its feature extractor is missing.
     scheduler_config: the model's settings of its schedulers.
+    pictures: what an image begins from.
     """
 
     conditioner: Conditioner
@@ -40,12 +44,22 @@ class Pieces:
     vae_decoder: VaeDecoder
     safety_checker: SafetyChecker | None
     scheduler_config: SchedulerConfig
+    pictures: Pictures
 
 
 def assemble(
-    folder: VariantFolder, runtime: Runtime, units: PartUnits, safety: Safety = Safety.FLAG
+    folder: VariantFolder,
+    runtime: Runtime,
+    units: PartUnits,
+    safety: Safety = Safety.FLAG,
+    inputs: Path | None = None,
 ) -> Pieces:
-    """Load a model variant; raise as `Parts.load` does, and PackageError for damaged settings."""
+    """Load a model variant, but for its VAE encoder, which waits for a picture.
+
+    inputs: the folder of pictures, None for nowhere.
+
+    Raise as `Parts.load` does, and PackageError for damaged settings.
+    """
     # Small files first: a missing one should not cost the minutes that a U-Net may take.
     conditioner = _CONDITIONERS[folder.family](folder)
     scheduler_config = SchedulerConfig.from_file(folder.scheduler_config)
@@ -62,6 +76,11 @@ def assemble(
         vae_decoder=parts.vae_decoder,
         safety_checker=parts.safety_checker,
         scheduler_config=scheduler_config,
+        pictures=Pictures(
+            InputStore(inputs) if inputs else None,
+            lambda: load_vae_encoder(folder, runtime, units, parts.unet.latents_shape),
+            size=(parts.unet.width, parts.unet.height),
+        ),
     )
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from sdq_core.errors import PackageError
 from sdq_core.models import VariantFolder
+from sdq_core.models.encoder import encoder_of
 from sdq_core.values.part_units import Part, PartUnits
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit
 from worker.pipelines.safety import FeatureExtractor, SafetyChecker
 from worker.pipelines.unet import ChunkedModel, UNet
-from worker.pipelines.vae import VaeDecoder
+from worker.pipelines.vae import VaeDecoder, VaeEncoder
 from worker.runtimes.contract import LoadedModel, Runtime
 
 
@@ -81,8 +82,16 @@ class Parts:
         )
 
 
+def load_vae_encoder(
+    folder: VariantFolder, runtime: Runtime, units: PartUnits, latents_shape: tuple[int, ...]
+) -> VaeEncoder:
+    """Load what only pictures need; raise PackageError if it is missing, damaged or does not fit the U-Net."""
+    model = runtime.load(encoder_of(folder.model, folder.parts), units.vae_encoder)
+    return VaeEncoder(model, latents_shape, folder.family.scaling_factor)
+
+
 def packages_of_parts(folder: VariantFolder) -> Mapping[Path, Part]:
-    """Return which part each package of a variant is, of those that text to image needs."""
+    """Return which part each package of a variant is, of those that drawing needs."""
     names = {"unet_chunk1": Part.UNET, "unet_chunk2": Part.UNET} | {
         str(part): part for part in Part
     }

@@ -11,17 +11,18 @@ from typing import Any, Protocol
 
 from db.columns import COLUMNS
 from db.drawn import STORED, DrawnSlice, Stored
+from producer.planning.pictures import kept_name
 from sdq.exports.captions import Caption
 from sdq.exports.splits import Splits
 from sdq_core.values.variants import ANY
 
 BEFORE_SEED = ("custom_id", "prompt", "negative_prompt")
 BEHIND_SEED = (
-    "num_inference_steps", "guidance_scale", "scheduler", "width", "height", "model", "variant", "compute_unit", "tags",
-    "meta",
+    "num_inference_steps", "guidance_scale", "scheduler", "width", "height", "model", "variant", "compute_unit",
+    "init_image", "strength", "mask", "tags", "meta",
 )  # fmt: skip
-#: Of these, the columns of that name are of what drew the image, or there is none.
-_ASKED_VARIANT = frozenset({"variant", "compute_unit"})
+#: Of these, the columns of that name are of what drew the image, or there is none, or they are for people.
+_ASKED_OTHERWISE = frozenset({"variant", "compute_unit", "init_image", "mask"})
 #: Columns that name what was drawn with; what was asked for has two of the names, too.
 _OF_ENGINE = (
     "attention_implementation", "compute_unit", "pipeline", "runtime", "precision", "versions", "worker", "host", "os",
@@ -40,6 +41,14 @@ _OF_IMAGE = tuple(
     if name not in {*BEFORE_SEED, *BEHIND_SEED, "seed", *_OF_SLICE, *_OF_ENGINE, _LEFT_OUT}
 )
 _SEED, _ENGINE = STORED["seed"].position, STORED["engine_id"].position
+
+
+def _kept(drawn: DrawnSlice, field: str) -> str | None:
+    """Return a picture's name as `sdq submit` reads it."""
+    sha256: str | None = getattr(drawn.recipe.conditions, field)
+    pictures = drawn.fields.get("pictures")
+    name = pictures.get(field) if isinstance(pictures, Mapping) else None
+    return sha256 and kept_name(sha256, str(name) if name else None)
 
 
 class Notation(Protocol):
@@ -107,9 +116,15 @@ class Lines:
         notation, recipe = self._notation, drawn.recipe
         unit = recipe.variant.compute_unit
         behind = {
-            **{name: COLUMNS[name].of(drawn) for name in BEHIND_SEED if name not in _ASKED_VARIANT},
+            **{
+                name: COLUMNS[name].of(drawn)
+                for name in BEHIND_SEED
+                if name not in _ASKED_OTHERWISE
+            },
             "variant": recipe.variant.attention_implementation,
             "compute_unit": None if unit is ANY else unit,
+            "init_image": _kept(drawn, "init_image"),
+            "mask": _kept(drawn, "mask"),
         }
         asked = (
             notation.fixed({name: COLUMNS[name].of(drawn) for name in BEFORE_SEED}, result=False),

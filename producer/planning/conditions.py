@@ -1,0 +1,57 @@
+"""What a prompt line asks for besides its prompt, as a part of its recipe."""
+
+from __future__ import annotations
+
+import math
+
+from db.values import JSON
+from producer.planning.defaults import Defaults
+from producer.planning.pictures import Pictures
+from producer.reading.prompt_line import PromptLine
+from sdq_core.errors import InputError, PackageError
+from sdq_core.models import AnyFolder, VariantFolder
+from sdq_core.values.conditions import NO_CONDITIONS, Conditions
+
+
+def conditions_of(
+    line: PromptLine, defaults: Defaults, steps: int, pictures: Pictures
+) -> Conditions:
+    """Return a line's conditions; raise InputError for what cannot be drawn."""
+    init_image = line.init_image or defaults.init_image
+    if init_image is None:
+        for field, value in (("strength", line.strength), ("mask", line.mask)):
+            if value is not None:
+                raise InputError(f"{field} is of a picture; name one as init_image")
+        return NO_CONDITIONS
+    strength = defaults.strength if line.strength is None else line.strength
+    found = pictures.find("init_image", init_image)
+    mask = line.mask or defaults.mask
+    conditions = Conditions(
+        init_image=found.sha256,
+        strength=strength,
+        mask=None if mask is None else pictures.find("mask", mask).sha256,
+    )
+    if conditions.steps_taken(steps) == 0:
+        raise InputError(
+            f"strength {strength:g} of {steps} steps leaves no step to draw; use {math.ceil(100 / steps) / 100:g} or "
+            "more, or more steps"
+        )
+    return conditions
+
+
+def require_encoder(folder: VariantFolder | AnyFolder) -> None:
+    """Raise InputError if a model cannot begin with a picture."""
+    try:
+        folder.check_encoder()
+    except PackageError as error:
+        raise InputError(str(error)) from error
+
+
+def names_of(line: PromptLine, defaults: Defaults, pictures: Pictures) -> dict[str, JSON]:
+    """Return the names of a line's pictures, for users: they are no part of what is drawn."""
+    names: dict[str, JSON] = {}
+    if init_image := line.init_image or defaults.init_image:
+        names["init_image"] = pictures.find("init_image", init_image).name
+        if mask := line.mask or defaults.mask:
+            names["mask"] = pictures.find("mask", mask).name
+    return names

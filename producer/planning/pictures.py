@@ -1,0 +1,72 @@
+"""The pictures that prompt lines name: each is read and checked once, and kept when the plan is stored."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from sdq_core.errors import InputError
+from sdq_core.inputs.store import DIGEST, InputStore, Picture, read_file
+from sdq_core.printable import printable, quote
+
+#: How a picture is named that is kept already, as exports and images name it; the name is for users only.
+_KEPT = re.compile(rf"sha256:({DIGEST.pattern})(?:/(.{{1,255}}))?", re.DOTALL)
+
+
+def kept_name(sha256: str, name: str | None) -> str:
+    """Return the words by which a line names a picture that is kept."""
+    return f"sha256:{sha256}/{name}" if name else f"sha256:{sha256}"
+
+
+class Pictures:
+    """The pictures of one submission. store: where those are that were submitted before; None for nowhere."""
+
+    def __init__(self, store: InputStore | None) -> None:
+        self._store = store
+        self._found: dict[str, Picture | InputError] = {}
+
+    def find(self, field: str, written: str) -> Picture:
+        """Return the picture that a line's field names; raise InputError, a clause, if it cannot be used."""
+        if written not in self._found:
+            try:
+                self._found[written] = self._read(written)
+            except InputError as error:
+                self._found[written] = error
+        found = self._found[written]
+        if isinstance(found, InputError):
+            raise InputError(f"{field} {quote(_shown(written))} {found}")
+        return found
+
+    def to_keep(self) -> Sequence[Picture]:
+        """Return what was found, each picture once."""
+        found = (each for each in self._found.values() if isinstance(each, Picture))
+        return list({each.sha256: each for each in found}.values())
+
+    def _read(self, written: str) -> Picture:
+        if kept := _KEPT.fullmatch(written):
+            sha256, name = kept[1], kept[2]
+            path = self._store.find(sha256) if self._store else None
+            if path is None:
+                raise InputError(
+                    "is not among the inputs of this data folder; name the picture's file, or copy "
+                    f"inputs/{sha256[:2]}/{sha256}.* from the data folder that has it"
+                )
+            return Picture(sha256=sha256, suffix=path.suffix, name=name or f"sha256:{sha256[:12]}")
+        from sdq_core.inputs.picture import check_picture  # not at the start of every command
+
+        path = Path(written)
+        data = read_file(path)
+        sha256 = hashlib.sha256(data).hexdigest()
+        there = self._store.find(sha256) if self._store else None
+        # What is kept was decoded when it came.
+        suffix = check_picture(data) if there is None else there.suffix
+        return Picture(sha256=sha256, suffix=suffix, name=printable(path.name), path=path)
+
+
+def _shown(written: str) -> str:
+    kept = _KEPT.fullmatch(written)
+    if kept is None:
+        return written
+    return kept[2] or f"sha256:{kept[1][:12]}"
