@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from db.ledger import Ledger
 from sdq_core.images.root import OutputRoot
 from sdq_core.models import ModelStore
+from sdq_core.models.controlnet import ControlNets
 from sdq_core.queue.in_hand import InHand
 from sdq_core.queue.queues import Queues
 from sdq_core.settings import Settings
@@ -181,5 +182,6 @@ class EngineStarter:
             safety=self.options.safety,
             rules=self.units.rules(variant),
             inputs=self.settings.inputs,
+            controlnets=ControlNets(self.settings.models),
         )
         return Engine(launch, self.options.deadlines)

@@ -12,7 +12,8 @@ UNET_INPUTS = frozenset({"sample", "timestep", "encoder_hidden_states"})
 
 #: What U-Nets of one family or another take besides.
 _MORE_INPUTS = frozenset({"time_ids", "text_embeds", "timestep_cond", "class_labels"})
-_RESIDUAL = "additional_residual_"
+#: What a U-Net made for ControlNets takes besides, with a number behind it.
+RESIDUAL = "additional_residual_"
 _STABLE_DIFFUSION_3 = frozenset(
     {
         "latent_image_embeddings",
@@ -50,14 +51,17 @@ FAMILIES = (STABLE_DIFFUSION,)
 
 
 def family_of(unet_inputs: Collection[str]) -> Family | None:
-    """Return the family whose U-Nets take exactly these inputs, None if there is none."""
-    inputs = frozenset(unet_inputs)
+    """Return the family whose U-Nets take exactly these inputs, None if there is none.
+
+    What ControlNets give does not count: with zeros there, the U-Net is a plain one.
+    """
+    inputs = frozenset(name for name in unet_inputs if not name.startswith(RESIDUAL))
     return next((family for family in FAMILIES if family.unet_inputs == inputs), None)
 
 
 def is_unet_input(name: str) -> bool:
     """Say whether an input of a chunk is the whole U-Net's; if not, the other chunk gives it."""
-    return name in UNET_INPUTS | _MORE_INPUTS | _STABLE_DIFFUSION_3 or name.startswith(_RESIDUAL)
+    return name in UNET_INPUTS | _MORE_INPUTS | _STABLE_DIFFUSION_3 or name.startswith(RESIDUAL)
 
 
 def unsupported(name: str, inputs: Mapping[str, Shape]) -> str | None:
@@ -70,8 +74,6 @@ def unsupported(name: str, inputs: Mapping[str, Shape]) -> str | None:
             if refiner
             else "Stable Diffusion XL is not supported"
         )
-    if name.startswith(_RESIDUAL):
-        return "ControlNet U-Nets are not supported"
     if name in _STABLE_DIFFUSION_3:
         return "Stable Diffusion 3 is not supported"
     if name == "timestep_cond":

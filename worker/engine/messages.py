@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sdq_core.errors import SdqError
 from sdq_core.models import VariantFolder
+from sdq_core.models.controlnet import ControlNets
 from sdq_core.values.part_units import Part, PartUnits, UnitRules
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit
@@ -23,6 +24,7 @@ class Launch:
     threads: threads of the runtime, None for its own choice.
     rules: what decides on the units of the parts besides.
     inputs: the folder of the pictures that images are drawn from; None for nowhere.
+    controlnets: those that images may be drawn with.
     """
 
     folder: VariantFolder
@@ -33,6 +35,7 @@ class Launch:
     safety: Safety = Safety.FLAG
     rules: UnitRules = field(default_factory=UnitRules)
     inputs: Path | None = None
+    controlnets: ControlNets | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdq_core.errors import PackageError
-from sdq_core.models.check import VAE_SCALE_FACTOR, check_unet
+from sdq_core.models.check import VAE_SCALE_FACTOR, check_unet, residuals_of
 from sdq_core.models.families import is_unet_input
 from worker.pipelines.arrays import Array, as_expected, declared, require_output
 from worker.runtimes.contract import LoadedModel
@@ -48,10 +48,21 @@ class UNet:
 
     def __init__(self, model: LoadedModel) -> None:
         """Raise PackageError for anything but a text-to-image U-Net of batch 1 or 2."""
-        latents = check_unet(declared(model, "The U-Net"))
+        unet = declared(model, "The U-Net")
+        latents = check_unet(unet)
         self.model = model
+        # With zeros in place of what ControlNets give, a U-Net made for them is a plain one.
+        self._silence = {
+            name: np.zeros(shape, model.expected_inputs[name]["dtype"])
+            for name, shape in residuals_of(unet).items()
+        }
         self.batch = latents.batch
         self.latents_shape = latents.shape
+
+    @property
+    def residuals(self) -> tuple[str, ...]:
+        """The names of what it takes from ControlNets, in order; none for a plain U-Net."""
+        return tuple(self._silence)
 
     @property
     def width(self) -> int:
@@ -85,6 +96,7 @@ class UNet:
                 {
                     "sample": sample,
                     "timestep": np.full((self.batch,), timestep, np.float32),
+                    **self._silence,
                     **told,
                 },
             )
