@@ -9,6 +9,7 @@ from db.ledger import Ledger
 from sdq_core.errors import SdqError
 from sdq_core.images.root import OutputRoot
 from sdq_core.models import ModelStore
+from sdq_core.models.controlnet import ControlNets
 from sdq_core.queue.in_hand import InHand
 from sdq_core.queue.queues import Queues
 from sdq_core.settings import Settings
@@ -190,6 +191,7 @@ class EngineStarter:
             safety=self.options.safety,
             rules=self.units.rules(variant),
             inputs=self.settings.inputs,
+            controlnets=ControlNets(self.settings.models),
         )
         return Engine(launch, self.options.deadlines)
 

@@ -35,8 +35,8 @@ def check_picture(data: bytes) -> str:
     return SUFFIXES[image.format or "PNG"]
 
 
-def read_picture(data: bytes) -> Image.Image:
-    """Return a picture as RGB: the first of an animation, turned as its camera says, on white where it is transparent.
+def read_picture(data: bytes, *, background: str = "white") -> Image.Image:
+    """Return a picture as RGB: the first of an animation, turned as its camera says, on the background's colour.
 
     Colours of an embedded profile become sRGB.
     """
@@ -50,9 +50,9 @@ def read_picture(data: bytes) -> Image.Image:
     image = _srgb(_eight_bits(image), profile)
     if alpha is None:
         return image
-    white = Image.new("RGB", image.size, "white")
-    white.paste(image, mask=alpha)
-    return white
+    opaque = Image.new("RGB", image.size, background)
+    opaque.paste(image, mask=alpha)
+    return opaque
 
 
 def read_mask(data: bytes) -> Image.Image:

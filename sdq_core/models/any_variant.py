@@ -7,11 +7,12 @@ place means new images, as with a named variant; a variant added to the model, o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sdq_core.errors import InputError, InputMissingError, PackageError
+from sdq_core.models.controlnet import ControlNet
 from sdq_core.models.folder import VariantFolder
 from sdq_core.models.store import ModelStore
 from sdq_core.models.usual import Usual
@@ -49,6 +50,11 @@ class AnyFolder:
         """Raise PackageError if one of the variants cannot begin with a picture."""
         for folder in self.variants:
             folder.check_encoder()
+
+    def check_controlnets(self, nets: Sequence[ControlNet]) -> None:
+        """Raise PackageError if one of the variants cannot be drawn with these ControlNets."""
+        for folder in self.variants:
+            folder.check_controlnets(nets)
 
     @property
     def attention_implementation(self) -> Whichever:

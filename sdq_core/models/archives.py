@@ -25,6 +25,7 @@ from sdq_core.models.parts import (
     size_in,
     sort_parts,
 )
+from sdq_core.models.unets import UNET_PARTS, unet_parts
 from sdq_core.values.variants import AttentionImplementation
 
 _KIND = re.compile(rf"(?:^|_)({'|'.join(KINDS)})(?=_|$)")
@@ -86,9 +87,7 @@ def packed_models(paths: Iterable[str]) -> tuple[list[Packed], list[str]]:
     models = [_packed((path,)) for path in found]
     for (_, kind), parts in by_folder.items():
         there = sort_parts((path.stem for path in parts), kind)
-        if {"text_encoder", "vae_decoder"} <= there.keys() and (
-            "unet" in there or {"unet_chunk1", "unet_chunk2"} <= there.keys()
-        ):
+        if {"text_encoder", "vae_decoder"} <= there.keys() and unet_parts(there):
             models.append(_packed(tuple(parts)))
     said = [f"{_listed(nets)}: left out, because ControlNets are not drawn."] if nets else []
     return models, said
@@ -126,8 +125,7 @@ def needed_zips(model: Packed, *, all_parts: bool) -> list[str]:
     if all_parts or len(model.zips) == 1:
         return list(model.zips)
     parts = {zip_: part_of(PurePosixPath(zip_).stem) for zip_ in model.zips}
-    whole = "unet" in parts.values()
-    unneeded = {"control-unet"} | ({"unet_chunk1", "unet_chunk2"} if whole else set())
+    unneeded = set(UNET_PARTS) - set(unet_parts(parts.values()))
     return [zip_ for zip_, part in parts.items() if part not in unneeded]
 
 

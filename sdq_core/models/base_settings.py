@@ -16,10 +16,10 @@ from sdq_core.models.defaults import defaults_for
 from sdq_core.models.hub_errors import NoRepositoryError
 from sdq_core.models.layout import REQUIRED_SETTINGS, SETTINGS, settings_beside
 from sdq_core.models.parts import part_of
+from sdq_core.models.unets import UNET_PARTS
 
 #: What `complete` may write.
 COMPLETED = (*SETTINGS, "special_tokens_map.json")
-_UNETS = ("unet", "unet_chunk1")
 
 
 def base_of(repository: str, base: str | None, packages: Iterable[str] = ()) -> hub.Listing | None:
@@ -101,7 +101,7 @@ def complete(folder: Path, model: str, say: Callable[[str], None]) -> None:
     unet = next(
         (
             path
-            for part in _UNETS
+            for part in UNET_PARTS
             for path in sorted(folder.iterdir())
             if part_of(path.name) == part
         ),

@@ -15,6 +15,7 @@ from sdq_core.errors import PackageError
 from sdq_core.models.declared import INSTEAD, RECONVERT, TOGETHER, Part
 from sdq_core.models.families import (
     GUIDANCE_EMBEDDING,
+    RESIDUAL,
     STABLE_DIFFUSION,
     TIME_IDS,
     Family,
@@ -23,6 +24,7 @@ from sdq_core.models.families import (
 )
 from sdq_core.models.mlmodel import Shape
 from sdq_core.models.network import refuse_without_text
+from sdq_core.models.unets import UNET_PARTS, unet_parts
 from sdq_core.printable import quote
 
 #: Latents are an eighth of the image on each side in every Stable Diffusion VAE.
@@ -93,7 +95,7 @@ def check_parts(
     Raises PackageError, with the file, for a part that is incomplete or damaged, that does not fit the others, or whose
     kind is not supported.
     """
-    unet = _unet(parts)
+    unet = read_unet(parts, unet_parts(parts))
     family = check_family(unet)
     latents = check_unet(unet)
     for name in family.text_encoders:
@@ -148,9 +150,10 @@ def refuse_unsupported(folder: Path, parts: Mapping[str, Path]) -> None:
     """
     if kind := foreign_kind(parts):
         raise PackageError(f"{folder} holds {kind}, which is not supported. {INSTEAD}")
-    for part in _UNETS:
+    for part in unet_parts(parts) or UNET_PARTS:
         if part in parts:
             refuse_without_text(parts[part])
+            return
 
 
 def foreign_kind(parts: Collection[str]) -> str | None:
@@ -167,8 +170,9 @@ def check_family(unet: Part) -> Family:
     """Return the family that a U-Net is of; raise PackageError for one that cannot be drawn."""
     family = family_of(unet.inputs)
     if family is None:
+        residuals = {name for name in unet.inputs if name.startswith(RESIDUAL)}
         unet.require_inputs(
-            STABLE_DIFFUSION.unet_inputs | unet.inputs.keys() & {GUIDANCE_EMBEDDING}
+            STABLE_DIFFUSION.unet_inputs | residuals | unet.inputs.keys() & {GUIDANCE_EMBEDDING}
         )
     return family or STABLE_DIFFUSION
 
@@ -208,6 +212,7 @@ def check_unet(unet: Part) -> Latents:
     if GUIDANCE_EMBEDDING in unet.inputs:
         _check_guidance_embedding(unet, batch)
     unet.require_output("noise_pred", shape)
+    residuals_of(unet)
     return Latents(batch=batch, height=height, width=width)
 
 
@@ -217,6 +222,24 @@ def _check_guidance_embedding(unet: Part, batch: int) -> None:
         raise PackageError(
             f"{unet.name} takes {GUIDANCE_EMBEDDING} of shape {shape}, not ({batch}, an even width). {RECONVERT}"
         )
+
+
+def residuals_of(unet: Part) -> dict[str, Shape]:
+    """Return what a U-Net takes from ControlNets, in order; nothing for a plain one.
+
+    Raise PackageError for anything but one array an image for each number from 0.
+    """
+    found = {name: unet.inputs[name] for name in unet.inputs if name.startswith(RESIDUAL)}
+    names = [f"{RESIDUAL}{number}" for number in range(len(found))]
+    batch = unet.inputs["sample"][0]
+    if set(names) != found.keys() or any(
+        len(shape) != 4 or shape[0] != batch for shape in found.values()
+    ):
+        raise PackageError(
+            f"{unet.name} takes {', '.join(map(quote, sorted(found)[:3]))} and so on from ControlNets, which are not "
+            f"one array of batch {batch} for each number from 0. {RECONVERT}"
+        )
+    return {name: found[name] for name in names}
 
 
 def check_text_encoder(text_encoder: Part, max_length: int, family: Family) -> None:
@@ -273,11 +296,12 @@ def check_safety_checker(checker: Part) -> None:
     checker.require_output("has_nsfw_concepts")
 
 
-def _unet(parts: Mapping[str, Path]) -> Part:
-    """Return the whole U-Net, or its two chunks as if they were one."""
-    if "unet" in parts:
-        return Part.read(parts["unet"])
-    first, second = Part.read(parts["unet_chunk1"]), Part.read(parts["unet_chunk2"])
+def read_unet(parts: Mapping[str, Path], names: tuple[str, ...]) -> Part:
+    """Return a whole U-Net, or its two chunks as if they were one. names: its parts', of `sdq_core.models.unets`."""
+    first, *rest = (Part.read(parts[name]) for name in names)
+    if not rest:
+        return first
+    (second,) = rest
     passed = first.outputs
     if passed is not None:
         for name, shape in second.inputs.items():

@@ -16,7 +16,8 @@ GUIDANCE_EMBEDDING = "timestep_cond"
 
 #: What U-Nets of one family or another take besides.
 _MORE_INPUTS = frozenset({"time_ids", "text_embeds", GUIDANCE_EMBEDDING, "class_labels"})
-_RESIDUAL = "additional_residual_"
+#: What a U-Net made for ControlNets takes besides, with a number behind it.
+RESIDUAL = "additional_residual_"
 _STABLE_DIFFUSION_3 = frozenset(
     {
         "latent_image_embeddings",
@@ -76,8 +77,12 @@ TIME_IDS = 6
 
 
 def family_of(unet_inputs: Mapping[str, Shape]) -> Family | None:
-    """Return the family whose U-Nets take exactly these inputs, None if there is none."""
-    inputs = frozenset(unet_inputs) - {GUIDANCE_EMBEDDING}
+    """Return the family whose U-Nets take exactly these inputs, None if there is none.
+
+    What ControlNets give does not count: with zeros there, the U-Net is a plain one.
+    """
+    inputs = frozenset(name for name in unet_inputs if not name.startswith(RESIDUAL))
+    inputs -= {GUIDANCE_EMBEDDING}
     if _is_refiner(unet_inputs):
         return None
     return next((family for family in FAMILIES if family.unet_inputs == inputs), None)
@@ -85,15 +90,13 @@ def family_of(unet_inputs: Mapping[str, Shape]) -> Family | None:
 
 def is_unet_input(name: str) -> bool:
     """Say whether an input of a chunk is the whole U-Net's; if not, the other chunk gives it."""
-    return name in UNET_INPUTS | _MORE_INPUTS | _STABLE_DIFFUSION_3 or name.startswith(_RESIDUAL)
+    return name in UNET_INPUTS | _MORE_INPUTS | _STABLE_DIFFUSION_3 or name.startswith(RESIDUAL)
 
 
 def unsupported(name: str, inputs: Mapping[str, Shape]) -> str | None:
     """Return what a U-Net with this input among its inputs is, as a sentence's words; None if that does not tell."""
     if _is_refiner(inputs):
         return "The refiner of Stable Diffusion XL is not supported"
-    if name.startswith(_RESIDUAL):
-        return "ControlNet U-Nets are not supported"
     if name in _STABLE_DIFFUSION_3:
         return "Stable Diffusion 3 is not supported"
     if name == "class_labels":

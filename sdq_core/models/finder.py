@@ -18,13 +18,13 @@ from sdq_core.models.litter import is_litter
 from sdq_core.models.network import read_network
 from sdq_core.models.parts import KINDS, attention_in, kind_of, model_in, part_of, sort_parts
 from sdq_core.models.scoring import encoders_in
+from sdq_core.models.unets import UNET_PARTS
 from sdq_core.values.variants import AttentionImplementation
 
 #: A zip's own folder, the attention's, `packages`.
 _LEVELS = 3
 #: A model has ten folders; thousands mean that `--model` names a disk.
 _MAX_FOLDERS = 1000
-_UNETS = ("unet", "unet_chunk1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class PartsPlace:
     @property
     def unet(self) -> Path | None:
         """The U-Net, or its first chunk."""
-        name = next((self.parts[part][0] for part in _UNETS if part in self.parts), None)
+        name = next((self.parts[part][0] for part in UNET_PARTS if part in self.parts), None)
         return self.folder / name if name else None
 
 
@@ -178,7 +178,7 @@ def _walk(
                 below += [
                     (folder / name, (*steps, name))
                     for name in inner
-                    if not is_litter(name) and kind_of(name) is None
+                    if not is_litter(name) and kind_of(name) is None and name != "controlnet"
                 ]
         level = below
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -14,7 +14,15 @@ from pathlib import Path
 
 from sdq_core.errors import PackageError, StorageError
 from sdq_core.models.base_files import scaling_factor, zeros_for_empty_prompt
-from sdq_core.models.check import VAE_SCALE_FACTOR, check_parts, refuse_unsupported
+from sdq_core.models.check import (
+    VAE_SCALE_FACTOR,
+    check_parts,
+    check_unet,
+    read_unet,
+    refuse_unsupported,
+)
+from sdq_core.models.controlnet import ControlNet, check_controlnet
+from sdq_core.models.declared import TOGETHER
 from sdq_core.models.encoder import check_encoder
 from sdq_core.models.families import STABLE_DIFFUSION, STABLE_DIFFUSION_XL, Family
 from sdq_core.models.finder import PartsPlace
@@ -23,6 +31,7 @@ from sdq_core.models.network import Network, read_network
 from sdq_core.models.parts import KINDS, is_apples, kind_of
 from sdq_core.models.preprocessing import Preprocessing
 from sdq_core.models.scheduler_config import SchedulerConfig
+from sdq_core.models.unets import UNET_PARTS, control_unet_parts, unet_parts
 from sdq_core.models.usual import ANY_OTHER, Usual, own_scheduler, usual_for
 from sdq_core.models.vocabulary import Vocabulary
 from sdq_core.values.variants import AttentionImplementation, Scheduler
@@ -35,7 +44,7 @@ class VariantFolder:
     """One attention implementation of one model, as found on disk.
 
     revision: fingerprint of the files that are computed with.
-    parts: part name (`text_encoder`, `text_encoder_2`, `unet`, `unet_chunk1`, `unet_chunk2`, `control-unet`,
+    parts: part name (`text_encoder`, `text_encoder_2`, `unet`, `unet_chunk1`, `unet_chunk2`, the same with `control-`,
         `vae_decoder`, `vae_encoder`, `safety_checker`) -> its ``.mlpackage`` or ``.mlmodelc``.
     tokenizer: the folder of `vocab.json` and `merges.txt`.
     scheduler_config: the file `scheduler_config.json`.
@@ -71,7 +80,7 @@ class VariantFolder:
 
     @property
     def unet(self) -> Path:
-        """The U-Net, or the first of its chunks if it is not here as a whole."""
+        """The U-Net, or its first chunk if it is not here as a whole, or the one for ControlNets."""
         return unet_of(self.parts)
 
     @property
@@ -82,6 +91,24 @@ class VariantFolder:
     def check_encoder(self) -> None:
         """Raise PackageError if it cannot begin with a picture."""
         check_encoder(self.model, self.parts, self.width, self.height)
+
+    def check_controlnets(self, nets: Iterable[ControlNet]) -> None:
+        """Raise PackageError if it cannot be drawn with these ControlNets."""
+        names = control_unet_parts(self.parts)
+        if not names:
+            raise PackageError(
+                f"Model {self.model} ({self.attention_implementation}) has no U-Net for ControlNets. Get it with `sdq "
+                "models pull --all-parts`, or convert it with --unet-support-controlnet and put the control-unet "
+                "package beside its other parts."
+            )
+        unet = read_unet(self.parts, names)
+        if check_unet(unet).shape[2:] != (
+            self.height // VAE_SCALE_FACTOR,
+            self.width // VAE_SCALE_FACTOR,
+        ):
+            raise PackageError(f"{unet.name} draws images of another size. {TOGETHER}")
+        for net in nets:
+            check_controlnet(net.declared, unet)
 
     def missing(self) -> Path | None:
         """Return what is gone of the parts and settings that were found here, or a folder above; None if nothing is."""
@@ -148,7 +175,12 @@ class VariantFiles:
         It counted every file of a package with a name of Apple's, litter and parts that drawing does not read as well,
         which may have come or gone since; and no added tokens, which development versions of 0.2 counted already.
         """
-        named = [part for part in self.parts.values() if is_apples(part.name)]
+        # 0.1 knew no chunks for ControlNets.
+        named = [
+            path
+            for part, path in self.parts.items()
+            if is_apples(path.name) and not part.startswith("control-unet_")
+        ]
         every = {part: files_in(part) for part in named}
         clean = {part: without_litter(part, files) for part, files in every.items()}
         bare = {part: computing_files(part) for part in named}
@@ -250,16 +282,14 @@ def size_of(folder: Path) -> int:
 
 
 def _drawing_parts(parts: Mapping[str, Path]) -> list[Path]:
-    """Return the parts that drawing reads: a VAE encoder beside them, or chunks beside a whole U-Net, are not."""
-    unread = {"vae_encoder", "control-unet"}
-    if "unet" in parts:
-        unread |= {"unet_chunk1", "unet_chunk2"}
+    """Return the parts that drawing reads: a VAE encoder beside them, or another U-Net than the first, are not."""
+    unread = {"vae_encoder", *UNET_PARTS} - set(unet_parts(parts))
     return [path for part, path in parts.items() if part not in unread]
 
 
 def unet_of(parts: Mapping[str, Path]) -> Path:
     """Return the whole U-Net, else the first of its chunks."""
-    return parts.get("unet") or parts["unet_chunk1"]
+    return parts[unet_parts(parts)[0]]
 
 
 def _parts(place: PartsPlace) -> dict[str, Path]:
@@ -274,7 +304,7 @@ def _parts(place: PartsPlace) -> dict[str, Path]:
 
 def _require_parts(packages: Path, parts: Mapping[str, Path], ending: str) -> None:
     missing = [part for part in ("text_encoder", "vae_decoder") if part not in parts]
-    if "unet" not in parts and not {"unet_chunk1", "unet_chunk2"} <= parts.keys():
+    if not unet_parts(parts):
         missing.append("unet (or unet_chunk1 and unet_chunk2)")
     if missing:
         raise PackageError(

@@ -13,6 +13,7 @@ from sdq_core.models.folder import size_of
 from sdq_core.models.record import read_pull_record
 from sdq_core.models.scoring import read_scoring_model, scoring_folder
 from sdq_core.models.store import ModelStore
+from sdq_core.models.unets import control_unet_parts
 from sdq_core.models.usual import Usual
 from sdq_core.values.variants import AttentionImplementation
 
@@ -29,7 +30,7 @@ class ModelFacts:
     attention_found: `original` or `split_einsum`, from the U-Net's operations (both versions of split_einsum look
         alike).
     unet_batch: 2 for classifier-free guidance, else 1.
-    unet: `whole`, `chunks` or `whole+chunks`.
+    unet: `whole`, `chunks` or `whole+chunks`, and `control` for one made for ControlNets.
     usual: how it is drawn where nothing else says, None if as any other.
     """
 
@@ -120,6 +121,8 @@ def _facts(
             problem=problem,
         )
     pieces = (("unet", "whole"), ("unet_chunk1", "chunks"))
+    kinds = [word for part, word in pieces if part in found.parts]
+    kinds += ["control"] if control_unet_parts(found.parts) else []
     return ModelFacts(
         name=name,
         attention_implementation=attention,
@@ -133,6 +136,6 @@ def _facts(
         precision=precision,
         attention_found="split_einsum" if splits else "original",
         unet_batch=found.unet_batch,
-        unet="+".join(word for part, word in pieces if part in found.parts),
+        unet="+".join(kinds),
         usual=usual or None,
     )

@@ -23,6 +23,7 @@ from sdq_core.models.parts import (
     sort_parts,
 )
 from sdq_core.models.scoring import encoders_in
+from sdq_core.models.unets import unet_parts
 from sdq_core.values.variants import AttentionImplementation
 
 #: A base model's settings in diffusers' layout. None of these files contains weights.
@@ -52,7 +53,6 @@ REQUIRED_SETTINGS = (
 )
 
 _DRAWING = ("text_encoder", "text_encoder_2", "vae_decoder", "vae_encoder", "safety_checker")
-_CHUNKS = ("unet_chunk1", "unet_chunk2")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +72,8 @@ class PartsFolder:
 
     def needed(self, *, all_parts: bool) -> list[str]:
         """Return the files that drawing needs: the whole U-Net, or its chunks if there is none."""
-        unet = ("unet",) if "unet" in self.parts else _CHUNKS
-        wanted = (
-            self.parts if all_parts else [part for part in _DRAWING + unet if part in self.parts]
-        )
+        needed = [part for part in _DRAWING if part in self.parts]
+        wanted = self.parts if all_parts else [*needed, *unet_parts(self.parts)]
         return [path for part in wanted for path in self.parts[part][1]] + list(self.loose)
 
     @property
@@ -103,9 +101,7 @@ def parts_folders(paths: Iterable[str], kind: str) -> list[PartsFolder]:
     folders = []
     for folder, networks in sorted(found.items()):
         parts = {part: names[0] for part, names in sort_parts(networks, kind).items()}
-        if {"text_encoder", "vae_decoder"} <= parts.keys() and (
-            "unet" in parts or parts.keys() >= set(_CHUNKS)
-        ):
+        if {"text_encoder", "vae_decoder"} <= parts.keys() and unet_parts(parts):
             beside = [str(PurePosixPath(folder) / name) for name in ("vocab.json", "merges.txt")]
             folders.append(
                 PartsFolder(

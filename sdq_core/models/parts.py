@@ -21,9 +21,11 @@ _PATTERNS: Mapping[str, str] = {
     "text_encoder_2": "text_?encoder_?2",
     "text_encoder_t5": "text_?encoder_?t5",
     "text_encoder": "text_?encoder",
+    "control-unet_chunk1": "control(?:led)?_?unet_?chunk_?1",
+    "control-unet_chunk2": "control(?:led)?_?unet_?chunk_?2",
+    "control-unet": "control(?:led)?_?unet",
     "unet_chunk1": "unet_?chunk_?1",
     "unet_chunk2": "unet_?chunk_?2",
-    "control-unet": "control(?:led)?_?unet",
     "unet_refiner_chunk1": "unet_?refiner_?chunk_?1",
     "unet_refiner_chunk2": "unet_?refiner_?chunk_?2",
     "unet_refiner": "unet_?refiner",
@@ -40,9 +42,9 @@ _PARTS = [
 
 #: The names that Apple's tools write.
 _APPLES = re.compile(
-    r"(?:^|_)(?:text_encoder(?:_2)?|unet(?:_chunk[12])?|control-unet|vae_(?:de|en)coder|safety_checker|mmdit)"
+    r"(?:^|_)(?:text_encoder(?:_2)?|(?:control-)?unet(?:_chunk[12])?|vae_(?:de|en)coder|safety_checker|mmdit)"
     r"\.mlpackage$|"
-    r"^(?:TextEncoder(?:2|T5)?|Unet(?:Refiner)?(?:Chunk[12])?|ControlledUnet|VAE(?:De|En)coder|SafetyChecker|"
+    r"^(?:TextEncoder(?:2|T5)?|Unet(?:Refiner)?(?:Chunk[12])?|ControlledUnet(?:Chunk[12])?|VAE(?:De|En)coder|SafetyChecker|"
     r"MultiModalDiffusionTransformer)\.mlmodelc$"
 )
 

@@ -16,6 +16,7 @@ from sdq_core.models.parts import part_of
 from sdq_core.models.pulled import Pulled, Request, folder_of
 from sdq_core.models.record import PulledFile, PullRecord, differences, read_pull_record
 from sdq_core.models.staging import put_in_place, require_ours, require_room
+from sdq_core.models.unets import unet_parts
 from sdq_core.values.variants import AttentionImplementation
 
 
@@ -128,8 +129,8 @@ def _detected(
     said: AttentionImplementation | None,
     asked: AttentionImplementation | None,
 ) -> AttentionImplementation:
-    names = {name.split("/", 1)[0] for name in files}
-    unet = next(name for name in names if part_of(name) in {"unet", "unet_chunk1"})
+    there = {part_of(name): name for name in {path.split("/", 1)[0] for path in files}}
+    unet = there[unet_parts(there)[0]]
     network = read_network(parts / unet)
     splits = network.splits_heads
     if not network.tells_attention:

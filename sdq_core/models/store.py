@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sdq_core.errors import InputMissingError, PackageError, StorageError
+from sdq_core.models.controlnet import is_controlnets_folder
 from sdq_core.models.finder import (
     Findings,
     PartsPlace,
@@ -196,7 +197,8 @@ class ModelStore:
         return [
             entry
             for entry in entries
-            if not is_litter(entry.name) and os.path.isdir(entry)  # noqa: PTH112
+            if not (is_litter(entry.name) or is_controlnets_folder(entry.name))
+            and os.path.isdir(entry)  # noqa: PTH112
         ]
 
     def _places(self, model: str) -> Findings:

@@ -31,6 +31,7 @@ from sdq_core.models.layout import (
 )
 from sdq_core.models.litter import is_litter
 from sdq_core.models.parts import kind_of
+from sdq_core.models.unets import UNET_PARTS
 from sdq_core.printable import quote
 
 #: A model has about a hundred files; a directory of so many entries takes less than the bytes below.
@@ -162,7 +163,7 @@ def _model(
     for folder in ours:
         refuse_unsupported(
             Path(names),
-            {part: Path(part) for part in folder.parts if part not in {"unet", "unet_chunk1"}},
+            {part: Path(part) for part in folder.parts if part not in UNET_PARTS},
         )
     return ours, [
         f"{folder.path} of {names} was left out: it is another model." for folder in others

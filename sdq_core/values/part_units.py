@@ -24,11 +24,17 @@ class Part(StrEnum):
     VAE_DECODER = "vae_decoder"
     VAE_ENCODER = "vae_encoder"
     SAFETY_CHECKER = "safety_checker"
+    CONTROLNET = "controlnet"
 
     @property
     def spoken(self) -> str:
         """Return it as sentences write it."""
-        return self.replace("_", " ").replace("unet", "U-Net").replace("vae", "VAE")
+        return (
+            self.replace("_", " ")
+            .replace("unet", "U-Net")
+            .replace("vae", "VAE")
+            .replace("controlnet", "ControlNet")
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +46,7 @@ class PartUnits:
     vae_decoder: ComputeUnit
     vae_encoder: ComputeUnit
     safety_checker: ComputeUnit
+    controlnet: ComputeUnit
 
     @classmethod
     def all_on(cls, unit: ComputeUnit) -> PartUnits:
@@ -92,6 +99,8 @@ class UnitRules:
             else unet,
             Part.VAE_ENCODER: ComputeUnit.CPU_ONLY,
             Part.SAFETY_CHECKER: ComputeUnit.CPU_ONLY,
+            # In every step, as the U-Net.
+            Part.CONTROLNET: unet,
         } | dict(self.chosen)
         return PartUnits(**{part: self._first_left(part, wished[part], attention) for part in Part})
 
@@ -110,7 +119,9 @@ class UnitRules:
                 return unit
         way_out = (
             "Use --fallback cpu to draw on the CPU, or try them again with"
-            if part is Part.UNET and not self.unet_on_cpu and wished is not ComputeUnit.CPU_ONLY
+            if part in {Part.UNET, Part.CONTROLNET}
+            and not self.unet_on_cpu
+            and wished is not ComputeUnit.CPU_ONLY
             else "Try them again with"
         )
         raise ConfigurationError(
@@ -123,7 +134,7 @@ class UnitRules:
     ) -> tuple[ComputeUnit, ...]:
         """Return the units that come after the wished one."""
         units = _NEXT[wished]
-        if part is not Part.UNET:
+        if part not in {Part.UNET, Part.CONTROLNET}:
             return units
         return tuple(
             unit

@@ -372,7 +372,7 @@ def replaced(part, name, shape, dtype=F16):
     ("models", "message"),
     [
         (replaced("unet", "time_ids", (2, 5)), "refiner of Stable Diffusion XL is not supported"),
-        (replaced("unet", "additional_residual_0", (2, 4)), "ControlNet U-Nets are not supported"),
+        (replaced("unet", "additional_residual_0", (2, 4)), "not one array of batch 2 for each"),
         (replaced("unet", "mask", (2, 4)), "also takes 'mask'"),
         (replaced("unet", "sample", (2, 9, 4, 6)), "Use a text-to-image model"),
         (replaced("unet", "sample", (4, 4, 4, 6)), "Use a text-to-image model"),

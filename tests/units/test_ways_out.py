@@ -24,6 +24,7 @@ def test_text_encoder_and_safety_checker_run_on_the_cpu_and_the_file_says_so(nig
         "vae_decoder": "ALL",
         "vae_encoder": "CPU_ONLY",
         "safety_checker": "CPU_ONLY",
+        "controlnet": "ALL",
     }
     record = read_record(night.outputs / image.image.path)
     assert record.provenance["part_units"] == image.engine.part_units
@@ -146,7 +147,7 @@ def test_a_safety_checker_that_is_off_has_not_worked(night: Night) -> None:
     night.draw(safety=Safety.OFF, seeds=1)
 
     worked = {trial.part for trial in night.ledger.unit_trials.of(MAC)}
-    assert worked == set(Part) - {Part.SAFETY_CHECKER, Part.VAE_ENCODER}
+    assert worked == set(Part) - {Part.SAFETY_CHECKER, Part.VAE_ENCODER, Part.CONTROLNET}
 
 
 def test_an_engine_killed_from_outside_proves_nothing(night: Night) -> None:

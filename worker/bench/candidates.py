@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sdq_core.models import VariantFolder
+from sdq_core.models.unets import unet_parts
 from sdq_core.values.runtimes import RuntimeChoice
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
 
@@ -70,7 +71,7 @@ def candidates(
     """
     ranked: list[tuple[int, int, Candidate]] = []
     for place, folder in enumerate(folders):
-        whole = "unet" in folder.parts
+        whole = len(unet_parts(folder.parts)) == 1
         forms = [("whole" if whole else "chunks", folder, True)]
         if whole and all(chunk in folder.parts for chunk in _CHUNKS):
             parts = {name: part for name, part in folder.parts.items() if name != "unet"}

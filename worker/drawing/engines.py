@@ -123,8 +123,12 @@ class Engines:
         self._pool.look(loaded.record.variant)
         if loaded.engine not in self._proven:
             self._proven.add(loaded.engine)
-            # Few images are drawn from pictures, so the first need not have used the VAE encoder.
-            unused = {Part.VAE_ENCODER, *(() if self._safety.checks else (Part.SAFETY_CHECKER,))}
+            # Few images are drawn from pictures, so the first need not have used what those need.
+            unused = {
+                Part.VAE_ENCODER,
+                Part.CONTROLNET,
+                *(() if self._safety.checks else (Part.SAFETY_CHECKER,)),
+            }
             used = [part for part in Part if part not in unused]
             self._units.note_worked(loaded.record.variant, loaded.units, used)
 

@@ -36,6 +36,7 @@ from worker.engine.messages import (
     Withdrawn,
 )
 from worker.engine.pipe import Pipe
+from worker.engine.watched import ALWAYS_SAID
 from worker.pipelines.contract import ImageRequest
 
 _POLL_S = 1.0
@@ -110,7 +111,7 @@ class Engine:
         part = self._running
         if part is None or self.ready.units is None:
             return None
-        if self._has_drawn and part not in {Part.TEXT_ENCODER, Part.VAE_ENCODER}:
+        if self._has_drawn and part not in ALWAYS_SAID:
             return None
         return Suspect(part, self.ready.units.of(part))
 

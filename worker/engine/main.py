@@ -70,7 +70,13 @@ def _load(pipe: Pipe, launch: Launch) -> tuple[Pipeline, WatchedRuntime] | None:
         )
         units = _units(launch)
         pipeline = load_pipeline(
-            launch.pipeline, launch.folder, runtime, units, launch.safety, launch.inputs
+            launch.pipeline,
+            launch.folder,
+            runtime,
+            units,
+            launch.safety,
+            launch.inputs,
+            launch.controlnets,
         )
     except SdqError as error:
         pipe.send(LoadFailed(error=error))

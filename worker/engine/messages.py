@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sdq_core.errors import SdqError
 from sdq_core.models import VariantFolder
+from sdq_core.models.controlnet import ControlNets
 from sdq_core.values.part_units import Part, PartUnits, UnitRules
 from sdq_core.values.runtimes import RuntimeChoice
 from sdq_core.values.safety import Safety
@@ -25,6 +26,7 @@ class Launch:
     runtime: which one loads it.
     rules: what decides on the units of the parts besides.
     inputs: the folder of the pictures that images are drawn from; None for nowhere.
+    controlnets: those that images may be drawn with.
     """
 
     folder: VariantFolder
@@ -36,6 +38,7 @@ class Launch:
     safety: Safety = Safety.FLAG
     rules: UnitRules = field(default_factory=UnitRules)
     inputs: Path | None = None
+    controlnets: ControlNets | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

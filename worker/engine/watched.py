@@ -14,7 +14,7 @@ from worker.engine.messages import Loading, Running
 from worker.runtimes.contract import LoadedModel, Runtime
 
 #: Parts of which it is said each time that they begin to run.
-ALWAYS_SAID = frozenset({Part.TEXT_ENCODER, Part.VAE_ENCODER})
+ALWAYS_SAID = frozenset({Part.TEXT_ENCODER, Part.VAE_ENCODER, Part.CONTROLNET})
 
 
 class WatchedRuntime:
@@ -22,7 +22,7 @@ class WatchedRuntime:
 
     It says which network it loads before it does: so the load deadline applies to one network at a time, and Core ML's
     first compile of a U-Net takes minutes. It says which part runs until the first image is drawn; after that only the
-    text encoder, which crashes most, the VAE encoder, which few images use, and what comes after them.
+    text encoder, which crashes most, the VAE encoder and ControlNets, which few images use, and what comes after them.
     """
 
     def __init__(
@@ -42,7 +42,8 @@ class WatchedRuntime:
 
     def load(self, package: Path, compute_unit: ComputeUnit) -> LoadedModel:
         """Load one package; see `worker.runtimes.contract.Runtime`."""
-        part = self._parts[package]
+        # A model's parts are known; ControlNets are nobody's.
+        part = self._parts.get(package, Part.CONTROLNET)
         unit = compute_unit if len(self.distinct_units) > 1 else None
         self._say(Loading(package=package.name, part=part, unit=unit))
         if unit is None:  # there is no other one, so nobody asks which part ran

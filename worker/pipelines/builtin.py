@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from sdq_core.models import VariantFolder
+from sdq_core.models.controlnet import ControlNets
 from sdq_core.models.families import GUIDANCE_EMBEDDING
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
@@ -44,9 +45,10 @@ class BuiltinPipeline:
         units: PartUnits,
         safety: Safety = Safety.FLAG,
         inputs: Path | None = None,
+        controlnets: ControlNets | None = None,
     ) -> BuiltinPipeline:
         """Load every part of a model variant; see `assemble`."""
-        return cls(assemble(folder, runtime, units, safety, inputs))
+        return cls(assemble(folder, runtime, units, safety, inputs, controlnets))
 
     @property
     def width(self) -> int:
@@ -75,6 +77,8 @@ class BuiltinPipeline:
         next, then the noise of schedulers that add some.
         """
         pieces = self._pieces
+        guides = pieces.guidance.of(request.conditions.controlnets)
+        unet = guides.unet if guides else pieces.unet
         start = pieces.pictures.start(request.conditions, request.num_inference_steps)
         scheduler = make_scheduler(
             request.scheduler,
@@ -86,14 +90,15 @@ class BuiltinPipeline:
 
         started = time.perf_counter()
         noise = make_noise(request.rng, request.seed)
-        latents = start.latents(scheduler, pieces.unet.latents_shape, noise)
+        latents = start.latents(scheduler, unet.latents_shape, noise)
         num_unet_calls = 0
         for evaluation in denoise(
-            unet=pieces.unet,
+            unet=unet,
             scheduler=scheduler,
             latents=latents,
             start=start,
             conditioning=conditioning,
+            guides=guides,
             guidance_scale=request.guidance_scale,
             noise=noise,
         ):

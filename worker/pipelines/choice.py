@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sdq_core.errors import ConfigurationError
 from sdq_core.models import VariantFolder
+from sdq_core.models.controlnet import ControlNets
 from sdq_core.models.families import STABLE_DIFFUSION
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
@@ -40,8 +41,11 @@ def load_pipeline(
     units: PartUnits,
     safety: Safety = Safety.FLAG,
     inputs: Path | None = None,
+    controlnets: ControlNets | None = None,
 ) -> Pipeline:
     """Load a model variant into the chosen pipeline. inputs: the folder of pictures, None for nowhere.
+
+    controlnets: those that images may follow pictures by, None for none.
 
     Apple's pipeline runs on any system if chosen by name, and raises ConfigurationError if it cannot be imported or
     does not draw such a model as it should. If it was chosen automatically, the built-in one then replaces it.
@@ -51,7 +55,7 @@ def load_pipeline(
     if choice is PipelineChoice.BUILTIN or (
         choice is PipelineChoice.AUTO and not (_apple_draws(folder) and _is_apples_natural_choice())
     ):
-        return BuiltinPipeline.load(folder, runtime, units, safety, inputs)
+        return BuiltinPipeline.load(folder, runtime, units, safety, inputs, controlnets)
 
     from worker.pipelines.apple import ApplePipeline, import_apple
 
@@ -61,7 +65,7 @@ def load_pipeline(
         if choice is PipelineChoice.APPLE:
             raise
         log.warning("%s Using the built-in pipeline.", error)
-        return BuiltinPipeline.load(folder, runtime, units, safety, inputs)
+        return BuiltinPipeline.load(folder, runtime, units, safety, inputs, controlnets)
     return ApplePipeline.load(folder, runtime, units, safety)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from worker.pipelines.arrays import require_finite
 from worker.pipelines.conditioning import Conditioning
+from worker.pipelines.controlnet import Guides
 from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers import ImageScheduler, Latents
 from worker.pipelines.start import Start
@@ -37,13 +38,15 @@ def denoise(
     latents: Latents,
     start: Start,
     conditioning: Conditioning,
+    guides: Guides | None = None,
     guidance_scale: float,
     noise: Noise,
 ) -> Iterator[Evaluation]:
     """Walk ``latents`` down the scheduler's timesteps; yield after every evaluation of the U-Net.
 
     conditioning: two branches for guidance, one without. A U-Net of batch 2 takes both at once, or one twice; one of
-    batch 1 is evaluated once for each. start: says what is to stay as it was. noise: what schedulers add.
+    batch 1 is evaluated once for each. start: says what is to stay as it was. guides: the ControlNets at work.
+    noise: what schedulers add.
 
     Raises BrokenImageError if the U-Net or the scheduler produces NaN or infinity.
     """
@@ -53,17 +56,26 @@ def denoise(
     for index, timestep in enumerate(scheduler.timesteps):
         seen = scheduler.scale_model_input(latents)
         sample = np.concatenate([seen] * unet.batch)
+        added = guides and guides.residuals(
+            seen, float(timestep), conditioning.branches, step=index, steps=len(scheduler.timesteps)
+        )
         predictions = []
         for number, told in enumerate(batches, start=1):
-            predictions.append(unet(sample, float(timestep), told))
+            # A branch that fills a batch of two with itself is told the same twice.
+            rows = range((number - 1) * unet.batch, number * unet.batch)
+            heard = {
+                name: residual.take(rows, axis=0, mode="clip")
+                for name, residual in (added or {}).items()
+            }
+            predictions.append(unet(sample, float(timestep), {**told, **heard}))
             done += 1
             require_finite(predictions[-1], f"Evaluation {done} of {total} of the U-Net")
             if number < len(batches):
                 yield Evaluation(done=done, total=total, latents=latents)
         # NumPy would print warnings on standard error about values that are checked just below.
         with np.errstate(over="ignore", invalid="ignore"):
-            rows = np.concatenate(predictions)[: len(conditioning.branches)]
-            noise_pred = guided(rows, guidance_scale)
+            branches = np.concatenate(predictions)[: len(conditioning.branches)]
+            noise_pred = guided(branches, guidance_scale)
             latents = scheduler.step(noise_pred, latents, noise)
             latents = start.kept(scheduler, latents, index + 1)
         require_finite(

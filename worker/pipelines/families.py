@@ -9,11 +9,13 @@ from pathlib import Path
 
 from sdq_core.inputs.store import InputStore
 from sdq_core.models import VariantFolder
+from sdq_core.models.controlnet import ControlNets
 from sdq_core.models.families import STABLE_DIFFUSION, STABLE_DIFFUSION_XL, Family
 from sdq_core.printable import quote
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
 from worker.pipelines.conditioning import Conditioner, SizedTextConditioner, TextConditioner
+from worker.pipelines.controlnet import Guidance
 from worker.pipelines.parts import Parts, load_vae_encoder
 from worker.pipelines.pictures import Pictures
 from worker.pipelines.safety import SafetyChecker
@@ -37,6 +39,7 @@ class Pieces:
     safety_checker: None if it is off, or if it or its feature extractor is missing.
     scheduler_config: the model's settings of its schedulers.
     pictures: what an image begins from.
+    guidance: ControlNets, and the U-Net that listens to them.
     """
 
     conditioner: Conditioner
@@ -45,6 +48,7 @@ class Pieces:
     safety_checker: SafetyChecker | None
     scheduler_config: SchedulerConfig
     pictures: Pictures
+    guidance: Guidance
 
 
 def assemble(
@@ -53,10 +57,11 @@ def assemble(
     units: PartUnits,
     safety: Safety = Safety.FLAG,
     inputs: Path | None = None,
+    controlnets: ControlNets | None = None,
 ) -> Pieces:
-    """Load a model variant, but for its VAE encoder, which waits for a picture.
+    """Load a model variant, but for what waits for a picture: its VAE encoder, and the U-Net for ControlNets.
 
-    inputs: the folder of pictures, None for nowhere.
+    inputs: the folder of pictures, None for nowhere. controlnets: those that images may use, None for none.
 
     Raise as `Parts.load` does, and PackageError for damaged settings.
     """
@@ -70,16 +75,20 @@ def assemble(
             ", ".join(map(quote, ignored)),
         )
     parts = Parts.load(folder, runtime, units, safety)
+    pictures = Pictures(
+        InputStore(inputs) if inputs else None,
+        lambda: load_vae_encoder(folder, runtime, units, parts.unet.latents_shape),
+        size=(parts.unet.width, parts.unet.height),
+    )
     return Pieces(
         conditioner=conditioner(parts.text_encoders),
         unet=parts.unet,
         vae_decoder=parts.vae_decoder,
         safety_checker=parts.safety_checker,
         scheduler_config=scheduler_config,
-        pictures=Pictures(
-            InputStore(inputs) if inputs else None,
-            lambda: load_vae_encoder(folder, runtime, units, parts.unet.latents_shape),
-            size=(parts.unet.width, parts.unet.height),
+        pictures=pictures,
+        guidance=Guidance(
+            folder, runtime, units, nets=controlnets, pictures=pictures, plain=parts.unet
         ),
     )
 

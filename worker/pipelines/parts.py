@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sdq_core.errors import PackageError
 from sdq_core.models import VariantFolder
 from sdq_core.models.encoder import encoder_of
+from sdq_core.models.unets import UNET_PARTS, control_unet_parts, unet_parts
 from sdq_core.values.part_units import Part, PartUnits
 from sdq_core.values.safety import Safety
 from sdq_core.values.variants import ComputeUnit
@@ -49,9 +50,10 @@ class Parts:
         hidden and the model has no safety checker.
         """
         extractor = _feature_extractor(folder, safety)
+        names = unet_parts(folder.parts) or _wanted(folder)
         packages = {
             name: _part(folder, name)
-            for name in (*folder.family.text_encoders, "vae_decoder", *_unet(folder))
+            for name in (*folder.family.text_encoders, "vae_decoder", *names)
         }
 
         def load(name: str, unit: ComputeUnit) -> LoadedModel:
@@ -60,11 +62,7 @@ class Parts:
         text_encoders = {
             name: load(name, units.text_encoder) for name in folder.family.text_encoders
         }
-        if "unet" in packages:
-            unet = UNet(load("unet", units.unet))
-        else:
-            chunks = (load(name, units.unet) for name in ("unet_chunk1", "unet_chunk2"))
-            unet = UNet(ChunkedModel(*chunks))
+        unet = _joined([load(name, units.unet) for name in names])
         vae_decoder = VaeDecoder(
             load("vae_decoder", units.vae_decoder),
             unet.latents_shape,
@@ -90,13 +88,19 @@ def load_vae_encoder(
     return VaeEncoder(model, latents_shape, folder.scaling_factor)
 
 
+def load_control_unet(folder: VariantFolder, runtime: Runtime, units: PartUnits) -> UNet:
+    """Load the U-Net that only ControlNets need; raise PackageError if it is missing or damaged."""
+    names = control_unet_parts(folder.parts) or ("control-unet",)
+    return _joined([runtime.load(_part(folder, name), units.unet) for name in names])
+
+
 def packages_of_parts(folder: VariantFolder) -> Mapping[Path, Part]:
     """Return which part each package of a variant is, of those that drawing needs."""
-    names = {
-        "unet_chunk1": Part.UNET,
-        "unet_chunk2": Part.UNET,
-        "text_encoder_2": Part.TEXT_ENCODER,
-    } | {str(part): part for part in Part}
+    names = (
+        {str(part): part for part in Part}
+        | dict.fromkeys(UNET_PARTS, Part.UNET)
+        | {"text_encoder_2": Part.TEXT_ENCODER}
+    )
     return {path: names[name] for name, path in folder.parts.items() if name in names}
 
 
@@ -117,13 +121,15 @@ def _feature_extractor(folder: VariantFolder, safety: Safety) -> FeatureExtracto
     )
 
 
-def _unet(folder: VariantFolder) -> tuple[str, ...]:
-    """Return the name of the U-Net's part, or of its two parts."""
-    if "unet" in folder.parts:
-        return ("unet",)
-    if "unet_chunk1" in folder.parts or "unet_chunk2" in folder.parts:
-        return ("unet_chunk1", "unet_chunk2")
-    return ("unet",)
+def _wanted(folder: VariantFolder) -> tuple[str, ...]:
+    """Return the parts of a U-Net that is not complete: one of them is missing."""
+    chunks = ("unet_chunk1", "unet_chunk2")
+    return chunks if any(chunk in folder.parts for chunk in chunks) else ("unet",)
+
+
+def _joined(models: Sequence[LoadedModel]) -> UNet:
+    """Return a whole U-Net, or one of two chunks."""
+    return UNet(models[0] if len(models) == 1 else ChunkedModel(*models))
 
 
 def _part(folder: VariantFolder, name: str) -> Path:

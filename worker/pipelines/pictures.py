@@ -40,6 +40,7 @@ class Pictures:
         self._encoder: VaeEncoder | None = None
         self._moments: dict[str, Moments] = {}
         self._masks: dict[str, NDArray[np.float32]] = {}
+        self._maps: dict[str, NDArray[np.float32]] = {}
 
     def start(self, conditions: Conditions, num_inference_steps: int) -> Start:
         """Return what an image begins from.
@@ -52,6 +53,13 @@ class Pictures:
         mask = None if conditions.mask is None else self._mask(conditions.mask)
         taken = conditions.steps_taken(num_inference_steps)
         return FromPicture(self._encoded(conditions.init_image), taken, mask)
+
+    def map(self, sha256: str) -> NDArray[np.float32]:
+        """Return a picture that a ControlNet follows: float32 [1, 3, h, w] in [0, 1]; raise PictureError as `start`."""
+        if sha256 not in self._maps:
+            picture = self._read(sha256, lambda data: read_picture(data, background="black"))
+            _keep(self._maps, sha256, as_map(picture, self._size))
+        return self._maps[sha256]
 
     def _encoded(self, sha256: str) -> Moments:
         if sha256 not in self._moments:
@@ -83,10 +91,15 @@ class Pictures:
 
 def as_model_input(picture: Image.Image, size: tuple[int, int]) -> NDArray[np.float32]:
     """Stretch an RGB picture to a size, as diffusers does by default: float32 [1, 3, h, w] in [-1, 1]."""
+    return 2 * as_map(picture, size) - 1
+
+
+def as_map(picture: Image.Image, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Stretch an RGB picture likewise, in [0, 1]."""
     if picture.size != size:
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     pixels = np.asarray(picture, np.float32) / np.float32(255)
-    return np.ascontiguousarray((2 * pixels - 1).transpose(2, 0, 1)[None])
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None])
 
 
 def as_latent_mask(mask: Image.Image, size: tuple[int, int]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq_core.models.check import VAE_SCALE_FACTOR, check_unet
+from sdq_core.models.check import VAE_SCALE_FACTOR, check_unet, residuals_of
 from sdq_core.models.families import GUIDANCE_EMBEDDING, is_unet_input
 from worker.pipelines.arrays import Array, as_expected, declared, require_output
 from worker.runtimes.contract import LoadedModel
@@ -48,13 +48,24 @@ class UNet:
 
     def __init__(self, model: LoadedModel) -> None:
         """Raise PackageError for anything but a text-to-image U-Net of batch 1 or 2."""
-        latents = check_unet(declared(model, "The U-Net"))
+        unet = declared(model, "The U-Net")
+        latents = check_unet(unet)
         self.model = model
+        # With zeros in place of what ControlNets give, a U-Net made for them is a plain one.
+        self._silence = {
+            name: np.zeros(shape, model.expected_inputs[name]["dtype"])
+            for name, shape in residuals_of(unet).items()
+        }
         self.batch = latents.batch
         self.latents_shape = latents.shape
         self._time_ids = model.expected_inputs.get("time_ids", {}).get("shape", ())
         embedding = model.expected_inputs.get(GUIDANCE_EMBEDDING)
         self.guidance_width: int | None = embedding["shape"][1] if embedding else None
+
+    @property
+    def residuals(self) -> tuple[str, ...]:
+        """The names of what it takes from ControlNets, in order; none for a plain U-Net."""
+        return tuple(self._silence)
 
     @property
     def width(self) -> int:
@@ -73,7 +84,12 @@ class UNet:
 
         sample: [batch, 4, h, w]. told: its other inputs, by name. Returns noise_pred float32 [batch, 4, h, w].
         """
-        given = {"sample": sample, "timestep": np.full((self.batch,), timestep, np.float32), **told}
+        given = {
+            "sample": sample,
+            "timestep": np.full((self.batch,), timestep, np.float32),
+            **self._silence,
+            **told,
+        }
         if "time_ids" in given:  # older converters declare them flat
             given["time_ids"] = given["time_ids"].reshape(self._time_ids)
         outputs = self.model(**as_expected(self.model, given))
