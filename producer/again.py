@@ -73,5 +73,7 @@ def recipe_line(
         init_image=kept("init_image", conditions.init_image),
         strength=conditions.strength,
         mask=kept("mask", conditions.mask),
+        original_size=conditions.original_size,
+        crop=conditions.crop,
         **fields,
     )

@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from db.columns.column import AskedImages, ImageColumn, Kind
 from db.values import FinishedImage
+from sdq_core.values.pixels import crop_text, size_text
 from sdq_core.values.rng import Rng
 from sdq_core.values.variants import (
     SAMPLER_NAMES,
@@ -54,6 +55,10 @@ def _recipe() -> Iterable[ImageColumn]:
         ("strength", Kind.NUMBER, "how much of it is drawn anew, up to 1", attrgetter("recipe.conditions.strength")),
         ("mask", Kind.TEXT, "name of the picture that says where", _picture("mask")),
         ("mask_sha256", Kind.TEXT, "sha256 of that picture's file", attrgetter("recipe.conditions.mask")),
+        ("original_size", Kind.TEXT, "size that an XL model is told, such as 1024x768",
+         lambda image: size_text(image.recipe.conditions.original_size)),
+        ("crop", Kind.TEXT, "left and top that an XL model is told, such as 0,16",
+         lambda image: crop_text(image.recipe.conditions.crop)),
     ):  # fmt: skip
         yield ImageColumn(
             name=name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from db.values import JSON
 from producer.planning.defaults import Defaults
@@ -10,13 +11,32 @@ from producer.planning.pictures import Pictures
 from producer.reading.prompt_line import PromptLine
 from sdq_core.errors import InputError, PackageError
 from sdq_core.models import AnyFolder, VariantFolder
+from sdq_core.models.families import TIME_IDS, Family
 from sdq_core.values.conditions import NO_CONDITIONS, Conditions
 
 
 def conditions_of(
-    line: PromptLine, defaults: Defaults, steps: int, pictures: Pictures
+    line: PromptLine,
+    defaults: Defaults,
+    steps: int,
+    pictures: Pictures,
+    *,
+    family: Family,
 ) -> Conditions:
-    """Return a line's conditions; raise InputError for what cannot be drawn."""
+    """Return a line's conditions; raise InputError for what cannot be drawn. family: the model's."""
+    conditions = _of_picture(line, defaults, steps, pictures)
+    weighted = defaults.weighted if line.weighted is None else line.weighted
+    original_size = line.original_size or defaults.original_size
+    crop = line.crop or defaults.crop
+    if not (weighted or original_size or crop):
+        return conditions
+    for field, value in (("original_size", original_size), ("crop", crop)):
+        if value is not None and TIME_IDS not in family.unet_inputs:
+            raise InputError(f"{field} is for models of Stable Diffusion XL; leave it out")
+    return replace(conditions, weighted=weighted, original_size=original_size, crop=crop)
+
+
+def _of_picture(line: PromptLine, defaults: Defaults, steps: int, pictures: Pictures) -> Conditions:
     init_image = line.init_image or defaults.init_image
     if init_image is None:
         for field, value in (("strength", line.strength), ("mask", line.mask)):

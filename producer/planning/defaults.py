@@ -33,7 +33,8 @@ class Defaults:
     variants: each draws its own images; `any` leaves the compute unit open, too.
     variants, compute_unit: None for auto, see `producer.planning.chooser`.
     weighted: whether `(word:1.2)` in prompts weighs words.
-    init_image, strength, mask: as in `PromptLine`; a strength without a picture is for lines that name one.
+    init_image, strength, mask, original_size, crop: as in `PromptLine`. A strength without a picture is for lines that
+        name one.
     seeds: for lines without a seed; by default the one seed 0, so that submitting again asks for the same image and
         draws nothing twice.
     random_seeds: how many to choose instead, for each line.
@@ -57,6 +58,8 @@ class Defaults:
     init_image: str | None = None
     strength: float = DEFAULT_STRENGTH
     mask: str | None = None
+    original_size: tuple[int, int] | None = None
+    crop: tuple[int, int] | None = None
     seeds: Sequence[int] = range(1)
     random_seeds: int | None = None
     batch_name: str | None = None

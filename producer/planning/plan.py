@@ -204,11 +204,10 @@ def _recipe(
     negative_prompt = (
         defaults.negative_prompt if line.negative_prompt is None else line.negative_prompt
     )
-    weighted = defaults.weighted if line.weighted is None else line.weighted
-    if weighted:
+    conditions = conditions_of(line, defaults, steps, pictures, family=folder.family)
+    if conditions.weighted:
         for prompt in (line.prompt, negative_prompt):
             weighted_parts(prompt)  # raises for weights without meaning
-    conditions = conditions_of(line, defaults, steps, pictures)
     return Recipe(
         variant=_variant(line, folder, placement),
         prompt=line.prompt,
@@ -219,7 +218,7 @@ def _recipe(
         width=folder.width,
         height=folder.height,
         rng=line.rng or defaults.rng,
-        conditions=replace(conditions, weighted=True) if weighted else conditions,
+        conditions=conditions,
     )
 
 

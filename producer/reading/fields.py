@@ -31,6 +31,7 @@ from sdq_core.errors import InputError
 from sdq_core.printable import quote
 from sdq_core.values.limits import MAX_SIDE
 from sdq_core.values.names import model_spelling
+from sdq_core.values.pixels import parse_crop, parse_size
 from sdq_core.values.rng import Rng
 from sdq_core.values.seeds import MAX_SEED, MAX_SEEDS, check_seed, compact_seeds, parse_seeds
 from sdq_core.values.variants import ComputeUnit, Scheduler, VariantWord
@@ -72,6 +73,8 @@ class _Part(TypedDict, total=False):
     init_image: str
     strength: float
     mask: str
+    original_size: tuple[int, int]
+    crop: tuple[int, int]
     custom_id: str
     tags: tuple[str, ...]
     meta: Mapping[str, JSON]
@@ -265,6 +268,8 @@ _PARSERS: Mapping[str, Callable[[JSON], _Part]] = {
     "init_image": lambda value: {"init_image": check_picture(text("init_image", value))},
     "strength": lambda value: {"strength": check_strength(number("strength", value))},
     "mask": lambda value: {"mask": check_picture(text("mask", value))},
+    "original_size": lambda value: {"original_size": parse_size(text("original_size", value))},
+    "crop": lambda value: {"crop": parse_crop(text("crop", value))},
     "custom_id": _custom_id,
     "tags": lambda value: {"tags": _tags(value)},
     "meta": lambda value: {"meta": parse_meta(value)},

@@ -45,6 +45,8 @@ NAMES = {
     "denoising_strength": "strength",
     "mask": "mask",
     "mask_image": "mask",
+    "original_size": "original_size",
+    "crop": "crop",
     "custom_id": "custom_id",
     "tags": "tags",
     "meta": "meta",

@@ -28,6 +28,7 @@ class PromptLine:
     width, height: pixels.
     init_image, mask: pictures, by the paths of their files or as `sha256:DIGEST/NAME` for what is kept already.
     strength: how much of init_image is drawn anew, over 0 to 1.
+    original_size, crop: what a model of Stable Diffusion XL is told: width and height, left and top, pixels.
     custom_id, tags, meta: the user's own, never used to draw.
     is_exported: an export wrote it, a line for each image: its texts are to the letter, and several share a custom_id.
     dynamic: the template of the prompt and what was chosen for it, None if it has none; never used to draw.
@@ -52,6 +53,8 @@ class PromptLine:
     init_image: str | None = None
     strength: float | None = None
     mask: str | None = None
+    original_size: tuple[int, int] | None = None
+    crop: tuple[int, int] | None = None
     custom_id: str | None = None
     tags: tuple[str, ...] = ()
     meta: Mapping[str, JSON] = field(default_factory=dict)

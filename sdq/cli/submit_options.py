@@ -48,6 +48,12 @@ _PROMPTS = (
                  help="How much of the picture is drawn anew, over 0 to 1; with commas, each of several [0.5]."),
     click.option("--mask", metavar="FILE",
                  help="Draw anew only where this picture is white; the rest stays as --init-image has it."),
+    click.option("--original-size", metavar="WxH",
+                 help="Stable Diffusion XL: the size that the model takes its training picture to have had "
+                      "[the image's own]."),
+    click.option("--crop", metavar="LEFT,TOP",
+                 help="Stable Diffusion XL: what the model takes to have been cut off at the left and the top, pixels "
+                      "[0,0]."),
     click.option("--model", metavar="NAME|DIR", shell_complete=candidates.model_names,
                  help="A model's name or folder [demo]."),
     click.option("--variant", metavar="NAMES",

@@ -154,6 +154,8 @@ _READ: Mapping[str, Callable[[str, Any], Any]] = {
     "path_template": text_of,
     "strength": several,
     "mask": path_of,
+    "original_size": text_of,
+    "crop": text_of,
     "model": path_of,
     "wildcards": path_of,
     "priority": partial(one_of, known=Priority),

@@ -100,7 +100,7 @@ SETTINGS = tuple(
     axis_of(column)
     for column in parse_columns(
         "num_inference_steps,guidance_scale,scheduler,rng,weighted,width,height,model,attention_implementation,compute_unit,"
-        "init_image,strength,mask"
+        "init_image,strength,mask,original_size,crop"
     )
 )
 

@@ -32,6 +32,8 @@ class SubmitOptions:
     init_images: tuple[str, ...] = ()
     strength: str | None = None
     mask: str | None = None
+    original_size: str | None = None
+    crop: str | None = None
     model: str | None = None
     variant: str | None = None
     compute_unit: str | None = None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from db.values import JSON, BatchOptions
 from producer import (
@@ -38,8 +39,11 @@ from sdq_core.settings import Preferences, Settings, whole_path
 from sdq_core.values.dated import dated
 from sdq_core.values.names import one_spelling
 from sdq_core.values.order import Priority
+from sdq_core.values.pixels import parse_crop, parse_size
 from sdq_core.values.recipes import DEFAULT_STRENGTH
 from sdq_core.values.variants import ANY
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +143,8 @@ def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Def
         init_image=single.get("init_image"),
         strength=single.get("strength", DEFAULT_STRENGTH),
         mask=place_of(options.mask, Path()),
+        original_size=_read("--original-size", parse_size, options.original_size),
+        crop=_read("--crop", parse_crop, options.crop),
         batch_name=dated(options.batch, datetime.now(UTC)) if options.batch else options.batch,
         interleave=options.interleave,
         priority=Priority(options.priority) if options.priority else None,
@@ -186,6 +192,13 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
         max_images=max_images,
         options=options,
     )
+
+
+def _read(option: str, parse: Callable[[str], _T], value: str | None) -> _T | None:
+    if value is None:
+        return None
+    with value_of(option):
+        return parse(value)
 
 
 def _refuse_unused(options: SubmitOptions, lines: Sequence[PromptLine]) -> None:

@@ -14,6 +14,7 @@ from sdq.views.status import rfc3339
 from sdq.views.words import counted, duration, local_time, size
 from sdq_core.images.read import FileRecord
 from sdq_core.values.conditions import Conditions
+from sdq_core.values.pixels import crop_text, size_text
 from sdq_core.values.quality import Quality
 from sdq_core.values.recipes import DEFAULT_RNG, Recipe
 
@@ -143,9 +144,18 @@ def _recipe_facts(recipe: Recipe, seed: int, pictures: Any = None) -> list[tuple
                      f"{recipe.scheduler}, {recipe.width}x{recipe.height}"),
         ("noise", None if recipe.rng is DEFAULT_RNG else f"of {recipe.rng}"),
         ("weights", "count in the prompts" if recipe.conditions.weighted else None),
+        ("told sizes", _told_sizes(recipe.conditions)),
         ("drawn from", _drawn_from(recipe.conditions, pictures or {})),
         ("variant", f"{recipe.variant}, revision {recipe.variant.revision}"),
     ]  # fmt: skip
+
+
+def _told_sizes(conditions: Conditions) -> str | None:
+    told = [
+        f"original {size_text(conditions.original_size)}" if conditions.original_size else "",
+        f"cropped by {crop_text(conditions.crop)}" if conditions.crop else "",
+    ]
+    return ", ".join(filter(None, told)) or None
 
 
 def _drawn_from(conditions: Conditions, names: Mapping[str, Any]) -> str | None:

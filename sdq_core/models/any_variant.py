@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sdq_core.errors import InputError, InputMissingError, PackageError
 from sdq_core.models.controlnet import ControlNet
+from sdq_core.models.families import STABLE_DIFFUSION, Family
 from sdq_core.models.folder import VariantFolder
 from sdq_core.models.store import ModelStore
 from sdq_core.models.usual import Usual
@@ -35,6 +36,7 @@ class AnyFolder:
     width, height: pixels.
     tokenizer: the reference variant's.
     usual: how the model is drawn where nothing else says.
+    family: what kind of model it is.
     variants: all of them.
     """
 
@@ -44,6 +46,7 @@ class AnyFolder:
     height: int
     tokenizer: Path
     usual: Usual
+    family: Family = STABLE_DIFFUSION
     variants: tuple[VariantFolder, ...] = ()
 
     def check_encoder(self) -> None:
@@ -115,6 +118,7 @@ def find_any(store: ModelStore, model: str, known: Collection[RecipeVariant] = (
         height=reference.height,
         tokenizer=reference.tokenizer,
         usual=store.usual_of(reference),
+        family=reference.family,
         variants=tuple(present.values()),
     )
 

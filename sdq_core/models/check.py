@@ -18,6 +18,7 @@ from sdq_core.models.families import (
     RESIDUAL,
     STABLE_DIFFUSION,
     TIME_IDS,
+    TIME_IDS_EACH,
     Family,
     family_of,
     is_unet_input,
@@ -199,9 +200,9 @@ def check_unet(unet: Part) -> Latents:
             f"{unet.name} takes encoder_hidden_states of shape {states}, not ({batch}, channels, 1, tokens). "
             f"{RECONVERT}"
         )
-    if "time_ids" in unet.inputs and math.prod(unet.inputs["time_ids"]) != TIME_IDS * batch:
+    if TIME_IDS in unet.inputs and math.prod(unet.inputs[TIME_IDS]) != TIME_IDS_EACH * batch:
         raise PackageError(
-            f"{unet.name} takes time_ids of shape {unet.inputs['time_ids']}, not ({batch}, {TIME_IDS}). {RECONVERT}"
+            f"{unet.name} takes time_ids of shape {unet.inputs[TIME_IDS]}, not ({batch}, {TIME_IDS_EACH}). {RECONVERT}"
         )
     if "text_embeds" in unet.inputs:
         embeds = unet.inputs["text_embeds"]
@@ -296,9 +297,12 @@ def check_safety_checker(checker: Part) -> None:
     checker.require_output("has_nsfw_concepts")
 
 
-def read_unet(parts: Mapping[str, Path], names: tuple[str, ...]) -> Part:
-    """Return a whole U-Net, or its two chunks as if they were one. names: its parts', of `sdq_core.models.unets`."""
-    first, *rest = (Part.read(parts[name]) for name in names)
+def read_unet(parts: Mapping[str, Path], names: tuple[str, ...], *, weights: bool = True) -> Part:
+    """Return a whole U-Net, or its two chunks as if they were one. names: its parts', of `sdq_core.models.unets`.
+
+    weights: whether they must be there.
+    """
+    first, *rest = (Part.read(parts[name], weights=weights) for name in names)
     if not rest:
         return first
     (second,) = rest

@@ -35,9 +35,12 @@ class Part:
     embedded_tokens: int | None = None
 
     @classmethod
-    def read(cls, path: Path) -> Part:
-        """Read a part; raise as `read_network` does, and PackageError for an input that is an image."""
-        network = read_network(path)
+    def read(cls, path: Path, *, weights: bool = True) -> Part:
+        """Read a part; raise as `read_network` does, and PackageError for an input that is an image.
+
+        weights: whether they must be there.
+        """
+        network = read_network(path, weights=weights)
         for name in network.images:
             raise refuse_image(path, name)
         # The metadata of a compiled model may leave its outputs out.

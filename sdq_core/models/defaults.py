@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sdq_core.models.families import STABLE_DIFFUSION_XL, family_of
 from sdq_core.models.network import read_network
 
 _MERGES = Path(__file__).with_name("clip") / "merges.txt.gz"
@@ -96,14 +97,17 @@ _BY_CONTEXT_WIDTH = {
         hint=" (of 2-base; if it was trained with v-prediction, as 2.1 for 768x768 was, its images are noise with it: "
         "use --base stabilityai/stable-diffusion-2-1)",
     ),
-    # The first tokenizer's; the second one's padding is the pipeline's to know.
-    2048: Defaults(name="Stable Diffusion XL", pad_token=_END, scheduler=_SCHEDULER_XL),
 }
+#: The tokenizer is the first one; the second one's padding is the pipeline's to know.
+_XL = Defaults(name="Stable Diffusion XL", pad_token=_END, scheduler=_SCHEDULER_XL)
 
 
 def defaults_for(unet: Path) -> Defaults | None:
     """Return the settings for a U-Net, None if none are known; raise as `read_network` does."""
-    shape = read_network(unet, weights=False).inputs.get("encoder_hidden_states", ())
+    inputs = read_network(unet, weights=False).inputs
+    if family_of(inputs) is STABLE_DIFFUSION_XL:
+        return _XL
+    shape = inputs.get("encoder_hidden_states", ())
     return _BY_CONTEXT_WIDTH.get(shape[1]) if len(shape) == 4 else None
 
 

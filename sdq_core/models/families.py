@@ -14,8 +14,13 @@ UNET_INPUTS = frozenset({"sample", "timestep", "encoder_hidden_states"})
 #: The guidance scale, embedded: what U-Nets of any family take that were distilled with guidance.
 GUIDANCE_EMBEDDING = "timestep_cond"
 
+#: By what XL's U-Net is told of an image's size: original height and width, crop from the top and left, target height
+#: and width. The refiner is told five numbers, the last an aesthetic score.
+TIME_IDS = "time_ids"
+TIME_IDS_EACH = 6
+
 #: What U-Nets of one family or another take besides.
-_MORE_INPUTS = frozenset({"time_ids", "text_embeds", GUIDANCE_EMBEDDING, "class_labels"})
+_MORE_INPUTS = frozenset({TIME_IDS, "text_embeds", GUIDANCE_EMBEDDING, "class_labels"})
 #: What a U-Net made for ControlNets takes besides, with a number behind it.
 RESIDUAL = "additional_residual_"
 _STABLE_DIFFUSION_3 = frozenset(
@@ -61,7 +66,7 @@ STABLE_DIFFUSION = Family(
 )
 STABLE_DIFFUSION_XL = Family(
     name="Stable Diffusion XL",
-    unet_inputs=UNET_INPUTS | {"time_ids", "text_embeds"},
+    unet_inputs=UNET_INPUTS | {TIME_IDS, "text_embeds"},
     text_encoders=("text_encoder", "text_encoder_2"),
     hidden_states="hidden_embeds",
     keeps_mean=False,
@@ -70,10 +75,6 @@ STABLE_DIFFUSION_XL = Family(
 )
 #: Every family that can be drawn.
 FAMILIES = (STABLE_DIFFUSION, STABLE_DIFFUSION_XL)
-
-#: What XL's U-Net is told of an image's size: original height and width, crop from the top and left, target height and
-#: width. The refiner is told five numbers, the last an aesthetic score.
-TIME_IDS = 6
 
 
 def family_of(unet_inputs: Mapping[str, Shape]) -> Family | None:
@@ -106,4 +107,4 @@ def unsupported(name: str, inputs: Mapping[str, Shape]) -> str | None:
 
 def _is_refiner(inputs: Mapping[str, Shape]) -> bool:
     batch = inputs.get("sample", (1,))[0]
-    return "time_ids" in inputs and math.prod(inputs["time_ids"]) == 5 * batch
+    return TIME_IDS in inputs and math.prod(inputs[TIME_IDS]) == 5 * batch

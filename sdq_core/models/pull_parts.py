@@ -10,6 +10,7 @@ from pathlib import Path
 from sdq_core.errors import PackageError
 from sdq_core.models import hub
 from sdq_core.models.base_settings import COMPLETED, complete
+from sdq_core.models.check import check_unet, read_unet
 from sdq_core.models.layout import SETTINGS, PartsFolder, settings_beside
 from sdq_core.models.network import read_network
 from sdq_core.models.parts import part_of
@@ -83,7 +84,12 @@ class PartsPull:
     ) -> dict[str, PulledFile]:
         """Download the parts and the settings of a variant into one folder."""
         files: dict[str, PulledFile] = {}
-        for path in wanted:
+        # What describes the networks first: nobody should wait for gigabytes of a model that cannot be drawn.
+        ordered = sorted(wanted, key=_is_weights)
+        described = sum(not _is_weights(path) for path in wanted)
+        for number, path in enumerate(ordered):
+            if number == described:
+                _refuse_undrawable(parts, self.request.repository)
             sha256 = hub.fetch(self.listing, path, self.staging / "parts")
             inside = path[len(source.path) :].lstrip("/")
             files[inside] = PulledFile(size=(parts / inside).stat().st_size, sha256=sha256)
@@ -121,6 +127,19 @@ class PartsPull:
 
     def _folder(self, attention: AttentionImplementation) -> Path:
         return folder_of(self.models, self.name, attention, self.kind)
+
+
+def _is_weights(path: str) -> bool:
+    return path.endswith("/weight.bin")
+
+
+def _refuse_undrawable(parts: Path, repository: str) -> None:
+    """Raise PackageError if the U-Net's description, which is here already, is of a kind that cannot be drawn."""
+    there = {part: path for path in parts.iterdir() if (part := part_of(path.name))}
+    try:
+        check_unet(read_unet(there, unet_parts(there), weights=False))
+    except PackageError as error:
+        raise PackageError(f"{repository} was not pulled: {error}") from error
 
 
 def _detected(

@@ -31,7 +31,9 @@ def test_each_column_holds_what_its_kind_says(ledger: Ledger) -> None:
         "dynamic": {"template": "{a|b}"},
         "pictures": {"init_image": "cat.png", "mask": "hole.png"},
     }
-    conditions = Conditions(init_image="a" * 64, strength=0.5, mask="b" * 64)
+    conditions = Conditions(
+        init_image="a" * 64, strength=0.5, mask="b" * 64, original_size=(96, 160), crop=(0, 8)
+    )
     planned = plan(["a"], [3], name="b")
     entries = [
         replace(entry, fields=fields, recipe=replace(entry.recipe, conditions=conditions))

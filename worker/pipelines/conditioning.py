@@ -11,6 +11,7 @@ import numpy as np
 
 from sdq_core.errors import PackageError
 from sdq_core.models.check import POOLED
+from sdq_core.models.families import TIME_IDS
 from worker.pipelines.arrays import Array
 from worker.pipelines.contract import ImageRequest
 from worker.pipelines.text import Text, TextEncoder
@@ -115,7 +116,7 @@ class SizedTextConditioner:
             branches[1] = {name: np.zeros_like(value) for name, value in branches[1].items()}
         time_ids = self._time_ids(request)
         return Conditioning(
-            branches=tuple({**told, "time_ids": time_ids} for told in reversed(branches)),
+            branches=tuple({**told, TIME_IDS: time_ids} for told in reversed(branches)),
             truncated_tokens=sum(truncated for _, truncated in encoded),
             encode_ms=0.0 if known else (time.perf_counter() - started) * 1000,
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdq_core.models.check import VAE_SCALE_FACTOR, check_unet, residuals_of
-from sdq_core.models.families import GUIDANCE_EMBEDDING, is_unet_input
+from sdq_core.models.families import GUIDANCE_EMBEDDING, TIME_IDS, is_unet_input
 from worker.pipelines.arrays import Array, as_expected, declared, require_output
 from worker.runtimes.contract import LoadedModel
 
@@ -58,7 +58,7 @@ class UNet:
         }
         self.batch = latents.batch
         self.latents_shape = latents.shape
-        self._time_ids = model.expected_inputs.get("time_ids", {}).get("shape", ())
+        self._time_ids = model.expected_inputs.get(TIME_IDS, {}).get("shape", ())
         embedding = model.expected_inputs.get(GUIDANCE_EMBEDDING)
         self.guidance_width: int | None = embedding["shape"][1] if embedding else None
 
@@ -90,8 +90,8 @@ class UNet:
             **self._silence,
             **told,
         }
-        if "time_ids" in given:  # older converters declare them flat
-            given["time_ids"] = given["time_ids"].reshape(self._time_ids)
+        if TIME_IDS in given:  # older converters declare them flat
+            given[TIME_IDS] = given[TIME_IDS].reshape(self._time_ids)
         outputs = self.model(**as_expected(self.model, given))
         noise_pred = require_output(outputs, "noise_pred", "U-Net")
         return np.asarray(noise_pred, np.float32)
