@@ -130,7 +130,7 @@ class ApplePipeline:
         """Draw one image; see `contract.Pipeline.draw`."""
         import torch
 
-        if request.conditions:
+        if request.conditions.inputs:
             raise PackageError(
                 "Apple's pipeline draws from prompts alone, and not from pictures. Start the worker with "
                 "--pipeline builtin, and `sdq retry` what failed."
