@@ -52,6 +52,7 @@ def _recipe() -> Iterable[ImageColumn]:
         ("strength", Kind.NUMBER, "how much of it is drawn anew, up to 1", attrgetter("recipe.conditions.strength")),
         ("mask", Kind.TEXT, "name of the picture that says where", _picture("mask")),
         ("mask_sha256", Kind.TEXT, "sha256 of that picture's file", attrgetter("recipe.conditions.mask")),
+        ("controlnet", Kind.TEXT, "ControlNets and the names of the pictures that they follow", _controlnets),
     ):  # fmt: skip
         yield ImageColumn(
             name=name,
@@ -191,6 +192,12 @@ def _picture(field: str) -> Callable[[FinishedImage | AskedImages], object]:
         return named or f"sha256:{sha256[:12]}"
 
     return name
+
+
+def _controlnets(image: FinishedImage | AskedImages) -> str | None:
+    pictures = image.fields.get("pictures")
+    names = pictures.get("controlnets") if isinstance(pictures, Mapping) else None
+    return image.recipe.conditions.describe_controlnets(names if isinstance(names, list) else None)
 
 
 #: Column by name. New ones come at the end of their group.

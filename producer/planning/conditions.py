@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 from db.values import JSON
 from producer.planning.defaults import Defaults
 from producer.planning.pictures import Pictures
+from producer.reading.controlnets import Following
 from producer.reading.prompt_line import PromptLine
-from sdq_core.errors import InputError, PackageError
+from sdq_core.errors import InputError, InputMissingError, PackageError
 from sdq_core.models import AnyFolder, VariantFolder
-from sdq_core.values.conditions import NO_CONDITIONS, Conditions
+from sdq_core.models.controlnet import ControlNet
+from sdq_core.values.conditions import NO_CONDITIONS, Conditions, ControlNetUse
+
+#: Finds a ControlNet by its name; raises InputMissingError or PackageError.
+FindNet = Callable[[str], ControlNet]
 
 
 def conditions_of(
-    line: PromptLine, defaults: Defaults, steps: int, pictures: Pictures
+    line: PromptLine, defaults: Defaults, steps: int, pictures: Pictures, find_net: FindNet
 ) -> Conditions:
     """Return a line's conditions; raise InputError for what cannot be drawn."""
+    controlnets = tuple(
+        ControlNetUse(
+            name=net.name,
+            revision=net.revision,
+            image=pictures.find("controlnet", each.picture).sha256,
+            scale=each.scale,
+            start=each.start,
+            end=each.end,
+        )
+        for each in following_of(line, defaults)
+        for net in [_net(each.name, find_net)]
+    )
     init_image = line.init_image or defaults.init_image
     if init_image is None:
         for field, value in (("strength", line.strength), ("mask", line.mask)):
             if value is not None:
                 raise InputError(f"{field} is of a picture; name one as init_image")
-        return NO_CONDITIONS
+        return Conditions(controlnets=controlnets) if controlnets else NO_CONDITIONS
     strength = defaults.strength if line.strength is None else line.strength
     found = pictures.find("init_image", init_image)
     mask = line.mask or defaults.mask
@@ -30,6 +48,7 @@ def conditions_of(
         init_image=found.sha256,
         strength=strength,
         mask=None if mask is None else pictures.find("mask", mask).sha256,
+        controlnets=controlnets,
     )
     if conditions.steps_taken(steps) == 0:
         raise InputError(
@@ -37,6 +56,21 @@ def conditions_of(
             "more, or more steps"
         )
     return conditions
+
+
+def following_of(line: PromptLine, defaults: Defaults) -> Sequence[Following]:
+    """Return the ControlNets of a line."""
+    return defaults.controlnets if line.controlnets is None else line.controlnets
+
+
+def require_controlnets(
+    folder: VariantFolder | AnyFolder, uses: Sequence[ControlNetUse], find_net: FindNet
+) -> None:
+    """Raise InputError if a model cannot be drawn with these ControlNets."""
+    try:
+        folder.check_controlnets([find_net(use.name) for use in uses])
+    except PackageError as error:
+        raise InputError(str(error)) from error
 
 
 def require_encoder(folder: VariantFolder | AnyFolder) -> None:
@@ -54,4 +88,15 @@ def names_of(line: PromptLine, defaults: Defaults, pictures: Pictures) -> dict[s
         names["init_image"] = pictures.find("init_image", init_image).name
         if mask := line.mask or defaults.mask:
             names["mask"] = pictures.find("mask", mask).name
+    if following := following_of(line, defaults):
+        names["controlnets"] = [
+            pictures.find("controlnet", each.picture).name for each in following
+        ]
     return names
+
+
+def _net(name: str, find_net: FindNet) -> ControlNet:
+    try:
+        return find_net(name)
+    except (InputMissingError, PackageError) as error:
+        raise InputError(str(error)) from error

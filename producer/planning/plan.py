@@ -15,7 +15,13 @@ from pathlib import Path
 from db.values import JSON, BatchPlan, PlannedEntry
 from producer.planning.cap import MAX_IMAGES, Cap
 from producer.planning.chooser import Choose, Unmeasured
-from producer.planning.conditions import conditions_of, names_of, require_encoder
+from producer.planning.conditions import (
+    FindNet,
+    conditions_of,
+    names_of,
+    require_controlnets,
+    require_encoder,
+)
 from producer.planning.defaults import Defaults
 from producer.planning.entries import Entries
 from producer.planning.line_seeds import how_many, seeds_of
@@ -26,6 +32,7 @@ from producer.reading.prompt_line import PromptLine
 from producer.reading.remarks import Remarks
 from sdq_core.errors import InputError, InputMissingError, PackageError, PromptFileError
 from sdq_core.models import AnyFolder, VariantFolder
+from sdq_core.models.controlnet import ControlNets
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import format_seeds
 from sdq_core.values.variants import (
@@ -53,6 +60,7 @@ def plan_batch(
     *,
     choose: Choose | None = None,
     pictures: Pictures | None = None,
+    controlnets: ControlNets | None = None,
     source_name: str = "prompt",
     source: str = "--prompt",
     remarks: Remarks | None = None,
@@ -62,6 +70,7 @@ def plan_batch(
 
     choose: decides on each line's variants and compute unit; by default what is left open is `original` on ALL.
     pictures: finds those that lines name.
+    controlnets: those that lines may name, none by default.
     remarks: collects what the user should know.
     max_images: more are refused.
 
@@ -72,6 +81,8 @@ def plan_batch(
     pictures = pictures or Pictures(None)
     resolve = cache(resolve)
     with_encoder: set[tuple[str, VariantWord]] = set()
+    find_net = cache((controlnets or ControlNets(Path("no models"))).find)
+    with_nets: set[tuple[str, VariantWord, tuple[str, ...]]] = set()
     entries = Entries()
     problems: list[str] = []
     images = 0
@@ -92,10 +103,15 @@ def plan_batch(
             for placement in placements:
                 word = ANY if placement is ANY else placement.attention_implementation
                 folder = _folder(line, defaults, word, resolve)
-                recipe = _recipe(line, defaults, folder, placement, pictures)
+                recipe = _recipe(line, defaults, folder, placement, pictures, find_net)
                 if recipe.conditions.init_image and (folder.model, word) not in with_encoder:
                     require_encoder(folder)
                     with_encoder.add((folder.model, word))
+                if uses := recipe.conditions.controlnets:
+                    key = (folder.model, word, tuple(use.name for use in uses))
+                    if key not in with_nets:
+                        require_controlnets(folder, uses, find_net)
+                        with_nets.add(key)
                 entries.add(recipe, seeds, fields, line.source)
                 if remarks is not None and index < _MOST_MEASURED:
                     _note_cut(recipe, line.source, folder.tokenizer, remarks)
@@ -149,6 +165,7 @@ def _recipe(
     folder: VariantFolder | AnyFolder,
     placement: Placement | Whichever,
     pictures: Pictures,
+    find_net: FindNet,
 ) -> Recipe:
     def said(own: int | None, default: int) -> int:
         return default if own is None else own
@@ -178,7 +195,7 @@ def _recipe(
         scheduler=line.scheduler or defaults.scheduler,
         width=folder.width,
         height=folder.height,
-        conditions=conditions_of(line, defaults, steps, pictures),
+        conditions=conditions_of(line, defaults, steps, pictures, find_net),
     )
 
 

@@ -19,6 +19,7 @@ from producer.reading.checks import (
     check_strength,
     check_text,
 )
+from producer.reading.controlnets import Following, parse_all
 from producer.reading.json_values import bounded, count_values, number, text, whole
 from producer.reading.prompt_line import PromptLine
 from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
@@ -64,6 +65,7 @@ class _Part(TypedDict, total=False):
     init_image: str
     strength: float
     mask: str
+    controlnets: tuple[Following, ...]
     custom_id: str
     tags: tuple[str, ...]
     meta: Mapping[str, JSON]
@@ -208,6 +210,13 @@ def _tags(value: JSON) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 
+def _controlnets(value: JSON) -> tuple[Following, ...]:
+    words = [word for word in value.split(";") if word.strip()] if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise InputError("controlnet must be a text or a list of texts")
+    return parse_all(words)
+
+
 def parse_meta(value: JSON) -> Mapping[str, JSON]:
     """Return the user's own fields; raise InputError for what cannot be stored."""
     if not isinstance(value, dict):
@@ -255,6 +264,7 @@ _PARSERS: Mapping[str, Callable[[JSON], _Part]] = {
     "init_image": lambda value: {"init_image": check_picture(text("init_image", value))},
     "strength": lambda value: {"strength": check_strength(number("strength", value))},
     "mask": lambda value: {"mask": check_picture(text("mask", value))},
+    "controlnets": lambda value: {"controlnets": _controlnets(value)},
     "custom_id": _custom_id,
     "tags": lambda value: {"tags": _tags(value)},
     "meta": lambda value: {"meta": parse_meta(value)},

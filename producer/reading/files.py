@@ -157,13 +157,19 @@ def read_prompts(
 
 def with_places(line: PromptLine, folder: Path) -> PromptLine:
     """Return a line with the whole paths of its pictures, which it names beside its own file in a folder."""
-    if line.init_image is None and line.mask is None:
+    if line.init_image is None and line.mask is None and not line.controlnets:
         return line
-    return replace(line, init_image=_place(line.init_image, folder), mask=_place(line.mask, folder))
+    return replace(
+        line,
+        init_image=line.init_image and _place(line.init_image, folder),
+        mask=line.mask and _place(line.mask, folder),
+        controlnets=line.controlnets
+        and tuple(replace(each, picture=_place(each.picture, folder)) for each in line.controlnets),
+    )
 
 
-def _place(named: str | None, folder: Path) -> str | None:
-    if named is None or named.startswith("sha256:"):
+def _place(named: str, folder: Path) -> str:
+    if named.startswith("sha256:"):
         return named
     return str((folder / Path(named).expanduser()).absolute())
 

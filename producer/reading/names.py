@@ -43,6 +43,8 @@ NAMES = {
     "denoising_strength": "strength",
     "mask": "mask",
     "mask_image": "mask",
+    "controlnet": "controlnets",
+    "controlnets": "controlnets",
     "custom_id": "custom_id",
     "tags": "tags",
     "meta": "meta",

@@ -41,6 +41,9 @@ _PROMPTS = (
                  help="How much of the picture is drawn anew, over 0 to 1; with commas, each of several [0.5]."),
     click.option("--mask", metavar="FILE",
                  help="Draw anew only where this picture is white; the rest stays as --init-image has it."),
+    click.option("--controlnet", "controlnets", multiple=True, metavar="NAME:FILE|DIR[:SCALE[:START-END]]",
+                 help="Follow a picture by a ControlNet, such as edges:photo.png:0.8:0-0.5; of a folder, each picture. "
+                      "May be repeated."),
     click.option("--model", metavar="NAME|DIR", shell_complete=candidates.model_names,
                  help="A model's name or folder [demo]."),
     click.option("--variant", metavar="NAMES",

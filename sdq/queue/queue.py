@@ -86,6 +86,7 @@ class Queue:
         init_image: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
         strength: Number | None = None,
         mask: str | os.PathLike[str] | None = None,
+        controlnet: str | Iterable[str] | None = None,
         model: str | os.PathLike[str] | None = None,
         variant: Word | None = None,
         compute_unit: str | None = None,
@@ -117,6 +118,7 @@ class Queue:
             combination, and a list of `variant` draws with each.
         init_image: a picture to draw from, a folder or a pattern of pictures, or a list of them: each prompt is drawn
             from each. Lists of `strength` draw every combination, too.
+        controlnet: a ControlNet and its picture as in `--controlnet`, such as "edges:photo.png:0.8", or a list of them.
         priority: `high`, `normal` or `low`.
         meta: your own fields for every prompt that has none of that name itself; `Image.record` has them.
         dry_run: store and queue nothing, and say what would be.
@@ -140,6 +142,7 @@ class Queue:
                 init_image=init_image,
                 strength=strength,
                 mask=mask,
+                controlnet=controlnet,
                 model=model,
                 variant=variant,
                 compute_unit=compute_unit,

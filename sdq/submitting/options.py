@@ -30,6 +30,7 @@ class SubmitOptions:
     init_images: tuple[str, ...] = ()
     strength: str | None = None
     mask: str | None = None
+    controlnets: tuple[str, ...] = ()
     model: str | None = None
     variant: str | None = None
     compute_unit: str | None = None

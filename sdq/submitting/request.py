@@ -131,6 +131,7 @@ def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Def
         init_image=single.get("init_image"),
         strength=single.get("strength", DEFAULT_STRENGTH),
         mask=None if options.mask is None else str(Path(options.mask).expanduser().absolute()),
+        controlnets=single.get("controlnets", ()),
         batch_name=dated(options.batch, datetime.now(UTC)) if options.batch else options.batch,
         interleave=options.interleave,
         priority=Priority(options.priority) if options.priority else None,

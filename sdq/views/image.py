@@ -142,6 +142,7 @@ def _recipe_facts(recipe: Recipe, seed: int, pictures: Any = None) -> list[tuple
         ("settings", f"seed {seed}, {recipe.num_inference_steps} steps, guidance scale {recipe.guidance_scale:g}, "
                      f"{recipe.scheduler}, {recipe.width}x{recipe.height}"),
         ("drawn from", _drawn_from(recipe.conditions, pictures or {})),
+        ("follows", recipe.conditions.describe_controlnets((pictures or {}).get("controlnets"))),
         ("variant", f"{recipe.variant}, revision {recipe.variant.revision}"),
     ]  # fmt: skip
 
