@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +20,7 @@ from producer.reading.json_values import count_values
 from producer.reading.jsonl import read_json, read_jsonl
 from producer.reading.lines import STANDARD_INPUT, display_name, read_lines
 from producer.reading.objects import PLACE, read_objects
+from producer.reading.places import with_places
 from producer.reading.prompt_line import PromptLine
 from producer.reading.remarks import Remarks
 from producer.reading.table import read_table
@@ -153,25 +154,6 @@ def read_prompts(
         )
     _check_custom_ids(lines)
     return lines
-
-
-def with_places(line: PromptLine, folder: Path) -> PromptLine:
-    """Return a line with the whole paths of its pictures, which it names beside its own file in a folder."""
-    if line.init_image is None and line.mask is None and not line.controlnets:
-        return line
-    return replace(
-        line,
-        init_image=line.init_image and _place(line.init_image, folder),
-        mask=line.mask and _place(line.mask, folder),
-        controlnets=line.controlnets
-        and tuple(replace(each, picture=_place(each.picture, folder)) for each in line.controlnets),
-    )
-
-
-def _place(named: str, folder: Path) -> str:
-    if named.startswith("sha256:"):
-        return named
-    return str((folder / Path(named).expanduser()).absolute())
 
 
 def _refuse_torn_quotes(files: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -23,7 +24,12 @@ def pictures_named(given: Iterable[str], option: str = "--init-image") -> list[s
     """
     found: dict[str, None] = {}
     for word in given:
-        found.update(dict.fromkeys(map(str, _named(word, option))))
+        try:
+            found.update(dict.fromkeys(map(str, _named(word, option))))
+        except OSError as error:
+            raise InputMissingError(
+                f"Cannot look for the picture {quote(word)} ({error.strerror})."
+            ) from error
     return list(found)
 
 
@@ -34,10 +40,7 @@ def followings(given: Sequence[str]) -> list[tuple[Following, ...]]:
     ControlNet or if the folders' names differ.
     """
     named = parse_all(list(given))
-    places = [
-        {Path(path).stem: path for path in pictures_named([each.picture], "--controlnet")}
-        for each in named
-    ]
+    places = [_by_stem(each) for each in named]
     many = [place for place in places if len(place) > 1]
     stems = list(many[0]) if many else [""]
     for place in many[1:]:
@@ -54,6 +57,16 @@ def followings(given: Sequence[str]) -> list[tuple[Following, ...]]:
     ]
 
 
+def _by_stem(following: Following) -> dict[str, str]:
+    # No shell takes care of a ~ behind a colon.
+    written = os.path.expanduser(following.picture)  # noqa: PTH111  (Path raises for ~NOBODY)
+    found: dict[str, str] = {}
+    for path in pictures_named([written], "--controlnet"):
+        if (other := found.setdefault(Path(path).stem, path)) != path:
+            raise InputError(f"{quote(path)} and {quote(other)} have one name; rename one of them")
+    return found
+
+
 def refuse_as_prompts(files: Sequence[str], init_images: Sequence[str]) -> None:
     """Raise UsageError for pictures among the prompt files: a shell made several words of a pattern."""
     for file in files:
@@ -65,7 +78,7 @@ def refuse_as_prompts(files: Sequence[str], init_images: Sequence[str]) -> None:
 
 
 def _named(word: str, option: str) -> Iterator[Path]:
-    path = Path(word).expanduser().absolute()
+    path = Path(word).absolute()
     if path.is_dir():
         inside = [each for each in path.iterdir() if _is_picture(each)]
         if not inside:

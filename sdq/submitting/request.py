@@ -22,6 +22,7 @@ from producer.planning.grid import Grid
 from producer.planning.preferences import preferred_compute_unit, preferred_variants, problems
 from producer.reading.characters import unquoted
 from producer.reading.fields import parse_meta, seeds_or_random
+from producer.reading.places import place_of
 from producer.reading.words import parse_compute_unit, parse_scheduler, parse_variants
 from sdq.submitting.expansion import expanded, read_dynamic, read_grid, recorded
 from sdq.submitting.options import SubmitOptions, value_of
@@ -130,8 +131,8 @@ def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Def
         random_seeds=1 if seeds is None else options.random_seeds,
         init_image=single.get("init_image"),
         strength=single.get("strength", DEFAULT_STRENGTH),
-        mask=None if options.mask is None else str(Path(options.mask).expanduser().absolute()),
         controlnets=single.get("controlnets", ()),
+        mask=place_of(options.mask, Path()),
         batch_name=dated(options.batch, datetime.now(UTC)) if options.batch else options.batch,
         interleave=options.interleave,
         priority=Priority(options.priority) if options.priority else None,

@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 def submit(folder: Path, *more: str) -> list[str]:
     return [
-        "submit", "--prompt", "a house in the snow", "--init-image", str(folder), "--strength", "0.5", "--steps", "4",
+        "submit", "--prompt", "a house in the snow", "--init-image", str(folder), "--strength", "0.5", "--steps", "2",
         "--batch", "photos", "--guidance-scale", "3.5", *more,
     ]  # fmt: skip
 

@@ -135,6 +135,8 @@ def test_the_command_names_files_folders_and_patterns(
         pictures_named(["*.webp"])
     with pytest.raises(InputMissingError, match="There is no picture"):
         pictures_named(["bird.png"])
+    with pytest.raises(InputMissingError, match="Cannot look for the picture"):
+        pictures_named(["x" * 300])
     with pytest.raises(UsageError, match="Put quotes around a pattern"):
         refuse_as_prompts(["dog.png"], ["cat.png"])
 
