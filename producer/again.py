@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from db.values import FailedImage, FinishedImage
-from producer.planning.pictures import kept_name
+from producer.planning.pictures import following_again, kept_name
 from producer.reading.prompt_line import PromptLine
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import compact_seeds
@@ -43,7 +43,7 @@ def recipe_line(
     seeds: Iterable[int],
     source: str,
     *,
-    pictures: Mapping[str, str] | None = None,
+    pictures: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> PromptLine:
     """Return the line that asks for a recipe, at the revision that its model has here.
@@ -75,5 +75,6 @@ def recipe_line(
         mask=kept("mask", conditions.mask),
         original_size=conditions.original_size,
         crop=conditions.crop,
+        controlnets=following_again(conditions.controlnets, names),
         **fields,
     )

@@ -155,6 +155,7 @@ TABLES: Mapping[str, Mapping[str, Callable[[object], Any]]] = {
         "text_encoder": _unit,
         "vae_decoder": _unit,
         "vae_encoder": _unit,
+        "controlnet": _unit,
         "safety_checker": _unit,
         "fallback": _fallback,
     },

@@ -59,6 +59,7 @@ def _recipe() -> Iterable[ImageColumn]:
          lambda image: size_text(image.recipe.conditions.original_size)),
         ("crop", Kind.TEXT, "left and top that an XL model is told, such as 0,16",
          lambda image: crop_text(image.recipe.conditions.crop)),
+        ("controlnet", Kind.TEXT, "ControlNets and the names of the pictures that they follow", _controlnets),
     ):  # fmt: skip
         yield ImageColumn(
             name=name,
@@ -199,6 +200,12 @@ def _picture(field: str) -> Callable[[FinishedImage | AskedImages], object]:
         return named or f"sha256:{sha256[:12]}"
 
     return name
+
+
+def _controlnets(image: FinishedImage | AskedImages) -> str | None:
+    pictures = image.fields.get("pictures")
+    names = pictures.get("controlnets") if isinstance(pictures, Mapping) else None
+    return image.recipe.conditions.describe_controlnets(names if isinstance(names, list) else None)
 
 
 #: Column by name. New ones come at the end of their group.

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from db.values import JSON
 from producer.planning.defaults import Defaults
 from producer.planning.pictures import Pictures
+from producer.reading.controlnets import Following
 from producer.reading.prompt_line import PromptLine
-from sdq_core.errors import InputError, PackageError
-from sdq_core.models import AnyFolder, VariantFolder
+from sdq_core.errors import InputError, InputMissingError, PackageError
+from sdq_core.models.controlnet import ControlNet
 from sdq_core.models.families import TIME_IDS, Family
-from sdq_core.values.conditions import NO_CONDITIONS, Conditions
+from sdq_core.values.conditions import NO_CONDITIONS, Conditions, ControlNetUse
+
+#: Finds a ControlNet by its name; raises InputMissingError or PackageError.
+FindNet = Callable[[str], ControlNet]
 
 
 def conditions_of(
@@ -20,11 +25,12 @@ def conditions_of(
     defaults: Defaults,
     steps: int,
     pictures: Pictures,
+    find_net: FindNet,
     *,
     family: Family,
 ) -> Conditions:
     """Return a line's conditions; raise InputError for what cannot be drawn. family: the model's."""
-    conditions = _of_picture(line, defaults, steps, pictures)
+    conditions = _of_pictures(line, defaults, steps, pictures, find_net)
     weighted = defaults.weighted if line.weighted is None else line.weighted
     original_size = line.original_size or defaults.original_size
     crop = line.crop or defaults.crop
@@ -36,13 +42,27 @@ def conditions_of(
     return replace(conditions, weighted=weighted, original_size=original_size, crop=crop)
 
 
-def _of_picture(line: PromptLine, defaults: Defaults, steps: int, pictures: Pictures) -> Conditions:
+def _of_pictures(
+    line: PromptLine, defaults: Defaults, steps: int, pictures: Pictures, find_net: FindNet
+) -> Conditions:
+    controlnets = tuple(
+        ControlNetUse(
+            name=net.name,
+            revision=net.revision,
+            image=pictures.find("controlnet", each.picture).sha256,
+            scale=each.scale,
+            start=each.start,
+            end=each.end,
+        )
+        for each in following_of(line, defaults)
+        for net in [_net(each.name, find_net)]
+    )
     init_image = line.init_image or defaults.init_image
     if init_image is None:
         for field, value in (("strength", line.strength), ("mask", line.mask)):
             if value is not None:
                 raise InputError(f"{field} is of a picture; name one as init_image")
-        return NO_CONDITIONS
+        return Conditions(controlnets=controlnets) if controlnets else NO_CONDITIONS
     strength = defaults.strength if line.strength is None else line.strength
     found = pictures.find("init_image", init_image)
     mask = line.mask or defaults.mask
@@ -50,6 +70,7 @@ def _of_picture(line: PromptLine, defaults: Defaults, steps: int, pictures: Pict
         init_image=found.sha256,
         strength=strength,
         mask=None if mask is None else pictures.find("mask", mask).sha256,
+        controlnets=controlnets,
     )
     if conditions.steps_taken(steps) == 0:
         raise InputError(
@@ -59,12 +80,9 @@ def _of_picture(line: PromptLine, defaults: Defaults, steps: int, pictures: Pict
     return conditions
 
 
-def require_encoder(folder: VariantFolder | AnyFolder) -> None:
-    """Raise InputError if a model cannot begin with a picture."""
-    try:
-        folder.check_encoder()
-    except PackageError as error:
-        raise InputError(str(error)) from error
+def following_of(line: PromptLine, defaults: Defaults) -> Sequence[Following]:
+    """Return the ControlNets of a line."""
+    return defaults.controlnets if line.controlnets is None else line.controlnets
 
 
 def names_of(line: PromptLine, defaults: Defaults, pictures: Pictures) -> dict[str, JSON]:
@@ -74,4 +92,15 @@ def names_of(line: PromptLine, defaults: Defaults, pictures: Pictures) -> dict[s
         names["init_image"] = pictures.find("init_image", init_image).name
         if mask := line.mask or defaults.mask:
             names["mask"] = pictures.find("mask", mask).name
+    if following := following_of(line, defaults):
+        names["controlnets"] = [
+            pictures.find("controlnet", each.picture).name for each in following
+        ]
     return names
+
+
+def _net(name: str, find_net: FindNet) -> ControlNet:
+    try:
+        return find_net(name)
+    except (InputMissingError, PackageError) as error:
+        raise InputError(str(error)) from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from db.values import JSON
 from producer.planning.chooser import Named
 from producer.reading.checks import check_guidance_scale, check_steps, check_strength, check_text
+from producer.reading.controlnets import Following
 from sdq_core.errors import InputError
 from sdq_core.values.names import model_spelling, one_spelling
 from sdq_core.values.order import Priority
@@ -33,8 +34,8 @@ class Defaults:
     variants: each draws its own images; `any` leaves the compute unit open, too.
     variants, compute_unit: None for auto, see `producer.planning.chooser`.
     weighted: whether `(word:1.2)` in prompts weighs words.
-    init_image, strength, mask, original_size, crop: as in `PromptLine`. A strength without a picture is for lines that
-        name one.
+    init_image, strength, mask, controlnets, original_size, crop: as in `PromptLine`. A strength without a picture is
+        for lines that name one.
     seeds: for lines without a seed; by default the one seed 0, so that submitting again asks for the same image and
         draws nothing twice.
     random_seeds: how many to choose instead, for each line.
@@ -60,6 +61,7 @@ class Defaults:
     mask: str | None = None
     original_size: tuple[int, int] | None = None
     crop: tuple[int, int] | None = None
+    controlnets: tuple[Following, ...] = ()
     seeds: Sequence[int] = range(1)
     random_seeds: int | None = None
     batch_name: str | None = None

@@ -85,7 +85,8 @@ class Grid:
         return {
             field: [str(value) if isinstance(value, str) else value for value in values]
             for field, values in self.axes.items()
-            if field != "init_image"  # where they were is no part of a batch; its entries name them
+            # Where pictures were is no part of a batch; its entries name them.
+            if field not in {"init_image", "controlnets"}
         }
 
     def _open(self, line: PromptLine) -> dict[str, tuple[Any, ...]]:

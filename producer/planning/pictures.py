@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from producer.reading.controlnets import Following
 from sdq_core.errors import InputError
 from sdq_core.inputs.store import DIGEST, InputStore, Picture, read_file
 from sdq_core.printable import printable, quote
+from sdq_core.values.conditions import ControlNetUse
 
 #: How a picture is named that is kept already, as exports and images name it; the name is for users only.
 _KEPT = re.compile(rf"sha256:({DIGEST.pattern})(?:/(.{{1,255}}))?", re.DOTALL)
@@ -18,6 +21,24 @@ _KEPT = re.compile(rf"sha256:({DIGEST.pattern})(?:/(.{{1,255}}))?", re.DOTALL)
 def kept_name(sha256: str, name: str | None) -> str:
     """Return the words by which a line names a picture that is kept."""
     return f"sha256:{sha256}/{name}" if name else f"sha256:{sha256}"
+
+
+def following_again(
+    uses: Sequence[ControlNetUse], names: Mapping[str, Any]
+) -> tuple[Following, ...]:
+    """Return ControlNets as a line names them. names: what their pictures are called."""
+    called = names.get("controlnets") or [None] * len(uses)
+    return tuple(
+        # What separates several of them is in no picture's name.
+        Following(
+            name=use.name,
+            picture=kept_name(use.image, name and name.replace(";", "_")),
+            scale=use.scale,
+            start=use.start,
+            end=use.end,
+        )
+        for use, name in zip(uses, called, strict=True)
+    )
 
 
 class Pictures:

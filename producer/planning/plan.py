@@ -17,17 +17,23 @@ from typing import Any
 from db.values import JSON, BatchPlan, PlannedEntry
 from producer.planning.cap import MAX_IMAGES, Cap
 from producer.planning.chooser import Choose, Unmeasured
-from producer.planning.conditions import conditions_of, names_of, require_encoder
+from producer.planning.conditions import (
+    FindNet,
+    conditions_of,
+    names_of,
+)
 from producer.planning.defaults import Defaults
 from producer.planning.entries import Entries
 from producer.planning.line_seeds import how_many, seeds_of
 from producer.planning.pictures import Pictures
 from producer.planning.prompt_length import cut_after
+from producer.planning.requirements import Requirements
 from producer.reading.lines import MAX_PROBLEMS
 from producer.reading.prompt_line import PromptLine
 from producer.reading.remarks import Remarks
 from sdq_core.errors import InputError, InputMissingError, PackageError, PromptFileError
 from sdq_core.models import AnyFolder, VariantFolder
+from sdq_core.models.controlnet import ControlNets
 from sdq_core.models.usual import Usual
 from sdq_core.values.limits import MAX_LCM_STEPS
 from sdq_core.values.recipes import Recipe
@@ -59,6 +65,7 @@ def plan_batch(
     *,
     choose: Choose | None = None,
     pictures: Pictures | None = None,
+    controlnets: ControlNets | None = None,
     source_name: str = "prompt",
     source: str = "--prompt",
     remarks: Remarks | None = None,
@@ -68,6 +75,7 @@ def plan_batch(
 
     choose: decides on each line's variants and compute unit; by default what is left open is `original` on ALL.
     pictures: finds those that lines name.
+    controlnets: those that lines may name, none by default.
     remarks: collects what the user should know.
     max_images: more are refused.
 
@@ -77,7 +85,8 @@ def plan_batch(
     choose = choose or Unmeasured()
     pictures = pictures or Pictures(None)
     resolve = cache(resolve)
-    with_encoder: set[tuple[str, VariantWord]] = set()
+    find_net = cache((controlnets or ControlNets(Path("no models"))).find)
+    requirements = Requirements(find_net)
     entries = Entries()
     problems: list[str] = []
     images = 0
@@ -106,12 +115,10 @@ def plan_batch(
                     usual = held[id(folder)] = _left_open(folder.usual, defaults)
                     if folder.model == defaults.model:
                         options.update(usual)
-                recipe = _recipe(line, defaults, folder, placement, usual, pictures)
+                recipe = _recipe(line, defaults, folder, placement, usual, pictures, find_net)
                 if usual and remarks is not None:
                     _note_usual(recipe, line, folder.usual, usual, remarks)
-                if recipe.conditions.init_image and (folder.model, word) not in with_encoder:
-                    require_encoder(folder)
-                    with_encoder.add((folder.model, word))
+                requirements.require(folder, recipe.conditions)
                 entries.add(recipe, seeds, fields, line.source)
                 if remarks is not None and index < _MOST_MEASURED:
                     _note_cut(recipe, line.source, folder.tokenizer, remarks)
@@ -180,6 +187,7 @@ def _recipe(
     placement: Placement | Whichever,
     usual: Mapping[str, Any],
     pictures: Pictures,
+    find_net: FindNet,
 ) -> Recipe:
     def said(own: int | None, default: int) -> int:
         return default if own is None else own
@@ -204,7 +212,7 @@ def _recipe(
     negative_prompt = (
         defaults.negative_prompt if line.negative_prompt is None else line.negative_prompt
     )
-    conditions = conditions_of(line, defaults, steps, pictures, family=folder.family)
+    conditions = conditions_of(line, defaults, steps, pictures, find_net, family=folder.family)
     if conditions.weighted:
         for prompt in (line.prompt, negative_prompt):
             weighted_parts(prompt)  # raises for weights without meaning

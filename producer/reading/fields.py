@@ -19,6 +19,7 @@ from producer.reading.checks import (
     check_strength,
     check_text,
 )
+from producer.reading.controlnets import Following, parse_all
 from producer.reading.json_values import bounded, count_values, flag, number, text, whole
 from producer.reading.prompt_line import PromptLine
 from producer.reading.words import (
@@ -75,6 +76,7 @@ class _Part(TypedDict, total=False):
     mask: str
     original_size: tuple[int, int]
     crop: tuple[int, int]
+    controlnets: tuple[Following, ...]
     custom_id: str
     tags: tuple[str, ...]
     meta: Mapping[str, JSON]
@@ -219,6 +221,13 @@ def _tags(value: JSON) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 
+def _controlnets(value: JSON) -> tuple[Following, ...]:
+    words = [word for word in value.split(";") if word.strip()] if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise InputError("controlnet must be a text or a list of texts")
+    return parse_all(words)
+
+
 def parse_meta(value: JSON) -> Mapping[str, JSON]:
     """Return the user's own fields; raise InputError for what cannot be stored."""
     if not isinstance(value, dict):
@@ -270,6 +279,7 @@ _PARSERS: Mapping[str, Callable[[JSON], _Part]] = {
     "mask": lambda value: {"mask": check_picture(text("mask", value))},
     "original_size": lambda value: {"original_size": parse_size(text("original_size", value))},
     "crop": lambda value: {"crop": parse_crop(text("crop", value))},
+    "controlnets": lambda value: {"controlnets": _controlnets(value)},
     "custom_id": _custom_id,
     "tags": lambda value: {"tags": _tags(value)},
     "meta": lambda value: {"meta": parse_meta(value)},

@@ -47,6 +47,8 @@ NAMES = {
     "mask_image": "mask",
     "original_size": "original_size",
     "crop": "crop",
+    "controlnet": "controlnets",
+    "controlnets": "controlnets",
     "custom_id": "custom_id",
     "tags": "tags",
     "meta": "meta",

@@ -13,10 +13,16 @@ KEPT = "sha256:"
 
 def with_places(line: PromptLine, folder: Path) -> PromptLine:
     """Return a line with the whole paths of its pictures. folder: that of its file."""
-    if line.init_image is None and line.mask is None:
+    if line.init_image is None and line.mask is None and not line.controlnets:
         return line
     return replace(
-        line, init_image=place_of(line.init_image, folder), mask=place_of(line.mask, folder)
+        line,
+        init_image=place_of(line.init_image, folder),
+        mask=place_of(line.mask, folder),
+        controlnets=line.controlnets
+        and tuple(
+            replace(each, picture=place_of(each.picture, folder) or "") for each in line.controlnets
+        ),
     )
 
 

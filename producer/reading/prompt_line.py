@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from db.values import JSON
+from producer.reading.controlnets import Following
 from sdq_core.values.rng import Rng
 from sdq_core.values.variants import ComputeUnit, Scheduler, VariantWord
 
@@ -29,6 +30,7 @@ class PromptLine:
     init_image, mask: pictures, by the paths of their files or as `sha256:DIGEST/NAME` for what is kept already.
     strength: how much of init_image is drawn anew, over 0 to 1.
     original_size, crop: what a model of Stable Diffusion XL is told: width and height, left and top, pixels.
+    controlnets: in the order in which they add up; none is another wish than None.
     custom_id, tags, meta: the user's own, never used to draw.
     is_exported: an export wrote it, a line for each image: its texts are to the letter, and several share a custom_id.
     dynamic: the template of the prompt and what was chosen for it, None if it has none; never used to draw.
@@ -55,6 +57,7 @@ class PromptLine:
     mask: str | None = None
     original_size: tuple[int, int] | None = None
     crop: tuple[int, int] | None = None
+    controlnets: tuple[Following, ...] | None = None
     custom_id: str | None = None
     tags: tuple[str, ...] = ()
     meta: Mapping[str, JSON] = field(default_factory=dict)

@@ -72,18 +72,24 @@ def list_command(settings: Settings, as_json: bool, quiet: bool) -> None:
 def verify_command(settings: Settings, names: tuple[str, ...], outcome: Outcome) -> None:
     """Check every file of pulled models against its hash from the Hub."""
     from sdq_core.models import ModelStore
+    from sdq_core.models.controlnet import ControlNets
     from sdq_core.models.record import differences, read_pull_record
     from sdq_core.models.scoring import find_scoring_model, scoring_folder
 
     store = ModelStore(settings.models)
-    broken = []
+    broken: list[str] = []
     checked: list[dict[str, object]] = []
-    for name in names or store.names():
+    nets = ControlNets(settings.models)
+    for name in names or [*store.names(), *nets.names()]:
         variants = store.attention_implementations(name)
         if not variants and scoring_folder(settings.models, name) is not None:
             find_scoring_model(settings.models, name)
             outcome.say(f"{name}: complete; not pulled, so there are no hashes to check")
             checked.append({"name": name, "variant": None, "files": None, "problems": []})
+            continue
+        if not variants and (net := nets.entry(name)):
+            nets.find(name)
+            checked.append(_verified_net(net, name, broken, outcome))
             continue
         if not variants:
             raise InputMissingError(f"There is no model {name!r} here. `sdq models` lists them.")
@@ -265,6 +271,26 @@ def convert_command(
     attention = variants_of(variant)[0]
     folders = convert(model, settings.models, attention=attention, bits=bits, name=name)
     _tell(outcome, "converted", folders)
+
+
+def _verified_net(net: Path, name: str, broken: list[str], outcome: Outcome) -> dict[str, object]:
+    """Check a ControlNet's files; add the command that repairs them, and return what is told of it."""
+    from sdq_core.models.controlnet import name_of
+    from sdq_core.models.record import differences, read_pull_record
+
+    record = read_pull_record(net)
+    problems = list(differences(net, record)) if record else []
+    for problem in problems:
+        outcome.say(f"{name}: {problem}")
+    if record is None:
+        outcome.say(f"{name}: complete; not pulled, so there are no hashes to check")
+    elif problems:
+        pulled = name_of(Path(record.archives[0]).with_suffix("")) if record.archives else name
+        broken.append(f"sdq models pull {record.repository} --controlnet {pulled}")
+    else:
+        outcome.say(f"{name}: {len(record.files)} files as on the Hub")
+    files = len(record.files) if record else None
+    return {"name": name, "variant": None, "files": files, "problems": problems}
 
 
 def _tell(outcome: Outcome, done: str, folders: Sequence[Path]) -> None:

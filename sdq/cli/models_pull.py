@@ -47,6 +47,12 @@ from sdq_core.settings import Settings
     is_flag=True,
     help="Also download U-Net chunks and ControlNet U-Nets, which drawing does not need.",
 )
+@click.option(
+    "--controlnet",
+    "controlnets",
+    metavar="NAMES",
+    help="Download these ControlNets instead of a model; separate several with commas.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @settings_options
@@ -60,6 +66,7 @@ def pull_command(
     size: str | None,
     name: str | None,
     all_parts: bool,
+    controlnets: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -70,6 +77,7 @@ def pull_command(
     """
     from sdq_core.models import hub
     from sdq_core.models.pull import Request, pull
+    from sdq_core.models.pull_controlnets import pull_controlnets
 
     if name is not None and (not name or name.startswith(".") or "/" in name):
         raise InputError(f"--name {name!r} is not a valid folder name. Choose another one.")
@@ -86,10 +94,20 @@ def pull_command(
         size=size,
         name=name,
         all_parts=all_parts,
+        controlnets=tuple(filter(None, map(str.strip, (controlnets or "").split(",")))),
     )
     refuse_absent_drive(settings)
     say = (lambda _: None) if quiet else (lambda text: click.echo(printable(text), err=True))
     outcome = Outcome(as_json=as_json, quiet=False)
+    if request.controlnets:
+        nets = pull_controlnets(request, settings.models, say)
+        for net in nets:
+            outcome.say(
+                f"{net.name}: {'pulled' if net.fresh else 'already here, every file checked'}, "
+                f"{net.size_bytes / 1e6:,.1f} MB in {net.folder}"
+            )
+        outcome.tell(pulled=[asdict(net) for net in nets])
+        return
     found = pull(request, settings.models, say)
     for pulled in found:
         state = "pulled" if pulled.fresh else "already here, every file checked"

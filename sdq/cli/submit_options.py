@@ -54,6 +54,9 @@ _PROMPTS = (
     click.option("--crop", metavar="LEFT,TOP",
                  help="Stable Diffusion XL: what the model takes to have been cut off at the left and the top, pixels "
                       "[0,0]."),
+    click.option("--controlnet", "controlnets", multiple=True, metavar="NAME:FILE|DIR[:SCALE[:START-END]]",
+                 help="Follow a picture by a ControlNet, such as edges:photo.png:0.8:0-0.5; of a folder, each picture. "
+                      "May be repeated."),
     click.option("--model", metavar="NAME|DIR", shell_complete=candidates.model_names,
                  help="A model's name or folder [demo]."),
     click.option("--variant", metavar="NAMES",

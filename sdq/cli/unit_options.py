@@ -51,8 +51,9 @@ def unit_options(command: Command) -> Command:
             "--part-unit",
             multiple=True,
             metavar="PART=UNIT",
-            help="Run a part of the model on this compute unit: text_encoder, vae_decoder, vae_encoder or "
-            "safety_checker; may be repeated [sdq.toml; CPU_ONLY for all but vae_decoder].",
+            help="Run a part of the model on this compute unit: text_encoder, vae_decoder, vae_encoder, "
+            "safety_checker or controlnet; may be repeated [sdq.toml; the U-Net's for vae_decoder and controlnet, "
+            "CPU_ONLY for the others].",
         ),
     ):
         with_rules = option(with_rules)

@@ -29,7 +29,13 @@ Number = float | str | Sequence[float]
 Word = str | Sequence[str]
 
 #: Options whose arguments in Python have other names.
-_RENAMED = {"init_image": "init_image", "seed": "seeds", "seed_range": "seeds", "prompt": "prompts"}
+_RENAMED = {
+    "init_image": "init_image",
+    "controlnet": "controlnet",
+    "seed": "seeds",
+    "seed_range": "seeds",
+    "prompt": "prompts",
+}
 _OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?![\w-])")
 #: What to do about a prompt.
 _ADVICE = re.compile(
@@ -175,6 +181,7 @@ def options_of(
     steps: Number | None,
     num_inference_steps: Number | None,
     init_image: Any,
+    controlnet: Any,
     format: str | None,
     meta: Mapping[str, Any] | None,
     **others: Any,
@@ -194,6 +201,7 @@ def options_of(
         seeds=seeds_of(seeds),
         num_inference_steps=several("steps", num_inference_steps if steps is None else steps),
         init_images=_paths("init_image", init_image),
+        controlnets=_paths("controlnet", controlnet),
         prompt_format=one_of("format", format, _FORMATS),
         meta=_fields(meta),
         **{

@@ -90,6 +90,7 @@ class Queue:
         mask: str | os.PathLike[str] | None = None,
         original_size: str | None = None,
         crop: str | None = None,
+        controlnet: str | Iterable[str] | None = None,
         model: str | os.PathLike[str] | None = None,
         variant: Word | None = None,
         compute_unit: str | None = None,
@@ -121,6 +122,7 @@ class Queue:
             every combination, and a list of `variant` draws with each.
         init_image: a picture to draw from, a folder or a pattern of pictures, or a list of them: each prompt is drawn
             from each. Lists of `strength` draw every combination, too.
+        controlnet: a ControlNet and its picture as in `--controlnet`, such as "edges:photo.png:0.8", or a list of them.
         priority: `high`, `normal` or `low`.
         meta: your own fields for every prompt that has none of that name itself; `Image.record` has them.
         dry_run: store and queue nothing, and say what would be.
@@ -148,6 +150,7 @@ class Queue:
                 mask=mask,
                 original_size=original_size,
                 crop=crop,
+                controlnet=controlnet,
                 model=model,
                 variant=variant,
                 compute_unit=compute_unit,

@@ -33,6 +33,7 @@ _ALONE = frozenset(
     {
         "batch", "prompt", "scheduler", "model", "attention_implementation", "compute_unit",
         "pipeline", "runtime", "precision", "worker", "host", "os", "chip", "custom_id", "path", "init_image",
+        "controlnet",
     }
 )  # fmt: skip
 
@@ -100,7 +101,7 @@ SETTINGS = tuple(
     axis_of(column)
     for column in parse_columns(
         "num_inference_steps,guidance_scale,scheduler,rng,weighted,width,height,model,attention_implementation,compute_unit,"
-        "init_image,strength,mask,original_size,crop"
+        "init_image,strength,mask,original_size,crop,controlnet"
     )
 )
 

@@ -15,7 +15,7 @@ from producer.planning.grid import Grid, parse_values
 from producer.planning.line_seeds import settled
 from producer.reading.lines import STANDARD_INPUT
 from sdq.submitting.options import SubmitOptions, value_of
-from sdq.submitting.pictures import pictures_named
+from sdq.submitting.pictures import followings, pictures_named
 from sdq_core.errors import UsageError
 
 _WILDCARDS = "wildcards"
@@ -36,6 +36,9 @@ def read_grid(options: SubmitOptions) -> tuple[dict[str, Any], Grid]:
                 axes[field] = parse_values(field, written)
     if options.init_images:
         axes["init_image"] = tuple(pictures_named(options.init_images))
+    if options.controlnets:
+        with value_of("--controlnet"):
+            axes["controlnets"] = tuple(followings(options.controlnets))
     return {field: values[0] for field, values in axes.items()}, Grid(axes)
 
 
@@ -92,6 +95,8 @@ def recorded(options: SubmitOptions, dynamic: Dynamic | None, grid: Grid) -> dic
         said["grid"] = grid.to_dict()
     if options.init_images:
         said["init_images"] = list(options.init_images)
+    if options.controlnets:
+        said["controlnets"] = list(options.controlnets)
     return said
 
 

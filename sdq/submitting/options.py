@@ -34,6 +34,7 @@ class SubmitOptions:
     mask: str | None = None
     original_size: str | None = None
     crop: str | None = None
+    controlnets: tuple[str, ...] = ()
     model: str | None = None
     variant: str | None = None
     compute_unit: str | None = None

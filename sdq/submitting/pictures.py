@@ -1,12 +1,15 @@
-"""The pictures of `--init-image`: files, folders and patterns."""
+"""The pictures of `--init-image` and `--controlnet`: files, folders and patterns."""
 
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from producer.reading.controlnets import Following, parse_all
 from sdq_core.errors import InputError, InputMissingError, UsageError
 from sdq_core.inputs.formats import PICTURE_ENDINGS
 from sdq_core.printable import quote
@@ -14,7 +17,7 @@ from sdq_core.printable import quote
 _NUMBERS = re.compile(r"([0-9]+)")
 
 
-def pictures_named(given: Iterable[str]) -> list[str]:
+def pictures_named(given: Iterable[str], option: str = "--init-image") -> list[str]:
     """Return the whole paths of the pictures that are named, each once; those of a folder or pattern by their names.
 
     Raise InputMissingError for a name that is none, InputError for a folder or a pattern without pictures.
@@ -22,12 +25,46 @@ def pictures_named(given: Iterable[str]) -> list[str]:
     found: dict[str, None] = {}
     for word in given:
         try:
-            found.update(dict.fromkeys(map(str, _named(word))))
+            found.update(dict.fromkeys(map(str, _named(word, option))))
         except OSError as error:
             raise InputMissingError(
                 f"Cannot look for the picture {quote(word)} ({error.strerror})."
             ) from error
     return list(found)
+
+
+def followings(given: Sequence[str]) -> list[tuple[Following, ...]]:
+    """Return the ControlNets of each image, which differ if one of them names a folder or a pattern of pictures.
+
+    Of several folders, pictures of one name belong together. Raise as `pictures_named`, and InputError for what is no
+    ControlNet or if the folders' names differ.
+    """
+    named = parse_all(list(given))
+    places = [_by_stem(each) for each in named]
+    many = [place for place in places if len(place) > 1]
+    stems = list(many[0]) if many else [""]
+    for place in many[1:]:
+        if alone := sorted(place.keys() ^ many[0].keys()):
+            raise InputError(
+                f"there is no picture {quote(alone[0])} in each of the folders; those of one name belong together"
+            )
+    return [
+        tuple(
+            replace(each, picture=place[stem] if len(place) > 1 else next(iter(place.values())))
+            for each, place in zip(named, places, strict=True)
+        )
+        for stem in stems
+    ]
+
+
+def _by_stem(following: Following) -> dict[str, str]:
+    # No shell takes care of a ~ behind a colon.
+    written = os.path.expanduser(following.picture)  # noqa: PTH111  (Path raises for ~NOBODY)
+    found: dict[str, str] = {}
+    for path in pictures_named([written], "--controlnet"):
+        if (other := found.setdefault(Path(path).stem, path)) != path:
+            raise InputError(f"{quote(path)} and {quote(other)} have one name; rename one of them")
+    return found
 
 
 def refuse_as_prompts(files: Sequence[str], init_images: Sequence[str]) -> None:
@@ -40,12 +77,12 @@ def refuse_as_prompts(files: Sequence[str], init_images: Sequence[str]) -> None:
             )
 
 
-def _named(word: str) -> Iterator[Path]:
+def _named(word: str, option: str) -> Iterator[Path]:
     path = Path(word).absolute()
     if path.is_dir():
         inside = [each for each in path.iterdir() if _is_picture(each)]
         if not inside:
-            raise InputError(f"--init-image: there is no picture in the folder {quote(word)}")
+            raise InputError(f"{option}: there is no picture in the folder {quote(word)}")
         yield from sorted(inside, key=_in_order)
     elif path.exists() or word.startswith("sha256:"):
         yield path if path.exists() else Path(word)
@@ -53,7 +90,7 @@ def _named(word: str) -> Iterator[Path]:
         matching = [Path(each) for each in glob.glob(str(path), recursive=True)]  # noqa: PTH207
         inside = [each for each in matching if _is_picture(each)]
         if not inside:
-            raise InputError(f"--init-image: no picture fits the pattern {quote(word)}")
+            raise InputError(f"{option}: no picture fits the pattern {quote(word)}")
         yield from sorted(inside, key=_in_order)
     else:
         raise InputMissingError(f"There is no picture {quote(word)}.")

@@ -18,6 +18,7 @@ from sdq.submitting.request import Request
 from sdq_core.images.filing import Filing
 from sdq_core.inputs.store import InputStore
 from sdq_core.models import ModelStore, resolver
+from sdq_core.models.controlnet import ControlNets
 from sdq_core.models.outdated import outdated_variants
 from sdq_core.settings import Settings
 from sdq_core.values.machine import this_machine
@@ -92,6 +93,7 @@ def plan_request(
         resolver(store, known),
         choose=chooser,
         pictures=Pictures(InputStore(settings.inputs)),
+        controlnets=ControlNets(settings.models),
         source_name=source.name,
         source=source.text,
         remarks=request.remarks,

@@ -142,6 +142,7 @@ def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Def
         random_seeds=1 if seeds is None else options.random_seeds,
         init_image=single.get("init_image"),
         strength=single.get("strength", DEFAULT_STRENGTH),
+        controlnets=single.get("controlnets", ()),
         mask=place_of(options.mask, Path()),
         original_size=_read("--original-size", parse_size, options.original_size),
         crop=_read("--crop", parse_crop, options.crop),

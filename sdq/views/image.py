@@ -146,6 +146,7 @@ def _recipe_facts(recipe: Recipe, seed: int, pictures: Any = None) -> list[tuple
         ("weights", "count in the prompts" if recipe.conditions.weighted else None),
         ("told sizes", _told_sizes(recipe.conditions)),
         ("drawn from", _drawn_from(recipe.conditions, pictures or {})),
+        ("follows", recipe.conditions.describe_controlnets((pictures or {}).get("controlnets"))),
         ("variant", f"{recipe.variant}, revision {recipe.variant.revision}"),
     ]  # fmt: skip
 

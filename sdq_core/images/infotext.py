@@ -59,6 +59,11 @@ def write_infotext(recipe: Recipe, seed: int, *, version: str) -> str:
         pairs[WEIGHTED] = "true"
     if recipe.conditions.strength is not None:
         pairs["Denoising strength"] = f"{recipe.conditions.strength:g}"
+    for number, each in enumerate(recipe.conditions.controlnets):
+        pairs[f"ControlNet {number}"] = (
+            f"Module: none, Model: {each.name}, Weight: {each.scale:g}, Guidance Start: {each.start:g}, "
+            f"Guidance End: {each.end:g}"
+        )
     lines = [_one_prompt(recipe.prompt)]
     if recipe.negative_prompt.strip():
         lines.append(f"{_NEGATIVE} {_one_prompt(recipe.negative_prompt)}")

@@ -89,8 +89,22 @@ def packed_models(paths: Iterable[str]) -> tuple[list[Packed], list[str]]:
         there = sort_parts((path.stem for path in parts), kind)
         if {"text_encoder", "vae_decoder"} <= there.keys() and unet_parts(there):
             models.append(_packed(tuple(parts)))
-    said = [f"{_listed(nets)}: left out, because ControlNets are not drawn."] if nets else []
+    said = (
+        [f"{_listed(nets)}: left out; `sdq models pull --controlnet NAME` pulls ControlNets."]
+        if nets
+        else []
+    )
     return models, said
+
+
+def controlnet_zips(paths: Iterable[str]) -> list[str]:
+    """Return the zips of a listing that hold ControlNets."""
+    zips = [PurePosixPath(path) for path in sorted(paths) if is_zip(PurePosixPath(path).name)]
+    return [
+        str(path)
+        for path in zips
+        if not any(map(is_litter, path.parts)) and not is_part(path.name) and _is_control_net(path)
+    ]
 
 
 def packed_at(path: Path) -> Packed | None:

@@ -24,7 +24,7 @@ from sdq_core.values.names import one_spelling, spellings
 PICTURE = "controlnet_cond"
 _INPUTS = frozenset({"sample", "timestep", "encoder_hidden_states", PICTURE})
 _FOLDER = "controlnet"
-_PREFIX = re.compile(r"controlnet[_-](?=.)", re.IGNORECASE)
+_PREFIX = re.compile(r"^controlnet[_-](?=.)", re.IGNORECASE)
 _SHOWN = 20
 
 
@@ -57,7 +57,7 @@ class ControlNets:
 
     def names(self) -> list[str]:
         """Return their names, complete or not."""
-        return [one_spelling(name_of(entry)) for entry in self._entries()]
+        return sorted(one_spelling(name_of(entry)) for entry in self._entries())
 
     def entry(self, name: str) -> Path | None:
         """Return what is a ControlNet's in the folder, None if it is not here."""
@@ -78,6 +78,12 @@ class ControlNets:
                 f"There is no ControlNet {name!r} here, only {', '.join(here[:_SHOWN]) or 'none'}{more}. "
                 "`sdq models add` and `sdq models pull` get one."
             )
+        return self.read(entry, self._known)
+
+    @staticmethod
+    def read(entry: Path, known: dict[tuple[object, ...], ControlNet] | None = None) -> ControlNet:
+        """Return the ControlNet that is, or is in, a folder; raise as `find`. known: those that were read."""
+        known = {} if known is None else known
         try:
             path = network_in(entry)
             files = computing_files(path)
@@ -85,9 +91,9 @@ class ControlNets:
                 path,
                 *((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files),
             )
-            if state not in self._known:
-                self._known[state] = _read(name_of(entry), path, sorted(files))
-            return self._known[state]
+            if state not in known:
+                known[state] = _read(name_of(entry), path, sorted(files))
+            return known[state]
         except OSError as error:
             raise StorageError(
                 f"Cannot read {entry} ({error.strerror}). Check its disk and permissions."

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sdq_core.errors import SdqError
+from sdq_core.models.controlnet import ControlNets
 from sdq_core.models.finder import PartsPlace
 from sdq_core.models.folder import size_of
+from sdq_core.models.parts import kind_of
 from sdq_core.models.record import read_pull_record
 from sdq_core.models.scoring import read_scoring_model, scoring_folder
 from sdq_core.models.store import ModelStore
@@ -20,9 +22,9 @@ from sdq_core.values.variants import AttentionImplementation
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
-    """One variant, or one model that scores pictures, on this disk.
+    """One variant, one model that scores pictures, or one ControlNet on this disk.
 
-    attention_implementation: the name to draw it by; None for a model that scores pictures.
+    attention_implementation: the name to draw it by; None for a model that scores pictures, and for a ControlNet.
     kind: `packages` or `compiled`.
     source: repository@commit of a pulled variant, else None.
     problem: why it is unusable, else None.
@@ -49,11 +51,12 @@ class ModelFacts:
     unet_batch: int | None = None
     unet: str | None = None
     usual: Usual | None = None
+    is_controlnet: bool = False
 
     @property
     def variant(self) -> str:
-        """The variant's name, or `scores`."""
-        return self.attention_implementation or "scores"
+        """The variant's name, `scores` or `controlnet`."""
+        return self.attention_implementation or ("controlnet" if self.is_controlnet else "scores")
 
 
 def inventory(store: ModelStore) -> Iterator[ModelFacts]:
@@ -63,6 +66,9 @@ def inventory(store: ModelStore) -> Iterator[ModelFacts]:
             yield _facts(store, name, attention, place)
     for name in store.scoring_names():
         yield _scoring_facts(store, name)
+    nets = ControlNets(store.models)
+    for name in nets.names():
+        yield _net_facts(nets, name)
 
 
 def skipped(store: ModelStore) -> list[str]:
@@ -89,6 +95,34 @@ def _scoring_facts(store: ModelStore, name: str) -> ModelFacts:
     return ModelFacts(
         **known,
         size_bytes=size,
+        revision=found.revision,
+        width=found.width,
+        height=found.height,
+        precision=found.precision,
+    )
+
+
+def _net_facts(nets: ControlNets, name: str) -> ModelFacts:
+    folder = nets.entry(name) or nets.folder / name
+    known: dict[str, Any] = {
+        "name": name,
+        "attention_implementation": None,
+        "is_controlnet": True,
+        "folder": folder,
+    }
+    size, source = 0, None
+    try:
+        size = size_of(folder)
+        if record := read_pull_record(folder):
+            source = f"{record.repository}@{record.commit[:12]}"
+        found = nets.find(name)
+    except (SdqError, OSError) as error:
+        return ModelFacts(**known, kind="", size_bytes=size, source=source, problem=str(error))
+    return ModelFacts(
+        **known,
+        kind=kind_of(found.path.name) or "",
+        size_bytes=size,
+        source=source,
         revision=found.revision,
         width=found.width,
         height=found.height,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sdq_core.errors import InputError, InputMissingError, StorageError
 from sdq_core.models.add_scoring import add_scoring_model
-from sdq_core.models.archives import Packed, name_of, packed_at
+from sdq_core.models.archives import Packed, is_zip, name_of, packed_at
 from sdq_core.models.base_settings import copy_settings
 from sdq_core.models.building import (
     Put,
@@ -25,7 +25,15 @@ from sdq_core.models.building import (
     make_folder,
     move_part,
 )
+from sdq_core.models.controlnet import ControlNets
+from sdq_core.models.controlnet import name_of as name_of_net
 from sdq_core.models.finder import PartsPlace, find_places
+from sdq_core.models.keep_controlnets import (
+    add_controlnets,
+    add_zip,
+    controlnets_at,
+    is_zip_of_controlnets,
+)
 from sdq_core.models.litter import is_litter
 from sdq_core.models.parts import attention_in, split_download
 from sdq_core.models.placing import model_name, refuse_taken
@@ -56,6 +64,8 @@ def own_folders(
             ]
         elif model == name and (not variants or attention in variants):
             found.append(entry)
+    if not found and (net := ControlNets(models).entry(name.removeprefix("controlnet/"))):
+        return [net]
     if not found:
         raise InputMissingError(f"There is no model {name!r} in {models}. `sdq models` lists them.")
     return found
@@ -91,7 +101,12 @@ def add(
 
     say: told what was skipped and why.
     """
+    nets = controlnets_at(path)
     found = find_places([(path, (path.parent.name, path.name))])
+    if nets and not found.places:
+        return add_controlnets(nets, models, name=name, put=copy_part if copy else link_part)
+    if not nets and path.is_file() and is_zip(path.name) and is_zip_of_controlnets(path):
+        return add_zip(path, models, name=name)
     if not found.places and (packed := packed_at(path)):
         return _add_packed(packed, path, models, name, attention, base, say)
     if not path.is_dir():
@@ -109,12 +124,18 @@ def add(
         raise InputMissingError(
             f"{path} has no .mlpackage or .mlmodelc of Stable Diffusion.{skipped} Name the folder that has them."
         )
+    put = copy_part if copy else link_part
+    if nets:
+        say(
+            f"{path} also has ControlNets: {', '.join(map(name_of_net, nets))}. `sdq models add` takes each by its own "
+            "path."
+        )
     return _add_found(
         choose_places(path, found, attention, say),
         models,
         name=model_name(name or split_download(path.name)[0], DEMO),
         base=base,
-        put=copy_part if copy else link_part,
+        put=put,
         say=say,
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sdq_core.errors import InputMissingError
 from sdq_core.models import hub
 from sdq_core.models.archives import Packed, choose_packed, packed_models
 from sdq_core.models.base_settings import base_of
@@ -23,6 +24,7 @@ from sdq_core.models.layout import (
     parts_folders,
 )
 from sdq_core.models.parts import KINDS
+from sdq_core.models.pull_controlnets import controlnets_in
 from sdq_core.models.pull_parts import PartsPull
 from sdq_core.models.pull_zips import ZipsPull
 from sdq_core.models.pulled import Pulled, Request, model_name
@@ -50,6 +52,11 @@ def pull(request: Request, models: Path, say: Callable[[str], None]) -> list[Pul
     packed = [model for model in packed if request.kind is None or model.kind in kinds]
     for sentence in said:
         say(sentence)
+    if not packed and not unpacked and (nets := controlnets_in(listing.files)):
+        raise InputMissingError(
+            f"{request.repository} has no model but ControlNets: {', '.join(sorted(nets))}. Choose with --controlnet "
+            f"{min(nets)}; commas separate several."
+        )
     if not packed:
         return _pull_parts(request, listing, models, say)
     return _pull_zips(request, listing, packed, models, say)

@@ -19,7 +19,7 @@ from sdq_core.models.finder import PartsPlace, find_places
 from sdq_core.models.layout import settings_beside
 from sdq_core.models.parts import size_in, split_download
 from sdq_core.models.pulled import Pulled, Request, folder_of, model_name
-from sdq_core.models.record import PulledFile, PullRecord, differences, read_pull_record
+from sdq_core.models.record import PullRecord, differences, read_pull_record
 from sdq_core.models.staging import put_in_place, require_ours, require_room
 from sdq_core.models.zips import Zip, unpack
 from sdq_core.values.variants import AttentionImplementation
@@ -123,12 +123,12 @@ class ZipsPull:
             commit=self.listing.commit,
             base=built.base.repository if built.base else None,
             base_commit=built.base.commit if built.base else None,
-            files=dict(_files_in(building)),
+            files={},
             license=self.listing.license or (built.base.license if built.base else None),
             archives=wanted,
             size=packed.size,
             all_parts=self.request.all_parts,
-        ).write(building)
+        ).of_files_in(building).write(building)
         put_in_place(building, target)
         return Pulled.at(target, attention, fresh=True)
 
@@ -165,9 +165,3 @@ class ZipsPull:
                 and not any(differences(folder, record))
             ):
                 yield Pulled.at(folder, attention, fresh=False)
-
-
-def _files_in(folder: Path) -> Iterator[tuple[str, PulledFile]]:
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = file.relative_to(folder).as_posix()
-        yield name, PulledFile(size=file.stat().st_size, sha256=hub.sha256_of(file))

@@ -22,6 +22,7 @@ class Request:
     size: as paths name it, `512x768`; None for what has no size in its path, or the only one.
     name: of the model, None for the repository's.
     all_parts: also those that drawing does not need.
+    controlnets: the names of ControlNets to pull instead of a model.
     """
 
     repository: str
@@ -32,6 +33,7 @@ class Request:
     size: str | None = None
     name: str | None = None
     all_parts: bool = False
+    controlnets: tuple[str, ...] = ()
 
     def takes_base(self, base: str | None) -> bool:
         """Say whether settings from `base` are those that are asked for; any are if none is."""

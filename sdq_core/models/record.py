@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sdq_core.errors import InputError, StorageError
@@ -44,6 +44,19 @@ class PullRecord:
     archives: Sequence[str] = ()
     size: str | None = None
     all_parts: bool = False
+
+    def of_files_in(self, folder: Path) -> PullRecord:
+        """Return the record with every file that is in a folder."""
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return replace(
+            self,
+            files={
+                file.relative_to(folder).as_posix(): PulledFile(
+                    size=file.stat().st_size, sha256=sha256_of(file)
+                )
+                for file in files
+            },
+        )
 
     def write(self, folder: Path) -> None:
         """Write the record into a folder."""

@@ -30,7 +30,7 @@ from sdq_core.models.layout import (
     settings_beside,
 )
 from sdq_core.models.litter import is_litter
-from sdq_core.models.parts import kind_of
+from sdq_core.models.parts import kind_of, part_of
 from sdq_core.models.unets import UNET_PARTS
 from sdq_core.printable import quote
 
@@ -84,6 +84,18 @@ class Zip:
         }
         return cls(path=path, name=name, entries=entries)
 
+    def networks(self) -> list[str]:
+        """Return the paths of the packages and compiled models in it."""
+        steps = (path.split("/") for path in _places([self]))
+        return sorted(
+            {
+                "/".join(path[: depth + 1])
+                for path in steps
+                for depth in [next((n for n, step in enumerate(path[:-1]) if kind_of(step)), None)]
+                if depth is not None
+            }
+        )
+
 
 def unpack(
     zips: Sequence[Zip], into: Path, *, kind: str | None = None, all_parts: bool = False
@@ -109,6 +121,21 @@ def unpack(
                 if holder is one:
                     _take_out(archive, info, into / path)
     return left_out
+
+
+def unpack_networks(one: Zip, into: Path) -> list[Path]:
+    """Unpack the packages and compiled models of a zip, but none that is a model's part; return where they are.
+
+    Raise PackageError if the content is damaged, StorageError for a disk that is full or fails.
+    """
+    where = _places([one])
+    networks = [each for each in one.networks() if part_of(each.rpartition("/")[2]) is None]
+    wanted = [path for path in where if any(path.startswith(f"{each}/") for each in networks)]
+    require_room(sum(where[path][1].file_size for path in wanted), into, one.name)
+    with _open(one.path, one.name) as archive:
+        for path in wanted:
+            _take_out(archive, where[path][1], into / path)
+    return [into / each for each in networks]
 
 
 def require_room(needed: int, folder: Path, what: str) -> None:

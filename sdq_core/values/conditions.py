@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -28,6 +28,15 @@ class ControlNetUse:
     scale: float = 1.0
     start: float = 0.0
     end: float = 1.0
+
+    def describe(self, picture: str) -> str:
+        """Return it for people. picture: what its picture is called."""
+        part = (
+            ""
+            if (self.start, self.end) == (0, 1)
+            else f", steps {self.start:.0%} to {self.end:.0%}"
+        )
+        return f"{self.name} of {picture}, scale {self.scale:g}{part}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready form with all fields."""
@@ -88,6 +97,15 @@ class Conditions:
         if self.strength is None:
             return num_inference_steps
         return min(int(num_inference_steps * self.strength), num_inference_steps)
+
+    def describe_controlnets(self, names: Sequence[str] | None = None) -> str | None:
+        """Return the ControlNets for people, None without one. names: of their pictures, None for their sha256."""
+        if not self.controlnets:
+            return None
+        called = names or [f"sha256 {each.image[:12]}" for each in self.controlnets]
+        return "; ".join(
+            each.describe(str(name)) for each, name in zip(self.controlnets, called, strict=False)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready form of what is set."""

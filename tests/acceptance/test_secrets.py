@@ -152,6 +152,7 @@ EVERY_COMMAND = {
     "show": [["gone"], ["gone.png"]],
     "logs": [["gone"]],
     "open": [["gone"]],
+    "metrics": [[]],
     "web": [["--host", "192.0.2.1"]],
     "report": [["gone"], ["--since", "12h"]],
     "completion": [["fish"]],

@@ -191,7 +191,10 @@ def test_a_list_in_which_everything_is_wrong_is_not_read_to_its_end() -> None:
 
 def test_every_option_of_the_command_line_is_an_argument() -> None:
     options = {option.name for option in command.params} & set(SubmitOptions.__dataclass_fields__)
-    named = {"files": "prompts", "prompt_format": "format", "init_images": "init_image"}
+    named = {
+        "files": "prompts", "prompt_format": "format", "init_images": "init_image",
+        "controlnets": "controlnet",
+    }  # fmt: skip
     arguments = set(inspect.signature(Queue.submit).parameters)
     assert len(options) > 20
     assert {named.get(name, name) for name in options} <= arguments

@@ -105,7 +105,8 @@ def test_control_nets_parts_and_litter_are_no_models() -> None:
     )
     assert models == []
     assert said == [
-        "CN/Canny.zip, ControlNet/SPLIT_EINSUM/ControlNet_HED.zip: left out, because ControlNets are not drawn."
+        "CN/Canny.zip, ControlNet/SPLIT_EINSUM/ControlNet_HED.zip: left out; `sdq models pull --controlnet NAME` pulls "
+        "ControlNets."
     ]
 
 

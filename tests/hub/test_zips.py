@@ -147,7 +147,10 @@ def test_a_model_of_the_community_draws_the_pixels_of_its_packages(
     wrong.rmdir()
     station.hub.contents.clear()
     result = station.models("pull", NAME)
-    assert "CN/Canny.zip: left out, because ControlNets are not drawn." in result.stderr
+    assert (
+        "CN/Canny.zip: left out; `sdq models pull --controlnet NAME` pulls ControlNets."
+        in result.stderr
+    )
     assert f"{NAME} also has 128x128: --size pulls one of them." in result.stderr
     assert station.hub.fetched() == set(), "what had arrived is kept"
     assert "already here" in station.models("pull", NAME).stdout

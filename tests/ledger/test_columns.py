@@ -7,7 +7,7 @@ from datetime import datetime
 
 from db.columns import COLUMNS, Kind
 from db.ledger import Ledger
-from sdq_core.values.conditions import Conditions
+from sdq_core.values.conditions import Conditions, ControlNetUse
 from sdq_core.values.quality import Quality
 from tests.ledger.plans import plan
 from tests.ledger.test_known_image import draw, first_slice
@@ -29,10 +29,16 @@ def test_each_column_holds_what_its_kind_says(ledger: Ledger) -> None:
         "tags": ["x"],
         "meta": {"n": 1},
         "dynamic": {"template": "{a|b}"},
-        "pictures": {"init_image": "cat.png", "mask": "hole.png"},
+        "pictures": {"init_image": "cat.png", "mask": "hole.png", "controlnets": ["lines.png"]},
     }
+    following = ControlNetUse(name="edges", revision="1", image="c" * 64, scale=0.8)
     conditions = Conditions(
-        init_image="a" * 64, strength=0.5, mask="b" * 64, original_size=(96, 160), crop=(0, 8)
+        init_image="a" * 64,
+        strength=0.5,
+        mask="b" * 64,
+        controlnets=(following,),
+        original_size=(96, 160),
+        crop=(0, 8),
     )
     planned = plan(["a"], [3], name="b")
     entries = [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from test_builtin import quiet, request
-from test_image_to_image import keep
+from test_image_to_image import encoder, keep
 from toys import (
     F16,
     F32,
@@ -274,6 +274,22 @@ def test_a_net_outside_its_part_of_the_steps_is_not_even_run(tmp_path, picture):
     assert models["net"].calls == steps // 2
     np.testing.assert_array_equal(models["net"].last["controlnet_cond"][0, 0], 0)
     assert models["net"].last["controlnet_cond"][:, 1].max() == 1
+
+
+def test_of_image_to_image_the_part_is_of_the_steps_taken(tmp_path, picture):
+    models = {**model({"control-unet": control_unet()}), "vae_encoder": encoder()}
+    conditions = Conditions(init_image=picture, strength=0.5, controlnets=(use(picture, end=0.5),))
+    pipeline = BuiltinPipeline.load(
+        variant_folder(tmp_path / "model", models),
+        ToyRuntime(models),
+        UNITS,
+        inputs=tmp_path / "inputs",
+        controlnets=Nets(),
+    )
+    pipeline.draw(
+        request(conditions=conditions, num_inference_steps=8, scheduler=Scheduler.DDIM), quiet
+    )
+    assert (models["control-unet"].calls, models["net"].calls) == (4, 2)
 
 
 def test_what_is_missing_or_changed_fails_the_image_with_a_sentence(tmp_path, picture):

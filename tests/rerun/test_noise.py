@@ -44,7 +44,7 @@ def invoke(**more: object) -> dict[str, str]:
 def translated(texts: dict[str, str], changes: tuple[str, ...] = ()) -> tuple[PromptLine, set[str]]:
     differences = Differences()
     translation = Translation(
-        ModelsHere(["demo"], lambda _: Shape(width=128, height=128, unet_batch=2)),
+        ModelsHere(["demo"], lambda _: Shape(width=128, height=128)),
         Defaults(model="demo", variants=None, compute_unit=None),
         named_model=False,
         changes=Changes(changes),

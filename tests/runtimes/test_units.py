@@ -41,6 +41,8 @@ def test_parts_run_together_on_different_units(runtime, translations: Path) -> N
         text_encoder=ComputeUnit.CPU_ONLY,
         unet=ComputeUnit.CPU_AND_NE,
         vae_decoder=ComputeUnit.CPU_AND_GPU,
+        vae_encoder=ComputeUnit.CPU_ONLY,
+        controlnet=ComputeUnit.CPU_ONLY,
         safety_checker=ComputeUnit.CPU_ONLY,
     )
     pipeline = BuiltinPipeline.load(folder, runtime, units)

@@ -39,6 +39,7 @@ class PromptEngine:
     """Draws at once, in order, whatever it is asked for."""
 
     ready = Ready(pipeline="none", runtime="none", precision="none", versions={}, load_ms=0.0)
+    is_loading = False
     evaluated = 1, 2
 
     def __init__(self) -> None:

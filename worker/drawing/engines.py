@@ -112,7 +112,7 @@ class Engines:
 
     def blames_unit(self, engine: Engine, variant: Variant, error: SdqError) -> bool:
         """Say whether a part's compute unit is to blame for an engine's failure; the next engine avoids it then."""
-        if not isinstance(error, _WHILE_DRAWING if engine.ready else _WHILE_LOADING):
+        if not isinstance(error, _WHILE_LOADING if engine.is_loading else _WHILE_DRAWING):
             return False
         if isinstance(error, EngineDiedError | EngineHungError) and not engine.crashed:
             return False  # killed from outside, mostly for want of memory

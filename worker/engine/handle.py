@@ -73,6 +73,7 @@ class Engine:
     def __init__(self, launch: Launch, deadlines: Deadlines) -> None:
         self.ready: Ready | None = None
         self.loading: Loading | None = None  # the network that was loaded last, or is being loaded
+        self.is_loading = True  # also what only some images need, when the first of them is drawn
         self._running: Part | None = None
         self._has_drawn = False
         self._crashed = False
@@ -103,13 +104,13 @@ class Engine:
 
         None where units do not differ, and for what has worked in this engine.
         """
-        if self.ready is None:
+        if self.is_loading:
             loading = self.loading
             if loading is None or loading.unit is None:
                 return None
             return Suspect(loading.part, loading.unit)
         part = self._running
-        if part is None or self.ready.units is None:
+        if part is None or self.ready is None or self.ready.units is None:
             return None
         if self._has_drawn and part not in ALWAYS_SAID:
             return None
@@ -206,13 +207,16 @@ class Engine:
 
     def _note(self, event: Event) -> None:
         self._heard_at = time.monotonic()
+        # A failure ends no load: it tells how that ended.
+        if not isinstance(event, Failed | LoadFailed):
+            self.is_loading = isinstance(event, Loading) or self.ready is None
         match event:
             case Loading():
                 self.loading = event
             case Running(part=part):
                 self._running = part
             case Ready():
-                self.ready = event
+                self.ready, self.is_loading = event, False
             case Drawn():
                 self._has_drawn = True
                 self._outstanding -= 1
@@ -223,7 +227,7 @@ class Engine:
 
     def _check_deadline(self) -> None:
         silent_s = time.monotonic() - self._heard_at
-        if self.ready is None:
+        if self.ready is None or (self.is_loading and self._outstanding):
             what, deadline_s = "loading its model", self._deadlines.load_s
         elif self._outstanding:
             what, deadline_s = "computing a step", self._deadlines.step_s

@@ -134,8 +134,8 @@ class Guidance:
     def of(self, uses: Sequence[ControlNetUse]) -> Guides | None:
         """Return the ControlNets of an image, None for none.
 
-        Raise PictureError if one or its picture is missing, was changed or cannot be used, PackageError if the model
-        has no U-Net for them.
+        Raise PictureError if one or its picture is missing, was changed or does not fit, PackageError if the model has
+        no U-Net for them or a network cannot be loaded.
         """
         if not uses:
             return None
@@ -169,13 +169,16 @@ class Guidance:
                     f"The ControlNet {use.name} was changed since these images were submitted (from revision "
                     f"{use.revision} to {found.revision}). Restore it, or submit the same prompts again."
                 )
-            while len(self._loaded) >= _KEPT:
-                del self._loaded[next(iter(self._loaded))]
-            model = self._runtime.load(found.path, self._units.controlnet)
+        except (InputMissingError, PackageError) as error:
+            raise PictureError(str(error)) from error
+        while len(self._loaded) >= _KEPT:
+            del self._loaded[next(iter(self._loaded))]
+        model = self._runtime.load(found.path, self._units.controlnet)
+        try:
             check_controlnet(
                 declared(model, f"The ControlNet {use.name}"), declared(unet.model, "The U-Net")
             )
-        except (InputMissingError, PackageError) as error:
+        except PackageError as error:
             raise PictureError(str(error)) from error
         self._loaded[key] = Net(model, unet.residuals)
         return self._loaded[key]

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from db.columns import COLUMNS
 from db.drawn import STORED, DrawnSlice, Stored
-from producer.planning.pictures import kept_name
+from producer.planning.pictures import following_again, kept_name
 from sdq.exports.captions import Caption
 from sdq.exports.splits import Splits
 from sdq_core.values.variants import ANY
@@ -19,10 +19,10 @@ from sdq_core.values.variants import ANY
 BEFORE_SEED = ("custom_id", "prompt", "negative_prompt")
 BEHIND_SEED = (
     "num_inference_steps", "guidance_scale", "scheduler", "rng", "weighted", "width", "height", "model", "variant",
-    "compute_unit", "init_image", "strength", "mask", "original_size", "crop", "tags", "meta",
+    "compute_unit", "init_image", "strength", "mask", "original_size", "crop", "controlnet", "tags", "meta",
 )  # fmt: skip
 #: Of these, the columns of that name are of what drew the image, or there is none, or they are for people.
-_ASKED_OTHERWISE = frozenset({"variant", "compute_unit", "init_image", "mask"})
+_ASKED_OTHERWISE = frozenset({"variant", "compute_unit", "init_image", "mask", "controlnet"})
 #: Columns that name what was drawn with; what was asked for has two of the names, too.
 _OF_ENGINE = (
     "attention_implementation", "compute_unit", "pipeline", "runtime", "precision", "versions", "worker", "host", "os",
@@ -49,6 +49,13 @@ def _kept(drawn: DrawnSlice, field: str) -> str | None:
     pictures = drawn.fields.get("pictures")
     name = pictures.get(field) if isinstance(pictures, Mapping) else None
     return sha256 and kept_name(sha256, str(name) if name else None)
+
+
+def _followed(drawn: DrawnSlice) -> str | None:
+    """Return the ControlNets as `sdq submit` reads them, None for none."""
+    pictures = drawn.fields.get("pictures")
+    names = pictures if isinstance(pictures, Mapping) else {}
+    return "; ".join(map(str, following_again(drawn.recipe.conditions.controlnets, names))) or None
 
 
 class Notation(Protocol):
@@ -125,6 +132,7 @@ class Lines:
             "compute_unit": None if unit is ANY else unit,
             "init_image": _kept(drawn, "init_image"),
             "mask": _kept(drawn, "mask"),
+            "controlnet": _followed(drawn),
         }
         asked = (
             notation.fixed({name: COLUMNS[name].of(drawn) for name in BEFORE_SEED}, result=False),

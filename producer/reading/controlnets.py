@@ -1,0 +1,75 @@
+"""A ControlNet as prompt lines and the command line name it: `NAME:PICTURE[:scale[:start-end]]`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from producer.reading.checks import check_picture
+from sdq_core.errors import InputError
+from sdq_core.printable import quote
+from sdq_core.values.names import one_spelling
+
+#: Each is a third of a U-Net, in every step.
+MAX_CONTROLNETS = 8
+MAX_SCALE = 10.0
+_NUMBER = r"\d+(?:\.\d*)?|\.\d+"
+#: A digest may be all digits, so it is no scale.
+_WRITTEN = re.compile(
+    rf"(?P<name>[^:/]+):(?P<picture>sha256:[0-9a-f]{{64}}(?:/.+?)?|.+?)"
+    rf"(?::(?P<scale>{_NUMBER})(?::(?P<start>{_NUMBER})-(?P<end>{_NUMBER}))?)?",
+    re.DOTALL,
+)
+_FORM = "write NAME:PICTURE, NAME:PICTURE:SCALE or NAME:PICTURE:SCALE:START-END, as in edges:photo.png:0.8:0-0.5"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Following:
+    """A ControlNet and the picture that it follows.
+
+    picture: as `PromptLine` names pictures.
+    scale: how strongly, 1 as it was trained.
+    start, end: the part of the steps in which it works, from 0 to 1.
+    """
+
+    name: str
+    picture: str
+    scale: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+
+    def __str__(self) -> str:
+        part = "" if (self.start, self.end) == (0, 1) else f":{self.start:g}-{self.end:g}"
+        scale = f":{self.scale:g}" if part or self.scale != 1 else ""
+        return f"{self.name}:{self.picture}{scale}{part}"
+
+
+def parse_following(written: str) -> Following:
+    """Read one ControlNet; raise InputError for what is none."""
+    match = _WRITTEN.fullmatch(written.strip())
+    if match is None:
+        raise InputError(f"controlnet {quote(written)} is not complete; {_FORM}")
+    scale, start, end = (
+        float(match[group] or default)
+        for group, default in (("scale", 1), ("start", 0), ("end", 1))
+    )
+    if scale > MAX_SCALE:
+        raise InputError(f"the scale {scale:g} of {quote(written)} is more than {MAX_SCALE:g}")
+    if not start < end <= 1:
+        raise InputError(
+            f"{start:g}-{end:g} of {quote(written)} is no part of the steps; use numbers from 0 to 1, the lower first"
+        )
+    return Following(
+        name=one_spelling(match["name"]),
+        picture=check_picture(match["picture"]),
+        scale=scale,
+        start=start,
+        end=end,
+    )
+
+
+def parse_all(words: list[str]) -> tuple[Following, ...]:
+    """Read the ControlNets of one image; raise InputError for too many, or for what is none."""
+    if len(words) > MAX_CONTROLNETS:
+        raise InputError(f"there are {len(words):,} ControlNets; the limit is {MAX_CONTROLNETS}")
+    return tuple(map(parse_following, words))

@@ -1,0 +1,139 @@
+"""ControlNets that prompt lines name: read, found, checked against the model, and a part of the recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from db.values import BatchPlan
+from producer import Defaults, plan_batch, read_prompts
+from producer.again import recipe_line
+from producer.planning.pictures import Pictures
+from producer.reading.controlnets import Following, parse_following
+from sdq.submitting.pictures import followings
+from sdq_core.errors import InputError, PromptFileError
+from sdq_core.inputs.store import InputStore
+from sdq_core.models import ModelStore, resolver
+from sdq_core.models.controlnet import ControlNets
+from sdq_core.values.variants import AttentionImplementation, ComputeUnit
+from tests.tiny_controlnet import put_tiny_models
+
+DIGITS = "1" * 64
+
+
+@pytest.mark.parametrize(
+    ("written", "parts"),
+    [
+        ("edges:a.png", ("edges", "a.png", 1, 0, 1)),
+        ("edges:a.png:0.8", ("edges", "a.png", 0.8, 0, 1)),
+        ("edges:a:b.png:.5:0-0.5", ("edges", "a:b.png", 0.5, 0, 0.5)),
+        (f"edges:sha256:{DIGITS}", ("edges", f"sha256:{DIGITS}", 1, 0, 1)),
+        (f"edges:sha256:{DIGITS}/a.png:2:0.25-1", ("edges", f"sha256:{DIGITS}/a.png", 2, 0.25, 1)),
+    ],
+)
+def test_a_controlnet_is_read_and_written_the_same(
+    written: str, parts: tuple[str, str, float, float, float]
+) -> None:
+    found = parse_following(written)
+    assert (found.name, found.picture, found.scale, found.start, found.end) == parts
+    assert parse_following(str(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("edges", "is not complete; write NAME:PICTURE"),
+        ("edges:a.png:11", "is more than 10"),
+        ("edges:a.png:1:0.5-0.5", "is no part of the steps"),
+        ("edges:a.png:1:0-2", "is no part of the steps"),
+    ],
+)
+def test_what_is_no_controlnet_is_refused(written: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        parse_following(written)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    put_tiny_models(tmp_path / "models")
+    for name, colour in (("cat.png", "red"), ("dog.png", "blue")):
+        Image.new("RGB", (8, 8), colour).save(tmp_path / name)
+    return tmp_path
+
+
+def plan(folder: Path, text: str, name: str = "p.jsonl", **options: object) -> BatchPlan:
+    (folder / name).write_text(text)
+    defaults = Defaults(
+        **{"model": "tiny", "variants": (AttentionImplementation.ORIGINAL,), "compute_unit": ComputeUnit.ALL}
+        | options  # type: ignore[arg-type]
+    )  # fmt: skip
+    return plan_batch(
+        read_prompts([folder / name]),
+        defaults,
+        resolver(ModelStore(folder / "models")),
+        pictures=Pictures(InputStore(folder / "inputs")),
+        controlnets=ControlNets(folder / "models"),
+    )
+
+
+def test_lines_name_several_and_an_empty_list_is_none(folder: Path) -> None:
+    made = plan(
+        folder,
+        '{"prompt": "a", "controlnet": ["sdq_edges:cat.png:0.5", "sdq_depth:dog.png:1:0-0.5"]}\n'
+        '{"prompt": "b", "controlnet": []}\n{"prompt": "c"}\n',
+        controlnets=(Following(name="sdq_depth", picture=str(folder / "cat.png")),),
+    )
+    two, none, default = (entry.recipe.conditions.controlnets for entry in made.entries)
+    cat, dog = (picture.sha256 for picture in made.pictures)
+    assert [(use.name, use.image, use.scale, use.end) for use in two] == [
+        ("sdq_edges", cat, 0.5, 1),
+        ("sdq_depth", dog, 1, 0.5),
+    ]
+    assert (none, [use.image for use in default]) == ((), [cat])
+    assert two[0].revision == ControlNets(folder / "models").find("sdq_edges").revision
+    assert made.entries[0].fields == {"pictures": {"controlnets": ["cat.png", "dog.png"]}}
+    line = recipe_line(made.entries[0].recipe, [0], "x", **made.entries[0].fields)  # type: ignore[arg-type]
+    assert line.controlnets is not None
+    assert [str(each) for each in line.controlnets] == [
+        f"sdq_edges:sha256:{cat}/cat.png:0.5",
+        f"sdq_depth:sha256:{dog}/dog.png:1:0-0.5",
+    ]
+
+
+def test_a_table_separates_them_by_semicolons(folder: Path) -> None:
+    made = plan(folder, "prompt,controlnet\na,sdq_edges:cat.png; sdq_depth:dog.png:2\n", "p.csv")
+    assert [use.scale for use in made.entries[0].recipe.conditions.controlnets] == [1, 2]
+
+
+def test_what_cannot_be_drawn_is_refused_with_its_line(folder: Path) -> None:
+    with pytest.raises(PromptFileError) as error:
+        plan(
+            folder,
+            '{"prompt": "a", "controlnet": "lines:cat.png"}\n'
+            '{"prompt": "b", "controlnet": "sdq_edges:none.png"}\n'
+            '{"prompt": "c", "model": "demo", "controlnet": "sdq_edges:cat.png"}\n',
+        )
+    unknown, missing, model = error.value.problems
+    assert "p.jsonl:1: There is no ControlNet 'lines' here, only sdq_depth, sdq_edges." in unknown
+    assert f"{folder}/p.jsonl:2: controlnet" in missing
+    assert "does not exist" in missing
+    assert "Model demo (original) has no U-Net for ControlNets." in model
+
+
+def test_of_several_folders_pictures_of_one_name_belong_together(tmp_path: Path) -> None:
+    for path in ("edges/1.png", "edges/2.png", "depth/1.jpg", "depth/2.jpg", "one.png"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / path)
+    found = followings([f"e:{tmp_path}/edges", f"d:{tmp_path}/depth:0.5", f"s:{tmp_path}/one.png"])
+    assert [[Path(each.picture).name for each in image] for image in found] == [
+        ["1.png", "1.jpg", "one.png"],
+        ["2.png", "2.jpg", "one.png"],
+    ]
+    (tmp_path / "depth" / "2.jpg").rename(tmp_path / "depth" / "3.jpg")
+    with pytest.raises(InputError, match="there is no picture '2' in each of the folders"):
+        followings([f"e:{tmp_path}/edges", f"d:{tmp_path}/depth"])
+    Image.new("RGB", (8, 8)).save(tmp_path / "edges" / "1.jpg")
+    with pytest.raises(InputError, match="have one name"):
+        followings([f"e:{tmp_path}/edges"])
