@@ -40,7 +40,7 @@ def test_adding_one_ends_with_the_code_for_bad_input_and_leaves_nothing(
     result = program.call("models", "add", str(path), code=EXIT_BAD_INPUT)
     assert result.stderr.startswith("sdq: ")
     assert result.stderr.count("\n") == 1
-    assert list((program.home / "models").iterdir()) == []
+    assert list((program.home / "models").glob("*")) == []
 
 
 def test_zips_that_clash_with_each_other_are_refused(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ def test_an_image_of_sdq_is_asked_for_exactly(sdq: Commands) -> None:
         prompt="a red house", negative_prompt="fog", source="png.png", seeds=seeds, num_inference_steps=3,
         guidance_scale=7.5, scheduler=Scheduler.DDIM, variants=(AttentionImplementation.ORIGINAL,),
         compute_unit=ComputeUnit.CPU_ONLY, model="demo", rng=Rng.NUMPY, weighted=False,
+        controlnets=(),
     )  # fmt: skip
     said = sdq("rerun", "png.png", "--dry-run")
     assert said.out.startswith(
