@@ -95,6 +95,7 @@ def test_arrow_keys_lead_to_the_neighbours(browser: Browser, site: Site) -> None
     ):
         page.keyboard.press(key)
         expect(page).to_have_url(f"{site.address}/batches/1/{leads_to}")
+        page.wait_for_load_state()  # until then nobody listens for keys
     visitor.context.close()
 
 
