@@ -92,23 +92,31 @@ def ended(program: Program, arguments: list[str], redirections: str) -> int:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_streams_that_are_closed_full_or_dead_end_no_command(command: str, busy: Program) -> None:
-    for arguments in COMMANDS[command]:
+    for number, arguments in enumerate(COMMANDS[command]):
         usual = ended(busy, arguments, "</dev/null")
         for redirections in CLOSED if command in ONE_BY_ONE else CLOSED[-1:]:
             assert ended(busy, arguments, redirections) == usual, (
                 arguments,
                 redirections,
             )
-        # A full or dead output only shows in the exit code.
-        assert ended(busy, arguments, ">/dev/full 2>/dev/full") in {usual, usual or 74}
-        read, write = os.pipe()
-        os.close(read)
-        dead = subprocess.run(
-            [SDQ, *arguments], env=busy.environment, cwd=busy.home.parent,
-            stdin=subprocess.DEVNULL, stdout=write, stderr=write, timeout=90, check=False,
-        )  # fmt: skip
-        os.close(write)
-        assert dead.returncode in {usual, usual or 1}, arguments
+        # A full or dead output only shows in the exit code. One place in the program looks at both, so most commands
+        # are tried with one.
+        if command in ONE_BY_ONE or number % 2 == 0:
+            assert ended(busy, arguments, ">/dev/full 2>/dev/full") in {usual, usual or 74}
+        if command in ONE_BY_ONE or number % 2:
+            assert dead_end(busy, arguments) in {usual, usual or 1}, arguments
+
+
+def dead_end(program: Program, arguments: list[str]) -> int:
+    """Run a command whose outputs nobody reads any more; return its exit code."""
+    read, write = os.pipe()
+    os.close(read)
+    result = subprocess.run(
+        [SDQ, *arguments], env=program.environment, cwd=program.home.parent,
+        stdin=subprocess.DEVNULL, stdout=write, stderr=write, timeout=90, check=False,
+    )  # fmt: skip
+    os.close(write)
+    return result.returncode
 
 
 def test_prune_goes_on_when_nobody_listens(busy: Program) -> None:
