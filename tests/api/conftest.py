@@ -6,28 +6,8 @@ from pathlib import Path
 import pytest
 
 from sdq import Batch, Queue
-from sdq_core.queue.server import RedisServer
-from sdq_core.settings import VARIABLES
 from tests.api.drawing import draw
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _no_settings() -> Iterator[None]:
-    """No variable of the surroundings decides anything here."""
-    with pytest.MonkeyPatch.context() as patch:
-        for names in VARIABLES.values():
-            for name in names:
-                patch.delenv(name, raising=False)
-        yield
-
-
-@pytest.fixture(scope="package")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One Redis for all queues of these tests: each ledger has names of its own in it."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.ensure_running()
-    yield server.url
-    server.stop()
+from tests.shared_redis import no_settings, shared_redis_url  # noqa: F401 - fixtures
 
 
 @pytest.fixture

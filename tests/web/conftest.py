@@ -6,19 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from sdq_core.queue.server import RedisServer
 from tests.api.drawing import draw
+from tests.shared_redis import no_settings, shared_redis_url  # noqa: F401 - fixtures
 from tests.web.browser import chromium
 from tests.web.site import Site
-
-
-@pytest.fixture(scope="package")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One Redis for all sites of these tests."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.ensure_running()
-    yield server.url
-    server.stop()
 
 
 @pytest.fixture(scope="package")

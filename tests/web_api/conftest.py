@@ -5,30 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from sdq_core.queue.server import RedisServer
-from sdq_core.settings import VARIABLES
 from tests.acceptance.program import Program
+from tests.shared_redis import no_settings, shared_redis_url  # noqa: F401 - fixtures
 from tests.translations import with_translations
 from tests.web_api.serving import Served, served
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _no_settings() -> Iterator[None]:
-    """No variable of the surroundings decides anything here."""
-    with pytest.MonkeyPatch.context() as patch:
-        for names in VARIABLES.values():
-            for name in names:
-                patch.delenv(name, raising=False)
-        yield
-
-
-@pytest.fixture(scope="package")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One Redis for all ledgers of these tests: each has names of its own in it."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.ensure_running()
-    yield server.url
-    server.stop()
 
 
 @pytest.fixture
