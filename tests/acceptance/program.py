@@ -66,7 +66,15 @@ class Program:
 
         For what comes before and after the processes that a test is about; `test_streams` starts every command as one.
         """
-        stdout, stderr = io.StringIO(), io.StringIO()
+        result = self.answer(*arguments, **environment)
+        found = result.returncode
+        assert found if code is None else found == code, (found, result.stdout, result.stderr)
+        return result
+
+    def answer(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command within this process, whatever comes of it."""
+        said = io.BytesIO(), io.BytesIO()
+        stdout, stderr = (io.TextIOWrapper(each, "utf-8", write_through=True) for each in said)
         handlers, level = logging.root.handlers[:], logging.root.level
         environment = self.environment | environment
         with pytest.MonkeyPatch.context() as patch:
@@ -83,9 +91,8 @@ class Program:
                 main()
         logging.root.handlers[:] = handlers
         logging.root.setLevel(level)
-        found, out, err = int(ended.value.code or 0), stdout.getvalue(), stderr.getvalue()
-        assert found if code is None else found == code, (found, out, err)
-        return subprocess.CompletedProcess(arguments, found, out, err)
+        out, err = (each.getvalue().decode() for each in said)
+        return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), out, err)
 
     def start(
         self,

@@ -31,7 +31,7 @@ def test_a_worker_finishes_its_image_and_hands_the_rest_back(
     program: Program, arguments: tuple[str, ...]
 ) -> None:
     any_variant = ("--variant", "any") if len(arguments) > 1 else ()
-    options = ("--seed-range", "0-4", "--steps", "60", "--batch", "b", *any_variant)
+    options = ("--seed-range", "0-4", "--steps", "30", "--batch", "b", *any_variant)
     program.call("submit", "--prompt", "a house", *options)
     worker = program.start(*arguments)
     program.wait_for_images("b", 1)
@@ -43,7 +43,7 @@ def test_a_worker_finishes_its_image_and_hands_the_rest_back(
 
 
 def test_run_goes_on_where_a_closed_terminal_stopped_it(program: Program) -> None:
-    command = ("run", "--prompt", "a house", "--seed-range", "0-4", "--steps", "60", "--batch", "b")
+    command = ("run", "--prompt", "a house", "--seed-range", "0-4", "--steps", "30", "--batch", "b")
     running = program.start(*command, stdout=subprocess.PIPE)
     program.wait_until(lambda: (program.home / "sdq.db").exists() and has_drawn(program))
     assert stop(running, signal.SIGHUP) == 0

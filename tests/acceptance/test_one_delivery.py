@@ -67,10 +67,10 @@ def test_two_workers_at_batches_that_share_their_images_draw_each_once(
 def test_submissions_in_a_row_to_idle_workers_are_drawn_once(
     program: Program, tmp_path: Path
 ) -> None:
-    logs = [tmp_path / f"{number}.log" for number in range(4)]
+    logs = [tmp_path / f"{number}.log" for number in range(3)]
     workers = [start_worker(program, log) for log in logs]
     for number in range(12):
-        program.run(*submission(f"b{number}", f"{number * 2}-{number * 2 + 4}", steps=1))
+        submit(program, f"b{number}", f"{number * 2}-{number * 2 + 4}", steps=1)
     program.wait_until(lambda: all(is_complete(program, f"b{n}", 5) for n in range(12)))
     for worker in workers:
         assert stop(worker) == 0

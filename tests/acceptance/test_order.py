@@ -44,14 +44,14 @@ class Desk:
         priority: Priority | None = None,
         variant: AttentionImplementation = ORIGINAL,
     ) -> None:
-        """Submit a batch in slices of five images of two steps."""
+        """Submit a batch in slices of five images of one step."""
         plan = plan_batch(
             [PromptLine(prompt=f"{name} {n}", source="here") for n in range(images // 5)],
             Defaults(
                 model=DEMO,
                 variants=(variant,),
                 compute_unit=ComputeUnit.ALL,
-                num_inference_steps=2,
+                num_inference_steps=1,
                 seeds=range(5),
                 batch_name=name,
                 priority=priority,
