@@ -44,7 +44,7 @@ def main() -> int:
         weather = Weather(
             seconds=options.seconds, seed=seed, hosts=options.hosts, postgres=options.postgres,
             workers=options.workers, every_s=options.every, longest_s=options.longest,
-            units=options.units,
+            units=options.units, web=options.web,
         )  # fmt: skip
         outcome = rage(folder, weather, say=_say)
         _say(f"\n{describe(outcome)}")
@@ -72,6 +72,7 @@ def _options() -> argparse.Namespace:
         action="store_true",
         help="let parts of the model fail on compute units, others after each update",
     )
+    add("--web", action="store_true", help="have `sdq web` run and read its pages")
     add("--recovery", action="store_true", help="only kill workers, one at a time, and measure")
     add("--kills", type=int, default=100, help="how many of these [100]")
     add("--calm", action="store_true", help="no trouble at all, but many submissions at once")

@@ -9,6 +9,7 @@ from tests.chaos.builds import Learnt
 from tests.chaos.calm import Phase
 from tests.chaos.drawings import Drawing, Repeat, repeats
 from tests.chaos.morning import Reckoning
+from tests.chaos.onlooker import Onlooker
 from tests.chaos.recovery import Recovery, out_of_bounds
 from tests.chaos.stops import Stop, broken_stops
 from tests.chaos.strikes import Strike
@@ -39,6 +40,7 @@ class Outcome:
     export_codes: dict[int, int] = field(default_factory=dict)
     data_set: list[str] = field(default_factory=list)
     learnt: Learnt | None = None
+    onlooker: Onlooker | None = None
 
     @property
     def kills(self) -> int:
@@ -63,6 +65,7 @@ def violations(outcome: Outcome) -> list[str]:
     found += broken_stops(outcome.stops, outcome.drawings, outcome.strikes)
     found += [f"the data set: {text}" for text in outcome.data_set]
     found += outcome.learnt.violations if outcome.learnt else []
+    found += outcome.onlooker.faults if outcome.onlooker else []
     if outcome.deserters:
         codes = outcome.deserters[:10]
         found.append(f"{len(outcome.deserters)} workers ended by themselves, with {codes}")

@@ -19,6 +19,7 @@ from tests.chaos.drawings import drawings
 from tests.chaos.fleet import make_fleet
 from tests.chaos.journal import Journal
 from tests.chaos.morning import left_in_redis, look_at_everything
+from tests.chaos.onlooker import Onlooker
 from tests.chaos.outcome import Outcome
 from tests.chaos.place import Place, opened
 from tests.chaos.recovery import Recoveries
@@ -76,6 +77,8 @@ class Storm:
         self._fleet = make_fleet(place, weather.workers, random.Random(weather.seed + 2))
         self._customer = Customer(place, random.Random(weather.seed + 1), backlog=weather.backlog)
         self._curator = Curator(place)
+        self._onlooker = Onlooker(place, random.Random(weather.seed + 5)) if weather.web else None
+        self.outcome.onlooker = self._onlooker
         self._journal = Journal(place.logs)
         self._recoveries = Recoveries(place.ledger, self._journal, self._fleet)
         scene = Scene(
@@ -83,6 +86,7 @@ class Storm:
             fleet=self._fleet,
             customer=self._customer,
             curator=self._curator,
+            onlooker=self._onlooker,
             dice=self._dice,
             longest_s=weather.longest_s,
             longest_sleep_s=weather.longest_sleep_s,
@@ -172,6 +176,8 @@ class Storm:
         self._heal()
         self._customer.close()
         self._curator.close()
+        if self._onlooker:
+            self._onlooker.close()
         self._fleet.destroy()
 
     def _wait_for_the_first_image(self) -> float:
@@ -192,6 +198,8 @@ class Storm:
             if submitting:
                 self._customer.tend()
                 self._curator.tend(self._customer.submitted)
+            if self._onlooker:
+                self._onlooker.tend()
         self._journal.read()
         if (moment := time.monotonic()) >= self._next_look:
             self._next_look = moment + _LOOK_EVERY_S

@@ -18,6 +18,9 @@ def all_troubles(scene: Scene) -> list[Trouble]:
     def kill_export() -> Struck | None:
         return Struck() if scene.curator.kill() else None
 
+    def kill_server() -> Struck | None:
+        return Struck() if scene.onlooker and scene.onlooker.kill() else None
+
     def jump() -> Struck | None:
         scene.dice.choice(scene.place.clocks).jump(scene.dice)
         return Struck()
@@ -30,6 +33,10 @@ def all_troubles(scene: Scene) -> list[Trouble]:
     ]
     kinds.append(Trouble(name="submission killed", rate=12, strike=kill_submission, is_kill=True))
     kinds.append(Trouble(name="export killed", rate=12, strike=kill_export, is_kill=True))
+    if scene.onlooker:
+        kinds.append(
+            Trouble(name="server of pages killed", rate=12, strike=kill_server, is_kill=True)
+        )
     if scene.place.clocks:
         kinds.append(Trouble(name="clock jumped", rate=4, strike=jump))
     if scene.builds:

@@ -13,6 +13,7 @@ from tests.chaos.builds import Builds
 from tests.chaos.curator import Curator
 from tests.chaos.customer import Customer
 from tests.chaos.fleet import Fleet
+from tests.chaos.onlooker import Onlooker
 from tests.chaos.place import Place
 
 Heal = Callable[[], None]
@@ -60,7 +61,8 @@ class Trouble:
 class Scene:
     """Whom troubles can befall, and the dice that choose.
 
-    longest_s, longest_sleep_s: most that one lasts, s. builds: of the system; None if no unit fails.
+    longest_s, longest_sleep_s: most that one lasts, s. builds: of the system; None if no unit fails. onlooker: None
+    if nobody has the pages open.
     """
 
     place: Place
@@ -71,6 +73,7 @@ class Scene:
     longest_s: float
     longest_sleep_s: float
     builds: Builds | None = None
+    onlooker: Onlooker | None = None
 
     def duration_s(self) -> float:
         """Draw how long a trouble lasts."""
