@@ -11,7 +11,7 @@ import math
 import resource
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from statistics import median, quantiles
 
@@ -59,7 +59,14 @@ def _busy_s() -> float:
 def _own_s(running: Sequence[int]) -> float:
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     ended = sum(usage.ru_utime + usage.ru_stime for usage in usages)
-    return ended + sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in running)
+    return ended + sum(map(seconds_of, running))
+
+
+def seconds_of(pid: int) -> float:
+    """Return the processor time of a process, s; 0 if it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return sum(psutil.Process(pid).cpu_times()[:2])
+    return 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,16 +93,22 @@ class Pair:
 
 
 def measure(
-    rounds: int, floor: Callable[[int], float], other: Callable[[int], float]
+    rounds: int,
+    floor: Callable[[int], float],
+    other: Callable[[int], float],
+    running: Callable[[], Sequence[int]] = tuple,
 ) -> list[Pair]:
-    """Measure pairs. floor, other: take the round's number, return ms of an image."""
+    """Measure pairs.
+
+    floor, other: take the round's number, return ms of an image. running: lists processes that belong to both.
+    """
     pairs = []
     for number in range(rounds):
         floor_first = number % 2 == 0
         halves = {}
         shares = []
         for name in ("floor", "other") if floor_first else ("other", "floor"):
-            with others() as watched:
+            with others(*running()) as watched:
                 halves[name] = (floor if name == "floor" else other)(number)
             shares.append(watched.share)
         pairs.append(
