@@ -107,24 +107,26 @@ def main() -> None:
     with data_folder() as home:
         drain(home, Size(prompts=1, seeds=2, steps=1), 10_000)  # translates, starts Redis
         token = token_in(home)
-        with server(home) as (port, pid):
-            with (listener if options.listen else browser)(port, token) as look:
-                around = _others_of(pid)
+        with (
+            server(home) as (port, pid),
+            (listener if options.listen else browser)(port, token) as look,
+        ):
+            around = _others_of(pid)
 
-                def unseen(number: int) -> float:
-                    look(False)
-                    return drain(home, size, 2 * number).image_ms
+            def unseen(number: int) -> float:
+                look(False)
+                return drain(home, size, 2 * number).image_ms
 
-                def seen(number: int) -> float:
-                    look(True)
-                    before = seconds_of(pid), sum(map(seconds_of, around()))
-                    took = drain(home, size, 2 * number + 1)
-                    after = seconds_of(pid), sum(map(seconds_of, around()))
-                    images = size.prompts * size.seeds / 1000
-                    spent.append(((after[0] - before[0]) / images, (after[1] - before[1]) / images))
-                    return took.image_ms
+            def seen(number: int) -> float:
+                look(True)
+                before = seconds_of(pid), sum(map(seconds_of, around()))
+                took = drain(home, size, 2 * number + 1)
+                after = seconds_of(pid), sum(map(seconds_of, around()))
+                images = size.prompts * size.seeds / 1000
+                spent.append(((after[0] - before[0]) / images, (after[1] - before[1]) / images))
+                return took.image_ms
 
-                pairs = measure(options.rounds, unseen, seen, lambda: [pid, *around()])
+            pairs = measure(options.rounds, unseen, seen, lambda: [pid, *around()])
     show_pairs(
         f"drain: {size.prompts} prompts x {size.seeds} seeds, {size.steps} steps, "
         + ("with a listener" if options.listen else "with a page open"),
