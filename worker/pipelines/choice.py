@@ -11,9 +11,9 @@ from pathlib import Path
 from sdq_core.errors import ConfigurationError
 from sdq_core.models import VariantFolder
 from sdq_core.models.controlnet import ControlNets
-from sdq_core.models.families import STABLE_DIFFUSION
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
+from worker.pipelines.apple_limits import limit_of_model
 from worker.pipelines.contract import Pipeline
 from worker.runtimes.contract import Runtime
 
@@ -53,11 +53,13 @@ def load_pipeline(
     from worker.pipelines.builtin import BuiltinPipeline
 
     if choice is PipelineChoice.BUILTIN or (
-        choice is PipelineChoice.AUTO and not (_apple_draws(folder) and _is_apples_natural_choice())
+        choice is PipelineChoice.AUTO
+        and (limit_of_model(folder) or not _is_apples_natural_choice())
     ):
         return BuiltinPipeline.load(folder, runtime, units, safety, inputs, controlnets)
 
-    from worker.pipelines.apple import ApplePipeline, import_apple
+    from worker.pipelines.apple import ApplePipeline
+    from worker.pipelines.apple_package import import_apple
 
     try:
         import_apple()
@@ -80,11 +82,7 @@ def library_versions(pipeline: str) -> dict[str, str]:
     return found
 
 
-def _apple_draws(folder: VariantFolder) -> bool:
-    return folder.family is STABLE_DIFFUSION and not folder.embeds_guidance
-
-
 def _is_apples_natural_choice() -> bool:
-    from worker.pipelines.apple import is_installed
+    from worker.pipelines.apple_package import is_installed
 
     return sys.platform == "darwin" and is_installed()
