@@ -19,7 +19,7 @@ What it cannot draw is listed in `apple_limits`.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,13 @@ from sdq_core.models.families import STABLE_DIFFUSION_XL
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
 from worker.pipelines.apple_limits import limit_of_image, limit_of_model
-from worker.pipelines.apple_networks import RescaledDecoder, RowedUNet, Watched, WeighedEncoder
+from worker.pipelines.apple_networks import (
+    RescaledDecoder,
+    RowedControlNet,
+    RowedUNet,
+    Watched,
+    WeighedEncoder,
+)
 from worker.pipelines.apple_package import import_apple
 from worker.pipelines.apple_parts import PromptTokenizer, make_diffusers_scheduler
 from worker.pipelines.arrays import require_finite
@@ -42,6 +48,7 @@ from worker.pipelines.noise import make_noise
 from worker.pipelines.safety import SafetyReport
 from worker.pipelines.start import first_noise
 from worker.pipelines.text import KEPT_TEXTS
+from worker.pipelines.unet import UNet
 from worker.pipelines.vae import Decoded, refuse_one_colour
 from worker.runtimes.contract import Runtime
 
@@ -81,7 +88,6 @@ class ApplePipeline:
             for name in family.text_encoders
         ]
         self._vae_decoder = Watched(RescaledDecoder(pieces.vae_decoder), "The VAE decoder", "image")
-        self._unet = Watched(RowedUNet(pieces.unet), "The U-Net", "noise_pred")
         weighed = [
             WeighedEncoder(encoder, tokenizer, family.hidden_states, keep_mean=family.keeps_mean)
             for encoder, tokenizer in zip(self._text_encoders, tokenizers, strict=True)
@@ -89,7 +95,7 @@ class ApplePipeline:
         self._pipe: Any = apple.CoreMLStableDiffusionPipeline(
             text_encoder=weighed[0],
             text_encoder_2=weighed[1] if len(weighed) > 1 else None,
-            unet=self._unet,
+            unet=_watched(pieces.unet),
             vae_decoder=self._vae_decoder,
             scheduler=None,
             tokenizer=None,
@@ -143,8 +149,9 @@ class ApplePipeline:
         return self.pieces.unet.height
 
     def limit(self, request: ImageRequest) -> str | None:
-        """Say what of an image is beyond it, as `limit_of_image` does."""
-        return limit_of_image(request, self.pieces.unet)
+        """Say what of an image is beyond it, as `limit_of_image` does; raise as `Guidance.of` does."""
+        guides = self.pieces.guidance.of(request.conditions.controlnets)
+        return limit_of_image(request, guides.unet if guides else self.pieces.unet)
 
     def draw(self, request: ImageRequest, on_step: StepReport) -> DrawnImage:
         """Draw one image; see `contract.Pipeline.draw`. Raises PackageError for one that is beyond it."""
@@ -156,18 +163,20 @@ class ApplePipeline:
                 "failed."
             )
         pieces = self.pieces
+        guides = pieces.guidance.of(request.conditions.controlnets)
+        unet = guides.unet if guides else pieces.unet
         guidance = request.guidance_scale > 1.0
-        batch_one = guidance and pieces.unet.batch == 1
+        batch_one = guidance and unet.batch == 1
 
         noise = make_noise(request.rng, request.seed)
-        latents = first_noise(pieces.unet.latents_shape, noise)
+        latents = first_noise(unet.latents_shape, noise)
         scheduler = make_diffusers_scheduler(request.scheduler, pieces.scheduler_config, noise)
         if scheduler.init_noise_sigma != 1.0:
             # Apple's pipeline multiplies them by a float32, which makes the result float32 only with NumPy 2.
             latents = latents.astype(np.float32)
         self._pipe.scheduler = scheduler
         torch.manual_seed(request.seed)
-        for part in (*self._text_encoders, self._unet, self._vae_decoder):
+        for part in (*self._text_encoders, self._vae_decoder):
             part.begin()
         for tokenizer in self.tokenizers:
             tokenizer.begin(weighted=request.conditions.weighted)
@@ -178,7 +187,12 @@ class ApplePipeline:
         def after_step(index: int, _: Any, latents: Any) -> None:
             require_finite(latents, f"The {request.scheduler} scheduler after step {index + 1}")
 
-        self._unet.on_call = after_unet
+        watched = _watched(unet, after_unet)
+        self._pipe.unet = watched
+        self._pipe.unet.in_channels = unet.latents_shape[1]
+        self._pipe.controlnet = (
+            [RowedControlNet(guide) for guide in guides.guides] if guides else None
+        )
         started = time.perf_counter()
         # NumPy would print warnings on standard error about values that are checked and reported here.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -190,6 +204,7 @@ class ApplePipeline:
                 guidance_scale=request.guidance_scale,
                 negative_prompt=self._negative_prompt(request) if guidance else None,
                 latents=latents,
+                controlnet_cond=[guide.picture[0] for guide in guides.guides] if guides else None,
                 **self._sizes(request),
                 unet_batch_one=batch_one,
                 output_type="np",
@@ -216,7 +231,7 @@ class ApplePipeline:
             concept_scores=report.concept_scores,
             text_encode_ms=encoding_s * 1000,
             denoise_ms=(finished - started - encoding_s - decoding_s) * 1000,
-            num_unet_calls=self._unet.calls,
+            num_unet_calls=watched.calls,
             decode_ms=decoding_s * 1000,
             safety_ms=0.0 if checker is None else (checked - finished) * 1000,
         )
@@ -230,3 +245,10 @@ class ApplePipeline:
         width, height = request.conditions.original_size or (self.width, self.height)
         left, top = request.conditions.crop or (0, 0)
         return {"original_size": (height, width), "crops_coords_top_left": (top, left)}
+
+
+def _watched(unet: UNet, on_call: Callable[[int], None] | None = None) -> Watched:
+    """Return a U-Net for Apple's pipeline; on_call: as `Watched` has it."""
+    watched = Watched(RowedUNet(unet), "The U-Net", "noise_pred")
+    watched.on_call = on_call
+    return watched

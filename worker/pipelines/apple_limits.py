@@ -23,9 +23,11 @@ def limit_of_image(request: ImageRequest, unet: UNet) -> str | None:
     conditions = request.conditions
     if conditions.init_image is not None:
         return "begin with a picture"
-    if conditions.controlnets:
-        return "draw with ControlNets"
-    # It gives a U-Net of batch 1 the text and the sizes of both branches of guidance at once.
-    if unet.batch == 1 and request.guidance_scale > 1 and TIME_IDS in unet.model.expected_inputs:
-        return "guide a U-Net of Stable Diffusion XL that takes one branch at a time"
+    if any((use.scale, use.start, use.end) != (1, 0, 1) for use in conditions.controlnets):
+        return "give a ControlNet a scale or a part of the steps"
+    # It tells a U-Net of batch 1 at once what is for both branches of guidance, except for the text.
+    told_more = conditions.controlnets or TIME_IDS in unet.model.expected_inputs
+    if unet.batch == 1 and request.guidance_scale > 1 and told_more:
+        of = "ControlNets" if conditions.controlnets else "Stable Diffusion XL"
+        return f"guide an image of {of} with a U-Net that takes one branch at a time"
     return None

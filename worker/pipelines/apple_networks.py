@@ -15,6 +15,7 @@ import numpy as np
 from sdq_core.models.families import TIME_IDS, TIME_IDS_EACH
 from worker.pipelines.apple_parts import PromptTokenizer
 from worker.pipelines.arrays import Array, as_expected, require_finite, require_output
+from worker.pipelines.controlnet import Guide
 from worker.pipelines.unet import UNet
 from worker.pipelines.vae import VaeDecoder
 from worker.pipelines.weighing import weighed
@@ -116,6 +117,26 @@ class RowedUNet:
         told = {name: array.repeat(times, axis=0) for name, array in inputs.items()}
         sample, timestep = told.pop("sample"), told.pop("timestep")
         return {"noise_pred": self._unet(sample, float(timestep[0]), told)[:rows]}
+
+
+class RowedControlNet:
+    """A ControlNet that is asked for one row or two, of which it takes the branches apart."""
+
+    def __init__(self, guide: Guide) -> None:
+        self._guide = guide
+
+    def __call__(self, **inputs: Array) -> dict[str, Array]:
+        """Return the residuals of as many rows; raise BrokenImageError for NaN or infinity."""
+        states = inputs["encoder_hidden_states"]
+        residuals = self._guide.net(
+            inputs["sample"][:1],
+            float(inputs["timestep"][0]),
+            [{"encoder_hidden_states": row} for row in np.split(states, len(states))],
+            inputs["controlnet_cond"][:1],
+        )
+        for values in residuals.values():
+            require_finite(values, f"The ControlNet {self._guide.use.name}")
+        return residuals
 
 
 class RescaledDecoder:
