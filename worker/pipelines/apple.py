@@ -226,6 +226,7 @@ class ApplePipeline:
         decoding_s = self._vae_decoder.spent_s
         return DrawnImage(
             pixels=decoded.pixels,
+            pipeline=self.name,
             truncated_tokens=self.tokenizers[0].truncated_tokens,
             nsfw_flagged=None if checker is None else report.flagged,
             concept_scores=report.concept_scores,

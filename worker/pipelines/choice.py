@@ -19,10 +19,18 @@ from worker.runtimes.contract import Runtime
 
 log = logging.getLogger(__name__)
 
-#: The libraries that affect an image besides the runtime, by distribution name.
+#: The libraries that affect an image besides the runtime, by distribution name. Apple's pipeline has those of the
+#: built-in one as well, which may draw in its place.
 _LIBRARIES = {
     "builtin": ("numpy", "tokenizers"),
-    "apple": ("python_coreml_stable_diffusion", "diffusers", "transformers", "torch", "numpy"),
+    "apple": (
+        "python_coreml_stable_diffusion",
+        "diffusers",
+        "transformers",
+        "torch",
+        "numpy",
+        "tokenizers",
+    ),
 }
 
 
@@ -47,8 +55,9 @@ def load_pipeline(
 
     controlnets: those that images may follow pictures by, None for none.
 
-    Apple's pipeline runs on any system if chosen by name, and raises ConfigurationError if it cannot be imported or
-    does not draw such a model as it should. If it was chosen automatically, the built-in one then replaces it.
+    Apple's pipeline runs on any system if chosen by name. ConfigurationError is raised then if it cannot be imported or
+    cannot draw with such a model, and it refuses each image that it cannot draw. If it was chosen automatically, the
+    built-in one takes its place in both cases.
     """
     from worker.pipelines.builtin import BuiltinPipeline
 
@@ -59,6 +68,7 @@ def load_pipeline(
         return BuiltinPipeline.load(folder, runtime, units, safety, inputs, controlnets)
 
     from worker.pipelines.apple import ApplePipeline
+    from worker.pipelines.apple_first import AppleFirst
     from worker.pipelines.apple_package import import_apple
 
     try:
@@ -68,7 +78,8 @@ def load_pipeline(
             raise
         log.warning("%s Using the built-in pipeline.", error)
         return BuiltinPipeline.load(folder, runtime, units, safety, inputs, controlnets)
-    return ApplePipeline.load(folder, runtime, units, safety)
+    apple = ApplePipeline.load(folder, runtime, units, safety, inputs, controlnets)
+    return apple if choice is PipelineChoice.APPLE else AppleFirst(apple)
 
 
 def library_versions(pipeline: str) -> dict[str, str]:
