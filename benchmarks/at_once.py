@@ -51,6 +51,7 @@ class AtOnce:
         known: dict[str, Any] = {"text_encode_ms": 0.0, "denoise_ms": 1.0, "decode_ms": 1.0}
         return DrawnImage(
             pixels=rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8),
+            pipeline="none",
             truncated_tokens=0,
             nsfw_flagged=False,
             concept_scores={

@@ -48,7 +48,7 @@ class InstantEngine:
     def __init__(self) -> None:
         pixels = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
         self._image = DrawnImage(
-            pixels=pixels, truncated_tokens=0, nsfw_flagged=None, concept_scores={},
+            pixels=pixels, pipeline="none", truncated_tokens=0, nsfw_flagged=None, concept_scores={},
             text_encode_ms=1.0, denoise_ms=1.0, num_unet_calls=20, decode_ms=1.0, safety_ms=1.0,
         )  # fmt: skip
         self._asked: deque[int] = deque()

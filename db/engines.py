@@ -1,4 +1,4 @@
-"""Engines: one row for each that was started, which its images reference."""
+"""Engines: one row for each that was started, and for each pipeline that it drew with; its images reference it."""
 
 from __future__ import annotations
 

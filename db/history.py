@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, exists, func, select
 
 from db.column_types import now_utc
 from db.engines import load_engines
@@ -163,9 +163,16 @@ def _engines_since(
 ) -> list[StartedEngine]:
     if batch.started_at is None:
         return []
+    first = engines.alias()
     rows = connection.execute(
         select(engines.c.id, engines.c.started_at)
-        .where(engines.c.started_at.between(batch.started_at, batch.completed_at or now_utc()))
+        .where(
+            engines.c.started_at.between(batch.started_at, batch.completed_at or now_utc()),
+            ~exists().where(  # of its rows the first alone was written when it was loaded
+                first.c.id < engines.c.id,
+                *(first.c[name] == engines.c[name] for name in ("worker", "pid", "load_ms")),
+            ),
+        )
         .order_by(engines.c.started_at, engines.c.id)
     ).all()
     loaded = load_engines(connection, [row.id for row in rows])

@@ -174,8 +174,8 @@ def _index_partly(_metadata: MetaData, connection: Connection, **_options: Any) 
         index.dialect_kwargs[f"{connection.dialect.name}_where"] = condition
 
 
-# What drew images and where: one row for each engine that was started. Its variant is unknown (None) only if it is from
-# before migration 0002 and drew nothing.
+# What drew images and where: one row for each engine that was started, and for each pipeline that it drew with. Its
+# variant is unknown (None) only if it is from before migration 0002 and drew nothing.
 engines = Table(
     "engines",
     metadata,

@@ -229,14 +229,18 @@ class Collector:
         alike: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
         for engine_id, record in records.items():
             alike[record.variant, record.host, record.chip, record.runtime].append(engine_id)
+        loads = {
+            key: {records[each].start: records[each].load_ms for each in ids}
+            for key, ids in alike.items()
+        }
         found = [
             DrawnBy(
                 variant=variant,
                 host=host,
                 chip=chip,
                 runtime=runtime,
-                engines=len(ids),
-                load_ms=sum(records[engine_id].load_ms for engine_id in ids),
+                engines=len(loads[variant, host, chip, runtime]),
+                load_ms=sum(loads[variant, host, chip, runtime].values()),
                 times=sum((self._times[engine_id] for engine_id in ids), Times()),
             )
             for (variant, host, chip, runtime), ids in alike.items()

@@ -14,7 +14,7 @@ SAFETY_KEY = "safety"
 
 @dataclass(frozen=True, kw_only=True)
 class EngineRecord:
-    """What drew images and where: one row per started engine, which its images reference.
+    """What drew images and where: one row per started engine and pipeline, which its images reference.
 
     variant: what it drew with.
     worker, host, pid: the worker's name, the machine's name and the engine's process id.
@@ -38,6 +38,11 @@ class EngineRecord:
     chip: str
     load_ms: float
     part_units: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def start(self) -> tuple[str, int, float]:
+        """What the rows of one started engine have in common, and no others."""
+        return self.worker, self.pid, self.load_ms
 
     @property
     def software(self) -> Mapping[str, str]:

@@ -81,7 +81,8 @@ def drawing_options(*, threads: str, quiet: str) -> Callable[[Command], Command]
             (
                 click.option("--pipeline", type=click.Choice(["auto", "builtin", "apple"]), default="auto",
                              show_default=True,
-                             help="The pipeline; auto uses Apple's own on a Mac if it is installed."),
+                             help="The pipeline; auto uses Apple's own on a Mac if it is installed, for what it "
+                                  "can draw."),
                 click.option("--threads", type=click.IntRange(1), help=threads),
                 click.option("--safety", type=click.Choice(["off", "flag", "blur", "black"]), default="flag",
                              show_default=True,

@@ -8,7 +8,7 @@ import pytest
 
 from db.known_image import KnownImage
 from db.ledger import Ledger
-from db.values import ImageStatus, Slice
+from db.values import EngineRecord, ImageStatus, Slice
 from sdq_core.values.variants import AnyVariant
 from tests.ledger.plans import ENGINE, VARIANT, plan, recipe, record
 
@@ -19,8 +19,15 @@ def first_slice(ledger: Ledger) -> Slice:
     return slice_
 
 
-def draw(ledger: Ledger, slice_: Slice, seed: int, *, fails: bool = False) -> None:
-    engine_id = ledger.work.register_engine(ENGINE)
+def draw(
+    ledger: Ledger,
+    slice_: Slice,
+    seed: int,
+    *,
+    fails: bool = False,
+    engine: EngineRecord = ENGINE,
+) -> None:
+    engine_id = ledger.work.register_engine(engine)
     ledger.work.note_attempts(slice_.recipe_id, [seed], engine_id=engine_id, slice_id=slice_.id)
     if fails:
         ledger.work.record_failure(
@@ -71,16 +78,18 @@ def test_the_course_of_a_batch_names_submissions_engines_and_failures(ledger: Le
     ledger.submissions.add(plan(["a"], range(3), name="one"))
     slice_ = first_slice(ledger)
     draw(ledger, slice_, 0)
-    draw(ledger, slice_, 1, fails=True)
+    second = replace(ENGINE, pid=8)
+    draw(ledger, slice_, 1, fails=True, engine=second)
     other = replace(VARIANT, revision="f" * 16)
     ledger.work.register_engine(replace(ENGINE, variant=other, pid=9))
+    ledger.work.register_engine(replace(second, pipeline="other"))
     ledger.submissions.add(plan(["a", "b"], range(3), name="one"))
     ledger.variants.pause(VARIANT, "ten in a row")
 
     history = ledger.batches.history("one")
     assert [(grown.images, grown.slices) for grown in history.growths] == [(3, 1), (3, 1)]
     assert history.first_engine == ENGINE
-    assert {started.engine.pid for started in history.engines} == {ENGINE.pid}
+    assert [started.engine for started in history.engines] == [second]
     (failure,) = history.failures
     assert (failure.entry, failure.seed, failure.attempts, failure.error) == (1, 1, 1, "NaN")
     (held,) = history.paused
@@ -93,10 +102,10 @@ def test_a_batch_that_takes_any_variant_has_the_engines_of_its_model(ledger: Led
     entries = [replace(planned.entries[0], recipe=replace(recipe("a"), variant=anything))]
     ledger.submissions.add(replace(planned, entries=entries))
     draw(ledger, first_slice(ledger), 0)
-    draw(ledger, first_slice(ledger), 1)
+    second = replace(ENGINE, pid=8)
+    draw(ledger, first_slice(ledger), 1, engine=second)
     loaded = ledger.batches.history("one").engines
-    assert loaded
-    assert all(started.engine == ENGINE for started in loaded)
+    assert [started.engine for started in loaded] == [second]
 
 
 def test_a_new_batch_has_only_its_submission(ledger: Ledger) -> None:

@@ -288,7 +288,7 @@ def test_a_checker_that_is_off_is_not_run(tmp_path):
 def test_importing_it_leaves_logging_as_it_was():
     """In a process of its own: what one import sets up, a second one would not."""
     program = (
-        "import logging; from worker.pipelines.apple import import_apple; import_apple(); "
+        "import logging; from worker.pipelines.apple_package import import_apple; import_apple(); "
         "assert not logging.getLogger().handlers, logging.getLogger().handlers"
     )
     ended = subprocess.run(

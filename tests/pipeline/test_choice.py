@@ -10,7 +10,7 @@ from toys import ToyRuntime, parts, variant_folder
 from sdq_core.errors import ConfigurationError
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.variants import ComputeUnit
-from worker.pipelines import apple
+from worker.pipelines import apple_package as apple
 from worker.pipelines.choice import PipelineChoice, library_versions, load_pipeline
 
 WITH_APPLE = apple.is_installed()

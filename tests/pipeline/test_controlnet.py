@@ -41,10 +41,11 @@ TINY = GOLDEN / "controlnet"
 SHAPE = (LATENT_HEIGHT, LATENT_WIDTH)
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    """The tiny Stable Diffusion 1 with its two ControlNets, on the portable runtime."""
-    root = tmp_path_factory.mktemp("tiny")
+def placed(root):
+    """Put the tiny Stable Diffusion 1 and its two ControlNets into a models folder.
+
+    Returns its folder, its nets and the pictures that were followed.
+    """
     model = root / "models" / "tiny"
     model.mkdir(parents=True)
     (root / "models" / "controlnet").mkdir()
@@ -53,10 +54,16 @@ def tiny(tmp_path_factory):
         (beside / package.name).symlink_to(package)
     (model / "scheduler").symlink_to(TINY / "scheduler")
     (model / "tokenizer").symlink_to(GOLDEN / "tokenizer")
-    store = ModelStore(root / "models")
-    nets = ControlNets(root / "models")
-    folder = store.find("tiny", AttentionImplementation.ORIGINAL)
+    folder = ModelStore(root / "models").find("tiny", AttentionImplementation.ORIGINAL)
     pictures = [keep(root, Image.open(TINY / f"map-{number}.png")) for number in range(2)]
+    return folder, ControlNets(root / "models"), pictures
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """The tiny model on the portable runtime."""
+    root = tmp_path_factory.mktemp("tiny")
+    folder, nets, pictures = placed(root)
     pipeline = BuiltinPipeline.load(
         folder,
         OnnxRuntime(cache_dir=root / "cache", threads=1),

@@ -79,7 +79,7 @@ def test_batch_1_and_batch_2_draw_the_same(tmp_path):
 
 def test_apples_pipeline_is_not_chosen_and_refuses(tmp_path, monkeypatch):
     models, folder, _ = load(tmp_path, 1)
-    with pytest.raises(ConfigurationError, match="--pipeline builtin"):
+    with pytest.raises(ConfigurationError, match="Leave out --pipeline apple"):
         ApplePipeline.load(folder, ToyRuntime(models), UNITS)
     monkeypatch.setattr(choice, "_is_apples_natural_choice", lambda: True)
     chosen = choice.load_pipeline(choice.PipelineChoice.AUTO, folder, ToyRuntime(models), UNITS)

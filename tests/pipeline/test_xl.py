@@ -14,16 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdq_core.errors import ConfigurationError, PackageError
+from sdq_core.errors import PackageError
 from sdq_core.models import ModelStore, VariantFolder
 from sdq_core.models.families import STABLE_DIFFUSION_XL
 from sdq_core.values.conditions import Conditions
 from sdq_core.values.part_units import PartUnits
-from sdq_core.values.safety import Safety
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
-from worker.pipelines.apple import ApplePipeline
 from worker.pipelines.builtin import BuiltinPipeline
-from worker.pipelines.choice import PipelineChoice, load_pipeline
 from worker.pipelines.contract import ImageRequest
 from worker.pipelines.unet import UNet
 from worker.runtimes.onnx import OnnxRuntime
@@ -161,11 +158,3 @@ def test_a_refiner_beside_it_is_left_alone_and_alone_is_refused(tmp_path: Path) 
     shutil.rmtree(unet)
     with pytest.raises(PackageError, match="holds the refiner of Stable Diffusion XL"):
         found(tmp_path)
-
-
-def test_apples_pipeline_is_not_used(tmp_path: Path, runtime: OnnxRuntime) -> None:
-    placed(tmp_path)
-    folder = found(tmp_path)
-    assert load_pipeline(PipelineChoice.AUTO, folder, runtime, UNITS, Safety.FLAG).name == "builtin"
-    with pytest.raises(ConfigurationError, match="with the wrong factor"):
-        ApplePipeline.load(folder, runtime, UNITS)

@@ -115,6 +115,6 @@ def grey_image(shade: int = 128) -> DrawnImage:
     """An image in one grey, as an engine would send it."""
     return DrawnImage(
         pixels=np.full((8, 8, 3), shade, dtype=np.uint8),
-        truncated_tokens=0, nsfw_flagged=None, concept_scores={}, text_encode_ms=0.0,
+        pipeline="none", truncated_tokens=0, nsfw_flagged=None, concept_scores={}, text_encode_ms=0.0,
         denoise_ms=0.0, num_unet_calls=1, decode_ms=0.0, safety_ms=0.0,
     )  # fmt: skip

@@ -30,7 +30,7 @@ from worker.service import WorkerOptions, make_worker
 
 IMAGE = DrawnImage(
     pixels=np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8),
-    truncated_tokens=0, nsfw_flagged=None, concept_scores={}, text_encode_ms=1.0,
+    pipeline="none", truncated_tokens=0, nsfw_flagged=None, concept_scores={}, text_encode_ms=1.0,
     denoise_ms=1.0, num_unet_calls=2, decode_ms=1.0, safety_ms=1.0,
 )  # fmt: skip
 

@@ -195,7 +195,8 @@ class Drawing:
         self._slices.note_drawn()
         asked = feed[number]
         open_slice = asked.open_slice
-        record = self._studio.keeper.save(image, asked, feed.loaded)
+        drew = self._studio.engines.as_drew(feed.loaded, image.pipeline)
+        record = self._studio.keeper.save(image, asked, drew)
         with contextlib.suppress(
             EngineDiedError, EngineHungError
         ):  # raised again by the next event

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary, WeakSet
 
 from db.ledger import Ledger
@@ -86,7 +86,9 @@ class Engines:
         self._worker = worker
         self._safety = safety
         # Not by process id, which an engine that is started later may have, too.
-        self._rows: WeakKeyDictionary[Engine, tuple[int, EngineRecord]] = WeakKeyDictionary()
+        self._rows: WeakKeyDictionary[Engine, dict[str, tuple[int, EngineRecord]]] = (
+            WeakKeyDictionary()
+        )
         self._proven: WeakSet[Engine] = WeakSet()
 
     def load(self, variant: Variant) -> LoadedEngine:
@@ -104,11 +106,22 @@ class Engines:
                 ready=ready,
                 safety=self._safety,
             )
-            row_id = self._shift.until_done(lambda: self._ledger.work.register_engine(record))
+            self._rows[engine] = {ready.pipeline: self._registered(record)}
             log.info("%s is in memory after %.1f s.", variant, ready.load_ms / 1000)
-            self._rows[engine] = row_id, record
-        row_id, record = self._rows[engine]
+        row_id, record = self._rows[engine][ready.pipeline]
         return LoadedEngine(engine=engine, id=row_id, record=record, units=ready.units)
+
+    def as_drew(self, loaded: LoadedEngine, pipeline: str) -> LoadedEngine:
+        """Return an engine with the row that names the pipeline that drew: it may draw with two."""
+        rows = self._rows[loaded.engine]
+        if pipeline not in rows:
+            rows[pipeline] = self._registered(replace(loaded.record, pipeline=pipeline))
+        row_id, record = rows[pipeline]
+        return replace(loaded, id=row_id, record=record)
+
+    def _registered(self, record: EngineRecord) -> tuple[int, EngineRecord]:
+        register = self._ledger.work.register_engine
+        return self._shift.until_done(lambda: register(record)), record
 
     def blames_unit(self, engine: Engine, variant: Variant, error: SdqError) -> bool:
         """Say whether a part's compute unit is to blame for an engine's failure; the next engine avoids it then."""

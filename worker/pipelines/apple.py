@@ -7,83 +7,106 @@ networks, transformers' tokenizer and diffusers' scheduler. Its problems (read a
 - with several defaults it draws another image than its command line: all of these are passed explicitly;
 - it uses NumPy's and torch's global seeds: both are set for each image, and the latents are drawn here;
 - it evaluates chunked and batch-one U-Nets only when told to: the U-Net is inspected, and it is told;
-- without guidance it evaluates a U-Net of batch two with one row: `Watched` gives it the row twice;
+- without guidance it evaluates a U-Net or a ControlNet of batch two with one row: both get the row twice;
+- it decodes every model's latents with Stable Diffusion 1's factor: `apple_networks.RescaledDecoder` makes up for it;
 - it paints flagged images black and drops the scores: it gets no safety checker, `safety.SafetyChecker` runs after it;
 - it does not detect broken images: every network's output is checked;
 - importing it configures logging, and it shows a progress bar: both are undone.
+
+What it cannot draw is listed in `apple_limits`.
 """
 
 from __future__ import annotations
 
-import logging
 import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sdq_core.errors import ConfigurationError, PackageError
 from sdq_core.models import VariantFolder
-from sdq_core.models.check import check_text_encoder
-from sdq_core.models.families import STABLE_DIFFUSION
+from sdq_core.models.controlnet import ControlNets
+from sdq_core.models.families import STABLE_DIFFUSION_XL
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
-from worker.pipelines.apple_parts import (
-    PromptTokenizer,
+from worker.pipelines.apple_limits import limit_of_image, limit_of_model
+from worker.pipelines.apple_networks import (
+    RescaledDecoder,
+    RowedControlNet,
+    RowedUNet,
     Watched,
     WeighedEncoder,
-    make_diffusers_scheduler,
 )
-from worker.pipelines.arrays import declared, require_finite
+from worker.pipelines.apple_package import import_apple
+from worker.pipelines.apple_parts import PromptTokenizer, make_diffusers_scheduler
+from worker.pipelines.arrays import require_finite
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
-from worker.pipelines.families import scheduler_config_of
+from worker.pipelines.families import PADDING_OF_XLS_SECOND, Pieces, assemble
 from worker.pipelines.noise import make_noise
-from worker.pipelines.parts import Parts
 from worker.pipelines.safety import SafetyReport
-from worker.pipelines.schedulers import SchedulerConfig
 from worker.pipelines.start import first_noise
 from worker.pipelines.text import KEPT_TEXTS
+from worker.pipelines.unet import UNet
 from worker.pipelines.vae import Decoded, refuse_one_colour
 from worker.runtimes.contract import Runtime
 
-PACKAGE = "python_coreml_stable_diffusion"
-
 
 class ApplePipeline:
-    """A model variant in memory; satisfies `worker.pipelines.contract.Pipeline`."""
+    """A model variant in memory; satisfies `worker.pipelines.contract.Pipeline`.
+
+    pieces: what it draws with.
+    folder: of the model variant.
+    tokenizers: one for each text encoder.
+    """
 
     name = "apple"
 
     def __init__(
-        self, parts: Parts, tokenizer: PromptTokenizer, scheduler_config: SchedulerConfig
+        self, pieces: Pieces, folder: VariantFolder, tokenizers: Sequence[PromptTokenizer]
     ) -> None:
-        """Build Apple's pipeline around loaded networks; raise ConfigurationError if it is not installed."""
+        """Build Apple's pipeline around loaded networks; raise ConfigurationError if it is not installed.
+
+        tokenizers: one for each text encoder of the folder's family, in that order.
+        """
         apple = import_apple()
-        text_encoder = parts.text_encoders["text_encoder"]
-        check_text_encoder(
-            declared(text_encoder, "The text encoder"), tokenizer.model_max_length, STABLE_DIFFUSION
+        family = folder.family
+        self.pieces = pieces
+        self.folder = folder
+        self.tokenizers = tokenizers
+        self._zeros_for_empty_prompt = (
+            family is STABLE_DIFFUSION_XL and folder.zeros_for_empty_prompt
         )
-        self._parts = parts
-        self._tokenizer = tokenizer
-        self._scheduler_config = scheduler_config
-        self._text_encoder = Watched(
-            text_encoder, "The text encoder", "last_hidden_state", keep=KEPT_TEXTS
-        )
-        self._unet = Watched(parts.unet.model, "The U-Net", "noise_pred", rows=parts.unet.batch)
-        self._vae_decoder = Watched(parts.vae_decoder.model, "The VAE decoder", "image")
+        self._text_encoders = [
+            Watched(
+                pieces.text_encoders[name],
+                "The text encoder",
+                family.hidden_states,
+                keep=KEPT_TEXTS,
+            )
+            for name in family.text_encoders
+        ]
+        self._vae_decoder = Watched(RescaledDecoder(pieces.vae_decoder), "The VAE decoder", "image")
+        weighed = [
+            WeighedEncoder(encoder, tokenizer, family.hidden_states, keep_mean=family.keeps_mean)
+            for encoder, tokenizer in zip(self._text_encoders, tokenizers, strict=True)
+        ]
         self._pipe: Any = apple.CoreMLStableDiffusionPipeline(
-            text_encoder=WeighedEncoder(self._text_encoder, tokenizer),
-            unet=self._unet,
+            text_encoder=weighed[0],
+            text_encoder_2=weighed[1] if len(weighed) > 1 else None,
+            unet=_watched(pieces.unet),
             vae_decoder=self._vae_decoder,
             scheduler=None,
             tokenizer=None,
             controlnet=None,
-            xl=False,
-            force_zeros_for_empty_prompt=False,
+            xl=family is STABLE_DIFFUSION_XL,
+            force_zeros_for_empty_prompt=self._zeros_for_empty_prompt,
             feature_extractor=None,
             safety_checker=None,
         )
         # Plain attributes: diffusers registers only its own classes, so that it can save them to a repository.
-        self._pipe.tokenizer = self._tokenizer
+        self._pipe.tokenizer, self._pipe.tokenizer_2 = (*tokenizers, None)[:2]
         self._pipe.set_progress_bar_config(disable=True)
 
     @classmethod
@@ -93,63 +116,70 @@ class ApplePipeline:
         runtime: Runtime,
         units: PartUnits,
         safety: Safety = Safety.FLAG,
+        inputs: Path | None = None,
+        controlnets: ControlNets | None = None,
     ) -> ApplePipeline:
         """Load every part of a model variant.
 
         Raises ConfigurationError if Apple's package is not installed or cannot draw this model, PackageError as
-        `Parts.load` does.
+        `assemble` does.
         """
-        if folder.embeds_guidance:
+        if limit := limit_of_model(folder):
             raise ConfigurationError(
-                f"Apple's pipeline cannot draw with {folder.model}, whose U-Net takes the guidance scale as an input. "
-                "Use --pipeline builtin."
-            )
-        if folder.family is not STABLE_DIFFUSION:
-            raise ConfigurationError(
-                f"Apple's pipeline decodes {folder.family.name} with the wrong factor, so its images would be washed "
-                "out. Use --pipeline builtin."
+                f"Apple's pipeline cannot draw with {folder.model}, {limit}. Leave out --pipeline apple."
             )
         # Small files first: a missing one should not cost the minutes that a U-Net may take.
         import_apple()
-        tokenizer = PromptTokenizer(folder.tokenizer)
-        scheduler_config = scheduler_config_of(folder)
-        parts = Parts.load(folder, runtime, units, safety)
-        return cls(parts, tokenizer, scheduler_config)
+        paddings = (None, PADDING_OF_XLS_SECOND)
+        tokenizers = [
+            PromptTokenizer(folder.tokenizer, pad_token=padding)
+            for _, padding in zip(folder.family.text_encoders, paddings, strict=False)
+        ]
+        pieces = assemble(folder, runtime, units, safety, inputs, controlnets)
+        return cls(pieces, folder, tokenizers)
 
     @property
     def width(self) -> int:
         """Pixels."""
-        return self._parts.unet.width
+        return self.pieces.unet.width
 
     @property
     def height(self) -> int:
         """Pixels."""
-        return self._parts.unet.height
+        return self.pieces.unet.height
+
+    def limit(self, request: ImageRequest) -> str | None:
+        """Say what of an image is beyond it, as `limit_of_image` does; raise as `Guidance.of` does."""
+        guides = self.pieces.guidance.of(request.conditions.controlnets)
+        return limit_of_image(request, guides.unet if guides else self.pieces.unet)
 
     def draw(self, request: ImageRequest, on_step: StepReport) -> DrawnImage:
-        """Draw one image; see `contract.Pipeline.draw`."""
+        """Draw one image; see `contract.Pipeline.draw`. Raises PackageError for one that is beyond it."""
         import torch
 
-        if request.conditions.inputs:
+        if limit := self.limit(request):
             raise PackageError(
-                "Apple's pipeline draws from prompts alone, and not from pictures. Start the worker with "
-                "--pipeline builtin, and `sdq retry` what failed."
+                f"Apple's pipeline cannot {limit}. Start the worker without --pipeline apple, and `sdq retry` what "
+                "failed."
             )
-        unet = self._parts.unet
+        pieces = self.pieces
+        guides = pieces.guidance.of(request.conditions.controlnets)
+        unet = guides.unet if guides else pieces.unet
         guidance = request.guidance_scale > 1.0
         batch_one = guidance and unet.batch == 1
 
         noise = make_noise(request.rng, request.seed)
         latents = first_noise(unet.latents_shape, noise)
-        scheduler = make_diffusers_scheduler(request.scheduler, self._scheduler_config, noise)
+        scheduler = make_diffusers_scheduler(request.scheduler, pieces.scheduler_config, noise)
         if scheduler.init_noise_sigma != 1.0:
             # Apple's pipeline multiplies them by a float32, which makes the result float32 only with NumPy 2.
             latents = latents.astype(np.float32)
         self._pipe.scheduler = scheduler
         torch.manual_seed(request.seed)
-        for part in (self._text_encoder, self._unet, self._vae_decoder):
+        for part in (*self._text_encoders, self._vae_decoder):
             part.begin()
-        self._tokenizer.begin(weighted=request.conditions.weighted)
+        for tokenizer in self.tokenizers:
+            tokenizer.begin(weighted=request.conditions.weighted)
 
         def after_unet(calls: int) -> None:
             on_step(calls, len(scheduler.timesteps) * (2 if batch_one else 1))
@@ -157,7 +187,12 @@ class ApplePipeline:
         def after_step(index: int, _: Any, latents: Any) -> None:
             require_finite(latents, f"The {request.scheduler} scheduler after step {index + 1}")
 
-        self._unet.on_call = after_unet
+        watched = _watched(unet, after_unet)
+        self._pipe.unet = watched
+        self._pipe.unet.in_channels = unet.latents_shape[1]
+        self._pipe.controlnet = (
+            [RowedControlNet(guide) for guide in guides.guides] if guides else None
+        )
         started = time.perf_counter()
         # NumPy would print warnings on standard error about values that are checked and reported here.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -167,8 +202,10 @@ class ApplePipeline:
                 width=self.width,
                 num_inference_steps=request.num_inference_steps,
                 guidance_scale=request.guidance_scale,
-                negative_prompt=request.negative_prompt if guidance else None,
+                negative_prompt=self._negative_prompt(request) if guidance else None,
                 latents=latents,
+                controlnet_cond=[guide.picture[0] for guide in guides.guides] if guides else None,
+                **self._sizes(request),
                 unet_batch_one=batch_one,
                 output_type="np",
                 return_dict=False,
@@ -180,55 +217,39 @@ class ApplePipeline:
         decoded = Decoded(image=image, pixels=(image[0] * 255).round().astype(np.uint8))
         refuse_one_colour(decoded.pixels)
         report = SafetyReport(flagged=False, concept_scores={})
-        checker = self._parts.safety_checker
+        checker = pieces.safety_checker
         if checker is not None:
             report = checker.check(decoded)
         checked = time.perf_counter()
 
-        encoding_s, decoding_s = self._text_encoder.spent_s, self._vae_decoder.spent_s
+        encoding_s = sum(encoder.spent_s for encoder in self._text_encoders)
+        decoding_s = self._vae_decoder.spent_s
         return DrawnImage(
             pixels=decoded.pixels,
-            truncated_tokens=self._tokenizer.truncated_tokens,
+            pipeline=self.name,
+            truncated_tokens=self.tokenizers[0].truncated_tokens,
             nsfw_flagged=None if checker is None else report.flagged,
             concept_scores=report.concept_scores,
             text_encode_ms=encoding_s * 1000,
             denoise_ms=(finished - started - encoding_s - decoding_s) * 1000,
-            num_unet_calls=self._unet.calls,
+            num_unet_calls=watched.calls,
             decode_ms=decoding_s * 1000,
             safety_ms=0.0 if checker is None else (checked - finished) * 1000,
         )
 
+    def _negative_prompt(self, request: ImageRequest) -> str | None:
+        """Return it, None for zeros in its place."""
+        return request.negative_prompt or (None if self._zeros_for_empty_prompt else "")
 
-def is_installed() -> bool:
-    """Whether Apple's package and its dependencies are installed, without importing them."""
-    from importlib.util import find_spec
+    def _sizes(self, request: ImageRequest) -> dict[str, tuple[int, int]]:
+        """Return what XL is told of an image's size besides its own, height before width."""
+        width, height = request.conditions.original_size or (self.width, self.height)
+        left, top = request.conditions.crop or (0, 0)
+        return {"original_size": (height, width), "crops_coords_top_left": (top, left)}
 
-    return all(find_spec(name) for name in (PACKAGE, "diffusers", "torch", "transformers"))
 
-
-def import_apple() -> Any:
-    """Import the module with Apple's pipeline; raise ConfigurationError if that fails.
-
-    Undoes its configuration of Python's root logger, which belongs to the command line.
-    """
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    logging.getLogger("coremltools").setLevel(logging.ERROR)
-    try:
-        from python_coreml_stable_diffusion import pipeline
-    # Incompatible libraries raise anything at import.
-    except Exception as error:
-        raise ConfigurationError(
-            f"Apple's pipeline cannot be imported ({' '.join(str(error).split())}). Install it as described in "
-            "docs/mac.md, or use --pipeline builtin."
-        ) from error
-    finally:
-        root.handlers[:], root.level = handlers, level
-    from diffusers.utils import logging as diffusers_logging
-
-    diffusers_logging.set_verbosity_error()
-    # It logs what it loads, and a long warning about the missing safety checker: ours runs after it.
-    logging.getLogger(PACKAGE).setLevel(logging.ERROR)
-    for module in ("pipeline", "coreml_model"):
-        logging.getLogger(f"{PACKAGE}.{module}").setLevel(logging.ERROR)
-    return pipeline
+def _watched(unet: UNet, on_call: Callable[[int], None] | None = None) -> Watched:
+    """Return a U-Net for Apple's pipeline; on_call: as `Watched` has it."""
+    watched = Watched(RowedUNet(unet), "The U-Net", "noise_pred")
+    watched.on_call = on_call
+    return watched

@@ -1,13 +1,10 @@
-"""What Apple's pipeline gets: networks that are watched, a tokenizer that truncates, a scheduler.
+"""What Apple's pipeline gets besides networks: a tokenizer that truncates, and a scheduler.
 
 torch, diffusers and transformers are imported where they are used: machines without them import this file too.
 """
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,88 +13,13 @@ import numpy as np
 
 from sdq_core.errors import PackageError
 from sdq_core.values.variants import Scheduler
-from worker.pipelines.arrays import Array, as_expected, require_finite, require_output
+from worker.pipelines.arrays import Array
 from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers import ImageScheduler, SchedulerConfig, make_scheduler
 from worker.pipelines.tokenizer import ClipTokenizer
-from worker.pipelines.weighing import weighed
-from worker.runtimes.contract import LoadedModel
 
 #: What adds noise at each step; diffusers' own would draw it from torch.
 _STOCHASTIC = frozenset({Scheduler.EULER_ANCESTRAL_DISCRETE, Scheduler.LCM})
-
-
-class Watched:
-    """A network with the interface of Apple's `CoreMLModel`: attributes may be set, arrays come in float16.
-
-    calls: number of calls since `begin`.
-    spent_s: time spent in them, s.
-    on_call: called after each with their number.
-    """
-
-    def __init__(
-        self, model: LoadedModel, what: str, output: str, *, keep: int = 0, rows: int = 1
-    ) -> None:
-        """Wrap a network.
-
-        what: the subject of the message about a broken output.
-        output: the name of the output to check.
-        keep: how many outputs to cache by their inputs.
-        rows: the network's batch; a call with one row gets as many, and the first of the output's.
-        """
-        self.expected_inputs = dict(model.expected_inputs)
-        self.on_call: Callable[[int], None] | None = None
-        self.begin()
-        self._model = model
-        self._what = what
-        self._output = output
-        self._keep = keep
-        self._rows = rows
-        self._kept: OrderedDict[bytes, dict[str, Array]] = OrderedDict()
-
-    def begin(self) -> None:
-        """Begin an image."""
-        self.calls, self.spent_s = 0, 0.0
-
-    def __call__(self, **inputs: Array) -> dict[str, Array]:
-        """Run the network; raise BrokenImageError for NaN or infinity."""
-        key = b"".join(array.tobytes() for array in inputs.values()) if self._keep else b""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return dict(self._kept[key])
-        started = time.perf_counter()
-        alone = self._rows > 1 and all(len(array) == 1 for array in inputs.values())
-        if alone:
-            inputs = {name: array.repeat(self._rows, axis=0) for name, array in inputs.items()}
-        outputs = self._model(**as_expected(self._model, inputs))
-        if alone:
-            outputs = {name: array[:1] for name, array in outputs.items()}
-        self.spent_s += time.perf_counter() - started
-        self.calls += 1
-        part = self._what.removeprefix("The ")
-        require_finite(require_output(outputs, self._output, part), self._what)
-        if self._keep:
-            self._kept[key] = outputs
-            if len(self._kept) > self._keep:
-                self._kept.popitem(last=False)
-        if self.on_call is not None:
-            self.on_call(self.calls)
-        return dict(outputs)
-
-
-class WeighedEncoder:
-    """A text encoder with the interface of `Watched`, whose hidden states count as the text read last says."""
-
-    def __init__(self, encoder: Watched, tokenizer: PromptTokenizer) -> None:
-        self.expected_inputs = encoder.expected_inputs
-        self._encoder = encoder
-        self._tokenizer = tokenizer
-
-    def __call__(self, **inputs: Array) -> dict[str, Array]:
-        """Run the network; raise BrokenImageError for NaN or infinity."""
-        outputs = self._encoder(**inputs)
-        states = outputs["last_hidden_state"]
-        return {**outputs, "last_hidden_state": weighed(states, self._tokenizer.weights)}
 
 
 class PromptTokenizer:
@@ -109,17 +31,24 @@ class PromptTokenizer:
     weights: [77], of the text that was encoded last.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Load the tokenizer; raise PackageError for missing or damaged files."""
+    def __init__(self, folder: Path, *, pad_token: str | None = None) -> None:
+        """Load the tokenizer; raise PackageError for missing or damaged files.
+
+        pad_token: fills short prompts up in place of the folder's own.
+        """
         from transformers import CLIPTokenizer
         from transformers.models.clip.tokenization_clip import BasicTokenizer
 
-        self._own = ClipTokenizer(folder)
+        self._own = ClipTokenizer(folder, pad_token=pad_token)
         self.model_max_length = self._own.max_length
         self.begin()
+        padding = {} if pad_token is None else {"pad_token": pad_token}
         try:
             self._tokenizer: Any = CLIPTokenizer.from_pretrained(
-                str(folder), model_max_length=self.model_max_length, local_files_only=True
+                str(folder),
+                model_max_length=self.model_max_length,
+                local_files_only=True,
+                **padding,
             )
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise PackageError(

@@ -115,6 +115,7 @@ class BuiltinPipeline:
 
         return DrawnImage(
             pixels=decoded.pixels,
+            pipeline=self.name,
             truncated_tokens=conditioning.truncated_tokens,
             nsfw_flagged=None if checker is None else report.flagged,
             concept_scores=report.concept_scores,

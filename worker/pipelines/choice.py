@@ -11,18 +11,26 @@ from pathlib import Path
 from sdq_core.errors import ConfigurationError
 from sdq_core.models import VariantFolder
 from sdq_core.models.controlnet import ControlNets
-from sdq_core.models.families import STABLE_DIFFUSION
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
+from worker.pipelines.apple_limits import limit_of_model
 from worker.pipelines.contract import Pipeline
 from worker.runtimes.contract import Runtime
 
 log = logging.getLogger(__name__)
 
-#: The libraries that affect an image besides the runtime, by distribution name.
+#: The libraries that affect an image besides the runtime, by distribution name. Apple's pipeline has those of the
+#: built-in one as well, which may draw in its place.
 _LIBRARIES = {
     "builtin": ("numpy", "tokenizers"),
-    "apple": ("python_coreml_stable_diffusion", "diffusers", "transformers", "torch", "numpy"),
+    "apple": (
+        "python_coreml_stable_diffusion",
+        "diffusers",
+        "transformers",
+        "torch",
+        "numpy",
+        "tokenizers",
+    ),
 }
 
 
@@ -47,17 +55,21 @@ def load_pipeline(
 
     controlnets: those that images may follow pictures by, None for none.
 
-    Apple's pipeline runs on any system if chosen by name, and raises ConfigurationError if it cannot be imported or
-    does not draw such a model as it should. If it was chosen automatically, the built-in one then replaces it.
+    Apple's pipeline runs on any system if chosen by name. ConfigurationError is raised then if it cannot be imported or
+    cannot draw with such a model, and it refuses each image that it cannot draw. If it was chosen automatically, the
+    built-in one takes its place in both cases.
     """
     from worker.pipelines.builtin import BuiltinPipeline
 
     if choice is PipelineChoice.BUILTIN or (
-        choice is PipelineChoice.AUTO and not (_apple_draws(folder) and _is_apples_natural_choice())
+        choice is PipelineChoice.AUTO
+        and (limit_of_model(folder) or not _is_apples_natural_choice())
     ):
         return BuiltinPipeline.load(folder, runtime, units, safety, inputs, controlnets)
 
-    from worker.pipelines.apple import ApplePipeline, import_apple
+    from worker.pipelines.apple import ApplePipeline
+    from worker.pipelines.apple_first import AppleFirst
+    from worker.pipelines.apple_package import import_apple
 
     try:
         import_apple()
@@ -66,7 +78,8 @@ def load_pipeline(
             raise
         log.warning("%s Using the built-in pipeline.", error)
         return BuiltinPipeline.load(folder, runtime, units, safety, inputs, controlnets)
-    return ApplePipeline.load(folder, runtime, units, safety)
+    apple = ApplePipeline.load(folder, runtime, units, safety, inputs, controlnets)
+    return apple if choice is PipelineChoice.APPLE else AppleFirst(apple)
 
 
 def library_versions(pipeline: str) -> dict[str, str]:
@@ -80,11 +93,7 @@ def library_versions(pipeline: str) -> dict[str, str]:
     return found
 
 
-def _apple_draws(folder: VariantFolder) -> bool:
-    return folder.family is STABLE_DIFFUSION and not folder.embeds_guidance
-
-
 def _is_apples_natural_choice() -> bool:
-    from worker.pipelines.apple import is_installed
+    from worker.pipelines.apple_package import is_installed
 
     return sys.platform == "darwin" and is_installed()

@@ -48,6 +48,7 @@ class DrawnImage:
     """An image and how long each part of it took.
 
     pixels: uint8 [height, width, 3], RGB.
+    pipeline: the name of the one that drew it.
     truncated_tokens: tokens of the prompt and negative prompt cut off beyond the text encoder's 77.
     nsfw_flagged: whether the safety checker flagged it, None without one.
     concept_scores: the safety checker's score per concept, empty without one.
@@ -59,6 +60,7 @@ class DrawnImage:
     """
 
     pixels: NDArray[np.uint8]
+    pipeline: str
     truncated_tokens: int
     nsfw_flagged: bool | None
     concept_scores: Mapping[str, float]
@@ -78,7 +80,7 @@ class Pipeline(Protocol):
 
     @property
     def name(self) -> str:
-        """``builtin`` or ``apple``; recorded with every image."""
+        """``builtin`` or ``apple``; an image may name the other one, which drew it in this one's place."""
         ...
 
     @property

@@ -28,12 +28,16 @@ from worker.runtimes.contract import LoadedModel, Runtime
 
 log = logging.getLogger(__name__)
 
+#: The second text encoder of XL was trained with another padding; the vocabulary is the same.
+PADDING_OF_XLS_SECOND = "!"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pieces:
     """What an image is drawn with.
 
-    conditioner: a request to what the U-Net is told.
+    text_encoders: part -> its network.
+    conditioner: a request to what the U-Net is told, by them.
     unet: predicts noise.
     vae_decoder: latents to pixels.
     safety_checker: None if it is off, or if it or its feature extractor is missing.
@@ -42,6 +46,7 @@ class Pieces:
     guidance: ControlNets, and the U-Net that listens to them.
     """
 
+    text_encoders: Mapping[str, LoadedModel]
     conditioner: Conditioner
     unet: UNet
     vae_decoder: VaeDecoder
@@ -81,6 +86,7 @@ def assemble(
         size=(parts.unet.width, parts.unet.height),
     )
     return Pieces(
+        text_encoders=parts.text_encoders,
         conditioner=conditioner(parts.text_encoders),
         unet=parts.unet,
         vae_decoder=parts.vae_decoder,
@@ -113,8 +119,7 @@ def _stable_diffusion(folder: VariantFolder) -> _Unfinished:
 def _stable_diffusion_xl(folder: VariantFolder) -> _Unfinished:
     tokenizers = (
         ClipTokenizer(folder.tokenizer, folder.embedded_tokens),
-        # The second encoder was trained with another padding; the vocabulary is the same.
-        ClipTokenizer(folder.tokenizer, folder.embedded_tokens, pad_token="!"),
+        ClipTokenizer(folder.tokenizer, folder.embedded_tokens, pad_token=PADDING_OF_XLS_SECOND),
     )
 
     def finish(encoders: Mapping[str, LoadedModel]) -> SizedTextConditioner:

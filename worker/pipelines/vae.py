@@ -37,11 +37,11 @@ class VaeDecoder:
         """Raise PackageError if the network does not take the U-Net's latents."""
         check_vae_decoder(declared(model, "The VAE decoder"), latents_shape)
         self.model = model
-        self._scaling_factor = scaling_factor
+        self.scaling_factor = scaling_factor
 
     def decode(self, latents: Latents) -> Decoded:
         """Decode [1, 4, h / 8, w / 8]; raise BrokenImageError for NaN, infinity or a single colour."""
-        outputs = self.model(**as_expected(self.model, {"z": 1 / self._scaling_factor * latents}))
+        outputs = self.model(**as_expected(self.model, {"z": 1 / self.scaling_factor * latents}))
         raw = require_output(outputs, "image", "VAE decoder").astype(np.float32)
         require_finite(raw, "The VAE decoder")
         image = (raw / 2 + 0.5).clip(0, 1).transpose(0, 2, 3, 1)
