@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -23,14 +22,13 @@ FindNet = Callable[[str], ControlNet]
 def conditions_of(
     line: PromptLine,
     defaults: Defaults,
-    steps: int,
     pictures: Pictures,
     find_net: FindNet,
     *,
     family: Family,
 ) -> Conditions:
     """Return a line's conditions; raise InputError for what cannot be drawn. family: the model's."""
-    conditions = _of_pictures(line, defaults, steps, pictures, find_net)
+    conditions = _of_pictures(line, defaults, pictures, find_net)
     weighted = defaults.weighted if line.weighted is None else line.weighted
     original_size = line.original_size or defaults.original_size
     crop = line.crop or defaults.crop
@@ -43,7 +41,7 @@ def conditions_of(
 
 
 def _of_pictures(
-    line: PromptLine, defaults: Defaults, steps: int, pictures: Pictures, find_net: FindNet
+    line: PromptLine, defaults: Defaults, pictures: Pictures, find_net: FindNet
 ) -> Conditions:
     controlnets = tuple(
         ControlNetUse(
@@ -66,18 +64,12 @@ def _of_pictures(
     strength = defaults.strength if line.strength is None else line.strength
     found = pictures.find("init_image", init_image)
     mask = line.mask or defaults.mask
-    conditions = Conditions(
+    return Conditions(
         init_image=found.sha256,
         strength=strength,
         mask=None if mask is None else pictures.find("mask", mask).sha256,
         controlnets=controlnets,
     )
-    if conditions.steps_taken(steps) == 0:
-        raise InputError(
-            f"strength {strength:g} of {steps} steps leaves no step to draw; use {math.ceil(100 / steps) / 100:g} or "
-            "more, or more steps"
-        )
-    return conditions
 
 
 def following_of(line: PromptLine, defaults: Defaults) -> Sequence[Following]:

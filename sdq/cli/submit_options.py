@@ -34,7 +34,7 @@ _PROMPTS = (
                  help="How closely to follow the prompt, 0 for no guidance; with commas, each of several "
                       "[the model's own, else 7.5]."),
     click.option("--scheduler", metavar="NAME", shell_complete=candidates.words(*Scheduler),
-                 help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LCM, LMSDiscrete or PNDM; "
+                 help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LCM, LMSDiscrete, PNDM or TCD; "
                       "with commas, each of several [the model's own, else DPMSolverMultistep]."),
     click.option("--rng", metavar="NAME", shell_complete=candidates.words(*Rng),
                  help="What makes noise of a seed: numpy, as Apple's tools, torch, as diffusers and ComfyUI, or "

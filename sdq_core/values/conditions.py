@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
+from sdq_core.values.steps import steps_taken
+from sdq_core.values.variants import Scheduler
+
 _T = TypeVar("_T")
 
 
@@ -73,6 +76,7 @@ class Conditions:
     original_size: width and height in pixels that a Stable Diffusion XL model is told, None for the image's own.
     crop: left and top in pixels that it is told.
     weighted: whether `(word:1.2)` in prompts weighs words.
+    eta: how much noise TCD adds, from 0 to 1.
     """
 
     init_image: str | None = None
@@ -82,6 +86,7 @@ class Conditions:
     original_size: tuple[int, int] | None = None
     crop: tuple[int, int] | None = None
     weighted: bool = False
+    eta: float = 0.0
 
     def __bool__(self) -> bool:
         return self != NO_CONDITIONS
@@ -92,11 +97,11 @@ class Conditions:
         named = (self.init_image, self.mask, *(each.image for each in self.controlnets))
         return tuple(dict.fromkeys(digest for digest in named if digest is not None))
 
-    def steps_taken(self, num_inference_steps: int) -> int:
-        """Return how many steps are taken: a picture takes the place of the first ones, as in diffusers."""
-        if self.strength is None:
-            return num_inference_steps
-        return min(int(num_inference_steps * self.strength), num_inference_steps)
+    def steps_taken(self, scheduler: Scheduler, num_inference_steps: int) -> int:
+        """Return how many steps are taken; see `sdq_core.values.steps`."""
+        return steps_taken(
+            scheduler, num_inference_steps, 1.0 if self.strength is None else self.strength
+        )
 
     def describe_controlnets(self, names: Sequence[str] | None = None) -> str | None:
         """Return the ControlNets for people, None without one. names: of their pictures, None for their sha256."""
@@ -124,6 +129,8 @@ class Conditions:
             found["crop"] = list(self.crop)
         if self.weighted:
             found["weighted"] = True
+        if self.eta:
+            found["eta"] = float(self.eta)
         return found
 
     @classmethod
@@ -144,6 +151,7 @@ class Conditions:
             original_size=read("original_size", _pair),
             crop=read("crop", _pair),
             weighted=fields.get("weighted") is True,
+            eta=read("eta", lambda value: _number(value, 1)) or 0.0,
         )
 
 
