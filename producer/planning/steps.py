@@ -12,15 +12,15 @@ from sdq_core.values.variants import Scheduler
 
 def check_steps_of(scheduler: Scheduler, steps: int, strength: float | None) -> None:
     """Raise InputError if a scheduler cannot take the steps. strength: of a picture, None without one."""
-    most = _most(scheduler, 1.0 if strength is None else strength)
+    most = _most(scheduler, 1.0)
     if steps > most:
-        if strength is None or strength == 1:
-            raise InputError(
-                f"num_inference_steps is {steps}, but {scheduler} takes 1 to {most}; use 4 to 8, or another scheduler"
-            )
+        raise InputError(
+            f"num_inference_steps is {steps}, but {scheduler} takes 1 to {most}; use 4 to 8, or another scheduler"
+        )
+    if strength is not None and steps > _most(scheduler, strength):
         # Tried, as 50 * 0.58 is less than 29.
-        enough = (each / 100 for each in range(1, 100) if _most(scheduler, each / 100) >= steps)
-        least = next(enough, 1)
+        hundredths = (each / 100 for each in range(1, 101))
+        least = next(each for each in hundredths if _most(scheduler, each) >= steps)
         raise InputError(
             f"strength {strength:g} is too little for {steps} steps of {scheduler}; use {least:g} or more, or fewer "
             "steps"
