@@ -26,9 +26,13 @@ def conditions_of(
     find_net: FindNet,
     *,
     family: Family,
+    size: tuple[int, int],
 ) -> Conditions:
-    """Return a line's conditions; raise InputError for what cannot be drawn. family: the model's."""
-    conditions = _of_pictures(line, defaults, pictures, find_net)
+    """Return a line's conditions; raise InputError for what cannot be drawn.
+
+    family: the model's. size: width and height of its images in pixels.
+    """
+    conditions = _of_pictures(line, defaults, pictures, find_net, size)
     weighted = defaults.weighted if line.weighted is None else line.weighted
     original_size = line.original_size or defaults.original_size
     crop = line.crop or defaults.crop
@@ -41,19 +45,14 @@ def conditions_of(
 
 
 def _of_pictures(
-    line: PromptLine, defaults: Defaults, pictures: Pictures, find_net: FindNet
+    line: PromptLine,
+    defaults: Defaults,
+    pictures: Pictures,
+    find_net: FindNet,
+    size: tuple[int, int],
 ) -> Conditions:
     controlnets = tuple(
-        ControlNetUse(
-            name=net.name,
-            revision=net.revision,
-            image=pictures.find("controlnet", each.picture).sha256,
-            scale=each.scale,
-            start=each.start,
-            end=each.end,
-        )
-        for each in following_of(line, defaults)
-        for net in [_net(each.name, find_net)]
+        _use(each, pictures, find_net, size) for each in following_of(line, defaults)
     )
     init_image = line.init_image or defaults.init_image
     if init_image is None:
@@ -69,6 +68,26 @@ def _of_pictures(
         strength=strength,
         mask=None if mask is None else pictures.find("mask", mask).sha256,
         controlnets=controlnets,
+    )
+
+
+def _use(
+    following: Following, pictures: Pictures, find_net: FindNet, size: tuple[int, int]
+) -> ControlNetUse:
+    net = _net(following.name, find_net)
+    given = pictures.find("controlnet", following.picture)
+    followed = given
+    if following.annotator:
+        followed = pictures.map("controlnet", following.picture, following.annotator, size)
+    return ControlNetUse(
+        name=net.name,
+        revision=net.revision,
+        image=followed.sha256,
+        annotator=following.annotator,
+        source=given.sha256 if following.annotator else None,
+        scale=following.scale,
+        start=following.start,
+        end=following.end,
     )
 
 

@@ -207,7 +207,9 @@ def _recipe(
     negative_prompt = (
         defaults.negative_prompt if line.negative_prompt is None else line.negative_prompt
     )
-    conditions = conditions_of(line, defaults, pictures, find_net, family=folder.family)
+    conditions = conditions_of(
+        line, defaults, pictures, find_net, family=folder.family, size=(width, height)
+    )
     check_steps_of(scheduler, steps, conditions.strength)
     if conditions.weighted:
         for prompt in (line.prompt, negative_prompt):

@@ -11,6 +11,7 @@ import click
 
 from sdq.cli import candidates
 from sdq.submitting.options import SubmitOptions
+from sdq_core.values.annotators import Annotator
 from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, DEFAULT_QUALITY, ImageFormat
 from sdq_core.values.order import Priority
 from sdq_core.values.rng import Rng
@@ -57,6 +58,8 @@ _PROMPTS = (
     click.option("--controlnet", "controlnets", multiple=True, metavar="NAME:FILE|DIR[:SCALE[:START-END]]",
                  help="Follow a picture by a ControlNet, such as edges:photo.png:0.8:0-0.5; of a folder, each picture. "
                       "May be repeated."),
+    click.option("--annotate", type=click.Choice([str(word) for word in Annotator]),
+                 help="Make maps of the pictures of --controlnet: canny finds edges."),
     click.option("--model", metavar="NAME|DIR", shell_complete=candidates.model_names,
                  help="A model's name or folder [demo]."),
     click.option("--variant", metavar="NAMES",

@@ -35,6 +35,7 @@ class SubmitOptions:
     original_size: str | None = None
     crop: str | None = None
     controlnets: tuple[str, ...] = ()
+    annotate: str | None = None
     model: str | None = None
     variant: str | None = None
     compute_unit: str | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
+from sdq_core.values.annotators import Annotator
 from sdq_core.values.steps import steps_taken
 from sdq_core.values.variants import Scheduler
 
@@ -21,6 +22,8 @@ class ControlNetUse:
     name: its folder's name below the models folder's `controlnet/`.
     revision: what identifies its files, as a variant's revision does.
     image: the sha256 of the picture's file, which is kept as an input.
+    annotator, source: what made the picture, and the sha256 of the file that it made it of, which is kept, too; None
+        for a picture that was given.
     scale: what its residuals are multiplied by.
     start, end: the part of the steps in which it works, from 0 to 1.
     """
@@ -28,6 +31,8 @@ class ControlNetUse:
     name: str
     revision: str
     image: str
+    annotator: Annotator | None = None
+    source: str | None = None
     scale: float = 1.0
     start: float = 0.0
     end: float = 1.0
@@ -39,6 +44,8 @@ class ControlNetUse:
             if (self.start, self.end) == (0, 1)
             else f", steps {self.start:.0%} to {self.end:.0%}"
         )
+        if self.annotator:
+            picture = f"{self.annotator}({picture})"
         return f"{self.name} of {picture}, scale {self.scale:g}{part}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -47,6 +54,7 @@ class ControlNetUse:
             "name": self.name,
             "revision": self.revision,
             "image": self.image,
+            **({"annotator": str(self.annotator), "source": self.source} if self.annotator else {}),
             "scale": float(self.scale),
             "start": float(self.start),
             "end": float(self.end),
@@ -55,10 +63,13 @@ class ControlNetUse:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> ControlNetUse:
         """Return what `to_dict` described; raise KeyError, TypeError or ValueError for anything else."""
+        annotator = fields.get("annotator")
         return cls(
             name=_word(fields["name"]),
             revision=_word(fields["revision"]),
             image=_digest(fields["image"]),
+            annotator=None if annotator is None else Annotator(annotator),
+            source=None if annotator is None else _digest(fields["source"]),
             scale=_number(fields["scale"], 10),
             start=_number(fields["start"], 1),
             end=_number(fields["end"], 1),
@@ -93,8 +104,9 @@ class Conditions:
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
-        """The sha256 of every picture that drawing needs, each once."""
-        named = (self.init_image, self.mask, *(each.image for each in self.controlnets))
+        """The sha256 of every picture that is kept for it, each once: what drawing needs, and what that was made of."""
+        followed = (digest for each in self.controlnets for digest in (each.image, each.source))
+        named = (self.init_image, self.mask, *followed)
         return tuple(dict.fromkeys(digest for digest in named if digest is not None))
 
     def steps_taken(self, scheduler: Scheduler, num_inference_steps: int) -> int:
@@ -107,7 +119,9 @@ class Conditions:
         """Return the ControlNets for people, None without one. names: of their pictures, None for their sha256."""
         if not self.controlnets:
             return None
-        called = names or [f"sha256 {each.image[:12]}" for each in self.controlnets]
+        called = names or [
+            f"sha256 {(each.source or each.image)[:12]}" for each in self.controlnets
+        ]
         return "; ".join(
             each.describe(str(name)) for each, name in zip(self.controlnets, called, strict=False)
         )
