@@ -112,6 +112,7 @@ class Translation:
             "scheduler": self._scheduler(image, notes),
             "rng": image.rng and str(image.rng),
             "weighted": image.weighted,
+            "eta": image.eta,
             "seed": _seed(image, notes),
             "model": model,
             "variants": image.variants,

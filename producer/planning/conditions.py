@@ -14,6 +14,7 @@ from sdq_core.errors import InputError, InputMissingError, PackageError
 from sdq_core.models.controlnet import ControlNet
 from sdq_core.models.families import TIME_IDS, Family
 from sdq_core.values.conditions import NO_CONDITIONS, Conditions, ControlNetUse
+from sdq_core.values.variants import Scheduler
 
 #: Finds a ControlNet by its name; raises InputMissingError or PackageError.
 FindNet = Callable[[str], ControlNet]
@@ -27,6 +28,7 @@ def conditions_of(
     *,
     family: Family,
     size: tuple[int, int],
+    scheduler: Scheduler,
 ) -> Conditions:
     """Return a line's conditions; raise InputError for what cannot be drawn.
 
@@ -36,12 +38,15 @@ def conditions_of(
     weighted = defaults.weighted if line.weighted is None else line.weighted
     original_size = line.original_size or defaults.original_size
     crop = line.crop or defaults.crop
-    if not (weighted or original_size or crop):
+    eta = defaults.eta if line.eta is None else line.eta
+    if not (weighted or original_size or crop or eta):
         return conditions
+    if eta and scheduler is not Scheduler.TCD:
+        raise InputError(f"eta is for the scheduler TCD, not {scheduler}; leave it out")
     for field, value in (("original_size", original_size), ("crop", crop)):
         if value is not None and TIME_IDS not in family.unet_inputs:
             raise InputError(f"{field} is for models of Stable Diffusion XL; leave it out")
-    return replace(conditions, weighted=weighted, original_size=original_size, crop=crop)
+    return replace(conditions, weighted=weighted, original_size=original_size, crop=crop, eta=eta)
 
 
 def _of_pictures(

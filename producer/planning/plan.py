@@ -208,7 +208,13 @@ def _recipe(
         defaults.negative_prompt if line.negative_prompt is None else line.negative_prompt
     )
     conditions = conditions_of(
-        line, defaults, pictures, find_net, family=folder.family, size=(width, height)
+        line,
+        defaults,
+        pictures,
+        find_net,
+        family=folder.family,
+        size=(width, height),
+        scheduler=scheduler,
     )
     check_steps_of(scheduler, steps, conditions.strength)
     if conditions.weighted:

@@ -40,6 +40,8 @@ _PROMPTS = (
     click.option("--rng", metavar="NAME", shell_complete=candidates.words(*Rng),
                  help="What makes noise of a seed: numpy, as Apple's tools, torch, as diffusers and ComfyUI, or "
                       "nvidia, as AUTOMATIC1111; with commas, each of several [numpy]."),
+    click.option("--eta", metavar="X",
+                 help="How much noise TCD adds, from 0 to 1; with commas, each of several [0]."),
     click.option("--weighted", is_flag=True,
                  help="Let (word:1.2), (word) and [word] in prompts weigh words, as in AUTOMATIC1111."),
     click.option("--init-image", "init_images", multiple=True, metavar="FILE|DIR|GLOB",

@@ -162,6 +162,7 @@ _READ: Mapping[str, Callable[[str, Any], Any]] = {
     "compute_unit": text_of,
     "path_template": text_of,
     "strength": several,
+    "eta": several,
     "mask": path_of,
     "original_size": text_of,
     "crop": text_of,

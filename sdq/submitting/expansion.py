@@ -31,6 +31,7 @@ def read_grid(options: SubmitOptions) -> tuple[dict[str, Any], Grid]:
         ("scheduler", "--scheduler", options.scheduler),
         ("rng", "--rng", options.rng),
         ("strength", "--strength", options.strength),
+        ("eta", "--eta", options.eta),
     ):
         if written is not None:
             with value_of(option):

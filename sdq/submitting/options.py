@@ -28,6 +28,7 @@ class SubmitOptions:
     guidance_scale: str | None = None
     scheduler: str | None = None
     rng: str | None = None
+    eta: str | None = None
     weighted: bool = False
     init_images: tuple[str, ...] = ()
     strength: str | None = None

@@ -143,6 +143,7 @@ def _recipe_facts(recipe: Recipe, seed: int, pictures: Any = None) -> list[tuple
         ("settings", f"seed {seed}, {recipe.num_inference_steps} steps, guidance scale {recipe.guidance_scale:g}, "
                      f"{recipe.scheduler}, {recipe.width}x{recipe.height}"),
         ("noise", None if recipe.rng is DEFAULT_RNG else f"of {recipe.rng}"),
+        ("eta", f"{recipe.conditions.eta:g}" if recipe.conditions.eta else None),
         ("weights", "count in the prompts" if recipe.conditions.weighted else None),
         ("told sizes", _told_sizes(recipe.conditions)),
         ("drawn from", _drawn_from(recipe.conditions, pictures or {})),
