@@ -10,6 +10,7 @@ from typing import Any
 
 from producer.reading.controlnets import Following
 from sdq_core.errors import InputError
+from sdq_core.inputs.formats import MAP_SUFFIX
 from sdq_core.inputs.store import DIGEST, InputStore, Picture, read_file
 from sdq_core.printable import printable, quote
 from sdq_core.values.annotators import Annotator
@@ -68,7 +69,7 @@ class Pictures:
         key = written, annotator, size
         if key not in self._maps:
             source = self.find(field, written)
-            from sdq_core.inputs.annotate import MAP_SUFFIX, annotated  # as below
+            from sdq_core.inputs.annotate import annotated  # as below
 
             try:
                 data = annotated(self._bytes(source), annotator, size)

@@ -13,6 +13,7 @@ from sdq.views.facts import fact_lines
 from sdq.views.status import rfc3339
 from sdq.views.words import counted, duration, local_time, size
 from sdq_core.images.read import FileRecord
+from sdq_core.inputs.formats import MAP_SUFFIX
 from sdq_core.values.conditions import Conditions
 from sdq_core.values.pixels import crop_text, size_text
 from sdq_core.values.quality import Quality
@@ -148,6 +149,7 @@ def _recipe_facts(recipe: Recipe, seed: int, pictures: Any = None) -> list[tuple
         ("told sizes", _told_sizes(recipe.conditions)),
         ("drawn from", _drawn_from(recipe.conditions, pictures or {})),
         ("follows", recipe.conditions.describe_controlnets((pictures or {}).get("controlnets"))),
+        ("maps", _maps(recipe.conditions)),
         ("variant", f"{recipe.variant}, revision {recipe.variant.revision}"),
     ]  # fmt: skip
 
@@ -170,6 +172,12 @@ def _drawn_from(conditions: Conditions, names: Mapping[str, Any]) -> str | None:
     return f"{named('init_image', conditions.init_image)}, strength {conditions.strength:g}" + (
         f", where {named('mask', conditions.mask)} is white" if conditions.mask else ""
     )
+
+
+def _maps(conditions: Conditions) -> str | None:
+    """Return where the maps are, in the data folder, that were made of what the ControlNets were given."""
+    made = [each.image for each in conditions.controlnets if each.annotator]
+    return ", ".join(f"inputs/{sha256[:2]}/{sha256}{MAP_SUFFIX}" for sha256 in made) or None
 
 
 def _engine_facts(engine: EngineRecord) -> list[tuple[str, str | None]]:

@@ -10,9 +10,6 @@ from sdq_core.errors import ConfigurationError
 from sdq_core.inputs.picture import read_picture
 from sdq_core.values.annotators import Annotator
 
-#: Uncompressed, so the same map is the same file whatever version of Pillow or zlib writes it.
-MAP_SUFFIX = ".bmp"
-
 
 def annotated(data: bytes, annotator: Annotator, size: tuple[int, int]) -> bytes:
     """Return a picture's map as a file: black and white, for canny.
@@ -35,5 +32,6 @@ def annotated(data: bytes, annotator: Annotator, size: tuple[int, int]) -> bytes
     if picture.size != size:
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     file = io.BytesIO()
+    # Uncompressed, so the same map is the same file whatever version of Pillow or zlib writes it.
     Image.fromarray(canny(np.asarray(picture))).save(file, "BMP")
     return file.getvalue()

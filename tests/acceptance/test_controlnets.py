@@ -48,6 +48,9 @@ def test_each_picture_of_a_folder_is_followed_and_one_that_is_gone_fails_alone(
         "sdq_edges of map-0.png, scale 0.9; sdq_depth of canny(map-0.png), scale 1, steps 0% to 50%"
         in shown
     )
+    map_path = next(line.split()[1] for line in shown.splitlines() if line.startswith("maps "))
+    with Image.open(program.home / map_path) as made:
+        assert (made.size, made.mode) == ((96, 64), "1")
     assert f"{gone[:12]} is not in" in program.call("show", "maps/2/0").stdout
     file = program.home / "outputs" / drawn[0].image.path
     assert read_record(file).recipe == entries[1].recipe

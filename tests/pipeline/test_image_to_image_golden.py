@@ -21,7 +21,7 @@ from worker.pipelines.contract import ImageRequest
 from worker.runtimes.onnx import OnnxRuntime
 
 HERE = GOLDEN / "image_to_image"
-#: Decibels. They were 63.2 to 65.6, and two different schedulers' pictures at most 52.
+#: Decibels. They were 63.2 to 65.6, and pictures of two cases at most 51.1.
 AGREES = 58
 
 with np.load(HERE / "drawn.npz") as recorded:
