@@ -1,4 +1,4 @@
-"""Edges as ControlNets of edges were trained with: Canny's algorithm (IEEE PAMI 8, 1986).
+"""Edges for ControlNets: Canny's algorithm (A Computational Approach to Edge Detection, IEEE PAMI 8, 1986).
 
 It gives what OpenCV's `Canny(picture, 100, 200)` gives, pixel by pixel: Sobel's gradients of the channel in which they
 are largest, their strength as a sum of both, no smoothing before. All numbers are whole, so every machine finds the
