@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from sdq_core.errors import ConfigurationError
 from sdq_core.inputs.annotate import annotated
 from sdq_core.inputs.canny import canny
 from sdq_core.inputs.picture import check_picture
@@ -55,3 +57,11 @@ def test_a_map_is_a_picture_in_the_images_size_whatever_the_photo_is() -> None:
     edges = np.asarray(Image.open(io.BytesIO(made)).convert("RGB"))
     assert edges.shape == (60, 80, 3)
     assert set(np.unique(edges)) == {0, 255}
+
+
+def test_without_numpy_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    with pytest.raises(
+        ConfigurationError, match=r"canny needs NumPy. Run `pip install 'sdq\[onnx\]'`"
+    ):
+        annotated(b"not looked at", Annotator.CANNY, (8, 8))
