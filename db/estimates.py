@@ -121,8 +121,8 @@ def _sizes(drawn: Iterable[_Recent], width: int, height: int, suffix: str) -> li
 
 
 def _recent(row: Any) -> _Recent:
-    *before, steps, conditions, width, height, load_ms, key, model = row
-    taken = Conditions.from_dict(conditions).steps_taken(steps)
+    *before, steps, scheduler, conditions, width, height, load_ms, key, model = row
+    taken = Conditions.from_dict(conditions).steps_taken(scheduler, steps)
     return _Recent._make([*before, taken, width, height, load_ms, key, model])
 
 
@@ -160,6 +160,7 @@ class Estimates:
                 newest.c.decode_ms,
                 newest.c.safety_ms,
                 recipes.c.num_inference_steps,
+                recipes.c.scheduler,
                 recipes.c.conditions,
                 recipes.c.width,
                 recipes.c.height,

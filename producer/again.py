@@ -66,6 +66,7 @@ def recipe_line(
         guidance_scale=recipe.guidance_scale,
         scheduler=recipe.scheduler,
         rng=recipe.rng,
+        eta=recipe.conditions.eta or None,
         weighted=recipe.conditions.weighted,
         variants=(recipe.variant.attention_implementation,),
         compute_unit=None if unit is ANY else unit,

@@ -14,8 +14,8 @@ from sdq_core.values.variants import ANY
 
 #: What makes a different image of the same prompt and seed. The user's own fields stay with their image.
 _CHANGEABLE = frozenset(
-    {"prompt", "negative_prompt", "num_inference_steps", "guidance_scale", "scheduler", "rng", "weighted", "variants",
-     "compute_unit", "model", "init_image", "strength", "mask", "original_size", "crop", "controlnets"}
+    {"prompt", "negative_prompt", "num_inference_steps", "guidance_scale", "scheduler", "rng", "eta", "weighted",
+     "variants", "compute_unit", "model", "init_image", "strength", "mask", "original_size", "crop", "controlnets"}
 )  # fmt: skip
 
 

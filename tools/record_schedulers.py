@@ -10,14 +10,18 @@ noise is drawn from the latents' `RandomState`, one `randn` per step, in place o
 `tests/golden/schedulers.npz`: `cases`, JSON with a configuration, a scheduler and a step count each; `timesteps`,
 `samples` and `sigmas` (init_noise_sigma), the cases' numbers one after another.
 
-`tests/golden/later_starts.npz`: walks that begin at a later step, as in image to image: from `ORIGINAL_SEED`'s latents
-with the noise of `SEED`. `cases` have the step to `begin` at; `samples` are the latents there, then those after each
-step. PNDM and LMS have the latents alone, because diffusers goes on wrongly from there.
+TCD's cases have their `eta`.
+
+`tests/golden/later_starts.npz`: walks of a `strength`, as in image to image: from `ORIGINAL_SEED`'s latents with the
+noise of `SEED`. `samples` are the latents at the beginning, then those after each step. PNDM and LMS have the latents
+alone, because diffusers goes on wrongly from there. LCM and TCD begin as their `set_timesteps(strength=)` says, the
+others as StableDiffusionImg2ImgPipeline does.
 """
 
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,7 @@ from diffusers.schedulers import (
     scheduling_dpmsolver_multistep,
     scheduling_euler_ancestral_discrete,
     scheduling_lcm,
+    scheduling_tcd,
 )
 
 SHAPE = (1, 4, 2, 2)
@@ -82,6 +87,7 @@ LCM = {
     "timestep_scaling": 10.0,
     "timestep_spacing": "leading",
 }
+TCD = {**LCM, "_class_name": "TCDScheduler"}
 TURBO = {**EULER, "timestep_spacing": "trailing"}
 #: The steps of models that need few.
 FEW = (1, 2, 4, 8)
@@ -225,10 +231,15 @@ CONFIGS: list[tuple[str, dict[str, Any], tuple[str, ...], bool]] = [
         False,
     ),
     ("LCM from Stable Diffusion 1", SD1, ("LCM",), True),
+    ("TCD", TCD, ("TCD",), False),
+    ("TCD, v prediction", {**TCD, "prediction_type": "v_prediction"}, ("TCD",), False),
+    ("TCD, sample prediction", {**TCD, "prediction_type": "sample"}, ("TCD",), False),
+    ("TCD, nothing stated", {"_class_name": "TCDScheduler"}, ("TCD",), False),
+    ("TCD from Stable Diffusion 1", SD1, ("TCD",), True),
     ("few steps", TURBO, EVERY[:5], False),
     ("few steps, sample prediction", {**TURBO, "prediction_type": "sample"}, EVERY[3:4], False),
 ]
-FEW_STEPS = tuple(label for label, *_ in CONFIGS if label.startswith(("LCM", "few steps")))
+FEW_STEPS = tuple(label for label, *_ in CONFIGS if label.startswith(("LCM", "TCD", "few steps")))
 
 
 def toy_noise(sample: np.ndarray, timestep: float) -> np.ndarray:
@@ -238,8 +249,12 @@ def toy_noise(sample: np.ndarray, timestep: float) -> np.ndarray:
     return np.float32(0.9) * sample + np.float32(0.3) * np.sin(np.float32(2) * sample + phase)
 
 
-#: (inference steps, the step to begin at)
-BEGINNINGS = ((5, 1), (5, 4), (20, 7), (50, 35))
+DISTILLED = ("LCM", "TCD")
+#: Of TCD; the others take none.
+ETAS = (0.0, 0.3, 1.0)
+#: (inference steps, strength)
+BEGINNINGS = ((5, 0.8), (5, 0.2), (20, 0.65), (50, 0.3))
+FEW_BEGINNINGS = ((4, 0.1), (4, 0.5), (4, 0.58), (8, 0.3), (8, 0.9), (1, 0.02))
 LATER_CONFIGS = (
     "Stable Diffusion 1",
     "Stable Diffusion 2.1, v prediction",
@@ -249,13 +264,17 @@ LATER_CONFIGS = (
     "Karras",
     "LCM",
     "LCM, v prediction",
+    "TCD",
+    "TCD, v prediction",
     "sde-dpmsolver++ order 2 midpoint epsilon",
 )
 GO_ON_WRONGLY = ("PNDM", "LMSDiscrete")
 
 
-def made(name: str, config: dict[str, Any], corrected: bool, steps: int) -> Any:
-    """Return a scheduler with its timesteps set."""
+def made(
+    name: str, config: dict[str, Any], corrected: bool, steps: int, strength: float = 1.0
+) -> Any:
+    """Return a scheduler with its timesteps set. strength: for LCM and TCD."""
     loaded = getattr(diffusers, config["_class_name"]).from_config(dict(config))
     if corrected:
         pipe = StableDiffusionPipeline(
@@ -270,7 +289,7 @@ def made(name: str, config: dict[str, Any], corrected: bool, steps: int) -> Any:
         )
         loaded = pipe.scheduler
     scheduler = getattr(diffusers, f"{name}Scheduler").from_config(loaded.config)
-    scheduler.set_timesteps(steps)
+    scheduler.set_timesteps(steps, **({"strength": strength} if name in DISTILLED else {}))
     return scheduler
 
 
@@ -283,9 +302,12 @@ def draw_from(rng: np.random.RandomState) -> None:
     scheduling_dpmsolver_multistep.randn_tensor = randn_tensor
     scheduling_euler_ancestral_discrete.randn_tensor = randn_tensor
     scheduling_lcm.randn_tensor = randn_tensor
+    scheduling_tcd.randn_tensor = randn_tensor
 
 
-def walk(name: str, config: dict[str, Any], corrected: bool, steps: int) -> tuple[Any, Any, Any]:
+def walk(
+    name: str, config: dict[str, Any], corrected: bool, steps: int, eta: float
+) -> tuple[Any, Any, Any]:
     """Return timesteps, samples after each step, init_noise_sigma."""
     scheduler = made(name, config, corrected, steps)
     rng = np.random.RandomState(SEED)
@@ -293,15 +315,16 @@ def walk(name: str, config: dict[str, Any], corrected: bool, steps: int) -> tupl
     draw_from(rng)
     sigma = scheduler.init_noise_sigma
     latents = latents * (sigma.numpy() if isinstance(sigma, torch.Tensor) else sigma)
-    samples = stepped(scheduler, latents, scheduler.timesteps)
+    samples = stepped(scheduler, latents, scheduler.timesteps, eta)
     return scheduler.timesteps.numpy().astype(np.float32), samples, float(sigma)
 
 
 def walk_from(
-    name: str, config: dict[str, Any], corrected: bool, steps: int, begin: int
+    name: str, config: dict[str, Any], corrected: bool, steps: int, strength: float, eta: float
 ) -> tuple[Any, Any]:
     """Return timesteps, and samples: the one at the beginning, and those after each step from there."""
-    scheduler = made(name, config, corrected, steps)
+    scheduler = made(name, config, corrected, steps, strength)
+    begin = 0 if name in DISTILLED else steps - min(int(steps * strength), steps)
     original = np.random.RandomState(ORIGINAL_SEED).randn(*SHAPE).astype(np.float32)
     rng = np.random.RandomState(SEED)
     noise = rng.randn(*SHAPE).astype(np.float16)
@@ -318,21 +341,27 @@ def walk_from(
     ).numpy()
     samples = [latents.astype(np.float32)]
     if name not in GO_ON_WRONGLY:
-        samples += stepped(scheduler, latents, timesteps)
+        samples += stepped(scheduler, latents, timesteps, eta)
     return timesteps.numpy().astype(np.float32), samples
 
 
-def stepped(scheduler: Any, latents: np.ndarray, timesteps: Any) -> list[np.ndarray]:
+def stepped(scheduler: Any, latents: np.ndarray, timesteps: Any, eta: float) -> list[np.ndarray]:
     """Return the sample after each step."""
     samples = []
+    more = {"eta": eta} if isinstance(scheduler, diffusers.TCDScheduler) else {}
     for t in timesteps:
         model_input = scheduler.scale_model_input(torch.from_numpy(latents), t).numpy()
         noise_pred = toy_noise(model_input, float(t))
         latents = scheduler.step(
-            torch.from_numpy(noise_pred), t, torch.from_numpy(latents)
+            torch.from_numpy(noise_pred), t, torch.from_numpy(latents), **more
         ).prev_sample.numpy()
         samples.append(latents.astype(np.float32))
     return samples
+
+
+def etas_of(name: str) -> tuple[float, ...]:
+    """Return the etas to record a scheduler with."""
+    return ETAS if name == "TCD" else ETAS[:1]
 
 
 def kept(count: int) -> list[int]:
@@ -348,8 +377,11 @@ def record_later() -> None:
         for name in schedulers:
             if name == "PNDM" and not config.get("skip_prk_steps"):
                 continue
-            for steps, begin in BEGINNINGS:
-                walked = walk_from(name, config, corrected, steps, begin)
+            few = name in DISTILLED
+            for (steps, strength), eta in product(
+                FEW_BEGINNINGS if few else BEGINNINGS, etas_of(name)
+            ):
+                walked = walk_from(name, config, corrected, steps, strength, eta)
                 cases.append(
                     {
                         "label": label,
@@ -357,7 +389,8 @@ def record_later() -> None:
                         "scheduler": name,
                         "corrected": corrected,
                         "steps": steps,
-                        "begin": begin,
+                        "strength": strength,
+                        "eta": eta,
                         "timesteps": len(walked[0]),
                         "samples": len(walked[1]),
                     }
@@ -380,9 +413,10 @@ def main() -> None:
     cases, timesteps, samples, sigmas = [], [], [], []
     for label, config, schedulers, corrected in CONFIGS:
         for name in schedulers:
-            for steps in FEW if label in FEW_STEPS else STEPS:
+            counts = FEW if label in FEW_STEPS else STEPS
+            for steps, eta in product(counts, etas_of(name)):
                 try:
-                    walked = walk(name, config, corrected, steps)
+                    walked = walk(name, config, corrected, steps, eta)
                 except Exception as error:  # what diffusers cannot do is worth a line, too
                     print(f"left out: {label}, {name}, {steps} steps: {error}"[:150])
                     continue
@@ -396,6 +430,7 @@ def main() -> None:
                         "scheduler": name,
                         "corrected": corrected,
                         "steps": steps,
+                        "eta": eta,
                         "timesteps": len(walked[0]),
                     }
                 )

@@ -55,6 +55,8 @@ def _recipe() -> Iterable[ImageColumn]:
         ("strength", Kind.NUMBER, "how much of it is drawn anew, up to 1", attrgetter("recipe.conditions.strength")),
         ("mask", Kind.TEXT, "name of the picture that says where", _picture("mask")),
         ("mask_sha256", Kind.TEXT, "sha256 of that picture's file", attrgetter("recipe.conditions.mask")),
+        ("eta", Kind.NUMBER, "how much noise TCD adds, up to 1",
+         lambda image: image.recipe.conditions.eta if image.recipe.scheduler is Scheduler.TCD else None),
         ("original_size", Kind.TEXT, "size that an XL model is told, such as 1024x768",
          lambda image: size_text(image.recipe.conditions.original_size)),
         ("crop", Kind.TEXT, "left and top that an XL model is told, such as 0,16",

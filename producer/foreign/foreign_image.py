@@ -42,7 +42,7 @@ class ForeignImage:
     width, height: pixels.
     rng: what made its noise of its seed, None if that is not known. rng_is_guessed: it is only likely.
     steps_go_on: its sampler's own noise comes from the generator of the first.
-    variants, compute_unit, weighted: only of sdq's own infotext.
+    variants, compute_unit, weighted, eta: only of sdq's own infotext.
     lost: what sdq cannot draw -> an example.
     """
 
@@ -63,4 +63,5 @@ class ForeignImage:
     variants: str | None = None
     compute_unit: str | None = None
     weighted: bool | None = None
+    eta: str | None = None
     lost: Mapping[Lost, str] = field(default_factory=dict)

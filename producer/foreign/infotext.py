@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from producer.foreign.foreign_image import ForeignImage, Lost
 from producer.reading.pasted import TEMPLATE
 from sdq_core.errors import InputError
-from sdq_core.images.infotext import WEIGHTED, Infotext, parse_infotext
+from sdq_core.images.infotext import ETA, WEIGHTED, Infotext, parse_infotext
 from sdq_core.values.rng import Rng
 
 TOOL, OWN = "AUTOMATIC1111", "sdq"
@@ -23,7 +23,7 @@ _RNGS = {"cpu": Rng.TORCH, "nv": Rng.NVIDIA, "gpu": Rng.NVIDIA, "cuda": Rng.NVID
 _SIZE = re.compile(r"([0-9]{1,6})\s*[x\u00d7]\s*([0-9]{1,6})")
 _USED = frozenset(
     {"Steps", "Sampler", "Schedule type", "CFG scale", "CFG Scale", "Seed", "Size", "Model", "RNG", "sdq variant",
-     "sdq compute unit", "sdq weighted"}
+     "sdq compute unit", "sdq weighted", "sdq eta"}
 )  # fmt: skip
 #: What changes no picture by itself, or is told by what stands beside it.
 _UNIMPORTANT = frozenset(
@@ -77,6 +77,7 @@ def of_infotext(infotext: Infotext) -> ForeignImage:
         variants=pairs.get("sdq variant") if is_own else None,
         compute_unit=pairs.get("sdq compute unit") if is_own else None,
         weighted=WEIGHTED in pairs if is_own else None,
+        eta=pairs.get(ETA) if is_own else None,
         rng=Rng.NUMPY if is_own and "RNG" not in pairs else _rng(pairs),
         rng_is_guessed=not is_own and pairs.get("RNG", _GPU) == _GPU and not _is_comfyui(pairs),
         steps_go_on=not _is_comfyui(pairs),

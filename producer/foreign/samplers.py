@@ -25,6 +25,7 @@ _SCHEDULERS = {
         _EULER_A,
     ),
     **dict.fromkeys(("lcm", "lcmscheduler"), Scheduler.LCM),
+    **dict.fromkeys(("tcd", "tcdscheduler"), Scheduler.TCD),
     **dict.fromkeys(("lms", "klms", "lmsdiscrete", "lmsdiscretescheduler"), _LMS),
     **dict.fromkeys(
         ("dpm++2m", "dpmpp2m", "kdpmpp2m", "kdpmpp2", "dpmsolver++", "dpmsolver++2m", "dpmsolvermultistep",

@@ -25,6 +25,7 @@ from producer.reading.prompt_line import PromptLine
 from sdq_core.errors import InputError, PackageError
 from sdq_core.values.rng import Rng
 from sdq_core.values.seeds import MAX_SEED
+from sdq_core.values.steps import DISTILLED
 from sdq_core.values.variants import Scheduler
 
 _NETWORK = re.compile(r"<(?:lora|lyco|hypernet)[^<>:]*:[^<>]*>", re.IGNORECASE)
@@ -111,6 +112,7 @@ class Translation:
             "scheduler": self._scheduler(image, notes),
             "rng": image.rng and str(image.rng),
             "weighted": image.weighted,
+            "eta": image.eta,
             "seed": _seed(image, notes),
             "model": model,
             "variants": image.variants,
@@ -156,7 +158,7 @@ def _seed(image: ForeignImage, notes: _Notes) -> int:
 def _lost_noise(image: ForeignImage, scheduler: Scheduler | None) -> Lost | None:
     if image.rng is None:
         return Lost.NOISE
-    adds_noise = scheduler in {Scheduler.EULER_ANCESTRAL_DISCRETE, Scheduler.LCM}
+    adds_noise = scheduler in {Scheduler.EULER_ANCESTRAL_DISCRETE, *DISTILLED}
     if adds_noise and not image.steps_go_on:
         return Lost.STEP_NOISE
     return Lost.GUESSED_NOISE if image.rng_is_guessed else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from sdq_core.errors import InputError, InputMissingError, PackageError
 from sdq_core.models.controlnet import ControlNet
 from sdq_core.models.families import TIME_IDS, Family
 from sdq_core.values.conditions import NO_CONDITIONS, Conditions, ControlNetUse
+from sdq_core.values.variants import Scheduler
 
 #: Finds a ControlNet by its name; raises InputMissingError or PackageError.
 FindNet = Callable[[str], ControlNet]
@@ -23,39 +23,41 @@ FindNet = Callable[[str], ControlNet]
 def conditions_of(
     line: PromptLine,
     defaults: Defaults,
-    steps: int,
     pictures: Pictures,
     find_net: FindNet,
     *,
     family: Family,
+    size: tuple[int, int],
+    scheduler: Scheduler,
 ) -> Conditions:
-    """Return a line's conditions; raise InputError for what cannot be drawn. family: the model's."""
-    conditions = _of_pictures(line, defaults, steps, pictures, find_net)
+    """Return a line's conditions; raise InputError for what cannot be drawn.
+
+    family: the model's. size: width and height of its images in pixels.
+    """
+    conditions = _of_pictures(line, defaults, pictures, find_net, size)
     weighted = defaults.weighted if line.weighted is None else line.weighted
     original_size = line.original_size or defaults.original_size
     crop = line.crop or defaults.crop
-    if not (weighted or original_size or crop):
+    eta = defaults.eta if line.eta is None else line.eta
+    if not (weighted or original_size or crop or eta):
         return conditions
+    if eta and scheduler is not Scheduler.TCD:
+        raise InputError(f"eta is for the scheduler TCD, not {scheduler}; leave it out")
     for field, value in (("original_size", original_size), ("crop", crop)):
         if value is not None and TIME_IDS not in family.unet_inputs:
             raise InputError(f"{field} is for models of Stable Diffusion XL; leave it out")
-    return replace(conditions, weighted=weighted, original_size=original_size, crop=crop)
+    return replace(conditions, weighted=weighted, original_size=original_size, crop=crop, eta=eta)
 
 
 def _of_pictures(
-    line: PromptLine, defaults: Defaults, steps: int, pictures: Pictures, find_net: FindNet
+    line: PromptLine,
+    defaults: Defaults,
+    pictures: Pictures,
+    find_net: FindNet,
+    size: tuple[int, int],
 ) -> Conditions:
     controlnets = tuple(
-        ControlNetUse(
-            name=net.name,
-            revision=net.revision,
-            image=pictures.find("controlnet", each.picture).sha256,
-            scale=each.scale,
-            start=each.start,
-            end=each.end,
-        )
-        for each in following_of(line, defaults)
-        for net in [_net(each.name, find_net)]
+        _use(each, pictures, find_net, size) for each in following_of(line, defaults)
     )
     init_image = line.init_image or defaults.init_image
     if init_image is None:
@@ -66,18 +68,32 @@ def _of_pictures(
     strength = defaults.strength if line.strength is None else line.strength
     found = pictures.find("init_image", init_image)
     mask = line.mask or defaults.mask
-    conditions = Conditions(
+    return Conditions(
         init_image=found.sha256,
         strength=strength,
         mask=None if mask is None else pictures.find("mask", mask).sha256,
         controlnets=controlnets,
     )
-    if conditions.steps_taken(steps) == 0:
-        raise InputError(
-            f"strength {strength:g} of {steps} steps leaves no step to draw; use {math.ceil(100 / steps) / 100:g} or "
-            "more, or more steps"
-        )
-    return conditions
+
+
+def _use(
+    following: Following, pictures: Pictures, find_net: FindNet, size: tuple[int, int]
+) -> ControlNetUse:
+    net = _net(following.name, find_net)
+    given = pictures.find("controlnet", following.picture)
+    followed = given
+    if following.annotator:
+        followed = pictures.map("controlnet", following.picture, following.annotator, size)
+    return ControlNetUse(
+        name=net.name,
+        revision=net.revision,
+        image=followed.sha256,
+        annotator=following.annotator,
+        source=given.sha256 if following.annotator else None,
+        scale=following.scale,
+        start=following.start,
+        end=following.end,
+    )
 
 
 def following_of(line: PromptLine, defaults: Defaults) -> Sequence[Following]:

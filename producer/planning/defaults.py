@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from db.values import JSON
 from producer.planning.chooser import Named
-from producer.reading.checks import check_guidance_scale, check_steps, check_strength, check_text
+from producer.reading.checks import (
+    check_eta,
+    check_guidance_scale,
+    check_steps,
+    check_strength,
+    check_text,
+)
 from producer.reading.controlnets import Following
 from sdq_core.errors import InputError
 from sdq_core.values.names import model_spelling, one_spelling
@@ -33,6 +39,7 @@ class Defaults:
 
     variants: each draws its own images; `any` leaves the compute unit open, too.
     variants, compute_unit: None for auto, see `producer.planning.chooser`.
+    eta: how much noise TCD adds, from 0 to 1.
     weighted: whether `(word:1.2)` in prompts weighs words.
     init_image, strength, mask, controlnets, original_size, crop: as in `PromptLine`. A strength without a picture is
         for lines that name one.
@@ -54,6 +61,7 @@ class Defaults:
     guidance_scale: float = DEFAULT_GUIDANCE_SCALE
     scheduler: Scheduler = DEFAULT_SCHEDULER
     rng: Rng = DEFAULT_RNG
+    eta: float = 0.0
     weighted: bool = False
     negative_prompt: str = ""
     init_image: str | None = None
@@ -76,6 +84,7 @@ class Defaults:
         check_steps(self.num_inference_steps)
         check_guidance_scale(self.guidance_scale)
         check_strength(self.strength)
+        check_eta(self.eta)
         object.__setattr__(
             self, "negative_prompt", check_text("negative_prompt", self.negative_prompt)
         )
@@ -108,6 +117,7 @@ class Defaults:
             "scheduler": str(self.scheduler),
             "rng": str(self.rng),
             "weighted": self.weighted,
+            **({"eta": self.eta} if self.eta else {}),
             "negative_prompt": self.negative_prompt,
             "seeds": None if self.random_seeds else format_seeds(self.seeds),
             "random_seeds": self.random_seeds,

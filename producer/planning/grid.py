@@ -15,7 +15,7 @@ from db.values import JSON
 from producer.planning.cap import Cap
 from producer.planning.defaults import Defaults
 from producer.planning.line_seeds import how_many
-from producer.reading.checks import check_guidance_scale, check_steps, check_strength
+from producer.reading.checks import check_eta, check_guidance_scale, check_steps, check_strength
 from producer.reading.files import MAX_PROMPTS
 from producer.reading.grid import MAX_COMBINATIONS, too_many, values_of
 from producer.reading.json_values import is_decimal_comma, number, text, whole
@@ -30,12 +30,13 @@ _CHECKS: Mapping[str, Callable[[JSON], Any]] = {
     "scheduler": lambda value: parse_scheduler(text("scheduler", value)),
     "rng": lambda value: parse_rng(text("rng", value)),
     "strength": lambda value: check_strength(number("strength", value)),
+    "eta": lambda value: check_eta(number("eta", value)),
 }
 
 
 def parse_values(field: str, written: str) -> tuple[Any, ...]:
     """Return the checked values of an option, each once; raise InputError for what is wrong with one."""
-    if field in {"guidance_scale", "strength"} and is_decimal_comma(written):
+    if field in {"guidance_scale", "strength", "eta"} and is_decimal_comma(written):
         whole_part, _, rest = written.partition(",")
         raise InputError(
             f"{quote(written)} may be one number or two; write {whole_part}.{rest} or {whole_part}.0,{rest}.0"

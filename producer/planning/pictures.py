@@ -10,8 +10,10 @@ from typing import Any
 
 from producer.reading.controlnets import Following
 from sdq_core.errors import InputError
+from sdq_core.inputs.formats import MAP_SUFFIX
 from sdq_core.inputs.store import DIGEST, InputStore, Picture, read_file
 from sdq_core.printable import printable, quote
+from sdq_core.values.annotators import Annotator
 from sdq_core.values.conditions import ControlNetUse
 
 #: How a picture is named that is kept already, as exports and images name it; the name is for users only.
@@ -32,7 +34,8 @@ def following_again(
         # What separates several of them is in no picture's name.
         Following(
             name=use.name,
-            picture=kept_name(use.image, name and name.replace(";", "_")),
+            picture=kept_name(use.source or use.image, name and name.replace(";", "_")),
+            annotator=use.annotator,
             scale=use.scale,
             start=use.start,
             end=use.end,
@@ -47,6 +50,7 @@ class Pictures:
     def __init__(self, store: InputStore | None) -> None:
         self._store = store
         self._found: dict[str, Picture | InputError] = {}
+        self._maps: dict[tuple[str, Annotator, tuple[int, int]], Picture] = {}
 
     def find(self, field: str, written: str) -> Picture:
         """Return the picture that a line's field names; raise InputError, a clause, if it cannot be used."""
@@ -60,10 +64,35 @@ class Pictures:
             raise InputError(f"{field} {quote(_shown(written))} {found}")
         return found
 
+    def map(self, field: str, written: str, annotator: Annotator, size: tuple[int, int]) -> Picture:
+        """Return the map that an annotator makes of such a picture. size: of the images, width and height."""
+        key = written, annotator, size
+        if key not in self._maps:
+            source = self.find(field, written)
+            from sdq_core.inputs.annotate import annotated  # as below
+
+            try:
+                data = annotated(self._bytes(source), annotator, size)
+            except InputError as error:
+                raise InputError(f"{field} {quote(_shown(written))} {error}") from error
+            self._maps[key] = Picture(
+                sha256=hashlib.sha256(data).hexdigest(),
+                suffix=MAP_SUFFIX,
+                name=source.name,
+                data=data,
+            )
+        return self._maps[key]
+
     def to_keep(self) -> Sequence[Picture]:
-        """Return what was found, each picture once."""
+        """Return what was found and made, each picture once."""
         found = (each for each in self._found.values() if isinstance(each, Picture))
-        return list({each.sha256: each for each in found}.values())
+        return list({each.sha256: each for each in (*found, *self._maps.values())}.values())
+
+    def _bytes(self, picture: Picture) -> bytes:
+        if picture.path is not None:
+            return read_file(picture.path)
+        assert self._store is not None  # or it would not have been found
+        return self._store.read(picture.sha256)
 
     def _read(self, written: str) -> Picture:
         if kept := _KEPT.fullmatch(written):

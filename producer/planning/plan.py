@@ -28,6 +28,7 @@ from producer.planning.line_seeds import how_many, seeds_of
 from producer.planning.pictures import Pictures
 from producer.planning.prompt_length import cut_after
 from producer.planning.requirements import Requirements
+from producer.planning.steps import check_steps_of
 from producer.reading.lines import MAX_PROBLEMS
 from producer.reading.prompt_line import PromptLine
 from producer.reading.remarks import Remarks
@@ -35,7 +36,6 @@ from sdq_core.errors import InputError, InputMissingError, PackageError, PromptF
 from sdq_core.models import AnyFolder, VariantFolder
 from sdq_core.models.controlnet import ControlNets
 from sdq_core.models.usual import Usual
-from sdq_core.values.limits import MAX_LCM_STEPS
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import format_seeds
 from sdq_core.values.variants import (
@@ -43,7 +43,6 @@ from sdq_core.values.variants import (
     AnyVariant,
     Placement,
     RecipeVariant,
-    Scheduler,
     VariantWord,
     Whichever,
 )
@@ -199,10 +198,6 @@ def _recipe(
         return usual[name] if name in usual else getattr(defaults, name)
 
     steps, scheduler = setting("num_inference_steps"), setting("scheduler")
-    if scheduler is Scheduler.LCM and steps > MAX_LCM_STEPS:
-        raise InputError(
-            f"num_inference_steps is {steps}, but LCM takes 1 to {MAX_LCM_STEPS}; use 4 to 8, or another scheduler"
-        )
     width, height = said(line.width, folder.width), said(line.height, folder.height)
     if (width, height) != (folder.width, folder.height):
         raise InputError(
@@ -212,7 +207,16 @@ def _recipe(
     negative_prompt = (
         defaults.negative_prompt if line.negative_prompt is None else line.negative_prompt
     )
-    conditions = conditions_of(line, defaults, steps, pictures, find_net, family=folder.family)
+    conditions = conditions_of(
+        line,
+        defaults,
+        pictures,
+        find_net,
+        family=folder.family,
+        size=(width, height),
+        scheduler=scheduler,
+    )
+    check_steps_of(scheduler, steps, conditions.strength)
     if conditions.weighted:
         for prompt in (line.prompt, negative_prompt):
             weighted_parts(prompt)  # raises for weights without meaning

@@ -32,6 +32,13 @@ def check_strength(strength: float) -> float:
     return float(strength)
 
 
+def check_eta(eta: float) -> float:
+    """Return the eta; raise InputError unless it is 0 to 1."""
+    if not 0 <= eta <= 1:  # also nan
+        raise InputError(f"eta is {eta:g}; use 0 to 1")
+    return float(eta) + 0.0  # -0.0 is 0.0
+
+
 def check_picture(path: str) -> str:
     """Return a picture's path as it was given; raise InputError for what is none."""
     if not path.strip():

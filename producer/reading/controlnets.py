@@ -1,4 +1,7 @@
-"""A ControlNet as prompt lines and the command line name it: `NAME:PICTURE[:scale[:start-end]]`."""
+"""A ControlNet as prompt lines and the command line name it: `NAME:PICTURE[:scale[:start-end]]`.
+
+A picture that is no map yet is named with what makes it one: `canny(PICTURE)`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from producer.reading.checks import check_picture
 from sdq_core.errors import InputError
 from sdq_core.printable import quote
+from sdq_core.values.annotators import Annotator
 from sdq_core.values.names import one_spelling
 
 #: Each is a third of a U-Net, in every step.
@@ -16,7 +20,7 @@ MAX_SCALE = 10.0
 _NUMBER = r"\d+(?:\.\d*)?|\.\d+"
 #: A digest may be all digits, so it is no scale.
 _WRITTEN = re.compile(
-    rf"(?P<name>[^:/]+):(?P<picture>sha256:[0-9a-f]{{64}}(?:/.+?)?|.+?)"
+    rf"(?P<name>[^:/]+):(?:(?P<annotator>{'|'.join(Annotator)})\((?P<source>.+)\)|(?P<picture>sha256:[0-9a-f]{{64}}(?:/.+?)?|.+?))"
     rf"(?::(?P<scale>{_NUMBER})(?::(?P<start>{_NUMBER})-(?P<end>{_NUMBER}))?)?",
     re.DOTALL,
 )
@@ -28,12 +32,14 @@ class Following:
     """A ControlNet and the picture that it follows.
 
     picture: as `PromptLine` names pictures.
+    annotator: what makes a map of it, None if it is one.
     scale: how strongly, 1 as it was trained.
     start, end: the part of the steps in which it works, from 0 to 1.
     """
 
     name: str
     picture: str
+    annotator: Annotator | None = None
     scale: float = 1.0
     start: float = 0.0
     end: float = 1.0
@@ -41,7 +47,8 @@ class Following:
     def __str__(self) -> str:
         part = "" if (self.start, self.end) == (0, 1) else f":{self.start:g}-{self.end:g}"
         scale = f":{self.scale:g}" if part or self.scale != 1 else ""
-        return f"{self.name}:{self.picture}{scale}{part}"
+        picture = f"{self.annotator}({self.picture})" if self.annotator else self.picture
+        return f"{self.name}:{picture}{scale}{part}"
 
 
 def parse_following(written: str) -> Following:
@@ -61,7 +68,8 @@ def parse_following(written: str) -> Following:
         )
     return Following(
         name=one_spelling(match["name"]),
-        picture=check_picture(match["picture"]),
+        picture=check_picture(match["source"] or match["picture"]),
+        annotator=Annotator(match["annotator"]) if match["annotator"] else None,
         scale=scale,
         start=start,
         end=end,

@@ -13,6 +13,7 @@ from typing import TypedDict
 from db.values import JSON
 from producer.reading.characters import plain
 from producer.reading.checks import (
+    check_eta,
     check_guidance_scale,
     check_picture,
     check_steps,
@@ -65,6 +66,7 @@ class _Part(TypedDict, total=False):
     guidance_scale: float
     scheduler: Scheduler
     rng: Rng
+    eta: float
     weighted: bool
     variants: tuple[VariantWord, ...]
     compute_unit: ComputeUnit
@@ -268,6 +270,7 @@ _PARSERS: Mapping[str, Callable[[JSON], _Part]] = {
     },
     "scheduler": lambda value: {"scheduler": parse_scheduler(text("scheduler", value))},
     "rng": lambda value: {"rng": parse_rng(text("rng", value))},
+    "eta": lambda value: {"eta": check_eta(number("eta", value))},
     "weighted": lambda value: {"weighted": flag("weighted", value)},
     "variants": lambda value: {"variants": _variants(value)},
     "compute_unit": lambda value: {"compute_unit": parse_compute_unit(text("compute_unit", value))},

@@ -20,9 +20,11 @@ from producer.reading.prompt_line import PromptLine
 #: The most combinations of one line or one command.
 MAX_COMBINATIONS = 100_000
 #: Options whose values a comma separates; in others it is a part of the text.
-_SEPARATED = frozenset({"num_inference_steps", "guidance_scale", "scheduler", "rng", "strength"})
+_SEPARATED = frozenset(
+    {"num_inference_steps", "guidance_scale", "scheduler", "rng", "strength", "eta"}
+)
 #: Of these, the ones that need not be whole.
-_FRACTIONS = frozenset({"guidance_scale", "strength"})
+_FRACTIONS = frozenset({"guidance_scale", "strength", "eta"})
 #: Options that take a list of values; the last changes first. Seeds, variants and tags are lists of another kind.
 _LISTED = (
     "prompt",
@@ -35,6 +37,7 @@ _LISTED = (
     "compute_unit",
     "init_image",
     "strength",
+    "eta",
 )
 #: The most problems reported for one line; the rest would repeat them.
 _MOST_WRONG = 5

@@ -30,6 +30,7 @@ NAMES = {
     "sampler": "scheduler",
     "sampler_name": "scheduler",
     "rng": "rng",
+    "eta": "eta",
     "weighted": "weighted",
     "variant": "variants",
     "variants": "variants",

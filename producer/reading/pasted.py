@@ -44,7 +44,7 @@ _FIELDS = {
 }
 #: Those of an image that sdq drew; another tool's model and version mean something else.
 _OWN_FIELDS = {"Model": "model", "sdq variant": "variants", "sdq compute unit": "compute_unit",
-               "sdq weighted": "weighted"}  # fmt: skip
+               "sdq eta": "eta", "sdq weighted": "weighted"}  # fmt: skip
 #: What changes no picture by itself.
 _UNIMPORTANT = frozenset({"Version", "Size", "Model hash", "VAE hash", "Lora hashes", "TI hashes"})
 

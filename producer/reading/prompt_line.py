@@ -25,6 +25,7 @@ class PromptLine:
     seeds: written on the line.
     random_seeds: how many to choose when planning.
     image_count: how many seeds to count up from the submission's first (AUTOMATIC1111's ``n_iter`` without a seed).
+    eta: how much noise TCD adds, from 0 to 1.
     weighted: whether `(word:1.2)` in its prompts weighs words.
     width, height: pixels.
     init_image, mask: pictures, by the paths of their files or as `sha256:DIGEST/NAME` for what is kept already.
@@ -46,6 +47,7 @@ class PromptLine:
     guidance_scale: float | None = None
     scheduler: Scheduler | None = None
     rng: Rng | None = None
+    eta: float | None = None
     weighted: bool | None = None
     variants: tuple[VariantWord, ...] | None = None
     compute_unit: ComputeUnit | None = None

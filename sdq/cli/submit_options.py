@@ -11,6 +11,7 @@ import click
 
 from sdq.cli import candidates
 from sdq.submitting.options import SubmitOptions
+from sdq_core.values.annotators import Annotator
 from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, DEFAULT_QUALITY, ImageFormat
 from sdq_core.values.order import Priority
 from sdq_core.values.rng import Rng
@@ -34,11 +35,13 @@ _PROMPTS = (
                  help="How closely to follow the prompt, 0 for no guidance; with commas, each of several "
                       "[the model's own, else 7.5]."),
     click.option("--scheduler", metavar="NAME", shell_complete=candidates.words(*Scheduler),
-                 help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LCM, LMSDiscrete or PNDM; "
+                 help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LCM, LMSDiscrete, PNDM or TCD; "
                       "with commas, each of several [the model's own, else DPMSolverMultistep]."),
     click.option("--rng", metavar="NAME", shell_complete=candidates.words(*Rng),
                  help="What makes noise of a seed: numpy, as Apple's tools, torch, as diffusers and ComfyUI, or "
                       "nvidia, as AUTOMATIC1111; with commas, each of several [numpy]."),
+    click.option("--eta", metavar="X",
+                 help="How much noise TCD adds, from 0 to 1; with commas, each of several [0]."),
     click.option("--weighted", is_flag=True,
                  help="Let (word:1.2), (word) and [word] in prompts weigh words, as in AUTOMATIC1111."),
     click.option("--init-image", "init_images", multiple=True, metavar="FILE|DIR|GLOB",
@@ -57,6 +60,8 @@ _PROMPTS = (
     click.option("--controlnet", "controlnets", multiple=True, metavar="NAME:FILE|DIR[:SCALE[:START-END]]",
                  help="Follow a picture by a ControlNet, such as edges:photo.png:0.8:0-0.5; of a folder, each picture. "
                       "May be repeated."),
+    click.option("--annotate", type=click.Choice([str(word) for word in Annotator]),
+                 help="Make maps of the pictures of --controlnet: canny finds edges."),
     click.option("--model", metavar="NAME|DIR", shell_complete=candidates.model_names,
                  help="A model's name or folder [demo]."),
     click.option("--variant", metavar="NAMES",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdq.submitting.options import SubmitOptions, value_of
 from sdq_core.errors import InputError, PromptFileError, SdqError, UsageError
+from sdq_core.values.annotators import Annotator
 from sdq_core.values.image_files import ImageFormat
 from sdq_core.values.order import Priority
 from sdq_core.values.seeds import MAX_SEED, MAX_SEEDS, format_seeds
@@ -120,7 +121,9 @@ def one_of(name: str, value: str | None, known: Iterable[str]) -> str | None:
     words = [str(word) for word in known]
     if value is None or str(value) in words:
         return value if value is None else str(value)
-    raise UsageError(f"{name} is {value!r}; use {', '.join(words[:-1])} or {words[-1]}.")
+    raise UsageError(
+        f"{name} is {value!r}; use {' or '.join(filter(None, [', '.join(words[:-1]), words[-1]]))}."
+    )
 
 
 def _paths(name: str, value: Any) -> tuple[str, ...]:
@@ -159,12 +162,14 @@ _READ: Mapping[str, Callable[[str, Any], Any]] = {
     "compute_unit": text_of,
     "path_template": text_of,
     "strength": several,
+    "eta": several,
     "mask": path_of,
     "original_size": text_of,
     "crop": text_of,
     "model": path_of,
     "wildcards": path_of,
     "priority": partial(one_of, known=Priority),
+    "annotate": partial(one_of, known=Annotator),
     "dynamic": partial(one_of, known=_MODES),
     "image_format": partial(one_of, known=ImageFormat),
     "random_seeds": partial(bounded, least=1, most=100_000),

@@ -83,6 +83,7 @@ class Queue:
         guidance_scale: Number | None = None,
         scheduler: Word | None = None,
         rng: Word | None = None,
+        eta: Number | None = None,
         weighted: bool = False,
         negative_prompt: str | None = None,
         init_image: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
@@ -91,6 +92,7 @@ class Queue:
         original_size: str | None = None,
         crop: str | None = None,
         controlnet: str | Iterable[str] | None = None,
+        annotate: str | None = None,
         model: str | os.PathLike[str] | None = None,
         variant: Word | None = None,
         compute_unit: str | None = None,
@@ -123,6 +125,7 @@ class Queue:
         init_image: a picture to draw from, a folder or a pattern of pictures, or a list of them: each prompt is drawn
             from each. Lists of `strength` draw every combination, too.
         controlnet: a ControlNet and its picture as in `--controlnet`, such as "edges:photo.png:0.8", or a list of them.
+        annotate: `canny` makes maps of those pictures.
         priority: `high`, `normal` or `low`.
         meta: your own fields for every prompt that has none of that name itself; `Image.record` has them.
         dry_run: store and queue nothing, and say what would be.
@@ -143,6 +146,7 @@ class Queue:
                 guidance_scale=guidance_scale,
                 scheduler=scheduler,
                 rng=rng,
+                eta=eta,
                 weighted=weighted,
                 negative_prompt=negative_prompt,
                 init_image=init_image,
@@ -151,6 +155,7 @@ class Queue:
                 original_size=original_size,
                 crop=crop,
                 controlnet=controlnet,
+                annotate=annotate,
                 model=model,
                 variant=variant,
                 compute_unit=compute_unit,

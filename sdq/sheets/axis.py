@@ -100,8 +100,8 @@ def axis_of(column: Named) -> Axis:
 SETTINGS = tuple(
     axis_of(column)
     for column in parse_columns(
-        "num_inference_steps,guidance_scale,scheduler,rng,weighted,width,height,model,attention_implementation,compute_unit,"
-        "init_image,strength,mask,original_size,crop,controlnet"
+        "num_inference_steps,guidance_scale,scheduler,rng,weighted,eta,width,height,model,attention_implementation,"
+        "compute_unit,init_image,strength,mask,original_size,crop,controlnet"
     )
 )
 

@@ -17,6 +17,7 @@ from producer.reading.lines import STANDARD_INPUT
 from sdq.submitting.options import SubmitOptions, value_of
 from sdq.submitting.pictures import followings, pictures_named
 from sdq_core.errors import UsageError
+from sdq_core.values.annotators import Annotator
 
 _WILDCARDS = "wildcards"
 
@@ -30,15 +31,21 @@ def read_grid(options: SubmitOptions) -> tuple[dict[str, Any], Grid]:
         ("scheduler", "--scheduler", options.scheduler),
         ("rng", "--rng", options.rng),
         ("strength", "--strength", options.strength),
+        ("eta", "--eta", options.eta),
     ):
         if written is not None:
             with value_of(option):
                 axes[field] = parse_values(field, written)
     if options.init_images:
         axes["init_image"] = tuple(pictures_named(options.init_images))
+    annotator = Annotator(options.annotate) if options.annotate else None
     if options.controlnets:
         with value_of("--controlnet"):
-            axes["controlnets"] = tuple(followings(options.controlnets))
+            axes["controlnets"] = tuple(followings(options.controlnets, annotator))
+    elif annotator:
+        raise UsageError(
+            "--annotate makes maps of the pictures of --controlnet. Name one, or leave --annotate out."
+        )
     return {field: values[0] for field, values in axes.items()}, Grid(axes)
 
 
@@ -97,6 +104,8 @@ def recorded(options: SubmitOptions, dynamic: Dynamic | None, grid: Grid) -> dic
         said["init_images"] = list(options.init_images)
     if options.controlnets:
         said["controlnets"] = list(options.controlnets)
+    if options.annotate:
+        said["annotate"] = options.annotate
     return said
 
 

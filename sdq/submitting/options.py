@@ -28,6 +28,7 @@ class SubmitOptions:
     guidance_scale: str | None = None
     scheduler: str | None = None
     rng: str | None = None
+    eta: str | None = None
     weighted: bool = False
     init_images: tuple[str, ...] = ()
     strength: str | None = None
@@ -35,6 +36,7 @@ class SubmitOptions:
     original_size: str | None = None
     crop: str | None = None
     controlnets: tuple[str, ...] = ()
+    annotate: str | None = None
     model: str | None = None
     variant: str | None = None
     compute_unit: str | None = None

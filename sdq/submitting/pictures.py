@@ -13,6 +13,7 @@ from producer.reading.controlnets import Following, parse_all
 from sdq_core.errors import InputError, InputMissingError, UsageError
 from sdq_core.inputs.formats import PICTURE_ENDINGS
 from sdq_core.printable import quote
+from sdq_core.values.annotators import Annotator
 
 _NUMBERS = re.compile(r"([0-9]+)")
 
@@ -33,13 +34,19 @@ def pictures_named(given: Iterable[str], option: str = "--init-image") -> list[s
     return list(found)
 
 
-def followings(given: Sequence[str]) -> list[tuple[Following, ...]]:
+def followings(
+    given: Sequence[str], annotator: Annotator | None = None
+) -> list[tuple[Following, ...]]:
     """Return the ControlNets of each image, which differ if one of them names a folder or a pattern of pictures.
+
+    annotator: of those that name none themselves.
 
     Of several folders, pictures of one name belong together. Raise as `pictures_named`, and InputError for what is no
     ControlNet or if the folders' names differ.
     """
-    named = parse_all(list(given))
+    named = [
+        replace(each, annotator=each.annotator or annotator) for each in parse_all(list(given))
+    ]
     places = [_by_stem(each) for each in named]
     many = [place for place in places if len(place) > 1]
     stems = list(many[0]) if many else [""]

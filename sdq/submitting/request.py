@@ -132,6 +132,7 @@ def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Def
         guidance_scale=single.get("guidance_scale", preferences.guidance_scale),
         scheduler=single.get("scheduler") or parse_scheduler(preferences.scheduler),
         rng=single.get("rng") or parse_rng(preferences.rng),
+        eta=single.get("eta", 0.0),
         weighted=options.weighted,
         negative_prompt=unquoted(
             preferences.negative_prompt

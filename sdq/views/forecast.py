@@ -101,5 +101,5 @@ def _kinds(plan: BatchPlan, submission: Submission) -> Counter[_Kind]:
 
 def _kind_of(planned: tuple[PlannedEntry, int]) -> _Kind:
     recipe = planned[0].recipe
-    steps = recipe.conditions.steps_taken(recipe.num_inference_steps)
+    steps = recipe.conditions.steps_taken(recipe.scheduler, recipe.num_inference_steps)
     return recipe.variant, steps, recipe.width, recipe.height

@@ -13,6 +13,7 @@ from sdq.views.facts import fact_lines
 from sdq.views.status import rfc3339
 from sdq.views.words import counted, duration, local_time, size
 from sdq_core.images.read import FileRecord
+from sdq_core.inputs.formats import MAP_SUFFIX
 from sdq_core.values.conditions import Conditions
 from sdq_core.values.pixels import crop_text, size_text
 from sdq_core.values.quality import Quality
@@ -143,10 +144,12 @@ def _recipe_facts(recipe: Recipe, seed: int, pictures: Any = None) -> list[tuple
         ("settings", f"seed {seed}, {recipe.num_inference_steps} steps, guidance scale {recipe.guidance_scale:g}, "
                      f"{recipe.scheduler}, {recipe.width}x{recipe.height}"),
         ("noise", None if recipe.rng is DEFAULT_RNG else f"of {recipe.rng}"),
+        ("eta", f"{recipe.conditions.eta:g}" if recipe.conditions.eta else None),
         ("weights", "count in the prompts" if recipe.conditions.weighted else None),
         ("told sizes", _told_sizes(recipe.conditions)),
         ("drawn from", _drawn_from(recipe.conditions, pictures or {})),
         ("follows", recipe.conditions.describe_controlnets((pictures or {}).get("controlnets"))),
+        ("maps", _maps(recipe.conditions)),
         ("variant", f"{recipe.variant}, revision {recipe.variant.revision}"),
     ]  # fmt: skip
 
@@ -169,6 +172,12 @@ def _drawn_from(conditions: Conditions, names: Mapping[str, Any]) -> str | None:
     return f"{named('init_image', conditions.init_image)}, strength {conditions.strength:g}" + (
         f", where {named('mask', conditions.mask)} is white" if conditions.mask else ""
     )
+
+
+def _maps(conditions: Conditions) -> str | None:
+    """Return where the maps are, in the data folder, that were made of what the ControlNets were given."""
+    made = [each.image for each in conditions.controlnets if each.annotator]
+    return ", ".join(f"inputs/{sha256[:2]}/{sha256}{MAP_SUFFIX}" for sha256 in made) or None
 
 
 def _engine_facts(engine: EngineRecord) -> list[tuple[str, str | None]]:

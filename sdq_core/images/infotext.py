@@ -24,6 +24,8 @@ from sdq_core.values.variants import SAMPLER_NAMES
 RNG_WORDS = {Rng.TORCH: "CPU", Rng.NVIDIA: "NV"}
 #: The name of the pair that says that weights count.
 WEIGHTED = "sdq weighted"
+#: AUTOMATIC1111's own `Eta` is of other samplers.
+ETA = "sdq eta"
 
 _NEGATIVE = "Negative prompt:"
 #: How readers split the last line. Their names have no limit; with one, the time does not grow with its square.
@@ -57,6 +59,8 @@ def write_infotext(recipe: Recipe, seed: int, *, version: str) -> str:
     }
     if recipe.conditions.weighted:
         pairs[WEIGHTED] = "true"
+    if recipe.conditions.eta:
+        pairs[ETA] = f"{recipe.conditions.eta:g}"
     if recipe.conditions.strength is not None:
         pairs["Denoising strength"] = f"{recipe.conditions.strength:g}"
     for number, each in enumerate(recipe.conditions.controlnets):

@@ -144,6 +144,9 @@ def _check_conditions(fields: dict[str, Any], bad: Callable[[str], InputError]) 
         raise bad("its recipe has a picture without a strength, or the other way round")
     if strength is not None and (type(strength) not in {int, float} or not 0 < strength <= 1):
         raise bad("its recipe's strength is out of range")
+    eta = fields.get("eta", 0)
+    if type(eta) not in {int, float} or not 0 <= eta <= 1:
+        raise bad("its recipe's eta is out of range")
     for name in ("controlnets", "original_size", "crop"):
         if name in fields and not isinstance(fields[name], list):
             raise bad(f"its recipe's {name} is of the wrong type")

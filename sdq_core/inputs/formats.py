@@ -15,5 +15,7 @@ SUFFIXES = {
     "BMP": ".bmp",
     "TIFF": ".tiff",
 }
+#: The ending of what sdq makes itself: maps for ControlNets.
+MAP_SUFFIX = ".bmp"
 #: Endings of files that a folder of pictures is searched for.
 PICTURE_ENDINGS = frozenset({*SUFFIXES.values(), ".jpeg", ".tif", ".jfif"})

@@ -32,12 +32,14 @@ class Picture:
     suffix: the ending that its format has.
     name: of its file, for users.
     path: where it is read from; None if it is kept already.
+    data: its bytes, if it was made and is no file.
     """
 
     sha256: str
     suffix: str
     name: str
     path: Path | None = None
+    data: bytes | None = None
 
 
 class InputStore:
@@ -75,14 +77,18 @@ class InputStore:
 
         Raise OutputError or StorageError if it cannot be written.
         """
-        if picture.path is None:
+        is_kept = picture.path is None and picture.data is None
+        if is_kept:
             self.read(picture.sha256)  # says so if it is missing by now
         there = self.find(picture.sha256)
-        if there is not None and (picture.path is None or _is_whole(there, picture.sha256)):
+        if there is not None and (is_kept or _is_whole(there, picture.sha256)):
             _touch(there)
             return
-        assert picture.path is not None  # or it would be here
-        data = read_file(picture.path)
+        if picture.data is None:
+            assert picture.path is not None  # or it would be here
+            data = read_file(picture.path)
+        else:
+            data = picture.data
         if hashlib.sha256(data).hexdigest() != picture.sha256:
             raise InputError(f"{picture.path} changed while it was submitted. Submit it again.")
         target = self.folder / picture.sha256[:2] / f"{picture.sha256}{picture.suffix}"

@@ -25,7 +25,7 @@ UNSUPPORTED = (
 )
 
 #: The classes whose settings mean the same to each other (`KarrasDiffusionSchedulers` in diffusers). Any other is for
-#: models that are sampled in another way: TCD, flow matching, EDM.
+#: models that are sampled in another way: flow matching, EDM.
 _EXCHANGEABLE = frozenset(
     {
         "DDIMScheduler",
@@ -42,6 +42,7 @@ _EXCHANGEABLE = frozenset(
         "LCMScheduler",
         "LMSDiscreteScheduler",
         "PNDMScheduler",
+        "TCDScheduler",
         "UniPCMultistepScheduler",
     }
 )

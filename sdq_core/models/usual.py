@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
+from sdq_core.values.steps import DISTILLED
 from sdq_core.values.variants import Scheduler
 
 #: A model that needs no more steps than these takes the scheduler of its own file.
@@ -86,6 +87,7 @@ _KNOWN = (
     (r"\bhyper-?sd(?:xl|15)?\b.*\b(8|12)-?steps?-?cfg\b", Usual(guidance_scale=5.0)),
     (r"\bhyper-?sd(?:xl|15)?\b.*\b([248])-?steps?\b", Usual(guidance_scale=0.0)),
     (r"\blcm\b", Usual(num_inference_steps=4, guidance_scale=1.0, scheduler=Scheduler.LCM)),
+    (r"\btcd\b", Usual(num_inference_steps=4, guidance_scale=0.0, scheduler=Scheduler.TCD)),
 )  # fmt: skip
 
 
@@ -98,8 +100,10 @@ def usual_for(
     """
     own = own_scheduler(scheduler_config)
     usual = _known(name)
-    if own is Scheduler.LCM:
-        usual = replace(_known("lcm"), by=By.FILE)
+    if own in DISTILLED:
+        of_file = _known(str(own))
+        steps = usual.num_inference_steps or of_file.num_inference_steps
+        usual = replace(of_file, num_inference_steps=steps, by=By.FILE)
     if usual.scheduler is Scheduler.LCM and embeds_guidance:
         return replace(usual, guidance_scale=None)
     return with_scheduler(usual, own)

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
+from sdq_core.values.annotators import Annotator
+from sdq_core.values.steps import steps_taken
+from sdq_core.values.variants import Scheduler
+
 _T = TypeVar("_T")
 
 
@@ -18,6 +22,8 @@ class ControlNetUse:
     name: its folder's name below the models folder's `controlnet/`.
     revision: what identifies its files, as a variant's revision does.
     image: the sha256 of the picture's file, which is kept as an input.
+    annotator, source: what made the picture, and the sha256 of the file that it made it of, which is kept, too; None
+        for a picture that was given.
     scale: what its residuals are multiplied by.
     start, end: the part of the steps in which it works, from 0 to 1.
     """
@@ -25,6 +31,8 @@ class ControlNetUse:
     name: str
     revision: str
     image: str
+    annotator: Annotator | None = None
+    source: str | None = None
     scale: float = 1.0
     start: float = 0.0
     end: float = 1.0
@@ -36,6 +44,8 @@ class ControlNetUse:
             if (self.start, self.end) == (0, 1)
             else f", steps {self.start:.0%} to {self.end:.0%}"
         )
+        if self.annotator:
+            picture = f"{self.annotator}({picture})"
         return f"{self.name} of {picture}, scale {self.scale:g}{part}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -44,6 +54,7 @@ class ControlNetUse:
             "name": self.name,
             "revision": self.revision,
             "image": self.image,
+            **({"annotator": str(self.annotator), "source": self.source} if self.annotator else {}),
             "scale": float(self.scale),
             "start": float(self.start),
             "end": float(self.end),
@@ -52,10 +63,13 @@ class ControlNetUse:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> ControlNetUse:
         """Return what `to_dict` described; raise KeyError, TypeError or ValueError for anything else."""
+        annotator = fields.get("annotator")
         return cls(
             name=_word(fields["name"]),
             revision=_word(fields["revision"]),
             image=_digest(fields["image"]),
+            annotator=None if annotator is None else Annotator(annotator),
+            source=None if annotator is None else _digest(fields["source"]),
             scale=_number(fields["scale"], 10),
             start=_number(fields["start"], 1),
             end=_number(fields["end"], 1),
@@ -73,6 +87,7 @@ class Conditions:
     original_size: width and height in pixels that a Stable Diffusion XL model is told, None for the image's own.
     crop: left and top in pixels that it is told.
     weighted: whether `(word:1.2)` in prompts weighs words.
+    eta: how much noise TCD adds, from 0 to 1.
     """
 
     init_image: str | None = None
@@ -82,27 +97,31 @@ class Conditions:
     original_size: tuple[int, int] | None = None
     crop: tuple[int, int] | None = None
     weighted: bool = False
+    eta: float = 0.0
 
     def __bool__(self) -> bool:
         return self != NO_CONDITIONS
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
-        """The sha256 of every picture that drawing needs, each once."""
-        named = (self.init_image, self.mask, *(each.image for each in self.controlnets))
+        """The sha256 of every picture that is kept for it, each once: what drawing needs, and what that was made of."""
+        followed = (digest for each in self.controlnets for digest in (each.image, each.source))
+        named = (self.init_image, self.mask, *followed)
         return tuple(dict.fromkeys(digest for digest in named if digest is not None))
 
-    def steps_taken(self, num_inference_steps: int) -> int:
-        """Return how many steps are taken: a picture takes the place of the first ones, as in diffusers."""
-        if self.strength is None:
-            return num_inference_steps
-        return min(int(num_inference_steps * self.strength), num_inference_steps)
+    def steps_taken(self, scheduler: Scheduler, num_inference_steps: int) -> int:
+        """Return how many steps are taken; see `sdq_core.values.steps`."""
+        return steps_taken(
+            scheduler, num_inference_steps, 1.0 if self.strength is None else self.strength
+        )
 
     def describe_controlnets(self, names: Sequence[str] | None = None) -> str | None:
         """Return the ControlNets for people, None without one. names: of their pictures, None for their sha256."""
         if not self.controlnets:
             return None
-        called = names or [f"sha256 {each.image[:12]}" for each in self.controlnets]
+        called = names or [
+            f"sha256 {(each.source or each.image)[:12]}" for each in self.controlnets
+        ]
         return "; ".join(
             each.describe(str(name)) for each, name in zip(self.controlnets, called, strict=False)
         )
@@ -124,6 +143,8 @@ class Conditions:
             found["crop"] = list(self.crop)
         if self.weighted:
             found["weighted"] = True
+        if self.eta:
+            found["eta"] = float(self.eta)
         return found
 
     @classmethod
@@ -144,6 +165,7 @@ class Conditions:
             original_size=read("original_size", _pair),
             crop=read("crop", _pair),
             weighted=fields.get("weighted") is True,
+            eta=read("eta", lambda value: _number(value, 1)) or 0.0,
         )
 
 

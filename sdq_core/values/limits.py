@@ -7,8 +7,6 @@ import re
 #: Only 77 tokens reach the model; a prompt far beyond that is a file read by mistake.
 MAX_TEXT_CHARS = 20_000
 MAX_STEPS = 1000
-#: Timesteps that LCM models are distilled at.
-MAX_LCM_STEPS = 50
 MAX_GUIDANCE_SCALE = 100.0
 #: Pixels; only a guard against nonsense, as the model's own size decides.
 MAX_SIDE = 16_384

@@ -40,7 +40,7 @@ VariantWord = AttentionImplementation | Whichever
 
 
 class Scheduler(StrEnum):
-    """The diffusion samplers of Apple's command line, by its names, and LCM by diffusers'."""
+    """The diffusion samplers of Apple's command line, by its names, and LCM and TCD by diffusers'."""
 
     DDIM = "DDIM"
     DPM_SOLVER_MULTISTEP = "DPMSolverMultistep"
@@ -49,6 +49,7 @@ class Scheduler(StrEnum):
     LCM = "LCM"
     LMS_DISCRETE = "LMSDiscrete"
     PNDM = "PNDM"
+    TCD = "TCD"
 
 
 #: AUTOMATIC1111's names for the schedulers, which its infotext and most galleries use.
@@ -60,6 +61,7 @@ SAMPLER_NAMES = {
     Scheduler.LCM: "LCM",
     Scheduler.LMS_DISCRETE: "LMS",
     Scheduler.PNDM: "PLMS",
+    Scheduler.TCD: "TCD",
 }
 
 

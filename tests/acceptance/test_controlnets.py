@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from sdq_core.errors import EXIT_SOME_IMAGES_FAILED
+from sdq_core.errors import EXIT_SOME_IMAGES_FAILED, EXIT_USAGE
 from sdq_core.images.read import read_record
 from tests.acceptance.program import Program, assert_whole
 from tests.tiny_controlnet import put_tiny_models
@@ -25,8 +25,12 @@ def test_each_picture_of_a_folder_is_followed_and_one_that_is_gone_fails_alone(
         image.save(maps / f"map-{number}.png")
     asked = [
         "submit", "--prompt", "a house", "--model", "tiny", "--steps", "3", "--batch", "maps",
-        "--controlnet", f"sdq_edges:{maps}:0.9", "--controlnet", f"sdq_depth:{maps / 'map-0.png'}:1:0-0.5",
+        "--controlnet", f"sdq_edges:{maps}:0.9", "--controlnet", f"sdq_depth:canny({maps / 'map-0.png'}):1:0-0.5",
     ]  # fmt: skip
+    alone = program.call("submit", "--prompt", "a", "--annotate", "canny", code=EXIT_USAGE)
+    assert "--annotate makes maps of the pictures of --controlnet" in alone.stderr
+    told = program.call(*asked, "--annotate", "canny", "--dry-run", "--json").stdout
+    assert json.loads(told)["images_new"] == 3
     program.call(*asked)
     with program.ledger() as ledger:
         entries = {entry.number: entry for entry in ledger.submissions.known_entries("maps")}
@@ -41,9 +45,12 @@ def test_each_picture_of_a_folder_is_followed_and_one_that_is_gone_fails_alone(
 
     shown = program.call("show", "maps/1/0").stdout
     assert (
-        "sdq_edges of map-0.png, scale 0.9; sdq_depth of map-0.png, scale 1, steps 0% to 50%"
+        "sdq_edges of map-0.png, scale 0.9; sdq_depth of canny(map-0.png), scale 1, steps 0% to 50%"
         in shown
     )
+    map_path = next(line.split()[1] for line in shown.splitlines() if line.startswith("maps "))
+    with Image.open(program.home / map_path) as made:
+        assert (made.size, made.mode) == ((96, 64), "1")
     assert f"{gone[:12]} is not in" in program.call("show", "maps/2/0").stdout
     file = program.home / "outputs" / drawn[0].image.path
     assert read_record(file).recipe == entries[1].recipe

@@ -114,7 +114,10 @@ def test_parts_that_do_not_are_refused_with_the_file_and_what_to_do(
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"scheduler_config": {"_class_name": "TCDScheduler"}}, "'TCDScheduler', which is not"),
+        (
+            {"scheduler_config": {"_class_name": "EDMEulerScheduler"}},
+            "'EDMEulerScheduler', which is not",
+        ),
         ({"scheduler_config": []}, "not a JSON object"),
         ({"vocab": {"a": 1}}, "lacks the special token"),
         ({"vocab": {"<|startoftext|>": "0", "<|endoftext|>": 1}}, "no number for"),

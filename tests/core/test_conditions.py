@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sdq_core.values.annotators import Annotator
 from sdq_core.values.conditions import NO_CONDITIONS, Conditions, ControlNetUse
 from sdq_core.values.recipes import Recipe
 from tests.ledger.plans import recipe
@@ -16,10 +17,11 @@ ALL = Conditions(
     init_image="a" * 64,
     strength=0.6,
     mask="b" * 64,
-    controlnets=(EDGES, replace(EDGES, image="a" * 64)),
+    controlnets=(EDGES, replace(EDGES, annotator=Annotator.CANNY, source="a" * 64)),
     original_size=(1024, 768),
     crop=(0, 16),
     weighted=True,
+    eta=0.3,
 )
 
 
@@ -59,6 +61,9 @@ def test_each_condition_is_told_again_and_changes_the_key(field: str) -> None:
         {"controlnets": [{"name": "edges"}]},
         {"controlnets": [EDGES.to_dict() | {"name": "../edges"}]},
         {"controlnets": [EDGES.to_dict() | {"scale": 1e9}]},
+        {"controlnets": [EDGES.to_dict() | {"annotator": "canny"}]},
+        {"controlnets": [EDGES.to_dict() | {"annotator": "depth", "source": "a" * 64}]},
+        {"eta": 1.5},
     ],
 )
 def test_what_no_conditions_are_is_refused(fields: dict[str, Any]) -> None:

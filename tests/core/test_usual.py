@@ -23,6 +23,7 @@ ORIGINAL = AttentionImplementation.ORIGINAL
 PNDM = {"_class_name": "PNDMScheduler", "beta_schedule": "scaled_linear"}
 EULER = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing"}
 LCM = {"_class_name": "LCMScheduler"}
+TCD = {"_class_name": "TCDScheduler"}
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,7 @@ LCM = {"_class_name": "LCMScheduler"}
         ("stable-diffusion-v1-5", PNDM, ""),
         ("stable-diffusion-v1-5", EULER, ""),
         ("mine", LCM, "4 steps, guidance scale 1, LCM"),
+        ("hyper-sdxl-8steps", TCD, "8 steps, guidance scale 0, TCD"),
         ("coreml-sd-turbo", EULER, "4 steps, guidance scale 0, EulerDiscrete"),
         ("/models/SDXL_Turbo/", EULER, "4 steps, guidance scale 0, EulerDiscrete"),
         ("turbomachine", EULER, ""),
@@ -39,6 +41,7 @@ LCM = {"_class_name": "LCMScheduler"}
         ("sd15-Hyper-SD15-2steps", PNDM, "2 steps, guidance scale 0, PNDM"),
         ("Hyper-SDXL-12steps-CFG", PNDM, "12 steps, guidance scale 5"),
         ("dreamshaper-8-lcm", PNDM, "4 steps, guidance scale 1, LCM"),
+        ("sdxl-tcd", PNDM, "4 steps, guidance scale 0, TCD"),
         ("calcmania", PNDM, ""),
     ],
 )
@@ -152,7 +155,7 @@ def test_the_scheduler_of_few_steps_is_that_of_the_file(sdq: Commands, turbo: Pa
         (["none", "--steps", "4"], 66, "There is no model 'none'"),
         (["plain", "--steps", "0"], 65, "--steps: num_inference_steps is 0"),
         (["plain", "--guidance-scale", "nan"], 65, "--guidance-scale: guidance_scale is nan"),
-        (["plain", "--scheduler", "TCD"], 65, "--scheduler: unknown scheduler 'TCD'"),
+        (["plain", "--scheduler", "EDM"], 65, "--scheduler: unknown scheduler 'EDM'"),
     ],
 )
 def test_what_cannot_be_set_is_refused_and_nothing_kept(
@@ -162,7 +165,7 @@ def test_what_cannot_be_set_is_refused_and_nothing_kept(
     assert not (turbo / "usual.json").exists()
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"plain": 4}', '{"plain": {"scheduler": "TCD"}}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"plain": 4}', '{"plain": {"scheduler": "EDM"}}'])
 def test_a_damaged_file_is_named_with_what_to_do(sdq: Commands, turbo: Path, content: str) -> None:
     (turbo / "usual.json").write_text(content)
     refused = sdq("submit", "--prompt", "x", "--model", "plain", "--dry-run", code=65).err

@@ -106,9 +106,9 @@ def test_noise_has_the_words_that_other_tools_know_and_weights_are_told() -> Non
     plain = write_infotext(recipe(), 1, version="1")
     assert "RNG" not in plain
     assert "weighted" not in plain
-    asked = recipe(rng=Rng.NVIDIA, conditions=Conditions(weighted=True))
+    asked = recipe(rng=Rng.NVIDIA, conditions=Conditions(weighted=True, eta=0.3))
     pairs = parse_infotext(write_infotext(asked, 1, version="1")).pairs
-    assert (pairs["RNG"], pairs["sdq weighted"]) == ("NV", "true")
+    assert (pairs["RNG"], pairs["sdq weighted"], pairs["sdq eta"]) == ("NV", "true", "0.3")
     record = FileRecord(recipe=asked, seed=1, software="sdq", provenance={})
     shown = [line.split(maxsplit=1) for line in record_facts(record, Path("a.png"))]
     assert ["noise", "of nvidia"] in shown

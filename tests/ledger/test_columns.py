@@ -9,6 +9,7 @@ from db.columns import COLUMNS, Kind
 from db.ledger import Ledger
 from sdq_core.values.conditions import Conditions, ControlNetUse
 from sdq_core.values.quality import Quality
+from sdq_core.values.variants import Scheduler
 from tests.ledger.plans import plan
 from tests.ledger.test_known_image import draw, first_slice
 
@@ -39,10 +40,15 @@ def test_each_column_holds_what_its_kind_says(ledger: Ledger) -> None:
         controlnets=(following,),
         original_size=(96, 160),
         crop=(0, 8),
+        eta=0.3,
     )
     planned = plan(["a"], [3], name="b")
     entries = [
-        replace(entry, fields=fields, recipe=replace(entry.recipe, conditions=conditions))
+        replace(
+            entry,
+            fields=fields,
+            recipe=replace(entry.recipe, scheduler=Scheduler.TCD, conditions=conditions),
+        )
         for entry in planned.entries
     ]
     ledger.submissions.add(replace(planned, entries=entries))

@@ -10,6 +10,7 @@ import pytest
 from toys import ToyRuntime, parts, variant_folder
 
 from sdq_core.values.part_units import PartUnits
+from sdq_core.values.steps import DISTILLED
 from sdq_core.values.variants import ComputeUnit, Scheduler
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
@@ -18,8 +19,8 @@ GOLDEN = Path(__file__).parent.parent / "golden" / "apple.npz"
 REQUEST = ("prompt", "negative_prompt", "seed", "num_inference_steps", "guidance_scale")
 
 
-# Apple's command line has no LCM.
-@pytest.mark.parametrize("scheduler", [word for word in Scheduler if word is not Scheduler.LCM])
+# Apple's command line has no LCM and no TCD.
+@pytest.mark.parametrize("scheduler", [word for word in Scheduler if word not in DISTILLED])
 def test_images_agree_with_apples_pipeline_within_one_level(tmp_path, scheduler):
     with np.load(GOLDEN) as archive:
         cases, images = json.loads(str(archive["cases"])), archive["images"]

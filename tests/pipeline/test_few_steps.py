@@ -31,6 +31,7 @@ FILES = {
     "sd-turbo": {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing"},
     "lightning-4step": {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing"},
     "hyper-sd-2steps": {"_class_name": "DDIMScheduler", "timestep_spacing": "trailing"},
+    "hyper-sd": {"_class_name": "TCDScheduler", "original_inference_steps": 50},
     "mine": {"_class_name": "LCMScheduler", "original_inference_steps": 50},
 }
 
@@ -75,6 +76,7 @@ def drawn_as_usual(models: Path, name: str, runtime: OnnxRuntime) -> tuple[Drawn
         ("sd-turbo", Scheduler.EULER_DISCRETE, 4),
         ("lightning-4step", Scheduler.EULER_DISCRETE, 4),
         ("hyper-sd-2steps", Scheduler.DDIM, 2),
+        ("hyper-sd", Scheduler.TCD, 4),
         ("mine", Scheduler.LCM, 4),
     ],
 )

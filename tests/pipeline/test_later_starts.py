@@ -13,6 +13,7 @@ import pytest
 from test_schedulers_golden import SEED, SHAPE, TOLERANCE, relative_difference, toy_noise
 
 from sdq_core.errors import PackageError
+from sdq_core.values.steps import DISTILLED
 from sdq_core.values.variants import Scheduler
 from worker.pipelines.noise import NumpyNoise
 from worker.pipelines.schedulers import SchedulerConfig, make_scheduler
@@ -39,12 +40,13 @@ def recorded():
 
 
 CASES = list(recorded())
-STOCHASTIC = (Scheduler.EULER_ANCESTRAL_DISCRETE, Scheduler.LCM)
+#: What adds noise, or takes all of the steps.
+OTHERS = (Scheduler.EULER_ANCESTRAL_DISCRETE, *DISTILLED)
 
 
 def made(scheduler, steps, begin, **config):
-    values = {**CONFIG, **config}
-    return make_scheduler(scheduler, SchedulerConfig(values=values, origin="test"), steps, begin)
+    config = SchedulerConfig(values={**CONFIG, **config}, origin="test")
+    return make_scheduler(scheduler, config, steps, strength=(steps - begin) / steps)
 
 
 @pytest.mark.parametrize("scheduler", list(Scheduler))
@@ -55,11 +57,13 @@ def test_they_begin_and_go_on_as_in_diffusers(scheduler):
         config = SchedulerConfig(values=case["config"], origin="recording")
         if case["corrected"]:
             config = config.for_stable_diffusion()
-        walk = make_scheduler(scheduler, config, case["steps"], case["begin"])
+        walk = make_scheduler(
+            scheduler, config, case["steps"], strength=case["strength"], eta=case["eta"]
+        )
         noise = NumpyNoise(SEED)
         latents = walk.add_noise(ORIGINAL, noise.normal(SHAPE, np.float16), 0)
         samples = [latents.ravel()]
-        name = f"{case['label']}, {case['steps']} steps from {case['begin']}"
+        name = f"{case['label']}, {case['steps']} steps of {case['strength']}, eta {case['eta']}"
         for timestep in walk.timesteps[: len(expected) - 1]:
             noise_pred = toy_noise(walk.scale_model_input(latents), float(timestep))
             latents = walk.step(noise_pred, latents, noise)
@@ -70,7 +74,7 @@ def test_they_begin_and_go_on_as_in_diffusers(scheduler):
 
 
 @pytest.mark.parametrize(("steps", "begin"), [(20, 0), (20, 1), (20, 13), (20, 19), (4, 2)])
-@pytest.mark.parametrize("scheduler", [word for word in Scheduler if word not in STOCHASTIC])
+@pytest.mark.parametrize("scheduler", [word for word in Scheduler if word not in OTHERS])
 def test_noise_that_is_known_is_taken_away_exactly(scheduler, steps, begin):
     """With the true noise predicted at every step, the way back is the way that noise was added."""
     drawn = np.random.RandomState(SEED).randn(*SHAPE).astype(np.float32)
@@ -84,6 +88,37 @@ def test_noise_that_is_known_is_taken_away_exactly(scheduler, steps, begin):
             assert np.abs(latents - expected).max() < 1e-4, index
     # DDIM and PNDM end at the noise of the first training timestep, Euler and LMS without any.
     assert np.abs(latents - ORIGINAL).max() < 0.15
+
+
+@pytest.mark.parametrize("scheduler", sorted(DISTILLED))
+def test_those_of_few_steps_take_all_of_them_from_timesteps_that_the_strength_says(scheduler):
+    config = SchedulerConfig(values=CONFIG, origin="test")
+
+    def timesteps(steps, strength):
+        return make_scheduler(scheduler, config, steps, strength=strength).timesteps.tolist()
+
+    assert timesteps(4, 1.0) == [999, 759, 499, 259]
+    assert timesteps(4, 0.5) == [499, 379, 259, 139]
+    assert timesteps(4, 0.08) == [79, 59, 39, 19]
+    with pytest.raises(PackageError, match="knows 3 timesteps of this model in strength 0"):
+        timesteps(4, 0.06)
+
+
+def test_tcd_takes_known_noise_away_exactly_and_adds_as_much_as_it_is_told():
+    drawn = np.random.RandomState(SEED).randn(*SHAPE).astype(np.float32)
+    config = SchedulerConfig(values=CONFIG, origin="test")
+    for eta in (0.0, 0.4, 1.0):
+        walk = make_scheduler(Scheduler.TCD, config, 4, strength=0.5, eta=eta)
+        latents = walk.step(drawn, walk.add_noise(ORIGINAL, drawn, 0), NumpyNoise(5))
+        alphas = np.cumprod(1 - np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2)
+        # Of the noise that is left, the part that is told is new; the variance is that of the next timestep.
+        then, reached = alphas[379], alphas[int((1 - eta) * 379)]
+        new = np.sqrt(1 - then / reached) * NumpyNoise(5).normal(SHAPE)
+        old = np.sqrt(then * (1 - reached) / reached) * drawn
+        expected = np.sqrt(then) * ORIGINAL + old + new
+        assert np.abs(latents - expected).max() < 1e-4, eta
+        if eta == 0:
+            assert np.abs(latents - walk.add_noise(ORIGINAL, drawn, 1)).max() < 1e-4
 
 
 def test_pndm_takes_its_second_step_twice_wherever_it_begins():

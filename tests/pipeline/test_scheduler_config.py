@@ -44,7 +44,6 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
 @pytest.mark.parametrize(
     "name",
     [
-        "TCDScheduler",
         "FlowMatchEulerDiscreteScheduler",
         "EDMDPMSolverMultistepScheduler",
         "MyOwn",

@@ -57,7 +57,7 @@ def walk(case):
     config = SchedulerConfig(values=case["config"], origin="recording")
     if case["corrected"]:
         config = config.for_stable_diffusion()
-    scheduler = make_scheduler(Scheduler(case["scheduler"]), config, case["steps"])
+    scheduler = make_scheduler(Scheduler(case["scheduler"]), config, case["steps"], eta=case["eta"])
     noise = NumpyNoise(SEED)
     latents = noise.normal(SHAPE, np.float16)
     if scheduler.init_noise_sigma != 1.0:
@@ -86,7 +86,7 @@ def test_samples_and_timesteps_agree_with_diffusers(scheduler):
     failures = []
     for case, timesteps, expected, sigma in mine:
         made, samples = walk(case)
-        name = f"{case['label']}, {case['steps']} steps"
+        name = f"{case['label']}, {case['steps']} steps, eta {case['eta']}"
         if not np.allclose(made.timesteps, timesteps, rtol=0, atol=2e-3):
             failures.append(f"{name}: timesteps {made.timesteps[:5]} for {timesteps[:5]}")
             continue

@@ -17,6 +17,8 @@ from sdq_core.errors import InputError, PromptFileError
 from sdq_core.inputs.store import InputStore
 from sdq_core.models import ModelStore, resolver
 from sdq_core.models.controlnet import ControlNets
+from sdq_core.values.annotators import Annotator
+from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit
 from tests.tiny_controlnet import put_tiny_models
 
@@ -30,6 +32,8 @@ DIGITS = "1" * 64
         ("edges:a.png:0.8", ("edges", "a.png", 0.8, 0, 1)),
         ("edges:a:b.png:.5:0-0.5", ("edges", "a:b.png", 0.5, 0, 0.5)),
         (f"edges:sha256:{DIGITS}", ("edges", f"sha256:{DIGITS}", 1, 0, 1)),
+        ("edges:canny(a(1).png):.5", ("edges", "a(1).png", 0.5, 0, 1)),
+        (f"edges:canny(sha256:{DIGITS}/a.png)", ("edges", f"sha256:{DIGITS}/a.png", 1, 0, 1)),
         (f"edges:sha256:{DIGITS}/a.png:2:0.25-1", ("edges", f"sha256:{DIGITS}/a.png", 2, 0.25, 1)),
     ],
 )
@@ -38,6 +42,7 @@ def test_a_controlnet_is_read_and_written_the_same(
 ) -> None:
     found = parse_following(written)
     assert (found.name, found.picture, found.scale, found.start, found.end) == parts
+    assert found.annotator == ("canny" if "canny" in written else None)
     assert parse_following(str(found)) == found
 
 
@@ -102,6 +107,42 @@ def test_lines_name_several_and_an_empty_list_is_none(folder: Path) -> None:
     ]
 
 
+def test_a_photo_is_followed_by_its_map_and_both_are_kept(folder: Path) -> None:
+    photo = Image.new("RGB", (300, 200), "white")
+    photo.paste("black", (100, 50, 200, 150))
+    photo.save(folder / "house.jpg")
+    text = (
+        '{"prompt": "a", "controlnet": ["sdq_edges:canny(house.jpg):0.5", "sdq_depth:house.jpg"]}\n'
+    )
+    made = plan(folder, text)
+    edges, depth = made.entries[0].recipe.conditions.controlnets
+    assert edges.image != edges.source == depth.image
+    assert (edges.annotator, depth.annotator) == ("canny", None)
+    store = InputStore(folder / "inputs")
+    for picture in made.pictures:
+        store.keep(picture)
+    found = store.find(edges.image)
+    assert found is not None
+    with Image.open(found) as edge_map:
+        # The house's outline, in the size that the model draws, and nothing else.
+        assert (edge_map.size, edge_map.mode) == ((96, 64), "1")
+        assert edge_map.getbbox() == (31, 16, 64, 48)
+        assert 120 < edge_map.histogram()[255] < 140
+    (folder / "house.jpg").unlink()
+    again = recipe_line(made.entries[0].recipe, [0], "x", **made.entries[0].fields)  # type: ignore[arg-type]
+    written = "; ".join(map(str, again.controlnets or ()))
+    assert written.startswith(f"sdq_edges:canny(sha256:{edges.source}/house.jpg):0.5; sdq_depth:")
+    exported = plan(folder, f"prompt,controlnet\na,{written}\n", "again.csv")
+    assert exported.entries[0].recipe == made.entries[0].recipe
+    assert Recipe.from_dict(made.entries[0].recipe.to_dict()) == made.entries[0].recipe
+    assert made.entries[0].recipe.conditions.inputs == (edges.image, edges.source)
+
+
+def test_a_photo_that_cannot_be_read_has_no_map(folder: Path) -> None:
+    with pytest.raises(PromptFileError, match=r"controlnet .*p\.jsonl' is not a picture"):
+        plan(folder, '{"prompt": "a", "controlnet": "sdq_edges:canny(p.jsonl)"}\n')
+
+
 def test_a_table_separates_them_by_semicolons(folder: Path) -> None:
     made = plan(folder, "prompt,controlnet\na,sdq_edges:cat.png; sdq_depth:dog.png:2\n", "p.csv")
     assert [use.scale for use in made.entries[0].recipe.conditions.controlnets] == [1, 2]
@@ -126,7 +167,10 @@ def test_of_several_folders_pictures_of_one_name_belong_together(tmp_path: Path)
     for path in ("edges/1.png", "edges/2.png", "depth/1.jpg", "depth/2.jpg", "one.png"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         Image.new("RGB", (8, 8)).save(tmp_path / path)
-    found = followings([f"e:{tmp_path}/edges", f"d:{tmp_path}/depth:0.5", f"s:{tmp_path}/one.png"])
+    given = [f"e:{tmp_path}/edges", f"d:{tmp_path}/depth:0.5", f"s:{tmp_path}/one.png"]
+    found = followings(given)
+    annotated = followings(given, Annotator.CANNY)
+    assert [{each.annotator for each in image} for image in annotated] == [{Annotator.CANNY}] * 2
     assert [[Path(each.picture).name for each in image] for image in found] == [
         ["1.png", "1.jpg", "one.png"],
         ["2.png", "2.jpg", "one.png"],

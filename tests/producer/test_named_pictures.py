@@ -71,6 +71,7 @@ def test_every_wrong_picture_is_reported_with_its_line(folder: Path) -> None:
         '{"prompt": "g", "init_image": "."}',
         '{"prompt": "h", "init_image": "cat.png", "mask": "none.png"}',
         '{"prompt": "i", "init_image": "sha256:%s"}' % ("0" * 64),
+        '{"prompt": "j", "init_image": "cat.png", "strength": 0.07, "steps": 4, "scheduler": "LCM"}',
     ]
     with pytest.raises(PromptFileError) as refused:
         plan(folder, "\n".join(lines), "p.jsonl")
@@ -86,6 +87,7 @@ def test_every_wrong_picture_is_reported_with_its_line(folder: Path) -> None:
             "is a folder",
             "does not exist",
             "is not among the inputs of this data folder",
+            "strength 0.07 is too little for 4 steps of LCM; use 0.08 or more, or fewer steps",
         ),
         1,
     ):

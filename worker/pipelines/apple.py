@@ -170,7 +170,9 @@ class ApplePipeline:
 
         noise = make_noise(request.rng, request.seed)
         latents = first_noise(unet.latents_shape, noise)
-        scheduler = make_diffusers_scheduler(request.scheduler, pieces.scheduler_config, noise)
+        scheduler = make_diffusers_scheduler(
+            request.scheduler, pieces.scheduler_config, noise, request.conditions.eta
+        )
         if scheduler.init_noise_sigma != 1.0:
             # Apple's pipeline multiplies them by a float32, which makes the result float32 only with NumPy 2.
             latents = latents.astype(np.float32)

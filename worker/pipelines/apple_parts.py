@@ -18,8 +18,8 @@ from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers import ImageScheduler, SchedulerConfig, make_scheduler
 from worker.pipelines.tokenizer import ClipTokenizer
 
-#: What adds noise at each step; diffusers' own would draw it from torch.
-_STOCHASTIC = frozenset({Scheduler.EULER_ANCESTRAL_DISCRETE, Scheduler.LCM})
+#: What may add noise at each step; diffusers' own would draw it from torch.
+_STOCHASTIC = frozenset({Scheduler.EULER_ANCESTRAL_DISCRETE, Scheduler.LCM, Scheduler.TCD})
 
 
 class PromptTokenizer:
@@ -90,13 +90,15 @@ class PromptTokenizer:
         return SimpleNamespace(input_ids=tokenized.input_ids[:, :most])
 
 
-def make_diffusers_scheduler(scheduler: Scheduler, config: SchedulerConfig, noise: Noise) -> Any:
+def make_diffusers_scheduler(
+    scheduler: Scheduler, config: SchedulerConfig, noise: Noise, eta: float = 0.0
+) -> Any:
     """Return diffusers' scheduler for one image, made as in Apple's command line: from the model's own settings.
 
     Raises PackageError if diffusers rejects the settings.
     """
     if scheduler in _STOCHASTIC:
-        return _OwnScheduler(scheduler, config, noise)
+        return _OwnScheduler(scheduler, config, noise, eta)
     import diffusers
 
     try:
@@ -119,14 +121,17 @@ class _OwnScheduler:
     same from both pipelines.
     """
 
-    def __init__(self, scheduler: Scheduler, config: SchedulerConfig, noise: Noise) -> None:
+    def __init__(
+        self, scheduler: Scheduler, config: SchedulerConfig, noise: Noise, eta: float
+    ) -> None:
         self._scheduler = scheduler
+        self._eta = eta
         self._config = config
         self._noise = noise
         self._walk = self._begin(1)
 
     def _begin(self, steps: int) -> ImageScheduler:
-        return make_scheduler(self._scheduler, self._config, steps)
+        return make_scheduler(self._scheduler, self._config, steps, eta=self._eta)
 
     def set_timesteps(self, num_inference_steps: int) -> None:
         self._walk = self._begin(num_inference_steps)

@@ -1,8 +1,8 @@
 """The built-in pipeline: Stable Diffusion 1 and 2 on any runtime, in NumPy.
 
 It computes the same as Apple's `CoreMLStableDiffusionPipeline`, in the same order and with the same casts, so a seed
-gives the same image from both. The exceptions are EulerAncestralDiscrete and LCM, whose noise comes from torch there.
-It does not need torch, keeps the safety checker's scores, and reports every evaluation of the U-Net.
+gives the same image from both. The exceptions are EulerAncestralDiscrete, LCM and TCD, whose noise comes from torch
+there. It does not need torch, keeps the safety checker's scores, and reports every evaluation of the U-Net.
 """
 
 from __future__ import annotations
@@ -79,12 +79,14 @@ class BuiltinPipeline:
         pieces = self._pieces
         guides = pieces.guidance.of(request.conditions.controlnets)
         unet = guides.unet if guides else pieces.unet
-        start = pieces.pictures.start(request.conditions, request.num_inference_steps)
+        conditions = request.conditions
+        start = pieces.pictures.start(conditions)
         scheduler = make_scheduler(
             request.scheduler,
             pieces.scheduler_config,
             request.num_inference_steps,
-            start.begin(request.num_inference_steps),
+            strength=1.0 if conditions.strength is None else conditions.strength,
+            eta=conditions.eta,
         )
         conditioning = self._condition(request)
 

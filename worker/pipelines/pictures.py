@@ -42,7 +42,7 @@ class Pictures:
         self._masks: dict[str, NDArray[np.float32]] = {}
         self._maps: dict[str, NDArray[np.float32]] = {}
 
-    def start(self, conditions: Conditions, num_inference_steps: int) -> Start:
+    def start(self, conditions: Conditions) -> Start:
         """Return what an image begins from.
 
         Raises PictureError if its picture is missing, was changed or cannot be used, and PackageError if the model has
@@ -51,8 +51,7 @@ class Pictures:
         if conditions.init_image is None:
             return FromNoise()
         mask = None if conditions.mask is None else self._mask(conditions.mask)
-        taken = conditions.steps_taken(num_inference_steps)
-        return FromPicture(self._encoded(conditions.init_image), taken, mask)
+        return FromPicture(self._encoded(conditions.init_image), mask)
 
     def map(self, sha256: str) -> NDArray[np.float32]:
         """Return a picture that a ControlNet follows: float32 [1, 3, h, w] in [0, 1]; raise PictureError as `start`."""

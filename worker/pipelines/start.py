@@ -1,4 +1,4 @@
-"""What an image begins from: the first latents, and the step that denoising begins at."""
+"""What an image begins from: the first latents."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ from worker.pipelines.vae import Moments
 class Start(Protocol):
     """The beginning of one image."""
 
-    def begin(self, num_inference_steps: int) -> int:
-        """Return the first inference step to take, 0 for all of them; the scheduler is then made to begin there."""
-        ...
-
     def latents(self, scheduler: ImageScheduler, shape: tuple[int, ...], noise: Noise) -> Latents:
         """Return the latents at the scheduler's first timestep, of ``shape`` [1, 4, h / 8, w / 8]."""
         ...
@@ -30,10 +26,6 @@ class Start(Protocol):
 
 class FromNoise:
     """Text to image: noise, at the first step."""
-
-    def begin(self, num_inference_steps: int) -> int:  # noqa: ARG002
-        """See Start."""
-        return 0
 
     def latents(self, scheduler: ImageScheduler, shape: tuple[int, ...], noise: Noise) -> Latents:
         """See Start; as `first_noise` has it if the scheduler does not scale it, else float32."""
@@ -47,26 +39,18 @@ class FromNoise:
 
 
 class FromPicture:
-    """Image to image: a picture with noise, at a later step (SDEdit, arXiv:2108.01073).
+    """Image to image: a picture with the noise of a later step (SDEdit, arXiv:2108.01073).
 
     moments: where the picture is in latent space.
-    taken: how many steps.
     mask: float32 [1, 1, h / 8, w / 8], 1 where the image is drawn anew and 0 where the picture stays; None for
         1 everywhere.
     """
 
-    def __init__(
-        self, moments: Moments, taken: int, mask: NDArray[np.float32] | None = None
-    ) -> None:
+    def __init__(self, moments: Moments, mask: NDArray[np.float32] | None = None) -> None:
         self._moments = moments
-        self._taken = taken
         self._mask = mask
         self._original = moments.mean
         self._first: Latents = moments.mean
-
-    def begin(self, num_inference_steps: int) -> int:
-        """See Start."""
-        return num_inference_steps - self._taken
 
     def latents(self, scheduler: ImageScheduler, shape: tuple[int, ...], noise: Noise) -> Latents:
         """See Start. The first draw is that of text to image, the second chooses among the encoder's latents."""

@@ -20,7 +20,7 @@ from sdq.exports.options import ExportOptions
 from sdq.exports.sample import Sample
 from sdq_core.values.variants import Scheduler
 
-#: Its names of samplers; the last two are ones that it does not have, named as other tools do.
+#: Its names of samplers; the last three are ones that it does not have, named as other tools do.
 _SAMPLERS = {
     Scheduler.DDIM: "ddim",
     Scheduler.PNDM: "plms",
@@ -29,6 +29,7 @@ _SAMPLERS = {
     Scheduler.EULER_ANCESTRAL_DISCRETE: "k_euler_ancestral",
     Scheduler.DPM_SOLVER_MULTISTEP: "k_dpmpp_2m",
     Scheduler.LCM: "lcm",
+    Scheduler.TCD: "tcd",
 }
 
 

@@ -18,8 +18,8 @@ from sdq_core.values.variants import ANY
 
 BEFORE_SEED = ("custom_id", "prompt", "negative_prompt")
 BEHIND_SEED = (
-    "num_inference_steps", "guidance_scale", "scheduler", "rng", "weighted", "width", "height", "model", "variant",
-    "compute_unit", "init_image", "strength", "mask", "original_size", "crop", "controlnet", "tags", "meta",
+    "num_inference_steps", "guidance_scale", "scheduler", "rng", "weighted", "eta", "width", "height", "model",
+    "variant", "compute_unit", "init_image", "strength", "mask", "original_size", "crop", "controlnet", "tags", "meta",
 )  # fmt: skip
 #: Of these, the columns of that name are of what drew the image, or there is none, or they are for people.
 _ASKED_OTHERWISE = frozenset({"variant", "compute_unit", "init_image", "mask", "controlnet"})

@@ -2,7 +2,8 @@
 
 A scheduler object serves one image: it is created for a number of steps and the one to begin at, called once per
 timestep in order, and discarded. Creating one takes well under a millisecond, so nothing is reset and no state leaks
-into the next image. One that begins later takes the last of the same steps, with its own warm-up there.
+into the next image. One that begins later, from a picture, takes the last of the same steps, with its own warm-up
+there; LCM and TCD take all steps from lower timesteps.
 
 The noise of stochastic schedulers continues the image's own `Noise`, whose first draw gave the latents: one draw of the
 latents' shape per step, in the order of steps, as diffusers draws from its generator.

@@ -14,46 +14,41 @@ from numpy.typing import NDArray
 from sdq_core.errors import PackageError
 from sdq_core.models.scheduler_config import SchedulerConfig
 from worker.pipelines.noise import Noise
+from worker.pipelines.schedulers.alpha_steps import AlphaSteps
 from worker.pipelines.schedulers.betas import training_alphas
 from worker.pipelines.schedulers.contract import Latents
-from worker.pipelines.schedulers.noising import preserving_variance
 from worker.pipelines.schedulers.spacing import SPACINGS, check_steps, check_timesteps
 
 #: Order of the Runge-Kutta warm-up, and so the minimum number of steps for it.
 ORDER = 4
 
 
-class PNDMScheduler:
+class PNDMScheduler(AlphaSteps):
     """One image's walk by the paper's equations 9, 12 and 13."""
-
-    init_noise_sigma = 1.0
 
     def __init__(self, config: SchedulerConfig, num_inference_steps: int, begin: int = 0) -> None:
         alphas = training_alphas(config, may_rescale=False)
         check_steps(num_inference_steps, len(alphas))
-        self._alphas = alphas
         self._stride = len(alphas) // num_inference_steps
         self._final_alpha = 1.0 if config.flag("set_alpha_to_one", False) else float(alphas[0])
         self._predicts_v = (
             config.word("prediction_type", "epsilon", ("epsilon", "v_prediction")) == "v_prediction"
         )
-        self._prk_steps, plms_steps = self._plan(config, num_inference_steps, begin)
-        self._steps = np.concatenate([self._prk_steps, plms_steps])
-        check_timesteps(self._steps.astype(np.float32), len(alphas))
-        self._index = 0
+        every = _rising_timesteps(config, num_inference_steps, len(alphas))
+        self._prk_steps, plms_steps = self._plan(config, every[: len(every) - begin])
+        super().__init__(alphas, np.concatenate([self._prk_steps, plms_steps]))
+        check_timesteps(self.timesteps, len(alphas))
         self._history: list[Latents] = []
         self._kept_sample: Latents | None = None
         self._runge_kutta_sum: Latents = np.zeros((), np.float32)
 
     def _plan(
-        self, config: SchedulerConfig, steps: int, begin: int
+        self, config: SchedulerConfig, rising: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the timesteps of the Runge-Kutta and of the multistep evaluations, with the warm-up where they begin.
 
         diffusers takes a part of the whole plan instead, which puts every later step one interval behind.
         """
-        every = _rising_timesteps(config, steps, len(self._alphas))
-        rising = every[: len(every) - begin]
         if config.flag("skip_prk_steps", False):
             twice = np.concatenate([rising[:-1], rising[-2:-1], rising[-1:]])
             return np.array([], np.int64), twice[::-1]
@@ -65,31 +60,18 @@ class PNDMScheduler:
         halves = rising[-ORDER:].repeat(2) + np.tile([0, self._stride // 2], ORDER)
         return halves[:-1].repeat(2)[1:-1][::-1], rising[: 1 - ORDER][::-1]
 
-    @property
-    def timesteps(self) -> NDArray[np.float32]:
-        """See ImageScheduler."""
-        return self._steps.astype(np.float32)
-
-    def scale_model_input(self, sample: Latents) -> Latents:
-        """See ImageScheduler."""
-        return sample
-
-    def add_noise(self, original: Latents, noise: Latents, index: int) -> Latents:
-        """See ImageScheduler."""
-        return preserving_variance(original, noise, float(self._alphas[self._steps[index]]))
-
     def step(self, noise_pred: Latents, sample: Latents, noise: Noise) -> Latents:  # noqa: ARG002
         """See ImageScheduler."""
-        runge_kutta = self._index < len(self._prk_steps)
+        runge_kutta = self.index < len(self._prk_steps)
         result = (self._step_prk if runge_kutta else self._step_plms)(noise_pred, sample)
-        self._index += 1
+        self.index += 1
         return result
 
     def _step_prk(self, noise_pred: Latents, sample: Latents) -> Latents:
         """Take one of the four evaluations of a Runge-Kutta step (equation 13)."""
-        phase = self._index % 4
-        timestep = int(self._steps[self._index])
-        previous = timestep - (0 if self._index % 2 else self._stride // 2)
+        phase = self.index % 4
+        timestep = int(self.steps[self.index])
+        previous = timestep - (0 if self.index % 2 else self._stride // 2)
         if phase == 0:
             self._runge_kutta_sum = noise_pred * (1 / 6)
             self._history.append(noise_pred)
@@ -100,22 +82,22 @@ class PNDMScheduler:
             noise_pred = self._runge_kutta_sum + noise_pred * (1 / 6)
         start = self._kept_sample if self._kept_sample is not None else sample
         return self._transfer(
-            start, int(self._prk_steps[self._index // 4 * 4]), previous, noise_pred
+            start, int(self._prk_steps[self.index // 4 * 4]), previous, noise_pred
         )
 
     def _step_plms(self, noise_pred: Latents, sample: Latents) -> Latents:
         """Take one linear multistep step (equation 12), of the order that the history allows."""
-        timestep = int(self._steps[self._index])
+        timestep = int(self.steps[self.index])
         previous = timestep - self._stride
-        if self._index != 1:
+        if self.index != 1:
             self._history = [*self._history[-3:], noise_pred]
         else:
             # The second evaluation repeats the first step with the mean of both slopes.
             previous, timestep = timestep, timestep + self._stride
         past = self._history
-        if len(past) == 1 and self._index == 0:
+        if len(past) == 1 and self.index == 0:
             self._kept_sample = sample
-        elif len(past) == 1 and self._index == 1:
+        elif len(past) == 1 and self.index == 1:
             noise_pred = (noise_pred + past[-1]) / 2
             sample = sample if self._kept_sample is None else self._kept_sample
             self._kept_sample = None
@@ -129,8 +111,8 @@ class PNDMScheduler:
 
     def _transfer(self, sample: Latents, timestep: int, previous: int, noise: Latents) -> Latents:
         """Return the sample at ``previous`` (equation 9, with x_t added to both sides)."""
-        alpha = float(self._alphas[timestep])
-        alpha_previous = float(self._alphas[previous]) if previous >= 0 else self._final_alpha
+        alpha = self.alpha(timestep)
+        alpha_previous = self.alpha(previous) if previous >= 0 else self._final_alpha
         beta, beta_previous = 1 - alpha, 1 - alpha_previous
         if self._predicts_v:
             noise = math.sqrt(alpha) * noise + math.sqrt(beta) * sample
