@@ -14,6 +14,7 @@ from tests.web.site import TOKEN, Site
 
 ALL_PAGES = (
     "/",
+    "/submit",
     "/batches",
     "/batches/1",
     "/batches/1?view=newest",
