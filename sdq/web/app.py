@@ -17,6 +17,7 @@ from sdq.web.drafts.planning import Planner
 from sdq.web.feed import Feed
 from sdq.web.gate import Gate
 from sdq.web.look import Looking
+from sdq.web.pages.night import Nights
 from sdq.web.reading import Sources
 from sdq_core.errors import SdqError
 from sdq_core.models import ModelStore
@@ -69,5 +70,5 @@ def create_app(
     )
     models = ModelStore(settings.models)
     app.state.sources, app.state.api = sources, api.State(models)
-    app.state.planner = Planner(settings, models)
+    app.state.planner, app.state.nights = Planner(settings, models), Nights()
     return app
