@@ -53,7 +53,8 @@ def test_a_form_shows_its_plan_and_one_button_stores_it_once(own_site: Site) -> 
     assert drawn is not None  # the random seed that was shown
     again = own_site.ask(address, headers=PAGE).text
     assert "nothing new" in again
-    assert "Queue " not in again
+    assert "<button>Queue" not in again
+    assert '<a href="/batches/1">To batch prompts</a>' in again
     assert "prompts is queued." in own_site.ask(stored.headers["location"], headers=PAGE).text
 
 
@@ -172,6 +173,7 @@ def test_a_picture_that_is_sent_along_is_drawn_from(own_site: Site) -> None:
     line = '{"prompt": "a house", "init_image": "photos/house.png", "strength": 0.4}'
     address, text = plan(own_site, {}, [("lines.jsonl", line), ("house.png", png())])
     assert "1 image to draw" in text, problems(text)
+    assert "from house.png" in text
     assert own_site.post(address).status == 303
     assert len(list((own_site.queue.home / "inputs").rglob("*.png"))) == 1
     two = f'{line}\n{{"prompt": "a tree", "init_image": "others/house.png"}}'

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from db.values import PlannedEntry
 from sdq.submitting.outlook import Outlook
 from sdq.views.words import counted, rough_duration, size
 from sdq.web.api.uploads import MOST_BYTES
@@ -109,11 +110,13 @@ def _page(
 def _plan(sources: Sources, found: Draft, outlook: Outlook) -> Mapping[str, Any]:
     submission, entries = outlook.submission, outlook.planned.plan.entries
     first, *lines = [shown(found, line) for line in outlook.full_lines()[:-1]]
+    adds = submission.images_new + submission.images_drawn + submission.images_failed
     batch = None
-    if not submission.images_new and (ledger := sources.existing_ledger):
+    if not adds and (ledger := sources.existing_ledger):
         batch = ledger.batches.find(submission.batch_name)
     return {
         "new": submission.images_new,
+        "adds": adds,
         "batch": batch,
         "first": first,
         "lines": lines,
@@ -124,6 +127,7 @@ def _plan(sources: Sources, found: Draft, outlook: Outlook) -> Mapping[str, Any]
                 "negative": entry.recipe.negative_prompt,
                 "seeds": _short(format_seeds(entry.seeds)),
                 "recipe": entry.recipe,
+                "pictures": _pictures(entry),
             }
             for entry in entries[:_ENTRIES]
         ],
@@ -153,6 +157,15 @@ def _figures(outlook: Outlook) -> list[tuple[str, str, str]]:
         note = "on the disk" if free is None else f"of {size(free)} free"
         found.append(("Space", size(expected.space.needed_bytes), note))
     return found
+
+
+def _pictures(entry: PlannedEntry) -> list[str]:
+    """Return the names of the pictures that an entry is drawn from."""
+    named = entry.fields.get("pictures") or {}
+    return [
+        *(named[what] for what in ("init_image", "mask") if what in named),
+        *named.get("controlnets", ()),
+    ]
 
 
 def _short(text: str) -> str:
