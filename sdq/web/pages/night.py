@@ -71,25 +71,41 @@ class Nights:
         self._made: OrderedDict[_Asked, _Made] = OrderedDict()
 
     def report(self, ledger: Ledger, asked: _Asked) -> _Made:
-        """Return a report that is some seconds old at most; raise UsageError for a time that is none."""
-        with self._lock:
-            made = self._made.get(asked)
-            began = time.monotonic()
-            if made is None or began >= made.stale_at:
-                begin = past_moment(asked.since, datetime.now(UTC)) if asked.since else None
-                summary = ledger.summaries.of(asked.batch_id, since=begin)
-                paused = ledger.variants.paused()
-                took_s = time.monotonic() - began
-                made = _Made(
-                    summary=summary,
-                    paused=paused,
-                    stale_at=began + max(_FRESH_S, _PARTS * took_s),
-                )
-                self._made[asked] = made
-                self._made.move_to_end(asked)
-                while len(self._made) > _KEPT:
-                    self._made.popitem(last=False)
+        """Return a report, the newest that is there while another one is made.
+
+        Raise UsageError for a time that is none.
+        """
+        made = self._made.get(asked)
+        if made is not None and time.monotonic() < made.stale_at:
             return made
+        # One is made at a time; who has seen one already need not wait for the next.
+        if not self._lock.acquire(blocking=made is None):
+            assert made is not None
+            return made
+        try:
+            return self._make(ledger, asked)
+        finally:
+            self._lock.release()
+
+    def _make(self, ledger: Ledger, asked: _Asked) -> _Made:
+        began = time.monotonic()
+        made = self._made.get(asked)
+        if made is not None and began < made.stale_at:  # meanwhile
+            return made
+        begin = past_moment(asked.since, datetime.now(UTC)) if asked.since else None
+        summary = ledger.summaries.of(asked.batch_id, since=begin)
+        paused = ledger.variants.paused()
+        ended = time.monotonic()
+        made = _Made(
+            summary=summary,
+            paused=paused,
+            stale_at=ended + max(_FRESH_S, _PARTS * (ended - began)),
+        )
+        self._made[asked] = made
+        self._made.move_to_end(asked)
+        while len(self._made) > _KEPT:
+            self._made.popitem(last=False)
+        return made
 
 
 def night(request: Request) -> Response:
