@@ -68,6 +68,19 @@ class Batches:
             row = connection.execute(select(batches).where(batches.c.id == batch_id)).one()
             return BatchRequest(entries=row.entries, options=options_of(row.options))
 
+    def requests(self, first: int, last: int) -> dict[int, BatchRequest]:
+        """Return what the batches with ids from `first` to `last` ask for, as `request` does, by their ids."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(batches.c.id, batches.c.entries, batches.c.options).where(
+                    batches.c.id.between(first, last)
+                )
+            )
+            return {
+                row.id: BatchRequest(entries=row.entries, options=options_of(row.options))
+                for row in rows
+            }
+
     def beginning_with(self, text: str) -> list[str]:
         """List the names of batches that begin with a text, the newest first."""
         with self._database.reading() as connection:

@@ -32,6 +32,21 @@ def seeds_of(line: PromptLine, defaults: Defaults) -> Sequence[int]:
     return defaults.seeds
 
 
+def repeatable(lines: Iterable[PromptLine], key: str) -> list[PromptLine]:
+    """Return the lines with the random seeds that they ask for chosen by a key, and so always the same ones."""
+    made: list[PromptLine] = []
+    source, number = None, 0
+    for line in lines:
+        if line.source is not source:
+            source, number = line.source, number + 1
+        if line.random_seeds is None:
+            made.append(line)
+        else:
+            seeds = random_seeds(line.random_seeds, f"{key} {number}")
+            made.append(replace(line, seeds=seeds, random_seeds=None))
+    return made
+
+
 def settled(lines: Iterable[PromptLine], defaults: Defaults) -> list[PromptLine]:
     """Return the lines with random seeds chosen now, the same ones for all combinations that a line stands for."""
     made: list[PromptLine] = []

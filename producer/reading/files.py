@@ -59,6 +59,8 @@ _ENDINGS = {
     ".yml": PromptFormat.YAML,
     ".toml": PromptFormat.TOML,
 }
+#: How the names of prompt files end.
+PROMPT_ENDINGS = tuple(_ENDINGS)
 _SPREADSHEET = "is a spreadsheet. Save its sheet as CSV in UTF-8, and submit that."
 _DOCUMENT = "is a document. Save its text as a text file (.txt) in UTF-8, and submit that."
 _IMAGE = "is an image. Draw it again with `sdq rerun`."

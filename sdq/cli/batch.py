@@ -1,4 +1,7 @@
-"""The batch that a command names: by its name, by its id, or by a beginning that no other name has."""
+"""The batch that a command names: by its name, by its id, or by a beginning that no other name has.
+
+An id is 7, or batch_7 as JSON has it.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,9 @@ def named_batch(ledger: Ledger | None, given: str, *, whole: bool = False) -> Ba
 
     Raise InputMissingError if there is no such batch, UsageError if the beginning is that of several.
     """
-    status = ledger.batches.find(given) if ledger else None
+    from sdq.views.batch_object import find_batch
+
+    status = (ledger.batches.find(given) or find_batch(ledger, given)) if ledger else None
     names = ledger.batches.beginning_with(given) if ledger and given and not status else []
     if ledger and len(names) == 1 and not whole:
         status = ledger.batches.find(names[0])

@@ -21,7 +21,7 @@ def command(settings: Settings, batch: str, outcome: Outcome) -> None:
     To continue where it stopped, submit the same prompts again or use `sdq resume`.
     """
     from db.values import BatchState
-    from sdq.views.status import status_as_dict
+    from sdq.views.batch_object import batch_object
 
     with existing_batch(settings, batch) as (ledger, found):
         ledger.batches.set_state(found.id, BatchState.CANCELLED)
@@ -34,4 +34,4 @@ def command(settings: Settings, batch: str, outcome: Outcome) -> None:
         outcome.say(
             f"Batch {status.name} is cancelled: {status.completed:,} images drawn, {left:,} not."
         )
-        outcome.tell(batch=status_as_dict(status))
+        outcome.tell(batch=batch_object(ledger, status))

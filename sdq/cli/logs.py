@@ -21,14 +21,15 @@ def command(settings: Settings, batch: str, as_json: bool) -> None:
     Submissions, engines, failed images with their causes, pauses, the end and notices, as the ledger has them. What
     else a worker says goes to its standard error, or where its service sends that.
     """
+    from sdq.views.batch_object import batch_object
     from sdq.views.history import events, now
-    from sdq.views.status import status_as_dict
 
     with existing_batch(settings, batch) as (ledger, status):
         happened = events(status, ledger.batches.history(status.id))
+        batch_shown = batch_object(ledger, status)
     if as_json:
         document = {
-            "batch": status_as_dict(status),
+            "batch": batch_shown,
             "events": [event.to_dict() for event in happened],
         }
         click.echo(json.dumps(document, indent=2))

@@ -97,14 +97,16 @@ def command(
 
 
 def _print_batches(ledger: Ledger | None, limit: int | None, form: _Form) -> None:
+    from sdq.views.batch_object import batch_objects
     from sdq.views.listing import batch_lines
-    from sdq.views.status import status_as_dict
 
     statuses = ledger.batches.statuses(limit) if ledger else []
-    if form.as_json:
-        click.echo(json.dumps([status_as_dict(status) for status in statuses], indent=2))
-    elif form.as_jsonl:
-        _print(json.dumps(status_as_dict(status)) for status in statuses)
+    if form.as_json or form.as_jsonl:
+        objects = batch_objects(ledger, statuses) if ledger else []
+        if form.as_json:
+            click.echo(json.dumps(objects, indent=2))
+        else:
+            _print(map(json.dumps, objects))
     elif form.names:
         _print((printable(status.name) for status in statuses), end=form.end)
     else:

@@ -23,7 +23,7 @@ def command(
 ) -> None:
     """Pause a batch or a variant until `sdq resume`. The current image is finished."""
     from db.values import BatchState
-    from sdq.views.status import status_as_dict
+    from sdq.views.batch_object import batch_object
 
     if not batch and not variant_key:
         raise UsageError("Name a batch, or --variant-key KEY.")
@@ -40,4 +40,4 @@ def command(
                 f"Variant {variant_key} is paused. To continue, run `sdq resume --variant-key {variant_key}`."
             )
         status = ledger.batches.find(found.id) if found and outcome.as_json else None
-        outcome.tell(batch=status and status_as_dict(status), variant_key=variant_key)
+        outcome.tell(batch=status and batch_object(ledger, status), variant_key=variant_key)

@@ -73,8 +73,9 @@ def command(
 
             outputs = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
             write_report(page, summary, paused, outputs)
+        document = report_as_dict(ledger, summary, paused) if as_json else None
     if as_json:
-        click.echo(json.dumps(report_as_dict(summary, paused), indent=2))
+        click.echo(json.dumps(document, indent=2))
     elif page is not None:
         click.echo(str(page))
     else:

@@ -22,7 +22,7 @@ def command(
     """Resume a batch that is paused or cancelled, or a variant that was paused or failed too often."""
     from db.dispatch import reconcile
     from db.values import BatchState
-    from sdq.views.status import status_as_dict
+    from sdq.views.batch_object import batch_object
     from sdq.views.words import counted
     from sdq_core.queue.connection import connect
     from sdq_core.queue.queues import Queues
@@ -39,7 +39,7 @@ def command(
         outcome.say(f"Resumed; {counted(requeued, 'slice')} queued.")
         status = ledger.batches.find(found.id) if found and outcome.as_json else None
         outcome.tell(
-            batch=status and status_as_dict(status),
+            batch=status and batch_object(ledger, status),
             variant_key=variant_key,
             slices_queued=requeued,
         )

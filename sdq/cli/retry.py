@@ -36,6 +36,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...], outcome: O
     from producer.planning.collisions import check_paths
     from producer.planning.defaults import Defaults
     from sdq.submitting.submission import describe_submission, submit_plan
+    from sdq.views.batch_object import batch_id
     from sdq.views.words import counted
     from sdq_core.images.filing import Filing
     from sdq_core.models import DEMO, ModelStore, resolver
@@ -47,7 +48,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...], outcome: O
         failed = ledger.batches.failed_images(found.id)
         if not failed:
             outcome.say(f"No image of batch {found.name} has failed.")
-            outcome.tell(id=found.id, name=found.name, images=0)
+            outcome.tell(id=batch_id(found.id), name=found.name, images=0)
             return
         if not changes:
             queues = Queues(connect(settings), ledger.id)
@@ -55,7 +56,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...], outcome: O
             reconcile(ledger, queues, wait_s=60)
             are = "is" if retried == 1 else "are"
             outcome.say(f"{counted(retried, 'image')} of batch {found.name} {are} queued again.")
-            outcome.tell(id=found.id, name=found.name, images=retried)
+            outcome.tell(id=batch_id(found.id), name=found.name, images=retried)
             return
         changed = Changes(changes)
         defaults = Defaults(
@@ -82,5 +83,7 @@ def command(settings: Settings, batch: str, changes: tuple[str, ...], outcome: O
         submission = submit_plan(settings, ledger, plan)
         outcome.say(describe_submission(submission))
         outcome.tell(
-            id=submission.batch_id, name=submission.batch_name, images=submission.images_new
+            id=batch_id(submission.batch_id),
+            name=submission.batch_name,
+            images=submission.images_new,
         )

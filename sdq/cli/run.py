@@ -160,12 +160,13 @@ def command(
 
 def _tell(ledger: Ledger, batch_id: int, folder: Path, *, as_json: bool, quiet: bool) -> int:
     """Print what became of the batch; return the exit code."""
-    from sdq.views.status import describe_cut, status_as_dict
+    from sdq.views.batch_object import batch_object
+    from sdq.views.status import describe_cut
 
     status = ledger.batches.find(batch_id)
     if as_json:
-        document = status_as_dict(status) if status else {}
-        click.echo(json.dumps({**document, "folder": str(folder)}))
+        document = batch_object(ledger, status, folder=str(folder)) if status else {}
+        click.echo(json.dumps(document))
     elif status and (status.failed or not quiet):
         click.echo(_summary(status, folder))
     if not quiet and (cut := ledger.batches.cut_prompts(batch_id)):

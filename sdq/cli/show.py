@@ -61,7 +61,7 @@ def _of_batch(settings: Settings, ledger: Ledger | None, status: BatchStatus) ->
     assert ledger is not None  # or there would be no batch
     request = ledger.batches.request(status.id)
     folder = settings.outputs / Filing.of(request.options.given).folder(status.name)
-    return batch_facts(status, request, folder), batch_as_dict(status, request, folder)
+    return batch_facts(status, request, folder), batch_as_dict(ledger, status, request, folder)
 
 
 def _of_image(settings: Settings, ledger: Ledger | None, named: re.Match[str]) -> Shown:

@@ -116,14 +116,23 @@ def _print_json(
     batch: str | None,
     why: Callable[[], list[str]],
 ) -> None:
-    from sdq.views.status import status_as_dict
+    from sdq.views.batch_object import batch_object, batch_objects
 
-    shown = [status_as_dict(status) for status in found]
-    if ledger and batch:
-        shown[0]["errors"] = [
-            {"entry": f.entry, "seed": f.seed, "attempts": f.attempts, "error": f.error}
-            for f in ledger.batches.failed_images(found[0].id, 20)
-        ]
-        shown[0]["cut_prompts"] = ledger.batches.cut_prompts(found[0].id)
-        shown[0]["waiting"] = why()
-    click.echo(json.dumps(shown[0] if batch else shown, indent=2))
+    if ledger is None:
+        click.echo("[]")
+        return
+    if not batch:
+        shown: object = batch_objects(ledger, found)
+    else:
+        failed = ledger.batches.failed_images(found[0].id, 20)
+        shown = batch_object(
+            ledger,
+            found[0],
+            failed_images=[
+                {"entry": f.entry, "seed": f.seed, "attempts": f.attempts, "error": f.error}
+                for f in failed
+            ],
+            cut_prompts=ledger.batches.cut_prompts(found[0].id),
+            waiting=why(),
+        )
+    click.echo(json.dumps(shown, indent=2))

@@ -8,8 +8,8 @@ from typing import Any
 from db.ledger import Ledger
 from db.summaries.causes import Causes
 from db.values import BatchStatus, FailedImage, Notice, NoticeEvent
+from sdq.views.batch_object import batch_object
 from sdq.views.report.sentences import batch_headline, retry_command
-from sdq.views.status import status_as_dict
 from sdq_core.errors import EXIT_CONFIGURATION, EXIT_OK, EXIT_SOME_IMAGES_FAILED
 from sdq_core.images.filing import Filing
 from sdq_core.settings import Settings
@@ -32,7 +32,7 @@ def summary_of(
         if reason is not None
     }
     return {
-        **status_as_dict(status),
+        **batch_object(ledger, status),
         "event": str(notice.event),
         "headline": _headline(notice, status, paused),
         "exit_code": _exit_code(notice, status),

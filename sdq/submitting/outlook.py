@@ -12,6 +12,7 @@ from db.values import Submission
 from sdq.submitting.planned import Planned
 from sdq.submitting.request import Request
 from sdq.submitting.submission import describe_submission
+from sdq.views.batch_object import batch_id
 from sdq.views.forecast import Forecast, empty_ledger, forecast
 from sdq.views.plan import cost_lines, too_large
 from sdq.views.status import describe_rank
@@ -69,7 +70,11 @@ class Outlook:
         submission = self.submission
         name = submission.batch_name
         return {
-            **({"id": submission.batch_id, "name": name} if self.stored else {"batch": name}),
+            **(
+                {"id": batch_id(submission.batch_id), "name": name}
+                if self.stored
+                else {"batch": name}
+            ),
             "images_new": submission.images_new,
             "images_known": submission.images_known,
             "images_drawn": submission.images_drawn,

@@ -20,6 +20,7 @@ from producer import (
 )
 from producer.planning.chooser import AUTO
 from producer.planning.grid import Grid
+from producer.planning.line_seeds import repeatable
 from producer.planning.preferences import preferred_compute_unit, preferred_variants, problems
 from producer.reading.characters import unquoted
 from producer.reading.fields import parse_meta, seeds_or_random
@@ -156,8 +157,13 @@ def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Def
     return defaults, grid
 
 
-def read_request(options: SubmitOptions, settings: Settings) -> Request:
-    """Read the prompts and check the options on their own, without models and ledger."""
+def read_request(
+    options: SubmitOptions, settings: Settings, *, seed_key: str | None = None
+) -> Request:
+    """Read the prompts and check the options on their own, without models and ledger.
+
+    seed_key: chooses the random seeds of lines, always the same ones; None for others each time.
+    """
     preferences = checked_preferences(settings)
     if options.seeds and options.random_seeds:
         raise UsageError("Use --seed-range or --random-seeds, not both.")
@@ -174,6 +180,8 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
         weighted=options.weighted,
         remarks=remarks,
     )
+    if seed_key is not None:
+        lines = repeatable(lines, seed_key)
     defaults, grid = read_defaults(options, preferences)
     if options.meta:
         with value_of("meta"):

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from db.ledger import Ledger
 from db.values import BatchRequest, BatchStatus, Chosen
+from sdq.views.batch_object import batch_object
 from sdq.views.facts import fact_lines
 from sdq.views.history import source
-from sdq.views.status import describe_rank, status_as_dict, status_word
+from sdq.views.status import describe_rank, status_word
 from sdq.views.words import duration, local_time
 from sdq_core.images.filing import Filing
 from sdq_core.values.receivers import Receivers
@@ -47,16 +49,19 @@ def batch_facts(status: BatchStatus, request: BatchRequest, folder: Path) -> lis
     )
 
 
-def batch_as_dict(status: BatchStatus, request: BatchRequest, folder: Path) -> dict[str, Any]:
+def batch_as_dict(
+    ledger: Ledger, status: BatchStatus, request: BatchRequest, folder: Path
+) -> dict[str, Any]:
     """Return the same for JSON."""
-    return {
-        **status_as_dict(status),
-        "source": status.source,
-        "prompts": request.entries,
-        "folder": str(folder),
-        "options": dict(request.options.given),
-        "notify": request.options.receivers.shown(),
-        "chosen": [
+    return batch_object(
+        ledger,
+        status,
+        source=status.source,
+        prompts=request.entries,
+        folder=str(folder),
+        options=dict(request.options.given),
+        notify=request.options.receivers.shown(),
+        chosen=[
             {
                 "model": choice.model,
                 "asked": choice.asked.to_dict(),
@@ -64,7 +69,7 @@ def batch_as_dict(status: BatchStatus, request: BatchRequest, folder: Path) -> d
             }
             for choice in request.options.chosen
         ],
-    }
+    )
 
 
 def _variant(given: Mapping[str, Any]) -> str | None:

@@ -1,10 +1,9 @@
-"""Batches as a table for people and as JSON for programs (the shape of OpenAI's batch objects)."""
+"""Batches as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from db.values import BatchState, BatchStatus, FailedImage, PausedVariant
 from sdq.views.table import table_lines
@@ -40,30 +39,6 @@ def describe_rank(rank: Rank) -> str:
     """Return where a batch of a rank is drawn, behind a verb."""
     where = "at the front of" if rank.place else "in turns with others of"
     return f"{where} {rank.priority} priority"
-
-
-def status_as_dict(status: BatchStatus) -> dict[str, Any]:
-    """Return a batch's status for JSON; times are RFC 3339 in UTC."""
-    return {
-        "id": status.id,
-        "name": status.name,
-        "status": status_word(status),
-        "priority": str(status.rank.priority),
-        "at_front": status.rank.place > 0,
-        "created_at": rfc3339(status.created_at),
-        "in_progress_at": rfc3339(status.started_at),
-        "completed_at": rfc3339(status.completed_at),
-        "request_counts": {
-            "total": status.total,
-            "completed": status.completed,
-            "failed": status.failed,
-            "cancelled": status.total - status.completed - status.failed
-            if status.state is BatchState.CANCELLED
-            else 0,
-        },
-        "eta_seconds": None if status.eta_s is None else round(status.eta_s),
-        "throughput": None if status.images_per_hour is None else round(status.images_per_hour, 1),
-    }
 
 
 def status_lines(

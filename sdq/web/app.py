@@ -13,9 +13,11 @@ from starlette.middleware import Middleware
 from sdq.queue.connections import Connections
 from sdq.web import api, pages, problems
 from sdq.web.access import Access
+from sdq.web.drafts.planning import Planner
 from sdq.web.feed import Feed
 from sdq.web.gate import Gate
 from sdq.web.look import Looking
+from sdq.web.pages.night import Nights
 from sdq.web.reading import Sources
 from sdq_core.errors import SdqError
 from sdq_core.models import ModelStore
@@ -60,11 +62,13 @@ def create_app(
                 access,
                 open_paths=pages.OPEN | api.OPEN,
                 open_folders=pages.OPEN_FOLDERS,
-                limits=api.LIMITS,
+                limits={**pages.LIMITS, **api.LIMITS},
             )
         ],
         exception_handlers={SdqError: problems.of_ours, HTTPException: problems.of_http},
         lifespan=lifespan,
     )
-    app.state.sources, app.state.api = sources, api.State(ModelStore(settings.models))
+    models = ModelStore(settings.models)
+    app.state.sources, app.state.api = sources, api.State(models)
+    app.state.planner, app.state.nights = Planner(settings, models), Nights()
     return app

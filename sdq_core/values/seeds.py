@@ -81,11 +81,12 @@ def format_seeds(seeds: Iterable[int]) -> str:
     )
 
 
-def random_seeds(count: int) -> tuple[int, ...]:
-    """Return `count` different seeds from the operating system's randomness."""
+def random_seeds(count: int, key: str | None = None) -> tuple[int, ...]:
+    """Return `count` different seeds from the operating system's randomness; of a key, always the same ones."""
     if not 1 <= count <= MAX_SEEDS:
         raise InputError(f"{count} random seeds: ask for 1 to {MAX_SEEDS:,}")
-    return tuple(random.SystemRandom().sample(range(MAX_SEED + 1), count))
+    chance = random.SystemRandom() if key is None else random.Random(key)
+    return tuple(chance.sample(range(MAX_SEED + 1), count))
 
 
 def _parse_piece(piece: str) -> Sequence[int]:

@@ -23,7 +23,7 @@ def test_run_draws_shows_and_repeats_nothing(new_program: Program, prompts: Path
     again = program.run("run", str(prompts), "--seed-range", "0-1", "--steps", "3", "--json")
     assert "nothing new" in again.stderr
     result = json.loads(again.stdout)
-    assert result["folder"] == str(program.home / "outputs" / "prompts")
+    assert result["sdq"]["folder"] == str(program.home / "outputs" / "prompts")
     assert result["request_counts"]["completed"] == 8
     prompts.write_text(prompts.read_text() + "a lighthouse\n")
     grown = program.call("submit", str(prompts), "--seed-range", "0-1", "--steps", "3")
@@ -35,7 +35,7 @@ def test_run_draws_shows_and_repeats_nothing(new_program: Program, prompts: Path
         assert picture.width > 2 * 64
 
     status = json.loads(program.call("status", "prompts", "--json").stdout)
-    assert status["request_counts"] == {"total": 10, "completed": 8, "failed": 0, "cancelled": 0}
+    assert status["request_counts"] == {"total": 10, "completed": 8, "failed": 0}
     assert status["status"] == "in_progress"
 
 

@@ -36,7 +36,8 @@ def test_run_and_status_say_which_prompts_were_cut(program: Program) -> None:
     ran = program.run("run", "--prompt", "a tent", "--prompt", LONG, "--steps", "1")
     assert "Prompt 2 is longer than 77 tokens: the model did not see its end." in ran.stderr
     assert "Prompt 2 is longer than 77 tokens" in program.call("status", "prompt").stdout
-    assert json.loads(program.call("status", "prompt", "--json").stdout)["cut_prompts"] == [2]
+    status = json.loads(program.call("status", "prompt", "--json").stdout)
+    assert status["sdq"]["cut_prompts"] == [2]
     short = program.run(
         "run", "--prompt", "a tent", "--steps", "1", "--seed", "1", "--batch", "Short"
     )

@@ -51,7 +51,7 @@ def test_a_killed_command_tells_as_far_as_it_came_and_one_of_two_workers_the_res
             before.headers["Webhook-Id"]
         }
     summary = receiver.requests[-1].json
-    assert (summary["name"], summary["request_counts"]["completed"]) == ("b", 1)
+    assert (summary["sdq"]["name"], summary["request_counts"]["completed"]) == ("b", 1)
     assert done.read_text().count('"event": "completed"') == 1
     assert Path(summary["folder"]).is_dir()
     assert "http" not in (tmp_path / "log").read_text()

@@ -80,5 +80,5 @@ def test_a_run_whose_own_variant_is_paused_ends_and_says_so(program: Program) ->
 def test_a_paused_batch_says_how_to_go_on(program: Program) -> None:
     program.call("submit", "--prompt", "x", "--batch", "b", *STEPS)
     program.call("pause", "b")
-    (sentence,) = json.loads(program.call("status", "b", "--json").stdout)["waiting"]
+    (sentence,) = json.loads(program.call("status", "b", "--json").stdout)["sdq"]["waiting"]
     assert sentence == "waiting: the batch is paused. To continue, run `sdq resume b`."

@@ -95,7 +95,7 @@ def test_cancel_pause_and_resume_can_each_be_repeated(program: Program, prompts:
     for _ in range(2):
         assert "0 images drawn, 4 not" in program.call("cancel", "prompts").stdout
     program.run("worker", "--burst")
-    assert counts(program, "prompts")["cancelled"] == 4
+    assert counts(program, "prompts") == {"total": 4, "completed": 0, "failed": 0}
     program.call("submit", str(prompts), "--steps", "2")  # the same again takes it up
     program.run("worker", "--burst")
     assert_whole(program.home, program.drawn("prompts"), 4)

@@ -18,7 +18,8 @@ RUN = ("--prompt", "the sea", "--steps", "1")
 
 
 def names(program: Program) -> list[str]:
-    return [batch["name"] for batch in json.loads(program.call("status", "--json").stdout)]
+    listed = json.loads(program.call("status", "--json").stdout)
+    return [batch["sdq"]["name"] for batch in listed]
 
 
 def test_both_spellings_are_one_batch(program: Program, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_details_are_what_the_command_line_prints(
     for arguments, dry_run in ((("--dry-run",), True), ((), False)):
         details = dict(queue.submit("a boat", seeds="0-30", dry_run=dry_run).details)
         assert details.keys() == printed(*arguments).keys()
-    assert (details["id"], details["name"], details["slices"]) == (1, "prompt", 2)
+    assert (details["id"], details["name"], details["slices"]) == ("batch_1", "prompt", 2)
 
 
 def test_a_dry_run_says_what_would_be_and_leaves_nothing(queue: Queue) -> None:

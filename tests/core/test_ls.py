@@ -116,7 +116,7 @@ def test_batches_take_what_images_take_as_far_as_it_means_something(night: Comma
     assert night("ls", "-q", "--limit", "1").out == "two\n"
     assert night("ls", "-0").out == "two\0night\0"
     lines = night("ls", "--jsonl").out.splitlines()
-    assert [json.loads(line)["name"] for line in lines] == ["two", "night"]
+    assert [json.loads(line)["sdq"]["name"] for line in lines] == ["two", "night"]
     assert "Name the batch" in night("ls", "--where", "nsfw", code=2).err
     assert "exclude each other" in night("ls", "-q", "--json", code=2).err
 

@@ -74,7 +74,7 @@ def test_a_batch_shows_who_is_told_and_nothing_secret(sdq: Commands) -> None:
         "webhook https://hooks.example/***, ping https://hc.example/***, tgram://***, macOS, a command\n"
     ) in shown
     document = sdq("show", "night", "--json")
-    assert document.json["notify"] == {
+    assert document.json["sdq"]["notify"] == {
         "webhook": "https://hooks.example/***",
         "ping": "https://hc.example/***",
         "apprise": ["tgram://***"],

@@ -36,13 +36,14 @@ def fail(ledger: Ledger) -> None:
 
 def test_each_change_is_one_object(night: Commands) -> None:
     paused = night("pause", "ni", "--json").json
-    assert (paused["batch"]["name"], paused["batch"]["status"]) == ("night", "completed")
+    assert (paused["batch"]["sdq"]["name"], paused["batch"]["status"]) == ("night", "completed")
     resumed = night("resume", "ni", "--json").json
-    assert (resumed["batch"]["id"], resumed["slices_queued"]) == (1, 0)
-    assert night("retry", "ni", "--json").json == {"id": 1, "name": "night", "images": 1}
+    assert (resumed["batch"]["id"], resumed["slices_queued"]) == ("batch_1", 0)
+    queued = {"id": "batch_1", "name": "night", "images": 1}
+    assert night("retry", "batch_1", "--json").json == queued
     assert night("retry", "ni", "--json").json["images"] == 0
     cancelled = night("cancel", "ni", "--json").json["batch"]
-    assert cancelled["request_counts"] == {"total": 1, "completed": 0, "failed": 0, "cancelled": 1}
+    assert cancelled["request_counts"] == {"total": 1, "completed": 0, "failed": 0}
     verified = night("verify", "ni", "--json").json
     assert (verified["well"], verified["images"], verified["missing"]) == (True, 0, [])
     planned = night("prune", "ni", "--dry-run", "--json").json

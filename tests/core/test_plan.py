@@ -225,7 +225,8 @@ def test_what_is_stored_is_no_failure_if_its_time_cannot_be_looked_up(sdq: Comma
     assert first == "Batch prompt: 1 image to draw."
     assert second == f"It is stored, but its time is not known. {told.trouble}"
     document = told.to_dict()
-    assert (document["id"], document["images_new"], document["drawing_s"]) == (1, 1, None)
+    assert (document["id"], document["images_new"]) == ("batch_1", 1)
+    assert document["drawing_s"] is None
     assert document["disk_bytes_are_a_bound"]
 
 

@@ -71,7 +71,8 @@ def test_a_batch_is_shown_with_what_it_asks_for(night: Commands) -> None:
     folder = drawn_file(night).parents[1]
     assert shown["folder"] == str(folder)
     document = night("show", "Ni", "--json").json
-    assert (document["name"], document["prompts"], document["folder"]) == ("Night", 2, str(folder))
+    own = document["sdq"]
+    assert (own["name"], own["prompts"], own["folder"]) == ("Night", 2, str(folder))
     assert document["request_counts"]["total"] == 6
 
 
@@ -168,7 +169,7 @@ def test_a_log_is_in_the_order_of_time(night: Commands) -> None:
     assert any("failed: prompt 1 seed 1 after 1 attempt: NaN" in line for line in lines)
     assert lines[-1].startswith("Now it is in_progress: 1 of 6 images done, 1 failed")
     document = night("logs", "N", "--json").json
-    assert document["batch"]["name"] == "Night"
+    assert document["batch"]["sdq"]["name"] == "Night"
     assert {event["event"] for event in document["events"]} >= {"submitted", "begun", "failed"}
 
 

@@ -53,7 +53,8 @@ def _whole(night: Night, drawn: Drawn) -> Iterator[str]:
 
 def _first(night: Night) -> list[str]:
     listed = json.loads(night.program.run("status", "--json").stdout)
-    return [batch["name"] for batch in listed if batch["name"].startswith("first-")]
+    names = [batch["sdq"]["name"] for batch in listed]
+    return [name for name in names if name.startswith("first-")]
 
 
 def _hours(night: Night, images: list[FinishedImage]) -> Iterator[str]:
@@ -98,9 +99,11 @@ def _notices(night: Night) -> Iterator[str]:
         for line in (night.program.home.parent / "told.jsonl").read_text().splitlines()
     ]
     hooks = [body for path, body in night.receiver.received if path == "/chat"]
-    said = sorted(f"{body['data']['name']} {body['type'].removeprefix('batch.')}" for body in hooks)
+    said = sorted(
+        f"{body['data']['sdq']['name']} {body['type'].removeprefix('batch.')}" for body in hooks
+    )
     print(f"Notices: {len(hooks)} by webhook, {len(told)} by command: {', '.join(said)}")
-    ended = Counter(body["data"]["name"] for body in notices_of_end(night))
+    ended = Counter(body["data"]["sdq"]["name"] for body in notices_of_end(night))
     if ended != Counter(night.asked.keys()):
         yield f"Notices of the end: {dict(ended)}."
     if said.count("portraits paused") != 1:

@@ -84,8 +84,8 @@ def test_everybody_is_told_the_same(home: Home, receiver: Receiver, tmp_path: Pa
     assert receiver.paths == ["/hook", "/check/3"]
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert receiver.requests[0].json["data"] == receiver.requests[1].json == summary
-    assert summary["request_counts"] == {"total": 4, "completed": 3, "failed": 1, "cancelled": 0}
-    assert (summary["name"], summary["status"], summary["event"]) == (
+    assert summary["request_counts"] == {"total": 4, "completed": 3, "failed": 1}
+    assert (summary["sdq"]["name"], summary["status"], summary["event"]) == (
         "night",
         "completed",
         "completed",

@@ -68,7 +68,8 @@ def test_an_image_that_fails_in_the_middle_is_tried_again(translated: Program) -
     options = ("--steps", "1", "--batch", "b", "--variant", "original")
     translated.call("submit", "--prompt", "a tent", *options)
     translated.run("worker", "--burst", code=3)
-    (error,) = json.loads(translated.call("status", "b", "--json").stdout)["errors"]
+    status = json.loads(translated.call("status", "b", "--json").stdout)
+    (error,) = status["sdq"]["failed_images"]
     assert error["attempts"] == 3
     assert error["error"].startswith("ComputeError: ONNX Runtime failed while it ran ")
     # Once the network is whole again, so is the image.

@@ -14,6 +14,8 @@ from tests.web.site import TOKEN, Site
 
 ALL_PAGES = (
     "/",
+    "/submit",
+    "/night?since=7d",
     "/batches",
     "/batches/1",
     "/batches/1?view=newest",

@@ -234,6 +234,8 @@ def test_below_a_prefix_all_addresses_have_it(tmp_path: Path, redis_url: str) ->
         site.queue.submit(["a"], seeds=[1], batch="one")
         draw(site.queue)
         for path in (
+            "/submit",
+            "/night?since=1d",
             "/batches/1/1/1",
             "/pictures/batches/1/1/1",
         ):  # as the proxy takes it off or not

@@ -10,7 +10,9 @@ from typing import Any
 
 import openai
 import pytest
+from click.testing import CliRunner
 
+from sdq.cli import cli
 from sdq.web.api import batch_input, uploads, waiting
 from tests.acceptance.program import Program
 from tests.api.drawing import draw
@@ -288,3 +290,16 @@ def test_a_server_that_only_shows_takes_no_batch(tmp_path: Path, redis_url: str)
         with pytest.raises(openai.PermissionDeniedError, match="read-only"):
             uploaded(running.client(), [line("a")])
         assert running.client().batches.list().data == []
+
+
+def test_the_command_line_prints_the_same_objects(idle: Served) -> None:
+    created(idle.client(), [line("a", seed=5), line("b", n=2)], metadata={"for": "a friend"})
+    idle.queue.submit(["a boat"], seeds=range(3), batch="by-hand")
+    draw(idle.queue, slices=1)
+    home = ("--home", str(idle.home))
+    printed = CliRunner().invoke(cli, ["status", "--json", *home])
+    assert json.loads(printed.stdout) == idle.ask("/v1/batches").json["data"]
+    one = json.loads(CliRunner().invoke(cli, ["status", "batch_1", "--json", *home]).stdout)
+    more = {name: one["sdq"].pop(name) for name in ("failed_images", "cut_prompts", "waiting")}
+    assert one == idle.ask("/v1/batches/batch_1").json
+    assert more["failed_images"] == []

@@ -1,28 +1,35 @@
-"""A summary as JSON. Times are RFC 3339 in UTC, durations in ms or, where named so, seconds."""
+"""A summary as JSON. Durations are in ms or, where named so, seconds.
+
+Times are RFC 3339 in UTC, but for those of batches, which are as everywhere.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from db.ledger import Ledger
 from db.summaries.values import Summary
 from db.values import FinishedImage, PausedVariant
+from sdq.views.batch_object import batch_object
 from sdq.views.report.clock import bars, zones
 from sdq.views.report.sentences import headline, next_steps, retry_commands, sample_rule
 from sdq.views.report.stages import stages
-from sdq.views.status import rfc3339, status_as_dict
+from sdq.views.status import rfc3339
 from sdq_core.values.quality import LEAST_PSNR_DB
 
 _MOST_BARS = 60
 
 
-def report_as_dict(summary: Summary, paused: Sequence[PausedVariant]) -> dict[str, Any]:
-    """Return the whole report."""
+def report_as_dict(
+    ledger: Ledger, summary: Summary, paused: Sequence[PausedVariant]
+) -> dict[str, Any]:
+    """Return the whole report. ledger: the one that it is of."""
     step_s, shown = bars(summary, _MOST_BARS)
     gap = summary.longest_gap
     return {
         "headline": headline(summary),
-        "batch": status_as_dict(summary.batch) if summary.batch else None,
+        "batch": batch_object(ledger, summary.batch) if summary.batch else None,
         "since": rfc3339(summary.since),
         "made_at": rfc3339(summary.made_at),
         "zone": zones(summary),
@@ -42,7 +49,7 @@ def report_as_dict(summary: Summary, paused: Sequence[PausedVariant]) -> dict[st
         "size_bytes": summary.times.size_bytes,
         "longest_gap": None if gap is None else [rfc3339(moment) for moment in gap],
         "batches": [
-            {**status_as_dict(part.status), "done": part.done, "failed": part.failed}
+            {**batch_object(ledger, part.status), "done": part.done, "failed": part.failed}
             for part in summary.parts
         ],
         "throughput": {

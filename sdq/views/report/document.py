@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sdq.views.report.markup import Markup, element, joined
 
-_STYLE = Path(__file__).with_name("page.css")
+#: The style of the page.
+STYLE = Path(__file__).with_name("page.css")
 
 
 def document(title: str, body: Markup, *, style: str = "", script: str = "") -> str:
@@ -30,7 +31,7 @@ def document(title: str, body: Markup, *, style: str = "", script: str = "") -> 
             element("meta", name="color-scheme", content="light dark"),
             element("meta", name="generator", content=f"sdq {metadata.version('sdq')}"),
             element("title", title),
-            element("style", Markup(_STYLE.read_text(encoding="utf-8") + style)),
+            element("style", Markup(STYLE.read_text(encoding="utf-8") + style)),
         )
     )
     html = element("html", element("head", head), element("body", body), lang="en")

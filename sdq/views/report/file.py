@@ -1,4 +1,4 @@
-"""Writes the page of a summary, with thumbnails, to a file."""
+"""The page of a summary with its thumbnails, as a text or in a file."""
 
 from __future__ import annotations
 
@@ -22,8 +22,13 @@ def write_report(
     page: Path, summary: Summary, paused: Sequence[PausedVariant], outputs: OutputRoot
 ) -> None:
     """Write the page, completely or not at all; raise OutputError or StorageError if it cannot be written."""
+    _write(page, whole_page(summary, paused, outputs))
+
+
+def whole_page(summary: Summary, paused: Sequence[PausedVariant], outputs: OutputRoot) -> str:
+    """Return the page with its thumbnails, which it makes."""
     pictures, problem = _pictures(outputs, summary)
-    _write(page, report_page(summary, paused, pictures, no_pictures=problem))
+    return report_page(summary, paused, pictures, no_pictures=problem)
 
 
 def _pictures(outputs: OutputRoot, summary: Summary) -> tuple[dict[str, Thumbnail], str | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from db.summaries.values import Summary
 from sdq.views.report import lists
@@ -22,10 +22,18 @@ _MOST_ROWS = 14
 
 
 def sections(
-    summary: Summary, pictures: Mapping[str, Thumbnail], no_pictures: str | None
+    summary: Summary,
+    pictures: Mapping[str, Thumbnail],
+    no_pictures: str | None,
+    *,
+    address: Callable[[int], str] | None = None,
 ) -> Iterator[Markup | None]:
-    """Yield the sections; pictures: of the sample, by path. no_pictures: why none could be read."""
-    yield _batches(summary)
+    """Yield the sections.
+
+    pictures: of the sample, by path. no_pictures: why none could be read.
+    address: the page of the batch with an id, None if there is none.
+    """
+    yield _batches(summary, address)
     yield _throughput(summary)
     yield contact_sheet(summary, pictures, no_pictures)
     yield _stages(summary)
@@ -37,12 +45,14 @@ def sections(
     yield lists.flagged(summary)
 
 
-def _batches(summary: Summary) -> Markup | None:
+def _batches(summary: Summary, address: Callable[[int], str] | None) -> Markup | None:
     if summary.batch is not None or not summary.parts:
         return None
     rows = [
         (
-            part.status.name,
+            element("a", part.status.name, href=address(part.status.id), dir="auto")
+            if address
+            else part.status.name,
             status_word(part.status).replace("_", " "),
             f"{part.done:,}",
             f"{part.failed:,}",

@@ -62,6 +62,7 @@ def table(
         # Narrow screens scroll it sideways, with the keyboard too.
         class_="scroll",
         role="region",
-        aria_label=caption,
+        # A name of its own: that of its section is the caption in most cases.
+        aria_label=f"Table: {caption}",
         tabindex=0,
     )

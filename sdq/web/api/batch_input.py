@@ -14,11 +14,11 @@ from pathlib import Path
 from db.values import JSON
 from producer.reading.json_objects import parse
 from producer.reading.lines import read_lines
+from sdq.views.batch_object import ENDPOINT
 from sdq.web.api.errors import ApiError, wrong
 from sdq.web.api.generation import Generation, read_generation
 from sdq_core.errors import InputError, PromptFileError
 
-ENDPOINT = "/v1/images/generations"
 #: OpenAI's own limit.
 MOST_REQUESTS = 50_000
 

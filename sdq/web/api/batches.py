@@ -13,9 +13,9 @@ from db.ledger import Ledger
 from db.values import JSON, BatchStatus
 from producer import PromptSource, describe_source
 from producer.reading.fields import parse_meta
+from sdq.views.batch_object import ENDPOINT, OPTION, find_batch, read_batch, status_in_openais_words
 from sdq.web.api.answers import json_body, openais, page_of, whole_number
-from sdq.web.api.batch_input import ENDPOINT, read_batch_input
-from sdq.web.api.batch_object import OPTION, find_batch, read_batch, status_in_openais_words
+from sdq.web.api.batch_input import read_batch_input
 from sdq.web.api.errors import ApiError, invalid, missing, wrong
 from sdq.web.api.state import state_of
 from sdq.web.api.submitting import require_model, submit_batch

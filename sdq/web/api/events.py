@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from db.values import JSON, BatchStatus, FinishedImage
-from sdq.web.api.batch_object import batch_id, own_facts, status_in_openais_words, unix
+from sdq.views.batch_object import batch_id, own_facts, status_in_openais_words, unix
 from sdq.web.api.pictures import name_of
 from sdq.web.feed import Writer, event
 from sdq.web.look import Look

@@ -9,9 +9,9 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 
 from sdq.web.api.answers import openais, page_of, whole_number
 from sdq.web.api.errors import missing, wrong
-from sdq.web.api.multipart import read_form
 from sdq.web.api.results import find_result
 from sdq.web.api.uploads import Uploads
+from sdq.web.multipart import read_form
 from sdq.web.reading import sources_of
 
 #: As many as there may be: OpenAI's own limit of a page.
@@ -26,9 +26,10 @@ def upload(request: Request) -> Response:
     with read_form(request) as form:
         if form.fields.get("purpose") != "batch":
             raise wrong("purpose has to be batch.", "purpose")
-        if form.file is None:
+        if not form.files:
             raise wrong("file is missing.", "file")
-        kept = _uploads(request).add(form.file, form.filename)
+        first = form.files[0]
+        kept = _uploads(request).add(first.content, first.name)
     return JSONResponse(kept.to_dict())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sdq.web.api.batch_input import ENDPOINT
+from sdq.views.batch_object import ENDPOINT
 from sdq.web.api.generation import FORMATS, MOST_IMAGES
 from sdq_core.values.limits import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEXT_CHARS
 from sdq_core.values.seeds import MAX_SEED

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from db.ledger import Ledger
 from db.requests import ImageRequest, RequestedImage
 from db.values import JSON
-from sdq.web.api.batch_object import ApiBatch, read_batch, result_id, result_of, unix
+from sdq.views.batch_object import ApiBatch, read_batch, result_id, result_of, unix
 from sdq.web.api.errors import ApiError, missing
 from sdq.web.api.pictures import as_text, url_of
 from sdq.web.api.uploads import file_object

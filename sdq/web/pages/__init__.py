@@ -5,12 +5,15 @@ from __future__ import annotations
 from starlette.routing import BaseRoute, Mount, Route
 
 from sdq.web.access import Access
-from sdq.web.assets import Assets
+from sdq.web.assets import Assets, report_style
 from sdq.web.feed import Writer
-from sdq.web.pages import actions, batch, image, queue, sign_in
+from sdq.web.pages import actions, batch, image, night, queue, sign_in, submit
 from sdq.web.pages.events import PageEvents, events
+from sdq.web.pages.submit import LIMITS
 from sdq.web.pictures import Thumbnails
 from sdq.web.pictures import image as image_file
+
+__all__ = ["LIMITS", "OPEN", "OPEN_FOLDERS", "routes", "writers"]
 
 #: What is served without the token.
 OPEN = frozenset({"/sign-in"})
@@ -27,10 +30,15 @@ def routes() -> list[BaseRoute]:
         Route("/batches/{id:int}/{entry:int}", batch.prompt),
         Route("/batches/{id:int}/{entry:int}/{seed:int}", image.image),
         Route("/batches/{id:int}/{action:str}", actions.act, methods=["POST"]),
+        Route("/submit", submit.submit, methods=["GET", "POST"]),
+        Route("/submit/{draft:str}", submit.draft, methods=["GET", "POST"]),
+        Route("/night", night.night),
+        Route("/night.html", night.saved),
         Route("/i/{id:int}/{name:str}", image_file),
         Route("/t/{id:int}/{name:str}", Thumbnails().thumbnail),
         Route("/events", events),
         Route("/sign-in", sign_in.sign_in, methods=["POST"]),
+        Route("/static/report.css", report_style),
         Mount("/static", Assets()),
     ]
 

@@ -10,6 +10,7 @@ from sdq.web.asked import in_query
 from sdq.web.reading import sources_of
 
 _SENTENCES: Mapping[str, str] = {
+    "submit": "{} is queued.",
     "pause": "{} is paused. The image in hand is finished.",
     "resume": "{} goes on.",
     "cancel": "{} is cancelled. What is drawn stays, and it can be resumed.",

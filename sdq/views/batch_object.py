@@ -1,19 +1,21 @@
-"""A batch as OpenAI's clients have it: times are Unix seconds, ids are texts, a request is a line of its file.
+"""A batch as OpenAI's clients have it, for all programs: times are Unix seconds, ids are texts.
 
-Batches of other origin are shown too: of these, each image is a request, and there are no files of results.
+Of a batch that came by `/v1/batches`, a request is a line of its file. Batches of other origin are shown too: of these,
+each image is a request, and there are no files of results.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from db.ledger import Ledger
-from db.values import JSON, BatchState, BatchStatus
+from db.values import JSON, BatchRequest, BatchState, BatchStatus
 from sdq.views.status import status_word
-from sdq.web.api.batch_input import ENDPOINT
 
+#: Where requests for images go, over HTTP.
+ENDPOINT = "/v1/images/generations"
 #: The option of a batch that keeps what its creator said.
 OPTION = "openai"
 
@@ -53,8 +55,8 @@ class ApiBatch:
         """Whether it ended before all of it was drawn."""
         return not self.status.completed_at and self.status.state is BatchState.CANCELLED
 
-    def to_dict(self) -> dict[str, JSON]:
-        """Return OpenAI's batch object; what sdq knows beyond it is in `sdq`."""
+    def to_dict(self, **more: JSON) -> dict[str, JSON]:
+        """Return OpenAI's batch object; what sdq knows beyond it is in `sdq`. more: of that."""
         status, counts = self.status, self.counts
         has_errors = counts.failed or (self.is_cancelled and counts.left)
         has_files = self.is_over and bool(self.said)
@@ -86,7 +88,7 @@ class ApiBatch:
                 "failed": counts.failed,
             },
             "metadata": self.said.get("metadata"),
-            "sdq": own_facts(status),
+            "sdq": {**own_facts(status), **more},
         }
 
 
@@ -115,9 +117,29 @@ def status_in_openais_words(status: BatchStatus) -> str:
     return word if word in {"completed", "cancelled"} else "in_progress"
 
 
-def read_batch(ledger: Ledger, status: BatchStatus) -> ApiBatch:
-    """Return a batch with what its creator said and its counts of requests."""
-    given = ledger.batches.request(status.id).options.given
+def batch_object(ledger: Ledger, status: BatchStatus, **more: JSON) -> dict[str, JSON]:
+    """Return a batch for JSON. more: what a command tells beside it, in `sdq`."""
+    return read_batch(ledger, status).to_dict(**more)
+
+
+def batch_objects(ledger: Ledger, statuses: Sequence[BatchStatus]) -> list[dict[str, JSON]]:
+    """Return batches for JSON, without those that were removed meanwhile."""
+    if not statuses:
+        return []
+    ids = [status.id for status in statuses]
+    asked = ledger.batches.requests(min(ids), max(ids))
+    return [
+        read_batch(ledger, status, asked[status.id]).to_dict()
+        for status in statuses
+        if status.id in asked
+    ]
+
+
+def read_batch(
+    ledger: Ledger, status: BatchStatus, request: BatchRequest | None = None
+) -> ApiBatch:
+    """Return a batch with what its creator said and its counts of requests. request: its own, if it was read before."""
+    given = (request or ledger.batches.request(status.id)).options.given
     said = given.get(OPTION) or {}
     model = said.get("model") or given.get("model")
     return ApiBatch(status=status, model=model, said=said, counts=_counts(ledger, status, said))

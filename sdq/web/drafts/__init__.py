@@ -1,0 +1,1 @@
+"""Submissions that are being written in a browser: what was uploaded, its plan, and its way into the ledger."""
