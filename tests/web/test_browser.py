@@ -19,6 +19,7 @@ ALL_PAGES = (
     "/batches/1?view=newest",
     "/batches/1/1",
     "/batches/1/1/2",
+    "/compare",
 )
 
 
