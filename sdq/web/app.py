@@ -43,6 +43,7 @@ def create_app(
         connections=connections,
         looking=looking,
         feed=Feed(looking.news, pages.writers(access) | api.writers()),
+        models=ModelStore(settings.models),
     )
 
     @contextlib.asynccontextmanager
@@ -66,5 +67,5 @@ def create_app(
         exception_handlers={SdqError: problems.of_ours, HTTPException: problems.of_http},
         lifespan=lifespan,
     )
-    app.state.sources, app.state.api = sources, api.State(ModelStore(settings.models))
+    app.state.sources, app.state.api = sources, api.State(sources.models)
     return app

@@ -18,7 +18,7 @@ from sdq_core.printable import printable
 _FOLDER = Path(__file__).with_name("templates")
 
 #: The pages that all others lead to: address below the root, title.
-PAGES = (("/", "Queue"), ("/batches", "Batches"), ("/compare", "Compare"))
+PAGES = (("/", "Queue"), ("/batches", "Batches"), ("/compare", "Compare"), ("/models", "Models"))
 
 
 @cache

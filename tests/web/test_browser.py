@@ -20,6 +20,7 @@ ALL_PAGES = (
     "/batches/1/1",
     "/batches/1/1/2",
     "/compare",
+    "/models",
 )
 
 

@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from sdq.web.access import Access
 from sdq.web.assets import Assets
 from sdq.web.feed import Writer
-from sdq.web.pages import actions, batch, compare, image, queue, sign_in
+from sdq.web.pages import actions, batch, compare, image, models, queue, sign_in
 from sdq.web.pages.events import PageEvents, events
 from sdq.web.pictures import Thumbnails
 from sdq.web.pictures import image as image_file
@@ -28,6 +28,7 @@ def routes() -> list[BaseRoute]:
         Route("/batches/{id:int}/{entry:int}/{seed:int}", image.image),
         Route("/batches/{id:int}/{action:str}", actions.act, methods=["POST"]),
         Route("/compare", compare.compare),
+        Route("/models", models.models),
         Route("/i/{id:int}/{name:str}", image_file),
         Route("/t/{id:int}/{name:str}", Thumbnails().thumbnail),
         Route("/events", events),
