@@ -42,10 +42,13 @@ def load_pipeline(
     safety: Safety = Safety.FLAG,
     inputs: Path | None = None,
     controlnets: ControlNets | None = None,
+    *,
+    with_previews: bool = False,
 ) -> Pipeline:
     """Load a model variant into the chosen pipeline. inputs: the folder of pictures, None for nowhere.
 
-    controlnets: those that images may follow pictures by, None for none.
+    controlnets: those that images may follow pictures by, None for none. with_previews: let steps be looked at, which
+    Apple's pipeline does not.
 
     Apple's pipeline runs on any system if chosen by name, and raises ConfigurationError if it cannot be imported or
     does not draw such a model as it should. If it was chosen automatically, the built-in one then replaces it.
@@ -55,7 +58,9 @@ def load_pipeline(
     if choice is PipelineChoice.BUILTIN or (
         choice is PipelineChoice.AUTO and not (_apple_draws(folder) and _is_apples_natural_choice())
     ):
-        return BuiltinPipeline.load(folder, runtime, units, safety, inputs, controlnets)
+        return BuiltinPipeline.load(
+            folder, runtime, units, safety, inputs, controlnets, with_previews
+        )
 
     from worker.pipelines.apple import ApplePipeline, import_apple
 
@@ -65,7 +70,9 @@ def load_pipeline(
         if choice is PipelineChoice.APPLE:
             raise
         log.warning("%s Using the built-in pipeline.", error)
-        return BuiltinPipeline.load(folder, runtime, units, safety, inputs, controlnets)
+        return BuiltinPipeline.load(
+            folder, runtime, units, safety, inputs, controlnets, with_previews
+        )
     return ApplePipeline.load(folder, runtime, units, safety)
 
 
