@@ -99,6 +99,12 @@ def test_the_slider_moves_by_keys_and_shows_any_two(browser: Browser, drawn: Sit
     expect(at.locator(".shot.right")).to_have_attribute("data-letter", "C")
     at.get_by_text("Difference", exact=True).click()
     expect(at).to_have_url(re.compile("#difference$"))
+    at.goto("/compare?images=night/1/1,day/2/1#slider")
+    at.keyboard.press("ArrowRight")
+    expect(shots).to_have_css("--at", "52%")
+    at.keyboard.press("j")
+    expect(at).to_have_url(re.compile(r"images=\d+,\d+#slider$"))
+    expect(at.locator(".kicker")).to_contain_text("seed 2")
     at.set_viewport_size({"width": 360, "height": 800})
     for path in ("/compare?batches=1,2", "/compare?images=1,2#slider"):
         at.goto(path)

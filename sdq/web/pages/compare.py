@@ -102,6 +102,7 @@ def _partner_of(
         {
             "image": image,
             "tile": placed_tile(image),
+            "read_only": True,  # nothing is done with the tile here
             "similar": same_seed(sources, image),
             "seeds": other_seeds(sources, image),
             "asked": ",".join(asked),

@@ -84,7 +84,24 @@ def images_beside(
         "prompt": prompts.pop() if len(prompts) == 1 else None,
         "seed": seeds.pop() if len(seeds) == 1 else None,
         "any_hidden": any(shot.hidden for shot in shots),
+        "former": _moved(sources, images, -1),
+        "following": _moved(sources, images, 1),
     }
+
+
+def _moved(sources: Sources, images: Sequence[PlacedImage], step: int) -> tuple[str, str] | None:
+    """Return the seed so many places on and the ids of its images, if each of these has one there that is drawn."""
+    found = []
+    for image in images:
+        seed = image.known.seed
+        beside = sources.ledger.browsing.neighbours(image.batch_id, image.entry, seed, abs(step))
+        tile = beside.beside(seed, step)
+        if tile is None or tile.id is None or tile.pixels_sha256 is None:
+            return None
+        found.append(tile)
+    seeds = {tile.seed for tile in found}
+    # Images with different seeds have no next one in common.
+    return None if len(seeds) > 1 else (str(seeds.pop()), ",".join(str(tile.id) for tile in found))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ const pair = how.querySelector(".pair");
 const wiper = shots.querySelector(".wiper");
 const slider = wiper.querySelector("input");
 const keys = document.getElementById("keys");
+const steps = document.querySelectorAll(".steps a");
 const VIEWS = ["beside", "slider", "difference"];
 
 const chosen = (name, otherwise) => how.elements[name]?.value || otherwise;
@@ -30,15 +31,19 @@ function show() {
     view === "slider"
       ? "Drag the line, or move it with the arrow keys."
       : "Black is where both are the same. Differences are shown eight times as bright.";
+  for (const link of steps) link.hash = view === "beside" ? "" : view;
   history.replaceState(null, "", view === "beside" ? location.pathname + location.search : `#${view}`);
 }
 
 const move = () => shots.style.setProperty("--at", `${slider.value}%`);
 slider.addEventListener("input", move);
 document.addEventListener("keydown", (event) => {
-  const step = { ArrowLeft: -2, ArrowRight: 2 }[event.key];
   const isOurs = !(event.altKey || event.ctrlKey || event.metaKey || event.shiftKey);
-  if (!step || !isOurs || wiper.hidden || event.target.matches("input, textarea, select")) return;
+  if (!isOurs || event.target.matches("input:not([type='range'], [type='radio']), textarea, select")) return;
+  const link = [...steps].find((each) => each.dataset.key === event.key);
+  if (link) return link.click();
+  const step = { ArrowLeft: -2, ArrowRight: 2 }[event.key];
+  if (!step || wiper.hidden || event.target.matches("input")) return;
   event.preventDefault();
   slider.value = Number(slider.value) + step;
   move();
