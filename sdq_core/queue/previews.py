@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +25,8 @@ _MEDIA_TYPES = frozenset({"image/webp", "image/jpeg"})
 _MOST_BYTES = 256 * 1024
 #: Of messages read at once.
 _AT_ONCE = 1000
-#: For the rest of a message, and for nothing if there is none.
-_PATIENCE_S = 0.005
+#: For the rest of a message of which a part is there.
+_PATIENCE_S = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,29 +78,47 @@ class PreviewListener:
     """Has the newest preview of each worker, as far as they were told since it listens."""
 
     def __init__(self, connection: Any, channel: str) -> None:
-        self._messages: Any = connection.pubsub()
-        self._messages.subscribe(channel)
+        self._connection = connection
+        self._channel = channel
+        self._messages = self._subscribed()
         self._newest: dict[str, tuple[float, Preview]] = {}
 
     def newest(self) -> Mapping[str, Preview]:
-        """Return the previews that are not old, by the workers' names."""
+        """Return the previews that are not old, by the workers' names. Waits for none."""
         now = time.monotonic()
-        for _ in range(_AT_ONCE):
-            try:
-                message = self._messages.get_message(timeout=_PATIENCE_S)
-            except redis.exceptions.TimeoutError:
-                break  # of one, only a part arrived; redis-py has dropped it, and another one will come
-            if message is None:
-                break
-            if message["type"] == "message" and (told := _read(message["data"])):
-                worker, preview = told
-                self._newest[worker] = (now, preview)
+        try:
+            for message in self._arrived():
+                if message["type"] == "message" and (told := _read(message["data"])):
+                    worker, preview = told
+                    self._newest[worker] = (now, preview)
+        except (
+            redis.exceptions.ConnectionError
+        ):  # Redis was started anew; if it is gone, this raises
+            self._messages.close()
+            self._messages = self._subscribed()
         self._newest = {
             worker: (at, preview)
             for worker, (at, preview) in self._newest.items()
             if now - at < _AGE_S
         }
         return {worker: preview for worker, (_, preview) in self._newest.items()}
+
+    def _subscribed(self) -> Any:
+        messages = self._connection.pubsub()
+        messages.subscribe(self._channel)
+        return messages
+
+    def _arrived(self) -> Iterator[Mapping[str, Any]]:
+        for _ in range(_AT_ONCE):
+            # Asked first, so that there is no waiting where there is nothing.
+            if not self._messages.connection.can_read(timeout=0):
+                return
+            try:
+                message = self._messages.get_message(timeout=_PATIENCE_S)
+            except redis.exceptions.TimeoutError:
+                return  # redis-py has dropped the part that arrived; another one will come
+            if message is not None:
+                yield message
 
     def close(self) -> None:
         """Listen no more."""

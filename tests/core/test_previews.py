@@ -11,6 +11,7 @@ import pytest
 from sdq_core.queue.in_hand import InHand
 from sdq_core.queue.previews import Preview, PreviewListener
 from sdq_core.queue.queues import Queues
+from sdq_core.queue.server import RedisServer
 from tests.live.batches import in_hand
 from worker.drawing.hand import Hand, Showing
 
@@ -66,4 +67,16 @@ def test_what_no_worker_told_is_not_shown(queues: Queues, said: str | dict[str, 
     queues.connection.publish(queues.previews._channel, message)
     queues.previews.tell("another", PREVIEW)
     assert told(listener) == {"another": PREVIEW}
+    listener.close()
+
+
+def test_who_listens_goes_on_when_redis_is_started_anew(
+    queues: Queues, redis_server: RedisServer
+) -> None:
+    listener = queues.previews.listen()
+    redis_server.stop()
+    redis_server.ensure_running()
+    assert listener.newest() == {}
+    queues.previews.tell("w", PREVIEW)
+    assert told(listener) == {"w": PREVIEW}
     listener.close()
