@@ -52,6 +52,7 @@ class WorkerOptions:
     batch_id: the only batch to draw, or None for all.
     limits: when to draw, and when to end.
     rules: what the user chose for the compute units of parts.
+    with_previews: tell pages what the image in hand would be by now.
     """
 
     max_pinned: int = DEFAULT_MAX_PINNED
@@ -68,6 +69,7 @@ class WorkerOptions:
     batch_id: int | None = None
     limits: Limits = field(default_factory=Limits)
     rules: UnitRules = field(default_factory=UnitRules)
+    with_previews: bool = False
 
 
 def make_worker(
@@ -105,7 +107,7 @@ def make_worker(
     tally = Tally(onlooker=onlooker)
     duty = duty or Duty(options.limits)
     hand = Hand()
-    showing = Showing(queues.in_hand, hand, worker=claims.worker)
+    showing = Showing(queues.in_hand, hand, worker=claims.worker, previews=queues.previews)
 
     def look() -> None:
         recovery.look()
@@ -192,6 +194,7 @@ class EngineStarter:
             rules=self.units.rules(variant),
             inputs=self.settings.inputs,
             controlnets=ControlNets(self.settings.models),
+            with_previews=self.options.with_previews,
         )
         return Engine(launch, self.options.deadlines)
 

@@ -7,8 +7,19 @@ counts or skips rows: a page begins behind a key.
 from db.browsing.browsing import Browsing
 from db.browsing.matching import Matches
 from db.browsing.newest import NewestPage
+from db.browsing.partners import Partner, Placed
 from db.browsing.picture import Picture
 from db.browsing.prompts import Prompt
 from db.browsing.tiles import Tile, TilesPage
 
-__all__ = ["Browsing", "Matches", "NewestPage", "Picture", "Prompt", "Tile", "TilesPage"]
+__all__ = [
+    "Browsing",
+    "Matches",
+    "NewestPage",
+    "Partner",
+    "Picture",
+    "Placed",
+    "Prompt",
+    "Tile",
+    "TilesPage",
+]

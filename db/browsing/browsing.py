@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from db.browsing.matching import Matches, matching
 from db.browsing.neighbours import Neighbours, neighbours
 from db.browsing.newest import NewestPage, newest
+from db.browsing.partners import Partner, Placed, partners, same_seed
 from db.browsing.picture import Picture
 from db.browsing.prompts import Prompt, entry_before, prompts_from, recipe_of_entry
 from db.browsing.tiles import TilesPage, tiles_after
@@ -19,7 +20,7 @@ from db.engines import load_engines
 from db.finished import finished_by_id
 from db.pace import RECENT_IMAGES
 from db.report import statuses_of
-from db.tables import batches, engines, images
+from db.tables import batches, engines, images, slices
 from db.values import BatchStatus, EngineRecord, FinishedImage, ImageStatus
 from sdq_core.values.recipes import Recipe
 
@@ -96,6 +97,27 @@ class Browsing:
         with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
         return None if row is None else Picture(**row)
+
+    def place(self, image_id: int) -> tuple[int, int, int] | None:
+        """Return the batch, the entry and the seed that an image was drawn for, by its id; None if there is none."""
+        query = (
+            select(slices.c.batch_id, slices.c.entry, images.c.seed)
+            .join_from(images, slices, slices.c.id == images.c.slice_id)
+            .where(images.c.id == image_id)
+        )
+        with self._database.reading() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.batch_id, row.entry, row.seed)
+
+    def partners(self, batch_id: int, prompts: Sequence[Prompt]) -> Mapping[int, Partner]:
+        """Return what a batch has with the prompts and seeds of some entries of another one, by their numbers there."""
+        with self._database.reading() as connection:
+            return partners(connection, batch_id, prompts)
+
+    def same_seed(self, recipe: Recipe, seed: int, limit: int) -> Sequence[Placed]:
+        """Return finished images with a recipe's prompts and a seed, its own among them, the newest first."""
+        with self._database.reading() as connection:
+            return same_seed(connection, recipe, seed, limit)
 
     def finished_since(
         self, moment: datetime, limit: int, *, without: Collection[int] = ()

@@ -109,6 +109,11 @@ def read_recycling(recycle_engine: str | None) -> RecycleAfter | None:
     metavar="FILE",
     help="Log to FILE, and to FILE-LANE for each lane, instead of standard error; 5 MB, and the four before them.",
 )
+@click.option(
+    "--preview",
+    is_flag=True,
+    help="Show on the page of `sdq web` what the image in hand is becoming.",
+)
 @worker_limit_options
 @limit_options
 @drawing_options(
@@ -122,7 +127,7 @@ def read_recycling(recycle_engine: str | None) -> RecycleAfter | None:
 def command(settings: Settings, lanes: str | None, lane_number: int | None, burst: bool, max_pinned: int,
             unload_after: float | None, recycle_engine: str | None, log_file: str | None,
             max_attempts: int, pipeline: str, threads: int | None, load_deadline: float, step_deadline: float,
-            safety: str, metadata: bool, quiet: bool, limits: Limits,
+            safety: str, metadata: bool, quiet: bool, preview: bool, limits: Limits,
             max_memory: int | None, rules: UnitRules) -> int:  # fmt: skip
     """Draw queued images one after the other, with the models pinned in memory.
 
@@ -180,6 +185,7 @@ def command(settings: Settings, lanes: str | None, lane_number: int | None, burs
             lane=lane,
             limits=limits,
             rules=rules,
+            with_previews=preview,
         )
         view = stack.enter_context(worker_view(settings, ledger, quiet=quiet or lane is not None))
         worker = make_worker(

@@ -45,6 +45,7 @@ def create_app(
         connections=connections,
         looking=looking,
         feed=Feed(looking.news, pages.writers(access) | api.writers()),
+        models=ModelStore(settings.models),
     )
 
     @contextlib.asynccontextmanager
@@ -68,7 +69,6 @@ def create_app(
         exception_handlers={SdqError: problems.of_ours, HTTPException: problems.of_http},
         lifespan=lifespan,
     )
-    models = ModelStore(settings.models)
-    app.state.sources, app.state.api = sources, api.State(models)
-    app.state.planner, app.state.nights = Planner(settings, models), Nights()
+    app.state.sources, app.state.api = sources, api.State(sources.models)
+    app.state.planner, app.state.nights = Planner(settings, sources.models), Nights()
     return app

@@ -21,6 +21,7 @@ from sdq_core.queue.in_hand import InHand
 
 if TYPE_CHECKING:
     from db.ledger import Ledger
+    from sdq_core.queue.previews import PreviewListener
     from sdq_core.queue.queues import Queues
 
 #: Batches that are over and still shown.
@@ -36,11 +37,17 @@ _FAILED_BATCHES, _FAILED_IMAGES, _CAUSES = 20, 200, 8
 
 @dataclass(frozen=True, kw_only=True)
 class AtWork:
-    """A worker that lives. engine: the one that it started last. image: the one in its hand, None between two."""
+    """A worker that lives.
+
+    engine: the one that it started last.
+    image: the one in its hand, None between two.
+    preview: what that will be, as an address that holds the picture; None if the worker makes none.
+    """
 
     name: str
     engine: EngineRecord | None
     image: InHand | None
+    preview: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +82,7 @@ class Looking:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._queues: Queues | None = None
+        self._previews: PreviewListener | None = None
         self._ask_redis_at = 0.0
         self._trouble = ""
         self._lock = threading.Lock()
@@ -149,11 +157,21 @@ class Looking:
             with redis_errors():
                 names = sorted(self._queues.claims.living())
                 in_hand = self._queues.in_hand.watch_each(names)
+                self._previews = self._previews or self._queues.previews.listen()
+                previews = self._previews.newest()
         except SdqError as error:
-            self._queues, self._trouble = None, str(error)
+            self._queues, self._previews, self._trouble = None, None, str(error)
             self._ask_redis_at = time.monotonic() + _AFTER_TROUBLE_S
             return None
         started = ledger.browsing.last_engines(names)
         return [
-            AtWork(name=name, engine=started.get(name), image=in_hand.get(name)) for name in names
+            AtWork(
+                name=name,
+                engine=started.get(name),
+                image=(image := in_hand.get(name)),
+                preview=preview.uri
+                if image and (preview := previews.get(name)) and preview.is_of(image)
+                else None,
+            )
+            for name in names
         ]

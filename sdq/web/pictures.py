@@ -44,7 +44,7 @@ def image(request: Request) -> Response:
     picture = _picture(sources, request, lambda found: found.sha256)
     if unchanged := _unchanged(request, picture.sha256):
         return unchanged
-    file = _file(sources, picture)
+    file = file_of(sources, picture)
     media_type = _MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream")
     return FileResponse(file, media_type=media_type, headers=_headers(picture.sha256))
 
@@ -94,7 +94,8 @@ def _picture(sources: Sources, request: Request, digest: Callable[[Picture], str
     return found
 
 
-def _file(sources: Sources, picture: Picture) -> Path:
+def file_of(sources: Sources, picture: Picture) -> Path:
+    """Return a picture's file; raise InputMissingError if there is none below the outputs."""
     outputs = sources.settings.outputs.resolve()
     try:
         file = (outputs / picture.path).resolve()
@@ -106,7 +107,7 @@ def _file(sources: Sources, picture: Picture) -> Path:
 
 
 def _made(sources: Sources, picture: Picture, kept: Path, *, hidden: bool) -> Thumbnail:
-    made = thumbnail(_file(sources, picture), SIDE, hidden=hidden)
+    made = thumbnail(file_of(sources, picture), SIDE, hidden=hidden)
     if made is None:
         raise InputMissingError("The picture's file cannot be read. `sdq verify` says more.")
     if made.media_type == "image/webp":

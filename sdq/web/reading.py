@@ -17,6 +17,7 @@ from sdq.queue.batch import Batch
 from sdq.queue.connections import Connections
 from sdq.web.access import Access
 from sdq_core.errors import InputMissingError
+from sdq_core.models import ModelStore
 from sdq_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Sources:
     connections: those of `sdq.Queue`, which open the ledger when it is there, and never make one by reading.
     looking: what is to be seen now.
     feed: what changes, for events.
+    models: those on this disk, read once, and again where they change.
     """
 
     settings: Settings
@@ -42,6 +44,7 @@ class Sources:
     connections: Connections
     looking: Looking
     feed: Feed
+    models: ModelStore
 
     @property
     def existing_ledger(self) -> Ledger | None:

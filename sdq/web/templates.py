@@ -18,7 +18,14 @@ from sdq_core.printable import printable
 _FOLDER = Path(__file__).with_name("templates")
 
 #: The pages that all others lead to: address below the root, title.
-PAGES = (("/", "Queue"), ("/submit", "Submit"), ("/batches", "Batches"), ("/night", "Night"))
+PAGES = (
+    ("/", "Queue"),
+    ("/submit", "Submit"),
+    ("/batches", "Batches"),
+    ("/compare", "Compare"),
+    ("/models", "Models"),
+    ("/night", "Night"),
+)
 
 
 @cache

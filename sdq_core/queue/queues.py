@@ -27,6 +27,7 @@ from sdq_core.queue.claims import ClaimTable
 from sdq_core.queue.in_hand import ImagesInHand
 from sdq_core.queue.job_hashes import SliceJobs
 from sdq_core.queue.order import Order, Waiting, parts_of
+from sdq_core.queue.previews import Previews
 from sdq_core.queue.slice_ids import SliceIds
 
 #: The only function that a job names. A stock RQ worker that calls it gets a clear refusal.
@@ -86,6 +87,7 @@ class Queues:
         self.claims = ClaimTable(connection, self._prefix)
         self.order = Order(connection, self._prefix)
         self.in_hand = ImagesInHand(connection, self._prefix)
+        self.previews = Previews(connection, self._prefix)
         self.jobs = SliceJobs(
             function=DRAW_SLICE,
             id_prefix=self._prefix,

@@ -21,6 +21,8 @@ ALL_PAGES = (
     "/batches/1?view=newest",
     "/batches/1/1",
     "/batches/1/1/2",
+    "/compare",
+    "/models",
 )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
 from sdq_core.queue.connection import connect
 from sdq_core.queue.in_hand import InHand
+from sdq_core.queue.previews import Preview
 from sdq_core.queue.queues import Queues
 from sdq_core.queue.server import RedisServer
 from tests.api.drawing import draw
@@ -22,6 +25,13 @@ def page(site: Site, path: str, status: int = 200) -> str:
     answer = site.ask(path, headers=PAGE)
     assert answer.status == status, (path, answer.text)
     return answer.text
+
+
+def await_text(site: Site, path: str, wanted: str) -> str:
+    deadline = time.monotonic() + 20
+    while wanted not in (text := page(site, path)):
+        assert time.monotonic() < deadline, text
+    return text
 
 
 def sources(text: str, pattern: str = r"/t/[^\"]+") -> list[str]:
@@ -203,12 +213,18 @@ def test_workers_are_shown_with_the_image_in_hand(own_site: Site) -> None:
         queues.claims.beat("w-1", 1, {})
         image = InHand(batch="one", entry=1, seed=2, prompt="a red house", step=3, steps=20)
         queues.in_hand.show("w-1", image)
+        page(own_site, "/")
+        preview = Preview(batch="one", entry=1, seed=2, media_type="image/webp", data=b"RIFF")
+        queues.previews.tell("w-1", preview)
+        with_preview = await_text(own_site, "/", 'src="data:image/webp;base64,UklGRg=="')
+        queues.in_hand.show("w-1", replace(image, seed=1))
         text = page(own_site, "/")
         queues.claims.sign_off("w-1")
         connection.delete("rq:worker:w-1")
     assert "Drawing 1 batch" in text
-    assert "step 3 of 20" in text
-    assert 'href="/batches/1/1/2"' in text
+    assert "step 3 of 20" in with_preview
+    assert "data:image" not in text  # it is another image's
+    assert 'href="/batches/1/1/2"' in with_preview
 
 
 def test_a_redis_that_is_away_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:

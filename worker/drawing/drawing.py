@@ -116,8 +116,8 @@ class Drawing:
         match event:
             case Began(number=number):
                 self._count(feed, feed.note_begun(number))
-            case Stepped(number=number, done=done, total=total):
-                feed.note_stepped(number, done, total)
+            case Stepped():
+                feed.note_stepped(event)
             case Drawn(number=number, image=image):
                 self._keep(feed, number, image)
             case Failed(number=number, error=error) if self._blames_unit(feed, error):

@@ -7,9 +7,12 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from worker.claims.open_slice import OpenSlice
 from worker.drawing.engines import LoadedEngine
-from worker.engine.messages import Began, Event
+from worker.engine.messages import Began, Event, Stepped
 from worker.pipelines.contract import ImageRequest
 
 #: The image being drawn and the next one; more would only be withdrawn at a stop.
@@ -24,6 +27,7 @@ class Asked:
     counted: and that attempt is counted in the ledger.
     forgiven: it was taken back, because the worker stops.
     evaluated: evaluations of the U-Net so far, and of the whole image.
+    preview: what it would be by now; None without previews, and before the first step.
     """
 
     open_slice: OpenSlice
@@ -32,6 +36,7 @@ class Asked:
     counted: bool = False
     forgiven: bool = False
     evaluated: tuple[int, int] = (0, 1)
+    preview: NDArray[np.uint8] | None = None
 
 
 class Feed:
@@ -109,10 +114,11 @@ class Feed:
         self._asked[number].begun = True
         return self._asked[number]
 
-    def note_stepped(self, number: int, done: int, total: int) -> None:
-        """Note how many evaluations an image has behind it, for whoever looks."""
-        if asked := self._asked.get(number):
-            asked.evaluated = done, total
+    def note_stepped(self, step: Stepped) -> None:
+        """Note how far an image is, for whoever looks."""
+        if asked := self._asked.get(step.number):
+            asked.evaluated = step.done, step.total
+            asked.preview = asked.preview if step.preview is None else step.preview
 
     def drop(self, asked: Asked) -> None:
         """Tell the engine not to go on with an image; it answers with Dropped, or with the image."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 
 from sdq_core.errors import SdqError
+from sdq_core.images.fitted import thumbnail_of
+from sdq_core.images.pixels import image_from_rgb
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.in_hand import ImagesInHand, InHand
+from sdq_core.queue.previews import Preview, Previews
 from worker.drawing.feed import Feed
 
 #: How often to ask whether somebody watches.
@@ -38,12 +41,32 @@ class Hand:
             steps=steps,
         )
 
+    @property
+    def preview(self) -> Preview | None:
+        """What that image would be by now, None without previews. It is encoded here, while the engine goes on."""
+        begun = self.feed.begun if self.feed else None
+        if begun is None or begun.preview is None:
+            return None
+        height, width, _ = begun.preview.shape
+        picture = image_from_rgb(begun.preview.tobytes(), width, height)
+        encoded = thumbnail_of(picture, max(width, height))
+        return Preview(
+            batch=begun.open_slice.slice_.batch_name,
+            entry=begun.open_slice.slice_.entry,
+            seed=begun.seed,
+            media_type=encoded.media_type,
+            data=encoded.data,
+        )
+
 
 class Showing:
     """Says in Redis what a worker has in hand, while somebody watches."""
 
-    def __init__(self, images: ImagesInHand, hand: Hand, *, worker: str) -> None:
+    def __init__(
+        self, images: ImagesInHand, hand: Hand, *, worker: str, previews: Previews | None = None
+    ) -> None:
         self._images = images
+        self._previews = previews
         self._hand = hand
         self._worker = worker
         self._watched = False
@@ -58,5 +81,7 @@ class Showing:
                     self._watched = self._images.is_watched()
                 if self._watched and (image := self._hand.image):
                     self._images.show(self._worker, image)
+                    if self._previews and (preview := self._hand.preview):
+                        self._previews.tell(self._worker, preview)
         except SdqError:
             self._watched = False

@@ -34,7 +34,7 @@ from worker.engine.messages import (
 from worker.engine.pipe import Pipe
 from worker.engine.watched import WatchedRuntime
 from worker.pipelines.choice import library_versions, load_pipeline
-from worker.pipelines.contract import Pipeline
+from worker.pipelines.contract import Look, Pipeline
 from worker.pipelines.parts import packages_of_parts
 from worker.runtimes.choice import choose_runtime
 
@@ -77,6 +77,7 @@ def _load(pipe: Pipe, launch: Launch) -> tuple[Pipeline, WatchedRuntime] | None:
             launch.safety,
             launch.inputs,
             launch.controlnets,
+            with_previews=launch.with_previews,
         )
     except SdqError as error:
         pipe.send(LoadFailed(error=error))
@@ -147,14 +148,17 @@ class _Service:
         self._pipe.send(Began(number=order.number))
         next_report = time.monotonic() + _REPORT_EVERY_S
 
-        def on_step(done: int, total: int) -> None:
+        def on_step(done: int, total: int, look: Look | None = None) -> None:
             nonlocal next_report
             self._read_orders(wait=False)
             if order.number in self._unwanted:
                 raise _Dropped
             if time.monotonic() >= next_report:
                 next_report = time.monotonic() + _REPORT_EVERY_S
-                self._pipe.send(Stepped(number=order.number, done=done, total=total))
+                preview = look() if look else None
+                self._pipe.send(
+                    Stepped(number=order.number, done=done, total=total, preview=preview)
+                )
 
         try:
             image = self._pipeline.draw(order.request, on_step)

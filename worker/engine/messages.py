@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sdq_core.errors import SdqError
 from sdq_core.models import VariantFolder
 from sdq_core.models.controlnet import ControlNets
@@ -27,6 +30,7 @@ class Launch:
     rules: what decides on the units of the parts besides.
     inputs: the folder of the pictures that images are drawn from; None for nowhere.
     controlnets: those that images may be drawn with.
+    with_previews: send a preview with steps.
     """
 
     folder: VariantFolder
@@ -39,6 +43,7 @@ class Launch:
     rules: UnitRules = field(default_factory=UnitRules)
     inputs: Path | None = None
     controlnets: ControlNets | None = None
+    with_previews: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +125,15 @@ class Began:
 
 @dataclass(frozen=True, kw_only=True)
 class Stepped:
-    """Engine to worker: sent after a U-Net evaluation, a few times a second at most."""
+    """Engine to worker: sent after a U-Net evaluation, a few times a second at most.
+
+    preview: what the image would be by now, uint8 [h, w, 3], a pixel for each latent; None without previews.
+    """
 
     number: int
     done: int
     total: int
+    preview: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,12 @@ there. It does not need torch, keeps the safety checker's scores, and reports ev
 
 from __future__ import annotations
 
+import logging
 import time
+from functools import partial
 from pathlib import Path
 
+from sdq_core.errors import BrokenImageError
 from sdq_core.models import VariantFolder
 from sdq_core.models.controlnet import ControlNets
 from sdq_core.models.families import GUIDANCE_EMBEDDING
@@ -21,9 +24,12 @@ from worker.pipelines.denoise import denoise
 from worker.pipelines.families import Pieces, assemble
 from worker.pipelines.guidance_embedding import guidance_embedding
 from worker.pipelines.noise import make_noise
+from worker.pipelines.preview import Previews
 from worker.pipelines.safety import SafetyReport
 from worker.pipelines.schedulers import make_scheduler
 from worker.runtimes.contract import Runtime
+
+log = logging.getLogger(__name__)
 
 
 class BuiltinPipeline:
@@ -34,8 +40,10 @@ class BuiltinPipeline:
 
     name = "builtin"
 
-    def __init__(self, pieces: Pieces) -> None:
+    def __init__(self, pieces: Pieces, *, with_previews: bool = False) -> None:
         self._pieces = pieces
+        self._with_previews = with_previews
+        self._previews: Previews | None = None
 
     @classmethod
     def load(
@@ -46,9 +54,11 @@ class BuiltinPipeline:
         safety: Safety = Safety.FLAG,
         inputs: Path | None = None,
         controlnets: ControlNets | None = None,
+        with_previews: bool = False,
     ) -> BuiltinPipeline:
-        """Load every part of a model variant; see `assemble`."""
-        return cls(assemble(folder, runtime, units, safety, inputs, controlnets))
+        """Load every part of a model variant; see `assemble`. with_previews: let whoever is told of a step look."""
+        pieces = assemble(folder, runtime, units, safety, inputs, controlnets)
+        return cls(pieces, with_previews=with_previews)
 
     @property
     def width(self) -> int:
@@ -70,6 +80,20 @@ class BuiltinPipeline:
         scale = guidance_embedding(request.guidance_scale, width)
         return conditioning.and_all_are_told({GUIDANCE_EMBEDDING: scale})
 
+    def _fitted(self) -> Previews | None:
+        """Return what makes previews, fitted before the first image: while a model loads, no part of it runs."""
+        if self._with_previews and self._previews is None:
+            pieces = self._pieces
+            kind = str(pieces.scheduler_config.values.get("prediction_type") or "epsilon")
+            try:
+                self._previews = Previews.fitted(
+                    pieces.vae_decoder, pieces.unet.latents_shape, kind
+                )
+            except BrokenImageError as error:  # of images that it can draw all the same
+                self._with_previews = False
+                log.warning("There will be no previews: %s", error)
+        return self._previews
+
     def draw(self, request: ImageRequest, on_step: StepReport) -> DrawnImage:
         """Draw one image; see `contract.Pipeline.draw`.
 
@@ -89,6 +113,7 @@ class BuiltinPipeline:
             eta=conditions.eta,
         )
         conditioning = self._condition(request)
+        previews = self._fitted()
 
         started = time.perf_counter()
         noise = make_noise(request.rng, request.seed)
@@ -105,7 +130,11 @@ class BuiltinPipeline:
             noise=noise,
         ):
             latents, num_unet_calls = evaluation.latents, evaluation.done
-            on_step(evaluation.done, evaluation.total)
+            step = (evaluation.done, evaluation.total)
+            if previews:
+                on_step(*step, look=partial(previews.picture, scheduler, evaluation))
+            else:
+                on_step(*step)
         denoised = time.perf_counter()
         decoded = pieces.vae_decoder.decode(latents)
         finished = time.perf_counter()

@@ -50,10 +50,13 @@ def load_pipeline(
     safety: Safety = Safety.FLAG,
     inputs: Path | None = None,
     controlnets: ControlNets | None = None,
+    *,
+    with_previews: bool = False,
 ) -> Pipeline:
     """Load a model variant into the chosen pipeline. inputs: the folder of pictures, None for nowhere.
 
-    controlnets: those that images may follow pictures by, None for none.
+    controlnets: those that images may follow pictures by, None for none. with_previews: let steps be looked at, which
+    Apple's pipeline does not.
 
     Apple's pipeline runs on any system if chosen by name. ConfigurationError is raised then if it cannot be imported or
     cannot draw with such a model, and it refuses each image that it cannot draw. If it was chosen automatically, the
@@ -65,7 +68,9 @@ def load_pipeline(
         choice is PipelineChoice.AUTO
         and (limit_of_model(folder) or not _is_apples_natural_choice())
     ):
-        return BuiltinPipeline.load(folder, runtime, units, safety, inputs, controlnets)
+        return BuiltinPipeline.load(
+            folder, runtime, units, safety, inputs, controlnets, with_previews
+        )
 
     from worker.pipelines.apple import ApplePipeline
     from worker.pipelines.apple_first import AppleFirst
@@ -77,7 +82,9 @@ def load_pipeline(
         if choice is PipelineChoice.APPLE:
             raise
         log.warning("%s Using the built-in pipeline.", error)
-        return BuiltinPipeline.load(folder, runtime, units, safety, inputs, controlnets)
+        return BuiltinPipeline.load(
+            folder, runtime, units, safety, inputs, controlnets, with_previews
+        )
     apple = ApplePipeline.load(folder, runtime, units, safety, inputs, controlnets)
     return apple if choice is PipelineChoice.APPLE else AppleFirst(apple)
 

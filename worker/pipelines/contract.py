@@ -71,8 +71,16 @@ class DrawnImage:
     safety_ms: float
 
 
-#: Called after each U-Net evaluation with the number done and the total.
-StepReport = Callable[[int, int], None]
+#: Returns what the image would be by now, uint8 [h, w, 3], a pixel for each latent; None if that cannot be said.
+Look = Callable[[], NDArray[np.uint8] | None]
+
+
+class StepReport(Protocol):
+    """Called after each U-Net evaluation."""
+
+    def __call__(self, done: int, total: int, look: Look | None = None) -> None:
+        """done, total: of the evaluations. look: to be called before returning, or not; None without previews."""
+        ...
 
 
 class Pipeline(Protocol):

@@ -24,11 +24,16 @@ class Evaluation:
     done: evaluations so far.
     total: evaluations of the whole image.
     latents: [1, 4, h, w]; the final ones once done equals total.
+    index, sample: of the scheduler's timestep that was evaluated, and the latents there.
+    noise_pred: what the U-Net predicted there, after guidance; None while a branch is missing.
     """
 
     done: int
     total: int
     latents: Latents
+    index: int
+    sample: Latents
+    noise_pred: Latents | None = None
 
 
 def denoise(
@@ -71,17 +76,27 @@ def denoise(
             done += 1
             require_finite(predictions[-1], f"Evaluation {done} of {total} of the U-Net")
             if number < len(batches):
-                yield Evaluation(done=done, total=total, latents=latents)
+                yield Evaluation(
+                    done=done, total=total, latents=latents, index=index, sample=latents
+                )
         # NumPy would print warnings on standard error about values that are checked just below.
         with np.errstate(over="ignore", invalid="ignore"):
             branches = np.concatenate(predictions)[: len(conditioning.branches)]
             noise_pred = guided(branches, guidance_scale)
-            latents = scheduler.step(noise_pred, latents, noise)
+            before = latents
+            latents = scheduler.step(noise_pred, before, noise)
             latents = start.kept(scheduler, latents, index + 1)
         require_finite(
             latents, f"The {type(scheduler).__name__} after evaluation {done} of {total}"
         )
-        yield Evaluation(done=done, total=total, latents=latents)
+        yield Evaluation(
+            done=done,
+            total=total,
+            latents=latents,
+            index=index,
+            sample=before,
+            noise_pred=noise_pred,
+        )
 
 
 def guided(noise_pred: NDArray[np.float32], guidance_scale: float) -> NDArray[np.float32]:

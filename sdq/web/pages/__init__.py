@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from sdq.web.access import Access
 from sdq.web.assets import Assets, report_style
 from sdq.web.feed import Writer
-from sdq.web.pages import actions, batch, image, night, queue, sign_in, submit
+from sdq.web.pages import actions, batch, compare, image, models, night, queue, sign_in, submit
 from sdq.web.pages.events import PageEvents, events
 from sdq.web.pages.submit import LIMITS
 from sdq.web.pictures import Thumbnails
@@ -34,6 +34,8 @@ def routes() -> list[BaseRoute]:
         Route("/submit/{draft:str}", submit.draft, methods=["GET", "POST"]),
         Route("/night", night.night),
         Route("/night.html", night.saved),
+        Route("/compare", compare.compare),
+        Route("/models", models.models),
         Route("/i/{id:int}/{name:str}", image_file),
         Route("/t/{id:int}/{name:str}", Thumbnails().thumbnail),
         Route("/events", events),

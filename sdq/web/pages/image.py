@@ -56,7 +56,7 @@ def image(request: Request) -> Response:
             "again": f"sdq rerun {shlex.quote(str(file))}" if file else None,
             "settings": _settings(found),
             "timings": _timings(drawn) if drawn else (),
-            "record": _record(found),
+            "record": record_of(found),
             "fields": [(name, str(value)) for name, value in found.fields.items()],
             "row": [shown_tile(tile, batch_id, found.recipe) for tile in beside.row],
             "left": beside.beside(seed, -1),
@@ -100,7 +100,8 @@ def _timings(drawn: ImageRecord) -> Sequence[tuple[str, str, float]]:
     return shown
 
 
-def _record(found: KnownImage) -> Facts:
+def record_of(found: KnownImage) -> Facts:
+    """Return what is known of a drawn image, but for its timings: name and text."""
     drawn, engine = found.image, found.engine
     facts: list[tuple[str, str | None]] = [
         ("Finished", local_time(found.finished_at) if found.finished_at else None),
