@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from sdq.web.access import Access
 from sdq.web.assets import Assets
 from sdq.web.feed import Writer
-from sdq.web.pages import actions, batch, image, queue, sign_in
+from sdq.web.pages import actions, batch, image, marks, queue, sign_in
 from sdq.web.pages.events import PageEvents, events
 from sdq.web.pictures import Thumbnails
 from sdq.web.pictures import image as image_file
@@ -27,6 +27,9 @@ def routes() -> list[BaseRoute]:
         Route("/batches/{id:int}/{entry:int}", batch.prompt),
         Route("/batches/{id:int}/{entry:int}/{seed:int}", image.image),
         Route("/batches/{id:int}/{action:str}", actions.act, methods=["POST"]),
+        Route(
+            "/batches/{id:int}/{entry:int}/{seed:int}/{action:str}", marks.mark, methods=["POST"]
+        ),
         Route("/i/{id:int}/{name:str}", image_file),
         Route("/t/{id:int}/{name:str}", Thumbnails().thumbnail),
         Route("/events", events),
