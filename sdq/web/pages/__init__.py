@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from starlette.routing import BaseRoute, Mount, Route
 
 from sdq.web.access import Access
 from sdq.web.assets import Assets
 from sdq.web.feed import Writer
+from sdq.web.kept import KeptThumbnails
 from sdq.web.pages import actions, batch, image, marks, queue, sign_in
 from sdq.web.pages.events import PageEvents, events
 from sdq.web.pictures import Thumbnails
@@ -17,8 +20,8 @@ OPEN = frozenset({"/sign-in"})
 OPEN_FOLDERS = ("/static/",)
 
 
-def routes() -> list[BaseRoute]:
-    """Return the routes of all pages."""
+def routes(thumbnails: Path) -> list[BaseRoute]:
+    """Return the routes of all pages. thumbnails: the folder that these are kept in."""
     return [
         Route("/", queue.queue),
         Route("/batches", queue.older),
@@ -31,7 +34,7 @@ def routes() -> list[BaseRoute]:
             "/batches/{id:int}/{entry:int}/{seed:int}/{action:str}", marks.mark, methods=["POST"]
         ),
         Route("/i/{id:int}/{name:str}", image_file),
-        Route("/t/{id:int}/{name:str}", Thumbnails().thumbnail),
+        Route("/t/{id:int}/{name:str}", Thumbnails(KeptThumbnails(thumbnails)).thumbnail),
         Route("/events", events),
         Route("/sign-in", sign_in.sign_in, methods=["POST"]),
         Mount("/static", Assets()),
