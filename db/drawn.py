@@ -117,7 +117,7 @@ class DrawnSlice(AskedImages):
             if value is not None:
                 values[position] = convert(value)
         values[_SCORES] = values[_SCORES] or {}
-        image_id, engine_id, attempts, finished_at = _OWN(values)
+        image_id, engine_id, attempts, finished_at, favourite, rejected = _OWN(values)
         record = ImageRecord(**dict(zip(_RECORD_FIELDS, _RECORD(values), strict=True)))
         return FinishedImage(
             id=image_id,
@@ -130,6 +130,8 @@ class DrawnSlice(AskedImages):
             engine=self.engines[engine_id],
             attempts=attempts,
             finished_at=finished_at,
+            favourite=favourite,
+            rejected=rejected,
         )
 
 
@@ -139,7 +141,7 @@ def _taking(*names: str) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
 
 _RECORD_FIELDS = tuple(ImageRecord.__dataclass_fields__)
 _RECORD = _taking(*_RECORD_FIELDS)
-_OWN = _taking("id", "engine_id", "attempts", "finished_at")
+_OWN = _taking("id", "engine_id", "attempts", "finished_at", "favourite", "rejected")
 _SCORES = STORED["concept_scores"].position
 _CONVERSIONS: Sequence[tuple[int, Callable[[Any], Any]]] = tuple(
     (column.position, convert)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, RowMapping, select
 from db.engines import load_engines
 from db.recipe_rows import RECIPE_COLUMNS, recipe_of
 from db.tables import batches, images, recipes, slices, variants
-from db.values import JSON, EngineRecord, ImageRecord, ImageStatus
+from db.values import JSON, EngineRecord, ImageRecord, ImageStatus, Mark
 from sdq_core.values.recipes import Recipe
 from sdq_core.values.seeds import parse_seeds
 
@@ -29,6 +29,7 @@ class KnownImage:
     image, engine: its file and what drew it, once it is done. A failed one may have an engine.
     finished_at: when it was done or given up, UTC.
     id: its row's, None if it was not tried yet.
+    mark: what somebody thinks of it.
     """
 
     batch_name: str | None
@@ -43,6 +44,7 @@ class KnownImage:
     engine: EngineRecord | None = None
     finished_at: datetime | None = None
     id: int | None = None
+    mark: Mark | None = None
 
 
 def image_in_batch(
@@ -120,4 +122,5 @@ def _known(
         engine=load_engines(connection, [engine_id]).get(engine_id) if engine_id else None,
         finished_at=row["finished_at"],
         id=row["id"],
+        mark=Mark.of(favourite=row["favourite"], rejected=row["rejected"]),
     )

@@ -3,10 +3,10 @@
 It has one part for each kind of caller: `submissions` for the producer, `work` for workers, `batches` and `variants`
 for status and control, `notices` for telling of them, `summaries` for reports, `upkeep` for verifying and pruning,
 `benchmarks` and `estimates` for choosing variants and forecasting, `measures` and `scores` for inspecting pictures,
-`unit_trials` for what works where, `smoke_checks` for what updates change, `browsing` for pages, `programs` for other
-programs. Each method is one transaction (or one per page, if it yields): it happens completely or not at all, even if
-the process is killed in the middle, and a caller that does not know whether a call succeeded may repeat it. Further
-guarantees are documented in the class of each part.
+`marks` for what somebody thinks of them, `unit_trials` for what works where, `smoke_checks` for what updates change,
+`browsing` for pages, `programs` for other programs. Each method is one transaction (or one per page, if it yields): it
+happens completely or not at all, even if the process is killed in the middle, and a caller that does not know whether a
+call succeeded may repeat it. Further guarantees are documented in the class of each part.
 
 All methods raise ServiceUnavailableError (unreachable, locked), StorageError (disk full), OutputError (not writable) or
 ConfigurationError (not our database), with the database's name and the next step.
@@ -24,6 +24,7 @@ from db.benchmarks import Benchmarks
 from db.connection import Database, may_exist
 from db.estimates import Estimates
 from db.limits import COMMAND, Limits
+from db.marks import Marks
 from db.measures import Measures
 from db.notices import Notices
 from db.schema import bring_to_head, stored_revision
@@ -60,6 +61,7 @@ class Ledger:
         self.estimates = Estimates(database)
         self.measures = Measures(database)
         self.scores = Scores(database)
+        self.marks = Marks(database)
         self.unit_trials = UnitTrials(database)
         self.smoke_checks = SmokeChecks(database)
 

@@ -38,13 +38,15 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     event,
+    false,
     or_,
+    true,
 )
 
 from db.column_types import HexDigest, Id, JsonObject, Milliseconds, UtcTime
 
 #: The newest migration; compared with the database's, so that Alembic is imported only to migrate.
-HEAD_REVISION = "0010_smoke_checks"
+HEAD_REVISION = "0011_marks"
 
 #: Not Alembic's default name: another program in the same database may have its own ``alembic_version``.
 VERSION_TABLE = "sdq_revision"
@@ -253,6 +255,9 @@ images = Table(
     # How well the picture shows its prompt, and which model said so; a model without a score could give none.
     Column("clip_score", Float(53)),
     Column("clip_model", Text),
+    # What somebody thinks of it, one of the two or neither. Whatever is drawn anew keeps it.
+    Column("favourite", Boolean, nullable=False, server_default=false()),
+    Column("rejected", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("recipe_id", "seed"),
     # The database looks for the images of each slice that is deleted.
     Index(None, "slice_id"),
@@ -261,6 +266,11 @@ images = Table(
 _INDEXED_ONLY[Index("ix_images_near_duplicates", images.c.near_duplicate_of)] = (
     images.c.near_duplicate_of.is_not(None)
 )
+# Few of a million, and looked for from the newest on. SQLite needs the comparison as a query has it.
+_INDEXED_ONLY |= {
+    Index("ix_images_favourites", images.c.favourite, images.c.id): images.c.favourite == true(),
+    Index("ix_images_rejected", images.c.rejected, images.c.id): images.c.rejected == true(),
+}
 
 # What `sdq bench` measured, one row each time; `auto` uses the newest of each variant on each machine.
 benchmarks = Table(

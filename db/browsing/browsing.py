@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
+from db.browsing.marked import marked
 from db.browsing.matching import Matches, matching
 from db.browsing.neighbours import Neighbours, neighbours
 from db.browsing.newest import NewestPage, newest
@@ -21,7 +22,7 @@ from db.finished import finished_by_id
 from db.pace import RECENT_IMAGES
 from db.report import statuses_of
 from db.tables import batches, engines, images, slices
-from db.values import BatchStatus, EngineRecord, FinishedImage, ImageStatus
+from db.values import BatchStatus, EngineRecord, FinishedImage, ImageStatus, Mark
 from sdq_core.values.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ class Browsing:
         """Return the newest images of a batch, or of all. before: only those of lower id; None for any."""
         with self._database.reading() as connection:
             return newest(connection, batch_id, before, limit)
+
+    def marked(self, batch_id: int, mark: Mark, before: int | None, limit: int) -> NewestPage:
+        """Return the newest images with a mark that a batch asks for. before: only those of lower id; None for any."""
+        with self._database.reading() as connection:
+            return marked(connection, batch_id, mark, before, limit)
 
     def picture(self, image_id: int) -> Picture | None:
         """Return the file of a finished image, by its id; None if there is none."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, false, or_, select
 
 from db.tables import images, slices
-from db.values import ImageStatus
+from db.values import ImageStatus, Mark
 from db.walk import parts
 from sdq_core.values.seeds import parse_seeds
 
@@ -19,7 +19,7 @@ class Tile:
     """An image in its place.
 
     status: None if it was not tried yet.
-    id, pixels_sha256, nsfw_flagged: of one that is done.
+    id, pixels_sha256, nsfw_flagged, mark: of one that is done.
     error: of one that failed.
     """
 
@@ -29,6 +29,7 @@ class Tile:
     id: int | None = None
     pixels_sha256: str | None = None
     nsfw_flagged: bool | None = None
+    mark: Mark | None = None
     error: str | None = None
 
 
@@ -103,6 +104,8 @@ def drawn_tiles(connection: Connection, places: Sequence[Place]) -> Mapping[tupl
                 images.c.status,
                 images.c.pixels_sha256,
                 images.c.nsfw_flagged,
+                images.c.favourite,
+                images.c.rejected,
                 images.c.error,
             ).where(or_(false(), *any_of))
         )
@@ -123,4 +126,5 @@ def _tile(entry: int, seed: int, row: Any) -> Tile:
         id=row.id,
         pixels_sha256=row.pixels_sha256,
         nsfw_flagged=row.nsfw_flagged,
+        mark=Mark.of(favourite=row.favourite, rejected=row.rejected),
     )

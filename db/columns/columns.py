@@ -145,6 +145,15 @@ def _quality() -> Iterable[ImageColumn]:
         yield _column(name, kind, about, f"image.{name}")
 
 
+def _marked() -> Iterable[ImageColumn]:
+    """What somebody thinks of it."""
+    for name, about in (
+        ("favourite", "marked as a favourite"),
+        ("rejected", "marked as rejected"),
+    ):
+        yield _column(name, Kind.BOOLEAN, about, name)
+
+
 def _highest_score(image: FinishedImage | AskedImages) -> float | None:
     assert isinstance(image, FinishedImage)  # not of what was asked
     return max(image.image.concept_scores.values(), default=None)
@@ -161,6 +170,7 @@ _ALIASES: Mapping[str, tuple[str, ...]] = {
     "strength": ("denoising_strength",),
     "mask": ("mask_image",),
     "nsfw_flagged": ("nsfw",),
+    "favourite": ("favorite",),
     "attention_implementation": ("variant",),
 }
 _WORDS: Mapping[str, Mapping[str, str]] = {
@@ -213,6 +223,6 @@ def _controlnets(image: FinishedImage | AskedImages) -> str | None:
 #: Column by name. New ones come at the end of their group.
 COLUMNS: Mapping[str, ImageColumn] = {
     column.name: column
-    for group in (_asked, _recipe, _drawn, _drew, _quality)
+    for group in (_asked, _recipe, _drawn, _drew, _quality, _marked)
     for column in group()
 }

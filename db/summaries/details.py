@@ -42,6 +42,8 @@ def load_images(connection: Connection, places: Mapping[int, Place]) -> Mapping[
             engine=engines[row["engine_id"]],
             attempts=row["attempts"],
             finished_at=row["finished_at"],
+            favourite=row["favourite"],
+            rejected=row["rejected"],
         )
         for row in rows
         if row["engine_id"] in engines and row["path"] is not None

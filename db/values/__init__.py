@@ -13,6 +13,7 @@ from db.values.images import (
     Standing,
 )
 from db.values.json import JSON
+from db.values.marks import Mark
 from db.values.notices import Notice, NoticeEvent
 from db.values.plans import (
     BatchOptions,
@@ -46,6 +47,7 @@ __all__ = [
     "ImageRecord",
     "ImageStatus",
     "KnownEntry",
+    "Mark",
     "Notice",
     "NoticeEvent",
     "PausedVariant",

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from db.values.engines import EngineRecord
 from db.values.json import JSON
+from db.values.marks import Mark
 from sdq_core.values.recipes import Recipe
 
 
@@ -108,6 +109,7 @@ class FinishedImage:
     image, engine: its file and what drew it, perhaps for another batch.
     attempts: how often it was tried.
     finished_at: UTC.
+    favourite, rejected: what somebody thinks of it; never both.
     """
 
     id: int
@@ -120,6 +122,13 @@ class FinishedImage:
     engine: EngineRecord
     attempts: int
     finished_at: datetime
+    favourite: bool = False
+    rejected: bool = False
+
+    @property
+    def mark(self) -> Mark | None:
+        """What somebody thinks of it."""
+        return Mark.of(favourite=self.favourite, rejected=self.rejected)
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from db.known_image import KnownImage
-from db.values import EngineRecord, ImageRecord, ImageStatus
+from db.values import EngineRecord, ImageRecord, ImageStatus, Mark
 from sdq.views.facts import fact_lines
 from sdq.views.status import rfc3339
 from sdq.views.words import counted, duration, local_time, size
@@ -44,6 +44,7 @@ def image_facts(
             ("cut", f"{cut} tokens of the prompt were not read" if cut else None),
             ("flagged", "by the safety checker" if drawn and drawn.nsfw_flagged else None),
             ("picture", _picture(drawn) if drawn else None),
+            ("marked", image.mark),
             ("time", _time(image)),
             *(_engine_facts(engine) if engine else ()),
             *((name, _own(value)) for name, value in image.fields.items() if name != "pictures"),
@@ -77,6 +78,7 @@ def image_as_dict(image: KnownImage, outputs: Path) -> dict[str, Any]:
         "truncated_tokens": drawn and drawn.truncated_tokens,
         "nsfw_flagged": drawn and drawn.nsfw_flagged,
         "concept_scores": drawn and dict(drawn.concept_scores),
+        **{str(mark): mark is image.mark for mark in Mark},
         "quality": drawn and {name: getattr(drawn, name) for name in _MEASURES},
         "timings": drawn
         and {name: getattr(drawn, name) for name in vars(drawn) if name.endswith("_ms")},

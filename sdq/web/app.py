@@ -56,7 +56,7 @@ def create_app(
         connections.close()
 
     app = Starlette(
-        routes=[*pages.routes(), *api.routes()],
+        routes=[*pages.routes(settings.cache / "thumbs"), *api.routes()],
         middleware=[
             Middleware(
                 Gate,

@@ -7,9 +7,6 @@ comes from its row, never from an address, and is followed only below the output
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from starlette.responses import FileResponse, Response
 
 from db.browsing import Picture
 from sdq.web.asked import in_path
+from sdq.web.kept import KeptThumbnails
 from sdq.web.reading import Sources, sources_of
 from sdq_core.errors import InputMissingError
 from sdq_core.images.fitted import Thumbnail, thumbnail
@@ -50,9 +48,10 @@ def image(request: Request) -> Response:
 
 
 class Thumbnails:
-    """Makes thumbnails for one server, a few at a time, and keeps them in the cache."""
+    """Makes thumbnails for one server, a few at a time, and keeps them."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: KeptThumbnails) -> None:
+        self._kept = kept
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def thumbnail(self, request: Request) -> Response:
@@ -65,14 +64,21 @@ class Thumbnails:
         name = f"{picture.pixels_sha256}{'-hidden' if hidden else ''}"
         if unchanged := _unchanged(request, name):
             return unchanged
-        kept = sources.settings.cache / "thumbs" / name[:2] / f"{name}.webp"
-        data = await run_in_threadpool(_read, kept)
+        data = await run_in_threadpool(self._kept.read, name)
         media_type = "image/webp"
         if data is None:
             async with self._turns:  # not in a thread, or whoever waits would hold one
-                made = await run_in_threadpool(_made, sources, picture, kept, hidden=hidden)
+                made = await run_in_threadpool(self._made, sources, picture, name, hidden=hidden)
             data, media_type = made.data, made.media_type
         return Response(data, media_type=media_type, headers=_headers(name))
+
+    def _made(self, sources: Sources, picture: Picture, name: str, *, hidden: bool) -> Thumbnail:
+        made = thumbnail(file_of(sources, picture), SIDE, hidden=hidden)
+        if made is None:
+            raise InputMissingError("The picture's file cannot be read. `sdq verify` says more.")
+        if made.media_type == "image/webp":
+            self._kept.keep(name, made.data)
+        return made
 
 
 def image_address(image_id: int, sha256: str, path: str) -> str:
@@ -104,35 +110,6 @@ def file_of(sources: Sources, picture: Picture) -> Path:
     except (OSError, ValueError):
         pass
     raise InputMissingError("The picture's file is not there. `sdq verify` says more.")
-
-
-def _made(sources: Sources, picture: Picture, kept: Path, *, hidden: bool) -> Thumbnail:
-    made = thumbnail(file_of(sources, picture), SIDE, hidden=hidden)
-    if made is None:
-        raise InputMissingError("The picture's file cannot be read. `sdq verify` says more.")
-    if made.media_type == "image/webp":
-        with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
-            _keep(kept, made.data)
-    return made
-
-
-def _keep(file: Path, data: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(data)
-        Path(temporary).replace(file)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _read(file: Path) -> bytes | None:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return None
 
 
 def _headers(tag: str) -> dict[str, str]:

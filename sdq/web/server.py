@@ -7,6 +7,7 @@ import errno
 import ipaddress
 import logging
 import socket
+import threading
 from collections.abc import Callable, Iterator
 
 import uvicorn
@@ -15,6 +16,7 @@ from starlette.applications import Starlette
 from sdq.web.access import Access
 from sdq.web.feed import Feed
 from sdq.web.protocol import Protocol
+from sdq.web.warm import warm_up
 from sdq_core.errors import OutputError, UsageError
 
 #: Where it listens unless told: the first of these that is free.
@@ -22,6 +24,8 @@ USUAL_PORTS = range(7370, 7380)
 
 #: What a stop waits for, s.
 _GRACE_S = 2
+#: How long a start waits for pages that are drawn for nobody; a ledger that does not answer takes longer, s.
+_WARMING_S = 1.0
 #: Connections at once, of which each takes a file descriptor; more are told to come back.
 _CONNECTIONS = 2000
 
@@ -117,8 +121,15 @@ def serve(
 ) -> None:
     """Serve until a signal says to stop. started: called once requests are answered."""
     _raise_descriptors()
+
+    def begin() -> None:
+        warming = threading.Thread(target=warm_up, args=(app,), name="sdq-warm-up", daemon=True)
+        warming.start()
+        warming.join(_WARMING_S)
+        started()
+
     with contextlib.closing(listening):
-        Server(app, started).run(sockets=[listening])
+        Server(app, begin).run(sockets=[listening])
 
 
 def _raise_descriptors() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from db.ledger import Ledger
-from db.values import BatchState
+from db.values import BatchState, Mark
 from sdq_core.images.read import read_record
 from sdq_core.values.conditions import NO_CONDITIONS
 from tests.core.small_ledger import loaded, open_ids
@@ -44,6 +44,10 @@ def test_its_ledger_is_migrated_with_all_that_it_holds(url: str) -> None:
             assert image.recipe.conditions is NO_CONDITIONS
             assert ledger.batches.image_of_recipe(image.recipe.content_key, image.seed)
         assert [loaded(ledger, id_).seeds for id_ in open_ids(ledger)] == [(5, 6, 7, 8, 9)] * 2
+        # What came later is not set, and can be.
+        assert {image.mark for image in images} == {None}
+        ledger.marks.set(images[2].id, Mark.FAVOURITE)
+        assert [image.favourite for image in ledger.batches.images("old")] == [0, 0, 1, 0]
 
 
 def test_its_images_are_known_by_their_files(url: str) -> None:

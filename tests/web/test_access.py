@@ -133,7 +133,7 @@ def test_a_read_only_server_changes_nothing(tmp_path: Path, redis_url: str) -> N
         assert site.post("/batches/1/pause").status == 403
         assert site.ask("/batches/1/pause", "DELETE").status == 403
         page = site.ask("/", headers=BEARER | PAGE)
-        assert (page.status, "<button" in page.text) == (200, False)
+        assert (page.status, 'method="post"' in page.text) == (200, False)
         assert site.ask("/sign-in", "POST", PAGE, f"token={TOKEN}".encode()).status == 303
     finally:
         site.close()

@@ -77,9 +77,9 @@ _PROMPT = {
 }
 _GUIDANCE = {
     "type": "number",
-    "exclusiveMinimum": 1,
+    "minimum": 0,
     "maximum": MAX_GUIDANCE_SCALE,
-    "description": "A U-Net that was converted with batch 1 also takes 0 to 1, which turns guidance off.",
+    "description": "Up to 1, which turns guidance off, only with a U-Net that was converted with batch 1.",
 }
 _IMAGES = {"type": "integer", "minimum": 1, "maximum": MOST_IMAGES}
 

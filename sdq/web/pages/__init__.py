@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from starlette.routing import BaseRoute, Mount, Route
 
 from sdq.web.access import Access
 from sdq.web.assets import Assets, report_style
 from sdq.web.feed import Writer
-from sdq.web.pages import actions, batch, compare, image, models, night, queue, sign_in, submit
+from sdq.web.kept import KeptThumbnails
+from sdq.web.pages import (
+    actions,
+    batch,
+    compare,
+    image,
+    marks,
+    models,
+    night,
+    queue,
+    sign_in,
+    submit,
+)
 from sdq.web.pages.events import PageEvents, events
 from sdq.web.pages.submit import LIMITS
 from sdq.web.pictures import Thumbnails
@@ -20,8 +34,8 @@ OPEN = frozenset({"/sign-in"})
 OPEN_FOLDERS = ("/static/",)
 
 
-def routes() -> list[BaseRoute]:
-    """Return the routes of all pages."""
+def routes(thumbnails: Path) -> list[BaseRoute]:
+    """Return the routes of all pages. thumbnails: the folder that these are kept in."""
     return [
         Route("/", queue.queue),
         Route("/batches", queue.older),
@@ -36,8 +50,11 @@ def routes() -> list[BaseRoute]:
         Route("/night.html", night.saved),
         Route("/compare", compare.compare),
         Route("/models", models.models),
+        Route(
+            "/batches/{id:int}/{entry:int}/{seed:int}/{action:str}", marks.mark, methods=["POST"]
+        ),
         Route("/i/{id:int}/{name:str}", image_file),
-        Route("/t/{id:int}/{name:str}", Thumbnails().thumbnail),
+        Route("/t/{id:int}/{name:str}", Thumbnails(KeptThumbnails(thumbnails)).thumbnail),
         Route("/events", events),
         Route("/sign-in", sign_in.sign_in, methods=["POST"]),
         Route("/static/report.css", report_style),

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from db.browsing import Prompt
 from db.columns.where import parse_where
+from db.values import Mark
 from sdq.web.asked import in_path, in_query, place_in_query
 from sdq.web.pages.said import said
 from sdq.web.pages.shown import (
@@ -29,6 +30,8 @@ from sdq_core.errors import InputMissingError, UsageError
 _PROMPTS, _SEEDS, _CARDS = 12, 8, 60
 #: Images on a page of one prompt, of the newest ones, or of those that were looked for.
 _IMAGES = 60
+#: Views of the images with a mark.
+_MARKED: Mapping[str, Mark] = {"favourites": Mark.FAVOURITE, "rejected": Mark.REJECTED}
 #: How long a page may look for images that a condition chooses, s.
 _PATIENCE_S = 1.0
 
@@ -75,7 +78,7 @@ def batch(request: Request) -> Response:
         "where": where,
         "problem": "",
         "said": said(request),
-        "view": "where" if where else "newest" if view == "newest" else "prompts",
+        "view": "where" if where else view if view in {"newest", *_MARKED} else "prompts",
     }
     code = 200
     if where:
@@ -86,6 +89,8 @@ def batch(request: Request) -> Response:
             values |= {"images": [], "problem": _first_line(error), "following": None}
     elif view == "newest":
         values |= _newest(request, sources, batch_id)
+    elif view in _MARKED:
+        values |= _marked(request, sources, batch_id, view)
     else:
         values |= _prompts(request, sources, batch_id)
     return page(request, "batch.html", values, status=code)
@@ -112,6 +117,8 @@ def prompt(request: Request) -> Response:
             "images": [shown_tile(tile, batch_id, recipe) for tile in found.tiles],
             "following": after,
             "is_first": "after" not in request.query_params,
+            "read_only": sources.access.read_only,
+            "view": "prompt",
         },
     )
 
@@ -165,6 +172,15 @@ def _newest(request: Request, sources: Sources, batch_id: int) -> Mapping[str, A
         "is_live": "before" not in request.query_params,
         "most": _IMAGES,
         "following": f"?view=newest&before={found.before}" if found.before else None,
+    }
+
+
+def _marked(request: Request, sources: Sources, batch_id: int, view: str) -> Mapping[str, Any]:
+    before = in_query(request, "before")
+    found = sources.ledger.browsing.marked(batch_id, _MARKED[view], before, _IMAGES)
+    return {
+        "images": [shown_image(image, batch_id) for image in found.images],
+        "following": f"?view={view}&before={found.before}" if found.before else None,
     }
 
 

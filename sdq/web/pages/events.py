@@ -78,7 +78,11 @@ class PageEvents:
             if image.batch_name not in ids:
                 continue
             shown = shown_image(image, ids[image.batch_name])
-            values = {"root": self._access.prefix, "image": shown}
+            values = {
+                "root": self._access.prefix,
+                "image": shown,
+                "read_only": self._access.read_only,
+            }
             told.append(
                 {
                     "batch": shown.batch_id,

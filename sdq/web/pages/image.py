@@ -48,6 +48,13 @@ def image(request: Request) -> Response:
             "seed": seed,
             "image": found,
             "recipe": found.recipe,
+            "own": {
+                "address": f"/batches/{batch_id}/{entry}/{seed}",
+                "seed": seed,
+                "mark": found.mark or "",
+            },
+            "read_only": sources.access.read_only,
+            "view": "image",
             "word": "queued" if found.status is None else str(found.status),
             "hidden": bool(drawn and drawn.nsfw_flagged and not reveal),
             "source": image_address(found.id or 0, drawn.sha256, drawn.path) if drawn else None,

@@ -34,6 +34,7 @@ def queue(request: Request) -> Response:
             **facts(look),
             "read_only": sources.access.read_only,
             "newest": _newest(sources),
+            "view": "queue",
             "most": NEWEST,
             "said": said(request),
         },

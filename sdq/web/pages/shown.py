@@ -24,7 +24,11 @@ _WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class ShownImage:
-    """An image in its place. word: how it stands. address, thumbnail: below the root; None for no picture."""
+    """An image in its place.
+
+    word: how it stands. address, thumbnail: below the root; None for no picture. id: of one that is finished. mark: its
+    word, empty for none.
+    """
 
     batch_id: int
     entry: int
@@ -36,16 +40,23 @@ class ShownImage:
     thumbnail: str | None = None
     flagged: bool = False
     error: str | None = None
+    id: int | None = None
+    mark: str = ""
 
     @property
     def key(self) -> str:
         """The id of its element."""
-        return f"t-{self.batch_id}-{self.entry}-{self.seed}"
+        return tile_key(self.batch_id, self.entry, self.seed)
 
     @property
     def address(self) -> str:
         """Its own page, below the root."""
         return f"/batches/{self.batch_id}/{self.entry}/{self.seed}"
+
+
+def tile_key(batch_id: int, entry: int, seed: int) -> str:
+    """Return the id of the element that shows an image in its place."""
+    return f"t-{batch_id}-{entry}-{seed}"
 
 
 def shown_tile(tile: Tile, batch_id: int, recipe: Recipe) -> ShownImage:
@@ -62,6 +73,8 @@ def shown_tile(tile: Tile, batch_id: int, recipe: Recipe) -> ShownImage:
         thumbnail=thumbnail_address(tile.id or 0, tile.pixels_sha256 or "") if is_done else None,
         flagged=bool(tile.nsfw_flagged),
         error=tile.error,
+        id=tile.id if is_done else None,
+        mark=tile.mark or "",
     )
 
 
@@ -77,6 +90,8 @@ def shown_image(image: FinishedImage, batch_id: int) -> ShownImage:
         word=_WORDS[ImageStatus.DONE],
         thumbnail=thumbnail_address(image.id, image.image.pixels_sha256),
         flagged=bool(image.image.nsfw_flagged),
+        id=image.id,
+        mark=image.mark or "",
     )
 
 

@@ -58,12 +58,12 @@ function show(picture) {
     while (list.children.length > Number(list.dataset.most)) list.lastElementChild.remove();
   }
   const tile = document.getElementById(picture.key);
-  if (tile?.classList.contains("blank")) {
+  if (tile?.querySelector(".blank")) {
     const drawn = element(picture.tile);
     drawn.classList.add("new");
-    const hadFocus = tile === document.activeElement;
+    const hadFocus = tile.contains(document.activeElement);
     tile.replaceWith(drawn);
-    if (hadFocus) drawn.focus();
+    if (hadFocus) drawn.querySelector("a").focus();
   }
 }
 
