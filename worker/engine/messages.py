@@ -27,6 +27,7 @@ class Launch:
     rules: what decides on the units of the parts besides.
     inputs: the folder of the pictures that images are drawn from; None for nowhere.
     controlnets: those that images may be drawn with.
+    room: how much the parts may take together, bytes, so that they take turns in memory; None if all stay.
     """
 
     folder: VariantFolder
@@ -39,6 +40,7 @@ class Launch:
     rules: UnitRules = field(default_factory=UnitRules)
     inputs: Path | None = None
     controlnets: ControlNets | None = None
+    room: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
