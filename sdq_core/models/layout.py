@@ -122,7 +122,7 @@ def lone_unets(
 
     Apple's repository of mixed-bit models has its recipes so: `unet-mbp-sdxl-1-base/recipe_4_50_bit_mixedpalette`.
     """
-    found = {}
+    found: dict[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {}
     for folder, networks in sorted(_networks(paths, kind).items()):
         parts = {part: names[0] for part, names in sort_parts(networks, kind).items()}
         if unet_parts(parts) and not parts.keys() - set(UNET_PARTS):
