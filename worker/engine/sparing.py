@@ -54,9 +54,9 @@ class SparingRuntime:
         self._networks.add(network)
         return network
 
-    def now(self) -> int:
-        """Return what this process takes, bytes; 0 if that cannot be found out."""
-        return self._measure(os.getpid()) or 0
+    def now(self) -> int | None:
+        """Return what this process takes, bytes; None if that cannot be found out."""
+        return self._measure(os.getpid())
 
     def turn(self, network: _Network) -> int:
         """Let others leave so that a network has its room; return the turn's number."""
@@ -74,7 +74,7 @@ class _Network:
     """One network, in memory or not.
 
     turn: when it was last called.
-    size: what it takes, bytes; 0 until it ran once.
+    size: what it takes, bytes; 0 until it ran once, and where that cannot be found out.
     """
 
     def __init__(self, runtime: SparingRuntime, load: Callable[[], LoadedModel]) -> None:
@@ -102,11 +102,14 @@ class _Network:
             return self._model(**inputs)
         before = self._runtime.now()
         outputs = self._model(**inputs)
-        self.size = max(0, self._loaded_bytes + self._runtime.now() - before)
+        # Runtimes keep what they computed with, so this is what it needs at most.
+        after = self._runtime.now()
+        if before is not None and after is not None:
+            self.size = max(1, self._loaded_bytes + after - before)
         return outputs
 
     def _loaded(self) -> LoadedModel:
-        before = self._runtime.now()
+        before = self._runtime.now() or 0
         model = self._load()
-        self._loaded_bytes = self._runtime.now() - before
+        self._loaded_bytes = (self._runtime.now() or 0) - before
         return model
