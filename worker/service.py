@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from db.ledger import Ledger
 from sdq_core.errors import SdqError
@@ -35,6 +36,7 @@ from worker.engine.budget import Budget, expected_bytes
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import Launch
 from worker.engine.pool import DEFAULT_MAX_PINNED, EnginePool
+from worker.engine.turns import Turns
 from worker.loop import Worker
 from worker.messenger import Messenger, Sender
 from worker.pipelines.choice import PipelineChoice
@@ -47,7 +49,7 @@ class WorkerOptions:
     threads: threads of the runtime on the CPU, or None for its own choice.
     unload_after_s: how long an engine stays in memory without work, s; None for ever.
     recycle_after: when to replace an engine; None for when it has grown.
-    max_memory: how much memory the engines may take together, bytes; None for any amount.
+    max_memory: how much memory the engines may take together, bytes; None for any amount that the machine has.
     lane: the only placement to draw, or None for all. A worker with a lane ends with the command that started it.
     batch_id: the only batch to draw, or None for all.
     limits: when to draw, and when to end.
@@ -124,6 +126,7 @@ def make_worker(
     repertoire = Repertoire(store, ledger, options.lane)
     units = Units(ledger, shift, options.rules)
     starter = EngineStarter(settings, store, options, units)
+    turns = starter.turns
     outputs = OutputRoot(settings.outputs, home=settings.home, ledger_id=ledger.id)
     studio = Studio.of(
         worker=claims.worker,
@@ -138,7 +141,7 @@ def make_worker(
             unload_after_s=options.unload_after_s,
             budget=None
             if options.max_memory is None
-            else Budget(options.max_memory, expected=starter.expected_bytes),
+            else Budget(options.max_memory, expected=starter.expected_bytes, turns=turns),
         ),
         gallery=Gallery(
             outputs,
@@ -146,7 +149,7 @@ def make_worker(
             safety=options.safety,
             measured=settings.inspects_while_drawing,
         ),
-        recycling=Recycling(options.recycle_after, max_memory=options.max_memory),
+        recycling=Recycling(options.recycle_after, max_memory=options.max_memory, turns=turns),
         max_attempts=options.max_attempts,
         hand=hand,
         units=units,
@@ -181,6 +184,11 @@ class EngineStarter:
     options: WorkerOptions
     units: Units
 
+    @cached_property
+    def turns(self) -> Turns:
+        """The variants whose parts do not fit into memory together."""
+        return Turns(self.options.max_memory, expected=self.expected_bytes)
+
     def start(self, variant: Variant) -> Engine:
         """Start an engine; raise InputMissingError or PackageError if this machine does not have its model."""
         launch = Launch(
@@ -195,12 +203,13 @@ class EngineStarter:
             inputs=self.settings.inputs,
             controlnets=ControlNets(self.settings.models),
             with_previews=self.options.with_previews,
+            room=self.turns.room_for(variant),
         )
         return Engine(launch, self.options.deadlines)
 
     def expected_bytes(self, variant: Variant) -> int:
         """Return what a variant's engine will take in memory, bytes; 0 if `start` will raise."""
         try:
-            return expected_bytes(self.store.find_variant(variant))
+            return expected_bytes(self.store.find_variant(variant), self.settings.runtime)
         except (SdqError, OSError):
             return 0

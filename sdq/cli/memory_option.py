@@ -28,7 +28,8 @@ def memory_option(command: Command) -> Command:
         "--max-memory",
         metavar="SIZE",
         help="Memory that the models may take together, such as 12G or 80%, divided among lanes: others leave memory "
-        "first, and one that has grown above it is replaced between two images [SDQ_MAX_MEMORY; no limit].",
+        "first, one that has grown above it is replaced between two images, and parts of one that is too large take "
+        "turns [SDQ_MAX_MEMORY; no limit].",
     )
     @functools.wraps(command)
     def with_memory(*args: Any, settings: Settings, max_memory: str | None, **kwargs: Any) -> Any:

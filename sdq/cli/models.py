@@ -114,6 +114,7 @@ def verify_command(settings: Settings, names: tuple[str, ...], outcome: Outcome)
                 broken.append(
                     f"sdq models pull {record.repository} --variant {attention} --name {name}"
                     + (f" --size {record.size}" if record.size else "")
+                    + (f" --unet {record.unet}" if record.unet else "")
                 )
             else:
                 outcome.say(f"{name} {attention}: {files} files as on the Hub")

@@ -40,12 +40,19 @@ from sdq_core.settings import Settings
     help="Image size, if the repository has several [what has none in its name].",
 )
 @click.option(
-    "--name", metavar="NAME", help="Name for the model [the repository's, with its size]."
+    "--name",
+    metavar="NAME",
+    help="Name for the model [the repository's, with its size and --unet].",
 )
 @click.option(
     "--all-parts",
     is_flag=True,
     help="Also download U-Net chunks and ControlNet U-Nets, which drawing does not need.",
+)
+@click.option(
+    "--unet",
+    metavar="WORDS",
+    help="Take the U-Net that lies by itself in a folder of this name, such as a recipe of mixed bits (4_50).",
 )
 @click.option(
     "--controlnet",
@@ -66,6 +73,7 @@ def pull_command(
     size: str | None,
     name: str | None,
     all_parts: bool,
+    unet: str | None,
     controlnets: str | None,
     as_json: bool,
     quiet: bool,
@@ -94,6 +102,7 @@ def pull_command(
         size=size,
         name=name,
         all_parts=all_parts,
+        unet=unet,
         controlnets=tuple(filter(None, map(str.strip, (controlnets or "").split(",")))),
     )
     refuse_absent_drive(settings)

@@ -77,6 +77,13 @@ def find_places(roots: Iterable[tuple[Path, tuple[str, ...]]]) -> Findings:
             f"{place.folder} has no U-Net." for place in found.places if not place.unet
         ]
         found.places = with_unet
+    if whole := [place for place in found.places if place.parts.keys() - set(UNET_PARTS)]:
+        found.skipped += [
+            f"{place.folder} has a U-Net and nothing else. To draw with it, copy the model's other parts beside it."
+            for place in found.places
+            if place not in whole
+        ]
+        found.places = whole
     _choose_model(found)
     return found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from sdq_core.errors import InputError, InputMissingError
@@ -19,11 +19,12 @@ from sdq_core.models.parts import (
     kind_of,
     model_in,
     part_of,
+    plain_name,
     size_in,
     sort_parts,
 )
 from sdq_core.models.scoring import encoders_in
-from sdq_core.models.unets import unet_parts
+from sdq_core.models.unets import UNET_PARTS, unet_parts
 from sdq_core.values.variants import AttentionImplementation
 
 #: A base model's settings in diffusers' layout. None of these files contains weights.
@@ -63,12 +64,21 @@ class PartsFolder:
     attention_implementation: from its path, None if that does not tell.
     parts: part -> its package's name and its files' paths in the repository.
     loose: paths of vocabulary files beside the parts.
+    unet: the folder that the U-Net is in where it is another one than `path`; empty for that one.
     """
 
     path: str
     attention_implementation: AttentionImplementation | None
     parts: Mapping[str, tuple[str, tuple[str, ...]]]
     loose: tuple[str, ...]
+    unet: str = ""
+
+    def inside(self, path: str) -> str:
+        """Return where a needed file of the repository is in a folder with all parts side by side."""
+        folder = next(
+            (one for one in (self.unet, self.path) if one and path.startswith(f"{one}/")), ""
+        )
+        return path[len(folder) :].lstrip("/")
 
     def needed(self, *, all_parts: bool) -> list[str]:
         """Return the files that drawing needs: the whole U-Net, or its chunks if there is none."""
@@ -88,18 +98,9 @@ class PartsFolder:
 
 def parts_folders(paths: Iterable[str], kind: str) -> list[PartsFolder]:
     """Return the folders with a text encoder, a U-Net and a VAE decoder of one kind (of `KINDS`)."""
-    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     paths = list(paths)
-    for path in paths:
-        steps = PurePosixPath(path).parts
-        if any(is_litter(step) for step in steps):
-            continue
-        for depth, step in enumerate(steps[:-1]):
-            if kind_of(step) == kind and part_of(step):
-                found["/".join(steps[:depth])][step].append(path)
-                break
     folders = []
-    for folder, networks in sorted(found.items()):
+    for folder, networks in sorted(_networks(paths, kind).items()):
         parts = {part: names[0] for part, names in sort_parts(networks, kind).items()}
         if {"text_encoder", "vae_decoder"} <= parts.keys() and unet_parts(parts):
             beside = [str(PurePosixPath(folder) / name) for name in ("vocab.json", "merges.txt")]
@@ -112,6 +113,50 @@ def parts_folders(paths: Iterable[str], kind: str) -> list[PartsFolder]:
                 )
             )
     return folders
+
+
+def lone_unets(
+    paths: Iterable[str], kind: str
+) -> dict[str, Mapping[str, tuple[str, tuple[str, ...]]]]:
+    """Return the folders that have nothing but a U-Net, each with its parts as `PartsFolder` has them.
+
+    Apple's repository of mixed-bit models has its recipes so: `unet-mbp-sdxl-1-base/recipe_4_50_bit_mixedpalette`.
+    """
+    found: dict[str, Mapping[str, tuple[str, tuple[str, ...]]]] = {}
+    for folder, networks in sorted(_networks(paths, kind).items()):
+        parts = {part: names[0] for part, names in sort_parts(networks, kind).items()}
+        if unet_parts(parts) and not parts.keys() - set(UNET_PARTS):
+            found[folder] = {part: (name, tuple(networks[name])) for part, name in parts.items()}
+    return found
+
+
+def with_lone_unet(
+    repository: str, folder: PartsFolder, paths: Iterable[str], kind: str, wanted: str
+) -> PartsFolder:
+    """Return a folder of parts with another U-Net; raise InputMissingError unless just one has the wanted words."""
+    unets = lone_unets(paths, kind)
+    fitting = [path for path in unets if plain_name(wanted) in plain_name(path)]
+    if len(fitting) != 1:
+        raise InputMissingError(
+            f"{repository} has {'several U-Nets' if fitting else 'no U-Net'} {wanted!r} by itself as {kind}. "
+            + (f"It has {', '.join(unets)}." if unets else "Leave --unet out.")
+        )
+    kept = {part: held for part, held in folder.parts.items() if part not in UNET_PARTS}
+    return replace(folder, parts={**kept, **unets[fitting[0]]}, unet=fitting[0])
+
+
+def _networks(paths: Iterable[str], kind: str) -> Mapping[str, Mapping[str, list[str]]]:
+    """Return folder -> name of a part of one kind in it -> the paths of its files."""
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for path in paths:
+        steps = PurePosixPath(path).parts
+        if any(is_litter(step) for step in steps):
+            continue
+        for depth, step in enumerate(steps[:-1]):
+            if kind_of(step) == kind and part_of(step):
+                found["/".join(steps[:depth])][step].append(path)
+                break
+    return found
 
 
 def in_one_size(repository: str, folders: list[PartsFolder], size: str | None) -> list[PartsFolder]:

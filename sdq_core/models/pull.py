@@ -20,8 +20,10 @@ from sdq_core.models.layout import (
     choose_folders,
     choose_kind,
     in_one_size,
+    lone_unets,
     one_model,
     parts_folders,
+    with_lone_unet,
 )
 from sdq_core.models.parts import KINDS
 from sdq_core.models.pull_controlnets import controlnets_in
@@ -57,7 +59,7 @@ def pull(request: Request, models: Path, say: Callable[[str], None]) -> list[Pul
             f"{request.repository} has no model but ControlNets: {', '.join(sorted(nets))}. Choose with --controlnet "
             f"{min(nets)}; commas separate several."
         )
-    if not packed:
+    if not packed or request.unet:
         return _pull_parts(request, listing, models, say)
     return _pull_zips(request, listing, packed, models, say)
 
@@ -74,6 +76,15 @@ def _pull_parts(
     of_size = in_one_size(request.repository, parts_folders(listing.files, kind), request.size)
     there, others = one_model(of_size)
     folders = choose_folders(request.repository, there, kind, list(request.variants))
+    if request.unet:
+        folders = [
+            with_lone_unet(request.repository, folder, listing.files, kind, request.unet)
+            for folder in folders
+        ]
+    elif unets := lone_unets(listing.files, kind):
+        say(
+            f"{request.repository} also has U-Nets by themselves: --unet pulls one of {', '.join(unets)}."
+        )
     for folder in others:
         say(
             f"{folder.path} was skipped: it is another model. To use it, download that folder with `hf download` and "
@@ -86,7 +97,7 @@ def _pull_parts(
             listing=listing,
             settings=_settings_source(request, listing, folders),
             models=models,
-            name=model_name(request, folders[0].size),
+            name=model_name(request, folders[0].size, folders[0].unet),
             staging=staging,
             say=say,
         )

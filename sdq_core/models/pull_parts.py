@@ -46,9 +46,14 @@ class PartsPull:
     def variant(self, source: PartsFolder, asked: AttentionImplementation | None) -> Pulled:
         """Download one variant, unless it is here already. asked: what was asked for where the folder names nothing."""
         named = source.attention_implementation
-        attention = named or asked
-        if attention and self._is_here(attention, source):
-            return Pulled.at(self._folder(attention), attention, fresh=False)
+        # A folder that says nothing has one variant, which an earlier pull found out.
+        possible = (
+            word for word in AttentionImplementation if read_pull_record(self._folder(word))
+        )
+        said = named or asked
+        for attention in (said,) if said else possible:
+            if self._is_here(attention, source):
+                return Pulled.at(self._folder(attention), attention, fresh=False)
         wanted = source.needed(all_parts=self.request.all_parts)
         require_room(self.listing, wanted, self.staging)
         self.say(
@@ -72,6 +77,7 @@ class PartsPull:
             files=files,
             license=self.listing.license or (base.license if base else None),
             size=self.request.size,
+            unet=source.unet or None,
         )
         record.write(parts)
         target = self._folder(attention)
@@ -91,7 +97,8 @@ class PartsPull:
             if number == described:
                 _refuse_undrawable(parts, self.request.repository)
             sha256 = hub.fetch(self.listing, path, self.staging / "parts")
-            inside = path[len(source.path) :].lstrip("/")
+            inside = source.inside(path)
+            _place(self.staging / "parts" / path, parts / inside)
             files[inside] = PulledFile(size=(parts / inside).stat().st_size, sha256=sha256)
         listing = self.settings or self.listing
         if self.settings:
@@ -117,16 +124,26 @@ class PartsPull:
             record is None
             or (record.repository, record.commit) != (self.listing.repository, self.listing.commit)
             or not self.request.takes_base(record.base)
+            or (record.unet or "") != source.unet
         ):
             return False
-        needed = {
-            path[len(source.path) :].lstrip("/")
-            for path in source.needed(all_parts=self.request.all_parts)
-        }
+        needed = {source.inside(path) for path in source.needed(all_parts=self.request.all_parts)}
         return needed <= record.files.keys() and not any(differences(target, record))
 
     def _folder(self, attention: AttentionImplementation) -> Path:
         return folder_of(self.models, self.name, attention, self.kind)
+
+
+def _place(arrived: Path, target: Path) -> None:
+    """Have a file that arrived beside the parts among them; it stays where it is, or it would be downloaded again."""
+    if arrived == target:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        target.hardlink_to(arrived)
+    except OSError:  # a file system without links
+        shutil.copyfile(arrived, target)
 
 
 def _is_weights(path: str) -> bool:

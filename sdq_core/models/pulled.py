@@ -23,6 +23,7 @@ class Request:
     name: of the model, None for the repository's.
     all_parts: also those that drawing does not need.
     controlnets: the names of ControlNets to pull instead of a model.
+    unet: words of the folder of a U-Net that lies by itself, to pull in place of the model's own; None for that one.
     """
 
     repository: str
@@ -34,6 +35,7 @@ class Request:
     name: str | None = None
     all_parts: bool = False
     controlnets: tuple[str, ...] = ()
+    unet: str | None = None
 
     def takes_base(self, base: str | None) -> bool:
         """Say whether settings from `base` are those that are asked for; any are if none is."""
@@ -65,9 +67,13 @@ class Pulled:
         )
 
 
-def model_name(request: Request, size: str | None) -> str:
-    """Return the model's name: as asked, else the repository's, with the size if its path names one."""
-    return request.name or "_".join(filter(None, (request.repository.rpartition("/")[2], size)))
+def model_name(request: Request, size: str | None, unet: str = "") -> str:
+    """Return the model's name: as asked, else the repository's, with the size if its path names one.
+
+    unet: the folder of its U-Net where that lies by itself; its name comes last.
+    """
+    words = (request.repository.rpartition("/")[2], size, unet.rpartition("/")[2])
+    return request.name or "_".join(filter(None, words))
 
 
 def folder_of(models: Path, name: str, attention: AttentionImplementation, kind: str) -> Path:

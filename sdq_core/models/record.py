@@ -32,6 +32,7 @@ class PullRecord:
     archives: the zips that the parts were in, by their paths in the repository; none if it has them unpacked.
     size: what `--size` chose.
     all_parts: whether also those were unpacked that drawing does not need.
+    unet: the folder in the repository that `--unet` chose.
     license: the packages' licence by the Hub's name, else that of the settings; None for none, and before 0.2.
     """
 
@@ -44,6 +45,7 @@ class PullRecord:
     archives: Sequence[str] = ()
     size: str | None = None
     all_parts: bool = False
+    unet: str | None = None
 
     def of_files_in(self, folder: Path) -> PullRecord:
         """Return the record with every file that is in a folder."""

@@ -44,7 +44,7 @@ def main() -> int:
         weather = Weather(
             seconds=options.seconds, seed=seed, hosts=options.hosts, postgres=options.postgres,
             workers=options.workers, every_s=options.every, longest_s=options.longest,
-            units=options.units, web=options.web,
+            units=options.units, pictures=options.pictures, web=options.web,
         )  # fmt: skip
         outcome = rage(folder, weather, say=_say)
         _say(f"\n{describe(outcome)}")
@@ -73,13 +73,21 @@ def _options() -> argparse.Namespace:
         help="let parts of the model fail on compute units, others after each update",
     )
     add("--web", action="store_true", help="have `sdq web` run and read its pages")
+    add(
+        "--pictures",
+        action="store_true",
+        help="draw from pictures, too, with masks and ControlNets, and take the pictures away; one host",
+    )
     add("--recovery", action="store_true", help="only kill workers, one at a time, and measure")
     add("--kills", type=int, default=100, help="how many of these [100]")
     add("--calm", action="store_true", help="no trouble at all, but many submissions at once")
     add("--images", type=int, default=10_000, help="how many these ask for [10000]")
     add("--submissions", type=int, default=600, help="how many of these [600]")
     add("--folder", type=Path, help="work here and keep it [a temporary one]")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.pictures and options.hosts > 1:
+        parser.error("--pictures is for one host: others would not have the pictures")
+    return options
 
 
 def _say(text: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tests.chaos.hosts import Host
@@ -23,15 +23,19 @@ _MOST_SEEDS = 60
 PLACES = ((), (), (), ("--priority", "high"), ("--priority", "low"), ("--at-front",))
 _RETRY_AFTER_S = 0.5
 
+#: Of the batches, where there are pictures.
+_FROM_PICTURES = 0.6
+
 
 @dataclass(kw_only=True)
 class Order:
-    """A batch as it was asked for last; it only grows."""
+    """A batch as it was asked for last; it only grows. pictures: options for what it is drawn from."""
 
     name: str
     steps: int
     prompts: list[str] = field(default_factory=list)
     seeds: range = range(0)
+    pictures: tuple[str, ...] = ()
 
     def wishes(self) -> set[Wish]:
         """Every image that the batch asks for."""
@@ -43,7 +47,7 @@ class Order:
         file.write_text("".join(f"{prompt}\n" for prompt in self.prompts))
         return place.start(
             "submit", str(file), "--seed-range", f"{self.seeds.start}-{self.seeds.stop - 1}",
-            "--steps", str(self.steps), "--batch", self.name, "--quiet", *options,
+            "--steps", str(self.steps), "--batch", self.name, "--quiet", *self.pictures, *options,
             log="submit.log", host=host,
         )  # fmt: skip
 
@@ -56,7 +60,15 @@ def all_wishes(orders: Iterable[Order]) -> set[Wish]:
 class Customer:
     """Keeps a backlog of images, so that there is always something to recover."""
 
-    def __init__(self, place: Place, dice: random.Random, *, backlog: int) -> None:
+    def __init__(
+        self,
+        place: Place,
+        dice: random.Random,
+        *,
+        backlog: int,
+        pictures: Callable[[], tuple[str, ...]] | None = None,
+    ) -> None:
+        """Have asked for nothing yet. pictures: chooses what a batch is drawn from; None for nothing."""
         self.orders: list[Order] = []
         self.submissions = 0
         self.refusals: dict[int, int] = {}
@@ -64,6 +76,7 @@ class Customer:
         self._place = place
         self._dice = dice
         self._backlog = backlog
+        self._pictures = pictures
         self._process: subprocess.Popen[bytes] | None = None
         self._submitting: Order | None = None
         self._not_before = 0.0
@@ -130,6 +143,9 @@ class Customer:
         if not growing or self._dice.random() < 0.4:
             # Steps in common let two batches ask for the same image.
             order = Order(name=f"storm-{len(self.orders)}", steps=self._dice.choice((1, 2, 4)))
+            if self._pictures and self._dice.random() < _FROM_PICTURES:
+                order.pictures = self._pictures()
+                order.steps = max(2, order.steps)  # strength 0.5 of one step is none
             self.orders.append(order)
             for _ in range(self._dice.randint(2, 4)):
                 self._add_prompt(order)
@@ -142,5 +158,7 @@ class Customer:
 
     def _add_prompt(self, order: Order) -> None:
         prompt = f"{self._dice.choice(_SUBJECTS)} number {self._dice.randint(1, 12)}"
+        if order.pictures:  # nobody else asks for the same image
+            prompt += f" as in the picture of {order.name}"
         if prompt not in order.prompts:
             order.prompts.append(prompt)

@@ -10,6 +10,7 @@ from tests.chaos.calm import Phase
 from tests.chaos.drawings import Drawing, Repeat, repeats
 from tests.chaos.morning import Reckoning
 from tests.chaos.onlooker import Onlooker
+from tests.chaos.pictures import Damage
 from tests.chaos.recovery import Recovery, out_of_bounds
 from tests.chaos.stops import Stop, broken_stops
 from tests.chaos.strikes import Strike
@@ -18,7 +19,10 @@ from tests.chaos.weather import Weather
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What came, what was drawn, how workers ended. drained_s: how long it took afterwards to draw what was left."""
+    """What came, what was drawn, how workers ended.
+
+    drained_s: how long it took afterwards to draw what was left. broken: what failed and should not have.
+    """
 
     weather: Weather
     strikes: list[Strike] = field(default_factory=list)
@@ -41,6 +45,8 @@ class Outcome:
     data_set: list[str] = field(default_factory=list)
     learnt: Learnt | None = None
     onlooker: Onlooker | None = None
+    damage: Damage | None = None
+    broken: list[str] = field(default_factory=list)
 
     @property
     def kills(self) -> int:
@@ -56,6 +62,7 @@ class Outcome:
 def violations(outcome: Outcome) -> list[str]:
     """Say what was promised and not kept; nothing when all was."""
     found = [] if outcome.reckoning is None else list(outcome.reckoning.violations)
+    found += outcome.broken
     if outcome.drained_s is None:
         found.insert(
             0, f"the queue was not drained {outcome.weather.drain_s:.0f} s after the storm"

@@ -39,6 +39,7 @@ def describe(outcome: Outcome) -> str:
         f"at most {found.most_attempts - 1} of one image.",
         *([outcome.learnt.describe()] if outcome.learnt else ()),
         *([outcome.onlooker.describe()] if outcome.onlooker else ()),
+        *([outcome.damage.describe()] if outcome.damage else ()),
         f"{found.swept} temporary files were swept; "
         f"{found.spare_copies} spare copies of images that two batches share.",
         f"{len(outcome.refused_starts)} workers could not begin, said why, and were started again.",

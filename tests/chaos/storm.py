@@ -21,6 +21,7 @@ from tests.chaos.journal import Journal
 from tests.chaos.morning import left_in_redis, look_at_everything
 from tests.chaos.onlooker import Onlooker
 from tests.chaos.outcome import Outcome
+from tests.chaos.pictures import Pictures, picture_troubles
 from tests.chaos.place import Place, opened
 from tests.chaos.recovery import Recoveries
 from tests.chaos.strikes import Strike, strikes_by_units
@@ -75,7 +76,15 @@ class Storm:
         self._say = say
         self._dice = random.Random(weather.seed)
         self._fleet = make_fleet(place, weather.workers, random.Random(weather.seed + 2))
-        self._customer = Customer(place, random.Random(weather.seed + 1), backlog=weather.backlog)
+        self._pictures = (
+            Pictures(place, random.Random(weather.seed + 4)) if weather.pictures else None
+        )
+        self._customer = Customer(
+            place,
+            random.Random(weather.seed + 1),
+            backlog=weather.backlog,
+            pictures=self._pictures.options if self._pictures else None,
+        )
         self._curator = Curator(place)
         self._onlooker = Onlooker(place, random.Random(weather.seed + 5)) if weather.web else None
         self.outcome.onlooker = self._onlooker
@@ -92,7 +101,7 @@ class Storm:
             longest_sleep_s=weather.longest_sleep_s,
             builds=builds,
         )
-        self._kinds = all_troubles(scene)
+        self._kinds = all_troubles(scene, picture_troubles(scene, self._pictures))
         self._lasting: list[tuple[float, Trouble, Strike, Heal]] = []
         self._next_look = 0.0
         if not place.disk:
@@ -144,6 +153,8 @@ class Storm:
         settled = False
         while time.monotonic() < started + self._weather.drain_s:
             settled = settled or self._customer.settle()
+            if settled and self._pictures:
+                self._retry(self._pictures)
             if settled and self._is_drained():
                 outcome.drained_s = time.monotonic() - started
                 break
@@ -166,6 +177,9 @@ class Storm:
         if self._builds:
             self._builds.look(self._place.ledger, time.monotonic())
             outcome.learnt = self._builds.learnt(self._place.ledger)
+        if self._pictures:
+            outcome.damage = self._pictures.damage
+            outcome.broken += self._pictures.damage.violations(self._customer.orders)
         outcome.data_set = self._curator.finish(self._customer.orders)
         outcome.exports = self._curator.exports
         outcome.exports_killed = self._curator.killed
@@ -206,6 +220,8 @@ class Storm:
             self._recoveries.look(moment)
             if self._builds:
                 self._builds.look(self._place.ledger, moment)
+            if self._pictures:
+                self._pictures.look()
         time.sleep(_TICK_S)
 
     def _strike(self) -> None:
@@ -258,6 +274,16 @@ class Storm:
             if strike.wide:
                 # What was begun meanwhile may have been finished without anybody's knowing.
                 strike.in_hand |= {hand.image for hand in self._place.ledger.hands()}
+
+    def _retry(self, pictures: Pictures) -> None:
+        """Have images drawn whose pictures were away, once nothing else is open."""
+        with contextlib.suppress(DBAPIError):
+            pictures.look()
+            if self._place.ledger.open_slices() or not (batches := pictures.failed_now()):
+                return
+            pictures.damage.retried |= {*batches}
+            for batch in batches:
+                self._place.start("retry", batch, log="retry.log").wait(timeout=120)
 
     def _wait(self, until: Callable[[], bool], deadline_s: float) -> None:
         end = time.monotonic() + deadline_s

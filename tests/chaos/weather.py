@@ -16,8 +16,9 @@ class Weather:
     hosts: how many computers, each with a data folder of its own; more than one share a Redis, a PostgreSQL and the
     outputs. postgres: keep the ledger of a single host in PostgreSQL too. every_s: the mean time between troubles;
     longest_s: how long a lasting one lasts at most. calm_every_s: how often a calm phase comes; calm_for_s: how long
-    it is. units: whether parts of the model fail on compute units, other ones after each update of the system. web:
-    whether somebody reads the pages. kills: after how many the storm may end early, None to use all its time.
+    it is. units: whether parts of the model fail on compute units, other ones after each update of the system.
+    pictures: whether images are drawn from pictures, which vanish or are changed. web: whether somebody reads the
+    pages. kills: after how many the storm may end early, None to use all its time.
     """
 
     seconds: float
@@ -33,6 +34,7 @@ class Weather:
     disk_mib: int = 512
     units: bool = False
     web: bool = False
+    pictures: bool = False
     kills: int | None = None
     drain_s: float = 300.0
     bounds: Bounds = field(default_factory=Bounds)

@@ -233,6 +233,19 @@ def test_what_is_below_a_model_is_skipped_and_said(tmp_path: Path) -> None:
         assert any(word in sentence for sentence in here.skipped), word
 
 
+def test_a_recipe_of_a_unet_below_a_model_is_neither_mixed_with_it_nor_lost(tmp_path: Path) -> None:
+    folder = model(tmp_path / "mine", at="xl_mbp_4_50_palettized/packages")
+    recipe = folder / "recipe_3_41_bit_mixedpalette"
+    recipe.mkdir()
+    (recipe / "Unet.mlpackage").symlink_to(
+        next((DEMO / "original" / "packages").glob("*_unet.mlpackage"))
+    )
+    found = ModelStore(tmp_path).find("mine", ORIGINAL)
+    assert found.unet.parent == folder / "xl_mbp_4_50_palettized" / "packages"
+    (said,) = skipped(ModelStore(tmp_path))
+    assert said.startswith(f"{recipe} has a U-Net and nothing else. To draw with it, copy")
+
+
 def test_a_folder_without_a_model_is_no_model_and_said(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "__MACOSX").mkdir()

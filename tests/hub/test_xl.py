@@ -73,6 +73,41 @@ def test_its_settings_are_built_in(station: Station, packages: dict[str, bytes])
     )
 
 
+def test_recipes_of_mixed_bits_are_pulled_by_their_names(
+    station: Station, packages: dict[str, bytes]
+) -> None:
+    mixed = "apple/coreml-stable-diffusion-mixed-bit-palettization"
+    files = {f"{NAME}_mbp_4_50_palettized/{path}": content for path, content in packages.items()}
+    for bits in ("3_41", "4_50"):
+        for path, content in packages.items():
+            _, unet, rest = path.partition("_unet.mlpackage/")
+            if unet:
+                folder = f"unet-mbp-sdxl-1-base/recipe_{bits}_bit_mixedpalette"
+                files[f"{folder}/Unet.mlpackage/{rest}"] = content
+    station.hub.repositories[mixed] = Repository(files=files)
+    station.hub.repositories[BASE_XL] = Repository(
+        files=tree(GOLDEN / "tokenizer", "tokenizer/") | tree(GOLDEN / "xl/scheduler", "scheduler/")
+    )
+    models = station.program.home / "models"
+    own = models / "coreml-stable-diffusion-mixed-bit-palettization_original_packages"
+    said = station.models("pull", mixed).stderr
+    assert "--unet pulls one of unet-mbp-sdxl-1-base/recipe_3_41_bit_mixedpalette, unet" in said
+    assert (own / "Stable_Diffusion_version_sdq_tiny-xl_unet.mlpackage").is_dir()
+    assert not list(own.rglob("Unet.mlpackage"))
+    station.models("pull", mixed, "--unet", "3_41")
+    recipe = own.with_name(own.name.replace("_original", "_recipe_3_41_bit_mixedpalette_original"))
+    assert (recipe / "Unet.mlpackage" / "Manifest.json").is_file()
+    assert len(list(recipe.glob("*.mlpackage"))) == 4
+    assert not list(recipe.glob("*_unet.mlpackage"))
+    again = station.models("pull", mixed, "--unet", "recipe-3-41").stdout
+    assert "already here" in again
+    assert "no U-Net '6_55'" in station.models("pull", mixed, "--unet", "6_55", code=66).stderr
+    assert [one["name"] for one in station.listed()] == [
+        "coreml-stable-diffusion-mixed-bit-palettization",
+        "coreml-stable-diffusion-mixed-bit-palettization_recipe_3_41_bit_mixedpalette",
+    ]
+
+
 def test_what_cannot_be_drawn_is_refused_before_its_weights_are_downloaded(
     station: Station, packages: dict[str, bytes]
 ) -> None:

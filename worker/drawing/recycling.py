@@ -15,6 +15,7 @@ from sdq_core.values.sizes import parse_size
 from sdq_core.values.variants import Variant
 from worker.engine.handle import Engine
 from worker.engine.memory import memory_bytes
+from worker.engine.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class Recycling:
         after: RecycleAfter | None = None,
         *,
         max_memory: int | None = None,
+        turns: Turns | None = None,
         memory_bytes: Callable[[int], int | None] = memory_bytes,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -85,6 +87,8 @@ class Recycling:
 
         after: when to replace an engine; None for when it has grown.
         max_memory: replace it above this size too, bytes; None for no limit.
+        turns: the variants whose parts take turns in memory: of their engines only images are counted, because their
+            sizes come and go, and what a runtime keeps goes with each part. One above `max_memory` becomes one of them.
         memory_bytes: returns what a process takes, None if it cannot be found out.
         monotonic: returns the time, s.
         """
@@ -92,6 +96,8 @@ class Recycling:
         self._limit = min(
             (size for size in (after and after.memory_bytes, max_memory) if size), default=None
         )
+        self._max_memory = max_memory
+        self._turns = turns
         self._memory_bytes = memory_bytes
         self._monotonic = monotonic
         self._wear: WeakKeyDictionary[Engine, _Wear] = WeakKeyDictionary()
@@ -112,6 +118,8 @@ class Recycling:
         most = self._after.images if self._after is not None else None
         if most is not None and wear.images + asked >= most:
             return True
+        if self._turns is not None and variant in self._turns:
+            return wear.grown
         now = self._monotonic()
         if not wear.grown and wear.images and now >= wear.look_at:
             wear.look_at = now + _LOOK_EVERY_S
@@ -126,6 +134,9 @@ class Recycling:
                 if self._rest:
                     return False
                 self._rest = _REST_IMAGES
+                return True
+            if self._turns is not None and self._max_memory and size > self._max_memory:
+                self._turns.add(variant, size)
                 return True
             self._say(variant, size, self._limit)
         elif self._after is not None:

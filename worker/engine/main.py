@@ -32,6 +32,7 @@ from worker.engine.messages import (
     Withdrawn,
 )
 from worker.engine.pipe import Pipe
+from worker.engine.sparing import SparingRuntime
 from worker.engine.watched import WatchedRuntime
 from worker.pipelines.choice import library_versions, load_pipeline
 from worker.pipelines.contract import Look, Pipeline
@@ -68,11 +69,12 @@ def _load(pipe: Pipe, launch: Launch) -> tuple[Pipeline, WatchedRuntime] | None:
             packages_of_parts(launch.folder),
             pipe.send,
         )
+        shared = runtime if launch.room is None else SparingRuntime(runtime, launch.room)
         units = _units(launch)
         pipeline = load_pipeline(
             launch.pipeline,
             launch.folder,
-            runtime,
+            shared,
             units,
             launch.safety,
             launch.inputs,

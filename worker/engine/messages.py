@@ -31,6 +31,7 @@ class Launch:
     inputs: the folder of the pictures that images are drawn from; None for nowhere.
     controlnets: those that images may be drawn with.
     with_previews: send a preview with steps.
+    room: how much the parts may take together, bytes, so that they take turns in memory; None if all stay.
     """
 
     folder: VariantFolder
@@ -44,6 +45,7 @@ class Launch:
     inputs: Path | None = None
     controlnets: ControlNets | None = None
     with_previews: bool = False
+    room: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tests.chaos.troubles.disks import disk_troubles
 from tests.chaos.troubles.services import service_troubles
 from tests.chaos.troubles.trouble import Scene, Struck, Trouble
@@ -9,8 +11,8 @@ from tests.chaos.troubles.updates import update_troubles
 from tests.chaos.troubles.workers import SUSPENDS_ENGINES, worker_troubles
 
 
-def all_troubles(scene: Scene) -> list[Trouble]:
-    """List what can be done here."""
+def all_troubles(scene: Scene, more: Sequence[Trouble] = ()) -> list[Trouble]:
+    """List what can be done here. more: what only this storm has."""
 
     def kill_submission() -> Struck | None:
         return Struck() if scene.customer.kill() else None
@@ -30,6 +32,7 @@ def all_troubles(scene: Scene) -> list[Trouble]:
         *service_troubles(scene),
         *disk_troubles(scene),
         *update_troubles(scene),
+        *more,
     ]
     kinds.append(Trouble(name="submission killed", rate=12, strike=kill_submission, is_kill=True))
     kinds.append(Trouble(name="export killed", rate=12, strike=kill_export, is_kill=True))
