@@ -18,6 +18,7 @@ import click
 from sdq import refuse_strangers
 from sdq.cli.group import LazyGroup
 from sdq.cli.streams import exit_code, settle_streams
+from sdq.cli.utf8 import read_names_as_utf8
 from sdq_core.errors import (
     EXIT_CONFIGURATION,
     EXIT_FAILURE,
@@ -76,6 +77,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    read_names_as_utf8()
     settle_streams()
     secrets = Secrets.around(os.environ, sys.argv[1:])
 
