@@ -83,6 +83,11 @@ def write_file(data: bytes, name: str, folder: int, *, replace: bool = True) -> 
             os.unlink(temporary, dir_fd=folder)
         raise
     sync_folder(folder)
+    return stored_file(data)
+
+
+def stored_file(data: bytes) -> StoredFile:
+    """Return what a file of these bytes is."""
     return StoredFile(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
 
 
