@@ -34,7 +34,7 @@ from sdq.submitting.expansion import expanded, read_dynamic, read_grid, recorded
 from sdq.submitting.options import SubmitOptions, value_of
 from sdq.submitting.pictures import refuse_as_prompts
 from sdq_core.errors import ConfigurationError, UsageError
-from sdq_core.models import DEMO
+from sdq_core.models import ModelStore
 from sdq_core.settings import Preferences, Settings, whole_path
 from sdq_core.values.dated import dated
 from sdq_core.values.names import one_spelling
@@ -98,9 +98,18 @@ class Request:
         return " Without a seed it is 0: for other images, add --seed 1 or --random-seeds 1."
 
 
-def model_name(given: str) -> str:
-    """Return a model's name, or its path made absolute."""
-    return str(whole_path(given)) if given != DEMO and "/" in given else one_spelling(given)
+def model_name(given: str, models: Path) -> str:
+    """Return a model's name, or its path made absolute. models: the folder of models that have names."""
+    if "/" in given:
+        return str(whole_path(given))
+    return ModelStore(models).whole_name(one_spelling(given))
+
+
+def _with_whole_paths(lines: Sequence[PromptLine], models: Path) -> Sequence[PromptLine]:
+    names = {name: model_name(name, models) for name in {line.model for line in lines} if name}
+    if all(name == whole for name, whole in names.items()):
+        return lines
+    return [replace(line, model=names[line.model]) if line.model else line for line in lines]
 
 
 def checked_preferences(settings: Settings) -> Preferences:
@@ -110,7 +119,9 @@ def checked_preferences(settings: Settings) -> Preferences:
     return settings.preferences
 
 
-def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Defaults, Grid]:
+def read_defaults(
+    options: SubmitOptions, preferences: Preferences, models: Path
+) -> tuple[Defaults, Grid]:
     """Check the options that hold for all lines, on their own; return them, and the grid of several values."""
     variant, unit = _named(options.variant), _named(options.compute_unit)
     with value_of("--variant"):
@@ -125,7 +136,7 @@ def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Def
     with value_of("--seed-range"):
         seeds = seeds_or_random(options.seeds) if options.seeds else range(1)
     defaults = Defaults(
-        model=model_name(options.model or preferences.model),
+        model=model_name(options.model or preferences.model, models),
         variants=variants,
         compute_unit=compute_unit,
         num_inference_steps=single.get("num_inference_steps", preferences.steps),
@@ -173,7 +184,8 @@ def read_request(options: SubmitOptions, settings: Settings) -> Request:
         weighted=options.weighted,
         remarks=remarks,
     )
-    defaults, grid = read_defaults(options, preferences)
+    lines = _with_whole_paths(lines, settings.models)
+    defaults, grid = read_defaults(options, preferences, settings.models)
     if options.meta:
         with value_of("meta"):
             meta = parse_meta(options.meta)
