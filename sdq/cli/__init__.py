@@ -96,6 +96,10 @@ def _run(secrets: Secrets, say: Callable[[str], None]) -> int:
         refuse_strangers()
         result = cli.main(prog_name="sdq", standalone_mode=False, obj=secrets)
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption):
+            from sdq.cli.unknown_option import explained
+
+            error = explained(error, sys.argv[1:])
         said = io.StringIO()
         error.show(said)
         say(said.getvalue())

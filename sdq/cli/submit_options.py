@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import click
 
 from sdq.cli import candidates
+from sdq.cli.options import long_options
 from sdq.submitting.options import SubmitOptions
+from sdq_core.errors import UsageError
 from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, DEFAULT_QUALITY, ImageFormat
 from sdq_core.values.order import Priority
 from sdq_core.values.rng import Rng
@@ -19,12 +21,22 @@ from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Sched
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def _refuse_one_hyphen(
+    ctx: click.Context, _parameter: click.Parameter, seeds: str | None
+) -> str | None:
+    """Raise UsageError for the rest of a long option that was written with one hyphen, as `-steps 30`."""
+    option = f"--s{seeds or ''}".partition("=")[0]
+    if option in long_options(ctx):
+        raise UsageError(f"{option[1:]!r} begins with one hyphen. Write {option}.")
+    return seeds
+
+
 #: What to draw.
 _PROMPTS = (
     click.argument("files", nargs=-1, metavar="[FILE|-]...", shell_complete=candidates.files),
     click.option("--prompt", "prompts", multiple=True, metavar="TEXT", help="A prompt; may be repeated."),
     click.option("--negative-prompt", metavar="TEXT", help="What the images should not show."),
-    click.option("-s", "--seed", "--seed-range", "seeds", metavar="SEEDS",
+    click.option("-s", "--seed", "--seed-range", "seeds", metavar="SEEDS", callback=_refuse_one_hyphen,
                  help="Seeds: 7, 0-99, 0-99(+10), 0-100[5] or 1,5,9-12 [0]."),
     click.option("--random-seeds", type=click.IntRange(1, 100_000), metavar="N",
                  help="Choose N random seeds per prompt now, and record them."),
