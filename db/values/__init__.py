@@ -23,7 +23,7 @@ from db.values.plans import (
     PlannedEntry,
     Submission,
 )
-from db.values.slices import Slice, SliceProgress, SliceRef
+from db.values.slices import Slice, SliceProgress, SliceRef, SliceRefs
 from db.values.smoke_checks import CheckedVariant, EarlierImage, SmokeCheck
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "Slice",
     "SliceProgress",
     "SliceRef",
+    "SliceRefs",
     "SmokeCheck",
     "Standing",
     "Submission",
