@@ -25,7 +25,7 @@ _NAMES = r"(?:steps|seed|cfg[_ ]?scale|cfg|width|height|n_iter|negative[_-]promp
 _LABELS = re.compile(r"\b(?:Steps|Sampler|CFG scale|Seed|Size|Negative prompt):\s*\S")
 #: What a line must have to be looked at more closely; most have none of it.
 _SUSPECT = re.compile(
-    rf"[<{{(\[:#=&/`]|__|BREAK|AND|(?:^|\s)[-{DASHES}]|^\s*[\"'*~\u2022}}\]0-9|>;]"
+    rf"[<{{(\[:#=&/`\\]|__|BREAK|AND|(?:^|\s)[-{DASHES}]|^\s*[\"'*~\u2022}}\]0-9|>;]"
 )
 _WEIGHT = r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 
@@ -77,6 +77,9 @@ _HINTED = (
      "{} is drawn as words; an option is written without a space, as --steps 30"),
     (":", re.compile(rf"(?:^|[\s,;]){_NAMES}\s*:\s*[0-9][0-9.]*(?=[,;]|\s*$)", re.IGNORECASE),
      "{} is drawn as words; a setting is written as --steps 30"),
+    ("\\", re.compile(r"(?:^|\s)\\+--?[A-Za-z]\S*"),
+     "{} is drawn with its backslash; --literal draws options as words"),
+    ("\\", re.compile(r"\\$"), "the {} at the end is drawn, too; a prompt is one line"),
     ("://", re.compile(r"\bhttps?://\S+", re.IGNORECASE), "the address {} is drawn as words"),
     ("&", re.compile(r"&(?:amp|quot|apos|lt|gt|nbsp|#x?[0-9A-Fa-f]+);"),
      "{}, HTML for another character, is drawn as it stands"),

@@ -195,6 +195,8 @@ def test_what_cannot_be_meant_as_words_is_refused(text: str, says: str) -> None:
         ("a &quot;red&quot; tent", "'&quot;', HTML for another character"),
         ("1. a tent", "the '1.' at the beginning is drawn, too"),
         ("- a tent", "the '-' at the beginning is drawn, too"),
+        ("a tent \\--steps 30", "is drawn with its backslash; --literal draws options as words"),
+        ("a tent \\", "at the end is drawn, too; a prompt is one line"),
         ("// a tent", "the '//' at the beginning is drawn, too"),
     ],
 )
