@@ -79,6 +79,9 @@ def test_numbers_are_read_as_in_prompt_files(
         (["--sampler", "Euler a"], "Did you mean '--scheduler'?"),
         (["--cfg", "7"], "Did you mean '--cfg-scale'?"),
         (["--xyz"], "No such option '--xyz'.\n"),
+        (["--seed", ""], "--seed names no seeds"),
+        (["--init-image", ""], "--init-image names nothing"),
+        ([""], "The name of a prompt file is empty"),
     ],
 )
 def test_an_option_that_is_not_there_is_called_by_what_it_is(
