@@ -157,7 +157,7 @@ class Database:
         except OSError as error:
             raise OutputError(
                 f"The ledger's folder {folder} cannot be created ({error.strerror}). "
-                "Choose another one in SDQ_DATABASE_URL."
+                "Choose another data folder in SDQ_HOME, or another place for the ledger in SDQ_DATABASE_URL."
             ) from error
 
 

@@ -8,8 +8,7 @@ queueing, a lost Redis, and a killed worker. A slice that is queued twice all th
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Set
-from itertools import groupby
+from collections.abc import Iterator, Set
 
 from db.ledger import Ledger
 from db.values import SliceRef, Submission
@@ -34,10 +33,12 @@ def dispatch(ledger: Ledger, queues: Queues, submission: Submission) -> int:
         queues.order.write(ledger.batches.ranks())
         if submission.slices:
             in_hand = queues.holdings(batch_id=submission.batch_id).in_hand()
-            new = (ref for ref in submission.slices if ref.id not in in_hand)
-            for variant_key, group in _by_variant(new):
+            new: dict[str, SliceIds] = {}
+            for ref in submission.slices:
+                new.setdefault(ref.variant.key, SliceIds()).add(ref.id)
+            for variant_key, slice_ids in sorted(new.items()):
                 key = queue_key(variant_key, submission.batch_id)
-                count += queues.enqueue(key, (ref.id for ref in group))
+                count += queues.enqueue(key, slice_ids - in_hand)
     return count
 
 
@@ -112,8 +113,3 @@ def _drop_unwanted(ledger: Ledger, queues: Queues) -> None:
         variant_key, batch_id = parts_of(key)
         if batch_id is not None and (batch_id not in ranks or variant_key in paused):
             queues.clear(key, with_jobs=True)
-
-
-def _by_variant(slices: Iterable[SliceRef]) -> Iterable[tuple[str, Iterable[SliceRef]]]:
-    ordered = sorted(slices, key=lambda ref: (ref.variant.key, ref.id))
-    return groupby(ordered, key=lambda ref: ref.variant.key)

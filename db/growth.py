@@ -24,7 +24,7 @@ from db.recipe_rows import (
 )
 from db.seed_cutting import SeedCutter, SeedRun
 from db.tables import batches, images, recipes, slices
-from db.values import BatchPlan, ImageStatus, PlannedEntry, SliceRef
+from db.values import BatchPlan, ImageStatus, PlannedEntry, SliceRefs
 
 #: Few enough for memory; more at once are not faster.
 _ROWS_AT_ONCE = 10_000
@@ -38,6 +38,7 @@ class Growth:
     """
 
     entries: int
+    open: SliceRefs
     new_of: list[int] = field(default_factory=list)
     known: int = 0
     new: int = 0
@@ -46,7 +47,6 @@ class Growth:
     finished_drawn: int = 0
     finished_failed: int = 0
     slices: int = 0
-    open: list[SliceRef] = field(default_factory=list)
 
     def count(self, size: int, done: int, failed: int, *, finished: bool) -> None:
         """Count a slice that was assumed to be known."""
@@ -86,7 +86,7 @@ def grow(
 
     entries: the numbers of entries that are free, by the content keys of the recipes that take their places.
     """
-    growth = Growth(entries=batch.entries, new_of=[0] * len(plan.entries))
+    growth = Growth(entries=batch.entries, new_of=[0] * len(plan.entries), open=SliceRefs(batch.id))
     new: Iterable[_NewSlice] = _new_slices(connection, plan, batch, growth, entries)
     if plan.interleave:
         new = sorted(new, key=lambda slice_: slice_.depth)
@@ -96,8 +96,7 @@ def grow(
     for _, ordinal, recipe_id, entry, run, done, failed in new:
         finished = done + failed == run.size
         if not finished:
-            variant = entry.recipe.variant
-            growth.open.append(SliceRef(id=slice_id, batch_id=batch_id, variant=variant))
+            growth.open.add(slice_id, entry.recipe.variant)
         rows.append(
             (
                 slice_id,
@@ -190,12 +189,12 @@ def _recipe_ids(connection: Connection, plan: BatchPlan) -> tuple[dict[str, int]
     new = [recipe for key, recipe in wanted.items() if key not in ids]
     if new:
         variant_ids = add_variants(connection, {recipe.variant for recipe in new})
-        rows = [
-            recipe_values(recipe, row_id, variant_ids[recipe.variant])
-            for row_id, recipe in enumerate(new, _next_id(connection, recipes))
-        ]
-        insert_rows(connection, STORED_COLUMNS, rows)
-        ids.update((recipe.content_key, row[0]) for recipe, row in zip(new, rows, strict=True))
+        first_id = _next_id(connection, recipes)
+        for start in range(0, len(new), _ROWS_AT_ONCE):
+            some = enumerate(new[start : start + _ROWS_AT_ONCE], first_id + start)
+            rows = [recipe_values(one, row_id, variant_ids[one.variant]) for row_id, one in some]
+            insert_rows(connection, STORED_COLUMNS, rows)
+        ids.update((one.content_key, row_id) for row_id, one in enumerate(new, first_id))
     return ids, old
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -23,7 +23,15 @@ from db.replacement import Replaced, replace, replaceable
 from db.report import batch_named
 from db.slices import open_slices
 from db.tables import batches
-from db.values import BatchOptions, BatchPlan, BatchState, KnownEntry, SliceRef, Submission
+from db.values import (
+    BatchOptions,
+    BatchPlan,
+    BatchState,
+    KnownEntry,
+    SliceRef,
+    SliceRefs,
+    Submission,
+)
 from db.variants import paused_variants
 from db.walk import load_recipes, walk_slices
 from sdq_core.errors import TryAgainError
@@ -120,7 +128,7 @@ def submit(
         batch = connection.execute(select(batches).where(batches.c.id == batch.id)).one()
     if unchanged:
         known = sum(len(entry.seeds) for entry in plan.entries)
-        growth = Growth(entries=batch.entries, known=known)
+        growth = Growth(entries=batch.entries, open=SliceRefs(batch.id), known=known)
     else:
         growth = grow(connection, plan, batch, now, entries=replaced.entries)
     if replaced.images:
@@ -138,9 +146,10 @@ def submit(
         refs = open_slices(connection, batch_id=batch.id)
     elif batch.state == BatchState.ACTIVE:
         paused = {paused.variant for paused in paused_variants(connection)}
-        refs = [*growth.open, *replaced.open]
-        if paused:
-            refs = [ref for ref in refs if ref.variant not in paused]
+        refs = SliceRefs(
+            batch.id,
+            (ref for ref in chain(growth.open, replaced.open) if ref.variant not in paused),
+        )
     return Submission(
         batch_id=batch.id,
         batch_name=name,

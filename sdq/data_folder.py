@@ -9,12 +9,14 @@ from sdq_core.settings import Settings
 
 
 def refuse_absent_drive(settings: Settings) -> None:
-    """Raise OutputError if neither the data folder nor the folder that it would be in is there.
+    """Raise OutputError if neither the data folder nor the folder that it would be in is there, or if it is a file.
 
     Nothing else records that a data folder was there. One that was named and lacks even its place is more likely on a
     drive that is not connected than new.
     """
     home = settings.home
+    if home.exists() and not home.is_dir():
+        raise OutputError(f"The data folder {home} is no folder. Set SDQ_HOME to one.")
     if settings.origins["home"] != "default" and not home.exists() and not home.parent.exists():
         raise OutputError(
             f"The data folder {home} is not there, and neither is {home.parent}. Reconnect its drive; or, for a new "

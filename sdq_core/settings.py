@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sdq_core.errors import ConfigurationError, InputError
-from sdq_core.printable import quote
+from sdq_core.printable import printable, quote
 from sdq_core.settings_file import TABLES, read_file
 from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, DEFAULT_QUALITY, ImageFormat
 from sdq_core.values.part_units import Part
@@ -222,7 +222,7 @@ def whole_path(given: str, next_step: str = "Name it by its whole path.") -> Pat
     homeless = given.partition("/")[0] == "~" and os.environ.get("HOME") == ""
     try:
         if not homeless:
-            return Path(given).expanduser().absolute()
+            return _utf8(Path(given).expanduser().absolute(), next_step)
     except RuntimeError:
         pass  # said below
     except FileNotFoundError:
@@ -232,6 +232,17 @@ def whole_path(given: str, next_step: str = "Name it by its whole path.") -> Pat
     user = given.partition("/")[0][1:]
     reason = f"There is no user {user!r}" if user else "This user has no home folder"
     raise ConfigurationError(f"{reason}, so {given!r} is nowhere. {next_step}")
+
+
+def _utf8(path: Path, next_step: str) -> Path:
+    """Return the path; raise ConfigurationError if it cannot be written in JSON, a ledger or a message."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            f"The path {printable(str(path))} is not UTF-8: rename its folder. Or: {next_step}"
+        ) from None
+    return path
 
 
 def _runtime(values: Mapping[str, str], origins: Mapping[str, str]) -> RuntimeChoice:

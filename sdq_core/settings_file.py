@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sdq_core.errors import ConfigurationError, InputError
+from sdq_core.toml_faults import toml_fault
 from sdq_core.values.receivers import (
     check_address,
     check_apprise,
@@ -38,12 +39,25 @@ def read_file(path: Path, known: Collection[str]) -> dict[str, Any]:
     known: the settings that may stand outside of tables. Raises ConfigurationError for anything else.
     """
     try:
-        with path.open("rb") as file:
-            table = tomllib.load(file)
+        text = path.read_bytes().decode("utf-8-sig")
+        table = tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"Cannot read {path} ({error}). Fix or remove it.") from None
+    except tomllib.TOMLDecodeError as error:
+        fault, line = toml_fault(error, text)
+        raise ConfigurationError(
+            f"{path} is not TOML in line {line}: {fault}. Correct that, or remove the file."
+        ) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path} is not UTF-8. Save it as UTF-8, or remove it.") from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot read {path} ({error.strerror}). Fix or remove it."
+        ) from None
+    except (ValueError, RecursionError):
+        raise ConfigurationError(
+            f"{path} cannot be read: a number or a list is too large. Fix or remove it."
+        ) from None
     found: dict[str, Any] = {}
     for key, value in table.items():
         if key in TABLES:

@@ -24,7 +24,7 @@ from db.values.plans import (
     PlannedEntry,
     Submission,
 )
-from db.values.slices import Slice, SliceProgress, SliceRef
+from db.values.slices import Slice, SliceProgress, SliceRef, SliceRefs
 from db.values.smoke_checks import CheckedVariant, EarlierImage, SmokeCheck
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "Slice",
     "SliceProgress",
     "SliceRef",
+    "SliceRefs",
     "SmokeCheck",
     "Standing",
     "Submission",

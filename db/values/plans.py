@@ -14,7 +14,7 @@ from sdq_core.values.recipes import Recipe
 from sdq_core.values.variants import OpenPlacement, Placement
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedEntry:
     """One recipe of a submission.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import overload
 
 from db.values.images import ImageStatus
 from db.values.json import JSON
@@ -16,11 +18,50 @@ from sdq_core.values.variants import RecipeVariant
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SliceRef:
-    """The part of a slice that is needed to queue it. With slots: a submission has up to 400,000."""
+    """The part of a slice that is needed to queue it."""
 
     id: int
     batch_id: int
     variant: RecipeVariant
+
+
+class SliceRefs(Sequence[SliceRef]):
+    """Those of one batch. A submission has up to 400,000, so each is made when it is looked at."""
+
+    def __init__(self, batch_id: int, refs: Iterable[SliceRef] = ()) -> None:
+        self._batch_id = batch_id
+        self._ids = array("q")
+        self._numbers = array("I")
+        self._variants: list[RecipeVariant] = []
+        self._number_of: dict[RecipeVariant, int] = {}
+        for ref in refs:
+            self.add(ref.id, ref.variant)
+
+    def add(self, slice_id: int, variant: RecipeVariant) -> None:
+        """Add a slice."""
+        number = self._number_of.setdefault(variant, len(self._variants))
+        if number == len(self._variants):
+            self._variants.append(variant)
+        self._ids.append(slice_id)
+        self._numbers.append(number)
+
+    @overload
+    def __getitem__(self, index: int) -> SliceRef: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[SliceRef]: ...
+
+    def __getitem__(self, index: int | slice) -> SliceRef | list[SliceRef]:
+        if isinstance(index, slice):
+            return [self[place] for place in range(*index.indices(len(self)))]
+        return SliceRef(
+            id=self._ids[index],
+            batch_id=self._batch_id,
+            variant=self._variants[self._numbers[index]],
+        )
+
+    def __len__(self) -> int:
+        return len(self._ids)
 
 
 @dataclass(frozen=True, kw_only=True)

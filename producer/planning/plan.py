@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ Resolve = Callable[[str, VariantWord], VariantFolder | AnyFolder]
 
 
 def plan_batch(
-    lines: Sequence[PromptLine],
+    lines: Iterable[PromptLine],
     defaults: Defaults,
     resolve: Resolve,
     *,
@@ -238,13 +238,23 @@ def _variant(
     line: PromptLine, folder: VariantFolder | AnyFolder, placement: Placement | Whichever
 ) -> RecipeVariant:
     if placement is not ANY:
-        return placement.of(folder.model, folder.revision)
+        return _variant_of(placement, folder.model, folder.revision)
     if line.compute_unit is not None:
         raise InputError(
             f"compute_unit {line.compute_unit} cannot be combined with variant any, which leaves both to the worker; "
             "leave it out, or name a variant"
         )
     return AnyVariant(model=folder.model, revision=folder.revision)
+
+
+#: One for all of the many lines that have none.
+_NO_FIELDS: dict[str, JSON] = {}
+
+
+@lru_cache(maxsize=1000)
+def _variant_of(placement: Placement, model: str, revision: str) -> RecipeVariant:
+    """Return a variant; one object for the thousands of recipes that are drawn with it."""
+    return placement.of(model, revision)
 
 
 def _fields(line: PromptLine, pictures: dict[str, JSON]) -> dict[str, JSON]:
@@ -259,7 +269,7 @@ def _fields(line: PromptLine, pictures: dict[str, JSON]) -> dict[str, JSON]:
         fields["dynamic"] = dict(line.dynamic)
     if pictures:
         fields["pictures"] = pictures
-    return fields
+    return fields or _NO_FIELDS
 
 
 def _key(batch_name: str | None, entries: Sequence[PlannedEntry]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from producer.reading.characters import APOSTROPHES, DASHES
-from producer.reading.names import field_named, is_foreign
+from producer.reading.names import field_named, foreign
 from producer.reading.options import next_option
 from sdq_core.printable import quote
 
@@ -24,7 +24,9 @@ _TAIL_CHARS = 300
 _NAMES = r"(?:steps|seed|cfg[_ ]?scale|cfg|width|height|n_iter|negative[_-]prompt|sampler)"
 _LABELS = re.compile(r"\b(?:Steps|Sampler|CFG scale|Seed|Size|Negative prompt):\s*\S")
 #: What a line must have to be looked at more closely; most have none of it.
-_SUSPECT = re.compile(rf"[<{{(\[:#=&/`]|__|BREAK|AND|(?:^|\s)[-{DASHES}]|^\s*[\"*~\u2022}}\]0-9]")
+_SUSPECT = re.compile(
+    rf"[<{{(\[:#=&/`\\]|__|BREAK|AND|(?:^|\s)[-{DASHES}]|^\s*[\"'*~\u2022}}\]0-9|>;]"
+)
 _WEIGHT = r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 
 #: First what every match contains: to look for it costs far less than a search.
@@ -33,13 +35,20 @@ _REFUSED = (
      "{} asks for an extra network, which sdq does not draw with; remove it"),
     ("<", re.compile(r"<(?!lora|lyco|hypernet)[a-z_]+(?:\[[^\[\]<>]*\])?:(?!//)[^<>]*>", re.IGNORECASE),
      "{} is an instruction for another tool; remove it"),
-    ("Negative", re.compile(r"Negative prompt:"),
+    (":", re.compile(r"\bnegative[ _-]?prompts?\s*:", re.IGNORECASE),
      "{} stands inside a prompt; write --negative_prompt, or put it on its own line"),
     ("-", re.compile(rf"(?:^|\s)-{_NAMES}[= ]\S+", re.IGNORECASE), "{} begins with one hyphen; write two"),
     ("=", re.compile(rf"(?:^|\s){_NAMES}=\S+", re.IGNORECASE), "{} is written like a setting; write --steps 30"),
     (":", re.compile(rf"^\s*{_NAMES}\s*:\s*[0-9][0-9.]*\s*$", re.IGNORECASE),
      "{} is written like a setting; write it behind the prompt, as in --steps 30"),
     ("", re.compile(r"^\s*(?:`{3,}\w*|[-=*_~]{3,})\s*$"), "{} is a line of Markdown; remove it"),
+    ("|", re.compile(r"^\s*\|.*\|\s*$"), "{} is a row of a table in Markdown; write a prompt a line"),
+    ("[", re.compile(r"^\s*\[\s*([\"']).*\1[\s,]*\][\s,]*$"),
+     "{} is a list; write a prompt a line, without brackets and quotes"),
+    (",", re.compile(r"^\s*([\"'])[^\"]*\1\s*,\s*$|^\s*\"[^\"]*\"(?:\s*,\s*\"[^\"]*\")+\s*,\s*$"),
+     "{} is taken from a list; write a prompt a line, without quotes and comma"),
+    ("=", re.compile(r"^\s*(?:negative[ _-]?)?prompts?\s*=\s*\S.*", re.IGNORECASE),
+     "{} is written like TOML; leave only the prompt, or name the file .toml"),
     ("/", re.compile(r"^\s*/(?:imagine|dream)\b"), "{} is a command of another tool; leave only the prompt"),
     ("", re.compile(r'^[\s\[{,]*"[\w ]+"\s*:.*|^[\s{}\[\],]*[{}\[\]][\s{}\[\],]*$'),
      "{} is JSON; name the file .jsonl or .json, or use --format"),
@@ -68,10 +77,13 @@ _HINTED = (
      "{} is drawn as words; an option is written without a space, as --steps 30"),
     (":", re.compile(rf"(?:^|[\s,;]){_NAMES}\s*:\s*[0-9][0-9.]*(?=[,;]|\s*$)", re.IGNORECASE),
      "{} is drawn as words; a setting is written as --steps 30"),
+    ("\\", re.compile(r"(?:^|\s)\\+--?[A-Za-z]\S*"),
+     "{} is drawn with its backslash; --literal draws options as words"),
+    ("\\", re.compile(r"\\$"), "the {} at the end is drawn, too; a prompt is one line"),
     ("://", re.compile(r"\bhttps?://\S+", re.IGNORECASE), "the address {} is drawn as words"),
     ("&", re.compile(r"&(?:amp|quot|apos|lt|gt|nbsp|#x?[0-9A-Fa-f]+);"),
      "{}, HTML for another character, is drawn as it stands"),
-    ("", re.compile(r"^(?:[-*\u2022]|[0-9]{1,3}[.)])(?=\s+\w)"), "the {} at the beginning is drawn, too"),
+    ("", re.compile(r"^(?:[-*\u2022>;]|//+|[0-9]{1,3}[.)])(?=\s+\w)"), "the {} at the beginning is drawn, too"),
 )  # fmt: skip
 #: In a line of capitals they are words like any others.
 _COMMANDS = re.compile(r"(?:^|[\s,])(BREAK|AND)(?:$|[\s,])")
@@ -117,7 +129,7 @@ def option_in(prompt: str) -> tuple[str, bool] | None:
     start = next_option(prompt)
     if start is None:
         return None
-    is_known = field_named(start[2], short=True) is not None or is_foreign(start[2])
+    is_known = field_named(start[2], short=True) is not None or foreign(start[2]) is not None
     return quote(_OPTION.sub(r"\1", prompt[start.start() :])), is_known
 
 

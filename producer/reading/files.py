@@ -259,6 +259,10 @@ def _read_file(
 def _format_of(path: str) -> PromptFormat:
     if path == STANDARD_INPUT:
         return PromptFormat.TXT
+    if not path:
+        raise UsageError(
+            "The name of a prompt file is empty. Name a file, or - for standard input."
+        )
     try:
         return _ENDINGS[Path(path).suffix.lower()]
     except KeyError:

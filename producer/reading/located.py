@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from db.values import JSON
+from producer.reading.yaml_faults import yaml_fault
 from sdq_core.errors import InputError
 from sdq_core.printable import quote
+from sdq_core.toml_faults import toml_fault
 
 #: A document is parsed as a whole, which takes many times its size in memory.
 MAX_DOCUMENT_CHARS = 2**23
@@ -74,10 +76,8 @@ def parse_toml(text: str) -> Located:
     try:
         return located(tomllib.loads(text), 1)
     except tomllib.TOMLDecodeError as error:
-        said, _, place = str(error).partition(" (at ")
-        line = re.match(r"line ([0-9]+)", place)
-        number = int(line[1]) if line else text.count("\n") + 1
-        raise DocumentError(f"this is not TOML: {said[:1].lower()}{said[1:]}", number) from None
+        fault, number = toml_fault(error, text)
+        raise DocumentError(f"this is not TOML: {fault}", number) from None
     except (RecursionError, ValueError):
         raise DocumentError(
             "this is not TOML that can be read: a number or a list is too large", 1
@@ -99,10 +99,9 @@ def parse_yaml(text: str, *, only_texts: bool = False) -> Located:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        said = f"this is not YAML: {error.problem or error.context}"
-        if "{" in text.split("\n")[min(line, text.count("\n") + 1) - 1]:
-            said += "; put quotes around a text that begins with a brace"
-        raise DocumentError(said, line) from None
+        shown = text.split("\n")[min(line, text.count("\n") + 1) - 1]
+        fault = yaml_fault(error.problem or error.context or "", shown)
+        raise DocumentError(f"this is not YAML: {fault}", line) from None
     except yaml.YAMLError:
         raise DocumentError("this is not YAML: it contains a control character", 1) from None
     return builder.result or Located(None, 1)

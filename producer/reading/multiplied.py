@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -28,9 +28,10 @@ class Multiplied:
     made_prompts: int = 0
     example: str | None = None
 
-    def note_grids(self, lines: Iterable[PromptLine]) -> None:
+    def note_grids(self, lines: Sequence[PromptLine]) -> None:
         """Count the lines that were read several times, once for each combination of their values."""
-        for _, same in groupby(lines, lambda line: line.source):
+        # Not by what the source says: entries of a list on one line have one that is equal.
+        for _, same in groupby(lines, lambda line: id(line.source)):
             count = sum(1 for _ in same)
             if count > 1:
                 self.grid_lines += 1

@@ -66,32 +66,45 @@ SHORT_NAMES = {
 _SUGGESTED = [name for name, field in NAMES.items() if name == field and name != "variants"]
 _SUGGESTED.insert(_SUGGESTED.index("compute_unit"), "variant")
 
-#: Options of other tools that sdq does not have -> whose they are, and what to do about them.
-_AUTOMATIC1111 = "an option of AUTOMATIC1111's script that sdq does not have; remove it"
-_MIDJOURNEY = "an option of Midjourney; remove it"
-_INVOKEAI = "an option of InvokeAI that sdq does not have; remove it"
-_FOREIGN = {
-    **dict.fromkeys(
-        ("outpath_samples", "outpath_grids", "prompt_for_display", "styles", "subseed", "subseed_strength",
-         "seed_resize_from_h", "seed_resize_from_w", "sampler_index", "restore_faces", "tiling",
-         "do_not_save_samples", "do_not_save_grid"),
-        _AUTOMATIC1111,
-    ),
-    "batch_size": "an option of AUTOMATIC1111's script; write --n_iter for more images",
-    **dict.fromkeys(
-        ("ar", "aspect", "v", "version", "niji", "q", "quality", "stylize", "chaos", "c", "iw", "tile", "weird",
-         "stop", "style", "sref", "cref", "cw", "sw", "raw", "turbo", "fast", "relax", "repeat", "r", "p", "profile",
-         "uplight", "upbeta", "hd", "video"),
-        _MIDJOURNEY,
-    ),
-    "no": "an option of Midjourney; write --n",
-    **dict.fromkeys(
-        ("seamless", "hires_fix", "threshold", "perlin", "upscale", "gfpgan_strength",
-         "outdir", "variation_amount", "with_variations", "embiggen"),
-        _INVOKEAI,
-    ),
-    "am": "an option of kohya's scripts that sdq does not have; remove it",
-}  # fmt: skip
+#: Options of other tools that sdq does not have -> whose they are, and what to write in their place.
+_FOREIGN: dict[str, tuple[str, str]] = {}
+
+
+def _known_elsewhere(tool: str, names: str, instead: str = "") -> None:
+    _FOREIGN.update(dict.fromkeys(names.split(), (tool, instead)))
+
+
+_known_elsewhere(
+    "AUTOMATIC1111's script",
+    "outpath_samples outpath_grids prompt_for_display styles subseed subseed_strength seed_resize_from_h "
+    "seed_resize_from_w sampler_index restore_faces tiling do_not_save_samples do_not_save_grid",
+)
+_known_elsewhere("AUTOMATIC1111's script", "batch_size", "--n_iter for more images")
+_known_elsewhere(
+    "Midjourney",
+    "ar aspect v version niji q quality stylize chaos c iw tile weird stop style sref cref cw sw raw turbo fast relax "
+    "repeat r p profile uplight upbeta hd video exp oref ow draft motion loop",
+)
+_known_elsewhere("Midjourney", "no", "--n")
+_known_elsewhere(
+    "InvokeAI",
+    "seamless hires_fix threshold perlin upscale gfpgan_strength variation_amount with_variations embiggen",
+)
+_known_elsewhere("kohya's scripts", "am")
+_known_elsewhere(
+    "Apple's command lines",
+    "output_path resource_path model_version model_sources disable_safety reduce_memory unet_batch_one save_every "
+    "use_multilingual_text_encoder force_zeros_for_empty_prompt controlnet_inputs",
+)
+_known_elsewhere("Apple's command lines", "image_count", "--n_iter")
+_known_elsewhere("Apple's command lines", "step_count", "--steps")
+_known_elsewhere(
+    "Stable Diffusion's own scripts",
+    "outdir plms klms dpm dpm_solver ddim_eta fixed_code laion400m skip_grid skip_save n_rows ckpt precision from_file",
+)
+_known_elsewhere("Stable Diffusion's own scripts", "n_samples", "--n_iter")
+_known_elsewhere("Stable Diffusion's own scripts", "ddim_steps", "--steps")
+_known_elsewhere("diffusers", "num_images_per_prompt", "--n_iter")
 
 
 def _squeezed(name: str) -> str:
@@ -109,18 +122,19 @@ def field_named(name: str, *, short: bool = False) -> str | None:
     return (SHORT_NAMES.get(key) if short else None) or _SQUEEZED.get(key)
 
 
-def is_foreign(name: str) -> bool:
-    """Tell whether another tool has an option of that name that sdq does not have."""
-    return _key(name) in _FOREIGN
+def foreign(name: str) -> tuple[str, str] | None:
+    """Return whose option of that name is, if sdq does not have it, and what a prompt line has in its place, or ""."""
+    return _FOREIGN.get(_key(name))
 
 
 def unknown_name(what: str, name: str, *, note: str = "") -> str:
     """Return the message about an unknown option, column or key; note: what else could be done about it."""
     said, note = f"unknown {what} {quote(name)}", f" ({note})" if note else ""
-    key = _key(name)
-    if key in _FOREIGN:
-        return f"{said}, {_FOREIGN[key]}{note}"
-    guess = did_you_mean(key, NAMES, _SUGGESTED)
+    if found := foreign(name):
+        tool, instead = found
+        advice = f"; write {instead}" if instead else " that sdq does not have; remove it"
+        return f"{said}, an option of {tool}{advice}{note}"
+    guess = did_you_mean(_key(name), NAMES, _SUGGESTED)
     # The list of all names comes last: it is shown only once.
     return f"{said}{note}{guess}" if guess.startswith(ALL_KNOWN) else f"{said}{guess}{note}"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from producer.reading.characters import DASHES
-from producer.reading.names import field_named, is_foreign
+from producer.reading.names import field_named, foreign
 
 _START = re.compile(rf"(?:^|(?<=\s))([-{DASHES}]{{1,3}})(?=([A-Za-z][\w-]*))")
 _NUMBER_BEHIND = re.compile(r"[\s=]+[0-9]")
@@ -37,4 +37,6 @@ def _is_option(start: re.Match[str]) -> bool:
     if field_named(name, short=True):
         return True
     # Many of other tools' options are ordinary words: a number behind them tells.
-    return is_foreign(name) and _NUMBER_BEHIND.match(start.string, start.end(2)) is not None
+    return (
+        foreign(name) is not None and _NUMBER_BEHIND.match(start.string, start.end(2)) is not None
+    )

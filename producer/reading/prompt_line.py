@@ -14,6 +14,9 @@ from producer.reading.controlnets import Following
 from sdq_core.values.rng import Rng
 from sdq_core.values.variants import ComputeUnit, Scheduler, VariantWord
 
+#: One for all of the many lines that have none.
+_NO_META: Mapping[str, JSON] = {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class PromptLine:
@@ -62,6 +65,6 @@ class PromptLine:
     controlnets: tuple[Following, ...] | None = None
     custom_id: str | None = None
     tags: tuple[str, ...] = ()
-    meta: Mapping[str, JSON] = field(default_factory=dict)
+    meta: Mapping[str, JSON] = field(default_factory=lambda: _NO_META)
     is_exported: bool = False
     dynamic: Mapping[str, JSON] | None = None

@@ -139,6 +139,10 @@ def split_options(line: str) -> dict[str, str]:
         field = field_named(name, short=True)
         if field is None:
             wrong.append(unknown_name("option", f"--{name}", note="--literal draws it as words"))
+        elif field == "prompt" and prompt:
+            wrong.append(
+                f"the prompt is given twice, as {quote(prompt)} and behind {shown}; write nothing before it"
+            )
         elif field in values:
             wrong.append(f"{shown} is given twice")
         elif not value and field == "weighted":

@@ -18,6 +18,7 @@ import click
 from sdq import refuse_strangers
 from sdq.cli.group import LazyGroup
 from sdq.cli.streams import exit_code, settle_streams
+from sdq.cli.utf8 import read_names_as_utf8
 from sdq_core.errors import (
     EXIT_CONFIGURATION,
     EXIT_FAILURE,
@@ -76,6 +77,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    read_names_as_utf8()
     settle_streams()
     secrets = Secrets.around(os.environ, sys.argv[1:])
 
@@ -94,6 +96,10 @@ def _run(secrets: Secrets, say: Callable[[str], None]) -> int:
         refuse_strangers()
         result = cli.main(prog_name="sdq", standalone_mode=False, obj=secrets)
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption):
+            from sdq.cli.unknown_option import explained
+
+            error = explained(error, sys.argv[1:])
         said = io.StringIO()
         error.show(said)
         say(said.getvalue())

@@ -102,7 +102,7 @@ def command(
     found = []
     make_data_folder(settings)
     with open_ledger(settings) as ledger:
-        for name in [model_name(model)] if model else _models_here(store):
+        for name in [model_name(model, settings.models)] if model else _models_here(store):
             bench = bench_model(
                 store,
                 name,

@@ -1,7 +1,7 @@
 """What a shell offers at TAB besides options and files: names of batches and models, and fixed words.
 
-It takes a fraction of a second, changes nothing and says nothing: no import of SQLAlchemy, an SQLite ledger is opened
-for reading only, one in PostgreSQL is not asked, and trouble means no candidates.
+It takes a fraction of a second, changes nothing and says nothing: no import of SQLAlchemy, a ledger is opened for
+reading only, a PostgreSQL that does not answer holds up the shell for two seconds, and trouble means no candidates.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem[s
 
 #: The newest ones.
 _BATCHES = 1000
+_NEWEST_FIRST = f"SELECT name FROM batches ORDER BY id DESC LIMIT {_BATCHES}"
 _LONGEST_WAIT_S = 0.1
+#: The shortest that libpq accepts.
+_LONGEST_CONNECT_S = 2
 #: Names that every shell takes as they are. Others would have to be quoted, differently in each, and click's script for
 #: fish cuts at a comma.
 _PLAIN = re.compile(r"[\w.+@%/][\w.+@%/-]*")
@@ -35,7 +38,7 @@ def batch_names(
 ) -> list[CompletionItem[str]]:
     """Offer the names of batches, the newest first."""
     names: list[str] = []
-    with contextlib.suppress(SdqError, OSError, sqlite3.Error):
+    with contextlib.suppress(SdqError, OSError):
         names = _batches_in(_settings(ctx).database_url)
     return _beginning(names, incomplete)
 
@@ -118,16 +121,42 @@ def _settings(ctx: click.Context) -> Settings:
 
 
 def _batches_in(url: str) -> list[str]:
-    scheme, _, path = url.partition(":///")
-    file = Path(path.partition("?")[0])
-    if not scheme.startswith("sqlite") or not file.is_file():
+    """Return the names of a ledger's newest batches; none if it cannot be asked."""
+    scheme, _, rest = url.partition("://")
+    if scheme.startswith("sqlite"):
+        return _batches_in_file(Path(rest.removeprefix("/").partition("?")[0]))
+    if scheme.startswith("postgres"):
+        return _batches_on_server(f"postgresql://{rest}")
+    return []
+
+
+def _batches_in_file(file: Path) -> list[str]:
+    if not file.is_file():
         return []
     address = f"file:{quote(str(file))}?mode=ro"
-    with contextlib.closing(
-        sqlite3.connect(address, uri=True, timeout=_LONGEST_WAIT_S)
-    ) as connection:
-        newest_first = "SELECT name FROM batches ORDER BY id DESC LIMIT ?"
-        return [name for (name,) in connection.execute(newest_first, (_BATCHES,))]
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(
+            sqlite3.connect(address, uri=True, timeout=_LONGEST_WAIT_S)
+        ) as connection,
+    ):
+        return [name for (name,) in connection.execute(_NEWEST_FIRST)]
+    return []
+
+
+def _batches_on_server(url: str) -> list[str]:
+    try:
+        import psycopg
+    except ImportError:
+        return []
+    with (
+        contextlib.suppress(psycopg.Error),
+        psycopg.connect(url, connect_timeout=_LONGEST_CONNECT_S, autocommit=True) as connection,
+    ):
+        connection.read_only = True
+        connection.execute(f"SET statement_timeout = {_LONGEST_WAIT_S * 1000:.0f}".encode())
+        return [name for (name,) in connection.execute(_NEWEST_FIRST.encode())]
+    return []
 
 
 def _beginning(names: Iterable[str], incomplete: str) -> list[CompletionItem[str]]:

@@ -16,7 +16,7 @@ def command(shell: str) -> None:
     zsh, in ~/.zshrc after compinit:     eval "$(sdq completion zsh)"
     fish:  sdq completion fish > ~/.config/fish/completions/sdq.fish
 
-    The bash of macOS is too old; its zsh is not. Batches of a PostgreSQL ledger are not offered.
+    The bash of macOS is too old; its zsh is not.
     """
     from sdq.cli import cli
 

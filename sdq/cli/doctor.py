@@ -82,7 +82,11 @@ def command(
         return _forget(settings, as_json=as_json)
     with value_of("--compute-unit"):
         units = {parse_compute_unit(name) for name in names} or set(ComputeUnit)
-    subject = Subject.of(settings, model_name(model), variants_of(variant)) if model else None
+    subject = (
+        Subject.of(settings, model_name(model, settings.models), variants_of(variant))
+        if model
+        else None
+    )
     if subject is not None:
         make_data_folder(settings)  # for the portrait
     report = examine(

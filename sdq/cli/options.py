@@ -35,6 +35,16 @@ def settings_from(options: Mapping[str, str | None]) -> Settings:
     return settings
 
 
+def long_options(ctx: click.Context) -> list[str]:
+    """Return the options of the command that is called, those that are whole words."""
+    return [
+        option
+        for parameter in ctx.command.get_params(ctx)
+        for option in (*parameter.opts, *parameter.secondary_opts)
+        if option.startswith("--")
+    ]
+
+
 def settings_options(command: Command) -> Command:
     """Add the options for where everything is; the command gets a `settings` argument."""
 

@@ -73,7 +73,7 @@ def read_rerun(
     changed = Changes(changes, seeds_by="--seeds, such as --seeds 7 or --seeds +10")
     with value_of("--seeds"):
         with_seeds = other_seeds(seeds)
-    defaults, _ = read_defaults(options, preferences)
+    defaults, _ = read_defaults(options, preferences, settings.models)
     store = ModelStore(settings.models)
     known = ledger.variants.known().values() if ledger else ()
     differences, remarks = Differences(), Remarks()

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import click
 
 from sdq.cli import candidates
+from sdq.cli.options import long_options
 from sdq.submitting.options import SubmitOptions
+from sdq_core.errors import UsageError
 from sdq_core.values.annotators import Annotator
 from sdq_core.values.image_files import DEFAULT_PATH_TEMPLATE, DEFAULT_QUALITY, ImageFormat
 from sdq_core.values.order import Priority
@@ -20,12 +22,24 @@ from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Sched
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def _seeds_as_typed(
+    ctx: click.Context, _parameter: click.Parameter, seeds: str | None
+) -> str | None:
+    """Raise UsageError for nothing, and for the rest of a long option that has one hyphen, as `-steps 30`."""
+    if seeds == "":
+        raise UsageError("--seed names no seeds. Write seeds like 7 or 0-99, or leave it out.")
+    option = f"--s{seeds or ''}".partition("=")[0]
+    if option in long_options(ctx):
+        raise UsageError(f"{option[1:]!r} begins with one hyphen. Write {option}.")
+    return seeds
+
+
 #: What to draw.
 _PROMPTS = (
     click.argument("files", nargs=-1, metavar="[FILE|-]...", shell_complete=candidates.files),
     click.option("--prompt", "prompts", multiple=True, metavar="TEXT", help="A prompt; may be repeated."),
     click.option("--negative-prompt", metavar="TEXT", help="What the images should not show."),
-    click.option("-s", "--seed", "--seed-range", "seeds", metavar="SEEDS",
+    click.option("-s", "--seed", "--seed-range", "seeds", metavar="SEEDS", callback=_seeds_as_typed,
                  help="Seeds: 7, 0-99, 0-99(+10), 0-100[5] or 1,5,9-12 [0]."),
     click.option("--random-seeds", type=click.IntRange(1, 100_000), metavar="N",
                  help="Choose N random seeds per prompt now, and record them."),

@@ -21,10 +21,15 @@ _NUMBERS = re.compile(r"([0-9]+)")
 def pictures_named(given: Iterable[str], option: str = "--init-image") -> list[str]:
     """Return the whole paths of the pictures that are named, each once; those of a folder or pattern by their names.
 
-    Raise InputMissingError for a name that is none, InputError for a folder or a pattern without pictures.
+    Raise InputMissingError for a name that is none, InputError for a folder or a pattern without pictures, UsageError
+    for an empty name.
     """
     found: dict[str, None] = {}
     for word in given:
+        if (
+            not word
+        ):  # as of a shell's variable that is empty; a path without a name is the current folder
+            raise UsageError(f"{option} names nothing. Name a picture, a folder or a pattern.")
         try:
             found.update(dict.fromkeys(map(str, _named(word, option))))
         except OSError as error:

@@ -88,7 +88,7 @@ def plan_request(
     )
     known = ledger.variants.known().values() if ledger else ()
     plan = plan_batch(
-        request.lines,
+        request.take_lines(),
         defaults,
         resolver(store, known),
         choose=chooser,

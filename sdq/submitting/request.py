@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,7 +36,7 @@ from sdq.submitting.expansion import expanded, read_dynamic, read_grid, recorded
 from sdq.submitting.options import SubmitOptions, value_of
 from sdq.submitting.pictures import refuse_as_prompts
 from sdq_core.errors import ConfigurationError, UsageError
-from sdq_core.models import DEMO
+from sdq_core.models import ModelStore
 from sdq_core.settings import Preferences, Settings, whole_path
 from sdq_core.values.dated import dated
 from sdq_core.values.names import one_spelling
@@ -58,7 +59,7 @@ class Request:
     options: as typed.
     """
 
-    lines: Sequence[PromptLine]
+    lines: list[PromptLine]
     defaults: Defaults
     source: PromptSource
     remarks: Remarks
@@ -83,7 +84,15 @@ class Request:
             unit = preferred_compute_unit(self.preferences)
         return replace(self.defaults, variants=variants, compute_unit=unit)
 
-    @property
+    def take_lines(self) -> Iterator[PromptLine]:
+        """Yield the lines, once, and let go of each when it is planned: 100,000 of them take 60 MB."""
+        assert self.lines, "a request is planned once"
+        _ = self.has_default_seed
+        self.lines.reverse()
+        while self.lines:
+            yield self.lines.pop()
+
+    @cached_property
     def has_default_seed(self) -> bool:
         """Whether some prompt got its seed because nothing names one."""
         return (
@@ -99,9 +108,18 @@ class Request:
         return " Without a seed it is 0: for other images, add --seed 1 or --random-seeds 1."
 
 
-def model_name(given: str) -> str:
-    """Return a model's name, or its path made absolute."""
-    return str(whole_path(given)) if given != DEMO and "/" in given else one_spelling(given)
+def model_name(given: str, models: Path) -> str:
+    """Return a model's name, or its path made absolute. models: the folder of models that have names."""
+    if "/" in given:
+        return str(whole_path(given))
+    return ModelStore(models).whole_name(one_spelling(given))
+
+
+def _with_whole_paths(lines: Sequence[PromptLine], models: Path) -> Sequence[PromptLine]:
+    names = {name: model_name(name, models) for name in {line.model for line in lines} if name}
+    if all(name == whole for name, whole in names.items()):
+        return lines
+    return [replace(line, model=names[line.model]) if line.model else line for line in lines]
 
 
 def checked_preferences(settings: Settings) -> Preferences:
@@ -111,7 +129,9 @@ def checked_preferences(settings: Settings) -> Preferences:
     return settings.preferences
 
 
-def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Defaults, Grid]:
+def read_defaults(
+    options: SubmitOptions, preferences: Preferences, models: Path
+) -> tuple[Defaults, Grid]:
     """Check the options that hold for all lines, on their own; return them, and the grid of several values."""
     variant, unit = _named(options.variant), _named(options.compute_unit)
     with value_of("--variant"):
@@ -126,7 +146,7 @@ def read_defaults(options: SubmitOptions, preferences: Preferences) -> tuple[Def
     with value_of("--seed-range"):
         seeds = seeds_or_random(options.seeds) if options.seeds else range(1)
     defaults = Defaults(
-        model=model_name(options.model or preferences.model),
+        model=model_name(options.model or preferences.model, models),
         variants=variants,
         compute_unit=compute_unit,
         num_inference_steps=single.get("num_inference_steps", preferences.steps),
@@ -180,9 +200,10 @@ def read_request(
         weighted=options.weighted,
         remarks=remarks,
     )
+    lines = _with_whole_paths(lines, settings.models)
     if seed_key is not None:
         lines = repeatable(lines, seed_key)
-    defaults, grid = read_defaults(options, preferences)
+    defaults, grid = read_defaults(options, preferences, settings.models)
     if options.meta:
         with value_of("meta"):
             meta = parse_meta(options.meta)
@@ -193,7 +214,7 @@ def read_request(
         lines, defaults, options, dynamic=dynamic, grid=grid, remarks=remarks
     )
     return Request(
-        lines=lines,
+        lines=list(lines),
         defaults=defaults,
         source=source,
         remarks=remarks,

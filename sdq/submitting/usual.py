@@ -29,7 +29,7 @@ def set_usually(
     """
     if not reset and (num_inference_steps, guidance_scale, scheduler) == (None, None, None):
         raise UsageError("Name what to set: --steps, --guidance-scale or --scheduler; or --reset.")
-    name = model_name(name)
+    name = model_name(name, settings.models)
     with value_of("--steps"):
         steps = None if num_inference_steps is None else check_steps(num_inference_steps)
     with value_of("--guidance-scale"):

@@ -144,7 +144,7 @@ class OutputRoot:
             ) from error
 
     def holds(self, path: str, data: bytes) -> bool:
-        """Whether the file at a path has these bytes; False for what is no file or may not be read.
+        """Whether the file at a path has these bytes, and is on disk; False for what is no file or may not be read.
 
         Raise StorageError if the root is absent, and if it cannot be said.
         """
@@ -155,7 +155,12 @@ class OutputRoot:
                     return False
                 descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=root)
                 with open(descriptor, "rb") as file:  # noqa: PTH123
-                    return file.read() == data
+                    if file.read() != data:
+                        return False
+                    os.fsync(descriptor)
+                with opened_folder(str(PurePosixPath(path).parent), within=root) as folder:
+                    sync_folder(folder)
+                return True
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             return False
         except OSError as error:

@@ -83,6 +83,11 @@ def write_file(data: bytes, name: str, folder: int, *, replace: bool = True) -> 
             os.unlink(temporary, dir_fd=folder)
         raise
     sync_folder(folder)
+    return stored_file(data)
+
+
+def stored_file(data: bytes) -> StoredFile:
+    """Return what a file of these bytes is."""
     return StoredFile(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
 
 
@@ -131,7 +136,9 @@ def opened_folder(path: Path | str, *, within: int | None = None) -> Iterator[in
 def storage_problem(error: OSError | ValueError, target: Path) -> SdqError:
     """Return the error for a file that cannot be written, with the next step."""
     if not isinstance(error, OSError):
-        return OutputError(f"Cannot write {str(target)!r} ({error}). Choose another name.")
+        return OutputError(
+            f"Cannot write {str(target)!r}: no file can have that name. Choose another."
+        )
     reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in _FULL:
         return StorageError(f"Cannot write {target} ({reason}). Free some space on this disk.")

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from sdq_core.errors import InputMissingError
+from sdq_core.errors import InputMissingError, ServiceUnavailableError
 from sdq_core.models import hub
 from sdq_core.models.bases import bases_of, places_of
 from sdq_core.models.defaults import defaults_for
@@ -65,7 +65,13 @@ def put_settings(
         copy_settings(folder, target)
     if all((target / path).exists() for path in REQUIRED_SETTINGS):
         return None
-    listing = base_of(model, base, (entry.name for entry in target.iterdir()))
+    try:
+        listing = base_of(model, base, (entry.name for entry in target.iterdir()))
+    except ServiceUnavailableError as error:
+        raise ServiceUnavailableError(
+            f"{model} has no tokenizer and scheduler beside its packages: put those folders there, or download them. "
+            f"{error}"
+        ) from error
     if listing is None:
         complete(target, model, say)
         return None

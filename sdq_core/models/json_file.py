@@ -8,6 +8,7 @@ from typing import Any
 
 from sdq_core.errors import PackageError
 from sdq_core.models.network_files import is_file
+from sdq_core.models.unreadable import reason
 
 #: The largest is a vocabulary; CLIP's has a megabyte.
 _MAX_BYTES = 1 << 26
@@ -18,7 +19,7 @@ def read_object(path: Path, remedy: str) -> dict[str, Any]:
     try:
         return _read(path)
     except (OSError, ValueError, RecursionError) as error:
-        raise PackageError(f"{path} cannot be read ({error}). {remedy}") from error
+        raise PackageError(f"{path} cannot be read ({reason(error)}). {remedy}") from error
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ValueError("it is not a file")
     if path.stat().st_size > _MAX_BYTES:
         raise ValueError("it is too large")
-    value = json.loads(path.read_text(encoding="utf-8"))
+    value = json.loads(path.read_text(encoding="utf-8-sig"))
     if not isinstance(value, dict):
         raise ValueError("it is not a JSON object")  # noqa: TRY004  (the file's fault)
     return value

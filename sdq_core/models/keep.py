@@ -84,6 +84,9 @@ def remove_folder(folder: Path) -> None:
         ) from error
 
 
+_PACKAGES = frozenset({".mlpackage", ".mlmodelc"})
+
+
 def add(
     path: Path,
     models: Path,
@@ -119,6 +122,10 @@ def add(
                 f"{path} has a model that scores pictures. Leave out --variant and --base: those are for drawing."
             )
         return [add_scoring_model(path, models, name=name, copy=copy)]
+    if not found.places and path.suffix.lower() in _PACKAGES:
+        raise InputMissingError(
+            f"{path} is one part of a model. Name the folder that holds all of them."
+        )
     if not found.places:
         skipped = "".join(f" {sentence}" for sentence in found.skipped[:3])
         raise InputMissingError(

@@ -16,6 +16,7 @@ from typing import Any
 from sdq_core.errors import PackageError
 from sdq_core.models.element_types import BY_MIL_NUMBER, ElementType
 from sdq_core.models.mlmodel import Shape
+from sdq_core.models.unreadable import reason
 
 METADATA_FILE = "metadata.json"
 
@@ -53,7 +54,7 @@ class Metadata:
             ) from error
         except (ValueError, RecursionError) as error:
             raise PackageError(
-                f"{path} is damaged ({error}). Download or convert the model again."
+                f"{path} is damaged ({reason(error)}). Download or convert the model again."
             ) from None
         entry = content[0] if isinstance(content, list) and content else content
         if not isinstance(entry, dict):

@@ -93,6 +93,15 @@ class ModelStore:
             ),
         ]
 
+    def whole_name(self, model: str) -> str:
+        """Return a model's name, or the whole path of what only the current folder has: workers run elsewhere."""
+        if model == DEMO:
+            return model
+        places = self._places(model).places
+        if not places or any(self.models in place.folder.parents for place in places):
+            return model
+        return str(_expanded(model).absolute())
+
     def attention_implementations(self, model: str) -> list[AttentionImplementation]:
         """Return the attention implementations that a model has here."""
         return list(self.look_for(model).variants)

@@ -13,6 +13,7 @@ from typing import Any
 
 from sdq_core.errors import PackageError
 from sdq_core.models.json_file import read_object
+from sdq_core.models.unreadable import reason
 from sdq_core.printable import quote
 
 #: merges.txt has more merges than CLIP was trained with: transformers reads this many lines after the first.
@@ -79,7 +80,7 @@ def _merges(folder: Path) -> list[tuple[str, str]]:
         lines = path.read_text(encoding="utf-8").strip().split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise PackageError(
-            f"{path} cannot be read ({error}). Put the model's own merges.txt there."
+            f"{path} cannot be read ({reason(error)}). Put the model's own merges.txt there."
         ) from error
     pairs = [tuple(line.split()) for line in lines[1 : MOST_MERGES + 1]]
     if any(len(pair) != 2 for pair in pairs):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sdq_core.errors import ALL_KNOWN
 
 #: One letter of four, or two of eight: a guess that is further away sends the user astray.
-_NEAR = 0.75
+NEAR = 0.75
 
 
 def did_you_mean(word: str, known: Iterable[str], shown: Iterable[str] | None = None) -> str:
@@ -16,7 +16,7 @@ def did_you_mean(word: str, known: Iterable[str], shown: Iterable[str] | None = 
     known = list(known)
     by_lower = {name.lower(): name for name in known}
     written = word[:60].lower()
-    near = difflib.get_close_matches(written, by_lower, n=1, cutoff=_NEAR) or [
+    near = difflib.get_close_matches(written, by_lower, n=1, cutoff=NEAR) or [
         name for name in by_lower if len(written) >= 3 and name.startswith(written)
     ]
     if near:

@@ -141,6 +141,19 @@ def test_an_encoding_without_the_letters_shows_escapes(program: Program) -> None
         assert shown in said.decode(encoding)
 
 
+def test_the_posix_locale_names_files_as_any_other(program: Program, tmp_path: Path) -> None:
+    posix = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    (tmp_path / "häuser.txt").write_text("a red house\n")
+    program.run("submit", str(tmp_path / "häuser.txt"), **posix)
+    assert "häuser" in program.call("ls").stdout
+    # An interpreter that ignores its environment, too.
+    python = [SDQ.with_name("python"), "-E", "-m", "sdq"]
+    said = subprocess.run(
+        [*python, "ls"], env=program.environment | posix, capture_output=True, check=True
+    )
+    assert "häuser" in said.stdout.decode()
+
+
 def test_a_status_that_is_watched_ends_with_its_reader(program: Program) -> None:
     program.call("submit", "--prompt", "x")
     watching = subprocess.Popen(

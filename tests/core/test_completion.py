@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from db.ledger import Ledger
 from tests.acceptance.program import SDQ
 from tests.core.commands import Commands
 from tests.core.small_packages import DEMO
@@ -54,6 +55,14 @@ def test_batches_are_offered_wherever_one_is_named(known: Commands, offered: Off
     assert offered("sdq status Zu\u0308") == ["plain,Zürich"]
     assert offered("sdq status ni", "zsh") == ["plain", "nightly-2", "_", "plain", "nightly", "_"]
     assert offered("sdq status ni", "fish") == ["plain,nightly-2", "plain,nightly"]
+
+
+def test_batches_of_any_ledger_are_offered(ledger_url: str, offered: Offered) -> None:
+    asked = f"sdq status --database-url {ledger_url} ni"
+    assert offered(asked) == []
+    with Ledger.open(ledger_url) as ledger:
+        ledger.submissions.add(plan(["a"], [0], name="nightly"))
+    assert offered(asked) == ["plain,nightly"]
 
 
 def test_models_files_and_words_are_offered(known: Commands, offered: Offered) -> None:

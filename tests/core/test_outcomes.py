@@ -84,6 +84,8 @@ def test_what_verify_finds_is_listed_whole(night: Commands) -> None:
 def test_what_changes_models_is_an_object(sdq: Commands, tmp_path: Path) -> None:
     demo = ModelStore(tmp_path).find(DEMO, AttentionImplementation.ORIGINAL)
     packages = demo.parts["unet"].parents[2]
+    said = sdq("models", "add", str(demo.parts["unet"]), code=66).err
+    assert said.endswith("is one part of a model. Name the folder that holds all of them.\n")
     added = sdq("models", "add", str(packages), "--name", "mine", "--variant", "original", "--json")
     (folder,) = added.json["added"]
     (sdq.home / "models" / "empty_original_packages").mkdir()

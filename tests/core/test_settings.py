@@ -112,9 +112,9 @@ def test_embedded_can_be_asked_for_where_another_redis_is_set(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"redis_url = ", "Cannot read"),
-        (b"redis_url = 'a'\nredis_url = 'b'", "Cannot read"),
-        (b"outputs = '\xff'", "Cannot read"),
+        (b"redis_url = ", "is not TOML in line 1: put straight quotes around a text"),
+        (b"redis_url = 'a'\nredis_url = 'b'", "is not TOML in line 2: a key is given twice"),
+        (b"outputs = '\xff'", "is not UTF-8"),
         (
             b"colour = 'red'",
             "has an unknown setting 'colour'. It can set compute_unit, database_url, guidance_scale, image_format",
@@ -168,8 +168,8 @@ def test_embedded_can_be_asked_for_where_another_redis_is_set(tmp_path: Path) ->
         (b"steps = 3.5", "'steps' to a whole number"),
         (b"steps = true", "'steps' to a whole number"),
         (b"guidance_scale = '3'", "'guidance_scale' to a number, without quotes"),
-        (b"steps = " + b"9" * 5000, "Cannot read"),
-        (b"steps = " + b"[" * 5000, "Cannot read"),
+        (b"steps = " + b"9" * 5000, "a number or a list is too large"),
+        (b"steps = " + b"[" * 5000, "a number or a list is too large"),
         (b"home = '/elsewhere'", "unknown setting 'home'"),
         (b"redis_url = 6379", "to a string"),
         (b"[outputs]\npath = '/x'", "to a string"),
@@ -181,6 +181,20 @@ def test_a_bad_file_is_named_with_what_is_wrong(tmp_path: Path, content: bytes, 
         read_settings({"SDQ_HOME": str(tmp_path)})
     assert str(tmp_path / "sdq.toml") in str(raised.value)
     assert "s3" not in str(raised.value)
+
+
+def test_a_file_with_a_mark_before_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "sdq.toml").write_bytes(b"\xef\xbb\xbfsteps = 3\r\n")
+    assert read_settings({"SDQ_HOME": str(tmp_path)}).preferences.steps == 3
+
+
+@pytest.mark.parametrize("variable", ["SDQ_HOME", "SDQ_OUTPUTS"])
+def test_a_folder_that_no_record_could_name_is_refused(variable: str, tmp_path: Path) -> None:
+    settings = {"SDQ_HOME": str(tmp_path), variable: f"{tmp_path}/\udcff"}
+    with pytest.raises(
+        ConfigurationError, match=rf"\\udcff is not UTF-8: rename its folder\. Or: Set {variable}"
+    ):
+        read_settings(settings)
 
 
 def test_tables_say_who_is_told_and_what_is_reported(tmp_path: Path) -> None:

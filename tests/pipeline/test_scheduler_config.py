@@ -32,12 +32,22 @@ def test_what_a_file_does_not_state_stays_a_default(tmp_path):
     assert SchedulerConfig.from_file(path).values == {}
 
 
-@pytest.mark.parametrize("content", [None, "", "{", "[1]", "\xff"])
-def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "No such file"),
+        ("", "it is not JSON, as line 1 shows"),
+        ("{\n", "it is not JSON, as line 2 shows"),
+        ("[1]", "it is not a JSON object"),
+        ("\xff", "it is not UTF-8"),
+        ('{"steps_offset": ' + "9" * 5000 + "}", "a number in it is too large"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, content, says):
     path = tmp_path / "scheduler_config.json"
     if content is not None:
         path.write_bytes(content.encode("latin-1"))
-    with pytest.raises(PackageError, match=r"scheduler_config\.json"):
+    with pytest.raises(PackageError, match=rf"scheduler_config\.json cannot be read \({says}"):
         SchedulerConfig.from_file(path)
 
 

@@ -125,8 +125,9 @@ def test_short_forms(format: PromptFormat, content: str, prompts: list[str]) -> 
         (YAML, "- a\n- [b]\n", "stdin:2: an entry must be a text, or an object with a prompt"),
         (YAML, "- a\n- {red|blue}\n", "stdin:2: an entry has no prompt; put quotes around a text"),
         (YAML, "- prompt: 5\n", "stdin:1: prompt must be text, not a number"),
-        (YAML, "- a\n b: c\n", "stdin:2: this is not YAML"),
-        (YAML, "- a\n\t- b: c\n", "stdin:2: this is not YAML"),
+        (YAML, "- a\n b: c\n", "stdin:2: this is not YAML: ': ' stands where no key can be"),
+        (YAML, "- a\n\t- b: c\n", "stdin:2: this is not YAML: a tab stands at the beginning of a line"),
+        (YAML, "- [a\n", "stdin:2: this is not YAML: a bracket or a quote that opens is not closed"),
         (YAML, "prompts:\n- a\nprompts: [b]\n", "stdin:3: the key 'prompts' is given twice"),
         (YAML, "steps: 3\nprompts: a\n", "stdin:2: prompts must be a list"),
         (YAML, "stepz: 3\nprompts: [a]\n", "stdin:1: unknown key 'stepz'"),
@@ -140,7 +141,8 @@ def test_short_forms(format: PromptFormat, content: str, prompts: list[str]) -> 
         (YAML, "prompts: []\n", "stdin:1: this file has no prompts"),
         (YAML, "# nothing\n", "stdin:1: this file has no prompts"),
         (YAML, "- a\n- b\0c\n", "stdin:1: this is not YAML: it contains a control character"),
-        (TOML, "[[prompts]]\nprompt = a\n", "stdin:2: this is not TOML: invalid value"),
+        (TOML, "[[prompts]]\nprompt = a\n", "stdin:2: this is not TOML: put straight quotes around a text"),
+        (TOML, 'prompt = "a"\nprompt = "b"', "stdin:2: this is not TOML: a key is given twice"),
         (TOML, "[[prompts]]\n", "stdin:1: the prompt is missing"),
         (TOML, 'steps = 3\n[[prompts]]\nprompt = "a"\n\n[[prompts]]\nprompt = "b"\nseed = "x"\n',
          "stdin:5: seeds 'x' cannot be read"),
@@ -159,7 +161,7 @@ def test_mistakes_are_told_with_their_lines(format: PromptFormat, content: str, 
 def test_a_text_that_begins_with_a_brace_is_told_to_need_quotes() -> None:
     (said,) = refused("- a\n- {b|c} house\n", YAML)
     assert said.startswith("stdin:2: this is not YAML: ")
-    assert said.endswith("; put quotes around a text that begins with a brace")
+    assert said.endswith(": put quotes around a text that begins with a brace")
 
 
 def test_all_entries_are_checked() -> None:

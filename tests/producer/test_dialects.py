@@ -148,6 +148,19 @@ def test_labels_are_no_words(text: str) -> None:
         ("prompt;seed\na tent;5", "stdin:1: this is the header of a table; name the file .csv"),
         ("Prompt\na tent", "stdin:1: this is the header of a table"),
         ("a tent ---steps", "--steps (written with three hyphens) has no value"),
+        ("a tent, negative_prompt: fog", "'negative_prompt:' stands inside a prompt"),
+        (
+            "| prompt | seed |\n| a tent | 5 |",
+            "'| prompt | seed |' is a row of a table in Markdown",
+        ),
+        ('["a tent", "a house"]', "is a list; write a prompt a line"),
+        ("['a tent', 'a fisherman's house'],", "is a list; write a prompt a line"),
+        ('"a tent",', "is taken from a list; write a prompt a line"),
+        ('"a tent", "a house",', "is taken from a list"),
+        ('prompt = "a tent"', "is written like TOML"),
+        ("x.py --prompt 'a tent'", "the prompt is given twice, as 'x.py' and behind --prompt"),
+        ("a tent --image-count 3", "an option of Apple's command lines; write --n_iter"),
+        ("a tent --plms", "an option of Stable Diffusion's own scripts that sdq does not have"),
     ],
 )
 def test_what_cannot_be_meant_as_words_is_refused(text: str, says: str) -> None:
@@ -182,6 +195,9 @@ def test_what_cannot_be_meant_as_words_is_refused(text: str, says: str) -> None:
         ("a &quot;red&quot; tent", "'&quot;', HTML for another character"),
         ("1. a tent", "the '1.' at the beginning is drawn, too"),
         ("- a tent", "the '-' at the beginning is drawn, too"),
+        ("a tent \\--steps 30", "is drawn with its backslash; --literal draws options as words"),
+        ("a tent \\", "at the end is drawn, too; a prompt is one line"),
+        ("// a tent", "the '//' at the beginning is drawn, too"),
     ],
 )
 def test_what_may_be_meant_as_words_is_drawn_and_pointed_out(text: str, says: str) -> None:
@@ -213,6 +229,10 @@ def test_what_may_be_meant_as_words_is_drawn_and_pointed_out(text: str, says: st
         "a b-side --- and more, AT&T, <3",
         "a prompt, seed and steps",
         "`code` on a screen, [sic]",
+        '"yes", "no"',
+        'the words "yes", "no",',
+        '["red"] tent',
+        "a|b|c",
     ],
 )
 def test_ordinary_text_is_drawn_without_a_word(text: str) -> None:

@@ -106,7 +106,7 @@ def test_an_empty_negative_prompt_can_be_asked_for(tmp_path: Path) -> None:
         ("a cat --seed", "--seed has no value"),
         ("a cat --seed --steps 3", "--seed has no value"),
         ("a cat --seed 1 --d 2", "--d is given twice"),
-        ("a cat --prompt b", "--prompt is given twice"),
+        ("a cat --prompt b", "the prompt is given twice"),
         ("--seed 4", "the prompt is missing"),
         ('--prompt ""', "--prompt has no value"),
         ('--prompt "a cat', "quote after --prompt is not closed"),

@@ -122,8 +122,11 @@ def test_they_stay_also_if_a_worker_died_between_file_and_row(desk: Desk) -> Non
 
 def test_an_image_that_is_the_same_to_the_byte_takes_its_file_up_again(desk: Desk) -> None:
     desk.draw(desk.submit("b"))
+    kept = (desk.outputs / OWN).stat()
     desk.forget("b")
     assert desk.draw(desk.submit("b")) == OWN  # as after a power cut that took the row
+    found = (desk.outputs / OWN).stat()
+    assert (found.st_ino, found.st_mtime_ns) == (kept.st_ino, kept.st_mtime_ns)
 
 
 @pytest.mark.parametrize("image_format", [ImageFormat.PNG, ImageFormat.JPG, ImageFormat.WEBP])

@@ -26,7 +26,7 @@ from sdq_core.images.metadata import ImageMetadata
 from sdq_core.images.pixels import image_from_rgb
 from sdq_core.images.read import read_record
 from sdq_core.images.root import OutputRoot
-from sdq_core.images.store import StoredFile, is_older
+from sdq_core.images.store import StoredFile, is_older, stored_file
 from sdq_core.values.safety import Safety
 from worker.drawing.flagged import hidden
 from worker.pipelines.contract import DrawnImage
@@ -115,9 +115,6 @@ class Gallery:
         encoded = time.perf_counter()
 
         def is_own(path: str) -> bool:
-            # With a record the bytes name the image; without, another one's may be equal.
-            if self._with_metadata and self._root.holds(path, data):
-                return True
             left = begun_before and self._may_be_left(path, slice_, seed)
             return (left or noted_path() == path) and not is_anothers(path)
 
@@ -163,6 +160,9 @@ class Gallery:
             if not self._root.has(path):
                 if stored := self._root.store_new(data, path):
                     return path, stored
+            # With a record the bytes name the image; without, another one's may be equal.
+            elif self._with_metadata and self._root.holds(path, data):
+                return path, stored_file(data)
             elif is_own(path):
                 return path, self._root.store(data, path)
         raise AssertionError("unreachable: there is always another path")
