@@ -75,13 +75,13 @@ class TableTimesteps(nn.Module):
 class Unet(nn.Module):
     """`sample` [B,4,16,16], `timestep` [B], `encoder_hidden_states` [B,128,1,77] -> `noise_pred` [B,4,16,16]."""
 
-    def __init__(self, denoiser: Denoiser, attention: str) -> None:
+    def __init__(self, denoiser: Denoiser, attention: str, batch: int = 2) -> None:
         super().__init__()
         self.unet = copy.deepcopy(denoiser.unet)
         self.unet.time_proj = TableTimesteps(self.unet.time_proj)
         use_channels_first(self.unet, attention)
         a = alphas_cumprod()
-        self.register_buffer("maps", denoiser.maps.repeat(2, 1, 1, 1))  # type: ignore[operator]
+        self.register_buffer("maps", denoiser.maps.repeat(batch, 1, 1, 1))  # type: ignore[operator]
         self.register_buffer("roots", torch.stack([a.sqrt(), (1 - a).sqrt()], dim=1).float())
 
     def forward(self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor) -> Tensor:
@@ -173,15 +173,15 @@ def convert_text_encoder(encoder: nn.Module) -> ct.models.MLModel:
     return model
 
 
-def convert_unet(denoiser: Denoiser, attention: str) -> ct.models.MLModel:
-    """U-Net with batch 2, for classifier-free guidance."""
+def convert_unet(denoiser: Denoiser, attention: str, batch: int = 2) -> ct.models.MLModel:
+    """U-Net, of batch 2 for classifier-free guidance."""
     inputs = {
-        "sample": (torch.randn(2, 4, LATENT_SIDE, LATENT_SIDE), np.float16),
-        "timestep": (torch.tensor([981.0, 981.0]), np.float16),
-        "encoder_hidden_states": (torch.randn(2, TEXT_WIDTH, 1, TOKENS), np.float16),
+        "sample": (torch.randn(batch, 4, LATENT_SIDE, LATENT_SIDE), np.float16),
+        "timestep": (torch.full((batch,), 981.0), np.float16),
+        "encoder_hidden_states": (torch.randn(batch, TEXT_WIDTH, 1, TOKENS), np.float16),
     }
-    model = _convert(Unet(denoiser, attention), inputs, ["noise_pred"])
-    model.input_description["sample"] = "Noisy latents, empty prompt first"
+    model = _convert(Unet(denoiser, attention, batch), inputs, ["noise_pred"])
+    model.input_description["sample"] = "Noisy latents" + ", empty prompt first" * (batch == 2)
     model.input_description["timestep"] = "Timestep of the scheduler, 0 to 999"
     model.input_description["encoder_hidden_states"] = "Text features, channels first"
     model.output_description["noise_pred"] = "Predicted noise"
@@ -251,8 +251,23 @@ def write_settings(out: Path) -> None:
         },
     }
     for name, values in settings.items():
-        (out / name).parent.mkdir(parents=True, exist_ok=True)
-        (out / name).write_text(json.dumps(values, indent=2) + "\n")
+        write_json(out / name, values)
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write a settings file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values, indent=2) + "\n")
+
+
+def describe(model: ct.models.MLModel) -> None:
+    """Say in a package whose it is."""
+    model.author, model.license, model.version, model.short_description = (
+        AUTHOR,
+        LICENSE,
+        VERSION,
+        ABOUT,
+    )
 
 
 def load_modules(
@@ -323,12 +338,7 @@ def main() -> None:
     for variant in options.variants.split(","):
         folder = options.out / variant / "packages"
         for part, model in (("unet", packed(convert_unet(denoiser, variant))), *parts.items()):
-            model.author, model.license, model.version, model.short_description = (
-                AUTHOR,
-                LICENSE,
-                VERSION,
-                ABOUT,
-            )
+            describe(model)
             target = folder / f"Stable_Diffusion_version_{MODEL_VERSION}_{part}.mlpackage"
             shutil.rmtree(target, ignore_errors=True)
             model.save(str(target))
