@@ -84,12 +84,29 @@ class Unet(nn.Module):
         self.register_buffer("maps", denoiser.maps.repeat(batch, 1, 1, 1))  # type: ignore[operator]
         self.register_buffer("roots", torch.stack([a.sqrt(), (1 - a).sqrt()], dim=1).float())
 
-    def forward(self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor) -> Tensor:
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Tensor,
+        encoder_hidden_states: Tensor,
+        *residuals: Tensor,
+    ) -> Tensor:
+        """`residuals`: what ControlNets add to each connection and to the middle."""
         # half up: schedulers may pass fractions, and a cast to int alone would always go down
         index = (timestep + 0.5).int()
         x = torch.cat([sample, self.maps], dim=1)  # type: ignore[list-item]
         last = encoder_hidden_states[:, :, 0, TOKENS - 1]
-        v = self.unet(x, index, encoder_hidden_states, class_labels=last, return_dict=False)[0]
+        added = (
+            {
+                "down_block_additional_residuals": residuals[:-1],
+                "mid_block_additional_residual": residuals[-1],
+            }
+            if residuals
+            else {}
+        )
+        v = self.unet(
+            x, index, encoder_hidden_states, class_labels=last, return_dict=False, **added
+        )[0]
         roots = self.roots[index][:, :, None, None]  # type: ignore[index]
         noise: Tensor = roots[:, 0:1] * v + roots[:, 1:2] * sample
         return noise
@@ -173,13 +190,29 @@ def convert_text_encoder(encoder: nn.Module) -> ct.models.MLModel:
     return model
 
 
-def convert_unet(denoiser: Denoiser, attention: str, batch: int = 2) -> ct.models.MLModel:
-    """U-Net, of batch 2 for classifier-free guidance."""
+#: What a ControlNet adds, in Apple's names: channels and side of each connection, and of the middle.
+RESIDUALS = {
+    f"additional_residual_{number}": shape
+    for number, shape in enumerate(
+        ((32, 16), (32, 16), (32, 8), (64, 8), (64, 4), (128, 4), (128, 4))
+    )
+}
+
+
+def convert_unet(
+    denoiser: Denoiser, attention: str, batch: int = 2, *, controlled: bool = False
+) -> ct.models.MLModel:
+    """U-Net, of batch 2 for classifier-free guidance. controlled: it takes what ControlNets add."""
     inputs = {
         "sample": (torch.randn(batch, 4, LATENT_SIDE, LATENT_SIDE), np.float16),
         "timestep": (torch.full((batch,), 981.0), np.float16),
         "encoder_hidden_states": (torch.randn(batch, TEXT_WIDTH, 1, TOKENS), np.float16),
     }
+    if controlled:
+        inputs |= {
+            name: (torch.randn(batch, channels, side, side), np.float16)
+            for name, (channels, side) in RESIDUALS.items()
+        }
     model = _convert(Unet(denoiser, attention, batch), inputs, ["noise_pred"])
     model.input_description["sample"] = "Noisy latents" + ", empty prompt first" * (batch == 2)
     model.input_description["timestep"] = "Timestep of the scheduler, 0 to 999"

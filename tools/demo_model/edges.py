@@ -3,6 +3,7 @@
     python edges.py data    --model ../../sdq_core/demo_model --run RUN     # scenes with their exact edges
     python edges.py train   --model ../../sdq_core/demo_model --run RUN     # beside the student of distill.py
     python edges.py show    --model ../../sdq_core/demo_model --run RUN     # edges.png, and how far it follows
+    python edges.py convert --model ../../sdq_core/demo_model --run RUN --out ~/.sdq/models
 
 The distilled U-Net stays as it is. For rendered scenes whose latents are noisy as before one of its four steps, the
 ControlNet learns what to add so that the step leads to the scene. When restarted, `train` goes on.
@@ -11,6 +12,7 @@ ControlNet learns what to add so that the step leads to the scene. When restarte
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from pathlib import Path
 from random import Random
@@ -19,11 +21,19 @@ import numpy as np
 import outlines
 import scenes
 import torch
-from convert import TableTimesteps
+from convert import (
+    MODEL_VERSION,
+    RESIDUALS,
+    TableTimesteps,
+    _convert,
+    convert_unet,
+    describe,
+    palettize,
+)
 from diffusers.models.embeddings import Timesteps
 from distill import jump
 from encoder import load_decoder
-from networks import SCALING, TEXT_WIDTH, Denoiser, parameter_count
+from networks import LATENT_SIDE, SCALING, TEXT_WIDTH, TOKENS, Denoiser, parameter_count
 from numpy.typing import NDArray
 from packaged import package
 from torch import Tensor, nn
@@ -242,17 +252,73 @@ def show(model: Path, run: Path, count: int) -> None:
     scenes.contact_sheet([picture for row in rows for picture in row], 8).save(run / "edges.png")
 
 
+class Exported(nn.Module):
+    """The ControlNet over Apple's interface."""
+
+    def __init__(self, net: EdgeNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Tensor,
+        encoder_hidden_states: Tensor,
+        controlnet_cond: Tensor,
+    ) -> tuple[Tensor, ...]:
+        last = encoder_hidden_states[:, :, 0, TOKENS - 1]
+        return tuple(self.net(sample, (timestep + 0.5).int(), last, controlnet_cond))
+
+
+def convert(model: Path, run: Path, out: Path, bits: int) -> None:
+    """Write the averaged ControlNet, and the student with a U-Net that listens to it, into a models folder."""
+    student, net = Denoiser(), EdgeNet()
+    student.load_state_dict(torch.load(run / "student.pt")["average"])
+    net.load_state_dict(torch.load(run / "edges.pt")["average"])
+    inputs = {
+        "sample": (torch.randn(1, 4, LATENT_SIDE, LATENT_SIDE), np.float16),
+        "timestep": (torch.full((1,), 981.0), np.float16),
+        "encoder_hidden_states": (torch.randn(1, TEXT_WIDTH, 1, TOKENS), np.float16),
+        "controlnet_cond": (torch.rand(1, 3, 128, 128), np.float16),
+    }
+    folder = out / "demo-turbo-edges"
+    if not folder.exists():
+        unets = shutil.ignore_patterns("*_unet.mlpackage")
+        shutil.copytree(model / "original", folder / "original", ignore=unets)
+        for settings in ("tokenizer", "turbo/scheduler", "feature_extractor"):
+            shutil.copytree(model / settings, folder / Path(settings).name)
+    unet = f"Stable_Diffusion_version_{MODEL_VERSION}_control-unet.mlpackage"
+    for converted, target in (
+        (
+            _convert(Exported(net.eval()), inputs, list(RESIDUALS)),
+            out / "controlnet" / "demo-edges" / "ControlNet_demo-edges.mlpackage",
+        ),
+        (
+            convert_unet(student.eval(), "original", batch=1, controlled=True),
+            folder / "original" / "packages" / unet,
+        ),
+    ):
+        packed = palettize(converted, bits) if bits < 16 else converted
+        describe(packed)
+        shutil.rmtree(target, ignore_errors=True)
+        packed.save(str(target))
+        size = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
+        print(f"{target.name}: {size / 1e6:.2f} MB")
+
+
 def main() -> None:
     """Run one stage."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("stage", choices=("data", "train", "show"))
+    parser.add_argument("stage", choices=("data", "train", "show", "convert"))
     parser.add_argument("--model", type=Path, required=True, help="the demo model")
     parser.add_argument("--run", type=Path, required=True, help="folder with student.pt")
     parser.add_argument("--scenes", type=int, default=2048)
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--out", type=Path, help="models folder to convert into")
+    parser.add_argument("--bits", type=int, default=6)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -260,8 +326,10 @@ def main() -> None:
         draw_data(options.model, options.run, options.scenes)
     elif options.stage == "train":
         train(options.run, options.steps, options.rate)
-    else:
+    elif options.stage == "show":
         show(options.model, options.run, 64)
+    else:
+        convert(options.model, options.run, options.out, options.bits)
 
 
 if __name__ == "__main__":
