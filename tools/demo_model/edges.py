@@ -1,4 +1,4 @@
-"""Train a small ControlNet that makes the model of few steps follow edges. It is not shipped: see README.md.
+"""Train a small ControlNet that makes the model of few steps follow edges. It is not part of sdq: see README.md.
 
     python edges.py data    --model ../../sdq_core/demo_model --run RUN     # scenes with their exact edges
     python edges.py train   --model ../../sdq_core/demo_model --run RUN     # beside the student of distill.py
@@ -315,7 +315,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="the demo model")
     parser.add_argument("--run", type=Path, required=True, help="folder with student.pt")
     parser.add_argument("--scenes", type=int, default=2048)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--out", type=Path, help="models folder to convert into")
     parser.add_argument("--bits", type=int, default=6)
