@@ -13,6 +13,8 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 demo: $(VENV)/.drawing ## Draw examples/prompts.txt with seeds 0-3 into demo-out/
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq run examples/prompts.txt --seed-range 0-3 --guidance-scale 3.5 --batch demo
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq sheet demo demo-out/sheet.png
+	grep postcard examples/prompts.txt | SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq run - --seed-range 0-3 --model demo-turbo --batch few-steps
+	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq sheet few-steps demo-out/few-steps.png
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq status
 	SDQ_HOME=$(CURDIR)/demo-out $(BIN)/sdq redis stop
 

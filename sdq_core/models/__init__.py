@@ -3,9 +3,10 @@
 from sdq_core.models.any_variant import AnyFolder, resolver
 from sdq_core.models.folder import VariantFolder
 from sdq_core.models.network import Network, read_network
-from sdq_core.models.store import DEMO, ModelStore
+from sdq_core.models.store import BUNDLED, DEMO, ModelStore
 
 __all__ = [
+    "BUNDLED",
     "DEMO",
     "AnyFolder",
     "ModelStore",

@@ -33,7 +33,7 @@ class PartsPlace:
 
     folder: where.
     kind: of `KINDS`.
-    parts: part -> the names that stand for it; more than one cannot be told apart.
+    parts: part -> the names that stand for it, or the path of another model's; more than one cannot be told apart.
     said: the attention that the path names.
     model: what the path names otherwise; variants of one model have it in common.
     """

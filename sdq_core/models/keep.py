@@ -38,7 +38,7 @@ from sdq_core.models.litter import is_litter
 from sdq_core.models.parts import attention_in, split_download
 from sdq_core.models.placing import model_name, refuse_taken
 from sdq_core.models.scoring import encoders_of
-from sdq_core.models.store import DEMO
+from sdq_core.models.store import BUNDLED
 from sdq_core.models.zips import Zip, unpack
 from sdq_core.values.names import one_spelling
 from sdq_core.values.variants import AttentionImplementation
@@ -48,8 +48,8 @@ def own_folders(
     models: Path, name: str, variants: tuple[AttentionImplementation, ...]
 ) -> list[Path]:
     """Return a model's folders within the models folder; raise InputMissingError if there are none."""
-    if name == DEMO:
-        raise InputError("The demo model is part of sdq and cannot be removed.")
+    if name in BUNDLED:
+        raise InputError(f"Model {name} is part of sdq and cannot be removed.")
     found = []
     name = one_spelling(name)
     for entry in sorted(models.iterdir()) if models.is_dir() else []:
@@ -140,7 +140,7 @@ def add(
     return _add_found(
         choose_places(path, found, attention, say),
         models,
-        name=model_name(name or split_download(path.name)[0], DEMO),
+        name=model_name(name or split_download(path.name)[0], BUNDLED),
         base=base,
         put=put,
         say=say,
@@ -158,7 +158,7 @@ def _add_packed(
 ) -> list[Path]:
     """Add what is in a zip, or in a folder's zips."""
     said, size = name_of(packed.steps[-1])
-    model = model_name(name or "_".join(filter(None, (said, size))), DEMO)
+    model = model_name(name or "_".join(filter(None, (said, size))), BUNDLED)
     unpacking = models / f".unpack-{model}"
     shutil.rmtree(unpacking, ignore_errors=True)
     # Deeper than settings are looked for, so that only the zip's own are found.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from sdq_core.errors import InputError, OutputError
@@ -9,10 +10,10 @@ from sdq_core.models.litter import is_litter
 from sdq_core.values.names import one_spelling, spellings
 
 
-def model_name(name: str, reserved: str) -> str:
+def model_name(name: str, reserved: Collection[str]) -> str:
     """Return the name of a new model as it is kept; raise InputError for one that cannot be a folder's."""
     model = one_spelling(name)
-    if not model or model == reserved or is_litter(model) or "/" in model:
+    if not model or model in reserved or is_litter(model) or "/" in model:
         raise InputError(f"{model!r} is not a valid model name. Choose another --name.")
     return model
 

@@ -29,8 +29,9 @@ from sdq_core.models.usual_file import usual_set
 from sdq_core.values.names import one_spelling, spellings
 from sdq_core.values.variants import AttentionImplementation, Variant
 
-#: The model that comes with sdq.
-DEMO = "demo"
+#: The models that come with sdq: the one that is drawn with if none is named, and one distilled from it to four steps.
+DEMO, DEMO_TURBO = "demo", "demo-turbo"
+BUNDLED = (DEMO, DEMO_TURBO)
 _DEMO_ROOT = Path(__file__).resolve().parents[1] / "demo_model"
 
 #: Size, modification time and inode: a file replaced by another of the same size and time shows, too.
@@ -64,8 +65,8 @@ class ModelStore:
         self._attentions: dict[tuple[Path, str], tuple[object, AttentionImplementation]] = {}
 
     def names(self) -> list[str]:
-        """Return the models' names, the demo model first."""
-        found = {DEMO: None} if _DEMO_ROOT.is_dir() else {}
+        """Return the models' names, those that come with sdq first."""
+        found: dict[str, None] = dict.fromkeys(BUNDLED) if _DEMO_ROOT.is_dir() else {}
         for folder in self._entries():
             name = one_spelling(split_download(folder.name)[0])
             if name not in found and self._places(name).places:
@@ -211,8 +212,8 @@ class ModelStore:
         ]
 
     def _places(self, model: str) -> Findings:
-        if model == DEMO:
-            return find_places([(_DEMO_ROOT, ())])
+        if model in BUNDLED:
+            return _bundled(model)
         entries = self._entries()
         own = [
             entry
@@ -272,6 +273,22 @@ class ModelStore:
             f"There is no model {model!r} here, only {', '.join(self.names()) or 'none'}.{skipped} Put its folder into "
             f"{self.models}, or name a folder with .mlpackage files with --model."
         )
+
+
+def _bundled(model: str) -> Findings:
+    """Find a model that comes with sdq; the one of few steps has a U-Net of its own and shares the other parts."""
+    demo = find_places([(_DEMO_ROOT / word, (word,)) for word in AttentionImplementation])
+    if model == DEMO:
+        return demo
+    lent = {
+        part: [str(place.folder / name) for name in names]
+        for place in demo.places
+        if place.said is AttentionImplementation.ORIGINAL
+        for part, names in place.parts.items()
+    }
+    found = find_places([(_DEMO_ROOT / "turbo", ())])
+    found.places = [replace(place, parts={**lent, **place.parts}) for place in found.places]
+    return found
 
 
 def _state(file: Path) -> _State:

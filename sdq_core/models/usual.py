@@ -82,7 +82,7 @@ ANY_OTHER = Usual()
 #: Names, in small letters with - between words -> how these models are drawn, by their cards. A number that the name
 #: has is the steps.
 _KNOWN = (
-    (r"\b(?:sd|sdxl|stable-diffusion|stable-diffusion-xl)-turbo\b", Usual(num_inference_steps=4, guidance_scale=0.0)),
+    (r"\b(?:demo|sd|sdxl|stable-diffusion(?:-xl)?)-turbo\b", Usual(num_inference_steps=4, guidance_scale=0.0)),
     (r"\blightning\b.*\b([248])-?steps?\b", Usual(guidance_scale=0.0)),
     (r"\bhyper-?sd(?:xl|15)?\b.*\b(8|12)-?steps?-?cfg\b", Usual(guidance_scale=5.0)),
     (r"\bhyper-?sd(?:xl|15)?\b.*\b([248])-?steps?\b", Usual(guidance_scale=0.0)),

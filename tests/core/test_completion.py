@@ -69,7 +69,7 @@ def test_models_files_and_words_are_offered(known: Commands, offered: Offered) -
     models = known.home / "models"
     models.mkdir(parents=True)
     (models / "mine").symlink_to(DEMO / "original")
-    assert offered("sdq submit --model ") == ["plain,demo", "plain,mine"]
+    assert offered("sdq submit --model ") == ["plain,demo", "plain,demo-turbo", "plain,mine"]
     assert offered("sdq bench m") == ["plain,mine"]
     assert offered("sdq submit --model /t") == ["dir,/t"]
     assert offered("sdq submit pro") == ["file,pro"]
@@ -100,7 +100,7 @@ def test_trouble_offers_nothing_and_says_nothing(url: str, sdq: Commands, offere
 
 def test_offering_makes_no_data_folder(sdq: Commands, offered: Offered) -> None:
     assert offered("sdq status ") == []
-    assert offered("sdq submit --model ") == ["plain,demo"]
+    assert offered("sdq submit --model ") == ["plain,demo", "plain,demo-turbo"]
     assert not sdq.home.exists()
 
 

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdq_core.errors import InputMissingError, PackageError, StorageError
-from sdq_core.models import DEMO, ModelStore, read_network
-from sdq_core.values.variants import AttentionImplementation
+from sdq_core.models import BUNDLED, DEMO, ModelStore, read_network
+from sdq_core.models.usual import By, Usual
+from sdq_core.values.variants import AttentionImplementation, Scheduler
 from tests.fuzz.package_reader import MODEL_FILE, write_package
 
 ORIGINAL = AttentionImplementation.ORIGINAL
@@ -24,7 +25,7 @@ UNET = ModelStore(Path("nowhere")).find(DEMO, ORIGINAL).unet
 
 def test_the_demo_model_is_found_in_its_variants() -> None:
     store = ModelStore(Path("nowhere"))
-    assert store.names() == [DEMO]
+    assert store.names() == list(BUNDLED)
     assert {"original", "split_einsum"} <= set(store.attention_implementations(DEMO))
     folder = store.find(DEMO, ORIGINAL)
     assert (folder.width, folder.height, folder.unet_batch) == (128, 128, 2)
@@ -34,6 +35,20 @@ def test_the_demo_model_is_found_in_its_variants() -> None:
     other = store.find(DEMO, AttentionImplementation.SPLIT_EINSUM)
     assert other.network.splits_heads
     assert other.revision != folder.revision
+
+
+def test_the_demo_model_of_few_steps_has_its_own_unet_and_shares_the_other_parts() -> None:
+    store = ModelStore(Path("nowhere"))
+    demo, turbo = store.find(DEMO, ORIGINAL), store.find("demo-turbo", ORIGINAL)
+    assert store.attention_implementations("demo-turbo") == [ORIGINAL]
+    assert turbo.unet_batch == 1
+    assert {part for part, path in demo.parts.items() if turbo.parts[part] != path} == {"unet"}
+    assert turbo.usual == Usual(
+        num_inference_steps=4,
+        guidance_scale=0.0,
+        scheduler=Scheduler.EULER_DISCRETE,
+        by=By.NAME,
+    )
 
 
 @pytest.fixture
@@ -49,7 +64,7 @@ def models(tmp_path: Path) -> Path:
 
 def test_all_layouts_are_found(models: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     store = ModelStore(models)
-    assert store.names() == [DEMO, "coreml-mine"]
+    assert store.names() == [*BUNDLED, "coreml-mine"]
     by_download = store.find("coreml-mine", ORIGINAL)
     hub = tmp_path_factory.mktemp("hub")
     (hub / "mine" / "original").mkdir(parents=True)
@@ -90,7 +105,7 @@ def test_what_is_missing_is_named(models: Path, lost: str, says: str) -> None:
 
 def test_unknown_models_and_variants_name_what_there_is(models: Path) -> None:
     store = ModelStore(models)
-    with pytest.raises(InputMissingError, match="only demo, coreml-mine"):
+    with pytest.raises(InputMissingError, match="only demo, demo-turbo, coreml-mine"):
         store.find("other", ORIGINAL)
     with pytest.raises(InputMissingError, match="only as original"):
         store.find("coreml-mine", AttentionImplementation.SPLIT_EINSUM)

@@ -89,7 +89,7 @@ def test_what_changes_models_is_an_object(sdq: Commands, tmp_path: Path) -> None
     added = sdq("models", "add", str(packages), "--name", "mine", "--variant", "original", "--json")
     (folder,) = added.json["added"]
     (sdq.home / "models" / "empty_original_packages").mkdir()
-    assert sdq("models", "-q").out == "demo\nmine\n"
+    assert sdq("models", "-q").out == "demo\ndemo-turbo\nmine\n"
     verified = sdq("models", "verify", "mine", "--json").json
     assert verified["well"]
     assert [(one["name"], one["variant"]) for one in verified["checked"]] == [("mine", "original")]
@@ -98,7 +98,7 @@ def test_what_changes_models_is_an_object(sdq: Commands, tmp_path: Path) -> None
     sdq("models", "add", str(packages), "--name", "mine", "--variant", "original", "-q")
     said = sdq("models", "remove", "mine", "--yes", "-q")
     assert (said.out, said.err) == ("", "")
-    assert sdq("models", "-q").out == "demo\n"
+    assert sdq("models", "-q").out == "demo\ndemo-turbo\n"
 
 
 def test_the_embedded_redis_is_an_object(night: Commands) -> None:

@@ -105,7 +105,7 @@ def test_a_stable_diffusion_model_beside_it_is_found_as_before(tmp_path: Path, m
         shutil.copytree(DEMO / settings, tmp_path / "mine" / settings)
     shutil.copytree(made, tmp_path / "clip")
     store = ModelStore(tmp_path)
-    assert (store.names(), store.scoring_names()) == (["demo", "mine"], ["clip"])
+    assert (store.names(), store.scoring_names()) == (["demo", "demo-turbo", "mine"], ["clip"])
     assert skipped(store) == []
 
 

@@ -83,7 +83,7 @@ def test_a_damaged_portrait_is_not_replaced(program: Program, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("--model", "gone"), 66, "There is no model 'gone' here, only demo."),
+        (("--model", "gone"), 66, "There is no model 'gone' here, only demo, demo-turbo."),
         (("--model", "demo", "--no-draw"), 2, "Use --model or --no-draw, not both."),
         (("--variant", "original"), 2, "Use --variant with --model NAME"),
         (("--model", "demo", "--variant", "any"), 65, "--variant any does not name any files."),

@@ -49,7 +49,7 @@ def test_a_package_a_folder_and_a_zip_are_added(tmp_path: Path) -> None:
     assert nets.names() == ["Canny-5x5", "Canny-5x7", "far", "sdq_edges"]
     assert nets.find("Canny-5x5").revision != nets.find("far").revision
     assert (nets.find("far").width, nets.find("far").height) == (96, 64)
-    assert ModelStore(models).names() == ["demo"]
+    assert ModelStore(models).names() == ["demo", "demo-turbo"]
     assert skipped(ModelStore(models)) == []
     assert sorted(entry.name for entry in models.rglob(".*")) == []
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdq_core.errors import InputMissingError, PackageError, SdqError
-from sdq_core.models import ModelStore, resolver
+from sdq_core.models import BUNDLED, ModelStore, resolver
 from sdq_core.models.inventory import ModelFacts, inventory, skipped
 from sdq_core.models.keep import add
 from sdq_core.models.layout import choose_kind, parts_folders
@@ -111,7 +111,7 @@ def test_one_finder_serves_paths_the_models_folder_and_adding(
     assert store.attention_implementations(name) == [ORIGINAL]
     demo = ModelStore(tmp_path).find("demo", ORIGINAL)
     assert store.find(name, ORIGINAL).parts.keys() == demo.parts.keys()
-    assert way == "path" or store.names() == ["demo", "mine"]
+    assert way == "path" or store.names() == ["demo", "demo-turbo", "mine"]
 
 
 def test_both_variants_of_a_repository_are_added_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_model_is_one_in_both_spellings(tmp_path: Path, there: str, written: s
     model(tmp_path / "models" / f"{folder}_original_packages")
     model(tmp_path / "models" / f"{asked}_split_einsum_packages", "split_einsum")
     store = ModelStore(tmp_path / "models")
-    assert store.names() == ["demo", unicodedata.normalize("NFC", "Zürich")]
+    assert store.names() == ["demo", "demo-turbo", unicodedata.normalize("NFC", "Zürich")]
     assert store.attention_implementations(asked) == [ORIGINAL, SPLIT]
     assert store.find(asked, ORIGINAL).width == 128
 
@@ -201,7 +201,7 @@ def test_the_unet_is_believed_and_not_the_name(tmp_path: Path) -> None:
     model(models / "plain")
     store = ModelStore(models)
     found = [(facts.name, facts.attention_implementation) for facts in inventory(store)]
-    assert found[2:] == [("mine", SPLIT), ("plain", ORIGINAL), ("two", SPLIT_V2)]
+    assert found[3:] == [("mine", SPLIT), ("plain", ORIGINAL), ("two", SPLIT_V2)]
     assert skipped(store) == [
         f"{models / 'mine_original_packages'} is named original, but its U-Net is split_einsum."
     ]
@@ -250,7 +250,7 @@ def test_a_folder_without_a_model_is_no_model_and_said(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "__MACOSX").mkdir()
     store = ModelStore(tmp_path)
-    assert store.names() == ["demo"]
+    assert store.names() == ["demo", "demo-turbo"]
     (sentence,) = skipped(store)
     assert sentence.startswith(f"{tmp_path / 'notes'} was skipped: it has no .mlpackage")
 
@@ -410,10 +410,10 @@ def leave_litter(root: Path) -> None:
 
 
 class OwnModels(ModelStore):
-    """All but the demo model, which takes a hundred times longer to read than these."""
+    """All but those that come with sdq, which take a hundred times longer to read than these."""
 
     def names(self) -> list[str]:
-        return [name for name in super().names() if name != "demo"]
+        return [name for name in super().names() if name not in BUNDLED]
 
 
 def told(home: Path) -> tuple[list[ModelFacts], list[str]]:

@@ -158,7 +158,7 @@ def test_a_model_of_the_community_draws_the_pixels_of_its_packages(
     assert station.hub.fetched() == {"original/128x128/dreamy_original_128x128_cn.zip", *settings()}
     assert not list((models / ".pull").iterdir())
     store = ModelStore(models)
-    assert store.names() == ["demo", "coreml-dreamy_128x128", "coreml-dreamy"]
+    assert store.names() == ["demo", "demo-turbo", "coreml-dreamy_128x128", "coreml-dreamy"]
     expected = drawn(store.find("demo", ORIGINAL), translations)
     assert drawn(store.find("coreml-dreamy", ORIGINAL), tmp_path / "cache") == expected
     sized = store.find("coreml-dreamy_128x128", ORIGINAL)
@@ -179,7 +179,7 @@ def test_a_repository_with_a_zip_a_part_gives_what_drawing_needs(
     station.hub.repositories[NAME] = Repository(files=files)
     station.models("pull", NAME, "--json")
     assert "original/x_control-unet.mlpackage.zip" not in station.hub.fetched()
-    (facts,) = json.loads(station.models("list", "--json").stdout)[2:]
+    (facts,) = json.loads(station.models("list", "--json").stdout)[3:]
     assert (facts["name"], facts["kind"], facts["problem"]) == ("coreml-dreamy", "packages", None)
 
 

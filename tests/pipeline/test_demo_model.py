@@ -13,8 +13,8 @@ from worker.pipelines.contract import ImageRequest
 from worker.runtimes.onnx import OnnxRuntime
 
 
-def load(translations, attention):
-    folder = ModelStore(translations / "no-models").find("demo", attention)
+def load(translations, attention, name="demo"):
+    folder = ModelStore(translations / "no-models").find(name, attention)
     runtime = OnnxRuntime(translations, threads=1)
     return folder, BuiltinPipeline.load(folder, runtime, PartUnits.all_on(ComputeUnit.ALL))
 
@@ -93,6 +93,19 @@ def test_without_guidance_the_negative_prompt_changes_nothing(pipeline):
     drawn = [draw(pipeline, guidance_scale=1.0, negative_prompt=text) for text in ("", "blue")]
     assert drawn[0].pixels.tobytes() == drawn[1].pixels.tobytes()
     assert drawn[0].num_unet_calls == 3
+
+
+def test_the_model_of_few_steps_draws_nearly_what_it_was_distilled_from(translations, pipeline):
+    folder, turbo = load(translations, AttentionImplementation.ORIGINAL, "demo-turbo")
+    prompt = "a red lighthouse on the left in the mountains at dawn under a clear sky"
+    few = draw(turbo, prompt=prompt, **folder.usual.settings())
+    assert (few.num_unet_calls, folder.unet_batch) == (4, 1)
+    many, other = (
+        draw(pipeline, prompt=text, num_inference_steps=20, guidance_scale=3.5)
+        for text in (prompt, "a blue tent on the right in the snow at night")
+    )
+    near, far = (np.abs(few.pixels.astype(int) - one.pixels).mean() for one in (many, other))
+    assert near < far / 3
 
 
 def test_split_einsum_draws_nearly_the_same_picture(translations, pipeline):

@@ -98,7 +98,7 @@ def test_the_calls_of_automatic1111s_clients(drawing: Served) -> None:
 
     assert call("options")["sd_model_checkpoint"] == "demo"
     assert call("options", {"sd_model_checkpoint": "demo", "CLIP_stop_at_last_layers": 2}) is None
-    assert [one["title"] for one in call("sd-models")] == ["demo"]
+    assert [one["title"] for one in call("sd-models")] == ["demo", "demo-turbo"]
     assert "Euler a" in {one["name"] for one in call("samplers")}
     assert [one["name"] for one in call("schedulers")] == ["automatic"]
     assert call("progress")["state"]["job_count"] == 0

@@ -68,7 +68,7 @@ def test_what_there_is_not_is_said(idle: Served) -> None:
     ):
         with pytest.raises(openai.NotFoundError):
             ask()
-    assert [model.id for model in client.models.list()] == ["demo"]
+    assert [model.id for model in client.models.list()] == ["demo", "demo-turbo"]
     assert (client.models.retrieve("demo").owned_by, client.batches.list().data) == ("sdq", [])
 
 

@@ -75,21 +75,38 @@ class TableTimesteps(nn.Module):
 class Unet(nn.Module):
     """`sample` [B,4,16,16], `timestep` [B], `encoder_hidden_states` [B,128,1,77] -> `noise_pred` [B,4,16,16]."""
 
-    def __init__(self, denoiser: Denoiser, attention: str) -> None:
+    def __init__(self, denoiser: Denoiser, attention: str, batch: int = 2) -> None:
         super().__init__()
         self.unet = copy.deepcopy(denoiser.unet)
         self.unet.time_proj = TableTimesteps(self.unet.time_proj)
         use_channels_first(self.unet, attention)
         a = alphas_cumprod()
-        self.register_buffer("maps", denoiser.maps.repeat(2, 1, 1, 1))  # type: ignore[operator]
+        self.register_buffer("maps", denoiser.maps.repeat(batch, 1, 1, 1))  # type: ignore[operator]
         self.register_buffer("roots", torch.stack([a.sqrt(), (1 - a).sqrt()], dim=1).float())
 
-    def forward(self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor) -> Tensor:
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Tensor,
+        encoder_hidden_states: Tensor,
+        *residuals: Tensor,
+    ) -> Tensor:
+        """`residuals`: what ControlNets add to each connection and to the middle."""
         # half up: schedulers may pass fractions, and a cast to int alone would always go down
         index = (timestep + 0.5).int()
         x = torch.cat([sample, self.maps], dim=1)  # type: ignore[list-item]
         last = encoder_hidden_states[:, :, 0, TOKENS - 1]
-        v = self.unet(x, index, encoder_hidden_states, class_labels=last, return_dict=False)[0]
+        added = (
+            {
+                "down_block_additional_residuals": residuals[:-1],
+                "mid_block_additional_residual": residuals[-1],
+            }
+            if residuals
+            else {}
+        )
+        v = self.unet(
+            x, index, encoder_hidden_states, class_labels=last, return_dict=False, **added
+        )[0]
         roots = self.roots[index][:, :, None, None]  # type: ignore[index]
         noise: Tensor = roots[:, 0:1] * v + roots[:, 1:2] * sample
         return noise
@@ -173,15 +190,31 @@ def convert_text_encoder(encoder: nn.Module) -> ct.models.MLModel:
     return model
 
 
-def convert_unet(denoiser: Denoiser, attention: str) -> ct.models.MLModel:
-    """U-Net with batch 2, for classifier-free guidance."""
+#: What a ControlNet adds, in Apple's names: channels and side of each connection, and of the middle.
+RESIDUALS = {
+    f"additional_residual_{number}": shape
+    for number, shape in enumerate(
+        ((32, 16), (32, 16), (32, 8), (64, 8), (64, 4), (128, 4), (128, 4))
+    )
+}
+
+
+def convert_unet(
+    denoiser: Denoiser, attention: str, batch: int = 2, *, controlled: bool = False
+) -> ct.models.MLModel:
+    """U-Net, of batch 2 for classifier-free guidance. controlled: it takes what ControlNets add."""
     inputs = {
-        "sample": (torch.randn(2, 4, LATENT_SIDE, LATENT_SIDE), np.float16),
-        "timestep": (torch.tensor([981.0, 981.0]), np.float16),
-        "encoder_hidden_states": (torch.randn(2, TEXT_WIDTH, 1, TOKENS), np.float16),
+        "sample": (torch.randn(batch, 4, LATENT_SIDE, LATENT_SIDE), np.float16),
+        "timestep": (torch.full((batch,), 981.0), np.float16),
+        "encoder_hidden_states": (torch.randn(batch, TEXT_WIDTH, 1, TOKENS), np.float16),
     }
-    model = _convert(Unet(denoiser, attention), inputs, ["noise_pred"])
-    model.input_description["sample"] = "Noisy latents, empty prompt first"
+    if controlled:
+        inputs |= {
+            name: (torch.randn(batch, channels, side, side), np.float16)
+            for name, (channels, side) in RESIDUALS.items()
+        }
+    model = _convert(Unet(denoiser, attention, batch), inputs, ["noise_pred"])
+    model.input_description["sample"] = "Noisy latents" + ", empty prompt first" * (batch == 2)
     model.input_description["timestep"] = "Timestep of the scheduler, 0 to 999"
     model.input_description["encoder_hidden_states"] = "Text features, channels first"
     model.output_description["noise_pred"] = "Predicted noise"
@@ -251,8 +284,23 @@ def write_settings(out: Path) -> None:
         },
     }
     for name, values in settings.items():
-        (out / name).parent.mkdir(parents=True, exist_ok=True)
-        (out / name).write_text(json.dumps(values, indent=2) + "\n")
+        write_json(out / name, values)
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write a settings file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values, indent=2) + "\n")
+
+
+def describe(model: ct.models.MLModel) -> None:
+    """Say in a package whose it is."""
+    model.author, model.license, model.version, model.short_description = (
+        AUTHOR,
+        LICENSE,
+        VERSION,
+        ABOUT,
+    )
 
 
 def load_modules(
@@ -323,12 +371,7 @@ def main() -> None:
     for variant in options.variants.split(","):
         folder = options.out / variant / "packages"
         for part, model in (("unet", packed(convert_unet(denoiser, variant))), *parts.items()):
-            model.author, model.license, model.version, model.short_description = (
-                AUTHOR,
-                LICENSE,
-                VERSION,
-                ABOUT,
-            )
+            describe(model)
             target = folder / f"Stable_Diffusion_version_{MODEL_VERSION}_{part}.mlpackage"
             shutil.rmtree(target, ignore_errors=True)
             model.save(str(target))

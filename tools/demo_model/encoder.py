@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import math
 import shutil
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,18 +25,14 @@ from random import Random
 import numpy as np
 import scenes
 import torch
-from convert import ABOUT, AUTHOR, LICENSE, MODEL_VERSION, VERSION, VaeDecoder, _convert, palettize
+from attention import ATTENTIONS
+from convert import MODEL_VERSION, VaeDecoder, _convert, describe, palettize
 from networks import SCALING, build_vae
 from numpy.typing import NDArray
+from packaged import fill, package
 from torch import Tensor, nn
 from torch.nn import functional
 from train import Average, _gradient_loss, cosine, to_tensor
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from sdq_core.models.package import Package
-from worker.mlpackage.compression import lut_to_dense_packed
-from worker.mlpackage.proto import read_program
 
 #: The deviation of the encoder's distribution, in latents of unit deviation: the decoder hardly shows it.
 DEVIATION = 0.05
@@ -101,61 +96,10 @@ class VaeEncoder(nn.Module):
         return torch.cat([mean, self.log_variance], dim=1)  # type: ignore[list-item]
 
 
-def read_weights(
-    path: Path,
-) -> tuple[dict[str, NDArray[np.float32]], list[tuple[NDArray[np.float32], ...]]]:
-    """Return a package's convolutions by their names there, and its normalizations in the order in which they run."""
-    program = read_program(Package.open(path))
-    values = {name: constant.load() for name, constant in program.constants.items()}
-    layers: dict[str, NDArray[np.float32]] = {}
-    norms: list[tuple[NDArray[np.float32], ...]] = []
-    scale: NDArray[np.float32] | None = None
-    for operation in program.operations:
-        given = {key: values.get(one[0]) if isinstance(one[0], str) else one[0].load()
-                 for key, one in operation.inputs.items()}  # fmt: skip
-        if operation.type == "constexpr_lut_to_dense":
-            shape = tuple(int(side) for side in given["shape"])
-            values[operation.outputs[0].name] = lut_to_dense_packed(
-                given["lut"], given["indices"], shape
-            )
-        elif operation.type in {"conv", "linear"}:
-            name = str(operation.inputs["weight"][0]).split("_weight")[0]
-            layers[f"{name}.weight"] = given["weight"].astype(np.float32)
-            layers[f"{name}.bias"] = given["bias"].astype(np.float32)
-        elif operation.type == "batch_norm":
-            norms.append((given["gamma"].astype(np.float32), given["beta"].astype(np.float32)))
-        elif operation.type in {"mul", "add"}:  # a normalization of three dimensions is not folded
-            for value in (given.get("x"), given.get("y")):
-                if value is not None and value.ndim == 3 and operation.type == "mul":
-                    scale = value.astype(np.float32).ravel()
-                elif value is not None and value.ndim == 3 and scale is not None:
-                    norms.append((scale, value.astype(np.float32).ravel()))
-    return layers, norms
-
-
 def load_decoder(path: Path) -> VaeDecoder:
     """The packaged decoder in torch."""
-    layers, norms = read_weights(path)
     decoder = VaeDecoder(build_vae(), torch.zeros(4), torch.ones(4)).eval()
-    state = {}
-    for name, parameter in decoder.named_parameters():
-        module, _, kind = name.rpartition(".")
-        if (found := layers.get(f"{module.replace('.', '_')}.{kind}")) is not None:
-            state[name] = torch.from_numpy(found).view_as(parameter)
-    order: list[str] = []
-    names = {module: name for name, module in decoder.named_modules()}
-    hooks = [module.register_forward_hook(lambda m, *_: order.append(names[m]))
-             for module in decoder.modules() if isinstance(module, nn.GroupNorm)]  # fmt: skip
-    with torch.no_grad():
-        decoder(torch.zeros(1, 4, 16, 16))
-    for hook in hooks:
-        hook.remove()
-    for name, (weight, bias) in zip(order, norms, strict=True):
-        state[f"{name}.weight"], state[f"{name}.bias"] = (
-            torch.from_numpy(weight),
-            torch.from_numpy(bias),
-        )
-    decoder.load_state_dict(state)
+    fill(decoder, path, (torch.zeros(1, 4, 16, 16),))
     return decoder.to(memory_format=torch.channels_last).requires_grad_(False)  # type: ignore[call-overload]
 
 
@@ -233,25 +177,20 @@ def train(decoder: nn.Module, pairs: Pairs, run: Path, steps: Steps, rate: float
 
 def convert(encoder: nn.Module, model: Path, bits: int) -> None:
     """Write the package beside the other parts of each variant."""
-    package = _convert(
+    converted = _convert(
         VaeEncoder(encoder), {"x": (torch.randn(1, 3, 128, 128), np.float16)}, ["latent"]
     )
-    package.input_description["x"] = "Picture in [-1,1], channels first"
-    package.output_description["latent"] = "Mean and log variance of latents divided by 0.18215"
+    converted.input_description["x"] = "Picture in [-1,1], channels first"
+    converted.output_description["latent"] = "Mean and log variance of latents divided by 0.18215"
     if bits < 16:
-        package = palettize(package, bits)
-    package.author, package.license, package.version, package.short_description = (
-        AUTHOR,
-        LICENSE,
-        VERSION,
-        ABOUT,
-    )
-    for variant in sorted(path.parent for path in model.glob("*/packages")):
+        converted = palettize(converted, bits)
+    describe(converted)
+    for variant in (model / word for word in ATTENTIONS if (model / word).is_dir()):
         target = (
             variant / "packages" / f"Stable_Diffusion_version_{MODEL_VERSION}_vae_encoder.mlpackage"
         )
         shutil.rmtree(target, ignore_errors=True)
-        package.save(str(target))
+        converted.save(str(target))
         print(target, sum(file.stat().st_size for file in target.rglob("*") if file.is_file()))
 
 
@@ -270,8 +209,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    name = f"Stable_Diffusion_version_{MODEL_VERSION}_vae_decoder.mlpackage"
-    decoder = load_decoder(next(options.model.glob(f"*/packages/{name}")))
+    decoder = load_decoder(package(options.model, "vae_decoder"))
     with np.load(options.pairs) as file:
         pairs = Pairs(torch.from_numpy(file["z"]).float(), file["pictures"])
     with torch.no_grad():

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+import time
 from pathlib import Path
 from random import Random
 
@@ -69,7 +70,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--run", type=Path, required=True, help="training run with judge.pt")
-    parser.add_argument("--model", type=Path, required=True, help="folder with the variants")
+    parser.add_argument(
+        "--model", type=Path, required=True, help="folder with the variants, or a name"
+    )
     parser.add_argument("--variant", default="original")
     parser.add_argument("--prompts", type=int, default=125, help="prompts on each side")
     parser.add_argument("--seeds", type=int, default=2, help="pictures for each prompt")
@@ -95,7 +98,7 @@ def main() -> None:
             contact_sheet(pipeline, options)
         for side, held_out in (("seen", False), ("held out", True)):
             rng = Random(2026)
-            grades, distances, flags = [], [], 0
+            grades, distances, flags, began = [], [], 0, time.process_time()
             for number in range(options.prompts):
                 scene = scenes.sample_scene(rng, held_out=held_out)
                 drawn = [
@@ -112,7 +115,10 @@ def main() -> None:
             count = options.prompts * options.seeds
             print(table(f"{side}, {count} pictures", accuracy(grades)), flush=True)
             spread = f"{np.mean(distances):.1f} of 255" if distances else "not measured"
-            print(f"  two seeds differ by {spread}; flagged {flags}")
+            took_s = (time.process_time() - began) / count
+            print(
+                f"  two seeds differ by {spread}; flagged {flags}; {took_s:.3f} s of processor time each"
+            )
 
 
 if __name__ == "__main__":

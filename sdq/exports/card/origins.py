@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sdq_core.errors import SdqError
 from sdq_core.models.record import read_pull_record
-from sdq_core.models.store import DEMO, ModelStore
+from sdq_core.models.store import BUNDLED, ModelStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ def origins(
 
 
 def _origin(store: ModelStore, name: str, revision: str) -> Origin:
-    if name == DEMO:
+    if name in BUNDLED:
         return _OF_DEMO
     try:
         for attention, place in store.look_for(name).variants.items():
