@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
 from db.ledger import Ledger
 from db.values import BatchPlan
@@ -13,8 +15,9 @@ from producer.planning.chooser import Chooser
 from producer.planning.collisions import check_paths
 from producer.planning.measurements import Measurements
 from producer.planning.pictures import Pictures
+from producer.reading.prompt_line import PromptLine
 from sdq.submitting.files import filing_for
-from sdq.submitting.request import Request
+from sdq.submitting.request import Request, model_name
 from sdq_core.images.filing import Filing
 from sdq_core.inputs.store import InputStore
 from sdq_core.models import ModelStore, resolver
@@ -88,7 +91,7 @@ def plan_request(
     )
     known = ledger.variants.known().values() if ledger else ()
     plan = plan_batch(
-        request.take_lines(),
+        _with_whole_paths(request.take_lines(), settings.models),
         defaults,
         resolver(store, known),
         choose=chooser,
@@ -114,3 +117,15 @@ def plan_request(
         outdated=outdated_variants(store, wanted, known),
         filing=filing,
     )
+
+
+def _with_whole_paths(lines: Iterable[PromptLine], models: Path) -> Iterator[PromptLine]:
+    """Yield the lines with their models' names, or with whole paths: workers run in other folders."""
+
+    @cache
+    def whole(name: str) -> str:
+        return model_name(name, models)
+
+    for line in lines:
+        name = whole(line.model) if line.model else line.model
+        yield line if name == line.model else replace(line, model=name)

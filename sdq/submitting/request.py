@@ -115,13 +115,6 @@ def model_name(given: str, models: Path) -> str:
     return ModelStore(models).whole_name(one_spelling(given))
 
 
-def _with_whole_paths(lines: Sequence[PromptLine], models: Path) -> Sequence[PromptLine]:
-    names = {name: model_name(name, models) for name in {line.model for line in lines} if name}
-    if all(name == whole for name, whole in names.items()):
-        return lines
-    return [replace(line, model=names[line.model]) if line.model else line for line in lines]
-
-
 def checked_preferences(settings: Settings) -> Preferences:
     """Return the preferences; raise ConfigurationError for one that cannot be used."""
     for problem in problems(settings.preferences, settings.origins):
@@ -200,7 +193,6 @@ def read_request(
         weighted=options.weighted,
         remarks=remarks,
     )
-    lines = _with_whole_paths(lines, settings.models)
     if seed_key is not None:
         lines = repeatable(lines, seed_key)
     defaults, grid = read_defaults(options, preferences, settings.models)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 #: Only programs that record or train import these, each in an environment of its own; they say how to make it.
 ELSEWHERE = {
-    "diffusers", "fontTools", "imagehash", "python_coreml_stable_diffusion", "torch", "transformers"
+    "cv2", "diffusers", "fontTools", "imagehash", "python_coreml_stable_diffusion", "torch", "transformers"
 }  # fmt: skip
 
 

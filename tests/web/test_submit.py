@@ -152,7 +152,9 @@ def test_an_uploaded_line_names_no_model_by_a_path(site: Site, tmp_path: Path) -
     for model in (str(tmp_path), "../models/x", "./demo", "nobody"):
         text = plan(site, {"prompts": f"a tree --model {model}"})[1]
         assert problems(text) == [
-            f"line 1: there is no model {model!r} here; use one of demo".replace("'", "&#39;")
+            f"line 1: there is no model {model!r} here; use one of demo, demo-turbo".replace(
+                "'", "&#39;"
+            )
         ]
 
 
