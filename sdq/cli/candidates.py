@@ -50,6 +50,23 @@ def model_names(
     return _models(ctx, incomplete, scoring=False)
 
 
+def kept_names(
+    ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Offer the names of everything that `sdq models` lists, once each."""
+    names: dict[str, None] = {}
+    with contextlib.suppress(SdqError, OSError):
+        from sdq_core.models.controlnet import ControlNets
+        from sdq_core.models.store import ModelStore
+
+        models = _settings(ctx).models
+        store = ModelStore(models)
+        names = dict.fromkeys(
+            [*store.names(), *store.scoring_names(), *ControlNets(models).names()]
+        )
+    return _beginning(list(names), incomplete)
+
+
 def scoring_model_names(
     ctx: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem[str]]:

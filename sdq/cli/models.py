@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from sdq.cli.candidates import model_names, words
+from sdq.cli.candidates import kept_names, model_names, words
 from sdq.cli.model_options import variants_of
 from sdq.cli.models_pull import pull_command
 from sdq.cli.options import settings_options
@@ -66,7 +66,7 @@ def list_command(settings: Settings, as_json: bool, quiet: bool) -> None:
 
 
 @command.command("verify")
-@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=model_names)
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=kept_names)
 @outcome_options
 @settings_options
 def verify_command(settings: Settings, names: tuple[str, ...], outcome: Outcome) -> None:
@@ -125,7 +125,7 @@ def verify_command(settings: Settings, names: tuple[str, ...], outcome: Outcome)
 
 
 @command.command("remove")
-@click.argument("name", shell_complete=model_names)
+@click.argument("name", shell_complete=kept_names)
 @click.option("--variant", metavar="NAMES", help="Only these variants [all].")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @outcome_options

@@ -10,7 +10,7 @@ from sdq_core.models.building import copy_part, link_part
 from sdq_core.models.network import read_network
 from sdq_core.models.placing import model_name, refuse_taken
 from sdq_core.models.scoring import Encoders, encoders_of, read_scoring_model, tokenizer_beside
-from sdq_core.models.store import BUNDLED, ModelStore
+from sdq_core.models.store import ModelStore
 from sdq_core.models.vocabulary import Vocabulary
 
 _TOKENIZER_FILES = (
@@ -32,7 +32,7 @@ def add_scoring_model(source: Path, models: Path, *, name: str | None, copy: boo
     Raise as `read_scoring_model` does, OutputError if the name is taken, StorageError if the folder cannot be written.
     """
     encoders = _choose(source, name)
-    target = models / model_name(name or encoders.stem or source.name, BUNDLED)
+    target = models / model_name(name or encoders.stem or source.name)
     refuse_taken(target)
     building = target.with_name(f".new-{target.name}")
     put = copy_part if copy else link_part

@@ -2,16 +2,20 @@
 
 MODELS/controlnet/NAME/ControlNet_NAME.mlpackage    as `sdq models pull` and `add` make it
 MODELS/controlnet/NAME.mlmodelc                     as people put it there
+
+What comes with sdq (`bundled`) is found beside those of every models folder, and first.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sdq_core.errors import InputMissingError, PackageError, StorageError
+from sdq_core.models.bundled import DEMO_ROOT
 from sdq_core.models.check import VAE_SCALE_FACTOR, residuals_of
 from sdq_core.models.declared import RECONVERT, TOGETHER, Part
 from sdq_core.models.identity import computing_files, fingerprint
@@ -49,7 +53,7 @@ class ControlNet:
 
 
 class ControlNets:
-    """The ControlNets below a models folder."""
+    """The ControlNets that come with sdq, and those below a models folder."""
 
     def __init__(self, models: Path) -> None:
         self.folder = models / _FOLDER
@@ -57,7 +61,7 @@ class ControlNets:
 
     def names(self) -> list[str]:
         """Return their names, complete or not."""
-        return sorted(one_spelling(name_of(entry)) for entry in self._entries())
+        return sorted({one_spelling(name_of(entry)) for entry in self._entries()})
 
     def entry(self, name: str) -> Path | None:
         """Return what is a ControlNet's in the folder, None if it is not here."""
@@ -100,10 +104,10 @@ class ControlNets:
             ) from error
 
     def _entries(self) -> list[Path]:
-        try:
-            entries = sorted(self.folder.iterdir())
-        except OSError:  # no such folder
-            return []
+        entries: list[Path] = []
+        for folder in (DEMO_ROOT / _FOLDER, self.folder):
+            with suppress(OSError):  # no such folder
+                entries += sorted(folder.iterdir())
         return [
             entry
             for entry in entries

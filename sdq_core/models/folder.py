@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sdq_core.errors import PackageError, StorageError
 from sdq_core.models.base_files import scaling_factor, zeros_for_empty_prompt
+from sdq_core.models.bundled import DEMO, DEMO_TURBO
 from sdq_core.models.check import (
     VAE_SCALE_FACTOR,
     check_parts,
@@ -95,6 +96,10 @@ class VariantFolder:
     def check_controlnets(self, nets: Iterable[ControlNet]) -> None:
         """Raise PackageError if it cannot be drawn with these ControlNets."""
         names = control_unet_parts(self.parts)
+        if not names and self.model == DEMO:
+            raise PackageError(
+                f"Model {self.model} has no U-Net for ControlNets. Use --model {DEMO_TURBO}."
+            )
         if not names:
             raise PackageError(
                 f"Model {self.model} ({self.attention_implementation}) has no U-Net for ControlNets. Get it with `sdq "

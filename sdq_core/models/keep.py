@@ -25,6 +25,7 @@ from sdq_core.models.building import (
     make_folder,
     move_part,
 )
+from sdq_core.models.bundled import BUNDLED, BUNDLED_NETS
 from sdq_core.models.controlnet import ControlNets
 from sdq_core.models.controlnet import name_of as name_of_net
 from sdq_core.models.finder import PartsPlace, find_places
@@ -38,7 +39,6 @@ from sdq_core.models.litter import is_litter
 from sdq_core.models.parts import attention_in, split_download
 from sdq_core.models.placing import model_name, refuse_taken
 from sdq_core.models.scoring import encoders_of
-from sdq_core.models.store import BUNDLED
 from sdq_core.models.zips import Zip, unpack
 from sdq_core.values.names import one_spelling
 from sdq_core.values.variants import AttentionImplementation
@@ -65,6 +65,8 @@ def own_folders(
         elif model == name and (not variants or attention in variants):
             found.append(entry)
     if not found and (net := ControlNets(models).entry(name.removeprefix("controlnet/"))):
+        if name_of_net(net) in BUNDLED_NETS:
+            raise InputError(f"ControlNet {name_of_net(net)} is part of sdq and cannot be removed.")
         return [net]
     if not found:
         raise InputMissingError(f"There is no model {name!r} in {models}. `sdq models` lists them.")
@@ -140,7 +142,7 @@ def add(
     return _add_found(
         choose_places(path, found, attention, say),
         models,
-        name=model_name(name or split_download(path.name)[0], BUNDLED),
+        name=model_name(name or split_download(path.name)[0]),
         base=base,
         put=put,
         say=say,
@@ -158,7 +160,7 @@ def _add_packed(
 ) -> list[Path]:
     """Add what is in a zip, or in a folder's zips."""
     said, size = name_of(packed.steps[-1])
-    model = model_name(name or "_".join(filter(None, (said, size))), BUNDLED)
+    model = model_name(name or "_".join(filter(None, (said, size))))
     unpacking = models / f".unpack-{model}"
     shutil.rmtree(unpacking, ignore_errors=True)
     # Deeper than settings are looked for, so that only the zip's own are found.

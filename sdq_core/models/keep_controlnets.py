@@ -108,7 +108,7 @@ def _by_target(
     for network, said in zip(
         networks, names or [name or name_of(each) for each in networks], strict=True
     ):
-        target = ControlNets(models).folder / model_name(said, ())
+        target = ControlNets(models).folder / model_name(said)
         if ":" in target.name:
             raise InputError(f"{target.name!r} has a colon in it. Choose another --name.")
         if target in targets:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 
 from sdq_core.errors import InputError, OutputError
+from sdq_core.models.bundled import RESERVED
 from sdq_core.models.litter import is_litter
 from sdq_core.values.names import one_spelling, spellings
 
 
-def model_name(name: str, reserved: Collection[str]) -> str:
-    """Return the name of a new model as it is kept; raise InputError for one that cannot be a folder's."""
+def model_name(name: str) -> str:
+    """Return the name of a new model as it is kept.
+
+    Raise InputError for one that cannot be a folder's, or is that of something that comes with sdq.
+    """
     model = one_spelling(name)
-    if not model or model in reserved or is_litter(model) or "/" in model:
+    if not model or model in RESERVED or is_litter(model) or "/" in model:
         raise InputError(f"{model!r} is not a valid model name. Choose another --name.")
     return model
 

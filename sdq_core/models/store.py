@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sdq_core.errors import InputMissingError, PackageError, StorageError
+from sdq_core.models.bundled import BUNDLED, DEMO, DEMO_ROOT
 from sdq_core.models.controlnet import is_controlnets_folder
 from sdq_core.models.finder import (
     Findings,
@@ -24,15 +25,11 @@ from sdq_core.models.folder import VariantFolder, find_files, read_folder
 from sdq_core.models.litter import is_litter
 from sdq_core.models.parts import KINDS, split_download
 from sdq_core.models.scoring import encoders_of, scoring_folder
+from sdq_core.models.unets import UNET_PARTS
 from sdq_core.models.usual import Usual, with_set
 from sdq_core.models.usual_file import usual_set
 from sdq_core.values.names import one_spelling, spellings
 from sdq_core.values.variants import AttentionImplementation, Variant
-
-#: The models that come with sdq: the one that is drawn with if none is named, and one distilled from it to four steps.
-DEMO, DEMO_TURBO = "demo", "demo-turbo"
-BUNDLED = (DEMO, DEMO_TURBO)
-_DEMO_ROOT = Path(__file__).resolve().parents[1] / "demo_model"
 
 #: Size, modification time and inode: a file replaced by another of the same size and time shows, too.
 _State = tuple[int, int, int]
@@ -66,7 +63,7 @@ class ModelStore:
 
     def names(self) -> list[str]:
         """Return the models' names, those that come with sdq first."""
-        found: dict[str, None] = dict.fromkeys(BUNDLED) if _DEMO_ROOT.is_dir() else {}
+        found: dict[str, None] = dict.fromkeys(BUNDLED) if DEMO_ROOT.is_dir() else {}
         for folder in self._entries():
             name = one_spelling(split_download(folder.name)[0])
             if name not in found and self._places(name).places:
@@ -96,7 +93,7 @@ class ModelStore:
 
     def whole_name(self, model: str) -> str:
         """Return a model's name, or the whole path of what only the current folder has: workers run elsewhere."""
-        if model == DEMO:
+        if model in BUNDLED:
             return model
         places = self._places(model).places
         if not places or any(self.models in place.folder.parents for place in places):
@@ -277,7 +274,7 @@ class ModelStore:
 
 def _bundled(model: str) -> Findings:
     """Find a model that comes with sdq; the one of few steps has a U-Net of its own and shares the other parts."""
-    demo = find_places([(_DEMO_ROOT / word, (word,)) for word in AttentionImplementation])
+    demo = find_places([(DEMO_ROOT / word, (word,)) for word in AttentionImplementation])
     if model == DEMO:
         return demo
     lent = {
@@ -285,8 +282,9 @@ def _bundled(model: str) -> Findings:
         for place in demo.places
         if place.said is AttentionImplementation.ORIGINAL
         for part, names in place.parts.items()
+        if part not in UNET_PARTS
     }
-    found = find_places([(_DEMO_ROOT / "turbo", ())])
+    found = find_places([(DEMO_ROOT / "turbo", ())])
     found.places = [replace(place, parts={**lent, **place.parts}) for place in found.places]
     return found
 

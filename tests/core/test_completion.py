@@ -71,6 +71,7 @@ def test_models_files_and_words_are_offered(known: Commands, offered: Offered) -
     (models / "mine").symlink_to(DEMO / "original")
     assert offered("sdq submit --model ") == ["plain,demo", "plain,demo-turbo", "plain,mine"]
     assert offered("sdq bench m") == ["plain,mine"]
+    assert offered("sdq models verify demo-") == ["plain,demo-turbo", "plain,demo-edges"]
     assert offered("sdq submit --model /t") == ["dir,/t"]
     assert offered("sdq submit pro") == ["file,pro"]
     assert offered("sdq show pro") == ["file,pro"]

@@ -42,7 +42,9 @@ def test_the_demo_model_of_few_steps_has_its_own_unet_and_shares_the_other_parts
     demo, turbo = store.find(DEMO, ORIGINAL), store.find("demo-turbo", ORIGINAL)
     assert store.attention_implementations("demo-turbo") == [ORIGINAL]
     assert turbo.unet_batch == 1
-    assert {part for part, path in demo.parts.items() if turbo.parts[part] != path} == {"unet"}
+    assert dict(turbo.parts.items() - demo.parts.items()).keys() == {"control-unet"}
+    assert demo.parts.keys() - turbo.parts.keys() == {"unet"}
+    assert store.whole_name("demo-turbo") == "demo-turbo"
     assert turbo.usual == Usual(
         num_inference_steps=4,
         guidance_scale=0.0,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import sdq_core.models
-from sdq_core.models import BUNDLED
+from sdq_core.models.bundled import RESERVED
 from tests.acceptance.program import Program
 from tests.hub.server import Hub, Repository, running_hub, tree
 
@@ -40,7 +40,7 @@ class Station:
         return [
             model
             for model in json.loads(self.models("list", "--json").stdout)
-            if model["name"] not in BUNDLED
+            if model["name"] not in RESERVED
         ]
 
     def folder(self, variant: str = "original", kind: str = "packages") -> Path:

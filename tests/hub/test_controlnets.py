@@ -9,8 +9,10 @@ import pytest
 
 from sdq_core.errors import EXIT_IO_ERROR, InputError, InputMissingError, OutputError, PackageError
 from sdq_core.models import ModelStore
+from sdq_core.models.bundled import BUNDLED_NETS
 from sdq_core.models.controlnet import ControlNets
-from sdq_core.models.inventory import skipped
+from sdq_core.models.inventory import inventory, skipped
+from sdq_core.models.keep import own_folders
 from sdq_core.models.pull_controlnets import controlnets_in
 from tests.core.small_packages import description
 from tests.hub.conftest import Station
@@ -46,7 +48,7 @@ def test_a_package_a_folder_and_a_zip_are_added(tmp_path: Path) -> None:
         "Canny-5x7",
     ]
     nets = ControlNets(models)
-    assert nets.names() == ["Canny-5x5", "Canny-5x7", "far", "sdq_edges"]
+    assert nets.names() == ["Canny-5x5", "Canny-5x7", *BUNDLED_NETS, "far", "sdq_edges"]
     assert nets.find("Canny-5x5").revision != nets.find("far").revision
     assert (nets.find("far").width, nets.find("far").height) == (96, 64)
     assert ModelStore(models).names() == ["demo", "demo-turbo"]
@@ -62,14 +64,26 @@ def test_a_package_a_folder_and_a_zip_are_added(tmp_path: Path) -> None:
 def test_what_people_put_into_the_folder_is_found(tmp_path: Path) -> None:
     put_tiny_models(tmp_path)
     nets = ControlNets(tmp_path)
-    assert nets.names() == ["sdq_depth", "sdq_edges"]
+    assert nets.names() == [*BUNDLED_NETS, "sdq_depth", "sdq_edges"]
     (nets.folder / "empty").mkdir()
     with pytest.raises(PackageError, match="empty has no packages and compiled models"):
         nets.find("empty")
     with pytest.raises(
-        InputMissingError, match="no ControlNet 'x' here, only empty, sdq_depth, sdq_edges"
+        InputMissingError,
+        match="no ControlNet 'x' here, only demo-edges, empty, sdq_depth, sdq_edges",
     ):
         nets.find("x")
+
+
+def test_the_one_that_comes_with_sdq_is_listed_and_neither_removed_nor_replaced(
+    tmp_path: Path,
+) -> None:
+    listed = [facts for facts in inventory(ModelStore(tmp_path)) if facts.is_controlnet]
+    assert [(facts.name, facts.problem) for facts in listed] == [("demo-edges", None)]
+    with pytest.raises(InputError, match="ControlNet demo-edges is part of sdq and cannot be"):
+        own_folders(tmp_path, "demo-edges", ())
+    with pytest.raises(InputError, match="'demo-edges' is not a valid model name"):
+        add_quietly(GOLDEN / EDGES, tmp_path, name="demo-edges")
 
 
 def test_a_damaged_one_is_not_added(tmp_path: Path) -> None:
@@ -80,7 +94,7 @@ def test_a_damaged_one_is_not_added(tmp_path: Path) -> None:
     (package / "Manifest.json").write_text("{}")
     with pytest.raises((PackageError, InputMissingError)):
         add_quietly(package, tmp_path / "models")
-    assert ControlNets(tmp_path / "models").names() == []
+    assert ControlNets(tmp_path / "models").names() == list(BUNDLED_NETS)
 
 
 def test_a_repository_has_them_as_zips_or_as_they_are() -> None:

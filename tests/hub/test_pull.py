@@ -85,7 +85,7 @@ def test_the_list_is_aligned_and_says_below_it_what_is_unusable(station: Station
     (broken / "x_unet.mlpackage").mkdir(parents=True)
     *table, problem = station.models().stdout.splitlines()
     assert any(line.startswith("日本語のモデル  original") for line in table)
-    before = [re.split("original|split_einsum|VARIANT", line)[0] for line in table]
+    before = [re.split("original|split_einsum|controlnet|VARIANT", line)[0] for line in table]
     assert {cell_len(text) for text in before} == {len("日本語のモデル") * 2 + 2}
     assert next(line for line in table if line.startswith("broken")).endswith("MB  unusable")
     assert problem == (

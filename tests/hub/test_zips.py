@@ -179,7 +179,7 @@ def test_a_repository_with_a_zip_a_part_gives_what_drawing_needs(
     station.hub.repositories[NAME] = Repository(files=files)
     station.models("pull", NAME, "--json")
     assert "original/x_control-unet.mlpackage.zip" not in station.hub.fetched()
-    (facts,) = json.loads(station.models("list", "--json").stdout)[3:]
+    (facts,) = station.listed()
     assert (facts["name"], facts["kind"], facts["problem"]) == ("coreml-dreamy", "packages", None)
 
 

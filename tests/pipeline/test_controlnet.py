@@ -305,7 +305,7 @@ def test_what_is_missing_or_changed_fails_the_image_with_a_sentence(tmp_path, pi
         drawn(tmp_path, models, (use("0" * 64),))
     with pytest.raises(PictureError, match="was changed since these images were submitted"):
         drawn(tmp_path, models, (use(picture),), nets=Nets(revision="2" * 16))
-    with pytest.raises(PictureError, match="There is no ControlNet 'net' here, only none"):
+    with pytest.raises(PictureError, match="There is no ControlNet 'net' here, only demo-edges"):
         drawn(tmp_path, models, (use(picture),), nets=ControlNets(tmp_path))
     with pytest.raises(PackageError, match="has no control-unet package"):
         drawn(tmp_path, {**parts(), "net": net()}, (use(picture),))

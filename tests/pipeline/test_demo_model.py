@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
+from test_image_to_image import keep
 
 from sdq_core.models import ModelStore
+from sdq_core.models.controlnet import ControlNets
+from sdq_core.values.conditions import Conditions, ControlNetUse
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
 from worker.runtimes.onnx import OnnxRuntime
 
+EDGES = Path(__file__).parents[2] / "examples" / "edges.png"
 
-def load(translations, attention, name="demo"):
+
+def load(translations, attention, name="demo", **given):
     folder = ModelStore(translations / "no-models").find(name, attention)
     runtime = OnnxRuntime(translations, threads=1)
-    return folder, BuiltinPipeline.load(folder, runtime, PartUnits.all_on(ComputeUnit.ALL))
+    units = PartUnits.all_on(ComputeUnit.ALL)
+    return folder, BuiltinPipeline.load(folder, runtime, units, **given)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +115,38 @@ def test_the_model_of_few_steps_draws_nearly_what_it_was_distilled_from(translat
     )
     near, far = (np.abs(few.pixels.astype(int) - one.pixels).mean() for one in (many, other))
     assert near < far / 3
+
+
+def slopes(pixels):
+    """How much a picture changes around each pixel but the outermost."""
+    grey = pixels.mean(axis=2)
+    return np.hypot(grey[1:-1, 2:] - grey[1:-1, :-2], grey[2:, 1:-1] - grey[:-2, 1:-1])
+
+
+def test_the_controlnet_makes_the_model_of_few_steps_follow_edges(translations, tmp_path):
+    nets = ControlNets(tmp_path)
+    folder, turbo = load(
+        translations,
+        AttentionImplementation.ORIGINAL,
+        "demo-turbo",
+        inputs=tmp_path / "inputs",
+        controlnets=nets,
+    )
+    net = nets.find("demo-edges")
+    folder.check_controlnets([net])
+    with Image.open(EDGES) as image:
+        edges = np.asarray(image.convert("RGB"))
+        use = ControlNetUse(name=net.name, revision=net.revision, image=keep(tmp_path, image))
+    prompt = "a red kite on the right in the mountains at sunset under a clear sky"
+    followed, free = (
+        draw(turbo, prompt=prompt, **folder.usual.settings(), conditions=Conditions(controlnets=c))
+        for c in ((use,), ())
+    )
+    agrees, by_chance = (
+        np.corrcoef(slopes(one.pixels).ravel(), slopes(edges).ravel())[0, 1]
+        for one in (followed, free)
+    )
+    assert agrees > by_chance + 0.15
 
 
 def test_split_einsum_draws_nearly_the_same_picture(translations, pipeline):

@@ -157,10 +157,13 @@ def test_what_cannot_be_drawn_is_refused_with_its_line(folder: Path) -> None:
             '{"prompt": "c", "model": "demo", "controlnet": "sdq_edges:cat.png"}\n',
         )
     unknown, missing, model = error.value.problems
-    assert "p.jsonl:1: There is no ControlNet 'lines' here, only sdq_depth, sdq_edges." in unknown
+    assert (
+        "p.jsonl:1: There is no ControlNet 'lines' here, only demo-edges, sdq_depth, sdq_edges."
+        in unknown
+    )
     assert f"{folder}/p.jsonl:2: controlnet" in missing
     assert "does not exist" in missing
-    assert "Model demo (original) has no U-Net for ControlNets." in model
+    assert "Model demo has no U-Net for ControlNets. Use --model demo-turbo." in model
 
 
 def test_of_several_folders_pictures_of_one_name_belong_together(tmp_path: Path) -> None:

@@ -15,14 +15,17 @@ from worker.runtimes.onnx import OnnxRuntime
 from .conftest import psnr
 
 ROOT = Path(sdq_core.__file__).parent / "demo_model"
-PACKAGES = sorted(ROOT.glob("*/packages/*.mlpackage"))
+PACKAGES = sorted(ROOT.glob("*/*/*.mlpackage"))
 OUTPUTS = {
     "text_encoder": {"last_hidden_state", "pooled_outputs"},
     "unet": {"noise_pred"},
     "vae_decoder": {"image"},
     "vae_encoder": {"latent"},
     "safety_checker": {"filtered_images", "has_nsfw_concepts", "concept_scores"},
+    "control-unet": {"noise_pred"},
+    "demo-edges": {f"additional_residual_{number}" for number in range(7)},
 }
+IN_VARIANTS = [part for part in OUTPUTS if part not in {"control-unet", "demo-edges"}]
 APPLES_THRESHOLD_DB = 35
 
 
@@ -62,10 +65,9 @@ def test_every_part_runs(package: Path, runtime: OnnxRuntime) -> None:
         assert (batch, height % 8, width % 8) == (1, 0, 0)
 
 
-@pytest.mark.parametrize("part", OUTPUTS)
+@pytest.mark.parametrize("part", IN_VARIANTS)
 def test_attention_variants_agree(part: str, runtime: OnnxRuntime) -> None:
-    variants = [package for package in PACKAGES if package.parts[-3] != "turbo"]
-    packages = [package for package in variants if part_of(package) == part]
+    packages = [package for package in PACKAGES if part_of(package) == part]
     if len(packages) < 2:
         pytest.skip(f"the demo model has no {part} in two variants")
     first, *others = (
@@ -79,4 +81,9 @@ def test_attention_variants_agree(part: str, runtime: OnnxRuntime) -> None:
 
 
 def test_the_demo_model_is_there() -> None:
-    assert {package.parts[-3] for package in PACKAGES} >= {"original", "split_einsum", "turbo"}
+    assert {package.parts[-3] for package in PACKAGES} == {
+        "original",
+        "split_einsum",
+        "turbo",
+        "controlnet",
+    }

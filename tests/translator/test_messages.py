@@ -24,7 +24,7 @@ from worker.mlpackage.proto import read_program
 from .building import Model_pb2
 from .plain import plain
 
-DEMO = sorted((Path(sdq_core.__file__).parent / "demo_model").glob("*/packages/*.mlpackage"))
+DEMO = sorted((Path(sdq_core.__file__).parent / "demo_model").glob("*/*/*.mlpackage"))
 CORPUS = sorted((Path(__file__).parents[1] / "fuzz" / "corpus").iterdir())
 EMPTY = {"Other"}
 

@@ -27,7 +27,7 @@ from .test_hostile_packages import DAMAGE, package, whole
 
 __all__ = ["package", "whole"]  # fixtures
 
-DEMO = sorted((Path(sdq_core.__file__).parent / "demo_model").glob("*/packages/*.mlpackage"))
+DEMO = sorted((Path(sdq_core.__file__).parent / "demo_model").glob("*/*/*.mlpackage"))
 CORPUS = sorted((Path(__file__).parents[1] / "fuzz" / "corpus").iterdir())
 
 #: What operations take from each other is read by runtimes only.

@@ -73,5 +73,5 @@ def test_models_show_what_was_measured_and_what_is_wrong(own_site: Site) -> None
     assert "It &lt;died&gt;." in text
     assert "demo original on ALL</b> is paused: 10 images in a row failed." in text
     assert "drawn with 4 steps" in text
-    assert "2 models, 1 ControlNet in" in text
+    assert "3 models, 2 ControlNets in" in text
     assert text.count("cannot be used: ") == 2

@@ -142,18 +142,22 @@ def train(model: Path, run: Path, steps: int, single: int, rate: float) -> None:
 
 
 def convert(model: Path, run: Path, bits: int) -> None:
-    """Write the averaged student as the package of a U-Net of batch 1, and its scheduler's settings."""
+    """Write the averaged student as the package of a U-Net of batch 1, and its scheduler's settings.
+
+    The U-Net also takes what ControlNets add; given zeros, it is the plain one.
+    """
     state = load(run / "student.pt", torch.device("cpu"))
     if state is None:
         raise SystemExit(f"{run / 'student.pt'} is missing: run the train stage first")
     student = Denoiser()
     student.load_state_dict(state["average"])
-    converted = convert_unet(student.eval(), "original", batch=1)
+    converted = convert_unet(student.eval(), "original", batch=1, controlled=True)
     if bits < 16:
         converted = palettize(converted, bits)
     describe(converted)
     folder = model / "turbo"
-    target = folder / "packages" / f"Stable_Diffusion_version_{MODEL_VERSION}_unet.mlpackage"
+    unet = f"Stable_Diffusion_version_{MODEL_VERSION}_control-unet.mlpackage"
+    target = folder / "packages" / unet
     shutil.rmtree(target, ignore_errors=True)
     converted.save(str(target))
     write_json(folder / "scheduler" / "scheduler_config.json", SCHEDULER)

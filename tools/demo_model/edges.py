@@ -1,9 +1,8 @@
-"""Train a small ControlNet that makes the model of few steps follow edges. It is not part of sdq: see README.md.
+"""Train `demo-edges`, a small ControlNet that makes the model of few steps follow edges, and convert it.
 
     python edges.py data    --model ../../sdq_core/demo_model --run RUN     # scenes with their exact edges
     python edges.py train   --model ../../sdq_core/demo_model --run RUN     # beside the student of distill.py
-    python edges.py show    --model ../../sdq_core/demo_model --run RUN     # edges.png, and how far it follows
-    python edges.py convert --model ../../sdq_core/demo_model --run RUN --out ~/.sdq/models
+    python edges.py convert --model ../../sdq_core/demo_model --run RUN     # writes controlnet/ there
 
 The distilled U-Net stays as it is. For rendered scenes whose latents are noisy as before one of its four steps, the
 ControlNet learns what to add so that the step leads to the scene. When restarted, `train` goes on.
@@ -21,21 +20,10 @@ import numpy as np
 import outlines
 import scenes
 import torch
-from convert import (
-    MODEL_VERSION,
-    RESIDUALS,
-    TableTimesteps,
-    _convert,
-    convert_unet,
-    describe,
-    palettize,
-)
+from convert import RESIDUALS, TableTimesteps, _convert, describe, palettize
 from diffusers.models.embeddings import Timesteps
-from distill import jump
-from encoder import load_decoder
 from networks import LATENT_SIDE, SCALING, TEXT_WIDTH, TOKENS, Denoiser, parameter_count
 from numpy.typing import NDArray
-from packaged import package
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 from train import Average, cosine, load, log, save, to_tensor
@@ -43,6 +31,11 @@ from trajectories import TIMESTEPS, Texts, caption_of, level, run_package
 
 BATCH = 16
 CHANNELS = (64, 96, 128)
+SCENES = 2048
+"""As many are drawn one after another, so fewer are other ones."""
+HELD = 64
+
+Picture = NDArray[np.uint8]
 
 
 class Block(nn.Module):
@@ -126,11 +119,18 @@ def followed(
     return result
 
 
-def draw_data(model: Path, run: Path, count: int) -> None:
-    """Write `scenes.npz`: `latents` float16 [N,4,16,16] of unit deviation, `edges` packed bits, `texts` float16."""
-    rng, texts, encoder = Random(60_000), Texts(model), run_package(model, "vae_encoder")
+def draw_scenes(count: int) -> tuple[list[str], list[tuple[Picture, Picture]]]:
+    """The scenes of the training: their captions, and picture [128,128,3] and edges [128,128] of each, uint8."""
+    rng = Random(60_000)
     drawn = [scenes.sample_scene(rng) for _ in range(count)]
     painted = [outlines.draw(rng, scene) for scene in drawn]
+    return [caption_of(rng, scene) for scene in drawn], painted
+
+
+def draw_data(model: Path, run: Path, count: int) -> None:
+    """Write `scenes.npz`: `latents` float16 [N,4,16,16] of unit deviation, `edges` packed bits, `texts` float16."""
+    texts, encoder = Texts(model), run_package(model, "vae_encoder")
+    captions, painted = draw_scenes(count)
     encoded = [
         encoder(x=to_tensor(picture[None]).numpy())["latent"][0, :4] for picture, _ in painted
     ]
@@ -139,13 +139,13 @@ def draw_data(model: Path, run: Path, count: int) -> None:
         run / "scenes.npz",
         latents=latents.half(),
         edges=np.packbits(np.stack([edges > 0 for _, edges in painted]), axis=-1),
-        texts=texts.features([caption_of(rng, scene) for scene in drawn]).half(),
+        texts=texts.features(captions).half(),
     )
     log(run, f"{count} scenes with edges, latents deviate by {float(latents.std()):.3f}")
 
 
 def train(run: Path, steps: int, rate: float) -> None:
-    """Train the ControlNet; the first 64 scenes are kept for measuring."""
+    """Train the ControlNet; the first `HELD` scenes only measure."""
     student = Denoiser().eval().requires_grad_(False)
     student.load_state_dict(torch.load(run / "student.pt")["average"])
     net = EdgeNet().train()
@@ -180,7 +180,7 @@ def train(run: Path, steps: int, rate: float) -> None:
     while step < steps:
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, steps, rate, 100)
-        loss = loss_of(net, torch.from_numpy(rng.integers(64, len(latents), size=BATCH)))
+        loss = loss_of(net, torch.from_numpy(rng.integers(HELD, len(latents), size=BATCH)))
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -196,60 +196,6 @@ def train(run: Path, steps: int, rate: float) -> None:
         if step % 100 == 0 or step == steps:
             save(path, {"model": net.state_dict(), "average": average.module.state_dict(),
                         "optimizer": optimizer.state_dict(), "step": step})  # fmt: skip
-
-
-@torch.no_grad()
-def walk(
-    student: Denoiser, net: EdgeNet | None, noise: Tensor, texts: Tensor, edges: Tensor
-) -> Tensor:
-    """Draw in four steps, with the ControlNet or without."""
-    x = noise * level(TIMESTEPS[0])[1]
-    for index, timestep in enumerate(TIMESTEPS):
-        t = torch.full((len(x),), timestep)
-        added = net(x, t, texts[:, -1], edges) if net else None
-        x = jump(followed(student, added, x, t, texts) if added else student(x, t, texts), x, index)
-    return x
-
-
-def agreement(pictures: NDArray[np.uint8], edges: NDArray[np.uint8]) -> float:
-    """How far a picture's gradients lie on the edges asked for: their correlation, both blurred by three pixels."""
-    grey = torch.from_numpy(pictures.astype(np.float32)).mean(dim=3)
-    slopes = F.pad(
-        (grey[:, 1:] - grey[:, :-1]).abs()[:, :, :-1]
-        + (grey[:, :, 1:] - grey[:, :, :-1]).abs()[:, :-1],
-        (0, 1, 0, 1),
-    )
-    lines = torch.from_numpy(edges.astype(np.float32))
-    both = [F.avg_pool2d(one[:, None], 3, 1, 1).flatten(1) for one in (slopes, lines)]
-    a, b = (one - one.mean(dim=1, keepdim=True) for one in both)
-    return float((F.cosine_similarity(a, b)).mean())
-
-
-def show(model: Path, run: Path, count: int) -> None:
-    """Write `edges.png`: edges, with the ControlNet, without, from the same noise; print how far they agree."""
-    student, net = Denoiser().eval(), EdgeNet().eval()
-    student.load_state_dict(torch.load(run / "student.pt")["average"])
-    net.load_state_dict(torch.load(run / "edges.pt")["average"])
-    decoder = load_decoder(package(model, "vae_decoder"))
-    with np.load(run / "scenes.npz") as file:
-        lines = np.unpackbits(file["edges"][:count], axis=-1)
-        texts, latents = (torch.from_numpy(file[n][:count]).float() for n in ("texts", "latents"))
-    pictures = torch.from_numpy(lines).float()[:, None].expand(-1, 3, -1, -1)
-    noise = torch.randn(count, 4, 16, 16, generator=torch.Generator().manual_seed(1))
-    drawn = []
-    for name, z in (
-        ("the scene itself", latents),
-        ("with", walk(student, net, noise, texts, pictures)),
-        ("without", walk(student, None, noise, texts, pictures)),
-    ):
-        with torch.no_grad():
-            shown = torch.cat([decoder(part / SCALING) for part in z.split(16)])
-        pixels = ((shown.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
-        print(f"{name}: agrees with the edges by {agreement(pixels, lines):.3f}")
-        drawn.append(pixels)
-    columns = [np.repeat(lines[..., None] * 255, 3, axis=3), *drawn[1:]]
-    rows = [column[at : at + 8] for at in range(0, min(count, 16), 8) for column in columns]
-    scenes.contact_sheet([picture for row in rows for picture in row], 8).save(run / "edges.png")
 
 
 class Exported(nn.Module):
@@ -270,10 +216,9 @@ class Exported(nn.Module):
         return tuple(self.net(sample, (timestep + 0.5).int(), last, controlnet_cond))
 
 
-def convert(model: Path, run: Path, out: Path, bits: int) -> None:
-    """Write the averaged ControlNet, and the student with a U-Net that listens to it, into a models folder."""
-    student, net = Denoiser(), EdgeNet()
-    student.load_state_dict(torch.load(run / "student.pt")["average"])
+def convert(model: Path, run: Path, bits: int) -> None:
+    """Write the averaged ControlNet's package into the demo model's `controlnet/demo-edges/`."""
+    net = EdgeNet()
     net.load_state_dict(torch.load(run / "edges.pt")["average"])
     inputs = {
         "sample": (torch.randn(1, 4, LATENT_SIDE, LATENT_SIDE), np.float16),
@@ -281,29 +226,15 @@ def convert(model: Path, run: Path, out: Path, bits: int) -> None:
         "encoder_hidden_states": (torch.randn(1, TEXT_WIDTH, 1, TOKENS), np.float16),
         "controlnet_cond": (torch.rand(1, 3, 128, 128), np.float16),
     }
-    folder = out / "demo-turbo-edges"
-    if not folder.exists():
-        unets = shutil.ignore_patterns("*_unet.mlpackage")
-        shutil.copytree(model / "original", folder / "original", ignore=unets)
-        for settings in ("tokenizer", "turbo/scheduler", "feature_extractor"):
-            shutil.copytree(model / settings, folder / Path(settings).name)
-    unet = f"Stable_Diffusion_version_{MODEL_VERSION}_control-unet.mlpackage"
-    for converted, target in (
-        (
-            _convert(Exported(net.eval()), inputs, list(RESIDUALS)),
-            out / "controlnet" / "demo-edges" / "ControlNet_demo-edges.mlpackage",
-        ),
-        (
-            convert_unet(student.eval(), "original", batch=1, controlled=True),
-            folder / "original" / "packages" / unet,
-        ),
-    ):
-        packed = palettize(converted, bits) if bits < 16 else converted
-        describe(packed)
-        shutil.rmtree(target, ignore_errors=True)
-        packed.save(str(target))
-        size = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
-        print(f"{target.name}: {size / 1e6:.2f} MB")
+    converted = _convert(Exported(net.eval()), inputs, list(RESIDUALS))
+    if bits < 16:
+        converted = palettize(converted, bits)
+    describe(converted)
+    target = model / "controlnet" / "demo-edges" / "ControlNet_demo-edges.mlpackage"
+    shutil.rmtree(target, ignore_errors=True)
+    converted.save(str(target))
+    size = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
+    print(f"{target.name}: {size / 1e6:.2f} MB")
 
 
 def main() -> None:
@@ -311,13 +242,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("stage", choices=("data", "train", "show", "convert"))
+    parser.add_argument("stage", choices=("data", "train", "convert"))
     parser.add_argument("--model", type=Path, required=True, help="the demo model")
     parser.add_argument("--run", type=Path, required=True, help="folder with student.pt")
-    parser.add_argument("--scenes", type=int, default=2048)
+    parser.add_argument("--scenes", type=int, default=SCENES)
     parser.add_argument("--steps", type=int, default=1600)
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--out", type=Path, help="models folder to convert into")
     parser.add_argument("--bits", type=int, default=6)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
@@ -326,10 +256,8 @@ def main() -> None:
         draw_data(options.model, options.run, options.scenes)
     elif options.stage == "train":
         train(options.run, options.steps, options.rate)
-    elif options.stage == "show":
-        show(options.model, options.run, 64)
     else:
-        convert(options.model, options.run, options.out, options.bits)
+        convert(options.model, options.run, options.bits)
 
 
 if __name__ == "__main__":

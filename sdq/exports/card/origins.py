@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sdq_core.errors import SdqError
+from sdq_core.models.bundled import BUNDLED
 from sdq_core.models.record import read_pull_record
-from sdq_core.models.store import BUNDLED, ModelStore
+from sdq_core.models.store import ModelStore
 
 
 @dataclass(frozen=True, kw_only=True)
