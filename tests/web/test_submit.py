@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sdq_core.printable import quote
 from tests.images.image_factory import picture
 from tests.web.forms import PAGE, plan, send
 from tests.web.site import BEARER, Site
@@ -152,7 +153,7 @@ def test_an_uploaded_line_names_no_model_by_a_path(site: Site, tmp_path: Path) -
     for model in (str(tmp_path), "../models/x", "./demo", "nobody"):
         text = plan(site, {"prompts": f"a tree --model {model}"})[1]
         assert problems(text) == [
-            f"line 1: there is no model {model!r} here; use one of demo, demo-turbo".replace(
+            f"line 1: there is no model {quote(model)} here; use one of demo, demo-turbo".replace(
                 "'", "&#39;"
             )
         ]
