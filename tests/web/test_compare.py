@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from sdq_core.models import DEMO, ModelStore
+from sdq_core.values.variants import AttentionImplementation
 from tests.api.drawing import draw
 from tests.web.browser import Visitor
 from tests.web.site import Site
@@ -75,6 +78,18 @@ def test_of_one_image_or_batch_the_page_offers_what_to_compare_it_with(drawn: Si
     text = page(drawn, "/compare?batches=1")
     assert "Compare night with" in text
     assert re.findall(r'value="(\d)" checked', text) == ["1"]
+
+
+def test_a_model_by_its_name_and_by_its_path_has_one_revision(own_site: Site) -> None:
+    demo = ModelStore(own_site.settings.models).find(DEMO, AttentionImplementation.ORIGINAL)
+    folder = own_site.settings.models / "mine_original_packages"
+    shutil.copytree(demo.parts["unet"].parent, folder)
+    shutil.copytree(demo.tokenizer, folder / "tokenizer")
+    shutil.copytree(demo.scheduler_config.parent, folder / "scheduler")
+    for batch, model in (("name", "mine"), ("path", str(folder))):
+        own_site.queue.submit(["a tent"], batch=batch, model=model)
+    draw(own_site.queue)
+    assert "model mine" in page(own_site, "/compare?images=path/1/0")
 
 
 def test_what_cannot_be_compared_is_said(drawn: Site, own_site: Site) -> None:

@@ -162,8 +162,8 @@ def placed_tile(image: PlacedImage) -> ShownImage:
 def _differences(mine: Mapping[str, str], other: Placed) -> str:
     theirs = recipe_facts(other.recipe)
     names = [name for name in theirs if theirs[name] != mine.get(name)]
-    if {"Model", "Variant"} & set(names):
-        names.remove("Revision")
+    if {"Model", "Variant"} & set(names):  # of which it is a consequence
+        names = [name for name in names if name != "Revision"]
     return ", ".join(f"{name.lower()} {theirs[name]}" for name in names)
 
 
