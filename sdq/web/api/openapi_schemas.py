@@ -79,7 +79,7 @@ _GUIDANCE = {
     "type": "number",
     "minimum": 0,
     "maximum": MAX_GUIDANCE_SCALE,
-    "description": "Up to 1, which turns guidance off, only with a U-Net that was converted with batch 1.",
+    "description": "1 or less turns guidance off.",
 }
 _IMAGES = {"type": "integer", "minimum": 1, "maximum": MOST_IMAGES}
 
