@@ -18,11 +18,12 @@ from worker.pipelines.contract import ImageRequest
 from worker.runtimes.onnx import OnnxRuntime
 
 UNITS = PartUnits.all_on(ComputeUnit.ALL)
+STEPS = 2
 FIRST = ImageRequest(
     prompt="a small red circle on a blue background",
     negative_prompt="",
     seed=93,
-    num_inference_steps=3,
+    num_inference_steps=STEPS,
     guidance_scale=0.0,
     scheduler=Scheduler.EULER_ANCESTRAL_DISCRETE,
 )
@@ -72,11 +73,11 @@ def test_both_have_the_bytes_that_they_have_alone(demo, scheduler):
 def test_the_second_one_costs_the_u_net_nothing(toy):
     pipeline, unet = toy()
     pipeline.draw(FIRST, quiet, SECOND)
-    assert unet.calls == TRIAL + 3
+    assert unet.calls == TRIAL + STEPS
     pipeline.draw(SECOND, quiet, replace(FIRST, seed=95))
-    assert unet.calls == TRIAL + 3, "it was ready, so no other one was begun with it"
+    assert unet.calls == TRIAL + STEPS, "it was ready, so no other one was begun with it"
     pipeline.draw(replace(FIRST, seed=95), quiet, replace(FIRST, seed=96))
-    assert unet.calls == TRIAL + 6
+    assert unet.calls == TRIAL + 2 * STEPS
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_the_second_one_costs_the_u_net_nothing(toy):
 def test_one_that_differs_in_more_than_its_seed_waits_for_its_turn(toy, changes):
     pipeline, unet = toy()
     pipeline.draw(FIRST, quiet, replace(SECOND, **changes))
-    assert unet.calls == 3
+    assert unet.calls == STEPS
 
 
 @pytest.mark.parametrize(("batch", "guidance"), [(2, 7.5), (1, 0.0)])
@@ -95,7 +96,7 @@ def test_a_u_net_without_a_row_to_spare_draws_one(toy, batch, guidance):
     pipeline, unet = toy(batch=batch)
     first, second = (replace(each, guidance_scale=guidance) for each in (FIRST, SECOND))
     pipeline.draw(first, quiet, second)
-    assert unet.calls == 3
+    assert unet.calls == STEPS
 
 
 def test_one_that_is_asked_for_later_or_never_is_drawn_anew(toy):
@@ -108,7 +109,7 @@ def test_one_that_is_asked_for_later_or_never_is_drawn_anew(toy):
 
 def test_one_whose_neighbour_is_dropped_is_drawn_anew(toy):
     def drop(done, total):
-        if done == 2:
+        if done == 1:
             raise KeyError
 
     pipeline, _ = toy()
@@ -131,7 +132,7 @@ def test_one_that_breaks_breaks_alone(toy, order):
     for number, request in enumerate(order):
         upcoming = order[1] if number == 0 else None
         if request is SECOND:
-            with pytest.raises(BrokenImageError, match="Evaluation 1 of 3"):
+            with pytest.raises(BrokenImageError, match="Evaluation 1 of 2"):
                 pipeline.draw(request, quiet, upcoming)
         else:
             drawn = pipeline.draw(request, quiet, upcoming)
@@ -147,7 +148,7 @@ def test_where_rows_touch_each_other_each_is_drawn_by_itself(toy):
     before = unet.calls
     pair = pipeline.draw(FIRST, quiet, SECOND), pipeline.draw(SECOND, quiet, FIRST)
     assert [each.pixels.tobytes() for each in pair] == singly
-    assert unet.calls - before <= TRIAL + 6
+    assert unet.calls - before <= TRIAL + 2 * STEPS
 
 
 def test_steps_and_previews_are_those_of_the_image_that_is_drawn(toy):
