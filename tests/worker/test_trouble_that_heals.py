@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from db.ledger import Ledger
-from sdq_core.errors import OutputError, StorageError
+from sdq_core.errors import OutputError, ServiceUnavailableError, StorageError
 from sdq_core.queue.queues import Queues
 from sdq_core.queue.server import RedisServer
 from tests.acceptance.program import Program, assert_whole, engines_of, stop
@@ -98,3 +98,11 @@ def test_a_worker_that_begins_again_in_the_middle_knows_its_own_name(
             assert client.exists(f"rq:worker:{claims.worker}")
     finally:
         server.stop()
+
+
+def test_a_worker_that_begins_as_redis_ends_says_so(ledger: Ledger, tmp_path: Path) -> None:
+    with (
+        redis.Redis(unix_socket_path=str(tmp_path / "none.sock")) as client,
+        pytest.raises(ServiceUnavailableError, match="Redis"),
+    ):
+        Claims(Queues(client, ledger.id), tmp_path / "workers", shared=False)

@@ -61,14 +61,15 @@ class Claims:
     """One worker's claims. Methods raise ServiceUnavailableError without Redis unless they document otherwise."""
 
     def __init__(self, queues: Queues, lock_files: Path, *, shared: bool) -> None:
-        """Claim nothing yet.
+        """Claim nothing yet. Raise ServiceUnavailableError without Redis.
 
         lock_files: the folder of the living workers' lock files.
         shared: whether workers of other data folders use the same Redis.
         """
         self._queues = queues
         self._shared = shared
-        self._rq = RqWorker(queues.connection)
+        with redis_errors():  # RQ asks Redis who is connected
+            self._rq = RqWorker(queues.connection)
         self.presence = Presence(lock_files, self.worker)
         self.server = ""  # the id of the running Redis
         self._silence = Silence()
