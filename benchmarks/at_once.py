@@ -44,7 +44,12 @@ class AtOnce:
     name = "at once"
     width = height = SIZE
 
-    def draw(self, request: ImageRequest, on_step: StepReport) -> DrawnImage:
+    def draw(
+        self,
+        request: ImageRequest,
+        on_step: StepReport,
+        upcoming: ImageRequest | None = None,  # noqa: ARG002
+    ) -> DrawnImage:
         """Return a picture and scores that depend on the seed only."""
         rng = np.random.default_rng(request.seed)
         on_step(1, 1)

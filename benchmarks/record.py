@@ -56,7 +56,7 @@ class InstantEngine:
     def wait_until_ready(self, _meanwhile: object) -> Ready:
         return self.ready
 
-    def request(self, number: int, _request: ImageRequest) -> None:
+    def request(self, number: int, _request: ImageRequest, **_how: bool) -> None:
         self._asked.append(number)
 
     def poll(self, _timeout_s: float) -> Drawn:

@@ -60,7 +60,7 @@ class SleepingEngine:
     def wait_until_ready(self, _meanwhile: object) -> Ready:
         return self.ready
 
-    def request(self, number: int, _request: ImageRequest) -> None:
+    def request(self, number: int, _request: ImageRequest, **_how: bool) -> None:
         self._free_at = max(time.monotonic(), self._free_at) + self._image_s
         self._asked.append((number, self._free_at))
 

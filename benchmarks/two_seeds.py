@@ -1,10 +1,10 @@
-"""What two seeds at once would save where an unguided image leaves half of a U-Net of batch 2 unused.
+"""What two seeds at once save where an unguided image leaves half of a U-Net of batch 2 unused.
 
     python -m benchmarks.two_seeds [--runtime openvino] [--rounds 10]
 
-Without guidance the pipeline gives such a U-Net the same row twice and drops one result. Here the second row is another
-seed's. Both ways take the same steps of the same networks of the demo model in turns, decode each image, and have the
-prompt encoded before; the safety checker is left out.
+Alone, an image without guidance gives such a U-Net the same row twice and one result is dropped. In a pair the second
+row is another seed's. Both ways take the same steps of the same networks of the demo model in turns, decode each image,
+and have the prompt encoded before; the safety checker is left out.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ if "worker.engine.main" in sys.orig_argv:
         pipeline.attention = str(folder.attention_implementation)
         return pipeline
 
-    def poisoned(self, request, on_step):
+    def poisoned(self, request, on_step, upcoming=None):
         if "not for split_einsum" in request.prompt and self.attention == "split_einsum":
             raise RuntimeError("the Neural Engine gave up")
         if "kills its engine" in request.prompt:
@@ -40,7 +40,7 @@ if "worker.engine.main" in sys.orig_argv:
         if "breaks once" in request.prompt and not once.exists():
             once.touch()
             raise BrokenImageError("the U-Net gave NaN")
-        return draw(self, request, on_step)
+        return draw(self, request, on_step, upcoming)
 
     builtin.BuiltinPipeline.draw = poisoned
     builtin.BuiltinPipeline.load = classmethod(noting)

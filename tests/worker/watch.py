@@ -51,7 +51,7 @@ class PromptEngine:
     def wait_until_ready(self, _meanwhile: object) -> Ready:
         return self.ready
 
-    def request(self, number: int, _request: ImageRequest) -> None:
+    def request(self, number: int, _request: ImageRequest, **_how: bool) -> None:
         done, total = self.evaluated
         self._events += [
             Began(number=number),

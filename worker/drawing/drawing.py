@@ -143,7 +143,7 @@ class Drawing:
         """Fill the engine's pipe; while images of a slice arrive, `_keep` does so."""
         if self._slices.let_go(feed):
             feed.withdraw()
-        if not self._ending and (self._slices.is_outranked() or self._studio.duty.rests()):
+        if not self._ending and (self._slices.is_outranked(feed) or self._studio.duty.rests()):
             # Its slices go back to their queues as they are once the current image is drawn.
             self._giving_way = True
             if not feed.is_empty:
@@ -151,11 +151,18 @@ class Drawing:
         if self._ending:
             return
         self._slices.take_over()
-        while self._has_room(feed) and (open_slice := self._slices.hungry()) is not None:
+        while self._has_room(feed) and (open_slice := self._hungry(feed)) is not None:
             seed = open_slice.pending[0]
             if self._slices.reserve(open_slice, seed):
                 feed.ask(open_slice, seed)
         self._slices.stock_up()
+
+    def _hungry(self, feed: Feed) -> OpenSlice | None:
+        """Return the slice to request an image of; once the engine has enough, only one that it may draw in pairs."""
+        if not feed.has_enough:
+            return self._slices.hungry()
+        upcoming = self._slices.upcoming
+        return upcoming if upcoming is not None and feed.has_use_for_more(upcoming) else None
 
     def _has_room(self, feed: Feed) -> bool:
         return feed.has_room and self._may_ask(feed)

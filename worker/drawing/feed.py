@@ -15,8 +15,11 @@ from worker.drawing.engines import LoadedEngine
 from worker.engine.messages import Began, Event, Stepped
 from worker.pipelines.contract import ImageRequest
 
-#: The image being drawn and the next one; more would only be withdrawn at a stop.
-_AT_MOST = 2
+#: The image being drawn and the next one, without which the engine would have nothing to do.
+_ENOUGH = 2
+
+#: Where an engine may draw two images of a slice at once: those, and the next two.
+_AT_MOST = 4
 
 
 @dataclass(kw_only=True, eq=False)
@@ -70,6 +73,11 @@ class Feed:
         return len(self._asked) < _AT_MOST and not self._withdrawals
 
     @property
+    def has_enough(self) -> bool:
+        """Whether the engine has something to do after the image that it is drawing."""
+        return len(self._asked) >= _ENOUGH
+
+    @property
     def is_withdrawing(self) -> bool:
         """Whether the engine has yet to answer a withdrawal."""
         return self._withdrawals > 0
@@ -78,6 +86,15 @@ class Feed:
     def begun(self) -> Asked | None:
         """The image that the engine is drawing."""
         return next((asked for asked in self._asked.values() if asked.begun), None)
+
+    @property
+    def following(self) -> OpenSlice | None:
+        """The slice of the next image that the engine has not begun."""
+        return next((each.open_slice for each in self._asked.values() if not each.begun), None)
+
+    def has_use_for_more(self, open_slice: OpenSlice) -> bool:
+        """Whether to request another image of a slice in the pipe though there is enough: a pair needs no guidance."""
+        return open_slice.recipe.guidance_scale <= 1 and self.holds(open_slice)
 
     def uncounted(self) -> list[Asked]:
         """List what the engine has begun and the ledger does not know of yet."""
@@ -107,7 +124,12 @@ class Feed:
         """Request an image of a slice."""
         number = next(self._numbers)
         self._asked[number] = Asked(open_slice=open_slice, seed=seed)
-        self.loaded.engine.request(number, ImageRequest.of(open_slice.recipe, seed))
+        self.loaded.engine.request(
+            number,
+            ImageRequest.of(open_slice.recipe, seed),
+            # Nothing else is to be lost with it again.
+            alone=open_slice.attempts.get(seed, 0) > 0,
+        )
 
     def note_begun(self, number: int) -> Asked:
         """Note that the engine has begun an image, and return it."""
@@ -144,7 +166,7 @@ class Feed:
         """Put images back into their slices. answered: this is the engine's answer to `withdraw`."""
         if answered:
             self._withdrawals -= 1
-        for number in numbers:
+        for number in reversed(list(numbers)):
             asked = self._asked.pop(number)
             asked.open_slice.pending.appendleft(asked.seed)
 

@@ -116,9 +116,14 @@ class OpenSlices:
         if found := self._source.take_ahead(self._studio.engines.pinned()):
             self.admit(found)
 
-    def is_outranked(self) -> bool:
-        """Whether something that waits is more urgent than what would be requested next."""
-        upcoming = next((open_slice for open_slice in self._open if open_slice.hungry), None)
+    @property
+    def upcoming(self) -> OpenSlice | None:
+        """The first slice with images to request, of those that are open."""
+        return next((open_slice for open_slice in self._open if open_slice.hungry), None)
+
+    def is_outranked(self, feed: Feed) -> bool:
+        """Whether something that waits is more urgent than what would be drawn next."""
+        upcoming = feed.following or self.upcoming
         return upcoming is not None and self._source.is_outranked(upcoming)
 
     def note_drawn(self) -> None:

@@ -148,12 +148,12 @@ class Engine:
             if isinstance(event, Drawn):
                 return event
 
-    def request(self, number: int, request: ImageRequest) -> None:
-        """Send the request for one image; the engine draws them in order."""
+    def request(self, number: int, request: ImageRequest, *, alone: bool = False) -> None:
+        """Send the request for one image; the engine draws them in order. alone: as `Draw` has it."""
         if self._outstanding == 0:
             self._heard_at = time.monotonic()
         self._outstanding += 1
-        self._send(Draw(number=number, request=request))
+        self._send(Draw(number=number, request=request, alone=alone))
 
     def withdraw(self) -> None:
         """Tell the engine to drop what it has not begun; it answers with a Withdrawn event."""

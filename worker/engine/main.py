@@ -35,7 +35,7 @@ from worker.engine.pipe import Pipe
 from worker.engine.sparing import SparingRuntime
 from worker.engine.watched import WatchedRuntime
 from worker.pipelines.choice import library_versions, load_pipeline
-from worker.pipelines.contract import Look, Pipeline
+from worker.pipelines.contract import ImageRequest, Look, Pipeline
 from worker.pipelines.parts import packages_of_parts
 from worker.runtimes.choice import choose_runtime
 
@@ -146,6 +146,11 @@ class _Service:
                 case Drop(number=number):
                     self._unwanted.add(number)
 
+    def _upcoming(self, order: Draw) -> ImageRequest | None:
+        """Return what may be drawn at once with an image: only that one has begun, and is blamed if this ends badly."""
+        following = self._waiting[0] if self._waiting else order
+        return None if order.alone or following.alone or following is order else following.request
+
     def _draw(self, order: Draw) -> None:
         self._pipe.send(Began(number=order.number))
         next_report = time.monotonic() + _REPORT_EVERY_S
@@ -163,7 +168,7 @@ class _Service:
                 )
 
         try:
-            image = self._pipeline.draw(order.request, on_step)
+            image = self._pipeline.draw(order.request, on_step, self._upcoming(order))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise
         except _Dropped:

@@ -50,10 +50,15 @@ class Launch:
 
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """Worker to engine: draw this next. number: identifies the request in the answers."""
+    """Worker to engine: draw this next.
+
+    number: identifies the request in the answers.
+    alone: at once with no other one, because an attempt at it came to nothing.
+    """
 
     number: int
     request: ImageRequest
+    alone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -153,7 +153,12 @@ class ApplePipeline:
         guides = self.pieces.guidance.of(request.conditions.controlnets)
         return limit_of_image(request, guides.unet if guides else self.pieces.unet)
 
-    def draw(self, request: ImageRequest, on_step: StepReport) -> DrawnImage:
+    def draw(
+        self,
+        request: ImageRequest,
+        on_step: StepReport,
+        upcoming: ImageRequest | None = None,  # noqa: ARG002 - it draws each by itself
+    ) -> DrawnImage:
         """Draw one image; see `contract.Pipeline.draw`. Raises PackageError for one that is beyond it."""
         import torch
 

@@ -29,7 +29,9 @@ class AppleFirst:
         """Pixels."""
         return self._apple.height
 
-    def draw(self, request: ImageRequest, on_step: StepReport) -> DrawnImage:
+    def draw(
+        self, request: ImageRequest, on_step: StepReport, upcoming: ImageRequest | None = None
+    ) -> DrawnImage:
         """Draw one image; see `contract.Pipeline.draw`."""
         pipeline = self._builtin if self._apple.limit(request) else self._apple
-        return pipeline.draw(request, on_step)
+        return pipeline.draw(request, on_step, upcoming)

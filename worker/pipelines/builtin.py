@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,15 +20,17 @@ from sdq_core.models.controlnet import ControlNets
 from sdq_core.models.families import GUIDANCE_EMBEDDING
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.safety import Safety
+from worker.pipelines.beside import Ahead, Neighbour, rows_are_apart
 from worker.pipelines.conditioning import Conditioning
 from worker.pipelines.contract import DrawnImage, ImageRequest, StepReport
-from worker.pipelines.denoise import denoise
+from worker.pipelines.denoise import Evaluation, denoise
 from worker.pipelines.families import Pieces, assemble
 from worker.pipelines.guidance_embedding import guidance_embedding
 from worker.pipelines.noise import make_noise
 from worker.pipelines.preview import Previews
 from worker.pipelines.safety import SafetyReport
-from worker.pipelines.schedulers import make_scheduler
+from worker.pipelines.schedulers import ImageScheduler, make_scheduler
+from worker.pipelines.start import FromNoise
 from worker.runtimes.contract import Runtime
 
 log = logging.getLogger(__name__)
@@ -35,7 +39,8 @@ log = logging.getLogger(__name__)
 class BuiltinPipeline:
     """A model variant in memory; satisfies `worker.pipelines.contract.Pipeline`.
 
-    Between images it keeps only the networks and the embeddings of the previous prompts.
+    Between images it keeps only the networks, the embeddings of the previous prompts, and the latents of the next image
+    if that was denoised along with the last one.
     """
 
     name = "builtin"
@@ -44,6 +49,8 @@ class BuiltinPipeline:
         self._pieces = pieces
         self._with_previews = with_previews
         self._previews: Previews | None = None
+        self._ahead: Ahead | None = None
+        self._rows_are_apart: bool | None = None  # not known before there are two images
 
     @classmethod
     def load(
@@ -94,41 +101,79 @@ class BuiltinPipeline:
                 log.warning("There will be no previews: %s", error)
         return self._previews
 
-    def draw(self, request: ImageRequest, on_step: StepReport) -> DrawnImage:
-        """Draw one image; see `contract.Pipeline.draw`.
-
-        One source of noise serves the whole image: its first draw gives the latents, that of a picture's encoder comes
-        next, then the noise of schedulers that add some.
-        """
-        pieces = self._pieces
-        guides = pieces.guidance.of(request.conditions.controlnets)
-        unet = guides.unet if guides else pieces.unet
+    def _scheduler(self, request: ImageRequest) -> ImageScheduler:
         conditions = request.conditions
-        start = pieces.pictures.start(conditions)
-        scheduler = make_scheduler(
+        return make_scheduler(
             request.scheduler,
-            pieces.scheduler_config,
+            self._pieces.scheduler_config,
             request.num_inference_steps,
             strength=1.0 if conditions.strength is None else conditions.strength,
             eta=conditions.eta,
         )
+
+    def _has_room(self, conditioning: Conditioning, meanwhile: Callable[[], None]) -> bool:
+        """Whether an image leaves a row of the U-Net to another one, and that changes neither of them."""
+        unet = self._pieces.unet
+        if unet.batch != 2 or len(conditioning.branches) != 1:
+            return False
+        if self._rows_are_apart is None:
+            (told,) = conditioning.batches(2)
+            self._rows_are_apart = rows_are_apart(unet, told, meanwhile)
+        return self._rows_are_apart
+
+    def _neighbour(self, request: ImageRequest) -> Neighbour:
+        """Begin an image of noise beside another one."""
+        unet, scheduler = self._pieces.unet, self._scheduler(request)
+        noise = make_noise(request.rng, request.seed)
+        latents = FromNoise().latents(scheduler, unet.latents_shape, noise)
+        return Neighbour(unet, request, scheduler, latents, noise)
+
+    def draw(
+        self, request: ImageRequest, on_step: StepReport, upcoming: ImageRequest | None = None
+    ) -> DrawnImage:
+        """Draw one image; see `contract.Pipeline.draw`.
+
+        One source of noise serves the whole image: its first draw gives the latents, that of a picture's encoder comes
+        next, then the noise of schedulers that add some. What is upcoming is denoised along with it where that costs
+        nothing: if it differs in its seed alone, and the image fills half of a U-Net of batch 2.
+        """
+        pieces = self._pieces
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead.request != request:
+            ahead = None
+        guides = pieces.guidance.of(request.conditions.controlnets)
+        unet = guides.unet if guides else pieces.unet
+        start = pieces.pictures.start(request.conditions)
+        scheduler = self._scheduler(request)
         conditioning = self._condition(request)
         previews = self._fitted()
+        joins = (
+            upcoming is not None
+            and replace(upcoming, seed=request.seed) == request
+            and not (ahead or guides or request.conditions.init_image)
+            and self._has_room(conditioning, partial(on_step, 0, len(scheduler.timesteps)))
+        )
 
         started = time.perf_counter()
         noise = make_noise(request.rng, request.seed)
         latents = start.latents(scheduler, unet.latents_shape, noise)
+        neighbour = self._neighbour(upcoming) if upcoming and joins else None
+        evaluations: Iterable[Evaluation] = (
+            [ahead.evaluation]
+            if ahead
+            else denoise(
+                unet=neighbour or unet,
+                scheduler=scheduler,
+                latents=latents,
+                start=start,
+                conditioning=conditioning,
+                guides=guides,
+                guidance_scale=request.guidance_scale,
+                noise=noise,
+            )
+        )
         num_unet_calls = 0
-        for evaluation in denoise(
-            unet=unet,
-            scheduler=scheduler,
-            latents=latents,
-            start=start,
-            conditioning=conditioning,
-            guides=guides,
-            guidance_scale=request.guidance_scale,
-            noise=noise,
-        ):
+        for evaluation in evaluations:
             latents, num_unet_calls = evaluation.latents, evaluation.done
             step = (evaluation.done, evaluation.total)
             if previews:
@@ -136,6 +181,11 @@ class BuiltinPipeline:
             else:
                 on_step(*step)
         denoised = time.perf_counter()
+        denoise_ms = (denoised - started) * 1000
+        if neighbour:
+            self._ahead = neighbour.ahead(denoise_ms)
+        if shared := ahead or self._ahead:
+            denoise_ms = shared.denoise_ms
         decoded = pieces.vae_decoder.decode(latents)
         finished = time.perf_counter()
         report = SafetyReport(flagged=False, concept_scores={})
@@ -151,7 +201,7 @@ class BuiltinPipeline:
             nsfw_flagged=None if checker is None else report.flagged,
             concept_scores=report.concept_scores,
             text_encode_ms=conditioning.encode_ms,
-            denoise_ms=(denoised - started) * 1000,
+            denoise_ms=denoise_ms,
             num_unet_calls=num_unet_calls,
             decode_ms=(finished - denoised) * 1000,
             safety_ms=0.0 if checker is None else (checked - finished) * 1000,

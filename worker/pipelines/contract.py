@@ -53,7 +53,7 @@ class DrawnImage:
     nsfw_flagged: whether the safety checker flagged it, None without one.
     concept_scores: the safety checker's score per concept, empty without one.
     text_encode_ms: encoding the prompts, 0 if the embeddings of the previous image were reused.
-    denoise_ms: the loop over the timesteps.
+    denoise_ms: the loop over the timesteps; half of it for each of two images that were denoised at once.
     num_unet_calls: evaluations of the U-Net; some schedulers need more of them than steps.
     decode_ms: the VAE decoder.
     safety_ms: the safety checker, 0 without one.
@@ -101,8 +101,13 @@ class Pipeline(Protocol):
         """Pixels."""
         ...
 
-    def draw(self, request: ImageRequest, on_step: StepReport) -> DrawnImage:
+    def draw(
+        self, request: ImageRequest, on_step: StepReport, upcoming: ImageRequest | None = None
+    ) -> DrawnImage:
         """Draw one image.
+
+        upcoming: what will probably be asked for next; a pipeline may compute both at once and keep what it has of that
+        until the next call. None if the image is to be drawn alone.
 
         The latents are ``numpy.random.RandomState(seed).randn(1, 4, height // 8, width // 8)`` in float16, unscaled,
         so that a seed gives the same noise as in Apple's command line, unless the request names another `Rng`. Raises

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.pipelines.arrays import require_finite
+from worker.pipelines.arrays import Array, require_finite
 from worker.pipelines.conditioning import Conditioning
 from worker.pipelines.controlnet import Guides
 from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers import ImageScheduler, Latents
 from worker.pipelines.start import Start
-from worker.pipelines.unet import UNet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +36,21 @@ class Evaluation:
     noise_pred: Latents | None = None
 
 
+class Predictor(Protocol):
+    """What a U-Net does in a step; see `worker.pipelines.unet.UNet`."""
+
+    batch: int
+
+    def __call__(
+        self, sample: Array, timestep: float, told: Mapping[str, Array]
+    ) -> NDArray[np.float32]:
+        """Evaluate the network once."""
+        ...
+
+
 def denoise(
     *,
-    unet: UNet,
+    unet: Predictor,
     scheduler: ImageScheduler,
     latents: Latents,
     start: Start,
