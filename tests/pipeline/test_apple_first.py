@@ -9,7 +9,7 @@ import pytest
 import test_apple_parity  # noqa: F401 - skips all of this where Apple's package is not installed
 from PIL import Image
 from test_builtin import quiet, request
-from test_controlnet import UNITS, Nets, control_unet, model, use
+from test_controlnet import UNITS, Nets, control_chunks, control_unet, model, use
 from test_image_to_image import encoder, keep
 from toys import ToyRuntime, parts, variant_folder
 
@@ -37,12 +37,13 @@ def picture(tmp_path):
     return keep(tmp_path, Image.linear_gradient("L").convert("RGB"))
 
 
-@pytest.fixture
-def scene(tmp_path, monkeypatch):
+@pytest.fixture(params=["whole", "chunked"])
+def scene(request, tmp_path, monkeypatch):
     """A model with everything; loads it with the pipeline that is chosen."""
     monkeypatch.setattr(choice, "_is_apples_natural_choice", lambda: True)
+    listening = {"control-unet": control_unet()} if request.param == "whole" else control_chunks()
     models = {
-        **model({"unet": parts()["unet"], "control-unet": control_unet()}),
+        **model({"unet": parts()["unet"], **listening}),
         "vae_encoder": encoder(),
     }
     folder = variant_folder(tmp_path / "model", models)
@@ -75,7 +76,7 @@ def test_each_image_is_drawn_by_the_one_that_can_and_nothing_is_loaded_twice(sce
         assert np.abs(drawn.pixels.astype(int) - expected.pixels).max() <= 1
     assert runtime.loads.pop("net") == 1
     assert set(runtime.loads.values()) == {1}
-    assert runtime.loads.keys() == {"text_encoder", "unet", "control-unet", "vae_decoder", "vae_encoder"}  # fmt: skip
+    assert runtime.loads.keys() == runtime.models.keys() - {"net"}
 
 
 def test_chosen_by_hand_it_refuses_with_a_sentence_and_loads_nothing_for_it(scene, picture):

@@ -108,15 +108,15 @@ def palettized(cto, model):
     return cto.palettize_weights(model, cto.OptimizationConfig(global_config=settings))
 
 
-def chunked(whole, root):
-    """The U-Net cut in two by coremltools, which Apple's converter calls for it."""
+def chunked(whole, root, part="unet"):
+    """A model with a U-Net cut in two by coremltools, which Apple's converter calls for it."""
     from coremltools.models.utils import bisect_model
 
     parts = dict(whole.parts)
-    unet = parts.pop("unet")
+    unet = parts.pop(part)
     bisect_model(str(unet), str(root), check_output_correctness=False)
     for number in (1, 2):
-        parts[f"unet_chunk{number}"] = root / f"{unet.stem}_chunk{number}.mlpackage"
+        parts[f"{part}_chunk{number}"] = root / f"{unet.stem}_chunk{number}.mlpackage"
     return replace(whole, parts=parts)
 
 

@@ -5,9 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from test_apple_parity import Recording, quiet
+from test_apple_parity import Recording, chunked, quiet
 from test_builtin import request
-from test_controlnet import DRAWN, GIVEN, UNITS, Nets, control_unet, keep, model, net, placed, use
+from test_controlnet import (
+    DRAWN,
+    GIVEN,
+    UNITS,
+    Nets,
+    control_chunks,
+    control_unet,
+    keep,
+    model,
+    net,
+    placed,
+    use,
+)
 from toys import ToyRuntime, parts, variant_folder
 
 from sdq_core.errors import BrokenImageError, PackageError
@@ -19,11 +31,13 @@ from worker.pipelines.contract import ImageRequest
 from worker.runtimes.onnx import OnnxRuntime
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
+@pytest.fixture(scope="module", params=["whole", "chunked"])
+def tiny(request, tmp_path_factory):
     """Both pipelines with the logs of their networks; asks for an image with nets by name."""
     root = tmp_path_factory.mktemp("tiny")
     found, nets, pictures = placed(root)
+    if request.param == "chunked":
+        found = chunked(found, root, "control-unet")
     runtime = OnnxRuntime(cache_dir=root / "cache", threads=1)
 
     def asking(*names, scheduler=Scheduler.DDIM, **use):
@@ -65,10 +79,9 @@ def test_both_draw_the_same_image(tiny, scheduler, names):
         for log in recording.logs.values():
             log.clear()
         drawn.append(pipeline.draw(asking(*names, scheduler=scheduler), quiet))
-        (log,) = [
-            log for name, log in recording.logs.items() if name.endswith("control-unet.mlpackage")
-        ]
-        seen.append(log[0])
+        # The first evaluation of the U-Net, or of each of its chunks.
+        logs = [log for name, log in recording.logs.items() if "control-unet" in name]
+        seen.append({told: value for log in logs for told, value in log[0].items()})
     builtin, apple = drawn
     assert seen[0].keys() == seen[1].keys()
     for told in seen[0]:
@@ -108,6 +121,23 @@ def load(pipeline, root, models):
         inputs=root / "inputs",
         controlnets=Nets(),
     )
+
+
+@pytest.mark.parametrize("guidance_scale", [7.5, 1.0])
+def test_residuals_reach_the_chunk_that_takes_them(tmp_path, picture, guidance_scale):
+    asked = request(
+        conditions=Conditions(controlnets=(use(picture),)), guidance_scale=guidance_scale
+    )
+    whole, *chunked = (
+        load(pipeline, tmp_path, models).draw(asked, quiet).pixels.astype(int)
+        for pipeline, models in (
+            (BuiltinPipeline, model({"control-unet": control_unet()})),
+            (BuiltinPipeline, model(control_chunks())),
+            (ApplePipeline, model(control_chunks())),
+        )
+    )
+    for drawn in chunked:
+        assert np.abs(drawn - whole).max() <= 1
 
 
 @pytest.mark.parametrize("net_batch", [1, 2])

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from test_apple_parity import Recording, inputs_of, quiet
+from test_apple_parity import Recording, chunked, inputs_of, quiet
 from test_xl import RECORDED, SAID, UNITS, found, placed, psnr, request
 
 from sdq_core.values.conditions import Conditions
@@ -24,18 +24,22 @@ def pipelines(tmp_path_factory):
     """Base and Turbo -> (built-in, Apple's), each with the logs of its networks."""
     runtime = OnnxRuntime(cache_dir=tmp_path_factory.mktemp("cache"), threads=1)
 
-    def pair(models):
+    def pair(folder):
         return [
-            (recording := Recording(runtime), pipeline.load(found(models), recording, UNITS))
+            (recording := Recording(runtime), pipeline.load(folder, recording, UNITS))
             for pipeline in (BuiltinPipeline, ApplePipeline)
         ]
 
-    base, turbo = (tmp_path_factory.mktemp(name) for name in ("base", "turbo"))
+    base, turbo, chunks = (tmp_path_factory.mktemp(name) for name in ("base", "turbo", "chunks"))
     placed(base)
     folder = placed(turbo)
     shutil.rmtree(folder / "scheduler")
     (folder / "turbo").rename(folder / "scheduler")
-    return {"base": pair(base), "turbo": pair(turbo)}
+    return {
+        "base": pair(found(base)),
+        "turbo": pair(found(turbo)),
+        "chunked": pair(chunked(found(base), chunks)),
+    }
 
 
 def both(pair, asked):
@@ -83,6 +87,21 @@ def test_both_draw_the_same(pipelines, scheduler, changes):
         assert np.array_equal(seen[0][told], seen[1][told]), told
     assert np.abs(builtin.pixels.astype(int) - apple.pixels).max() <= 1
     assert apple.truncated_tokens == builtin.truncated_tokens
+
+
+@pytest.mark.parametrize("name", list(SAID["cases"]))
+def test_a_u_net_in_chunks_draws_what_the_whole_one_draws(pipelines, name):
+    asked = request(SAID["cases"][name])
+    for (_, whole), (recording, chunks) in zip(
+        pipelines["base"], pipelines["chunked"], strict=True
+    ):
+        drawn = chunks.draw(asked, quiet)
+        assert drawn.pipeline == chunks.name
+        assert np.abs(drawn.pixels.astype(int) - whole.draw(asked, quiet).pixels).max() <= 1
+        assert {name.rpartition("_")[2] for name, log in recording.logs.items() if log} >= {
+            "chunk1.mlpackage",
+            "chunk2.mlpackage",
+        }
 
 
 def test_a_flat_list_of_sizes_is_told_as_well(pipelines):
