@@ -236,6 +236,11 @@ CONFIGS: list[tuple[str, dict[str, Any], tuple[str, ...], bool]] = [
     ("TCD, sample prediction", {**TCD, "prediction_type": "sample"}, ("TCD",), False),
     ("TCD, nothing stated", {"_class_name": "TCDScheduler"}, ("TCD",), False),
     ("TCD from Stable Diffusion 1", SD1, ("TCD",), True),
+    # Of Hyper-SD's U-Net for one step, and of DMD2's for one and for four.
+    ("LCM at timestep 800", {**LCM, "timesteps": [800]}, ("LCM",), False),
+    ("LCM at timestep 399", {**LCM, "timesteps": [399]}, ("LCM",), False),
+    ("LCM at four timesteps", {**LCM, "timesteps": [999, 749, 499, 249]}, ("LCM",), False),
+    ("TCD at two timesteps", {**TCD, "timesteps": [800, 333]}, ("TCD",), False),
     ("few steps", TURBO, EVERY[:5], False),
     ("few steps, sample prediction", {**TURBO, "prediction_type": "sample"}, EVERY[3:4], False),
 ]
@@ -289,6 +294,10 @@ def made(
         )
         loaded = pipe.scheduler
     scheduler = getattr(diffusers, f"{name}Scheduler").from_config(loaded.config)
+    if timesteps := config.get("timesteps"):
+        # As the argument of diffusers' pipelines, which takes the place of the number of steps.
+        scheduler.set_timesteps(timesteps=timesteps)
+        return scheduler
     scheduler.set_timesteps(steps, **({"strength": strength} if name in DISTILLED else {}))
     return scheduler
 
@@ -414,6 +423,8 @@ def main() -> None:
     for label, config, schedulers, corrected in CONFIGS:
         for name in schedulers:
             counts = FEW if label in FEW_STEPS else STEPS
+            if listed := config.get("timesteps"):
+                counts = (len(listed),)
             for steps, eta in product(counts, etas_of(name)):
                 try:
                     walked = walk(name, config, corrected, steps, eta)

@@ -155,7 +155,9 @@ def _note_usual(
 ) -> None:
     applied = {name: value for name, value in held.items() if getattr(line, name) is None}
     if applied:
-        remarks.usual.setdefault(recipe.variant.model, Usual(**applied, by=usual.by))
+        remarks.usual.setdefault(
+            recipe.variant.model, Usual(**applied, by=usual.by, lacks=usual.lacks)
+        )
 
 
 def _note_cut(recipe: Recipe, place: str, tokenizer: Path, remarks: Remarks) -> None:
@@ -216,7 +218,7 @@ def _recipe(
         size=(width, height),
         scheduler=scheduler,
     )
-    check_steps_of(scheduler, steps, conditions.strength)
+    check_steps_of(scheduler, steps, conditions.strength, folder.timesteps)
     if conditions.weighted:
         for prompt in (line.prompt, negative_prompt):
             weighted_parts(prompt)  # raises for weights without meaning

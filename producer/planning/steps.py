@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from sdq_core.errors import InputError
 from sdq_core.values.limits import MAX_STEPS
@@ -10,8 +11,23 @@ from sdq_core.values.steps import DISTILLED, DISTILLED_TIMESTEPS, steps_taken
 from sdq_core.values.variants import Scheduler
 
 
-def check_steps_of(scheduler: Scheduler, steps: int, strength: float | None) -> None:
-    """Raise InputError if a scheduler cannot take the steps. strength: of a picture, None without one."""
+def check_steps_of(
+    scheduler: Scheduler, steps: int, strength: float | None, timesteps: Sequence[int] = ()
+) -> None:
+    """Raise InputError if a scheduler cannot take the steps.
+
+    strength: of a picture, None without one. timesteps: those that the model was distilled for, none if any suit.
+    """
+    if timesteps and (steps != len(timesteps) or scheduler not in DISTILLED):
+        raise InputError(
+            f"the model was distilled for timestep{'s' * (len(timesteps) > 1)} "
+            f"{', '.join(map(str, timesteps))}, so num_inference_steps has to be {len(timesteps)} and scheduler LCM or "
+            f"TCD, not {steps} and {scheduler}"
+        )
+    if timesteps and strength is not None:
+        raise InputError(
+            "the model was distilled for set timesteps, so it cannot begin with a picture; leave init_image out"
+        )
     most = _most(scheduler, 1.0)
     if steps > most:
         raise InputError(

@@ -43,7 +43,7 @@ class Remarks:
         grouped = group_by_cause(self.hints)
         said = [
             *(
-                f"{model} is drawn with {usual.describe()}, {usual.why()}."
+                f"{model} is drawn with {usual.describe()}, {usual.why()}.{usual.remedy(model)}"
                 for model, usual in self.usual.items()
             ),
             *self.multiplied.describe(),

@@ -19,6 +19,12 @@ from sdq.data_folder import refuse_absent_drive
 from sdq_core.errors import EXIT_FAILURE, EXIT_OK, InputMissingError, StorageError
 from sdq_core.printable import printable
 from sdq_core.settings import Settings, whole_path
+from sdq_core.values.scheduler_settings import (
+    PREDICTION_TYPES,
+    SPACINGS,
+    TIMESTEPS,
+    options_of,
+)
 from sdq_core.values.variants import Scheduler
 
 
@@ -162,6 +168,21 @@ def remove_command(
     shell_complete=words(*Scheduler),
     help="As for `sdq submit` [of few steps: that of the model's scheduler file].",
 )
+@click.option(
+    "--prediction-type",
+    type=click.Choice(PREDICTION_TYPES),
+    help="What the U-Net predicts [of the model's scheduler file].",
+)
+@click.option(
+    "--timestep-spacing",
+    type=click.Choice(SPACINGS),
+    help="How the steps are spread [of the model's scheduler file].",
+)
+@click.option(
+    "--timesteps",
+    metavar="T[,T...]",
+    help="The timesteps that the model was distilled for, as 800: for LCM or TCD.",
+)
 @click.option("--reset", is_flag=True, help="Forget what was set before.")
 @outcome_options
 @settings_options
@@ -171,29 +192,48 @@ def set_command(
     num_inference_steps: int | None,
     guidance_scale: float | None,
     scheduler: str | None,
+    prediction_type: str | None,
+    timestep_spacing: str | None,
+    timesteps: str | None,
     reset: bool,
     outcome: Outcome,
 ) -> None:
     """Set how a model is drawn where neither a prompt nor the command says, for models that need few steps.
 
-    What is left out stays as it was. Images that were submitted before stay what they are.
+    What is left out stays as it was. Images that were submitted before stay what they are. --prediction-type,
+    --timestep-spacing and --timesteps stand in place of what the model's scheduler file says, so they make another
+    revision of it: submit again what is not drawn yet.
     """
     from sdq.submitting.usual import set_usually
 
     refuse_absent_drive(settings)
-    usual = set_usually(
+    folder = set_usually(
         settings,
         name,
         num_inference_steps=num_inference_steps,
         guidance_scale=guidance_scale,
         scheduler=scheduler,
+        scheduler_settings={
+            "prediction_type": prediction_type,
+            "timestep_spacing": timestep_spacing,
+            TIMESTEPS: timesteps,
+        },
         reset=reset,
     )
+    usual = folder.usual
     if usual:
-        outcome.say(f"{name} is drawn with {usual.describe()}, {usual.why()}.")
+        outcome.say(f"{name} is drawn with {usual.describe()}, {usual.why()}.{usual.remedy(name)}")
     else:
         outcome.say(f"{name} is drawn as any other model.")
-    outcome.tell(name=name, usual=usual.to_dict() if usual else None)
+    if folder.scheduler_settings:
+        outcome.say(
+            f"In place of its scheduler file, {options_of(folder.scheduler_settings)} holds for it."
+        )
+    outcome.tell(
+        name=name,
+        usual=usual.to_dict() if usual else None,
+        scheduler_settings=folder.scheduler_settings,
+    )
 
 
 @command.command("add")

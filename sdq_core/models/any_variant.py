@@ -38,6 +38,7 @@ class AnyFolder:
     usual: how the model is drawn where nothing else says.
     family: what kind of model it is.
     variants: all of them.
+    timesteps: see `VariantFolder`.
     """
 
     model: str
@@ -48,6 +49,7 @@ class AnyFolder:
     usual: Usual
     family: Family = STABLE_DIFFUSION
     variants: tuple[VariantFolder, ...] = ()
+    timesteps: Sequence[int] = ()
 
     def check_encoder(self) -> None:
         """Raise PackageError if one of the variants cannot begin with a picture."""
@@ -120,6 +122,7 @@ def find_any(store: ModelStore, model: str, known: Collection[RecipeVariant] = (
         usual=store.usual_of(reference),
         family=reference.family,
         variants=tuple(present.values()),
+        timesteps=reference.timesteps,
     )
 
 

@@ -17,6 +17,7 @@ from sdq_core.models.hub_errors import NoRepositoryError
 from sdq_core.models.layout import REQUIRED_SETTINGS, SETTINGS, settings_beside
 from sdq_core.models.parts import part_of
 from sdq_core.models.unets import UNET_PARTS
+from sdq_core.models.usual import scheduler_settings_of
 
 #: What `complete` may write.
 COMPLETED = (*SETTINGS, "special_tokens_map.json")
@@ -52,12 +53,13 @@ def put_settings(
     base: str | None,
     *,
     model: str,
+    name: str,
     say: Callable[[str], None],
 ) -> hub.Listing | None:
     """Copy the settings that are beside a model's parts or above them, and complete them; return the base if asked.
 
     source: the folder of the parts. target: the folder that gets them, which has the parts already. model: the model's
-    repository, or where it is. say: told where tokenizer and scheduler come from.
+    repository, or where it is. name: its own. say: told where tokenizer and scheduler come from.
 
     Raise as `base_of` and `complete`.
     """
@@ -73,7 +75,7 @@ def put_settings(
             f"{error}"
         ) from error
     if listing is None:
-        complete(target, model, say)
+        complete(target, model, name, say)
         return None
     staging = target / ".settings"
     for setting in SETTINGS:
@@ -99,8 +101,10 @@ def copy_settings(folder: Path, target: Path) -> None:
             shutil.copyfile(folder / path, target / setting)
 
 
-def complete(folder: Path, model: str, say: Callable[[str], None]) -> None:
+def complete(folder: Path, model: str, name: str, say: Callable[[str], None]) -> None:
     """Write the built-in tokenizer and scheduler where a model's folder has none.
+
+    model: what messages call it. name: its own, which may tell how it is drawn.
 
     Raise InputMissingError if the U-Net is not Stable Diffusion 1's or 2's.
     """
@@ -116,10 +120,13 @@ def complete(folder: Path, model: str, say: Callable[[str], None]) -> None:
     defaults = defaults_for(unet) if unet else None
     if defaults is None:
         raise unknown_base(model)
-    if missing := defaults.write(folder):
+    if missing := defaults.write(folder, name):
+        more = defaults.hint
+        if scheduler_settings_of(name):
+            more = ", with the scheduler that its name tells"
         say(
             f"{model} has no {' and no '.join(missing)}: the built-in one{'s' * (len(missing) > 1)} of {defaults.name} "
-            f"{'are' if len(missing) > 1 else 'is'} used{defaults.hint if 'scheduler' in missing else ''}."
+            f"{'are' if len(missing) > 1 else 'is'} used{more if 'scheduler' in missing else ''}."
         )
 
 

@@ -67,13 +67,14 @@ def build(
     building: Path,
     base: str | None,
     *,
+    name: str,
     put: Put,
     say: Callable[[str], None],
     called: str | Path | None = None,
 ) -> Built:
     """Make a variant's folder beside its later place.
 
-    put: how its parts get there. called: what messages call the model, None for its folder.
+    name: the model's. put: how its parts get there. called: what messages call the model, None for its folder.
 
     Raise PackageError if nothing can be drawn with it, and as `put_settings`.
     """
@@ -84,9 +85,9 @@ def build(
         )
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir(parents=True)
-        for name in (name for names in place.parts.values() for name in names):
-            put(place.folder / name, building / name)
-        listing = put_settings(place.folder, building, base, model=model, say=say)
+        for part in (part for parts in place.parts.values() for part in parts):
+            put(place.folder / part, building / part)
+        listing = put_settings(place.folder, building, base, model=model, name=name, say=say)
         folder = ModelStore(building.parent).find(str(building), attention)
     except (InputMissingError, PackageError) as error:
         said = str(error).replace(str(building), model).replace(str(place.folder), model)

@@ -16,6 +16,7 @@ from typing import Any
 
 from sdq_core.models.families import STABLE_DIFFUSION_XL, family_of
 from sdq_core.models.network import read_network
+from sdq_core.models.usual import scheduler_settings_of
 
 _MERGES = Path(__file__).with_name("clip") / "merges.txt.gz"
 #: Where a tokenizer says which tokens are special; vocabulary and merges do not.
@@ -39,9 +40,13 @@ _SCHEDULER_XL = {
     "beta_end": 0.012,
     "beta_schedule": "scaled_linear",
     "beta_start": 0.00085,
+    "clip_sample": False,
     "interpolation_type": "linear",
     "num_train_timesteps": 1000,
     "prediction_type": "epsilon",
+    "sample_max_value": 1.0,
+    "set_alpha_to_one": False,
+    "skip_prk_steps": True,
     "steps_offset": 1,
     "timestep_spacing": "leading",
     "trained_betas": None,
@@ -61,8 +66,11 @@ class Defaults:
     scheduler: Mapping[str, Any] = field(default_factory=lambda: _SCHEDULER)
     hint: str = ""
 
-    def write(self, folder: Path) -> list[str]:
-        """Write what a folder lacks, and return which: `tokenizer`, `scheduler`."""
+    def write(self, folder: Path, model: str) -> list[str]:
+        """Write what a folder lacks, and return which: `tokenizer`, `scheduler`.
+
+        model: the name, which may tell of other settings than a family's.
+        """
         missing = []
         tokenizer = _place_of(folder, "tokenizer", ("vocab.json", "merges.txt"))
         if tokenizer is None:
@@ -72,7 +80,8 @@ class Defaults:
             _write_json(tokenizer / _SPECIAL[0], self._special())
         if _place_of(folder, "scheduler", ("scheduler_config.json",)) is None:
             missing.append("scheduler")
-            _write_json(folder / "scheduler" / "scheduler_config.json", self.scheduler)
+            settings = {**self.scheduler, **scheduler_settings_of(model)}
+            _write_json(folder / "scheduler" / "scheduler_config.json", settings)
         return missing
 
     def _write_tokenizer(self, folder: Path) -> None:
@@ -95,7 +104,7 @@ _BY_CONTEXT_WIDTH = {
         name="Stable Diffusion 2",
         pad_token="!",
         hint=" (of 2-base; if it was trained with v-prediction, as 2.1 for 768x768 was, its images are noise with it: "
-        "use --base stabilityai/stable-diffusion-2-1)",
+        "run `sdq models set NAME --prediction-type v_prediction`)",
     ),
 }
 #: The tokenizer is the first one; the second one's padding is the pipeline's to know.

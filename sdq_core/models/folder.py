@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from sdq_core.errors import PackageError, StorageError
 from sdq_core.models.base_files import scaling_factor, zeros_for_empty_prompt
@@ -59,6 +62,8 @@ class VariantFolder:
     embeds_guidance: whether its U-Net takes the guidance scale as an input, and so needs one evaluation a step.
     usual: how it is drawn where nothing else says.
     own_scheduler: the one that its scheduler file is for, None if sdq does not have it.
+    scheduler_settings: those of `sdq models set`, in place of the file's.
+    timesteps: those that it was distilled for, none if any suit.
     """
 
     model: str
@@ -78,6 +83,23 @@ class VariantFolder:
     embeds_guidance: bool = False
     usual: Usual = ANY_OTHER
     own_scheduler: Scheduler | None = None
+    scheduler_settings: Mapping[str, Any] = field(default_factory=dict)
+    timesteps: Sequence[int] = ()
+
+    def with_scheduler_settings(self, settings: Mapping[str, Any]) -> VariantFolder:
+        """Return the same model with settings in place of its scheduler file's: it is another revision.
+
+        Raise PackageError as `SchedulerConfig` does.
+        """
+        config = SchedulerConfig.from_file(self.scheduler_config).with_set(settings)
+        said = f"{self.revision}\n{json.dumps(settings, sort_keys=True)}"
+        return replace(
+            self,
+            revision=hashlib.sha256(said.encode()).hexdigest()[: len(self.revision)],
+            usual=usual_for(self.model, config.values, embeds_guidance=self.embeds_guidance),
+            scheduler_settings=settings,
+            timesteps=config.timesteps(),
+        )
 
     @property
     def unet(self) -> Path:
@@ -125,6 +147,8 @@ class VariantFolder:
 
     def goes_by(self, revision: str) -> bool:
         """Say whether a revision is that of these files, by this version's count or a former one's."""
+        if self.scheduler_settings:  # the files alone are something else
+            return revision == self.revision
         return revision == self.revision or revision in self._former_revisions
 
     def known_as(self, revision: str) -> VariantFolder:
@@ -241,7 +265,7 @@ def read_folder(
 
     Raise PackageError for settings that are damaged or not supported, and as `check_parts` does.
     """
-    config = SchedulerConfig.from_file(found.scheduler_config).values
+    config = SchedulerConfig.from_file(found.scheduler_config)
     extractor = found.feature_extractor if "safety_checker" in found.parts else None
     checked = check_parts(
         found.parts,
@@ -269,8 +293,9 @@ def read_folder(
         scaling_factor=factor,
         zeros_for_empty_prompt=zeros,
         embeds_guidance=checked.embeds_guidance,
-        usual=usual_for(model, config, embeds_guidance=checked.embeds_guidance),
-        own_scheduler=own_scheduler(config),
+        usual=usual_for(model, config.values, embeds_guidance=checked.embeds_guidance),
+        own_scheduler=own_scheduler(config.values),
+        timesteps=config.timesteps(),
     )
 
 

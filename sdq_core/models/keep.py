@@ -211,7 +211,7 @@ def _add_found(
     added: list[Path] = []
     try:
         for word, place in places.items():
-            build(word, place, building[word], base, put=put, say=say, called=called)
+            build(word, place, building[word], base, name=name, put=put, say=say, called=called)
         for word, target in targets.items():
             os.rename(building[word], target)  # noqa: PTH104  (Path.rename reads as if the source stayed)
             added.append(target)

@@ -67,7 +67,7 @@ class PartsPull:
         _drop_what_is_not_wanted(parts, files)
         base = self.settings
         if base is None:
-            complete(parts, self.request.repository, self.say)
+            complete(parts, self.request.repository, self.name, self.say)
             files |= _recorded(parts, (path for path in COMPLETED if path not in files))
         record = PullRecord(
             repository=self.request.repository,

@@ -108,6 +108,7 @@ class ZipsPull:
             place,
             building,
             self.request.base,
+            name=model_name(self.request, None),
             put=move_part,
             say=say,
             called=self.request.repository,

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from sdq_core.errors import PackageError
 from sdq_core.models.json_file import read_object
 from sdq_core.printable import quote
+from sdq_core.values.scheduler_settings import TIMESTEPS
 
 #: Settings that change the image and that no scheduler here supports: refuse them rather than draw another image.
 UNSUPPORTED = (
@@ -77,6 +79,7 @@ _KNOWN = frozenset(
         "timestep_scaling",
         "timestep_spacing",
         "timestep_type",
+        TIMESTEPS,
         "trained_betas",
         "use_exponential_sigmas",
         "use_karras_sigmas",
@@ -120,6 +123,10 @@ class SchedulerConfig:
         if values.get("clip_sample"):
             values["clip_sample"] = False
         return SchedulerConfig(values=values, origin=self.origin)
+
+    def with_set(self, settings: Mapping[str, Any]) -> SchedulerConfig:
+        """Return the same settings with some in place of the file's."""
+        return SchedulerConfig(values={**self.values, **settings}, origin=self.origin)
 
     def with_defaults(self, defaults: Mapping[str, Any]) -> SchedulerConfig:
         """Return the same settings, with those that are absent or null taken from ``defaults``."""
@@ -183,6 +190,16 @@ class SchedulerConfig:
         if value not in allowed:
             raise self._wrong(key, value, f"one of {', '.join(allowed)}")
         return str(value)
+
+    def timesteps(self) -> list[int]:
+        """Return the timesteps that the model was distilled for, none if the file says nothing of them."""
+        numbers = self.numbers(TIMESTEPS) or []
+        steps = [int(number) for number in numbers]
+        trained = self.integer("num_train_timesteps", 1000)
+        falling = all(before > after for before, after in pairwise(steps))
+        if steps != numbers or not falling or any(not 0 <= step < trained for step in steps):
+            raise self._wrong(TIMESTEPS, numbers, f"falling whole numbers below {trained}")
+        return steps
 
     def numbers(self, key: str) -> list[float] | None:
         """Return a setting that is a list of numbers, None if it is absent."""

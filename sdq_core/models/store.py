@@ -8,8 +8,10 @@ downloads beside it.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from sdq_core.errors import InputMissingError, PackageError, StorageError
 from sdq_core.models.bundled import BUNDLED, DEMO, DEMO_ROOT
@@ -27,7 +29,7 @@ from sdq_core.models.parts import KINDS, split_download
 from sdq_core.models.scoring import encoders_of, scoring_folder
 from sdq_core.models.unets import UNET_PARTS
 from sdq_core.models.usual import Usual, with_set
-from sdq_core.models.usual_file import usual_set
+from sdq_core.models.usual_file import scheduler_settings_set, usual_set
 from sdq_core.values.names import one_spelling, spellings
 from sdq_core.values.variants import AttentionImplementation, Variant
 
@@ -179,7 +181,11 @@ class ModelStore:
             raise StorageError(
                 f"Cannot read {place.folder} ({error.strerror}). Check its disk and permissions."
             ) from error
-        return known[1]
+        settings: dict[str, Any] = {}
+        # Who plans is told of a damaged file; drawing goes on by the scheduler file, whose revision is another.
+        with suppress(PackageError):
+            settings = scheduler_settings_set(self.models, model)
+        return known[1].with_scheduler_settings(settings) if settings else known[1]
 
     def _of_revision(self, variant: Variant) -> VariantFolder | None:
         """Return any of the model's folders whose files are a variant's."""

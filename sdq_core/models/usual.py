@@ -7,11 +7,12 @@ pictures. They are known by their scheduler file or by their name, or `sdq model
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
+from sdq_core.values.scheduler_settings import SCHEDULER_SETTINGS, TIMESTEPS, options_of
 from sdq_core.values.steps import DISTILLED
 from sdq_core.values.variants import Scheduler
 
@@ -40,12 +41,14 @@ class Usual:
     """Settings of one model; None where it is drawn as any other. They are fields of recipes.
 
     by: what says so.
+    lacks: what the scheduler file would have to say besides, of `SCHEDULER_SETTINGS`, and does not.
     """
 
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     scheduler: Scheduler | None = None
     by: By | None = None
+    lacks: Mapping[str, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.settings())
@@ -53,7 +56,9 @@ class Usual:
     def settings(self) -> dict[str, Any]:
         """Return what it says, by the names of a recipe's fields."""
         said = {
-            field.name: getattr(self, field.name) for field in fields(self) if field.name != "by"
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in {"by", "lacks"}
         }
         return {name: value for name, value in said.items() if value is not None}
 
@@ -71,6 +76,15 @@ class Usual:
         """Return what says so, for the end of a sentence."""
         return _SAID[self.by] if self.by else ""
 
+    def remedy(self, model: str) -> str:
+        """Return a sentence about what its scheduler file lacks, behind another one; empty for nothing."""
+        if not self.lacks:
+            return ""
+        return (
+            " Its scheduler file is not for that, so its images would be poor: run `sdq models set "
+            f"{model} {options_of(self.lacks)}`."
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
         return {**self.settings(), "by": self.by}
@@ -79,15 +93,36 @@ class Usual:
 #: Drawn as any other model.
 ANY_OTHER = Usual()
 
-#: Names, in small letters with - between words -> how these models are drawn, by their cards. A number that the name
-#: has is the steps.
-_KNOWN = (
-    (r"\b(?:demo|sd|sdxl|stable-diffusion(?:-xl)?)-turbo\b", Usual(num_inference_steps=4, guidance_scale=0.0)),
-    (r"\blightning\b.*\b([248])-?steps?\b", Usual(guidance_scale=0.0)),
-    (r"\bhyper-?sd(?:xl|15)?\b.*\b(8|12)-?steps?-?cfg\b", Usual(guidance_scale=5.0)),
-    (r"\bhyper-?sd(?:xl|15)?\b.*\b([248])-?steps?\b", Usual(guidance_scale=0.0)),
-    (r"\blcm\b", Usual(num_inference_steps=4, guidance_scale=1.0, scheduler=Scheduler.LCM)),
-    (r"\btcd\b", Usual(num_inference_steps=4, guidance_scale=0.0, scheduler=Scheduler.TCD)),
+_UNGUIDED = Usual(guidance_scale=0.0)
+_FOUR = Usual(num_inference_steps=4, guidance_scale=0.0)
+_LCM = Usual(num_inference_steps=4, guidance_scale=1.0, scheduler=Scheduler.LCM)
+_LCM_UNGUIDED = replace(_LCM, guidance_scale=0.0)
+_TCD = Usual(num_inference_steps=4, guidance_scale=0.0, scheduler=Scheduler.TCD)
+_TRAILING = {"timestep_spacing": "trailing"}
+_EULER = {"_class_name": "EulerDiscreteScheduler", **_TRAILING}
+_DDIM = {"_class_name": "DDIMScheduler", **_TRAILING}
+_LCM_FILE, _TCD_FILE = {"_class_name": "LCMScheduler"}, {"_class_name": "TCDScheduler"}
+_HYPER = r"\bhyper-?sd(?:xl|15)?\b.*\b"
+
+#: Names, in small letters with - between words -> how these models are drawn, by their cards, and what their scheduler
+#: file has to say for it. A number that the name has is the steps.
+_KNOWN: Sequence[tuple[str, Usual, Mapping[str, Any]]] = (
+    (r"\b(?:sdxl|stable-diffusion-xl)-turbo\b", _FOUR, {**_EULER, "_class_name": "EulerAncestralDiscreteScheduler"}),
+    (r"\b(?:demo|sd|stable-diffusion)-turbo\b", _FOUR, _EULER),
+    (r"\blightning\b.*\b(1)-?steps?\b", _UNGUIDED, {**_EULER, "prediction_type": "sample"}),
+    (r"\blightning\b.*\b([248])-?steps?\b", _UNGUIDED, _EULER),
+    (r"\bsdxl-?lightning\b", ANY_OTHER, _EULER),
+    (rf"{_HYPER}(8|12)-?steps?-?cfg\b", Usual(guidance_scale=5.0), _DDIM),
+    (rf"{_HYPER}([248])-?steps?\b", _UNGUIDED, _DDIM),
+    (rf"{_HYPER}(1)-?steps?-?unet\b", _LCM_UNGUIDED, {**_LCM_FILE, TIMESTEPS: [800]}),
+    (rf"{_HYPER}(1)-?steps?\b", _TCD, _TCD_FILE),
+    (r"\bdmd2\b.*\b(1)-?steps?\b", _LCM_UNGUIDED, {**_LCM_FILE, TIMESTEPS: [399]}),
+    (r"\bdmd2\b", _LCM_UNGUIDED, {**_LCM_FILE, TIMESTEPS: [999, 749, 499, 249]}),
+    (r"\bflash-sd(?:xl)?\b", _LCM_UNGUIDED, _LCM_FILE),
+    (r"\bpcm\b.*\bnormalcfg\b.*\b(4|8|16)-?steps?\b", replace(_TCD, guidance_scale=7.5), _TCD_FILE),
+    (r"\bpcm\b.*\b(2|4|8|16)-?steps?\b", _TCD, _TCD_FILE),
+    (r"\blcm\b", _LCM, _LCM_FILE),
+    (r"\btcd\b", _TCD, _TCD_FILE),
 )  # fmt: skip
 
 
@@ -99,22 +134,40 @@ def usual_for(
     embeds_guidance: its U-Net takes the guidance scale as an input, which any scale suits.
     """
     own = own_scheduler(scheduler_config)
-    usual = _known(name)
-    if own in DISTILLED:
-        of_file = _known(str(own))
+    usual, file = _known(name)
+    lacks = {
+        key: value
+        for key, value in file.items()
+        if key in SCHEDULER_SETTINGS and scheduler_config.get(key) != value
+    }
+    timesteps = scheduler_config.get(TIMESTEPS)
+    if own in DISTILLED or timesteps:
+        of_file = _TCD if own is Scheduler.TCD else _LCM
         steps = usual.num_inference_steps or of_file.num_inference_steps
-        usual = replace(of_file, num_inference_steps=steps, by=By.FILE)
+        usual = replace(
+            of_file,
+            num_inference_steps=len(timesteps) if isinstance(timesteps, list) else steps,
+            guidance_scale=of_file.guidance_scale
+            if usual.guidance_scale is None
+            else usual.guidance_scale,
+            by=By.FILE,
+        )
     if usual.scheduler is Scheduler.LCM and embeds_guidance:
-        return replace(usual, guidance_scale=None)
-    return with_scheduler(usual, own)
+        usual = replace(usual, guidance_scale=None)
+    return with_scheduler(replace(usual, lacks=lacks), own)
+
+
+def scheduler_settings_of(name: str) -> Mapping[str, Any]:
+    """Return what the scheduler file of a model has to say, as far as its name tells; nothing for most."""
+    return _known(name)[1]
 
 
 def with_set(usual: Usual, said: Usual | None, own: Scheduler | None) -> Usual:
     """Return how a model is usually drawn after what `sdq models set` said. own: the scheduler of its file."""
-    if said is None:
+    if not said:
         return usual
     settings = {**usual.settings(), **said.settings()}
-    return with_scheduler(Usual(**settings, by=By.SET), own)
+    return with_scheduler(Usual(**settings, by=By.SET, lacks=usual.lacks), own)
 
 
 def with_scheduler(usual: Usual, own: Scheduler | None) -> Usual:
@@ -129,10 +182,10 @@ def own_scheduler(scheduler_config: Mapping[str, Any]) -> Scheduler | None:
     return Scheduler(name) if name in list(Scheduler) else None
 
 
-def _known(name: str) -> Usual:
+def _known(name: str) -> tuple[Usual, Mapping[str, Any]]:
     words = re.sub(r"[\W_]+", "-", re.split(r"[/\\]", name[:1000].rstrip("/\\"))[-1].lower())
-    for pattern, usual in _KNOWN:
+    for pattern, usual, file in _KNOWN:
         if found := re.search(pattern, words):
             steps = int(found[1]) if found.groups() else usual.num_inference_steps
-            return replace(usual, num_inference_steps=steps, by=By.NAME)
-    return ANY_OTHER
+            return replace(usual, num_inference_steps=steps, by=By.NAME), file
+    return ANY_OTHER, {}

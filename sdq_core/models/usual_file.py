@@ -6,15 +6,18 @@ Beside the models and not within one, because a model may have several folders, 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sdq_core.errors import PackageError, StorageError
 from sdq_core.models.json_file import read_object
 from sdq_core.models.usual import Usual
+from sdq_core.values.scheduler_settings import SCHEDULER_SETTINGS
 from sdq_core.values.variants import Scheduler
 
 USUAL_FILE = "usual.json"
+_SCHEDULER_SETTINGS = "scheduler_settings"
 
 
 def usual_set(models: Path, name: str) -> Usual | None:
@@ -38,8 +41,30 @@ def usual_set(models: Path, name: str) -> Usual | None:
         ) from error
 
 
-def set_usual(models: Path, name: str, usual: Usual | None) -> None:
-    """Keep how a model is usually drawn, or forget it; raise StorageError if that fails."""
+def scheduler_settings_set(models: Path, name: str) -> dict[str, Any]:
+    """Return what was set in place of a model's scheduler file, by its keys; raise PackageError for a damaged file."""
+    path = models / USUAL_FILE
+    said = _read(path).get(name)
+    settings = said.get(_SCHEDULER_SETTINGS) if isinstance(said, dict) else None
+    if settings is None:
+        return {}
+    if not isinstance(settings, dict) or not settings.keys() <= set(SCHEDULER_SETTINGS):
+        raise PackageError(
+            f"{path} does not say how {name} is drawn. Run `sdq models set {name}` again."
+        )
+    return settings
+
+
+def set_usual(
+    models: Path,
+    name: str,
+    usual: Usual | None,
+    scheduler_settings: Mapping[str, Any] | None = None,
+) -> None:
+    """Keep how a model is usually drawn, or forget it; raise StorageError if that fails.
+
+    scheduler_settings: what holds in place of its scheduler file.
+    """
     path = models / USUAL_FILE
     kept = _read(path)
     if usual is None and name not in kept:
@@ -47,6 +72,8 @@ def set_usual(models: Path, name: str, usual: Usual | None) -> None:
     kept.pop(name, None)
     if usual is not None:
         kept[name] = usual.settings()
+        if scheduler_settings:
+            kept[name][_SCHEDULER_SETTINGS] = dict(scheduler_settings)
     new = path.with_name(f".{USUAL_FILE}.new")
     try:
         models.mkdir(parents=True, exist_ok=True)

@@ -43,6 +43,13 @@ TCD = {"_class_name": "TCDScheduler"}
         ("dreamshaper-8-lcm", PNDM, "4 steps, guidance scale 1, LCM"),
         ("sdxl-tcd", PNDM, "4 steps, guidance scale 0, TCD"),
         ("calcmania", PNDM, ""),
+        ("sdxl-lightning-1step", EULER, "1 step, guidance scale 0, EulerDiscrete"),
+        ("Hyper-SDXL-1step-Unet", EULER, "1 step, guidance scale 0, LCM"),
+        ("hyper-sd15-1step-lora", PNDM, "1 step, guidance scale 0, TCD"),
+        ("dmd2-sdxl-4step", EULER, "4 steps, guidance scale 0, LCM"),
+        ("flash-sdxl", EULER, "4 steps, guidance scale 0, LCM"),
+        ("pcm_sd15_normalcfg_8step", PNDM, "8 steps, guidance scale 7.5, TCD"),
+        ("mine", {**LCM, "timesteps": [800]}, "1 step, guidance scale 1, LCM"),
     ],
 )
 def test_they_are_known_by_their_scheduler_file_or_by_name(
@@ -135,7 +142,7 @@ def test_what_is_set_goes_before_what_is_known(sdq: Commands, turbo: Path) -> No
     assert by_name["demo"] is None
     assert by_name["plain"]["guidance_scale"] == 0.0
     told = sdq("models", "set", "plain", "--reset", "--json").json
-    assert told == {"name": "plain", "usual": None}
+    assert told == {"name": "plain", "usual": None, "scheduler_settings": {}}
     assert "as any other model" in sdq("models", "set", "plain", "--reset").out
     sdq("models", "remove", "sd-turbo", "--yes")
     assert (turbo / "usual.json").read_text() == "{}\n"
@@ -148,9 +155,46 @@ def test_the_scheduler_of_few_steps_is_that_of_the_file(sdq: Commands, turbo: Pa
     assert settings_of(planned(sdq, model="plain")[0]) == (30, 7.5, Scheduler.DPM_SOLVER_MULTISTEP)
 
 
+def test_what_its_scheduler_file_does_not_say_is_named_and_can_be_set(
+    sdq: Commands, turbo: Path
+) -> None:
+    hyper = turbo / "hyper-sdxl-1step-unet"
+    write_model(hyper, PARTS, scheduler_config=EULER)
+    submit = ("submit", "--prompt", "a boat", "--model", hyper.name, "--dry-run")
+    assert f"`sdq models set {hyper.name} --timesteps 800`" in sdq(*submit).out
+    before = ModelStore(turbo).find(hyper.name, ORIGINAL)
+
+    said = sdq("models", "set", hyper.name, "--timesteps", "800").out
+    assert "with 1 step, guidance scale 0, LCM" in said
+    assert "In place of its scheduler file, --timesteps 800 holds for it." in said
+    assert settings_of(planned(sdq, model=hyper.name)[0]) == (1, 0.0, Scheduler.LCM)
+    assert "models set" not in sdq(*submit).out.replace("as set with `sdq models set`", "")
+    after = ModelStore(turbo).find(hyper.name, ORIGINAL)
+    assert list(after.timesteps) == [800]
+    assert not after.goes_by(before.revision), "what was submitted before asks for other images"
+    assert after.revision == planned(sdq, model=hyper.name)[0].variant.revision
+
+    for asked, says in (
+        (["--steps", "4"], "distilled for timestep 800, so num_inference_steps has to be 1"),
+        (["--scheduler", "DDIM"], "scheduler LCM or TCD, not 1 and DDIM"),
+    ):
+        assert says in sdq(*submit, *asked, code=65).err
+    sdq("models", "set", hyper.name, "--prediction-type", "v_prediction")
+    assert ModelStore(turbo).find(hyper.name, ORIGINAL).scheduler_settings == {
+        "prediction_type": "v_prediction",
+        "timesteps": [800],
+    }
+    sdq("models", "set", hyper.name, "--reset")
+    assert ModelStore(turbo).find(hyper.name, ORIGINAL) == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
+        (["plain", "--timesteps", "1000"], 65, "--timesteps: '1000' are no falling numbers below"),
+        (["plain", "--timesteps", "249,800"], 65, "are no falling numbers below 1000"),
+        (["plain", "--timesteps", "800", "--steps", "4"], 2, "--timesteps has 1, and --steps 4"),
+        (["plain", "--timesteps", "800", "--scheduler", "DDIM"], 2, "are for LCM and TCD, not for"),
         (["plain"], 2, "Name what to set"),
         (["none", "--steps", "4"], 66, "There is no model 'none'"),
         (["plain", "--steps", "0"], 65, "--steps: num_inference_steps is 0"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sdq_core.errors import InputMissingError
 from sdq_core.models import ModelStore, VariantFolder
+from sdq_core.models.defaults import defaults_for
 from sdq_core.models.keep import add
 from sdq_core.values.variants import AttentionImplementation
 from tests.core.small_packages import PARTS, write_model
@@ -17,6 +19,7 @@ from tests.hub.conftest import BASE, DEMO, Station
 from tests.hub.server import Repository, tree
 from worker.pipelines.tokenizer import ClipTokenizer
 
+GOLDEN = Path(__file__).parent.parent / "golden"
 ORIGINAL = AttentionImplementation.ORIGINAL
 #: As OpenAI's own tokenizer encodes it.
 PROMPT = "a photo of an astronaut riding a horse on mars"
@@ -54,6 +57,40 @@ def test_the_context_width_tells_which_stable_diffusion_it_is(
     assert encoded.input_ids.ravel().tolist() == [49406, *NUMBERS, 49407, *[pad] * (77 - 12)]
     scheduler = json.loads(folder.scheduler_config.read_text())
     assert (scheduler["_class_name"], scheduler["beta_end"]) == ("PNDMScheduler", 0.012)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "settings"),
+    [
+        ("sd-turbo", "EulerDiscreteScheduler", {"timestep_spacing": "trailing"}),
+        ("hyper-sd15-2steps", "DDIMScheduler", {"timestep_spacing": "trailing"}),
+        ("hyper-sdxl-1step-unet", "LCMScheduler", {"timesteps": [800]}),
+        ("sdxl-lightning-1step", "EulerDiscreteScheduler", {"prediction_type": "sample"}),
+    ],
+)
+def test_a_name_of_few_steps_tells_the_scheduler(
+    name: str, kind: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    said: list[str] = []
+    source = bare(tmp_path / "m", 768)
+    add(source, tmp_path / "models", name=name, attention=None, base=None, copy=False, say=said.append)  # fmt: skip
+    assert "with the scheduler that its name tells" in said[0]
+    folder = ModelStore(tmp_path / "models").find(name, ORIGINAL)
+    scheduler = json.loads(folder.scheduler_config.read_text())
+    assert scheduler["_class_name"] == kind
+    assert settings.items() <= scheduler.items()
+    assert scheduler["clip_sample"] is False
+    assert not folder.usual.lacks
+
+
+def test_the_scheduler_of_xl_is_all_of_its_bases() -> None:
+    unet = next((GOLDEN / "xl").glob("*_unet.mlpackage"))
+    defaults = defaults_for(unet)
+    assert defaults is not None
+    # DDIM would clip the latents without the first, and PNDM would take Runge-Kutta steps without the second.
+    assert defaults.scheduler["clip_sample"] is False
+    assert defaults.scheduler["skip_prk_steps"] is True
+    assert defaults.scheduler["set_alpha_to_one"] is False
 
 
 def test_only_what_is_missing_is_built_in(tmp_path: Path) -> None:

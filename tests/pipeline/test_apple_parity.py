@@ -221,6 +221,20 @@ def test_both_draw_with_and_without_guidance(tmp_path, scheduler, batch):
         assert ours.num_unet_calls == theirs.num_unet_calls
 
 
+def test_both_draw_at_the_timesteps_of_a_model(tmp_path):
+    models = parts()
+    folder = variant_folder(tmp_path / "model", models)
+    folder = replace(folder, scheduler_settings={"timesteps": [999, 749, 499, 249]})
+    asked = replace(REQUEST, scheduler=Scheduler.LCM, num_inference_steps=4, guidance_scale=0)
+    ours, theirs = (
+        pipeline.load(folder, ToyRuntime(models), PartUnits.all_on(ComputeUnit.ALL))
+        .draw(asked, quiet)
+        .pixels.astype(int)
+        for pipeline in (BuiltinPipeline, ApplePipeline)
+    )
+    assert np.abs(ours - theirs).max() <= 1
+
+
 @pytest.fixture
 def toy(tmp_path):
     models = parts()

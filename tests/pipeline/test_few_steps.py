@@ -11,6 +11,8 @@ import pytest
 
 from sdq_core.models import DEMO, ModelStore
 from sdq_core.models.package import Package
+from sdq_core.models.usual import Usual
+from sdq_core.models.usual_file import set_usual
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
 from worker.mlpackage.messages import Model
@@ -32,6 +34,11 @@ FILES = {
     "lightning-4step": {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing"},
     "hyper-sd-2steps": {"_class_name": "DDIMScheduler", "timestep_spacing": "trailing"},
     "hyper-sd": {"_class_name": "TCDScheduler", "original_inference_steps": 50},
+    "sdxl-lightning-1step": {
+        "_class_name": "EulerDiscreteScheduler",
+        "timestep_spacing": "trailing",
+    },
+    "dmd2-4step": {"_class_name": "LCMScheduler", "timesteps": [999, 749, 499, 249]},
     "mine": {"_class_name": "LCMScheduler", "original_inference_steps": 50},
 }
 
@@ -41,6 +48,13 @@ def runtime(translations: Path) -> OnnxRuntime:
     return OnnxRuntime(translations, threads=1)
 
 
+#: What its name alone tells, and what `sdq models set` says for it.
+SET = {
+    "hyper-sdxl-1step-unet": {"timesteps": [800]},
+    "sdxl-lightning-1step": {"prediction_type": "sample"},
+}
+
+
 def copied(models: Path, name: str) -> Path:
     demo = ModelStore(models).find(DEMO, ORIGINAL)
     folder = models / name
@@ -48,6 +62,8 @@ def copied(models: Path, name: str) -> Path:
         shutil.copytree(demo.parts[part], folder / demo.parts[part].name)
     shutil.copytree(demo.tokenizer, folder / "tokenizer")
     (folder / "scheduler").mkdir()
+    if name in SET:
+        set_usual(models, name, Usual(), SET[name])
     settings = {**FILE, **FILES.get(name, FILES["mine"])}
     (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(settings))
     return folder
@@ -78,6 +94,9 @@ def drawn_as_usual(models: Path, name: str, runtime: OnnxRuntime) -> tuple[Drawn
         ("hyper-sd-2steps", Scheduler.DDIM, 2),
         ("hyper-sd", Scheduler.TCD, 4),
         ("mine", Scheduler.LCM, 4),
+        ("dmd2-4step", Scheduler.LCM, 4),
+        ("hyper-sdxl-1step-unet", Scheduler.LCM, 1),
+        ("sdxl-lightning-1step", Scheduler.EULER_DISCRETE, 1),
     ],
 )
 def test_a_model_is_drawn_as_its_file_and_name_say(

@@ -128,7 +128,8 @@ class _OwnScheduler:
         self._eta = eta
         self._config = config
         self._noise = noise
-        self._walk = self._begin(1)
+        # Until it is told the steps; a model with set timesteps takes no other number.
+        self._walk = self._begin(len(config.timesteps()) or 1)
 
     def _begin(self, steps: int) -> ImageScheduler:
         return make_scheduler(self._scheduler, self._config, steps, eta=self._eta)

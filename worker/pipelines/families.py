@@ -101,7 +101,7 @@ def assemble(
 
 def scheduler_config_of(folder: VariantFolder) -> SchedulerConfig:
     """Read a model's settings of schedulers, as diffusers corrects them for its family."""
-    config = SchedulerConfig.from_file(folder.scheduler_config)
+    config = SchedulerConfig.from_file(folder.scheduler_config).with_set(folder.scheduler_settings)
     return config.for_stable_diffusion() if folder.family.corrects_scheduler else config
 
 

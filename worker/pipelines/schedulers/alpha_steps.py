@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdq_core.models.scheduler_config import SchedulerConfig
+from sdq_core.values.scheduler_settings import PREDICTION_TYPES
 from worker.pipelines.schedulers.contract import Latents
 from worker.pipelines.schedulers.noising import preserving_variance
-
-PREDICTION_TYPES = ("epsilon", "sample", "v_prediction")
 
 
 class AlphaSteps:

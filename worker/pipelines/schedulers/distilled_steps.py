@@ -6,16 +6,17 @@ import numpy as np
 
 from sdq_core.errors import PackageError
 from sdq_core.models.scheduler_config import SchedulerConfig
+from sdq_core.values.scheduler_settings import SPACINGS
 from worker.pipelines.schedulers.alpha_steps import AlphaSteps, Predictions
 from worker.pipelines.schedulers.betas import training_alphas
-from worker.pipelines.schedulers.spacing import SPACINGS, check_steps
+from worker.pipelines.schedulers.spacing import check_steps
 
 #: What diffusers' LCM and TCD take for settings that a file leaves out; other schedulers there take other values.
 _DEFAULTS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
 class DistilledSteps(AlphaSteps):
-    """Evenly chosen steps of the lower part of those timesteps.
+    """Evenly chosen steps of the lower part of those timesteps, or those that the model's settings list.
 
     strength: how large that part is, over 0 to 1. As in diffusers' pipeline of LCM, a picture is drawn in all of the
     steps, where other schedulers leave out the first ones.
@@ -35,6 +36,14 @@ class DistilledSteps(AlphaSteps):
         config.word("timestep_spacing", "leading", SPACINGS)
         self._scaling = config.number("timestep_scaling", 10.0)
         self._predictions = Predictions(config, clips=False)
+        if listed := config.timesteps():
+            if strength != 1 or num_inference_steps != len(listed):
+                raise PackageError(
+                    f"{config.origin} lists the timesteps of this model: it draws with {len(listed)} "
+                    f"step{'s' * (len(listed) > 1)}, and not from a picture."
+                )
+            super().__init__(alphas, np.array(listed, np.int64))
+            return
         distilled = config.integer("original_inference_steps", 50)
         if not 1 <= distilled <= trained:
             raise PackageError(

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from sdq_core.errors import PackageError
 from sdq_core.models.scheduler_config import SchedulerConfig
+from sdq_core.values.scheduler_settings import SPACINGS
 from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers.betas import training_alphas
 from worker.pipelines.schedulers.contract import Latents
 from worker.pipelines.schedulers.noising import preserving_variance
 from worker.pipelines.schedulers.spacing import (
-    SPACINGS,
     check_steps,
     exponential_sigmas,
     karras_sigmas,

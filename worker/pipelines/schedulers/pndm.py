@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from sdq_core.errors import PackageError
 from sdq_core.models.scheduler_config import SchedulerConfig
+from sdq_core.values.scheduler_settings import SPACINGS
 from worker.pipelines.noise import Noise
 from worker.pipelines.schedulers.alpha_steps import AlphaSteps
 from worker.pipelines.schedulers.betas import training_alphas
 from worker.pipelines.schedulers.contract import Latents
-from worker.pipelines.schedulers.spacing import SPACINGS, check_steps, check_timesteps
+from worker.pipelines.schedulers.spacing import check_steps, check_timesteps
 
 #: Order of the Runge-Kutta warm-up, and so the minimum number of steps for it.
 ORDER = 4

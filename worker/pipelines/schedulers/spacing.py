@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from sdq_core.errors import PackageError
 from sdq_core.models.scheduler_config import SchedulerConfig
-
-SPACINGS = ("linspace", "leading", "trailing")
+from sdq_core.values.scheduler_settings import SPACINGS
 
 Floats = NDArray[np.floating[Any]]
 
