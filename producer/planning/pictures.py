@@ -17,7 +17,7 @@ from sdq_core.values.annotators import Annotator
 from sdq_core.values.conditions import ControlNetUse
 
 #: How a picture is named that is kept already, as exports and images name it; the name is for users only.
-_KEPT = re.compile(rf"sha256:({DIGEST.pattern})(?:/(.{{1,255}}))?", re.DOTALL)
+KEPT_PICTURE = re.compile(rf"sha256:({DIGEST.pattern})(?:/(.{{1,255}}))?", re.DOTALL)
 
 
 def kept_name(sha256: str, name: str | None) -> str:
@@ -95,7 +95,7 @@ class Pictures:
         return self._store.read(picture.sha256)
 
     def _read(self, written: str) -> Picture:
-        if kept := _KEPT.fullmatch(written):
+        if kept := KEPT_PICTURE.fullmatch(written):
             sha256, name = kept[1], kept[2]
             path = self._store.find(sha256) if self._store else None
             if path is None:
@@ -116,7 +116,7 @@ class Pictures:
 
 
 def _shown(written: str) -> str:
-    kept = _KEPT.fullmatch(written)
+    kept = KEPT_PICTURE.fullmatch(written)
     if kept is None:
         return written
     return kept[2] or f"sha256:{kept[1][:12]}"

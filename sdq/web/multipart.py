@@ -19,9 +19,10 @@ _CHUNK_BYTES = 1 << 18
 
 @dataclass(frozen=True, kw_only=True)
 class UploadedFile:
-    """A file of a form, which lies on the disk if it is large. name: as the client gives it."""
+    """A file of a form, which lies on the disk if it is large. name: as the client gives it. field: of the form."""
 
     name: str
+    field: str
     content: BinaryIO
 
 
@@ -83,7 +84,11 @@ def read_form(
         yield UploadForm(
             fields=fields,
             files=[
-                UploadedFile(name=_text(file.file_name), content=cast(BinaryIO, file.file_object))
+                UploadedFile(
+                    name=_text(file.file_name),
+                    field=_text(file.field_name),
+                    content=cast(BinaryIO, file.file_object),
+                )
                 for file in files
                 if file.file_name or file.size
             ],

@@ -66,6 +66,15 @@ def read_mask(data: bytes) -> Image.Image:
     return black
 
 
+def read_holes(data: bytes) -> Image.Image | None:
+    """Return a mask, mode L, that is white where a picture is fully transparent; None if it is nowhere."""
+    image = _upright(_load(_opened(data)))
+    if not image.has_transparency_data:
+        return None
+    holes = image.convert("RGBA").getchannel("A").point(lambda alpha: 255 if alpha == 0 else 0)
+    return holes if holes.getbbox() else None
+
+
 def _opened(data: bytes) -> Image.Image:
     """Return a picture whose pixels are not decoded yet; raise InputError for one that should not be."""
     Image.init()

@@ -173,7 +173,7 @@ def test_uploaded_files_are_listed_read_and_deleted(
     assert not left.exists()
     assert sorted(path.suffix for path in folder.iterdir()) == [".json"] * 2 + [".jsonl"] * 2
     with pytest.raises(openai.BadRequestError, match="purpose has to be batch"):
-        client.files.create(file=("a", b"x"), purpose="vision")
+        client.files.create(file=("a", b"x"), purpose="fine-tune")
     monkeypatch.setattr(uploads, "MOST_BYTES", 10)
     with pytest.raises(openai.APIStatusError) as refused:
         uploaded(client, [line("a")])

@@ -66,6 +66,10 @@ def test_answers_are_as_described(idle: Served) -> None:
         ("get", "/sdapi/v1/progress", None),
         ("post", "/sdapi/v1/interrupt", b""),
         ("post", "/sdapi/v1/txt2img", {**image, "width": 64}),
+        ("post", "/sdapi/v1/img2img", image),
+        ("post", "/v1/images/edits", image),
+        ("get", "/controlnet/model_list", None),
+        ("get", "/controlnet/module_list", None),
         ("get", "/readyz", None),
     ):
         answer = idle.ask(path, sent, method=method.upper())

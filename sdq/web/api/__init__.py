@@ -11,15 +11,38 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from sdq.web.api import a1111, batches, events, files, images, models, openapi, pictures, probes
+from sdq.web.api import (
+    a1111,
+    batches,
+    edits,
+    events,
+    files,
+    given,
+    images,
+    models,
+    openapi,
+    pictures,
+    probes,
+    uploads,
+)
 from sdq.web.api.events import writers
 from sdq.web.api.state import State
-from sdq.web.api.uploads import MOST_BYTES
 
 __all__ = ["LIMITS", "OPEN", "State", "routes", "writers"]
 
 #: Path -> how many bytes it may be sent, where that is more than usual. A form has some around its file.
-LIMITS: Mapping[str, int] = {"/v1/files": MOST_BYTES + (1 << 20)}
+LIMITS: Mapping[str, int] = {
+    "/v1/files": uploads.MOST_BYTES + (1 << 20),
+    **dict.fromkeys(
+        (
+            "/v1/images/generations",
+            "/v1/images/edits",
+            "/sdapi/v1/txt2img",
+            "/sdapi/v1/img2img",
+        ),
+        given.MOST_BYTES,
+    ),
+}
 #: What is served without the token.
 OPEN: frozenset[str] = frozenset({"/healthz", "/readyz"})
 
@@ -34,6 +57,7 @@ def routes() -> list[BaseRoute]:
         _route("/v1/batches/{batch_id}", get=batches.get_batch),
         _route("/v1/batches/{batch_id}/cancel", post=batches.cancel_batch),
         Route("/v1/images/generations", images.generate, methods=["POST"]),
+        Route("/v1/images/edits", edits.edit, methods=["POST"]),
         _route("/v1/images/{name}", get=pictures.get_image),
         _route("/v1/models", get=models.list_models),
         _route("/v1/models/{model}", get=models.get_model),
@@ -46,6 +70,9 @@ def routes() -> list[BaseRoute]:
         _route("/sdapi/v1/progress", get=a1111.progress),
         _route("/sdapi/v1/interrupt", post=a1111.interrupt),
         Route("/sdapi/v1/txt2img", a1111.txt2img, methods=["POST"]),
+        Route("/sdapi/v1/img2img", a1111.img2img, methods=["POST"]),
+        _route("/controlnet/model_list", get=a1111.list_controlnets),
+        _route("/controlnet/module_list", get=a1111.list_annotators),
         _route("/healthz", get=probes.healthz),
         _route("/readyz", get=probes.readyz),
         _route("/metrics", get=probes.metrics),

@@ -22,24 +22,28 @@ from db.ledger import Ledger
 from db.values import JSON, BatchState, ImageStatus
 from sdq.views.live.hands import running_queues
 from sdq.web.api.a1111_model import choose_model, chosen_model
+from sdq.web.api.a1111_pictures import MODULES
 from sdq.web.api.a1111_words import (
     CHECKPOINT,
-    Txt2Img,
+    Asked,
     model_entry,
-    read_txt2img,
+    read_asked,
     samplers,
     schedulers,
 )
 from sdq.web.api.answers import a1111s, json_body
 from sdq.web.api.errors import ApiError, of_problems
+from sdq.web.api.given import Given
 from sdq.web.api.pictures import as_text
 from sdq.web.api.state import Drawing, state_of
 from sdq.web.api.submitting import Submitted, require_model, submit_now
+from sdq.web.api.uploads import Uploads
 from sdq.web.api.waiting import ClientGoneError
 from sdq.web.reading import Sources, sources_of
 from sdq_core.errors import PromptFileError, SdqError
 from sdq_core.images.infotext import write_infotext
 from sdq_core.models import ModelStore
+from sdq_core.models.controlnet import ControlNets
 from sdq_core.queue.failures import redis_errors
 from sdq_core.queue.in_hand import InHand
 from sdq_core.values.dated import dated
@@ -133,23 +137,58 @@ def interrupt(request: Request) -> Response:
 @a1111s
 async def txt2img(request: Request) -> Response:
     """Draw images of a prompt before all that waits, and return them."""
+    return await _draw(request, from_picture=False)
+
+
+@a1111s
+async def img2img(request: Request) -> Response:
+    """Draw images of a picture before all that waits, and return them."""
+    return await _draw(request, from_picture=True)
+
+
+@a1111s
+def list_controlnets(request: Request) -> Response:
+    """List the ControlNets."""
+    nets = ControlNets(sources_of(request).settings.models)
+    return JSONResponse({"model_list": nets.names()})
+
+
+@a1111s
+def list_annotators(request: Request) -> Response:  # noqa: ARG001
+    """List what makes maps of pictures."""
+    return JSONResponse({"module_list": list(MODULES)})
+
+
+async def _draw(request: Request, *, from_picture: bool) -> Response:
     sources, state = sources_of(request), state_of(request)
-    body = json_body(request)
-    model = await run_in_threadpool(chosen_model, sources.settings, state.models)
-    asked = read_txt2img(body, model)
-    with state.drawing(len(asked.line["seed"])) as drawing:
-        submitted = await run_in_threadpool(_submit, sources, state.models, asked)
-        drawing.batch_id, drawing.batch_name = submitted.batch_id, submitted.batch_name
-        if drawing.is_interrupted:
-            await run_in_threadpool(sources.batch(str(submitted.batch_id)).cancel)
-        try:
-            outcome = await state.drawn(request, sources, submitted, drawing.count)
-        except ClientGoneError:
-            return Response(status_code=499)
+    with Given(Uploads(sources.settings.home)) as given:
+
+        def read() -> Asked:
+            model = chosen_model(sources.settings, state.models)
+            return read_asked(json_body(request), model, given, from_picture=from_picture)
+
+        asked = await run_in_threadpool(read)
+        with state.drawing(len(asked.line["seed"])) as drawing:
+            submitted = await run_in_threadpool(_submit, sources, state.models, asked)
+            given.forget()
+            return await _drawn(request, asked, drawing, submitted)
+
+
+async def _drawn(
+    request: Request, asked: Asked, drawing: Drawing, submitted: Submitted
+) -> Response:
+    sources, state = sources_of(request), state_of(request)
+    drawing.batch_id, drawing.batch_name = submitted.batch_id, submitted.batch_name
+    if drawing.is_interrupted:
+        await run_in_threadpool(sources.batch(str(submitted.batch_id)).cancel)
+    try:
+        outcome = await state.drawn(request, sources, submitted, drawing.count)
+    except ClientGoneError:
+        return Response(status_code=499)
     return await run_in_threadpool(_answer, sources, asked, outcome.images)
 
 
-def _submit(sources: Sources, models: ModelStore, asked: Txt2Img) -> Submitted:
+def _submit(sources: Sources, models: ModelStore, asked: Asked) -> Submitted:
     require_model(sources.settings, models, str(asked.line["model"]))
     ledger = sources.connections.ledger()
     try:
@@ -169,7 +208,7 @@ def _batch(ledger: Ledger) -> str:
     raise AssertionError("unreachable: there is always a free name")
 
 
-def _answer(sources: Sources, asked: Txt2Img, images: Sequence[KnownImage]) -> Response:
+def _answer(sources: Sources, asked: Asked, images: Sequence[KnownImage]) -> Response:
     failed = [image for image in images if image.status is ImageStatus.FAILED]
     if failed:
         raise ApiError(500, f"The image could not be drawn: {failed[0].error}.")
@@ -184,7 +223,7 @@ def _answer(sources: Sources, asked: Txt2Img, images: Sequence[KnownImage]) -> R
     )
 
 
-def _info(asked: Txt2Img, images: Sequence[KnownImage]) -> dict[str, JSON]:
+def _info(asked: Asked, images: Sequence[KnownImage]) -> dict[str, JSON]:
     """Return what its clients read of the images; it is sent as a text."""
     if not images:
         return {}

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from db.values import JSON
+from sdq.web.api.a1111_pictures import noise_of, start_of, units_of
 from sdq.web.api.errors import ApiError
 from sdq.web.api.generation import MOST_IMAGES, read_generation, whole
+from sdq.web.api.given import Given
 from sdq_core.values.variants import SAMPLER_NAMES
 
+#: Its fields with pictures, which no answer repeats.
+_PICTURES = {"init_images", "mask", "alwayson_scripts"}
 #: Its option that names the model.
 CHECKPOINT = "sd_model_checkpoint"
 
@@ -32,17 +36,35 @@ _DEFAULTS: Mapping[str, JSON] = {
 }
 
 
+#: What is drawn in another way than asked for, or not at all, if one of these is set; what it says then.
+_REFUSED = {
+    "enable_hr": "second pass in a larger size",
+    "tiling": "tiling",
+    "script_name": "such script",
+    "refiner_checkpoint": "refiner",
+    "styles": "list of styles",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
-class Txt2Img:
-    """A request of `txt2img`. parameters: as the answer repeats them. line: the keys of a jsonl line."""
+class Asked:
+    """A request of `txt2img` or `img2img`. parameters: as the answer repeats them. line: the keys of a jsonl line."""
 
     parameters: Mapping[str, JSON]
     line: Mapping[str, JSON]
     sends_images: bool
 
 
-def read_txt2img(body: Mapping[str, JSON], model: str) -> Txt2Img:
-    """Return what is asked for; raise ApiError for what cannot be drawn. model: the one that is chosen."""
+def read_asked(
+    body: Mapping[str, JSON], model: str, given: Given, *, from_picture: bool = False
+) -> Asked:
+    """Return what is asked for; raise ApiError for what cannot be drawn.
+
+    model: the one that is chosen. given: keeps the pictures that it brings. from_picture: it is `img2img`.
+    """
+    for name, what in _REFUSED.items():
+        if body.get(name):
+            raise ApiError(422, f"There is no {what} here. Leave {name} out.")
     settings = {} if body.get("override_settings") is None else body["override_settings"]
     if not isinstance(settings, dict):
         raise ApiError(422, "override_settings has to be an object.")
@@ -56,9 +78,14 @@ def read_txt2img(body: Mapping[str, JSON], model: str) -> Txt2Img:
         raise ApiError(422, "send_images has to be true or false.")
     asked["model"] = _text(settings, CHECKPOINT) or model
     asked["n"] = _count(body)
-    return Txt2Img(
-        parameters={**_DEFAULTS, **body},
-        line={**read_generation(asked).line, **_sides(body)},
+    asked.update(noise_of(body, settings))
+    if from_picture:
+        asked.update(start_of(body, given))
+    if units := units_of(body, asked.get("init_image")):
+        asked["controlnet"] = units
+    return Asked(
+        parameters={**_DEFAULTS, **body, **dict.fromkeys(_PICTURES & body.keys())},
+        line={**read_generation(asked, given).line, **_sides(body)},
         sends_images=sends_images,
     )
 

@@ -17,6 +17,7 @@ from producer.reading.lines import read_lines
 from sdq.views.batch_object import ENDPOINT
 from sdq.web.api.errors import ApiError, wrong
 from sdq.web.api.generation import Generation, read_generation
+from sdq.web.api.given import Given
 from sdq_core.errors import InputError, PromptFileError
 
 #: OpenAI's own limit.
@@ -59,10 +60,10 @@ def refused(problems: Iterable[str]) -> ApiError:
     return wrong(f"{shown}{more}\nNothing was queued.", "input_file_id", "invalid_batch")
 
 
-def read_batch_input(path: Path, file_id: str) -> BatchInput:
+def read_batch_input(path: Path, file_id: str, given: Given) -> BatchInput:
     """Return the requests of a file; raise ApiError with all lines that cannot be used.
 
-    file_id: makes the seeds of lines that name none, together with their custom_id.
+    file_id: makes the seeds of lines that name none, together with their custom_id. given: keeps their pictures.
     """
     problems: list[str] = []
     numbers: list[int] = []
@@ -78,7 +79,7 @@ def read_batch_input(path: Path, file_id: str) -> BatchInput:
                 )
                 break
             try:
-                custom_id, generation = _request(text, file_id)
+                custom_id, generation = _request(text, file_id, given)
             except (InputError, ApiError) as error:
                 problems.append(f"line {number}: {error}")
                 continue
@@ -100,7 +101,7 @@ def read_batch_input(path: Path, file_id: str) -> BatchInput:
     )
 
 
-def _request(text: str, file_id: str) -> tuple[str, Generation]:
+def _request(text: str, file_id: str, given: Given) -> tuple[str, Generation]:
     value = parse(text)
     if not isinstance(value, dict):
         raise InputError("a request has to be an object")
@@ -114,4 +115,4 @@ def _request(text: str, file_id: str) -> tuple[str, Generation]:
     body = value.get("body")
     if not isinstance(body, dict):
         raise InputError("body has to be an object")
-    return custom_id, read_generation(body, key=f"{file_id}\n{custom_id}")
+    return custom_id, read_generation(body, given, key=f"{file_id}\n{custom_id}")

@@ -17,6 +17,7 @@ from sdq.views.batch_object import ENDPOINT, OPTION, find_batch, read_batch, sta
 from sdq.web.api.answers import json_body, openais, page_of, whole_number
 from sdq.web.api.batch_input import read_batch_input
 from sdq.web.api.errors import ApiError, invalid, missing, wrong
+from sdq.web.api.given import Given
 from sdq.web.api.state import state_of
 from sdq.web.api.submitting import require_model, submit_batch
 from sdq.web.api.uploads import Uploads
@@ -30,6 +31,11 @@ _MOST_PAIRS, _MOST_KEY_CHARS, _MOST_VALUE_CHARS = 16, 64, 512
 @openais
 def create_batch(request: Request) -> Response:
     """Queue the requests of an uploaded file; asked again with the same Idempotency-Key, add nothing."""
+    with Given(Uploads(sources_of(request).settings.home)) as given:
+        return _created(request, given)
+
+
+def _created(request: Request, given: Given) -> Response:
     sources, body = sources_of(request), json_body(request)
     if body.get("endpoint") != ENDPOINT:
         raise wrong(f"endpoint has to be {ENDPOINT}.", "endpoint")
@@ -38,7 +44,7 @@ def create_batch(request: Request) -> Response:
         raise wrong("input_file_id has to be the id of an uploaded file.", "input_file_id")
     metadata = _metadata(body.get("metadata"))
     upload = Uploads(sources.settings.home).find(file_id)
-    asked = read_batch_input(upload.path, upload.id)
+    asked = read_batch_input(upload.path, upload.id, given)
     models = state_of(request).models
     for model in {line["model"] for line in asked.lines if line.get("model")}:
         require_model(sources.settings, models, str(model))

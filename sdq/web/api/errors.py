@@ -16,13 +16,23 @@ INVALID, SERVER = "invalid_request_error", "server_error"
 
 #: After which a client may ask again where something heals by itself, s.
 _RETRY_AFTER_S = 5
-#: The names of fields, as what is wrong with them begins or has them; the longer ones first.
+#: The names of fields, as what is wrong with them begins or else has them; the longer ones first.
 _FIELDS = {
     "negative_prompt": "negative_prompt",
     "num_inference_steps": "steps",
     "guidance_scale": "guidance_scale",
     "scheduler": "scheduler",
     "compute_unit": "compute_unit",
+    "original_size": "original_size",
+    "init_image": "init_image",
+    "ControlNet": "controlnet",
+    "controlnet": "controlnet",
+    "weighted": "weighted",
+    "strength": "strength",
+    "mask": "mask",
+    "crop": "crop",
+    "eta is": "eta",
+    "rng": "rng",
     "variant": "variant",
     "seed": "seed",
     "cannot draw": "size",
@@ -108,5 +118,7 @@ def translated(error: SdqError) -> ApiError:
 def of_problems(error: PromptFileError) -> ApiError:
     """Return the error for a request that is wrong as a prompt line; its place is the request itself."""
     clauses = [problem.partition(": ")[2] or problem for problem in error.problems]
-    param = next((field for word, field in _FIELDS.items() if word in clauses[0]), None)
+    said = clauses[0]
+    words = [word for word in _FIELDS if said.startswith(word)] or [w for w in _FIELDS if w in said]
+    param = _FIELDS[words[0]] if words else None
     return wrong(f"{'; '.join(clauses)}.", param)

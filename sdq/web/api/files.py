@@ -10,7 +10,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from sdq.web.api.answers import openais, page_of, whole_number
 from sdq.web.api.errors import missing, wrong
 from sdq.web.api.results import find_result
-from sdq.web.api.uploads import Uploads
+from sdq.web.api.uploads import PURPOSES, Uploads
 from sdq.web.multipart import read_form
 from sdq.web.reading import sources_of
 
@@ -22,14 +22,15 @@ _BLOCK_BYTES = 1 << 18
 
 @openais
 def upload(request: Request) -> Response:
-    """Keep a file for a batch."""
+    """Keep a file for a batch, or a picture that its lines name."""
     with read_form(request) as form:
-        if form.fields.get("purpose") != "batch":
-            raise wrong("purpose has to be batch.", "purpose")
+        purpose = form.fields.get("purpose")
+        if purpose not in PURPOSES:
+            raise wrong("purpose has to be batch, or vision for a picture.", "purpose")
         if not form.files:
             raise wrong("file is missing.", "file")
         first = form.files[0]
-        kept = _uploads(request).add(first.content, first.name)
+        kept = _uploads(request).add(first.content, first.name, purpose)
     return JSONResponse(kept.to_dict())
 
 
@@ -38,8 +39,8 @@ def list_files(request: Request) -> Response:
     """List the uploaded files."""
     limit = whole_number(request, "limit", _MOST, _MOST)
     found = [one.to_dict() for one in _uploads(request).all()]
-    if request.query_params.get("purpose", "batch") != "batch":
-        found = []
+    if purpose := request.query_params.get("purpose"):
+        found = [one for one in found if one["purpose"] == purpose]
     order = request.query_params.get("order", "desc")
     if order not in {"asc", "desc"}:
         raise wrong("order has to be asc or desc.", "order")
@@ -69,6 +70,10 @@ def get_content(request: Request) -> Response:
             _blocks(result.lines()), media_type=_JSONL, headers=_named(result.filename)
         )
     kept = _uploads(request).find(request.path_params["file_id"])
+    if kept.purpose != "batch":
+        return FileResponse(
+            kept.path, media_type="application/octet-stream", headers=_named(kept.id)
+        )
     return FileResponse(kept.path, media_type=_JSONL, headers=_named(f"{kept.id}.jsonl"))
 
 

@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from db.values import JSON
+from sdq.web.api.controlnets import followings
 from sdq.web.api.errors import wrong
+from sdq.web.api.given import Given
 from sdq_core.values.seeds import MAX_SEED
 
 MOST_IMAGES = 10
@@ -29,7 +31,13 @@ _OPTIONS = {
     "variant": "variant",
     "compute_unit": "compute_unit",
     "model": "model",
+    "rng": "rng",
+    "eta": "eta",
+    "strength": "strength",
+    "original_size": "original_size",
+    "crop": "crop",
 }
+_PICTURES = ("init_image", "mask")
 _SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 
 
@@ -53,10 +61,13 @@ class Generation:
         return model if isinstance(model, str) else None
 
 
-def read_generation(body: Mapping[str, JSON], *, key: str | None = None) -> Generation:
+def read_generation(
+    body: Mapping[str, JSON], given: Given, *, key: str | None = None
+) -> Generation:
     """Return what a body asks for; raise ApiError, which names the field, for what cannot be meant.
 
-    key: makes the seeds where none is given, always the same ones; None for random ones.
+    given: keeps the pictures that it brings. key: makes the seeds where none is given, always the same ones; None for
+        random ones.
     """
     if not isinstance(body.get("prompt"), str) or not body["prompt"].strip():
         raise wrong("prompt has to be a text.", "prompt")
@@ -67,10 +78,17 @@ def read_generation(body: Mapping[str, JSON], *, key: str | None = None) -> Gene
         raise wrong(f"response_format has to be {' or '.join(FORMATS)}.", "response_format")
     line: dict[str, JSON] = {"prompt": body["prompt"]}
     for name, field in _OPTIONS.items():
-        given = body.get(name)
-        _check_single(name, given)
-        if given not in {None, ""} and line.setdefault(field, given) != given:
+        value = body.get(name)
+        _check_single(name, value)
+        if value not in {None, ""} and line.setdefault(field, value) != value:
             raise wrong(f"{name} and {field} differ. Leave one out.", name)
+    if body.get("weighted") is not None:
+        line["weighted"] = body["weighted"]
+    for name in _PICTURES:
+        if body.get(name) is not None:
+            line[name] = given.picture(name, body[name])
+    if body.get("controlnet") is not None:
+        line["controlnet"] = followings(body["controlnet"], given)
     count = _count(body.get("n"))
     line["seed"] = _seeds(body.get("seed"), count, key)
     line.update(_size(body.get("size")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,26 +15,33 @@ from db.values import JSON, ImageStatus
 from sdq.web.api.answers import json_body, openais
 from sdq.web.api.errors import ApiError, of_problems
 from sdq.web.api.generation import Generation, read_generation
+from sdq.web.api.given import Given
 from sdq.web.api.pictures import as_text, url_of
 from sdq.web.api.state import state_of
 from sdq.web.api.submitting import Submitted, require_model, submit_now
+from sdq.web.api.uploads import Uploads
 from sdq.web.api.waiting import ClientGoneError
 from sdq.web.reading import Sources, sources_of
 from sdq_core.errors import PromptFileError
-from sdq_core.models import ModelStore
 
 #: A new one each day, so that none grows without end.
 BATCH = "api-{date}"
 
 
+#: Reads what a request asks for, and keeps its pictures.
+Read = Callable[[Request, Given], Generation]
+
+
 @openais
 async def generate(request: Request) -> Response:
     """Draw up to ten images of a prompt before all that waits, and return them."""
-    sources = sources_of(request)
-    body = json_body(request)
-    asked = read_generation(body, key=request.headers.get("idempotency-key"))
-    state = state_of(request)
-    submitted = await run_in_threadpool(_submit, sources, state.models, asked)
+    return await draw(request, _read)
+
+
+async def draw(request: Request, read: Read) -> Response:
+    """Draw what a request asks for before all that waits, and return it; raise ApiError if that fails."""
+    sources, state = sources_of(request), state_of(request)
+    asked, submitted = await run_in_threadpool(_submitted, request, read)
     try:
         outcome = await state.drawn(request, sources, submitted)
     except ClientGoneError:
@@ -63,14 +70,23 @@ async def generate(request: Request) -> Response:
     return await run_in_threadpool(_answer, request, sources, asked, outcome.images)
 
 
-def _submit(sources: Sources, models: ModelStore, asked: Generation) -> Submitted:
-    settings, ledger = sources.settings, sources.connections.ledger()
-    if asked.model is not None:
-        require_model(settings, models, asked.model)
-    try:
-        return submit_now(settings, models, ledger, asked.line, batch=BATCH)
-    except PromptFileError as error:
-        raise of_problems(error) from None
+def _read(request: Request, given: Given) -> Generation:
+    return read_generation(json_body(request), given, key=request.headers.get("idempotency-key"))
+
+
+def _submitted(request: Request, read: Read) -> tuple[Generation, Submitted]:
+    """Queue what a request asks for; return both."""
+    sources, models = sources_of(request), state_of(request).models
+    settings = sources.settings
+    with Given(Uploads(settings.home)) as given:
+        asked = read(request, given)
+        if asked.model is not None:
+            require_model(settings, models, asked.model)
+        try:
+            ledger = sources.connections.ledger()
+            return asked, submit_now(settings, models, ledger, asked.line, batch=BATCH)
+        except PromptFileError as error:
+            raise of_problems(error) from None
 
 
 def _answer(

@@ -26,6 +26,7 @@ from sdq.web.api.openapi_schemas import (
     schemas,
 )
 from sdq.web.api.state import state_of
+from sdq.web.api.uploads import PURPOSES
 from sdq_core.errors import SdqError
 from sdq_core.models import ModelStore
 
@@ -64,7 +65,7 @@ class _Call:
     is_open: bool = False
 
 
-_UPLOAD = obj({"purpose": one_of("batch"), "file": {"type": "string", "format": "binary"}})
+_UPLOAD = obj({"purpose": one_of(*PURPOSES), "file": {"type": "string", "format": "binary"}})
 _LINES: Schema = {"type": "string", "description": "JSON objects, one in each line."}
 _BINARY: Schema = {"type": "string", "format": "binary"}
 _DRAWING = {
@@ -95,6 +96,8 @@ _CALLS = (
           errors={**_MISSING, 409: "It is completed."}),
     _Call(path="/v1/images/generations", method="post", summary="Draw images and wait for them",
           answer=ref("Images"), body=ref("Generation"), errors=_DRAWING),
+    _Call(path="/v1/images/edits", method="post", summary="Draw images of a picture and wait for them",
+          answer=ref("Images"), body=ref("Edit"), body_type="multipart/form-data", errors=_DRAWING),
     _Call(path="/v1/images/{name}", summary="Get an image's file", answer=_BINARY, content="image/*",
           errors={**_MISSING, 410: "The image's file is lost."}),
     _Call(path="/v1/models", summary="List models",
@@ -113,6 +116,13 @@ _CALLS = (
     _Call(path="/sdapi/v1/txt2img", method="post", summary="Draw images and wait for them",
           answer=ref("Txt2ImgAnswer"), body=ref("Txt2Img"), errors={**_DRAWING, 422: "A field cannot be used."},
           error="A1111Error"),
+    _Call(path="/sdapi/v1/img2img", method="post", summary="Draw images of a picture and wait for them",
+          answer=ref("Txt2ImgAnswer"), body=ref("Img2Img"), errors={**_DRAWING, 422: "A field cannot be used."},
+          error="A1111Error"),
+    _Call(path="/controlnet/model_list", summary="List ControlNets", answer=obj({"model_list": list_of(TEXT)}),
+          error="A1111Error"),
+    _Call(path="/controlnet/module_list", summary="List what makes maps of pictures",
+          answer=obj({"module_list": list_of(TEXT)}), error="A1111Error"),
     _Call(path="/healthz", summary="Say that the process answers", answer=TEXT, content="text/plain", is_open=True),
     _Call(path="/readyz", summary="Say whether ledger and Redis answer", answer=obj({"ledger": FLAG, "redis": FLAG}),
           is_open=True),

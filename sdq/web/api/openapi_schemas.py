@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from producer.reading.controlnets import MAX_SCALE
 from sdq.views.batch_object import ENDPOINT
 from sdq.web.api.generation import FORMATS, MOST_IMAGES
+from sdq.web.api.uploads import PURPOSES
+from sdq_core.values.annotators import Annotator
 from sdq_core.values.limits import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEXT_CHARS
+from sdq_core.values.rng import Rng
 from sdq_core.values.seeds import MAX_SEED
 from sdq_core.values.variants import SAMPLER_NAMES, Scheduler
 
@@ -45,6 +49,11 @@ def list_of(schema: Schema) -> Schema:
 def one_of(*words: str) -> Schema:
     """Return one of some words."""
     return {"type": "string", "enum": list(words)}
+
+
+def one_of_numbers(*numbers: int) -> Schema:
+    """Return one of some numbers."""
+    return {"type": "integer", "enum": list(numbers)}
 
 
 def ref(name: str) -> Schema:
@@ -105,7 +114,7 @@ _SCHEMAS: Mapping[str, Schema] = {
             "created_at": TIME,
             "expires_at": or_null(TIME),
             "filename": TEXT,
-            "purpose": one_of("batch", "batch_output"),
+            "purpose": one_of("batch_output", *PURPOSES),
             "status": TEXT,
         }
     ),
@@ -186,44 +195,78 @@ _SCHEMAS: Mapping[str, Schema] = {
 }
 
 
+_PICTURE = {"type": "string", "description": "Base64, a data URL, or the id of an uploaded file."}
+_BASE64 = {"type": "string", "description": "A picture in base64."}
+_PART = {"type": "number", "minimum": 0, "maximum": 1}
+_STRENGTH = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+_CONTROLNET = obj(
+    {"name": TEXT, "image": _PICTURE},
+    {
+        "annotate": or_null(one_of(*map(str, Annotator))),
+        "scale": or_null({"type": "number", "minimum": 0, "maximum": MAX_SCALE}),
+        "start": or_null(_PART),
+        "end": or_null(_PART),
+    },
+)
+
+
 def schemas(sizes: Collection[tuple[int, int]]) -> Mapping[str, Schema]:
     """Return all objects by name. sizes: width and height of what can be drawn."""
+    seed = or_null({"type": "integer", "minimum": -1, "maximum": MAX_SEED})
+    steps = or_null({"type": "integer", "minimum": 1, "maximum": MAX_STEPS})
+    openais: Mapping[str, Schema] = {
+        "model": or_null(TEXT),
+        "n": or_null(_IMAGES),
+        "size": or_null(one_of("auto", *(f"{width}x{height}" for width, height in sorted(sizes)))),
+        "response_format": or_null(one_of(*FORMATS)),
+        "seed": seed,
+        "steps": steps,
+        "guidance_scale": or_null(_GUIDANCE),
+        "negative_prompt": or_null(_ANY_TEXT),
+        "scheduler": or_null(one_of(*map(str, Scheduler))),
+        "rng": or_null(one_of(*map(str, Rng))),
+        "eta": or_null({**_PART, "description": "For the scheduler TCD."}),
+        "weighted": or_null(FLAG),
+        "strength": or_null(_STRENGTH),
+        "original_size": or_null(TEXT),
+        "crop": or_null(TEXT),
+    }
+    a1111s: Mapping[str, Schema] = {
+        "negative_prompt": or_null(_ANY_TEXT),
+        "seed": seed,
+        "steps": steps,
+        "cfg_scale": or_null(_GUIDANCE),
+        "width": or_null({"type": "integer", "enum": sorted({width for width, _ in sizes})}),
+        "height": or_null({"type": "integer", "enum": sorted({height for _, height in sizes})}),
+        "sampler_name": or_null(one_of("", *SAMPLER_NAMES.values())),
+        "batch_size": or_null(_IMAGES),
+        "n_iter": or_null(_IMAGES),
+        "override_settings": or_null(obj({}, {"sd_model_checkpoint": or_null(TEXT)})),
+        "send_images": or_null(FLAG),
+        "alwayson_scripts": or_null(ANYTHING),
+    }
+    file = {"type": "string", "format": "binary"}
     return {
         **_SCHEMAS,
         "Generation": obj(
             {"prompt": _PROMPT},
             {
-                "model": or_null(TEXT),
-                "n": or_null(_IMAGES),
-                "size": or_null(
-                    one_of("auto", *(f"{width}x{height}" for width, height in sorted(sizes)))
-                ),
-                "response_format": or_null(one_of(*FORMATS)),
-                "seed": or_null({"type": "integer", "minimum": -1, "maximum": MAX_SEED}),
-                "steps": or_null({"type": "integer", "minimum": 1, "maximum": MAX_STEPS}),
-                "guidance_scale": or_null(_GUIDANCE),
-                "negative_prompt": or_null(_ANY_TEXT),
-                "scheduler": or_null(one_of(*map(str, Scheduler))),
+                **openais,
+                "init_image": or_null(_PICTURE),
+                "mask": or_null(_PICTURE),
+                "controlnet": or_null(list_of(_CONTROLNET)),
             },
         ),
-        "Txt2Img": obj(
-            {"prompt": _PROMPT},
+        "Edit": obj({"prompt": _PROMPT, "image": file}, {"mask": file, **openais}),
+        "Txt2Img": obj({"prompt": _PROMPT}, a1111s),
+        "Img2Img": obj(
+            {"prompt": _PROMPT, "init_images": {**list_of(_BASE64), "minItems": 1, "maxItems": 1}},
             {
-                "negative_prompt": or_null(_ANY_TEXT),
-                "seed": or_null({"type": "integer", "minimum": -1, "maximum": MAX_SEED}),
-                "steps": or_null({"type": "integer", "minimum": 1, "maximum": MAX_STEPS}),
-                "cfg_scale": or_null(_GUIDANCE),
-                "width": or_null(
-                    {"type": "integer", "enum": sorted({width for width, _ in sizes})}
-                ),
-                "height": or_null(
-                    {"type": "integer", "enum": sorted({height for _, height in sizes})}
-                ),
-                "sampler_name": or_null(one_of("", *SAMPLER_NAMES.values())),
-                "batch_size": or_null(_IMAGES),
-                "n_iter": or_null(_IMAGES),
-                "override_settings": or_null(obj({}, {"sd_model_checkpoint": or_null(TEXT)})),
-                "send_images": or_null(FLAG),
+                **a1111s,
+                "mask": or_null(_BASE64),
+                "denoising_strength": or_null(_STRENGTH),
+                "inpainting_mask_invert": or_null(one_of_numbers(0, 1)),
+                "resize_mode": or_null(one_of_numbers(0)),
             },
         ),
     }

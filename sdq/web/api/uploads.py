@@ -1,7 +1,7 @@
 """Uploaded files, in `web/files` of the data folder: each with a small file beside it that says what it is.
 
-    file-0f3a...jsonl     as it was uploaded
-    file-0f3a...json      {"filename": "prompts.jsonl", "created_at": 1764158400, "bytes": 1234}
+    file-0f3a...jsonl     as it was uploaded, pictures too
+    file-0f3a...json      {"filename": "prompts.jsonl", "created_at": 1764158400, "bytes": 1234, "purpose": "batch"}
 
 The second is written last, so an upload that was interrupted is none. A batch needs its file only while it is created.
 """
@@ -30,20 +30,26 @@ MOST_BYTES = 200_000_000
 #: All of them together.
 MOST_BYTES_IN_ALL = 2_000_000_000
 
-_ID = re.compile(r"file-[0-9a-f]{24}")
+FILE_ID = re.compile(r"file-[0-9a-f]{24}")
 _MOST_NAME_CHARS = 200
+#: Lines of a batch, and pictures that these name.
+PURPOSES = ("batch", "vision")
 _LEFT_S = 24 * 3600
 
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """An uploaded file. id: what clients name it by. created_at: Unix time, s. path: its content."""
+    """An uploaded file. id: what clients name it by. created_at: Unix time, s. path: its content.
+
+    purpose: one of `PURPOSES`.
+    """
 
     id: str
     filename: str
     created_at: int
     size_bytes: int
     path: Path
+    purpose: str = "batch"
 
     def to_dict(self) -> dict[str, JSON]:
         """Return it as OpenAI's file object."""
@@ -52,7 +58,7 @@ class Upload:
             filename=self.filename,
             created_at=self.created_at,
             size_bytes=self.size_bytes,
-            purpose="batch",
+            purpose=self.purpose,
         )
 
 
@@ -80,7 +86,7 @@ class Uploads:
         """Touch nothing yet."""
         self._folder = home / "web" / "files"
 
-    def add(self, content: BinaryIO, filename: str) -> Upload:
+    def add(self, content: BinaryIO, filename: str, purpose: str = "batch") -> Upload:
         """Keep a file; raise ApiError if it is too large, or all would be."""
         self._sweep()
         size = content.seek(0, os.SEEK_END)
@@ -109,13 +115,14 @@ class Uploads:
             "filename": upload.filename,
             "created_at": upload.created_at,
             "bytes": upload.size_bytes,
+            "purpose": purpose,
         }
         store_file(json.dumps(about).encode(), self._about(upload.id))
         return self.find(upload.id)
 
     def find(self, file_id: str) -> Upload:
         """Return a file; raise ApiError if there is none of that id."""
-        upload = self._read(file_id) if _ID.fullmatch(file_id) else None
+        upload = self._read(file_id) if FILE_ID.fullmatch(file_id) else None
         if upload is None:
             raise missing(f"There is no file {file_id[:100]!r}.", "id")
         return upload
@@ -147,7 +154,7 @@ class Uploads:
     def _names(self) -> Iterator[str]:
         with contextlib.suppress(OSError):  # none was uploaded yet
             for file in self._folder.iterdir():
-                if file.suffix == ".json" and _ID.fullmatch(file.stem):
+                if file.suffix == ".json" and FILE_ID.fullmatch(file.stem):
                     yield file.stem
 
     def _read(self, file_id: str) -> Upload | None:
@@ -159,6 +166,7 @@ class Uploads:
                 created_at=int(about["created_at"]),
                 size_bytes=int(about["bytes"]),
                 path=self._content(file_id),
+                purpose=str(about.get("purpose", "batch")),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
