@@ -65,6 +65,16 @@ PUBLISHED: dict[str, tuple[list[str], str]] = {
          "coreml-stable-diffusion-xl-base_original_compiled.zip"],
         "packages",
     ),
+    "apple/coreml-stable-diffusion-xl-base-ios": (
+        compiled("coreml-stable-diffusion-xl-base-ios_split_einsum_compiled", (*CHUNKED, "TextEncoder2")),
+        "coreml-stable-diffusion-xl-base-ios_split_einsum_compiled",
+    ),
+    "apple/coreml-stable-diffusion-xl-base-with-refiner": (
+        [*packages("packages", _XL, xl=True),
+         f"packages/Stable_Diffusion_version_{_XL}_refiner.mlpackage/Manifest.json",
+         *compiled("compiled", (*XL, "UnetRefiner"))],
+        "packages",
+    ),
     "apple/coreml-stable-diffusion-mixed-bit-palettization": (
         [*packages("coreml-stable-diffusion-xl-base_mbp_4_50_palettized/packages", _XL, xl=True),
          *compiled("coreml-stable-diffusion-xl-base_mbp_4_50_palettized/compiled", XL),
