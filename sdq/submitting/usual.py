@@ -31,8 +31,8 @@ def set_usually(
     num_inference_steps: int | None,
     guidance_scale: float | None,
     scheduler: str | None,
-    scheduler_settings: Mapping[str, str | None],
     reset: bool,
+    scheduler_settings: Mapping[str, str | None] | None = None,
 ) -> VariantFolder:
     """Keep what is given for a model, beside what was set before, and return it as it is now drawn.
 
@@ -40,7 +40,9 @@ def set_usually(
 
     Raise UsageError if nothing is given, InputError for a bad value, InputMissingError for a model that is not here.
     """
-    given_settings = {key: value for key, value in scheduler_settings.items() if value is not None}
+    given_settings = {
+        key: value for key, value in (scheduler_settings or {}).items() if value is not None
+    }
     given = (num_inference_steps, guidance_scale, scheduler)
     if not reset and given == (None, None, None) and not given_settings:
         raise UsageError(
@@ -55,7 +57,7 @@ def set_usually(
     with value_of("--scheduler"):
         chosen = None if scheduler is None else parse_scheduler(scheduler)
     with value_of("--timesteps"):
-        timesteps = _timesteps(scheduler_settings.get(TIMESTEPS))
+        timesteps = _timesteps(given_settings.get(TIMESTEPS))
     store = ModelStore(settings.models)
     folder = next(iter(complete_variants(store, name).values()))
     if timesteps:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sdq.views.table import table_lines
 from sdq_core.models.inventory import ModelFacts
 from sdq_core.printable import printable
+from sdq_core.values.scheduler_settings import options_of
 
 _TITLES = (
     "MODEL",
@@ -38,6 +39,8 @@ def _cells(model: ModelFacts) -> tuple[str, ...]:
     start = (model.name, model.variant, model.kind, size)
     if model.problem:
         return (*start, "unusable", "", "", "", "", "")
+    usual = model.usual.describe() if model.usual else ""
+    options = options_of(model.scheduler_settings)
     return (
         *start,
         f"{model.width}x{model.height}",
@@ -45,5 +48,5 @@ def _cells(model: ModelFacts) -> tuple[str, ...]:
         model.unet or "",
         str(model.unet_batch or ""),
         model.source or "",
-        model.usual.describe() if model.usual else "",
+        "; ".join(filter(None, (usual, options))),
     )

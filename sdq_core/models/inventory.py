@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class ModelFacts:
     unet_batch: 2 for classifier-free guidance, else 1.
     unet: `whole`, `chunks` or `whole+chunks`, and `control` for one made for ControlNets.
     usual: how it is drawn where nothing else says, None if as any other.
+    scheduler_settings: those of `sdq models set`, in place of its scheduler file's.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ModelFacts:
     unet_batch: int | None = None
     unet: str | None = None
     usual: Usual | None = None
+    scheduler_settings: Mapping[str, Any] = field(default_factory=dict)
     is_controlnet: bool = False
 
     @property
@@ -172,4 +174,5 @@ def _facts(
         unet_batch=found.unet_batch,
         unet="+".join(kinds),
         usual=usual or None,
+        scheduler_settings=found.scheduler_settings,
     )

@@ -184,6 +184,7 @@ def test_what_its_scheduler_file_does_not_say_is_named_and_can_be_set(
         "prediction_type": "v_prediction",
         "timesteps": [800],
     }
+    assert "LCM; --prediction-type v_prediction --timesteps 800" in sdq("models").out
     sdq("models", "set", hyper.name, "--reset")
     assert ModelStore(turbo).find(hyper.name, ORIGINAL) == before
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sdq_core.errors import PackageError
 from sdq_core.models.scheduler_config import SchedulerConfig
 from sdq_core.values.steps import steps_taken
 from sdq_core.values.variants import Scheduler
@@ -53,9 +52,5 @@ def make_scheduler(
         return LCMScheduler(config, num_inference_steps, strength)
     if scheduler is Scheduler.TCD:
         return TCDScheduler(config, num_inference_steps, strength, eta)
-    if config.timesteps():
-        raise PackageError(
-            f"{config.origin} lists the timesteps of this model, which LCM and TCD take and {scheduler} does not."
-        )
     begin = num_inference_steps - steps_taken(scheduler, num_inference_steps, strength)
     return _CLASSES[scheduler](config, num_inference_steps, begin)
