@@ -158,6 +158,15 @@ def test_a_published_model_is_found_or_refused(repository: str) -> None:
     assert found == expected
 
 
+def test_a_refiner_beside_a_model_is_not_pulled() -> None:
+    repository = "apple/coreml-stable-diffusion-xl-base-with-refiner"
+    for kind in KINDS:
+        (folder,) = parts_folders(PUBLISHED[repository][0], kind)
+        needed = folder.needed(all_parts=False)
+        assert len({path.partition(".ml")[0] for path in needed if ".ml" in path}) >= 4
+        assert not any("refiner" in path.lower() for path in needed)
+
+
 def test_the_controlnets_of_two_collections_are_found_by_name() -> None:
     nets = controlnets_in(["CN/-Folders.jpg", "CN/Canny-SE.zip", "CN/Canny.zip", "CN/LineArt.zip"])
     assert {"Canny", "LineArt"} <= nets.keys()

@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from sdq_core.images.read import read_record
-from sdq_core.models import ModelStore
-from sdq_core.values.part_units import PartUnits
-from sdq_core.values.variants import ComputeUnit, Scheduler
 from tests.hub.conftest import Station
 from tests.hub.server import Repository, tree
-from tests.mlmodelc.printer import compile_package
-from worker.pipelines.builtin import BuiltinPipeline
-from worker.pipelines.contract import ImageRequest
-from worker.runtimes.onnx import OnnxRuntime
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 APPLE_XL = "apple/coreml-stable-diffusion-xl-base"
 BASE_XL = "stabilityai/stable-diffusion-xl-base-1.0"
 NAME = "coreml-stable-diffusion-xl-base"
-UNITS = PartUnits.all_on(ComputeUnit.ALL)
-REQUEST = ImageRequest(
-    prompt="the sea at night",
-    negative_prompt="",
-    seed=3,
-    num_inference_steps=2,
-    guidance_scale=5.0,
-    scheduler=Scheduler.EULER_DISCRETE,
-)
 
 
 @pytest.fixture
@@ -70,56 +53,6 @@ def test_it_is_pulled_planned_and_drawn(station: Station, packages: dict[str, by
         "submit", "--prompt", "x", "--original-size", "96x160", code=65
     )  # the demo model is not of XL
     program.call("submit", "--model", NAME, "--prompt", "x", "--original-size", "much", code=65)
-
-
-def test_the_ones_in_chunks_and_with_a_refiner_are_pulled_and_draw_the_same(
-    station: Station, packages: dict[str, bytes], tmp_path: Path
-) -> None:
-    """In the layouts of Apple's repositories: for iOS, compiled and without an encoder, and with a refiner."""
-    bisect = pytest.importorskip("coremltools.models.utils").bisect_model
-    unet = next((GOLDEN / "xl").glob("*_unet.mlpackage"))
-    bisect(str(unet), str(tmp_path / "chunks"), check_output_correctness=False)
-    folder = tmp_path / "compiled"
-    for part, name in (
-        ("text_encoder", "TextEncoder"),
-        ("text_encoder_2", "TextEncoder2"),
-        ("vae_decoder", "VAEDecoder"),
-    ):
-        package = next((GOLDEN / "xl").glob(f"*_{part}.mlpackage"))
-        compile_package(package, folder / f"{name}.mlmodelc")
-    for number in (1, 2):
-        chunk = tmp_path / "chunks" / f"{unet.stem}_chunk{number}.mlpackage"
-        compile_package(chunk, folder / f"UnetChunk{number}.mlmodelc")
-    for name in ("vocab.json", "merges.txt"):
-        shutil.copy(GOLDEN / "tokenizer" / name, folder)
-    refiner = {
-        path.replace("_unet.", "_refiner."): content
-        for path, content in packages.items()
-        if "_unet." in path
-    }
-    refiner |= {
-        f"compiled/UnetRefiner.mlmodelc/{name}": b"x" for name in ("model.mil", "metadata.json")
-    }
-    station.hub.repositories[f"{APPLE_XL}-ios"] = Repository(
-        files=tree(folder, "coreml-stable-diffusion-xl-base-ios_split_einsum_compiled/")
-    )
-    station.hub.repositories[f"{APPLE_XL}-with-refiner"] = Repository(files=packages | refiner)
-    station.hub.repositories[BASE_XL] = Repository(
-        files=tree(GOLDEN / "tokenizer", "tokenizer/") | tree(GOLDEN / "xl/scheduler", "scheduler/")
-    )
-    station.models("pull", f"{APPLE_XL}-ios")
-    station.models("pull", f"{APPLE_XL}-with-refiner")
-    assert not any("refiner" in path.lower() for path in station.hub.fetched())
-
-    store = ModelStore(station.program.home / "models")
-    runtime = OnnxRuntime(cache_dir=tmp_path / "cache", threads=1)
-    drawn = []
-    for name in (f"{NAME}-ios", f"{NAME}-with-refiner"):
-        (attention,) = store.attention_implementations(name)
-        pipeline = BuiltinPipeline.load(store.find(name, attention), runtime, UNITS)
-        drawn.append(pipeline.draw(REQUEST, lambda _done, _total: None).pixels.astype(int))
-    assert drawn[0].std() > 5
-    assert abs(drawn[0] - drawn[1]).max() <= 1
 
 
 def test_its_settings_are_built_in(station: Station, packages: dict[str, bytes]) -> None:

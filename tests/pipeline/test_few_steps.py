@@ -38,7 +38,6 @@ FILES = {
         "_class_name": "EulerDiscreteScheduler",
         "timestep_spacing": "trailing",
     },
-    "dmd2-4step": {"_class_name": "LCMScheduler", "timesteps": [999, 749, 499, 249]},
     "mine": {"_class_name": "LCMScheduler", "original_inference_steps": 50},
 }
 
@@ -94,7 +93,6 @@ def drawn_as_usual(models: Path, name: str, runtime: OnnxRuntime) -> tuple[Drawn
         ("hyper-sd-2steps", Scheduler.DDIM, 2),
         ("hyper-sd", Scheduler.TCD, 4),
         ("mine", Scheduler.LCM, 4),
-        ("dmd2-4step", Scheduler.LCM, 4),
         ("hyper-sdxl-1step-unet", Scheduler.LCM, 1),
         ("sdxl-lightning-1step", Scheduler.EULER_DISCRETE, 1),
     ],

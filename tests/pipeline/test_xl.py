@@ -17,9 +17,11 @@ import pytest
 from sdq_core.errors import PackageError
 from sdq_core.models import ModelStore, VariantFolder
 from sdq_core.models.families import STABLE_DIFFUSION_XL
+from sdq_core.models.keep import add
 from sdq_core.values.conditions import Conditions
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
+from tests.mlmodelc.printer import compile_package
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
 from worker.pipelines.unet import UNet
@@ -95,6 +97,39 @@ def test_it_draws_what_diffusers_draws(
     for other in SAID["cases"]:
         if other != name:  # or the threshold would tell nothing
             assert psnr(drawn.pixels, RECORDED[f"{other}.pixels"]) < 40
+
+
+def test_compiled_in_chunks_as_for_ios_it_draws_the_same(
+    runtime: OnnxRuntime, tmp_path: Path
+) -> None:
+    """In the layout of Apple's repository, which has no encoder of pictures."""
+    bisect = pytest.importorskip("coremltools.models.utils").bisect_model
+    unet = next((GOLDEN / "xl").glob("*_unet.mlpackage"))
+    bisect(str(unet), str(tmp_path), check_output_correctness=False)
+    folder = tmp_path / "xl-base-ios_split_einsum_compiled"
+    packages = {
+        "UnetChunk1": tmp_path / f"{unet.stem}_chunk1.mlpackage",
+        "UnetChunk2": tmp_path / f"{unet.stem}_chunk2.mlpackage",
+        **{
+            name: next((GOLDEN / "xl").glob(f"*_{part}.mlpackage"))
+            for part, name in (
+                ("text_encoder", "TextEncoder"),
+                ("text_encoder_2", "TextEncoder2"),
+                ("vae_decoder", "VAEDecoder"),
+            )
+        },
+    }
+    for name, package in packages.items():
+        compile_package(package, folder / f"{name}.mlmodelc")
+    for file in ("tokenizer/vocab.json", "tokenizer/merges.txt"):
+        shutil.copy(GOLDEN / file, folder)
+    shutil.copytree(GOLDEN / "xl" / "scheduler", folder / "scheduler")
+    models = tmp_path / "models"
+    add(folder, models, name="ios", attention=None, base=None, copy=False, say=print)
+    (attention,) = ModelStore(models).attention_implementations("ios")
+    chunked = BuiltinPipeline.load(ModelStore(models).find("ios", attention), runtime, UNITS)
+    drawn = chunked.draw(request(SAID["cases"]["sizes"]), lambda _done, _total: None)
+    assert psnr(drawn.pixels, RECORDED["sizes.pixels"]) > 50
 
 
 def test_a_flat_list_of_sizes_is_told_as_well(pipeline: BuiltinPipeline) -> None:
