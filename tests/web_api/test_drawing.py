@@ -8,8 +8,21 @@ import json
 from typing import Any
 
 import PIL.Image
+import PIL.ImageChops
 
 from tests.web_api.lines import created, line, results
+from tests.web_api.scene import (
+    CUT,
+    PICTURE,
+    SHA,
+    SIDE,
+    UPPER,
+    difference,
+    first,
+    in_text,
+    png,
+    record_of,
+)
 from tests.web_api.serving import TOKEN, Served, wait_until
 
 BASIC = f"Basic {base64.b64encode(f'anybody:{TOKEN}'.encode()).decode()}"
@@ -132,3 +145,121 @@ def test_the_calls_of_automatic1111s_clients(drawing: Served) -> None:
     assert (wrong.status, wrong.json["detail"]) == (
         400, "demo cannot draw 512x512: it was converted for 128x128; leave width and height out.",
     )  # fmt: skip
+
+
+def test_a_picture_comes_in_each_interface_and_is_drawn_from_alike(drawing: Served) -> None:
+    client = drawing.client()
+    asked: dict[str, Any] = {"steps": 2, "seed": 5, "guidance_scale": 3, "scheduler": "DDIM"}
+    edited = client.images.edit(
+        image=("scene.png", PICTURE),
+        mask=("mask.png", png(CUT)),
+        prompt="a red boat",
+        response_format="b64_json",
+        extra_body={**asked, "strength": 0.75},
+    )
+    drawn = first(edited)
+    recipe = record_of(drawn)["recipe"]
+    assert (recipe["init_image"], recipe["strength"]) == (SHA, 0.75)
+    # The holes of the picture itself are a mask, too; another seed draws something else there, and only there.
+    by_itself = first(
+        client.images.edit(
+            image=("cut.png", png(CUT)),
+            prompt="a red boat",
+            extra_body={**asked, "strength": 0.75, "seed": 6},
+        )
+    )
+    assert record_of(by_itself)["recipe"]["mask"] == recipe["mask"]
+    assert difference(drawn, by_itself, SIDE * 3 // 4, SIDE) * 3 < difference(
+        drawn, by_itself, 0, SIDE // 4
+    )
+
+    generated = client.images.generate(
+        prompt="a red boat",
+        extra_body={
+            **asked,
+            "init_image": f"data:image/png;base64,{in_text(PICTURE)}",
+            "mask": in_text(png(UPPER)),
+            "strength": 0.75,
+        },
+    )
+    answer = drawing.ask(
+        "/sdapi/v1/img2img",
+        {
+            "prompt": "a red boat",
+            "init_images": [in_text(PICTURE)],
+            "mask": in_text(png(PIL.ImageChops.invert(UPPER))),
+            "inpainting_mask_invert": 1,
+            "mask_blur": 4,
+            "steps": 2,
+            "seed": 5,
+            "cfg_scale": 3,
+            "sampler_name": "DDIM",
+            "eta": 1.0,
+            "width": SIDE,
+            "height": SIDE,
+        },
+    ).json
+    pixels = {
+        PIL.Image.open(io.BytesIO(data)).tobytes()
+        for data in (drawn, first(generated), base64.b64decode(answer["images"][0]))
+    }
+    assert len(pixels) == 1
+    assert answer["parameters"]["init_images"] is None
+
+
+def test_controlnets_noise_and_sizes_come_in_each_interface(drawing: Served) -> None:
+    assert drawing.ask("/controlnet/model_list").json == {"model_list": ["demo-edges"]}
+    assert "canny" in drawing.ask("/controlnet/module_list").json["module_list"]
+    net = {"name": "demo-edges", "image": in_text(PICTURE), "annotate": "canny", "scale": 0.8}
+    generated = drawing.client().images.generate(
+        prompt="a (red:1.2) boat",
+        model="demo-turbo",
+        extra_body={
+            "controlnet": [net], "seed": 5, "steps": 1, "scheduler": "TCD", "eta": 0.5, "rng": "torch", "weighted": True
+        },
+    )  # fmt: skip
+    conditions = record_of(first(generated))["recipe"]
+    assert (conditions["eta"], conditions["weighted"]) == (0.5, True)
+    assert conditions["controlnets"][0]["source"] == SHA
+    unit = {
+        "image": {"image": in_text(PICTURE), "mask": None},
+        "module": "canny",
+        "model": "demo-edges [d14c016b]",
+        "weight": 0.8,
+        "control_mode": "Balanced",
+        "pixel_perfect": True,
+    }
+    answer = drawing.ask(
+        "/sdapi/v1/txt2img",
+        {
+            "prompt": "a boat",
+            "seed": 5,
+            "steps": 1,
+            "sampler_name": "TCD",
+            "eta": 0.5,
+            "override_settings": {"sd_model_checkpoint": "demo-turbo", "randn_source": "CPU"},
+            "alwayson_scripts": {"ControlNet": {"args": [unit, {"enabled": False}]}, "Sampler": {}},
+        },
+    ).json
+    recipe = record_of(base64.b64decode(answer["images"][0]))["recipe"]
+    assert recipe["controlnets"] == conditions["controlnets"]
+    assert (recipe["eta"], recipe["rng"]) == (0.5, "torch")
+
+
+def test_lines_of_a_batch_name_an_uploaded_picture(drawing: Served) -> None:
+    client = drawing.client()
+    kept = client.files.create(file=("my scene.png", PICTURE), purpose="vision")
+    assert [one.id for one in client.files.list(purpose="vision")] == [kept.id]
+    assert client.files.content(kept.id).content == PICTURE
+    lines = [
+        line("a", init_image=kept.id, strength=0.5),
+        line("b", init_image=f"sha256:{SHA}", strength=0.5, seed=3),
+        line("c", init_image=in_text(PICTURE), strength=0.5, seed=3),
+    ]
+    batch = created(client, lines)
+    client.files.delete(kept.id)
+    wait_until(lambda: client.batches.retrieve(batch.id).status == "completed")
+    found = results(client, client.batches.retrieve(batch.id).output_file_id)
+    bodies = {name: one["response"]["body"]["data"] for name, one in found.items()}
+    assert bodies["b"] == bodies["c"] != bodies["a"]
+    assert record_of(drawing.ask(bodies["a"][0]["url"]).body)["recipe"]["init_image"] == SHA
