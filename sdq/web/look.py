@@ -21,7 +21,7 @@ from sdq_core.queue.in_hand import InHand
 
 if TYPE_CHECKING:
     from db.ledger import Ledger
-    from sdq_core.queue.previews import PreviewListener
+    from sdq_core.queue.previews import Preview, PreviewListener
     from sdq_core.queue.queues import Queues
 
 #: Batches that are over and still shown.
@@ -43,7 +43,8 @@ class AtWork:
 
     engine: the one that it started last.
     image: the one in its hand, None between two.
-    preview: what that will be, as an address that holds the picture; None if the worker makes none.
+    preview: what that will be, as an address that holds the picture; empty if there is none yet, None if the worker
+        makes none.
     """
 
     name: str
@@ -187,10 +188,15 @@ class Looking:
             AtWork(
                 name=name,
                 engine=started.get(name),
-                image=(image := in_hand.get(name)),
-                preview=preview.uri
-                if image and (preview := previews.get(name)) and preview.is_of(image)
-                else None,
+                image=in_hand.get(name),
+                preview=_preview(in_hand.get(name), previews.get(name)),
             )
             for name in names
         ]
+
+
+def _preview(image: InHand | None, newest: Preview | None) -> str | None:
+    """Return the preview of an image, given the newest one that its worker made."""
+    if image is None or newest is None:
+        return None
+    return newest.uri if newest.is_of(image) else ""
