@@ -131,10 +131,13 @@ def test_hints_and_refusals_name_what_the_form_has(site: Site) -> None:
         ({"prompts": "a", "dynamic": "random", "literal": "1"}, "Leave it or “Choices” out."),
         ({"prompts": choices, "dynamic": "combinatorial"}, "the most is 100,000; make them"),
         ({"steps": "0"}, "use 1"),
+        ({"negative_prompt": "a\x07"}, "The negative prompt contains the character U+0007"),
     ):
         text = plan(site, {"prompts": "a", **fields})[1]
         assert said in text, fields
         assert not re.search("--(literal|weighted|dynamic|batch|[a-z]+-[a-z]+)", text), fields
+    text = plan(site, {"prompts": "a boat --batch sea"})[1]
+    assert "unknown option &#39;--batch&#39;" in text  # what was written stays
     text = plan(site, {"prompts": "a boat --ar 16:9\n# b", "literal": "1"})[1]
     assert "Batch prompts: 2 images" in text
 

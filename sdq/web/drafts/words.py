@@ -28,9 +28,11 @@ _ADVICE: Mapping[str, str] = {
     ", or raise --max-images": "",
     ", or use --format": "",
     "; name one with --wildcards": "",
+    "negative_prompt contains": "the negative prompt contains",
 }
 _INSTEAD = re.compile(r", or use --variant \S+ --compute-unit \w+(?=\.)")
-_OPTION = re.compile(f"(?:{'|'.join(TITLES)})(?![\\w-])")
+#: In quotes is what somebody wrote.
+_OPTION = re.compile(f"(?<!['\"])(?:{'|'.join(TITLES)})(?![\\w-])")
 
 
 def in_words_of_the_form(text: str) -> str:
