@@ -63,13 +63,14 @@ def test_pages_are_told_which_images_are_marked_in_others(own_site: Site) -> Non
     draw(own_site.queue)
     listener = Listener(own_site)
     listener.until("parts", "2 of 2")
-    for action, told in (
-        ("0/favourite", "{'1': 'favourite'}"),
-        ("1/reject", "{'2': 'rejected'}"),
-        ("1/unmark", "{'2': ''}"),
-    ):
+    for action in ("0/favourite", "1/favourite", "1/unmark"):
         assert own_site.post(f"/batches/1/1/{action}").status == 204
-        assert listener.until("marks", "") == told
+    told: dict[str, str] = {}
+    for name, data in listener.events():
+        if name == "marks" and isinstance(data, dict):
+            told |= data
+        if told == {"1": "favourite", "2": ""}:
+            break
     late = Listener(own_site)
     assert late.until("marks", "") == "{'1': 'favourite', '2': ''}"
     for each in (listener, late):
