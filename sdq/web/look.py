@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from db.pace import Pace
 from db.summaries.causes import Causes
 from db.summaries.values import Cause
-from db.values import BatchStatus, EngineRecord, FinishedImage, PausedVariant
+from db.values import BatchStatus, EngineRecord, FinishedImage, Mark, PausedVariant
 from sdq.queue.connections import Connections
 from sdq.views.live.hands import running_queues
 from sdq_core.errors import SdqError
@@ -21,7 +21,7 @@ from sdq_core.queue.in_hand import InHand
 
 if TYPE_CHECKING:
     from db.ledger import Ledger
-    from sdq_core.queue.previews import PreviewListener
+    from sdq_core.queue.previews import Preview, PreviewListener
     from sdq_core.queue.queues import Queues
 
 #: Batches that are over and still shown.
@@ -31,6 +31,8 @@ _IMAGES = 40
 #: A row may be seen this long after the time that is in it.
 _LATE = timedelta(seconds=3)
 _AFTER_TROUBLE_S = 10.0
+#: Marks that are kept for pages that begin to listen.
+_MARKS = 500
 #: Of so many batches, so many failed images each are read, and so many causes told.
 _FAILED_BATCHES, _FAILED_IMAGES, _CAUSES = 20, 200, 8
 
@@ -41,7 +43,8 @@ class AtWork:
 
     engine: the one that it started last.
     image: the one in its hand, None between two.
-    preview: what that will be, as an address that holds the picture; None if the worker makes none.
+    preview: what that will be, as an address that holds the picture; empty if there is none yet, None if the worker
+        makes none.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Look:
     trouble: why it is not known who draws; empty if it is.
     failures: why images of these batches failed, the most frequent first.
     finished: the images that were finished lately and not told of before, the oldest first.
+    marked: the images that were marked last in pages of this server: id -> the mark, empty for none.
     """
 
     moment: datetime
@@ -74,6 +78,7 @@ class Look:
     trouble: str = ""
     failures: Sequence[Cause] = ()
     finished: Sequence[FinishedImage] = ()
+    marked: Mapping[int, str] = field(default_factory=dict)
 
 
 class Looking:
@@ -89,6 +94,8 @@ class Looking:
         self._told: dict[int, datetime] = {}
         self._failed: Mapping[int, int] = {}
         self._failures: Sequence[Cause] = ()
+        self._marked: dict[int, str] = {}
+        self._marking = threading.Lock()
 
     def look(self) -> Look:
         """Look, without new images. Raise as the ledger does."""
@@ -104,6 +111,18 @@ class Looking:
                 return look
             since = (before or look).moment
             return replace(look, finished=self._finished(ledger, since))
+
+    def note_mark(self, image_id: int, mark: Mark | None) -> None:
+        """Note that a page marked an image: the ledger does not tell when that was. Waits for no look."""
+        with self._marking:
+            self._marked.pop(image_id, None)
+            self._marked[image_id] = mark or ""
+            while len(self._marked) > _MARKS:
+                del self._marked[next(iter(self._marked))]
+
+    def _marks(self) -> Mapping[int, str]:
+        with self._marking:
+            return dict(self._marked)
 
     def _look(self) -> Look:
         now = datetime.now(UTC)
@@ -124,6 +143,7 @@ class Looking:
             workers=workers,
             trouble=self._trouble,
             failures=self._causes(ledger, [*overview.batches, *over]),
+            marked=self._marks(),
         )
 
     def _finished(self, ledger: Ledger, since: datetime) -> Sequence[FinishedImage]:
@@ -168,10 +188,15 @@ class Looking:
             AtWork(
                 name=name,
                 engine=started.get(name),
-                image=(image := in_hand.get(name)),
-                preview=preview.uri
-                if image and (preview := previews.get(name)) and preview.is_of(image)
-                else None,
+                image=in_hand.get(name),
+                preview=_preview(in_hand.get(name), previews.get(name)),
             )
             for name in names
         ]
+
+
+def _preview(image: InHand | None, newest: Preview | None) -> str | None:
+    """Return the preview of an image, given the newest one that its worker made."""
+    if image is None or newest is None:
+        return None
+    return newest.uri if newest.is_of(image) else ""

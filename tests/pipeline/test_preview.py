@@ -14,7 +14,7 @@ from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Sched
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest, Look
 from worker.pipelines.denoise import Evaluation
-from worker.pipelines.preview import denoised
+from worker.pipelines.preview import Previews, denoised
 from worker.pipelines.schedulers import make_scheduler
 from worker.runtimes.choice import choose_runtime
 
@@ -44,13 +44,19 @@ def test_the_noise_is_taken_away_whatever_scheduler_added_it(name: Scheduler, ki
         assert np.abs(found - picture).max() < 2e-3
 
 
-def test_a_preview_has_the_shapes_of_the_image_long_before_its_end(translations: Path) -> None:
-    pipeline = BuiltinPipeline.load(
+@pytest.fixture(scope="module")
+def pipeline(translations: Path) -> BuiltinPipeline:
+    return BuiltinPipeline.load(
         ModelStore(translations / "none").find(DEMO, AttentionImplementation.ORIGINAL),
         choose_runtime(cache=translations, threads=1),
         PartUnits.all_on(ComputeUnit.ALL),
         with_previews=True,
     )
+
+
+def test_a_preview_has_the_shapes_of_the_image_long_before_its_end(
+    pipeline: BuiltinPipeline,
+) -> None:
     seen = []
 
     def on_step(done: int, total: int, look: Look | None = None) -> None:
@@ -73,3 +79,24 @@ def test_a_preview_has_the_shapes_of_the_image_long_before_its_end(translations:
     assert len(alike) == 8
     assert min(alike[2:]) > 0.7, alike
     assert alike[-1] > alike[0]
+
+
+def test_previews_come_to_be_right_for_what_is_drawn(pipeline: BuiltinPipeline) -> None:
+    decoder = pipeline._pieces.vae_decoder
+    shape = pipeline._pieces.unet.latents_shape
+    previews = Previews.fitted(decoder, shape, "sample")
+    scheduler = make_scheduler(Scheduler.DDIM, SchedulerConfig(values={}, origin="here"), 20)
+    # Nothing like what the map was fitted to.
+    latents = np.linspace(-3, 3, np.prod(shape), dtype=np.float32).reshape(shape)
+    pixels = decoder.decode(latents).pixels
+    colours = pixels.reshape(16, 8, 16, 8, 3).mean(axis=(1, 3))
+    shown = Evaluation(
+        done=1, total=20, latents=latents, index=0, sample=latents, noise_pred=latents
+    )
+    far = []
+    for _ in range(30):
+        preview = previews.picture(scheduler, shown)
+        assert preview is not None
+        far.append(float(np.abs(preview - colours).mean()))
+        previews.learn(latents, pixels)
+    assert far[-1] < far[0] / 2, far

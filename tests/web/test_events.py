@@ -58,6 +58,25 @@ def test_pages_are_told_what_changes_and_which_pictures_are_new(own_site: Site) 
         each.close()
 
 
+def test_pages_are_told_which_images_are_marked_in_others(own_site: Site) -> None:
+    own_site.queue.submit(["a"], seeds=range(2), batch="one")
+    draw(own_site.queue)
+    listener = Listener(own_site)
+    listener.until("parts", "2 of 2")
+    for action in ("0/favourite", "1/favourite", "1/unmark"):
+        assert own_site.post(f"/batches/1/1/{action}").status == 204
+    told: dict[str, str] = {}
+    for name, data in listener.events():
+        if name == "marks" and isinstance(data, dict):
+            told |= data
+        if told == {"1": "favourite", "2": ""}:
+            break
+    late = Listener(own_site)
+    assert late.until("marks", "") == "{'1': 'favourite', '2': ''}"
+    for each in (listener, late):
+        each.close()
+
+
 def test_nobody_looks_while_nobody_listens(own_site: Site) -> None:
     feed = own_site.app.state.sources.feed
     own_site.queue.submit(["a"], batch="one")

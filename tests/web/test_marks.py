@@ -105,6 +105,10 @@ def test_keys_go_from_picture_to_picture_select_and_mark(browser: Browser, own_s
     page.get_by_label("Where").press_sequentially("fx?j c")
     expect(page.get_by_label("Where")).to_have_value("fx?j c")
     page.locator("#t-1-1-0 .tile").focus()
+    # Another window follows what is marked here.
+    other = visitor.context.new_page()
+    other.goto("/batches/1")
+    expect(other.locator("#connection")).to_have_text("live")
     keys(page, "?", "f")
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     keys(page, "Escape", "c")
@@ -113,6 +117,9 @@ def test_keys_go_from_picture_to_picture_select_and_mark(browser: Browser, own_s
     expect(page.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
     with page.expect_response("**/unmark"):
         keys(page, "f")
+    expect(other.locator("#t-1-1-1 [data-mark=favourite]")).to_have_attribute(
+        "aria-pressed", "false"
+    )
     keys(page, "j")
     expect(page).to_have_url(f"{own_site.address}/batches/1/1/2")
     assert marks(own_site) == {2: "rejected"}

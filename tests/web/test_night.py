@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, expect
 
-from sdq.web.pages.night import Nights
 from tests.api.drawing import draw
 from tests.web.browser import Visitor
 from tests.web.forms import PAGE
@@ -46,7 +46,10 @@ def test_a_night_without_anything_is_a_sentence(own_site: Site) -> None:
     assert "Nothing was drawn since" in own_site.ask("/night", headers=PAGE).text
 
 
-def test_night_follows_what_is_drawn(browser: Browser, own_site: Site) -> None:
+def test_night_follows_what_is_drawn(
+    browser: Browser, own_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sdq.web.pages.night._FRESH_S", 0.5)
     own_site.queue.submit(["a sea"], seeds=range(30), batch="one")
     visitor = Visitor(browser, own_site)
     page = visitor.page
@@ -54,9 +57,7 @@ def test_night_follows_what_is_drawn(browser: Browser, own_site: Site) -> None:
     expect(page.locator("h1")).to_contain_text("Nothing was drawn")
     expect(page.locator("#connection")).to_have_text("live")
     draw(own_site.queue, slices=1)
-    own_site.app.state.nights = Nights()  # as if some seconds had passed
-    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    expect(page.locator("h1")).to_contain_text("25 images were drawn")
+    expect(page.locator("h1")).to_contain_text("25 images were drawn", timeout=30_000)
     expect(page.locator("#news")).to_contain_text("25 images were drawn")
     expect(page.locator(".sample img").first).to_be_visible()
     assert visitor.complaints == []

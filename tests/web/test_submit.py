@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sdq.web.drafts.words import TITLES
 from sdq_core.printable import quote
 from tests.images.image_factory import picture
 from tests.web.forms import PAGE, plan, send
@@ -114,6 +115,31 @@ def test_what_is_wrong_is_said_by_line_and_beside_its_field(site: Site) -> None:
         )
     assert len(site.queue.batches()) == 1
     assert str(site.queue.home) not in text
+
+
+def test_hints_and_refusals_name_what_the_form_has(site: Site) -> None:
+    form = site.ask("/submit", headers=PAGE).text
+    assert [title for title in TITLES.values() if title not in form] == []
+    choices = "{a|b|c|d|e|f|g|h|i|j}" * 7
+    for fields, said in (
+        ({"prompts": "a red house", "name": "night"}, "write others, or random, into “Seeds”."),
+        ({"prompts": "a (red:1.3) boat"}, "with “Weigh words” it counts"),
+        ({"prompts": "a {red|blue} boat"}, "“Choices” makes prompts of them."),
+        ({"prompts": "# a\na boat"}, "with “Draw lines as they stand” a # is text."),
+        ({"prompts": "a boat --ar 16:9"}, "“Draw lines as they stand” draws it as words"),
+        ({"prompts": "a <lora:boat:1>"}, "or tick “Draw lines as they stand”"),
+        ({"prompts": "a", "dynamic": "random", "literal": "1"}, "Leave it or “Choices” out."),
+        ({"prompts": choices, "dynamic": "combinatorial"}, "the most is 100,000; make them"),
+        ({"steps": "0"}, "use 1"),
+        ({"negative_prompt": "a\x07"}, "The negative prompt contains the character U+0007"),
+    ):
+        text = plan(site, {"prompts": "a", **fields})[1]
+        assert said in text, fields
+        assert not re.search("--(literal|weighted|dynamic|batch|[a-z]+-[a-z]+)", text), fields
+    text = plan(site, {"prompts": "a boat --batch sea"})[1]
+    assert "unknown option &#39;--batch&#39;" in text  # what was written stays
+    text = plan(site, {"prompts": "a boat --ar 16:9\n# b", "literal": "1"})[1]
+    assert "Batch prompts: 2 images" in text
 
 
 @pytest.mark.parametrize(
@@ -226,7 +252,7 @@ def test_a_read_only_server_shows_no_form(tmp_path: Path, redis_url: str) -> Non
     try:
         text = site.ask("/submit", headers=PAGE).text
         assert "<form" not in text
-        assert "--read-only" in text
+        assert "takes nothing" in text
         assert send(site, {"prompts": "a"}).status == 403
     finally:
         site.close()

@@ -193,6 +193,8 @@ class BuiltinPipeline:
         if checker is not None:
             report = checker.check(decoded)
         checked = time.perf_counter()
+        if previews:
+            previews.learn(latents, decoded.pixels)
 
         return DrawnImage(
             pixels=decoded.pixels,

@@ -1,7 +1,8 @@
 """Small pictures of what an image will be, from its latents by a linear map: no network is asked while it is drawn.
 
 A VAE's latents are nearly linear in the mean colours of the pixels that they stand for. The map is the least squares
-fit to one picture that the model's own decoder makes of random latents, so it is right for any VAE.
+fit to what the model's own decoder made: of random latents before the first image, and then of each image that was
+drawn. So there is no table of models, and whatever a VAE makes of random latents, the map comes to fit its images.
 """
 
 from __future__ import annotations
@@ -13,34 +14,50 @@ from worker.pipelines.denoise import Evaluation
 from worker.pipelines.schedulers import ImageScheduler, Latents
 from worker.pipelines.vae import VaeDecoder
 
-#: The random latents: squares of so many of the same, of this standard deviation. Of the demo model's pictures, the map
-#: then explains 71 % of the variance of colours; one fitted to 24 of them explains 74 %.
-_SQUARE, _DEVIATION = 2, 0.7
+#: The random latents: squares of so many of the same, of this standard deviation. They count as this many images. Of 30
+#: images of the demo model, each of another prompt, the map explains 55 % of the variance of colours; having learnt
+#: of another image 58 %, of ten 64 % and of 30 66 %, in the mean of 12 orders. 68 % is the most for a linear map.
+_SQUARE, _DEVIATION, _COUNT = 2, 0.7, 8
 
 
 class Previews:
-    """The map of one model. prediction_type: what its U-Net predicts, as its scheduler file says."""
+    """The map of one model."""
 
-    def __init__(self, colours: NDArray[np.float32], prediction_type: str) -> None:
-        """colours: [5, 3], from four latents and 1 to red, green and blue, 0 to 255."""
-        self._colours = colours
+    def __init__(self, prediction_type: str) -> None:
+        """Know nothing yet. prediction_type: what its U-Net predicts, as its scheduler file says."""
         self._prediction_type = prediction_type
+        # Of the least squares: from four latents and 1, to red, green and blue from 0 to 255.
+        self._squares, self._products = np.zeros((5, 5)), np.zeros((5, 3))
+        self._colours = np.zeros((5, 3), np.float32)
 
     @classmethod
     def fitted(
         cls, decoder: VaeDecoder, latents_shape: tuple[int, ...], prediction_type: str
     ) -> Previews:
-        """Fit the map, which takes one call of the decoder; raise BrokenImageError as that does."""
+        """Fit a map to random latents, which takes one call of the decoder; raise BrokenImageError as that does."""
         _, _, height, width = latents_shape
         size = (1, 4, -(-height // _SQUARE), -(-width // _SQUARE))
         random = np.random.RandomState(0).normal(0, _DEVIATION, size)
-        latents = random.repeat(_SQUARE, 2).repeat(_SQUARE, 3)[:, :, :height, :width]
+        squares = random.repeat(_SQUARE, 2).repeat(_SQUARE, 3)
+        latents = squares[:, :, :height, :width].astype(np.float32)
+        previews = cls(prediction_type)
+        previews.learn(latents, decoder.decode(latents).pixels, count=_COUNT)
+        return previews
+
+    def learn(self, latents: Latents, pixels: NDArray[np.uint8], *, count: int = 1) -> None:
+        """Fit the map to one more image. latents: of its end. pixels: what the decoder made of them, [h, w, 3].
+
+        count: as that many images.
+        """
+        _, _, height, width = latents.shape
         rows = _rows(latents).astype(np.float64)
-        pixels = decoder.decode(latents.astype(np.float32)).pixels
         blocks = pixels.reshape(height, pixels.shape[0] // height, width, -1, 3)
-        colours = blocks.mean(axis=(1, 3)).reshape(-1, 3)
-        fit = np.linalg.lstsq(rows, colours, rcond=None)[0]
-        return cls(fit.astype(np.float32), prediction_type)
+        # One after the other: five times as fast as both at once.
+        colours = blocks.mean(1, dtype=np.float32).mean(2).reshape(-1, 3)
+        self._squares += count * (rows.T @ rows)
+        self._products += count * (rows.T @ colours)
+        fit = np.linalg.lstsq(self._squares, self._products, rcond=None)[0]
+        self._colours = fit.astype(np.float32)
 
     def picture(
         self, scheduler: ImageScheduler, evaluation: Evaluation

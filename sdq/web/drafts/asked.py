@@ -91,6 +91,7 @@ def options_of(draft: Draft, settings: Settings, models: tuple[str, ...]) -> Sub
         # Those of the data folder only: what was sent has none.
         wildcards=str(wildcards) if dynamic and wildcards.is_dir() else None,
         weighted=fields.text("weighted") is not None,
+        literal=fields.text("literal") is not None,
     )
 
 

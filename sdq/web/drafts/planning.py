@@ -25,6 +25,7 @@ from sdq.submitting.submission import submit_plan
 from sdq.web.drafts.asked import FIELD_OF, FieldError, options_of
 from sdq.web.drafts.draft import Draft
 from sdq.web.drafts.own_pictures import with_own_files
+from sdq.web.drafts.words import in_words_of_the_form
 from sdq_core.errors import (
     ConfigurationError,
     InputError,
@@ -131,15 +132,13 @@ class Planner:
 
 
 def shown(draft: Draft, text: str) -> str:
-    """Return a sentence about a draft's files as who sent them knows these: without the folder that they are in."""
+    """Return a sentence for who sent a draft: without the folder of its files, and in the words of the form."""
     for folder in dict.fromkeys((str(draft.folder), printable(str(draft.folder)))):
         text = text.replace(f"{folder}/files/wildcards", "wildcards in the data folder")
         text = text.replace(f"{folder}/wildcards", "wildcards in the data folder")
         text = text.replace(f"{folder}/files/", "").replace(f"{folder}/typed.txt:", "line ")
         text = text.replace(f"{folder}/typed.txt", "The text")
-    # The names of fields are those of the form.
-    text = text.replace("num_inference_steps", "steps").replace("guidance_scale", "guidance scale")
-    return text.replace("; name one with --wildcards", "")
+    return in_words_of_the_form(text)
 
 
 def sentence(clause: str) -> str:
@@ -148,10 +147,9 @@ def sentence(clause: str) -> str:
 
 
 def _refusal(draft: Draft, error: Exception) -> Refusal:
-    said = shown(draft, str(error))
-    if (option := _OPTION.fullmatch(said)) and (name := FIELD_OF.get(option[1])):
-        return Refusal(fields={name: sentence(option[2])})
-    return Refusal(sentence=sentence(said))
+    if (option := _OPTION.fullmatch(str(error))) and (name := FIELD_OF.get(option[1])):
+        return Refusal(fields={name: sentence(shown(draft, option[2]))})
+    return Refusal(sentence=sentence(shown(draft, str(error))))
 
 
 def _source(draft: Draft, options: SubmitOptions) -> PromptSource:

@@ -208,5 +208,11 @@ def _first_line(error: UsageError) -> str:
 
 
 def _times(created: Any, started: Any, completed: Any) -> list[tuple[str, str]]:
-    moments = (("Submitted", created), ("Begun", started), ("Finished", completed))
-    return [(name, to_the_minute(moment)) for name, moment in moments if moment]
+    """Return what was when; a day is named once."""
+    found, day = [], ""
+    for name, moment in (("submitted", created), ("begun", started), ("finished", completed)):
+        if moment:
+            text = to_the_minute(moment)
+            before, day = day, text.rpartition(", ")[0]
+            found.append((name, text.removeprefix(f"{day}, ") if day == before else text))
+    return found

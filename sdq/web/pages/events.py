@@ -32,9 +32,9 @@ def event_stream(stream: AsyncIterator[bytes]) -> StreamingResponse:
 
 
 class PageEvents:
-    """Makes the events of pages: `parts`, element id -> HTML, and `pictures`. Called by one thread.
+    """Makes the events of pages: `parts`, element id -> HTML, `pictures`, and `marks`, image id -> mark.
 
-    Of the parts that a page has, its script replaces those that it is sent.
+    Called by one thread. Of the parts that a page has, its script replaces those that it is sent.
     """
 
     def __init__(self, access: Access) -> None:
@@ -54,6 +54,9 @@ class PageEvents:
         told = event("parts", json.dumps(changed)) if changed else b""
         if pictures := self._pictures(look):
             told += event("pictures", json.dumps(pictures))
+        former_marks = before.marked if before else {}
+        if marks := dict(look.marked.items() - former_marks.items()):
+            told += event("marks", json.dumps(marks))
         return told
 
     def _parts(self, look: Look) -> Mapping[str, str]:

@@ -30,7 +30,9 @@ def mark(request: Request) -> Response:
         raise InputMissingError("There is nothing at this address.")
     batch_id, entry, seed = (in_path(request, name) for name in ("id", "entry", "seed"))
     found = sources.ledger.batches.image(sources.status(batch_id).id, entry, seed)
-    sources.ledger.marks.set(found.id or 0 if found else 0, _MARKS[action])
+    image_id, given = found.id or 0 if found else 0, _MARKS[action]
+    sources.ledger.marks.set(image_id, given)
+    sources.looking.note_mark(image_id, given)
     if not for_browser(request):
         return Response(status_code=204)
     own = f"/batches/{batch_id}/{entry}/{seed}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -56,10 +57,11 @@ class _Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class _Made:
-    """A report with the times, s, at which it was made and after which another one is."""
+    """A report with the times, s, at which it was begun and after which another one is made."""
 
     summary: Summary
     paused: Sequence[PausedVariant]
+    began_at: float
     stale_at: float
 
 
@@ -99,6 +101,7 @@ class Nights:
         made = _Made(
             summary=summary,
             paused=paused,
+            began_at=began,
             stale_at=ended + max(_FRESH_S, _PARTS * (ended - began)),
         )
         self._made[asked] = made
@@ -129,7 +132,13 @@ def night(request: Request) -> Response:
     except UsageError as error:
         return page(request, "night.html", {**values, "problem": str(error)}, status=400)
     template = "parts/night.html" if "part" in request.query_params else "night.html"
-    return page(request, template, {**values, **_shown(sources, made)})
+    # The script asks again when there is something new to be had.
+    now = time.monotonic()
+    headers = {
+        "age": str(math.ceil(now - made.began_at)),
+        "retry-after": str(max(1, math.ceil(made.stale_at - now))),
+    }
+    return page(request, template, {**values, **_shown(sources, made)}, headers=headers)
 
 
 def saved(request: Request) -> Response:

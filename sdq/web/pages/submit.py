@@ -27,7 +27,7 @@ LIMITS: Mapping[str, int] = {"/submit": MOST_BYTES + (1 << 20)}
 _MOST_TYPED_BYTES = 1_000_000
 _NAMES = (
     "prompts", "model", "variant", "count", "seeds", "steps", "guidance", "scheduler", "name", "negative_prompt",
-    "priority", "dynamic", "weighted",
+    "priority", "dynamic", "weighted", "literal",
 )  # fmt: skip
 _ENTRIES = 6
 _SEEDS_CHARS = 40

@@ -67,15 +67,24 @@ function show(picture) {
   }
 }
 
+// For the other scripts of a page, so that it has one connection.
+function tell(name, detail) {
+  document.dispatchEvent(new CustomEvent(`sdq:${name}`, { detail }));
+}
+
 let source = null;
 
 function open() {
   if (source) return;
   source = new EventSource(new URL("events", root));
   source.addEventListener("parts", (event) => {
-    for (const [id, html] of Object.entries(JSON.parse(event.data))) replace(id, html);
+    const parts = JSON.parse(event.data);
+    for (const [id, html] of Object.entries(parts)) replace(id, html);
+    // What workers have in hand changes no report.
+    if (Object.keys(parts).some((id) => id !== "workers")) tell("news");
   });
   source.addEventListener("pictures", (event) => JSON.parse(event.data).forEach(show));
+  source.addEventListener("marks", (event) => tell("marks", JSON.parse(event.data)));
   source.addEventListener("open", () => {
     connection.hidden = false;
     connection.className = "connection live";
@@ -101,7 +110,7 @@ function close() {
 document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
 window.addEventListener("pagehide", close);
 window.addEventListener("pageshow", (event) => event.persisted && open());
-if (!document.hidden && document.querySelector("[data-cards], [id^='standing-'], .sheet, .blank")) open();
+if (!document.hidden && document.querySelector("[data-cards], [data-image], [id^='standing-'], .sheet, .blank, #night")) open();
 
 document.addEventListener("keydown", (event) => {
   const isOurs = !(event.altKey || event.ctrlKey || event.metaKey || event.shiftKey);

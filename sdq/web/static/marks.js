@@ -17,6 +17,11 @@ function show(image, mark) {
   }
 }
 
+// Made in other windows, or by other people.
+document.addEventListener("sdq:marks", (event) => {
+  for (const [image, mark] of Object.entries(event.detail)) show(image, mark);
+});
+
 document.addEventListener("submit", async (event) => {
   const button = event.submitter;
   if (event.target.id !== "marks" || !button) return;

@@ -2,8 +2,6 @@
 
 const report = document.getElementById("night");
 const news = document.getElementById("news");
-const connection = document.getElementById("connection");
-const EVERY_MS = 10000;
 
 function isInUse(part) {
   return part.contains(document.activeElement) || (!getSelection().isCollapsed && getSelection().containsNode(part, true));
@@ -26,21 +24,28 @@ function show(html) {
   }
 }
 
-async function refresh() {
-  if (document.hidden) return;
-  let isLive = false;
-  try {
-    const answer = await fetch(report.dataset.part);
-    isLive = answer.ok;
-    if (isLive) show(await answer.text());
-  } catch {
-    // The server is away; it is asked again.
-  }
-  connection.hidden = false;
-  connection.className = `connection ${isLive ? "live" : "lost"}`;
-  connection.textContent = isLive ? "live" : "not connected";
+// The report is asked for when there are news, at most as often as the server makes one, and again if the one that came
+// is older than they are.
+let newsAt = 0;
+let staleAt = 0;
+let asking = null;
+
+function ask() {
+  asking ??= setTimeout(refresh, Math.max(0, staleAt - performance.now()));
 }
 
-document.addEventListener("visibilitychange", refresh);
-setInterval(refresh, EVERY_MS);
-refresh();
+async function refresh() {
+  const askedAt = performance.now();
+  const answer = await fetch(report.dataset.part).catch(() => null);
+  asking = null;
+  if (!answer?.ok) return; // live.js says when the server is away, and there are news when it is back
+  show(await answer.text());
+  const seconds = (name) => Number(answer.headers.get(name)) * 1000;
+  staleAt = askedAt + seconds("retry-after");
+  if (askedAt - seconds("age") < newsAt) ask();
+}
+
+document.addEventListener("sdq:news", () => {
+  newsAt = performance.now();
+  ask();
+});
