@@ -24,7 +24,14 @@ _WRITTEN = re.compile(
     rf"(?::(?P<scale>{_NUMBER})(?::(?P<start>{_NUMBER})-(?P<end>{_NUMBER}))?)?",
     re.DOTALL,
 )
-_FORM = "write NAME:PICTURE, NAME:PICTURE:SCALE or NAME:PICTURE:SCALE:START-END, as in edges:photo.png:0.8:0-0.5"
+#: What stands where a scale does and is none: nobody calls a picture `a.png:-1`.
+_NO_SCALE = re.compile(
+    r"(?!sha256:[^:]*\Z).*:[-+.]?(?:\d[-+\d.,%e]*|nan|inf)", re.DOTALL | re.IGNORECASE
+)
+_FORM = (
+    "write NAME:PICTURE, NAME:PICTURE:SCALE or NAME:PICTURE:SCALE:START-END, as in edges:photo.png:0.8:0-0.5, with a "
+    f"scale from 0 to {MAX_SCALE:g} and a part of the steps from 0 to 1"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +61,8 @@ class Following:
 def parse_following(written: str) -> Following:
     """Read one ControlNet; raise InputError for what is none."""
     match = _WRITTEN.fullmatch(written.strip())
-    if match is None:
-        raise InputError(f"controlnet {quote(written)} is not complete; {_FORM}")
+    if match is None or (match["picture"] and _NO_SCALE.fullmatch(match["picture"])):
+        raise InputError(f"controlnet {quote(written)} cannot be read; {_FORM}")
     scale, start, end = (
         float(match[group] or default)
         for group, default in (("scale", 1), ("start", 0), ("end", 1))

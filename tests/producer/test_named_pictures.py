@@ -143,6 +143,25 @@ def test_the_command_names_files_folders_and_patterns(
         refuse_as_prompts(["dog.png"], ["cat.png"])
 
 
+def test_brackets_in_the_current_folders_name_are_no_pattern(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "[2026] nights").mkdir()
+    (folder / "cat.png").rename(folder / "[2026] nights" / "cat.png")
+    monkeypatch.chdir(folder / "[2026] nights")
+    assert [Path(each).name for each in pictures_named(["c*.png"])] == ["cat.png"]
+
+
+def test_the_home_folder_may_be_named_where_no_shell_looks(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    text = "prompt,init_image,mask\na,~/cat.png,~/dog.png\nb,cat.png,dog.png\n"
+    one, other = (entry.recipe for entry in plan(folder, text).entries)
+    assert one.conditions == other.conditions
+    assert pictures_named(["~/cat.png", "~/c*.png"]) == [str(folder / "cat.png")]
+
+
 def test_a_model_without_an_encoder_is_refused_before_anything_is_queued(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
