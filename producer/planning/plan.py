@@ -216,7 +216,7 @@ def _recipe(
         size=(width, height),
         scheduler=scheduler,
     )
-    check_steps_of(scheduler, steps, conditions.strength)
+    check_steps_of(scheduler, steps, conditions)
     if conditions.weighted:
         for prompt in (line.prompt, negative_prompt):
             weighted_parts(prompt)  # raises for weights without meaning

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 
 from sdq_core.errors import InputError
+from sdq_core.values.conditions import Conditions
 from sdq_core.values.limits import MAX_STEPS
 from sdq_core.values.steps import DISTILLED, DISTILLED_TIMESTEPS, steps_taken
 from sdq_core.values.variants import Scheduler
 
 
-def check_steps_of(scheduler: Scheduler, steps: int, strength: float | None) -> None:
-    """Raise InputError if a scheduler cannot take the steps. strength: of a picture, None without one."""
+def check_steps_of(scheduler: Scheduler, steps: int, conditions: Conditions) -> None:
+    """Raise InputError if a scheduler cannot take the steps, or a ControlNet would work in none of them."""
+    strength = conditions.strength
     most = _most(scheduler, 1.0)
     if steps > most:
         raise InputError(
@@ -30,6 +32,14 @@ def check_steps_of(scheduler: Scheduler, steps: int, strength: float | None) -> 
             f"strength {strength:g} of {steps} steps leaves no step to draw; use {math.ceil(100 / steps) / 100:g} or "
             "more, or more steps"
         )
+    # PNDM evaluates its first step twice.
+    taken = conditions.steps_taken(scheduler, steps) + (scheduler is Scheduler.PNDM)
+    for use in conditions.controlnets:
+        if not any(use.works_in(step, taken) for step in range(taken)):
+            raise InputError(
+                f"{use.start:g}-{use.end:g} has none of the {taken} steps, so the ControlNet {use.name} would do "
+                "nothing; name a larger part, or more steps"
+            )
 
 
 def _most(scheduler: Scheduler, strength: float) -> int:

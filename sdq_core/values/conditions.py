@@ -37,6 +37,10 @@ class ControlNetUse:
     start: float = 0.0
     end: float = 1.0
 
+    def works_in(self, step: int, steps: int) -> bool:
+        """Say whether it works in a step, from 0, as diffusers decides."""
+        return not (step / steps < self.start or (step + 1) / steps > self.end)
+
     def describe(self, picture: str) -> str:
         """Return it for people. picture: what its picture is called."""
         part = (
