@@ -173,6 +173,11 @@ class Conditions:
         )
 
 
+def is_controlnet_name(name: str) -> bool:
+    """Say whether recipes can have a ControlNet by a name, and prompt lines tell it from what is beside it."""
+    return bool(_WORD.fullmatch(name)) and name.isprintable() and not {":", ";"} & set(name)
+
+
 #: Of a recipe that needs nothing but its prompt.
 NO_CONDITIONS = Conditions()
 
