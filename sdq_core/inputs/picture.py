@@ -12,6 +12,7 @@ import warnings
 from typing import Any
 
 from PIL import Image, ImageCms, ImageMath, ImageOps, features
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from sdq_core.errors import InputError
 from sdq_core.inputs.formats import SUFFIXES
@@ -113,6 +114,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     Raise InputError for numbers whose white is not known.
     """
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PNG", None}):
+        # Pillow does not turn these round, as it does with 8 bits.
+        if isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0:
+            raise InputError("has 16 bits of which 0 is white; save it with 8, or as PNG")
         # Pillow would cut off what is brighter than 255 of 65,535.
         whole = image.convert("I")
         eight = whole.point(lambda value: value / 256).convert("L")

@@ -154,6 +154,12 @@ def test_what_is_no_picture_is_refused(data: bytes, message: str) -> None:
         check_picture(data)
 
 
+def test_sixteen_bits_of_which_0_is_white_are_refused() -> None:
+    data = encoded(Image.new("I;16", (1, 1), 0), "TIFF", tiffinfo={262: 0})
+    with pytest.raises(InputError, match="of which 0 is white"):
+        check_picture(data)
+
+
 def test_numbers_of_32_bits_are_refused() -> None:
     with pytest.raises(InputError, match="has 32 bits a channel"):
         check_picture(encoded(Image.new("F", (2, 2), 0.5), "TIFF"))
