@@ -65,7 +65,9 @@ class InputStore:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise InputMissingError(f"Cannot read {path} ({error.strerror}).") from error
+            raise InputMissingError(
+                f"Cannot read {path} ({error.strerror}). Check its disk and permissions."
+            ) from error
         if hashlib.sha256(data).hexdigest() != sha256:
             raise InputError(
                 f"{path} was changed since it was submitted. Submit the picture again."
@@ -86,7 +88,12 @@ class InputStore:
             return
         if picture.data is None:
             assert picture.path is not None  # or it would be here
-            data = read_file(picture.path)
+            try:
+                data = read_file(picture.path)
+            except InputError as error:
+                raise InputError(
+                    f"{picture.path} changed while it was submitted: it {error}. Submit it again."
+                ) from error
         else:
             data = picture.data
         if hashlib.sha256(data).hexdigest() != picture.sha256:

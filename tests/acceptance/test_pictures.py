@@ -68,7 +68,9 @@ def test_a_folder_of_pictures_is_drawn_once_each_though_the_worker_is_killed(
     assert len({image.image.pixels_sha256 for image in drawn}) == len(drawn)
     status = json.loads(program.call("status", "photos", "--json").stdout)
     assert status["request_counts"]["failed"] == len(gone)
-    assert f"{str(gone[0])[:12]} is not in" in program.call("status", "photos").stdout
+    said = program.call("status", "photos").stdout
+    assert f"{str(gone[0])[:12]} is not in" in said
+    assert "Then `sdq retry` draws this image." in said
     for path in kept.values():
         (tmp_path / path.name).rename(path)
     program.call("retry", "photos")

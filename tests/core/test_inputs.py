@@ -47,6 +47,9 @@ def test_a_kept_picture_that_was_damaged_is_put_back(tmp_path: Path) -> None:
 def test_a_picture_that_changes_meanwhile_is_not_kept(tmp_path: Path) -> None:
     store = InputStore(tmp_path / "inputs")
     given = picture(tmp_path / "cat.png")
+    (tmp_path / "cat.png").unlink()
+    with pytest.raises(InputError, match="changed while it was submitted: it does not"):
+        store.keep(given)
     (tmp_path / "cat.png").write_bytes(b"another")
     with pytest.raises(InputError, match="changed while it was submitted"):
         store.keep(given)
