@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from producer.reading.controlnets import Following, parse_all
 from producer.reading.places import KEPT, place_of
+from sdq.views.words import counted
 from sdq_core.errors import InputError, InputMissingError, UsageError
-from sdq_core.inputs.formats import PICTURE_ENDINGS
-from sdq_core.printable import quote
+from sdq_core.inputs.formats import OTHER_ENDINGS, PICTURE_ENDINGS
+from sdq_core.printable import printable, quote
 from sdq_core.values.annotators import Annotator
 
 _NUMBERS = re.compile(r"([0-9]+)")
@@ -37,6 +38,20 @@ def pictures_named(given: Iterable[str]) -> list[str]:
                 f"Cannot look for the picture {quote(word)} ({error.strerror})."
             ) from error
     return list(found)
+
+
+def left_out(given: Iterable[str]) -> list[str]:
+    """Return a hint for each folder of pictures that has some that are not read, beside those that are."""
+    hints = []
+    for word in given:
+        folder = Path(place_of(word, Path()))
+        found = sorted(folder.iterdir(), key=_in_order) if folder.is_dir() else []
+        if others := _ending_in(OTHER_ENDINGS, found):
+            count = counted(len(others), "picture")
+            hints.append(
+                f"{printable(word)}: {count} left out, such as {quote(others[0].name)}; make JPEGs of them"
+            )
+    return hints
 
 
 def followings(
@@ -94,28 +109,35 @@ def refuse_as_prompts(files: Sequence[str], init_images: Sequence[str]) -> None:
 def _named(word: str) -> Iterator[Path]:
     path = Path(place_of(word, Path()))
     if path.is_dir():
-        inside = [each for each in path.iterdir() if _is_picture(each)]
+        inside = _pictures(path.iterdir())
         if not inside:
             raise InputError(f"there is no picture in the folder {quote(word)}")
-        yield from sorted(inside, key=_in_order)
+        yield from inside
     elif path.exists() or word.startswith(KEPT):
         yield path
     elif glob.has_magic(word):
         # The current folder's own name may have brackets, too.
         pattern = place_of(word, Path(glob.escape(str(Path.cwd()))))
-        matching = [Path(each) for each in glob.glob(pattern, recursive=True)]  # noqa: PTH207
-        inside = [each for each in matching if _is_picture(each)]
+        inside = _pictures(map(Path, glob.glob(pattern, recursive=True)))  # noqa: PTH207
         if not inside:
             raise InputError(f"no picture fits the pattern {quote(word)}")
-        yield from sorted(inside, key=_in_order)
+        yield from inside
     else:
         raise InputMissingError(f"There is no picture {quote(word)}.")
 
 
-def _is_picture(path: Path) -> bool:
-    return (
-        path.suffix.lower() in PICTURE_ENDINGS and not path.name.startswith(".") and path.is_file()
-    )
+def _pictures(paths: Iterable[Path]) -> list[Path]:
+    """Return the pictures among files, in order; where none can be read, those that will be refused and say why."""
+    found = sorted(paths, key=_in_order)
+    return _ending_in(PICTURE_ENDINGS, found) or _ending_in(OTHER_ENDINGS, found)
+
+
+def _ending_in(endings: Collection[str], paths: Iterable[Path]) -> list[Path]:
+    return [
+        path
+        for path in paths
+        if path.suffix.lower() in endings and not path.name.startswith(".") and path.is_file()
+    ]
 
 
 def _in_order(path: Path) -> tuple[list[tuple[bool, int, str]], str]:

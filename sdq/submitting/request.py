@@ -35,7 +35,7 @@ from producer.reading.words import (
 )
 from sdq.submitting.expansion import expanded, read_dynamic, read_grid, recorded
 from sdq.submitting.options import SubmitOptions, value_of
-from sdq.submitting.pictures import refuse_as_prompts
+from sdq.submitting.pictures import left_out, refuse_as_prompts
 from sdq_core.errors import ConfigurationError, UsageError
 from sdq_core.models import ModelStore
 from sdq_core.settings import Preferences, Settings, whole_path
@@ -202,6 +202,7 @@ def read_request(
             meta = parse_meta(options.meta)
         lines = [replace(line, meta={**meta, **line.meta}) for line in lines]
     _refuse_unused(options, lines)
+    remarks.hints += left_out(options.init_images)
     source = describe_source(options.files, options.prompts or options.objects or ())
     lines, max_images = expanded(
         lines, defaults, options, dynamic=dynamic, grid=grid, remarks=remarks

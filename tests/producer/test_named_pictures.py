@@ -11,7 +11,7 @@ from db.values import BatchPlan
 from producer import Defaults, plan_batch, read_prompts
 from producer.planning.grid import Grid, parse_values
 from producer.planning.pictures import Pictures
-from sdq.submitting.pictures import pictures_named, refuse_as_prompts
+from sdq.submitting.pictures import left_out, pictures_named, refuse_as_prompts
 from sdq_core.errors import InputError, InputMissingError, PackageError, PromptFileError, UsageError
 from sdq_core.inputs.store import InputStore
 from sdq_core.models import ModelStore, resolver
@@ -141,6 +141,19 @@ def test_the_command_names_files_folders_and_patterns(
         pictures_named(["x" * 300])
     with pytest.raises(UsageError, match="Put quotes around a pattern"):
         refuse_as_prompts(["dog.png"], ["cat.png"])
+
+
+def test_pictures_of_a_folder_that_are_not_read_are_said(folder: Path) -> None:
+    (folder / "IMG_1.HEIC").write_bytes(b"heic")
+    assert "IMG_1.HEIC" not in {Path(each).name for each in pictures_named([str(folder)])}
+    assert left_out([str(folder), str(folder / "cat.png")]) == [
+        f"{folder}: 1 picture left out, such as 'IMG_1.HEIC'; make JPEGs of them"
+    ]
+    # Where there is nothing else, each is refused with its reason later.
+    (folder / "phone").mkdir()
+    (folder / "IMG_1.HEIC").rename(folder / "phone" / "IMG_1.HEIC")
+    assert pictures_named([str(folder / "phone")]) == [str(folder / "phone" / "IMG_1.HEIC")]
+    assert left_out([str(folder)]) == []
 
 
 def test_brackets_in_the_current_folders_name_are_no_pattern(
