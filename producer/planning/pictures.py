@@ -96,14 +96,14 @@ class Pictures:
 
     def _read(self, written: str) -> Picture:
         if kept := _KEPT.fullmatch(written):
-            sha256, name = kept[1], kept[2]
+            sha256, name = kept[1], printable(kept[2] or f"sha256:{kept[1][:12]}")
             path = self._store.find(sha256) if self._store else None
             if path is None:
                 raise InputError(
                     "is not among the inputs of this data folder; name the picture's file, or copy "
                     f"inputs/{sha256[:2]}/{sha256}.* from the data folder that has it"
                 )
-            return Picture(sha256=sha256, suffix=path.suffix, name=name or f"sha256:{sha256[:12]}")
+            return Picture(sha256=sha256, suffix=path.suffix, name=name)
         from sdq_core.inputs.picture import check_picture  # not at the start of every command
 
         path = Path(written)
