@@ -12,11 +12,9 @@ from producer.reading.checks import check_picture
 from sdq_core.errors import InputError
 from sdq_core.printable import quote
 from sdq_core.values.annotators import Annotator
+from sdq_core.values.conditions import MAX_CONTROLNETS, MAX_SCALE
 from sdq_core.values.names import one_spelling
 
-#: Each is a third of a U-Net, in every step.
-MAX_CONTROLNETS = 8
-MAX_SCALE = 10.0
 _NUMBER = r"\d+(?:\.\d*)?|\.\d+"
 #: A digest may be all digits, so it is no scale.
 _WRITTEN = re.compile(
