@@ -71,8 +71,9 @@ class Pictures:
             source = self.find(field, written)
             from sdq_core.inputs.annotate import annotated  # as below
 
+            photo = self._bytes(source)
             try:
-                data = annotated(self._bytes(source), annotator, size)
+                data = annotated(photo, annotator, size)
             except InputError as error:
                 raise InputError(f"{field} {quote(_shown(written))} {error}") from error
             self._maps[key] = Picture(
@@ -90,7 +91,10 @@ class Pictures:
 
     def _bytes(self, picture: Picture) -> bytes:
         if picture.path is not None:
-            return read_file(picture.path)
+            try:
+                return read_file(picture.path)
+            except InputError as error:
+                raise InputError(f"{picture.path} {error}") from error
         assert self._store is not None  # or it would not have been found
         return self._store.read(picture.sha256)
 

@@ -155,6 +155,17 @@ def test_a_photo_is_followed_by_its_map_and_both_are_kept(folder: Path) -> None:
 def test_a_photo_that_cannot_be_read_has_no_map(folder: Path) -> None:
     with pytest.raises(PromptFileError, match=r"controlnet .* is not a picture"):
         plan(folder, '{"prompt": "a", "controlnet": "sdq_edges:canny(p.jsonl)"}\n')
+    (cat, _) = plan(folder, '{"prompt": "a", "controlnet": "sdq_edges:canny(cat.png)"}\n').pictures
+    store = InputStore(folder / "inputs")
+    store.keep(cat)
+    kept = store.find(cat.sha256)
+    assert kept
+    kept.write_bytes(b"damaged")
+    with pytest.raises(PromptFileError, match=rf"p.jsonl:1: {kept} was changed since it was"):
+        plan(
+            folder,
+            f'{{"prompt": "a", "controlnet": "sdq_edges:canny(sha256:{cat.sha256}/cat.png)"}}\n',
+        )
 
 
 def test_a_table_separates_them_by_semicolons(folder: Path) -> None:
