@@ -97,6 +97,9 @@ def test_a_folder_of_pictures_is_drawn_once_each_though_the_worker_is_killed(
     # What an image is drawn from stays; what none is drawn from any more goes.
     for path in (program.home / "inputs").glob("*/*"):
         os.utime(path, (0, 0))
+    mistaken = f"sqlite:///{tmp_path / 'another.db'}"
+    said = program.call("prune", "--yes", SDQ_DATABASE_URL=mistaken).stdout
+    assert "another ledger may need them" in said
     program.call("prune", "--yes")
     assert len(list((program.home / "inputs").glob("*/*"))) == PICTURES
     assert program.call("verify").stdout.startswith("All is well")

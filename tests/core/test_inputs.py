@@ -58,6 +58,16 @@ def test_a_picture_that_changes_meanwhile_is_not_kept(tmp_path: Path) -> None:
         store.read(given.sha256)
 
 
+def test_ledgers_that_share_the_pictures_know_of_each_other(tmp_path: Path) -> None:
+    store = InputStore(tmp_path / "inputs")
+    assert store.others("one") == []
+    for _ in range(2):
+        store.note("one")
+    assert store.others("one") == []
+    assert store.others("two") == [store.folder / ".ledger-one"]
+    assert list(store.kept()) == []
+
+
 def test_only_what_nobody_needs_and_nobody_is_about_to_need_is_removed(tmp_path: Path) -> None:
     store = InputStore(tmp_path / "inputs")
     needed, old, young = (picture(tmp_path / name, name.encode()) for name in "noy")
