@@ -39,13 +39,16 @@ def conditions_of(
     original_size = line.original_size or defaults.original_size
     crop = line.crop or defaults.crop
     eta = defaults.eta if line.eta is None else line.eta
+    for field, value in (("original_size", original_size), ("crop", crop)):
+        if value is not None and TIME_IDS not in family.unet_inputs:
+            raise InputError(f"{field} is for models of Stable Diffusion XL; leave it out")
+    # What the model is told anyway is no condition, or one image would be drawn as two.
+    original_size = None if original_size == size else original_size
+    crop = None if crop == (0, 0) else crop
     if not (weighted or original_size or crop or eta):
         return conditions
     if eta and scheduler is not Scheduler.TCD:
         raise InputError(f"eta is for the scheduler TCD, not {scheduler}; leave it out")
-    for field, value in (("original_size", original_size), ("crop", crop)):
-        if value is not None and TIME_IDS not in family.unet_inputs:
-            raise InputError(f"{field} is for models of Stable Diffusion XL; leave it out")
     return replace(conditions, weighted=weighted, original_size=original_size, crop=crop, eta=eta)
 
 

@@ -71,8 +71,9 @@ class Pictures:
             source = self.find(field, written)
             from sdq_core.inputs.annotate import annotated  # as below
 
+            photo = self._bytes(source)
             try:
-                data = annotated(self._bytes(source), annotator, size)
+                data = annotated(photo, annotator, size)
             except InputError as error:
                 raise InputError(f"{field} {quote(_shown(written))} {error}") from error
             self._maps[key] = Picture(
@@ -90,20 +91,23 @@ class Pictures:
 
     def _bytes(self, picture: Picture) -> bytes:
         if picture.path is not None:
-            return read_file(picture.path)
+            try:
+                return read_file(picture.path)
+            except InputError as error:
+                raise InputError(f"{picture.path} {error}") from error
         assert self._store is not None  # or it would not have been found
         return self._store.read(picture.sha256)
 
     def _read(self, written: str) -> Picture:
         if kept := KEPT_PICTURE.fullmatch(written):
-            sha256, name = kept[1], kept[2]
+            sha256, name = kept[1], printable(kept[2] or f"sha256:{kept[1][:12]}")
             path = self._store.find(sha256) if self._store else None
             if path is None:
                 raise InputError(
                     "is not among the inputs of this data folder; name the picture's file, or copy "
                     f"inputs/{sha256[:2]}/{sha256}.* from the data folder that has it"
                 )
-            return Picture(sha256=sha256, suffix=path.suffix, name=name or f"sha256:{sha256[:12]}")
+            return Picture(sha256=sha256, suffix=path.suffix, name=name)
         from sdq_core.inputs.picture import check_picture  # not at the start of every command
 
         path = Path(written)

@@ -218,7 +218,7 @@ def _recipe(
         size=(width, height),
         scheduler=scheduler,
     )
-    check_steps_of(scheduler, steps, conditions.strength, folder.timesteps)
+    check_steps_of(scheduler, steps, conditions, folder.timesteps)
     if conditions.weighted:
         for prompt in (line.prompt, negative_prompt):
             weighted_parts(prompt)  # raises for weights without meaning

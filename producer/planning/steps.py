@@ -6,18 +6,20 @@ import math
 from collections.abc import Sequence
 
 from sdq_core.errors import InputError
+from sdq_core.values.conditions import Conditions
 from sdq_core.values.limits import MAX_STEPS
 from sdq_core.values.steps import DISTILLED, DISTILLED_TIMESTEPS, steps_taken
 from sdq_core.values.variants import Scheduler
 
 
 def check_steps_of(
-    scheduler: Scheduler, steps: int, strength: float | None, timesteps: Sequence[int] = ()
+    scheduler: Scheduler, steps: int, conditions: Conditions, timesteps: Sequence[int] = ()
 ) -> None:
-    """Raise InputError if a scheduler cannot take the steps.
+    """Raise InputError if a scheduler cannot take the steps, or a ControlNet would work in none of them.
 
-    strength: of a picture, None without one. timesteps: those that the model was distilled for, none if any suit.
+    timesteps: those that the model was distilled for, none if any suit.
     """
+    strength = conditions.strength
     if timesteps and (steps != len(timesteps) or scheduler not in DISTILLED):
         raise InputError(
             f"the model was distilled for timestep{'s' * (len(timesteps) > 1)} "
@@ -46,6 +48,14 @@ def check_steps_of(
             f"strength {strength:g} of {steps} steps leaves no step to draw; use {math.ceil(100 / steps) / 100:g} or "
             "more, or more steps"
         )
+    # PNDM evaluates its first step twice.
+    taken = conditions.steps_taken(scheduler, steps) + (scheduler is Scheduler.PNDM)
+    for use in conditions.controlnets:
+        if not any(use.works_in(step, taken) for step in range(taken)):
+            raise InputError(
+                f"{use.start:g}-{use.end:g} has none of the {taken} steps, so the ControlNet {use.name} would do "
+                "nothing; name a larger part, or more steps"
+            )
 
 
 def _most(scheduler: Scheduler, strength: float) -> int:

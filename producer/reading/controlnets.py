@@ -12,11 +12,9 @@ from producer.reading.checks import check_picture
 from sdq_core.errors import InputError
 from sdq_core.printable import quote
 from sdq_core.values.annotators import Annotator
+from sdq_core.values.conditions import MAX_CONTROLNETS, MAX_SCALE
 from sdq_core.values.names import one_spelling
 
-#: Each is a third of a U-Net, in every step.
-MAX_CONTROLNETS = 8
-MAX_SCALE = 10.0
 _NUMBER = r"\d+(?:\.\d*)?|\.\d+"
 #: A digest may be all digits, so it is no scale.
 _WRITTEN = re.compile(
@@ -24,7 +22,14 @@ _WRITTEN = re.compile(
     rf"(?::(?P<scale>{_NUMBER})(?::(?P<start>{_NUMBER})-(?P<end>{_NUMBER}))?)?",
     re.DOTALL,
 )
-_FORM = "write NAME:PICTURE, NAME:PICTURE:SCALE or NAME:PICTURE:SCALE:START-END, as in edges:photo.png:0.8:0-0.5"
+#: What stands where a scale does and is none: nobody calls a picture `a.png:-1`.
+_NO_SCALE = re.compile(
+    r"(?!sha256:[^:]*\Z).*:[-+.]?(?:\d[-+\d.,%e]*|nan|inf)", re.DOTALL | re.IGNORECASE
+)
+_FORM = (
+    "write NAME:PICTURE, NAME:PICTURE:SCALE or NAME:PICTURE:SCALE:START-END, as in edges:photo.png:0.8:0-0.5, with a "
+    f"scale from 0 to {MAX_SCALE:g} and a part of the steps from 0 to 1"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +59,8 @@ class Following:
 def parse_following(written: str) -> Following:
     """Read one ControlNet; raise InputError for what is none."""
     match = _WRITTEN.fullmatch(written.strip())
-    if match is None:
-        raise InputError(f"controlnet {quote(written)} is not complete; {_FORM}")
+    if match is None or (match["picture"] and _NO_SCALE.fullmatch(match["picture"])):
+        raise InputError(f"controlnet {quote(written)} cannot be read; {_FORM}")
     scale, start, end = (
         float(match[group] or default)
         for group, default in (("scale", 1), ("start", 0), ("end", 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,17 +18,18 @@ def with_places(line: PromptLine, folder: Path) -> PromptLine:
         return line
     return replace(
         line,
-        init_image=place_of(line.init_image, folder),
-        mask=place_of(line.mask, folder),
+        init_image=line.init_image and place_of(line.init_image, folder),
+        mask=line.mask and place_of(line.mask, folder),
         controlnets=line.controlnets
         and tuple(
-            replace(each, picture=place_of(each.picture, folder) or "") for each in line.controlnets
+            replace(each, picture=place_of(each.picture, folder)) for each in line.controlnets
         ),
     )
 
 
-def place_of(named: str | None, folder: Path) -> str | None:
+def place_of(named: str, folder: Path) -> str:
     """Return the whole path of a picture that is named in a folder, or the name of one that is kept."""
-    if named is None or named.startswith(KEPT):
+    if named.startswith(KEPT):
         return named
-    return str((folder / named).absolute())
+    # No shell takes care of a ~ in a file, nor behind a colon.
+    return str((folder / os.path.expanduser(named)).absolute())  # noqa: PTH111  (Path raises for ~NOBODY)

@@ -100,8 +100,14 @@ def command(
                 f"Batch {status.name} is removed: "
                 f"{counted(gone.images, 'image')}, {counted(gone.files, 'file')}."
             )
+        inputs = InputStore(settings.inputs)
+        others = inputs.others(ledger.id)
         needed = frozenset(ledger.upkeep.inputs())
-        unneeded = list(remove_unneeded(InputStore(settings.inputs), needed))
+        unneeded = [] if others else list(remove_unneeded(inputs, needed))
+    if others:
+        outcome.say(
+            f"Pictures stay, because another ledger may need them, too. If it is gone, delete {others[0]}."
+        )
     if unneeded:
         freed += sum(size_bytes for _, size_bytes in unneeded)
         outcome.say(f"{counted(len(unneeded), 'picture')} that no image is drawn from removed.")

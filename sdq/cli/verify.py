@@ -84,22 +84,21 @@ def command(
         if findings.clean:
             have = "has its file" if findings.images == 1 else "have their files"
             outcome.say(f"All is well: {counted(findings.images, 'image')} {have}.")
-        elif not repair:
+        elif repair:
+            again = checks.repair(ledger, queues, root, findings)
+            if findings.repairable:
+                outcome.say(f"Repaired; {counted(again, 'image')} will be drawn again.")
+        elif findings.repairable:
             outcome.say(
                 f"To repair, run `sdq verify --repair{f' {quote(one.name)}' if one else ''}`."
             )
-        else:
-            again = checks.repair(ledger, queues, root, findings)
-            outcome.say(f"Repaired; {counted(again, 'image')} will be drawn again.")
-            if findings.inputs_lost:
-                outcome.say(
-                    "Pictures that images are drawn from cannot be made again: submit them again, or copy them from "
-                    "another data folder's inputs."
-                )
-            if findings.strays:
-                outcome.say(
-                    "Files that are not in the ledger were left alone; move them elsewhere."
-                )
+        if findings.inputs_lost:
+            outcome.say(
+                "Pictures that images are drawn from cannot be made again: submit them again, or copy them from "
+                "another data folder's inputs."
+            )
+        if findings.strays:
+            outcome.say("Files that are not in the ledger are left alone; move them elsewhere.")
         outcome.tell(
             well=findings.clean,
             images=findings.images,

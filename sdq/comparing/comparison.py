@@ -155,7 +155,11 @@ def _facts(image: Candidate) -> dict[str, str]:
     """Return what drew an image, by names as users write them."""
     engine = image.engine
     facts = {
-        axis.short: json.dumps(value) if isinstance(value, float) else str(value)
+        axis.short: "none"
+        if value is None
+        else json.dumps(value)
+        if isinstance(value, float)
+        else str(value)
         for axis, value in zip(SETTINGS, image.settings, strict=True)
     }
     facts |= {

@@ -127,11 +127,16 @@ def one_of(name: str, value: str | None, known: Iterable[str]) -> str | None:
 
 
 def _paths(name: str, value: Any) -> tuple[str, ...]:
-    """Return one path or several; raise UsageError for what is none."""
-    several = [value] if isinstance(value, str | os.PathLike) else value or ()
+    """Return one path or several; raise UsageError for what is none, as a search that found nothing."""
+    if value is None:
+        return ()
+    several = [value] if isinstance(value, str | os.PathLike) else value
     if not isinstance(several, Iterable):
         raise UsageError(f"{name} is {value!r}, which is no path.")
-    return tuple(found for one in several if (found := path_of(name, one)) is not None)
+    found = tuple(path for one in several if (path := path_of(name, one)) is not None)
+    if not found:
+        raise UsageError(f"{name} lists nothing. Leave it out to draw without.")
+    return found
 
 
 def bounded(name: str, value: int | None, least: int, most: int | None = None) -> int | None:

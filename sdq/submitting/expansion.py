@@ -37,7 +37,8 @@ def read_grid(options: SubmitOptions) -> tuple[dict[str, Any], Grid]:
             with value_of(option):
                 axes[field] = parse_values(field, written)
     if options.init_images:
-        axes["init_image"] = tuple(pictures_named(options.init_images))
+        with value_of("--init-image"):
+            axes["init_image"] = tuple(pictures_named(options.init_images))
     annotator = Annotator(options.annotate) if options.annotate else None
     if options.controlnets:
         with value_of("--controlnet"):

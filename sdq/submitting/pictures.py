@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import glob
-import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from producer.reading.controlnets import Following, parse_all
+from producer.reading.places import KEPT, place_of
+from sdq.views.words import counted
 from sdq_core.errors import InputError, InputMissingError, UsageError
-from sdq_core.inputs.formats import PICTURE_ENDINGS
-from sdq_core.printable import quote
+from sdq_core.inputs.formats import OTHER_ENDINGS, PICTURE_ENDINGS
+from sdq_core.printable import printable, quote
 from sdq_core.values.annotators import Annotator
 
 _NUMBERS = re.compile(r"([0-9]+)")
 
 
-def pictures_named(given: Iterable[str], option: str = "--init-image") -> list[str]:
+def pictures_named(given: Iterable[str]) -> list[str]:
     """Return the whole paths of the pictures that are named, each once; those of a folder or pattern by their names.
 
     Raise InputMissingError for a name that is none, InputError for a folder or a pattern without pictures, UsageError
@@ -29,14 +30,28 @@ def pictures_named(given: Iterable[str], option: str = "--init-image") -> list[s
         if (
             not word
         ):  # as of a shell's variable that is empty; a path without a name is the current folder
-            raise UsageError(f"{option} names nothing. Name a picture, a folder or a pattern.")
+            raise UsageError("--init-image names nothing. Name a picture, a folder or a pattern.")
         try:
-            found.update(dict.fromkeys(map(str, _named(word, option))))
+            found.update(dict.fromkeys(map(str, _named(word))))
         except OSError as error:
             raise InputMissingError(
                 f"Cannot look for the picture {quote(word)} ({error.strerror})."
             ) from error
     return list(found)
+
+
+def left_out(given: Iterable[str]) -> list[str]:
+    """Return a hint for each folder of pictures that has some that are not read, beside those that are."""
+    hints = []
+    for word in given:
+        folder = Path(place_of(word, Path()))
+        found = sorted(folder.iterdir(), key=_in_order) if folder.is_dir() else []
+        if others := _ending_in(OTHER_ENDINGS, found):
+            count = counted(len(others), "picture")
+            hints.append(
+                f"{printable(word)}: {count} left out, such as {quote(others[0].name)}; make JPEGs of them"
+            )
+    return hints
 
 
 def followings(
@@ -52,8 +67,8 @@ def followings(
     named = [
         replace(each, annotator=each.annotator or annotator) for each in parse_all(list(given))
     ]
-    places = [_by_stem(each) for each in named]
-    many = [place for place in places if len(place) > 1]
+    places = [_places(each) for each in named]
+    many = [place for place in places if isinstance(place, dict)]
     stems = list(many[0]) if many else [""]
     for place in many[1:]:
         if alone := sorted(place.keys() ^ many[0].keys()):
@@ -62,18 +77,20 @@ def followings(
             )
     return [
         tuple(
-            replace(each, picture=place[stem] if len(place) > 1 else next(iter(place.values())))
+            replace(each, picture=place[stem] if isinstance(place, dict) else place)
             for each, place in zip(named, places, strict=True)
         )
         for stem in stems
     ]
 
 
-def _by_stem(following: Following) -> dict[str, str]:
-    # No shell takes care of a ~ behind a colon.
-    written = os.path.expanduser(following.picture)  # noqa: PTH111  (Path raises for ~NOBODY)
+def _places(following: Following) -> str | dict[str, str]:
+    """Return the path of a picture that all images follow, or those of a folder or a pattern by their stems."""
+    paths = pictures_named([following.picture])
+    if paths == [place_of(following.picture, Path())]:
+        return paths[0]
     found: dict[str, str] = {}
-    for path in pictures_named([written], "--controlnet"):
+    for path in paths:
         if (other := found.setdefault(Path(path).stem, path)) != path:
             raise InputError(f"{quote(path)} and {quote(other)} have one name; rename one of them")
     return found
@@ -89,29 +106,38 @@ def refuse_as_prompts(files: Sequence[str], init_images: Sequence[str]) -> None:
             )
 
 
-def _named(word: str, option: str) -> Iterator[Path]:
-    path = Path(word).absolute()
+def _named(word: str) -> Iterator[Path]:
+    path = Path(place_of(word, Path()))
     if path.is_dir():
-        inside = [each for each in path.iterdir() if _is_picture(each)]
+        inside = _pictures(path.iterdir())
         if not inside:
-            raise InputError(f"{option}: there is no picture in the folder {quote(word)}")
-        yield from sorted(inside, key=_in_order)
-    elif path.exists() or word.startswith("sha256:"):
-        yield path if path.exists() else Path(word)
+            raise InputError(f"there is no picture in the folder {quote(word)}")
+        yield from inside
+    elif path.exists() or word.startswith(KEPT):
+        yield path
     elif glob.has_magic(word):
-        matching = [Path(each) for each in glob.glob(str(path), recursive=True)]  # noqa: PTH207
-        inside = [each for each in matching if _is_picture(each)]
+        # The current folder's own name may have brackets, too.
+        pattern = place_of(word, Path(glob.escape(str(Path.cwd()))))
+        inside = _pictures(map(Path, glob.glob(pattern, recursive=True)))  # noqa: PTH207
         if not inside:
-            raise InputError(f"{option}: no picture fits the pattern {quote(word)}")
-        yield from sorted(inside, key=_in_order)
+            raise InputError(f"no picture fits the pattern {quote(word)}")
+        yield from inside
     else:
         raise InputMissingError(f"There is no picture {quote(word)}.")
 
 
-def _is_picture(path: Path) -> bool:
-    return (
-        path.suffix.lower() in PICTURE_ENDINGS and not path.name.startswith(".") and path.is_file()
-    )
+def _pictures(paths: Iterable[Path]) -> list[Path]:
+    """Return the pictures among files, in order; where none can be read, those that will be refused and say why."""
+    found = sorted(paths, key=_in_order)
+    return _ending_in(PICTURE_ENDINGS, found) or _ending_in(OTHER_ENDINGS, found)
+
+
+def _ending_in(endings: Collection[str], paths: Iterable[Path]) -> list[Path]:
+    return [
+        path
+        for path in paths
+        if path.suffix.lower() in endings and not path.name.startswith(".") and path.is_file()
+    ]
 
 
 def _in_order(path: Path) -> tuple[list[tuple[bool, int, str]], str]:

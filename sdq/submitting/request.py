@@ -24,6 +24,7 @@ from producer.planning.grid import Grid
 from producer.planning.line_seeds import repeatable
 from producer.planning.preferences import preferred_compute_unit, preferred_variants, problems
 from producer.reading.characters import unquoted
+from producer.reading.checks import check_picture
 from producer.reading.fields import parse_meta, seeds_or_random
 from producer.reading.places import place_of
 from producer.reading.words import (
@@ -34,7 +35,7 @@ from producer.reading.words import (
 )
 from sdq.submitting.expansion import expanded, read_dynamic, read_grid, recorded
 from sdq.submitting.options import SubmitOptions, value_of
-from sdq.submitting.pictures import refuse_as_prompts
+from sdq.submitting.pictures import left_out, refuse_as_prompts
 from sdq_core.errors import ConfigurationError, UsageError
 from sdq_core.models import ModelStore
 from sdq_core.settings import Preferences, Settings, whole_path
@@ -158,7 +159,7 @@ def read_defaults(
         init_image=single.get("init_image"),
         strength=single.get("strength", DEFAULT_STRENGTH),
         controlnets=single.get("controlnets", ()),
-        mask=place_of(options.mask, Path()),
+        mask=_read("--mask", _mask, options.mask),
         original_size=_read("--original-size", parse_size, options.original_size),
         crop=_read("--crop", parse_crop, options.crop),
         batch_name=dated(options.batch, datetime.now(UTC)) if options.batch else options.batch,
@@ -201,6 +202,7 @@ def read_request(
             meta = parse_meta(options.meta)
         lines = [replace(line, meta={**meta, **line.meta}) for line in lines]
     _refuse_unused(options, lines)
+    remarks.hints += left_out(options.init_images)
     source = describe_source(options.files, options.prompts or options.objects or ())
     lines, max_images = expanded(
         lines, defaults, options, dynamic=dynamic, grid=grid, remarks=remarks
@@ -222,6 +224,10 @@ def _read(option: str, parse: Callable[[str], _T], value: str | None) -> _T | No
         return None
     with value_of(option):
         return parse(value)
+
+
+def _mask(named: str) -> str:
+    return place_of(check_picture(named), Path())
 
 
 def _refuse_unused(options: SubmitOptions, lines: Sequence[PromptLine]) -> None:

@@ -30,6 +30,8 @@ def submit_plan(
     # Connect before anything is stored: a submission without queues helps nobody.
     queues = Queues(connect(settings), ledger.id)
     inputs = InputStore(settings.inputs)
+    if plan.pictures:
+        inputs.note(ledger.id)
     for picture in plan.pictures:
         inputs.keep(picture)
     with withdrawn(queues, ledger.submissions.replaceable(plan, outdated)) as instead_of:

@@ -64,9 +64,14 @@ class Findings:
     @property
     def clean(self) -> bool:
         """Whether nothing is wrong."""
-        return not (
-            self.missing or self.damaged or self.strays or self.spares or self.temporary
-            or self.unqueued or self.unfit or self.miscounted or self.inputs_lost
+        return not (self.repairable or self.strays or self.inputs_lost)
+
+    @property
+    def repairable(self) -> bool:
+        """Whether `repair` has anything to do."""
+        return bool(
+            self.missing or self.damaged or self.spares or self.temporary
+            or self.unqueued or self.unfit or self.miscounted
         )  # fmt: skip
 
     @property

@@ -19,3 +19,7 @@ SUFFIXES = {
 MAP_SUFFIX = ".bmp"
 #: Endings of files that a folder of pictures is searched for.
 PICTURE_ENDINGS = frozenset({*SUFFIXES.values(), ".jpeg", ".tif", ".jfif"})
+#: Endings of pictures that are not read, as cameras and editors make them.
+OTHER_ENDINGS = frozenset(
+    {".heic", ".heif", ".jxl", ".jp2", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".psd", ".svg"}
+)

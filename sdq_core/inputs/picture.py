@@ -11,7 +11,8 @@ import io
 import warnings
 from typing import Any
 
-from PIL import Image, ImageCms, ImageOps, features
+from PIL import Image, ImageCms, ImageMath, ImageOps, features
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from sdq_core.errors import InputError
 from sdq_core.inputs.formats import SUFFIXES
@@ -30,8 +31,7 @@ def check_picture(data: bytes) -> str:
     image = _opened(data)
     # At an eighth of its size a JPEG of 12 million pixels took 34 ms in place of 160, and shows as well what is cut.
     image.draft("RGB", (max(1, image.width // 8), max(1, image.height // 8)))
-    _load(image)
-    _eight_bits(image)
+    _eight_bits(_load(image))
     return SUFFIXES[image.format or "PNG"]
 
 
@@ -40,14 +40,14 @@ def read_picture(data: bytes, *, background: str = "white") -> Image.Image:
 
     Colours of an embedded profile become sRGB.
     """
-    image = _upright(_load(_opened(data)))
+    image = _eight_bits(_upright(_load(_opened(data))))
     profile = image.info.get("icc_profile")
     alpha = None
     if image.has_transparency_data:
         image = image.convert("RGBA")
         alpha = image.getchannel("A")
         image = image.convert("RGB")
-    image = _srgb(_eight_bits(image), profile)
+    image = _srgb(image, profile)
     if alpha is None:
         return image
     opaque = Image.new("RGB", image.size, background)
@@ -57,9 +57,9 @@ def read_picture(data: bytes, *, background: str = "white") -> Image.Image:
 
 def read_mask(data: bytes) -> Image.Image:
     """Return a picture as a mask, mode L: its brightness, black where it is transparent."""
-    image = _upright(_load(_opened(data)))
+    image = _eight_bits(_upright(_load(_opened(data))))
     if not image.has_transparency_data:
-        return _eight_bits(image).convert("L")
+        return image.convert("L")
     image = image.convert("RGBA")
     black = Image.new("L", image.size, 0)
     black.paste(image.convert("L"), mask=image.getchannel("A"))
@@ -118,10 +118,24 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return an image with 8 bits a channel; raise InputError for numbers whose white is not known."""
+    """Return an image with 8 bits a channel, in a mode that becomes any other.
+
+    Raise InputError for numbers whose white is not known.
+    """
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PNG", None}):
+        # Pillow does not turn these round, as it does with 8 bits.
+        if isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0:
+            raise InputError("has 16 bits of which 0 is white; save it with 8, or as PNG")
         # Pillow would cut off what is brighter than 255 of 65,535.
-        return image.convert("I").point(lambda value: value / 256).convert("L")
+        whole = image.convert("I")
+        eight = whole.point(lambda value: value / 256).convert("L")
+        if isinstance(clear := image.info.get("transparency"), int):
+            seen = ImageMath.lambda_eval(lambda args: (args["whole"] != clear) * 255, whole=whole)
+            eight.info.pop("transparency", None)
+            eight.putalpha(seen.convert("L"))
+        return eight
+    if image.mode == "LAB":
+        return image.convert("RGB")
     if image.mode in {"I", "F"}:
         raise InputError("has 32 bits a channel; save it with 8 or 16")
     return image

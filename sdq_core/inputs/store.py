@@ -20,6 +20,8 @@ from sdq_core.images.store import store_file
 from sdq_core.inputs.formats import MAX_FILE_BYTES, SUFFIXES
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
+#: Before a ledger's id, the name of an empty file: other ledgers do not know what that one needs.
+_MARK = ".ledger-"
 #: A younger file may be that of a submission that is not stored yet.
 BEING_SUBMITTED_S = 3600.0
 
@@ -65,7 +67,9 @@ class InputStore:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise InputMissingError(f"Cannot read {path} ({error.strerror}).") from error
+            raise InputMissingError(
+                f"Cannot read {path} ({error.strerror}). Check its disk and permissions."
+            ) from error
         if hashlib.sha256(data).hexdigest() != sha256:
             raise InputError(
                 f"{path} was changed since it was submitted. Submit the picture again."
@@ -86,13 +90,32 @@ class InputStore:
             return
         if picture.data is None:
             assert picture.path is not None  # or it would be here
-            data = read_file(picture.path)
+            try:
+                data = read_file(picture.path)
+            except InputError as error:
+                raise InputError(
+                    f"{picture.path} changed while it was submitted: it {error}. Submit it again."
+                ) from error
         else:
             data = picture.data
         if hashlib.sha256(data).hexdigest() != picture.sha256:
             raise InputError(f"{picture.path} changed while it was submitted. Submit it again.")
         target = self.folder / picture.sha256[:2] / f"{picture.sha256}{picture.suffix}"
         store_file(data, target)
+
+    def note(self, ledger_id: str) -> None:
+        """Note durably that a ledger's recipes need pictures here; raise OutputError or StorageError if that fails."""
+        mark = self._mark(ledger_id)
+        if not mark.exists():
+            store_file(b"", mark)
+
+    def others(self, ledger_id: str) -> list[Path]:
+        """Return what other ledgers noted, such as that of another database: nobody here knows what they need."""
+        own = self._mark(ledger_id)
+        return [mark for mark in sorted(self.folder.glob(f"{_MARK}*")) if mark != own]
+
+    def _mark(self, ledger_id: str) -> Path:
+        return self.folder / f"{_MARK}{ledger_id}"
 
     def kept(self) -> Iterator[tuple[str, Path]]:
         """Yield the sha256 and the path of every input, by their names."""

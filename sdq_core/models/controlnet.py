@@ -22,6 +22,8 @@ from sdq_core.models.identity import computing_files, fingerprint
 from sdq_core.models.litter import is_litter
 from sdq_core.models.network import read_network
 from sdq_core.models.parts import kind_of
+from sdq_core.printable import quote
+from sdq_core.values.conditions import is_controlnet_name
 from sdq_core.values.names import one_spelling, spellings
 
 #: The input of the picture that is followed, and what tells a ControlNet from any other network.
@@ -81,6 +83,10 @@ class ControlNets:
             raise InputMissingError(
                 f"There is no ControlNet {name!r} here, only {', '.join(here[:_SHOWN]) or 'none'}{more}. "
                 "`sdq models add` and `sdq models pull` get one."
+            )
+        if not is_controlnet_name(name):
+            raise PackageError(
+                f"The ControlNet {quote(name)} has a name that no recipe can hold. Rename {quote(str(entry))}."
             )
         return self.read(entry, self._known)
 

@@ -21,6 +21,8 @@ from sdq_core.models.placing import model_name, refuse_taken
 from sdq_core.models.record import PullRecord
 from sdq_core.models.staging import put_in_place, require_ours
 from sdq_core.models.zips import Zip, unpack_networks
+from sdq_core.printable import quote
+from sdq_core.values.conditions import is_controlnet_name
 
 #: A zip's own folder, and the one of its kind.
 _LEVELS = 3
@@ -109,8 +111,11 @@ def _by_target(
         networks, names or [name or name_of(each) for each in networks], strict=True
     ):
         target = ControlNets(models).folder / model_name(said)
-        if ":" in target.name:
-            raise InputError(f"{target.name!r} has a colon in it. Choose another --name.")
+        if not is_controlnet_name(target.name):
+            raise InputError(
+                f"{quote(target.name)} is no ControlNet's name: it is too long, or has a colon, a semicolon or another "
+                "sign that no prompt can write. Choose another --name."
+            )
         if target in targets:
             raise InputError(
                 f"{network} and {targets[target]} have one name. Add them one after the other, with --name."

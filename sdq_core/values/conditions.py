@@ -12,6 +12,10 @@ from sdq_core.values.annotators import Annotator
 from sdq_core.values.steps import steps_taken
 from sdq_core.values.variants import Scheduler
 
+#: Each is a third of a U-Net, in every step.
+MAX_CONTROLNETS = 8
+MAX_SCALE = 10.0
+
 _T = TypeVar("_T")
 
 
@@ -36,6 +40,10 @@ class ControlNetUse:
     scale: float = 1.0
     start: float = 0.0
     end: float = 1.0
+
+    def works_in(self, step: int, steps: int) -> bool:
+        """Say whether it works in a step, from 0, as diffusers decides."""
+        return not (step / steps < self.start or (step + 1) / steps > self.end)
 
     def describe(self, picture: str) -> str:
         """Return it for people. picture: what its picture is called."""
@@ -70,7 +78,7 @@ class ControlNetUse:
             image=_digest(fields["image"]),
             annotator=None if annotator is None else Annotator(annotator),
             source=None if annotator is None else _digest(fields["source"]),
-            scale=_number(fields["scale"], 10),
+            scale=_number(fields["scale"], MAX_SCALE),
             start=_number(fields["start"], 1),
             end=_number(fields["end"], 1),
         )
@@ -152,6 +160,9 @@ class Conditions:
         """Return what `to_dict` described, whatever else the fields hold; raise KeyError, TypeError or ValueError."""
         if not fields.keys() & _KEYS:
             return NO_CONDITIONS
+        controlnets = fields.get("controlnets", ())
+        if len(controlnets) > MAX_CONTROLNETS:
+            raise ValueError(f"{len(controlnets):,} ControlNets are more than {MAX_CONTROLNETS}")
 
         def read(name: str, how: Callable[[Any], _T]) -> _T | None:
             value = fields.get(name)
@@ -161,7 +172,7 @@ class Conditions:
             init_image=read("init_image", _digest),
             strength=read("strength", lambda value: _number(value, 1)),
             mask=read("mask", _digest),
-            controlnets=tuple(map(ControlNetUse.from_dict, fields.get("controlnets", ()))),
+            controlnets=tuple(map(ControlNetUse.from_dict, controlnets)),
             original_size=read("original_size", _pair),
             crop=read("crop", _pair),
             weighted=fields.get("weighted") is True,
@@ -169,12 +180,17 @@ class Conditions:
         )
 
 
+def is_controlnet_name(name: str) -> bool:
+    """Say whether recipes can have a ControlNet by a name, and prompt lines tell it from what is beside it."""
+    return bool(_WORD.fullmatch(name)) and name.isprintable() and not {":", ";"} & set(name)
+
+
 #: Of a recipe that needs nothing but its prompt.
 NO_CONDITIONS = Conditions()
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-#: A folder's name, and no path.
-_WORD = re.compile(r"[^/\\\0\s.][^/\\\0\n]{0,199}")
+#: A folder's name, and no path; no halves of surrogate pairs, which nothing can store.
+_WORD = re.compile(r"[^/\\\0\s.\ud800-\udfff][^/\\\0\n\ud800-\udfff]{0,199}")
 _MAX_PIXELS = 2**15
 _KEYS = frozenset(Conditions.__dataclass_fields__)
 

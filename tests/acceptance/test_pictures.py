@@ -60,12 +60,17 @@ def test_a_folder_of_pictures_is_drawn_once_each_though_the_worker_is_killed(
     verified = program.call("verify", code=EXIT_FAILURE)
     assert f"picture missing: sha256 {gone[0]}" in verified.stdout
     program.run("worker", "--burst", code=EXIT_SOME_IMAGES_FAILED)
+    verified = program.call("verify", code=EXIT_FAILURE)
+    assert "submit them again, or copy them" in verified.stdout
+    assert "--repair" not in verified.stdout  # it would mend nothing of it
     drawn = program.drawn("photos")
     assert_whole(program.home, drawn, PICTURES - len(gone))
     assert len({image.image.pixels_sha256 for image in drawn}) == len(drawn)
     status = json.loads(program.call("status", "photos", "--json").stdout)
     assert status["request_counts"]["failed"] == len(gone)
-    assert f"{str(gone[0])[:12]} is not in" in program.call("status", "photos").stdout
+    said = program.call("status", "photos").stdout
+    assert f"{str(gone[0])[:12]} is not in" in said
+    assert "Then `sdq retry` draws this image." in said
     for path in kept.values():
         (tmp_path / path.name).rename(path)
     program.call("retry", "photos")
@@ -92,6 +97,9 @@ def test_a_folder_of_pictures_is_drawn_once_each_though_the_worker_is_killed(
     # What an image is drawn from stays; what none is drawn from any more goes.
     for path in (program.home / "inputs").glob("*/*"):
         os.utime(path, (0, 0))
+    mistaken = f"sqlite:///{tmp_path / 'another.db'}"
+    said = program.call("prune", "--yes", SDQ_DATABASE_URL=mistaken).stdout
+    assert "another ledger may need them" in said
     program.call("prune", "--yes")
     assert len(list((program.home / "inputs").glob("*/*"))) == PICTURES
     assert program.call("verify").stdout.startswith("All is well")

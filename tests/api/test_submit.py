@@ -114,6 +114,7 @@ PROMPTS = str(Path(__file__).parents[2] / "examples" / "prompts.txt")
         ({"prompts": "a", "steps": 5, "num_inference_steps": 6}, "Leave one out"),
         ({"prompts": "a", "steps": 0}, "steps: num_inference_steps is 0"),
         ({"prompts": "a", "steps": []}, "steps lists no value"),
+        ({"prompts": "a", "init_image": []}, "init_image lists nothing"),
         ({"prompts": "a", "guidance_scale": object()}, "guidance_scale has <object"),
         ({"prompts": "a", "priority": "urgent"}, "use high, normal or low"),
         ({"prompts": "a", "quality": 101}, "quality is 101; use 1 to 100."),

@@ -148,7 +148,7 @@ def _ask_for_an_audit(place: Place, found: Reckoning) -> None:
     said = (place.logs / "verify.log").read_text().splitlines()
     found.audit = said[-1] if said else "nothing"
     if audit.returncode != 0:
-        kinds = ("not in the ledger:", "To repair, run")
+        kinds = ("not in the ledger:", "Files that are not in the ledger")
         if not found.spare_copies or any(not line.startswith(kinds) for line in said):
             _complain(found, "lines of `sdq verify`", said)
 

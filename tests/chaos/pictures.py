@@ -21,7 +21,7 @@ _PICTURES = 6
 _SAID = re.compile(
     r"PictureError: (?:The picture with sha256 [0-9a-f]{12} is not in \S+\. Submit it again, or copy that folder "
     r"from the machine that did|\S+ was changed since it was submitted\. Submit the picture again|"
-    r"Cannot read \S+ \([\w ]+\))\."
+    r"Cannot read \S+ \([\w ]+\)\. Check its disk and permissions)\. Then `sdq retry` draws this image\."
 )
 
 _FAILED = """

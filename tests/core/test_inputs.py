@@ -47,12 +47,25 @@ def test_a_kept_picture_that_was_damaged_is_put_back(tmp_path: Path) -> None:
 def test_a_picture_that_changes_meanwhile_is_not_kept(tmp_path: Path) -> None:
     store = InputStore(tmp_path / "inputs")
     given = picture(tmp_path / "cat.png")
+    (tmp_path / "cat.png").unlink()
+    with pytest.raises(InputError, match="changed while it was submitted: it does not"):
+        store.keep(given)
     (tmp_path / "cat.png").write_bytes(b"another")
     with pytest.raises(InputError, match="changed while it was submitted"):
         store.keep(given)
     assert not list(store.kept())
     with pytest.raises(InputMissingError, match="is not in"):
         store.read(given.sha256)
+
+
+def test_ledgers_that_share_the_pictures_know_of_each_other(tmp_path: Path) -> None:
+    store = InputStore(tmp_path / "inputs")
+    assert store.others("one") == []
+    for _ in range(2):
+        store.note("one")
+    assert store.others("one") == []
+    assert store.others("two") == [store.folder / ".ledger-one"]
+    assert list(store.kept()) == []
 
 
 def test_only_what_nobody_needs_and_nobody_is_about_to_need_is_removed(tmp_path: Path) -> None:

@@ -69,6 +69,21 @@ def test_sixteen_bits_become_eight(value: int) -> None:
     assert read_mask(data).getpixel((0, 0)) == value // 256
 
 
+def test_a_transparent_grey_of_sixteen_bits_is_one_of_many() -> None:
+    image = Image.new("I;16", (3, 1), 1000)
+    image.putpixel((1, 0), 1001)  # the same in 8 bits
+    image.putpixel((2, 0), 40_000)
+    data = encoded(image, transparency=1000)
+    assert [pixel(data, x) for x in (0, 1, 2)] == [WHITE, (3,) * 3, (156,) * 3]
+    assert list(read_mask(data).tobytes()) == [0, 3, 156]
+
+
+def test_colours_as_printers_name_them_make_a_mask_too() -> None:
+    data = encoded(Image.new("RGB", (1, 1), WHITE).convert("LAB"), "TIFF")
+    assert near(pixel(data), WHITE)
+    assert read_mask(data).getpixel((0, 0)) == pytest.approx(255, abs=3)
+
+
 def test_cmyk_is_read() -> None:
     data = encoded(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG", quality=95)
     assert near(pixel(data), RED)
@@ -136,6 +151,12 @@ def test_a_picture_is_not_decoded_that_would_fill_the_memory(side: int) -> None:
 )
 def test_what_is_no_picture_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
+        check_picture(data)
+
+
+def test_sixteen_bits_of_which_0_is_white_are_refused() -> None:
+    data = encoded(Image.new("I;16", (1, 1), 0), "TIFF", tiffinfo={262: 0})
+    with pytest.raises(InputError, match="of which 0 is white"):
         check_picture(data)
 
 

@@ -59,6 +59,9 @@ def test_a_package_a_folder_and_a_zip_are_added(tmp_path: Path) -> None:
         add_quietly(GOLDEN / EDGES, models)
     with pytest.raises(InputError, match="--name is for one ControlNet, and there are 2"):
         add_quietly(tmp_path / "Canny.zip", models, name="x")
+    for name in ("a:b", "a;b", "a\nb", "x" * 201):
+        with pytest.raises(InputError, match="is no ControlNet's name"):
+            add_quietly(GOLDEN / EDGES, models, name=name)
 
 
 def test_what_people_put_into_the_folder_is_found(tmp_path: Path) -> None:
@@ -73,6 +76,9 @@ def test_what_people_put_into_the_folder_is_found(tmp_path: Path) -> None:
         match="no ControlNet 'x' here, only demo-edges, empty, sdq_depth, sdq_edges",
     ):
         nets.find("x")
+    (nets.folder / "a\nb").mkdir()
+    with pytest.raises(PackageError, match="has a name that no recipe can hold"):
+        nets.find("a\nb")
 
 
 def test_the_one_that_comes_with_sdq_is_listed_and_neither_removed_nor_replaced(

@@ -49,6 +49,11 @@ def test_it_is_pulled_planned_and_drawn(station: Station, packages: dict[str, by
         (8, 16),
     )
     assert (image.recipe.width, image.recipe.height) == (128, 128)
+    # What the model is told anyway makes no other image.
+    for at_default in ((), ("--original-size", "128x128", "--crop", "0,0")):
+        program.call("submit", "--model", NAME, "--prompt", "x", "--batch", "same", *at_default)
+    status = json.loads(program.call("status", "same", "--json").stdout)
+    assert status["request_counts"]["total"] == 1
     program.call(
         "submit", "--prompt", "x", "--original-size", "96x160", code=65
     )  # the demo model is not of XL

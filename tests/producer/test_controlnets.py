@@ -49,7 +49,21 @@ def test_a_controlnet_is_read_and_written_the_same(
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("edges", "is not complete; write NAME:PICTURE"),
+        *(
+            (written, "cannot be read; write NAME:PICTURE")
+            for written in (
+                "edges",
+                "edges:a.png:-1",
+                "edges:a.png:80%",
+                "edges:a.png:nan",
+                "edges:a.png:1e1",
+                "edges::0.5",
+                "edges:a.png:0.8:0.5",
+                "edges:a.png:1:-0.1-1",
+                "edges:a.png:0.3,0.5",
+                f"edges:sha256:{DIGITS}/a.png:-1",
+            )
+        ),
         ("edges:a.png:11", "is more than 10"),
         ("edges:a.png:1:0.5-0.5", "is no part of the steps"),
         ("edges:a.png:1:0-2", "is no part of the steps"),
@@ -141,6 +155,17 @@ def test_a_photo_is_followed_by_its_map_and_both_are_kept(folder: Path) -> None:
 def test_a_photo_that_cannot_be_read_has_no_map(folder: Path) -> None:
     with pytest.raises(PromptFileError, match=r"controlnet .* is not a picture"):
         plan(folder, '{"prompt": "a", "controlnet": "sdq_edges:canny(p.jsonl)"}\n')
+    (cat, _) = plan(folder, '{"prompt": "a", "controlnet": "sdq_edges:canny(cat.png)"}\n').pictures
+    store = InputStore(folder / "inputs")
+    store.keep(cat)
+    kept = store.find(cat.sha256)
+    assert kept
+    kept.write_bytes(b"damaged")
+    with pytest.raises(PromptFileError, match=rf"p.jsonl:1: {kept} was changed since it was"):
+        plan(
+            folder,
+            f'{{"prompt": "a", "controlnet": "sdq_edges:canny(sha256:{cat.sha256}/cat.png)"}}\n',
+        )
 
 
 def test_a_table_separates_them_by_semicolons(folder: Path) -> None:
@@ -166,6 +191,20 @@ def test_what_cannot_be_drawn_is_refused_with_its_line(folder: Path) -> None:
     assert "Model demo has no U-Net for ControlNets. Use --model demo-turbo." in model
 
 
+def test_a_controlnet_that_would_work_in_no_step_is_refused(folder: Path) -> None:
+    lines = [
+        f'{{"prompt": "a", "controlnet": "sdq_edges:cat.png:1:0-0.2", "steps": {steps}, "scheduler": "{scheduler}"}}'
+        for steps, scheduler in ((4, "DDIM"), (5, "DDIM"), (4, "PNDM"), (3, "PNDM"))
+    ]
+    with pytest.raises(PromptFileError) as refused:
+        plan(folder, "\n".join(lines))
+    assert [said.partition(": ")[2] for said in refused.value.problems] == [
+        f"0-0.2 has none of the {steps} steps, so the ControlNet sdq_edges would do nothing; name a larger part, or "
+        "more steps"
+        for steps in (4, 4)
+    ]
+
+
 def test_of_several_folders_pictures_of_one_name_belong_together(tmp_path: Path) -> None:
     for path in ("edges/1.png", "edges/2.png", "depth/1.jpg", "depth/2.jpg", "one.png"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
@@ -178,7 +217,11 @@ def test_of_several_folders_pictures_of_one_name_belong_together(tmp_path: Path)
         ["1.png", "1.jpg", "one.png"],
         ["2.png", "2.jpg", "one.png"],
     ]
-    (tmp_path / "depth" / "2.jpg").rename(tmp_path / "depth" / "3.jpg")
+    # A folder with one picture is a folder all the same.
+    (tmp_path / "depth" / "2.jpg").rename(tmp_path / "2.jpg")
+    with pytest.raises(InputError, match="there is no picture '2' in each of the folders"):
+        followings([f"e:{tmp_path}/edges", f"d:{tmp_path}/depth"])
+    (tmp_path / "2.jpg").rename(tmp_path / "depth" / "3.jpg")
     with pytest.raises(InputError, match="there is no picture '2' in each of the folders"):
         followings([f"e:{tmp_path}/edges", f"d:{tmp_path}/depth"])
     Image.new("RGB", (8, 8)).save(tmp_path / "edges" / "1.jpg")

@@ -11,7 +11,7 @@ from db.values import BatchPlan
 from producer import Defaults, plan_batch, read_prompts
 from producer.planning.grid import Grid, parse_values
 from producer.planning.pictures import Pictures
-from sdq.submitting.pictures import pictures_named, refuse_as_prompts
+from sdq.submitting.pictures import left_out, pictures_named, refuse_as_prompts
 from sdq_core.errors import InputError, InputMissingError, PackageError, PromptFileError, UsageError
 from sdq_core.inputs.store import InputStore
 from sdq_core.models import ModelStore, resolver
@@ -141,6 +141,46 @@ def test_the_command_names_files_folders_and_patterns(
         pictures_named(["x" * 300])
     with pytest.raises(UsageError, match="Put quotes around a pattern"):
         refuse_as_prompts(["dog.png"], ["cat.png"])
+
+
+def test_pictures_of_a_folder_that_are_not_read_are_said(folder: Path) -> None:
+    (folder / "IMG_1.HEIC").write_bytes(b"heic")
+    assert "IMG_1.HEIC" not in {Path(each).name for each in pictures_named([str(folder)])}
+    assert left_out([str(folder), str(folder / "cat.png")]) == [
+        f"{folder}: 1 picture left out, such as 'IMG_1.HEIC'; make JPEGs of them"
+    ]
+    # Where there is nothing else, each is refused with its reason later.
+    (folder / "phone").mkdir()
+    (folder / "IMG_1.HEIC").rename(folder / "phone" / "IMG_1.HEIC")
+    assert pictures_named([str(folder / "phone")]) == [str(folder / "phone" / "IMG_1.HEIC")]
+    assert left_out([str(folder)]) == []
+
+
+def test_the_name_of_a_kept_picture_is_text_whatever_a_file_calls_it(folder: Path) -> None:
+    (cat,) = plan(folder, "prompt,init_image\na,cat.png\n").pictures
+    InputStore(folder / "inputs").keep(cat)
+    text = f'{{"prompt": "a", "init_image": "sha256:{cat.sha256}/\\u001b[31m\\ud800.png"}}'
+    (entry,) = plan(folder, text, "p.jsonl").entries
+    assert entry.fields == {"pictures": {"init_image": r"\x1b[31m\ud800.png"}}
+
+
+def test_brackets_in_the_current_folders_name_are_no_pattern(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "[2026] nights").mkdir()
+    (folder / "cat.png").rename(folder / "[2026] nights" / "cat.png")
+    monkeypatch.chdir(folder / "[2026] nights")
+    assert [Path(each).name for each in pictures_named(["c*.png"])] == ["cat.png"]
+
+
+def test_the_home_folder_may_be_named_where_no_shell_looks(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    text = "prompt,init_image,mask\na,~/cat.png,~/dog.png\nb,cat.png,dog.png\n"
+    one, other = (entry.recipe for entry in plan(folder, text).entries)
+    assert one.conditions == other.conditions
+    assert pictures_named(["~/cat.png", "~/c*.png"]) == [str(folder / "cat.png")]
 
 
 def test_a_model_without_an_encoder_is_refused_before_anything_is_queued(

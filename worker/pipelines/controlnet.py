@@ -76,10 +76,6 @@ class Guide:
     use: ControlNetUse
     picture: Array
 
-    def is_heard(self, step: int, steps: int) -> bool:
-        """Say whether it works in a step, from 0, as diffusers decides."""
-        return not (step / steps < self.use.start or (step + 1) / steps > self.use.end)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Guides:
@@ -97,7 +93,7 @@ class Guides:
         """
         sums: dict[str, Array] = {}
         for guide in self.guides:
-            if not guide.is_heard(step, steps):
+            if not guide.use.works_in(step, steps):
                 continue
             for name, residual in guide.net(sample, timestep, branches, guide.picture).items():
                 require_finite(residual, f"The ControlNet {guide.use.name}")

@@ -79,7 +79,7 @@ class Pictures:
         try:
             data = self._inputs.read(sha256)
         except (InputMissingError, InputError) as error:
-            raise PictureError(str(error)) from error
+            raise PictureError(f"{error} Then `sdq retry` draws this image.") from error
         try:
             return decode(data)
         except InputError as error:  # another Pillow had read it
