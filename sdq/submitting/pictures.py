@@ -26,9 +26,8 @@ def pictures_named(given: Iterable[str], option: str = "--init-image") -> list[s
     """
     found: dict[str, None] = {}
     for word in given:
-        if (
-            not word
-        ):  # as of a shell's variable that is empty; a path without a name is the current folder
+        # As of a shell's variable that is empty; a path without a name is the current folder.
+        if not word:
             raise UsageError(f"{option} names nothing. Name a picture, a folder or a pattern.")
         try:
             found.update(dict.fromkeys(map(str, _named(word, option))))

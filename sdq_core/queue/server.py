@@ -305,9 +305,8 @@ class RedisServer:
                 if self._serves(wait_s):
                     return True
                 loading = False
-            except (
-                redis.exceptions.BusyLoadingError
-            ):  # it may still find that the file is damaged, and end
+            except redis.exceptions.BusyLoadingError:
+                # It may still find that the file is damaged, and end.
                 loading = True
             if process.poll() is not None:
                 said = _said(self._log, since=said_before)

@@ -176,9 +176,8 @@ class Engine:
         """End the engine; its memory is released when this returns. One that is loading or drawing is killed."""
         with contextlib.suppress(OSError):
             self._pipe.close()
-        if (
-            self.ready is None or self._outstanding
-        ):  # it would notice at its next step, however long that takes
+        # It would notice at its next step, however long that takes.
+        if self.ready is None or self._outstanding:
             self._process.kill()
         try:
             self._process.wait(timeout=2)
