@@ -160,7 +160,7 @@ def remove_command(
     "--scheduler",
     metavar="NAME",
     shell_complete=words(*Scheduler),
-    help="As for `sdq submit` [of few steps: that of the model's scheduler file].",
+    help="As for `sdq submit` [with few steps, that of the model's scheduler file].",
 )
 @click.option("--reset", is_flag=True, help="Forget what was set before.")
 @outcome_options
@@ -176,7 +176,7 @@ def set_command(
 ) -> None:
     """Set how a model is drawn where neither a prompt nor the command says, for models that need few steps.
 
-    What is left out stays as it was. Images that were submitted before stay what they are.
+    What you leave out stays as it was. Images that are already submitted do not change.
     """
     from sdq.submitting.usual import set_usually
 

@@ -34,8 +34,8 @@ _THUMB, _THUMB_OF_A_PAGE = 128, 256
 @click.command("sheet")
 @batches_before_out()
 @click.argument("out", type=click.Path(path_type=Path))
-@axis_option("--x", "What is across: seed, steps, scheduler, ...")
-@axis_option("--y", "What is down.")
+@axis_option("--x", "What runs across: seed, steps, scheduler, ...")
+@axis_option("--y", "What runs down.")
 @axis_option("--z", "What differs from grid to grid; each begins a page of a PDF.")
 @where_option
 @sort_option
