@@ -71,4 +71,4 @@ def _scalar(value: Any) -> JSON:
 def _key(key: object) -> str:
     if isinstance(key, str):
         return key
-    raise InputError(f"the key {quote(str(key))} is no text")
+    raise InputError(f"the key {quote(str(key))} is not text")

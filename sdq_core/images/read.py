@@ -136,7 +136,7 @@ def _check_conditions(fields: dict[str, Any], bad: Callable[[str], InputError]) 
         if name in fields and not (
             isinstance(fields[name], str) and _DIGEST.fullmatch(fields[name])
         ):
-            raise bad(f"its recipe's {name} is no sha256")
+            raise bad(f"its recipe's {name} is not a sha256")
     strength = fields.get("strength")
     if ("init_image" in fields) != ("strength" in fields) or (
         "mask" in fields and strength is None

@@ -32,7 +32,7 @@ class Picture:
     suffix: the ending that its format has.
     name: of its file, for users.
     path: where it is read from; None if it is kept already.
-    data: its bytes, if it was made and is no file.
+    data: its bytes, if it was made and is not a file.
     """
 
     sha256: str
@@ -115,7 +115,7 @@ def read_file(path: Path) -> bytes:
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})") from None
     except ValueError:  # a zero byte
-        raise InputError("is no name that a file can have") from None
+        raise InputError("is not a name that a file can have") from None
     if len(data) > MAX_FILE_BYTES:
         raise InputError(f"has more than {MAX_FILE_BYTES:,} bytes; make it smaller")
     if not data:

@@ -51,8 +51,8 @@ def test_a_controlnet_is_read_and_written_the_same(
     [
         ("edges", "is not complete; write NAME:PICTURE"),
         ("edges:a.png:11", "is more than 10"),
-        ("edges:a.png:1:0.5-0.5", "is no part of the steps"),
-        ("edges:a.png:1:0-2", "is no part of the steps"),
+        ("edges:a.png:1:0.5-0.5", "is not part of the steps"),
+        ("edges:a.png:1:0-2", "is not part of the steps"),
     ],
 )
 def test_what_is_no_controlnet_is_refused(written: str, said: str) -> None:
