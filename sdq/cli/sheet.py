@@ -202,5 +202,5 @@ def _nothing(statuses: Sequence[BatchStatus], where: Where | None) -> str:
     batches = "Batch" if len(statuses) == 1 else "Batches"
     have = "has" if len(statuses) == 1 else "have"
     if where and any(status.completed for status in statuses):
-        return f"No finished image of {names} is as --where asks. Choose other values."
+        return f"No finished image of {names} matches --where. Choose other values."
     return f"{batches} {names} {have} no finished images yet. Start `sdq worker`."

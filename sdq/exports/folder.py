@@ -40,7 +40,7 @@ def export_folder(folder: Path, outputs: Path) -> Iterator[None]:
             not path.name.startswith(".") for path in folder.iterdir()
         ):
             raise OutputError(
-                f"{folder} has files in it that no export made. Name a new or an empty folder."
+                f"{folder} has files that no export made. Name a new or an empty folder."
             )
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except (OSError, ValueError) as error:

@@ -57,7 +57,7 @@ def followings(
     for place in many[1:]:
         if alone := sorted(place.keys() ^ many[0].keys()):
             raise InputError(
-                f"there is no picture {quote(alone[0])} in each of the folders; those of one name belong together"
+                f"there is no picture {quote(alone[0])} in all of the folders; those of the same name belong together"
             )
     return [
         tuple(
@@ -74,7 +74,9 @@ def _by_stem(following: Following) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in pictures_named([written], "--controlnet"):
         if (other := found.setdefault(Path(path).stem, path)) != path:
-            raise InputError(f"{quote(path)} and {quote(other)} have one name; rename one of them")
+            raise InputError(
+                f"{quote(path)} and {quote(other)} have the same name; rename one of them"
+            )
     return found
 
 

@@ -179,8 +179,8 @@ def test_of_several_folders_pictures_of_one_name_belong_together(tmp_path: Path)
         ["2.png", "2.jpg", "one.png"],
     ]
     (tmp_path / "depth" / "2.jpg").rename(tmp_path / "depth" / "3.jpg")
-    with pytest.raises(InputError, match="there is no picture '2' in each of the folders"):
+    with pytest.raises(InputError, match="there is no picture '2' in all of the folders"):
         followings([f"e:{tmp_path}/edges", f"d:{tmp_path}/depth"])
     Image.new("RGB", (8, 8)).save(tmp_path / "edges" / "1.jpg")
-    with pytest.raises(InputError, match="have one name"):
+    with pytest.raises(InputError, match="have the same name"):
         followings([f"e:{tmp_path}/edges"])

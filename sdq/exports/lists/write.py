@@ -159,7 +159,7 @@ def _check(target: Path) -> None:
     with target.open("rb") as file:
         beginning = file.read(_BEGINNING_BYTES)
     if beginning and _MARK not in beginning:
-        raise OutputError(f"{target} is there and no export wrote it. Name a new file.")
+        raise OutputError(f"{target} exists, and no export wrote it. Name a new file.")
 
 
 @contextlib.contextmanager
