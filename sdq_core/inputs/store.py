@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdq_core.errors import InputError, InputMissingError, StorageError
+from sdq_core.images.read import open_at_once
 from sdq_core.images.store import store_file
 from sdq_core.inputs.formats import MAX_FILE_BYTES, SUFFIXES
 
@@ -104,7 +105,7 @@ class InputStore:
 def read_file(path: Path) -> bytes:
     """Return a picture's bytes; raise InputError for what is none, as a clause that follows its name."""
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
+        with open(path, "rb", opener=open_at_once) as file:
             if not path.is_file():
                 raise InputError("is a folder, a pipe or a device, not a picture")
             data = file.read(MAX_FILE_BYTES + 1)
@@ -154,8 +155,3 @@ def _touch(path: Path) -> None:
         os.utime(path)
     except OSError as error:
         raise StorageError(f"Cannot use {path} ({error.strerror}). Check the disk.") from error
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # Opening a pipe without a writer would never return.
-    return os.open(path, flags | os.O_NONBLOCK)
