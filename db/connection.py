@@ -53,7 +53,7 @@ class Database:
         if self.is_sqlite:
             from db.sqlite import sqlite_engine
 
-            self.where = self.url.database or ":memory:"
+            self.where = str(self.url.database)
             self._make_folder()
             self.engine = sqlite_engine(self.url, limits)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -146,12 +146,7 @@ class Database:
             raise ours from error
 
     def _make_folder(self) -> None:
-        if not self.url.database or self.url.database == ":memory:":
-            raise ConfigurationError(
-                "An in-memory database cannot be the ledger: several processes share it. Set SDQ_DATABASE_URL to a "
-                "file, such as sqlite:////absolute/path/sdq.db."
-            )
-        folder = Path(self.url.database).parent
+        folder = Path(self.where).parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -164,7 +159,7 @@ class Database:
 def may_exist(url: str) -> bool:
     """Whether there may be a database: False only for a missing SQLite file. Opens nothing."""
     parsed = parsed_url(url)
-    return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").is_file()
+    return parsed.get_backend_name() != "sqlite" or Path(str(parsed.database)).is_file()
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:
@@ -191,6 +186,11 @@ def parsed_url(url: str) -> URL:
             "% as %25, / as %2F and @ as %40."
         )
     if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
+        if parsed.database in {None, "", ":memory:"}:
+            raise ConfigurationError(
+                "An in-memory database cannot be the ledger: several processes share it. Set SDQ_DATABASE_URL to a "
+                "file, such as sqlite:////absolute/path/sdq.db."
+            )
         return parsed
     if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
         if importlib.util.find_spec("psycopg") is None:

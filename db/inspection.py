@@ -58,12 +58,7 @@ def inspect_ledger(url: str) -> LedgerState:
             parsed, poolclass=NullPool, connect_args={"connect_timeout": _TIMEOUT_S}
         )
         return _state(engine, where)
-    if not parsed.database or parsed.database == ":memory:":
-        raise ConfigurationError(
-            "An in-memory database cannot be the ledger: several processes share it. Set SDQ_DATABASE_URL to a "
-            "file, such as sqlite:////absolute/path/sdq.db."
-        )
-    file = Path(parsed.database).absolute()
+    file = Path(str(parsed.database)).absolute()
     if not file.exists():
         return LedgerState(
             where=str(file), there=False, server=f"SQLite {sqlite3.sqlite_version}", revision=None

@@ -122,7 +122,11 @@ def _notices() -> Select[Any]:
         .scalar_subquery()
     )
     return select(
-        notices, batches.c.name, batches.c.options, ended_before.label("round")
+        notices,
+        batches.c.name,
+        batches.c.created_at,
+        batches.c.options,
+        ended_before.label("round"),
     ).join_from(notices, batches)
 
 
@@ -135,6 +139,7 @@ def _notice(row: Row[Any]) -> Notice:
         id=row.id,
         batch_id=row.batch_id,
         batch_name=row.name,
+        batch_created_at=row.created_at,
         event=NoticeEvent(row.event),
         happened_at=row.happened_at,
         receivers=read_receivers(row.options),

@@ -36,6 +36,8 @@ class Work:
 
     def load_slice(self, slice_id: int) -> Slice | None:
         """Return a slice with its recipe and whether it is wanted now, None if there is none."""
+        # A removed batch leaves its slices' ids to the next one, which has not begun.
+        self._started_slices.discard(slice_id)
         with self._database.reading() as connection:
             return slices.load_slice(connection, slice_id)
 

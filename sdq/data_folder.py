@@ -16,7 +16,7 @@ def refuse_absent_drive(settings: Settings) -> None:
     """
     home = settings.home
     if home.exists() and not home.is_dir():
-        raise OutputError(f"The data folder {home} is no folder. Set SDQ_HOME to one.")
+        raise OutputError(f"The data folder {home} is not a folder. Set SDQ_HOME to one.")
     if settings.origins["home"] != "default" and not home.exists() and not home.parent.exists():
         raise OutputError(
             f"The data folder {home} is not there, and neither is {home.parent}. Reconnect its drive; or, for a new "

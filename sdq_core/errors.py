@@ -171,7 +171,7 @@ class DrawError(SdqError):
 
 
 class EngineDiedError(DrawError):
-    """The engine's process ended in the middle of an image."""
+    """The engine's process ended in the middle of an image, or could not be started."""
 
     retryable = True
 

@@ -158,7 +158,7 @@ def read_settings(
         for name in names:
             take(f"environment {name}", setting, environment.get(name))
     take("default", "home", "~/.sdq")
-    home = whole_path(values["home"], "Set SDQ_HOME to a folder, by its whole path.")
+    home = whole_path(values["home"], "Set SDQ_HOME to the absolute path of a folder.")
     file = home / CONFIGURATION_FILE
     tables: dict[str, Any] = {}
     for setting, entry in read_file(file, VARIABLES.keys() - {"home"}).items():
@@ -178,7 +178,7 @@ def read_settings(
         home=home,
         redis_url=None if values["redis_url"] == EMBEDDED else values["redis_url"],
         database_url=values["database_url"],
-        outputs=whole_path(values["outputs"], "Set SDQ_OUTPUTS to a folder, by its whole path."),
+        outputs=whole_path(values["outputs"], "Set SDQ_OUTPUTS to the absolute path of a folder."),
         origins=origins,
         runtime=_runtime(values, origins),
         notify=Receivers(
@@ -214,10 +214,10 @@ def read_settings(
     )
 
 
-def whole_path(given: str, next_step: str = "Name it by its whole path.") -> Path:
+def whole_path(given: str, next_step: str = "Name its absolute path.") -> Path:
     """Return an absolute path; raise ConfigurationError for a URL, or if nothing says where ~ or this folder is."""
     if "://" in given:  # not shown: it may hold a password
-        raise ConfigurationError(f"A URL is no folder. Mount what it names. {next_step}")
+        raise ConfigurationError(f"A URL is not a folder. Mount what it names. {next_step}")
     # An empty HOME would make ~ the root of the disk.
     homeless = given.partition("/")[0] == "~" and os.environ.get("HOME") == ""
     try:

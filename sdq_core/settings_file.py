@@ -84,7 +84,7 @@ def _entry(path: Path, key: str, value: object, known: Collection[str]) -> str:
         raise ConfigurationError(f"{path} must set {key!r} to {kind}.")
     if key == "outputs" and not str(value).startswith(("/", "~")):
         raise ConfigurationError(
-            f"{path} must set 'outputs' to a whole path: {value!r} would depend on the current folder."
+            f"{path} must set 'outputs' to an absolute path: {value!r} would depend on the current folder."
         )
     return str(value)
 

@@ -99,7 +99,6 @@ EVERY = (
     "LMSDiscrete",
     "PNDM",
 )
-SIGMA_BASED = ("EulerAncestralDiscrete", "EulerDiscrete", "LMSDiscrete")
 
 #: (name, configuration, the schedulers to use it for, whether StableDiffusionPipeline corrects it first)
 CONFIGS: list[tuple[str, dict[str, Any], tuple[str, ...], bool]] = [

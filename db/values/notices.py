@@ -22,7 +22,7 @@ class NoticeEvent(StrEnum):
 class Notice:
     """What is to be told of a batch.
 
-    batch_id, batch_name: the batch.
+    batch_id, batch_name, batch_created_at: the batch, and when it was submitted first; UTC.
     happened_at: when it began or ended, or when its variant was paused; UTC.
     receivers: those that the batch names.
     claimed_by: the worker that sends it, None for none yet.
@@ -34,6 +34,7 @@ class Notice:
     id: int
     batch_id: int
     batch_name: str
+    batch_created_at: datetime
     event: NoticeEvent
     happened_at: datetime
     receivers: Receivers

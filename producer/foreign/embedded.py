@@ -19,6 +19,7 @@ from producer.foreign.exif import HEADS, exif_texts
 from producer.foreign.packets import IPTC_BEGIN, XMP_BEGIN, XMP_END, iptc_texts, xmp_texts
 from sdq_core.errors import InputError
 from sdq_core.images.metadata import RECORD_BEGIN, RECORD_KEY
+from sdq_core.images.read import open_at_once
 
 #: Of one text. ComfyUI's workflows are the longest, seldom of a megabyte.
 MAX_TEXT_BYTES = 4 * 2**20
@@ -46,7 +47,7 @@ def embedded_texts(path: Path) -> dict[str, str]:
     text that is damaged or too long.
     """
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
+        with open(path, "rb", opener=open_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise InputError("this is a pipe or a device, not an image")
             head = file.read(16)
@@ -60,11 +61,6 @@ def embedded_texts(path: Path) -> dict[str, str]:
     except ValueError:  # a zero byte
         raise InputError("no file can have this name") from None
     raise InputError("this is not a PNG, JPEG, WebP or AVIF image")
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # Opening a pipe without a writer would never return.
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _is_known(head: bytes) -> bool:

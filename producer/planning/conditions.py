@@ -105,7 +105,7 @@ def following_of(line: PromptLine, defaults: Defaults) -> Sequence[Following]:
 
 
 def names_of(line: PromptLine, defaults: Defaults, pictures: Pictures) -> dict[str, JSON]:
-    """Return the names of a line's pictures, for users: they are no part of what is drawn."""
+    """Return the names of a line's pictures, for users: they are not part of what is drawn."""
     names: dict[str, JSON] = {}
     if init_image := line.init_image or defaults.init_image:
         names["init_image"] = pictures.find("init_image", init_image).name

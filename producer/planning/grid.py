@@ -86,7 +86,7 @@ class Grid:
         return {
             field: [str(value) if isinstance(value, str) else value for value in values]
             for field, values in self.axes.items()
-            # Where pictures were is no part of a batch; its entries name them.
+            # Where pictures were is not part of a batch; its entries name them.
             if field not in {"init_image", "controlnets"}
         }
 

@@ -52,7 +52,7 @@ def _check_model(preferences: Preferences) -> None:
     model = preferences.model
     if "/" in model and not model.startswith(("/", "~")):
         raise InputError(
-            f"model {model!r} depends on the current folder; name a model or a whole path"
+            f"model {model!r} depends on the current folder; name a model or an absolute path"
         )
 
 

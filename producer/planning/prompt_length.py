@@ -32,7 +32,7 @@ _WORDS = re.compile(rf"'s|'t|'re|'ve|'m|'ll|'d|{_IDEOGRAPH}|[^\W_]+|(?:[^\s\w]|_
 def cut_after(prompt: str, tokenizer: Path, *, weighted: bool = False) -> str | None:
     """Return what a text encoder reads of a prompt that is too long for it, None if it reads all of it.
 
-    weighted: weights count in it, and their syntax is no text.
+    weighted: weights count in it, and their syntax is not text.
     tokenizer: the folder of `merges.txt`; one that cannot be read counts nothing, because the worker will say so.
     """
     if len(prompt.encode()) <= _ROOM:  # a token is at least a byte

@@ -16,7 +16,7 @@ from sdq_core.values.conditions import MAX_CONTROLNETS, MAX_SCALE
 from sdq_core.values.names import one_spelling
 
 _NUMBER = r"\d+(?:\.\d*)?|\.\d+"
-#: A digest may be all digits, so it is no scale.
+#: A digest may be all digits, so it is not a scale.
 _WRITTEN = re.compile(
     rf"(?P<name>[^:/]+):(?:(?P<annotator>{'|'.join(Annotator)})\((?P<source>.+)\)|(?P<picture>sha256:[0-9a-f]{{64}}(?:/.+?)?|.+?))"
     rf"(?::(?P<scale>{_NUMBER})(?::(?P<start>{_NUMBER})-(?P<end>{_NUMBER}))?)?",
@@ -69,7 +69,7 @@ def parse_following(written: str) -> Following:
         raise InputError(f"the scale {scale:g} of {quote(written)} is more than {MAX_SCALE:g}")
     if not start < end <= 1:
         raise InputError(
-            f"{start:g}-{end:g} of {quote(written)} is no part of the steps; use numbers from 0 to 1, the lower first"
+            f"{start:g}-{end:g} of {quote(written)} is not part of the steps; use numbers from 0 to 1, the lower first"
         )
     return Following(
         name=one_spelling(match["name"]),

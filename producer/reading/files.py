@@ -166,7 +166,7 @@ def _refuse_torn_quotes(files: Sequence[str]) -> None:
         for end in (path[:1], path[-1:]):
             if not end.isascii() and end in _QUOTES and not Path(path).exists():
                 raise UsageError(
-                    f"{quote(path)} is no prompt file. {code_point(end)} is no quote to the shell: "
+                    f"{quote(path)} is not a prompt file. {code_point(end)} is not a quote to the shell: "
                     "write straight quotes."
                 )
 
@@ -214,7 +214,7 @@ def look_for_other_syntax(
         )
         if not made and (choice := choice_in(text)):
             remarks.undecided.setdefault(line.source, choice)
-        # The options on a line of a txt file are no part of the prompt: what is left was in quotes.
+        # The options on a line of a txt file are not part of the prompt: what is left was in quotes.
         if file_format is not PromptFormat.TXT and (found := option_in(text)):
             option, is_known = found
             if is_known and file_format:

@@ -104,7 +104,7 @@ def _explained(error: json.JSONDecodeError) -> str:
         ("escape" in said, "a backslash in a text is written twice"),
         (not character, "it ends here, but something is still open"),
         (character in QUOTES and character != '"',
-         f'{quote(character)} ({code_point(character or " ")}) is no quote of JSON; use "'),
+         f'{quote(character)} ({code_point(character or " ")}) is not a JSON quote; use "'),
         ("trailing comma" in said or (before == "," and character in "]}"), "the last comma must go"),
         (said.startswith("Extra"), f"{quote(rest)} follows the object; write one object a line"),
     )  # fmt: skip

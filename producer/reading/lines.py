@@ -150,7 +150,7 @@ def _raw_lines(block: bytes, stream: BinaryIO, name: str) -> Iterator[bytes]:
 
 
 def _other_encoding(block: bytes) -> str | None:
-    """Return what a file is whose first block shows that it is no UTF-8 text, and what to do about it."""
+    """Return what a file is whose first block shows that it is not UTF-8 text, and what to do about it."""
     for beginning, what in _BEGINNINGS:
         if block.startswith(beginning):
             return what

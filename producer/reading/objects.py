@@ -46,9 +46,8 @@ def as_json(value: Any, depth: int = 0) -> JSON:
         return {_key(key): as_json(inner, depth + 1) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [as_json(inner, depth + 1) for inner in value]
-    if hasattr(
-        value, "tolist"
-    ):  # NumPy's arrays and numbers, also its floats, which are Python's too
+    # NumPy's arrays and numbers, also its floats, which are Python's too.
+    if hasattr(value, "tolist"):
         return as_json(value.tolist(), depth + 1)
     return _scalar(value)
 
@@ -72,4 +71,4 @@ def _scalar(value: Any) -> JSON:
 def _key(key: object) -> str:
     if isinstance(key, str):
         return key
-    raise InputError(f"the key {quote(str(key))} is no text")
+    raise InputError(f"the key {quote(str(key))} is not text")

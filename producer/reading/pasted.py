@@ -160,9 +160,8 @@ class _Paragraph:
     def with_settings(self, number: int, parameters: str) -> Block:
         """Return the prompt of lines that settings follow."""
         self.number = self.number or number
-        if (
-            self.prompt and self.prompt[0][1].lower() == "parameters"
-        ):  # the heading above a copied one
+        # The heading above a copied one.
+        if self.prompt and self.prompt[0][1].lower() == "parameters":
             self.prompt.popleft()
         block = self._joined()
         block.parameters = parameters

@@ -45,7 +45,7 @@ _COMMANDS = {
     "compare": "Compare images that were drawn in two ways.",
     "inspect": "Measure pictures, and find those that look alike.",
     "export": "Export images as a data set or a list.",
-    "rerun": "Draw images again from what is written in them.",
+    "rerun": "Draw images again from their recorded settings.",
     "retry": "Queue a batch's failed images again.",
     "move": "Draw a batch earlier or later.",
     "cancel": "Cancel a batch.",

@@ -60,9 +60,9 @@ def command(
       sdq compare night --by scheduler --where 'steps = 20'
 
     Partners have the same prompts and seed, and the same steps, scheduler and so on if both sides have any in common.
-    What else differs is named, with the peak signal-to-noise ratio of each pair. With OUT.html, a page shows the pairs
-    in one place, to change between by pointing at them. Of three batches or more, the first is compared with each
-    other one.
+    What else differs is named, with the peak signal-to-noise ratio of each pair. With OUT.html, a page shows each pair
+    in one place and switches between the two when you point at it. With three batches or more, the first is compared
+    with each of the others.
     """
     from sdq.views.comparison.as_dict import comparison_as_dict
     from sdq.views.comparison.text import comparison_lines

@@ -58,8 +58,9 @@ def command(
     """Check everything that sdq needs, draw the demo model on every compute unit, and report what is wrong.
 
     The images are compared with reference images. The report contains no secrets and can be pasted into a bug report.
-    With --model, each compute unit draws that model by the same prompt and seed, and is compared with the picture that
-    was recorded when this was first done, in the folder `portraits` of the data folder. Do it once while all is well.
+    With --model, each compute unit draws that model with the same prompt and seed, and is compared with the picture
+    that was recorded when this was first done, in the folder `portraits` of the data folder. Do it once while all is
+    well.
 
     Nothing else is changed, started or left behind, except by --forget. The exit code is 0 if no problem is found, else
     1.

@@ -40,7 +40,7 @@ _hub = options_under("Card and Hub")
     "--format",
     "format_name",
     type=click.Choice([*FOLDERS, *SHARDS, *LISTS]),
-    help="Not needed where OUT ends in .jsonl or .csv.",
+    help="Not needed if OUT ends in .jsonl or .csv.",
 )
 @partial(where_option, option=_files)
 @_files(
@@ -74,7 +74,11 @@ _hub = options_under("Card and Hub")
     metavar="NAME=FRACTION,...",
     help="Divide the prompts: train=0.9,val=0.05,test=0.05. A prompt's images stay together.",
 )
-@_texts("--split-salt", metavar="TEXT", help="Divide them in another way; every text has its own.")
+@_texts(
+    "--split-salt",
+    metavar="TEXT",
+    help="Divide them differently: each text gives another division.",
+)
 @_texts(
     "--shuffle",
     type=click.IntRange(0),
@@ -84,13 +88,13 @@ _hub = options_under("Card and Hub")
 @_shards(
     "--shard-size",
     metavar="SIZE",
-    help="Size of a shard at most, such as 500MB.  [default: 1GB for webdataset, 500MB for parquet]",
+    help="Maximum size of a shard, such as 500MB.  [default: 1GB for webdataset, 500MB for parquet]",
 )
 @_shards(
     "--shard-samples",
     type=click.IntRange(1),
     metavar="N",
-    help="Images in a shard at most.  [default: 10000]",
+    help="Maximum number of images in a shard.  [default: 10000]",
 )
 @_hub(
     "--license",

@@ -50,7 +50,9 @@ def parse_format(named: str | None, out: str) -> str:
     suffix = Path(out).suffix.lower().removeprefix(".")
     if suffix not in LISTS:
         known = ", ".join((*FOLDERS, *SHARDS, *LISTS))
-        raise UsageError(f"What is {quote(out)} to be? Add --format with one of {known}.")
+        raise UsageError(
+            f"The format of {quote(out)} is not clear. Add --format with one of {known}."
+        )
     return suffix
 
 
@@ -89,7 +91,7 @@ def export_options(name: str, given: Mapping[str, Any]) -> ExportOptions:
     conversion = Conversion.parse(image_format, given["resize"])
     if given["link"] not in {None, "copy"} and (conversion or name not in FOLDERS):
         why = "a converted image is a new file" if conversion else f"{name} packs the images"
-        raise UsageError(f"--link {given['link']} cannot be: {why}. Leave it out.")
+        raise UsageError(f"--link {given['link']} is not possible: {why}. Leave it out.")
     if name not in SHARDS and (given["shard_size"] or given["shard_samples"]):
         raise UsageError(
             f"--shard-size and --shard-samples are for {' and '.join(SHARDS)}. Leave them out."

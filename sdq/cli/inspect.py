@@ -31,7 +31,7 @@ _SHOWN = 20
 
 @click.command("inspect")
 @click.argument("batches", nargs=-1, metavar="[BATCH]...", shell_complete=batch_names)
-@click.option("--again", is_flag=True, help="Measure anew what is measured already.")
+@click.option("--again", is_flag=True, help="Measure again what is already measured.")
 @click.option(
     "--clip",
     metavar="MODEL",
@@ -61,7 +61,7 @@ def command(
     64 bits look alike: the one that was tried first is kept, and the others name it as near_duplicate_of.
 
     With --clip, each image also gets its clip_score, the cosine between the model's embeddings of picture and prompt.
-    Images that another model has scored are scored anew, so one inspection never mixes two models. `sdq models add`
+    Images that another model has scored are scored again, so one inspection never mixes two models. `sdq models add`
     adds such a model.
 
     An interrupted inspection is resumed by the next. A worker that draws on this machine goes first. The exit code is 1

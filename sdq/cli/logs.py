@@ -16,7 +16,7 @@ from sdq_core.settings import Settings
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @settings_options
 def command(settings: Settings, batch: str, as_json: bool) -> None:
-    """Show what happened to a batch, in the order of time.
+    """Show what happened to a batch, in chronological order.
 
     Submissions, engines, failed images with their causes, pauses, the end and notices, as the ledger has them. What
     else a worker says goes to its standard error, or where its service sends that.

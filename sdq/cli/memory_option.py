@@ -27,9 +27,9 @@ def memory_option(command: Command) -> Command:
     @click.option(
         "--max-memory",
         metavar="SIZE",
-        help="Memory that the models may take together, such as 12G or 80%, divided among lanes: others leave memory "
-        "first, one that has grown above it is replaced between two images, and parts of one that is too large take "
-        "turns [SDQ_MAX_MEMORY; no limit].",
+        help="The most memory for all models together, such as 12G or 80%, divided among lanes. Idle models are "
+        "unloaded first, an engine that outgrows it is replaced between two images, and the parts of a model that is "
+        "too large take turns [SDQ_MAX_MEMORY; no limit].",
     )
     @functools.wraps(command)
     def with_memory(*args: Any, settings: Settings, max_memory: str | None, **kwargs: Any) -> Any:

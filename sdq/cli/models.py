@@ -166,7 +166,7 @@ def remove_command(
     "--scheduler",
     metavar="NAME",
     shell_complete=words(*Scheduler),
-    help="As for `sdq submit` [of few steps: that of the model's scheduler file].",
+    help="As for `sdq submit` [with few steps, that of the model's scheduler file].",
 )
 @click.option(
     "--prediction-type",
@@ -200,7 +200,7 @@ def set_command(
 ) -> None:
     """Set how a model is drawn where neither a prompt nor the command says, for models that need few steps.
 
-    What is left out stays as it was. Images that were submitted before stay what they are. --prediction-type,
+    What you leave out stays as it was. Images that are already submitted do not change. --prediction-type,
     --timestep-spacing and --timesteps stand in place of what the model's scheduler file says, so they make another
     revision of it: submit again what is not drawn yet.
     """

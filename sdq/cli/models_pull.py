@@ -52,7 +52,7 @@ from sdq_core.settings import Settings
 @click.option(
     "--unet",
     metavar="WORDS",
-    help="Take the U-Net that lies by itself in a folder of this name, such as a recipe of mixed bits (4_50).",
+    help="Use the separate U-Net in the folder of this name, such as a mixed-bit recipe (4_50).",
 )
 @click.option(
     "--controlnet",

@@ -14,11 +14,11 @@ from sdq_core.values.order import Priority
 
 @click.command("move")
 @batch_argument()
-@click.option("--front", is_flag=True, help="Before all other batches of its priority.")
+@click.option("--front", is_flag=True, help="Draw it before all other batches of its priority.")
 @click.option(
     "--priority",
     type=click.Choice([str(priority) for priority in Priority]),
-    help="Its priority from now on; without --front, in turns with the others that have it.",
+    help="Its new priority; without --front, it takes turns with the others of that priority.",
 )
 @outcome_options
 @settings_options

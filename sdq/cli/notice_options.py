@@ -54,7 +54,7 @@ def notice_options(command: Command) -> Command:
             click.option("--ping", metavar="URL",
                          help="Ping URL/start when the batch begins and URL/EXIT_CODE when it ends (healthchecks.io)."),
             click.option("--apprise", multiple=True, metavar="URL",
-                         help="When the batch ends, tell a service that Apprise knows; may be repeated."),
+                         help="When the batch ends, notify a service by its Apprise URL; may be repeated."),
             click.option("--mac-notice", is_flag=True,
                          help="When the batch ends, show a notification, if the worker is on a Mac."),
         )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--older-than",
     type=click.FloatRange(min=0),
     metavar="DAYS",
-    help="All batches that finished more than DAYS ago.",
+    help="Remove all batches that finished more than DAYS ago.",
 )
 @click.option(
     "--keep-files", is_flag=True, help="Remove the batches from the ledger but keep their files."

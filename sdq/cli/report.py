@@ -34,7 +34,7 @@ from sdq_core.settings import Settings
 def command(
     settings: Settings, batch: str | None, since: str | None, page: Path | None, as_json: bool
 ) -> None:
-    """Report on a batch, or on all batches since a time: what was drawn, how fast, and what failed why.
+    """Report on a batch, or on all batches since a time: what was drawn, how fast, and what failed and why.
 
     \b
     Examples:

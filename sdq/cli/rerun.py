@@ -89,12 +89,12 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Queue images again, as they are written in their files or in a batch.
+    """Queue images again with the settings recorded in their files or in a batch.
 
     Reads png, jpg, webp and avif files of sdq, AUTOMATIC1111 (and what writes like it), ComfyUI, InvokeAI, Draw Things
     and Mochi Diffusion; folders of them; generation data copied into a txt file or to standard input (-); exported
     jsonl files; and a batch's finished images, or one of them, such as night/3/42 for its third prompt with seed 42. It
-    says what of other tools' images it cannot draw.
+    says what it cannot reproduce of other tools' images.
 
     Images of sdq are drawn exactly as they were, and those that are in the ledger are not drawn again: change
     something with --set or --seeds. See docs/rerun.md.

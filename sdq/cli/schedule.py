@@ -64,9 +64,9 @@ def command(
 ) -> None:
     """Run a command of sdq every day at a time: launchd starts it on a Mac, a timer of systemd on Linux.
 
-    A day that the machine slept through is made up for when it wakes, except by cron. The command is checked now. Its
-    files get whole paths, and settings from options and SDQ_ variables are written down with it. A password is not: it
-    belongs into sdq.toml. What stands behind -- is for the command, even -q.
+    If the machine is asleep at that time, the command runs when it wakes, except with cron. The command is checked now.
+    Its files get absolute paths, and settings from options and SDQ_ variables are saved with it. A password is not: it
+    belongs in sdq.toml. Everything after -- is for the command, even -q.
 
     \b
     Examples:

@@ -36,8 +36,8 @@ def install_command(
 ) -> None:
     """Install a worker with these options of `sdq worker`, or replace the installed one.
 
-    Settings from options and from SDQ_ variables are written down with it. A password is not: it belongs into sdq.toml.
-    What stands behind -- is for the worker, even -q.
+    Settings from options and from SDQ_ variables are saved with it. A password is not: it belongs in sdq.toml.
+    Everything after -- is for the worker, even -q.
 
     \b
     Examples:

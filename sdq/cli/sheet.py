@@ -34,8 +34,8 @@ _THUMB, _THUMB_OF_A_PAGE = 128, 256
 @click.command("sheet")
 @batches_before_out()
 @click.argument("out", type=click.Path(path_type=Path))
-@axis_option("--x", "What is across: seed, steps, scheduler, ...")
-@axis_option("--y", "What is down.")
+@axis_option("--x", "What runs across: seed, steps, scheduler, ...")
+@axis_option("--y", "What runs down.")
 @axis_option("--z", "What differs from grid to grid; each begins a page of a PDF.")
 @where_option
 @sort_option
@@ -202,5 +202,5 @@ def _nothing(statuses: Sequence[BatchStatus], where: Where | None) -> str:
     batches = "Batch" if len(statuses) == 1 else "Batches"
     have = "has" if len(statuses) == 1 else "have"
     if where and any(status.completed for status in statuses):
-        return f"No finished image of {names} is as --where asks. Choose other values."
+        return f"No finished image of {names} matches --where. Choose other values."
     return f"{batches} {names} {have} no finished images yet. Start `sdq worker`."

@@ -142,7 +142,7 @@ def _by_path(settings: Settings, ledger: Ledger, file: Path) -> KnownImage | Non
 
 
 def _file(settings: Settings, what: str) -> Path | None:
-    """Return the file that is meant, as given or below the outputs; None if it is no file's name."""
+    """Return the file that is meant, as given or below the outputs; None if it is not a file's name."""
     if "/" not in what and "." not in what:
         return None
     for place in (whole_path(what), settings.outputs / what):

@@ -34,7 +34,7 @@ _WATCH_EVERY_S = 1.0
 )
 @settings_options
 def command(settings: Settings, batch: str | None, as_json: bool, watch: bool) -> None:
-    """Show every batch, or one with its failed images: progress, rate and time left, and why nothing moves."""
+    """Show every batch, or one with its failed images: progress, rate and time left, and why nothing is being drawn."""
     with existing_ledger(settings) as ledger:
         found = _found(ledger, batch)
         if batch:

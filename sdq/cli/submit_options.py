@@ -44,43 +44,42 @@ _PROMPTS = (
     click.option("--random-seeds", type=click.IntRange(1, 100_000), metavar="N",
                  help="Choose N random seeds per prompt now, and record them."),
     click.option("--num-inference-steps", "--steps", metavar="N",
-                 help="Denoising steps per image; with commas, each of several [the model's own, else 20]."),
+                 help="Denoising steps per image; separate several with commas [the model's own, else 20]."),
     click.option("--guidance-scale", "--cfg-scale", metavar="X",
-                 help="How closely to follow the prompt, 0 for no guidance; with commas, each of several "
+                 help="How closely to follow the prompt, 0 for no guidance; separate several with commas "
                       "[the model's own, else 7.5]."),
     click.option("--scheduler", metavar="NAME", shell_complete=candidates.words(*Scheduler),
                  help="DDIM, DPMSolverMultistep, EulerAncestralDiscrete, EulerDiscrete, LCM, LMSDiscrete, PNDM or TCD; "
-                      "with commas, each of several [the model's own, else DPMSolverMultistep]."),
+                      "separate several with commas [the model's own, else DPMSolverMultistep]."),
     click.option("--rng", metavar="NAME", shell_complete=candidates.words(*Rng),
-                 help="What makes noise of a seed: numpy, as Apple's tools, torch, as diffusers and ComfyUI, or "
-                      "nvidia, as AUTOMATIC1111; with commas, each of several [numpy]."),
+                 help="Which tools' noise a seed gives: numpy (Apple's), torch (diffusers, ComfyUI) or nvidia "
+                      "(AUTOMATIC1111); separate several with commas [numpy]."),
     click.option("--eta", metavar="X",
-                 help="How much noise TCD adds, from 0 to 1; with commas, each of several [0]."),
+                 help="How much noise TCD adds, from 0 to 1; separate several with commas [0]."),
     click.option("--weighted", is_flag=True,
                  help="Let (word:1.2), (word) and [word] in prompts weigh words, as in AUTOMATIC1111."),
     click.option("--init-image", "init_images", multiple=True, metavar="FILE|DIR|GLOB",
                  help="Draw from a picture: each prompt with each picture of a file, a folder or a pattern in quotes; "
                       "may be repeated."),
     click.option("--strength", metavar="X",
-                 help="How much of the picture is drawn anew, over 0 to 1; with commas, each of several [0.5]."),
+                 help="How much of the picture to redraw, above 0 and up to 1; separate several with commas [0.5]."),
     click.option("--mask", metavar="FILE",
-                 help="Draw anew only where this picture is white; the rest stays as --init-image has it."),
+                 help="Redraw only where this picture is white, and keep the rest of --init-image."),
     click.option("--original-size", metavar="WxH",
-                 help="Stable Diffusion XL: the size that the model takes its training picture to have had "
-                      "[the image's own]."),
+                 help="Stable Diffusion XL: the original size that the model is told [the image's own]."),
     click.option("--crop", metavar="LEFT,TOP",
-                 help="Stable Diffusion XL: what the model takes to have been cut off at the left and the top, pixels "
+                 help="Stable Diffusion XL: the crop that the model is told, in pixels from the left and the top "
                       "[0,0]."),
     click.option("--controlnet", "controlnets", multiple=True, metavar="NAME:FILE|DIR[:SCALE[:START-END]]",
-                 help="Follow a picture by a ControlNet, such as edges:photo.png:0.8:0-0.5; of a folder, each picture. "
-                      "May be repeated."),
+                 help="Follow a picture with a ControlNet, such as edges:photo.png:0.8:0-0.5, or each picture of a "
+                      "folder; may be repeated."),
     click.option("--annotate", type=click.Choice([str(word) for word in Annotator]),
-                 help="Make maps of the pictures of --controlnet: canny finds edges."),
+                 help="Turn the pictures of --controlnet into maps first: canny finds edges."),
     click.option("--model", metavar="NAME|DIR", shell_complete=candidates.model_names,
                  help="A model's name or folder [demo]."),
     click.option("--variant", metavar="NAMES",
                  shell_complete=candidates.words(*AttentionImplementation, "auto", "any"),
-                 help="original, split_einsum or split_einsum_v2; with commas, each of several. auto: the "
+                 help="original, split_einsum or split_einsum_v2; separate several with commas. auto: the "
                       "fastest that `sdq bench` measured, else original [auto]. any: whichever a worker has."),
     click.option("--compute-unit", metavar="UNIT",
                  shell_complete=candidates.words(*ComputeUnit, "auto"),
@@ -89,12 +88,12 @@ _PROMPTS = (
 #: The batch, and its place among others.
 BATCH_OPTIONS = (
     click.option("--batch", metavar="NAME", shell_complete=candidates.batch_names,
-                 help="Name of the batch, in which {date} and {time} are those of now; an existing one grows "
+                 help="Name of the batch; {date} and {time} stand for the current ones, and an existing batch grows "
                       "[the file's name]."),
     click.option("--priority", type=click.Choice([str(priority) for priority in Priority]),
-                 help="Priority of the batch: a high one is drawn before what is normal or low [normal]."),
+                 help="Priority of the batch: high is drawn before normal, and normal before low [normal]."),
     click.option("--at-front", is_flag=True,
-                 help="Draw the batch before all others of its priority, instead of in turns with them."),
+                 help="Draw the batch before all others of its priority instead of taking turns with them."),
     click.option("--interleave/--by-prompt", default=False,
                  help="Draw the first seed of every prompt, then the second, then more at a time; or all seeds "
                       "of a prompt, then those of the next [by prompt]."),
@@ -105,22 +104,23 @@ _READING = (
                  type=click.Choice(["txt", "csv", "tsv", "jsonl", "json", "yaml", "toml"]),
                  help="Format of the files [from their extension]."),
     click.option("--literal", is_flag=True, help="Draw every line as it is: no --options, no # comments, "
-                 "no look for other tools' syntax."),
+                 "no check for other tools' syntax."),
     click.option("--dynamic", type=click.Choice(["random", "combinatorial"]),
                  help="Make the choices in prompts, {a|b} and __wildcard__: at random for each seed, or all "
                       "combinations."),
     click.option("--wildcards", metavar="DIR",
                  help="The folder of wildcards [wildcards beside the first prompt file]."),
     click.option("--dynamic-seed", type=click.IntRange(0, 2**32 - 1), metavar="N",
-                 help="Another number chooses otherwise at random [0]."),
+                 help="Seed of the choices that --dynamic random makes [0]."),
 )  # fmt: skip
 #: Limits, and the files.
 FILE_OPTIONS = (
     click.option("--max-images", type=click.IntRange(1, 10_000_000), metavar="N",
-                 help="Refuse to submit more [100,000 with choices or several values, else 10,000,000]."),
-    click.option("--strict", is_flag=True, help="Refuse images for which the disk has no room."),
+                 help="Refuse to submit more images than this [100,000 with choices or several values, else "
+                      "10,000,000]."),
+    click.option("--strict", is_flag=True, help="Refuse to submit more images than the disk has room for."),
     click.option("--path-template", metavar="TEMPLATE",
-                 help="Where the images of a new batch are below the outputs, without the ending "
+                 help="Where to save a new batch's images in the output folder, without the extension "
                       f"[{DEFAULT_PATH_TEMPLATE}]. See docs/files.md for the tokens."),
     click.option("--image-format", type=click.Choice([str(kind) for kind in ImageFormat]),
                  help="Format of a new batch's images [png]."),

@@ -44,7 +44,7 @@ def unit_options(command: Command) -> Command:
         click.option(
             "--fallback",
             type=click.Choice(["none", "cpu"]),
-            help="Where the U-Net goes if it fails on every other compute unit; on the CPU an image takes many times "
+            help="Where to run the U-Net if it fails on every other compute unit; on the CPU an image takes many times "
             "as long [sdq.toml; none].",
         ),
         click.option(

@@ -41,11 +41,11 @@ _NEEDED = ("starlette", "uvicorn", "jinja2", "python_multipart")
     "--prefix",
     default="",
     metavar="/PATH",
-    help="The path below which a reverse proxy has the pages.",
+    help="The path under which a reverse proxy serves the pages.",
 )
 @click.option("--open", "opens", is_flag=True, help="Open a browser.")
-@click.option("--read-only", is_flag=True, help="Show, and change nothing.")
-@click.option("--new-token", is_flag=True, help="Make another token; the former one opens nothing.")
+@click.option("--read-only", is_flag=True, help="Show everything, but change nothing.")
+@click.option("--new-token", is_flag=True, help="Make a new token; the old one stops working.")
 @settings_options
 def command(
     settings: Settings,

@@ -69,4 +69,4 @@ def _updates(ledger: Ledger) -> list[Fact]:
                 },
             )
         )
-    return facts or [Fact(name="compared", text="no variant yet with what it drew before one")]
+    return facts or [Fact(name="compared", text="no variant yet since an update")]

@@ -36,7 +36,7 @@ class Conversion:
             sides = [int(side) for side in found.groups() if side] if found else []
             if not sides or not all(1 <= side <= MAX_SIDE for side in sides):
                 raise UsageError(
-                    f"--resize: {quote(resize)} is no size; write 256 for the shorter side, or 512x384, at most "
+                    f"--resize: {quote(resize)} is not a size; write 256 for the shorter side, or 512x384, at most "
                     f"{MAX_SIDE} pixels."
                 )
             resize = "x".join(map(str, sides))

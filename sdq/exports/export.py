@@ -134,7 +134,7 @@ def _keep_to(index: Index, options: ExportOptions, folder: Path) -> None:
             kept = has.get(name)
             had = f"without --{name}" if kept is None else f"with --{name} {shlex.quote(kept)}"
             raise UsageError(
-                f"{folder} was exported {had}, and its files are not made again. Export into a new folder, or leave "
+                f"{folder} was exported {had}, and its files are not written again. Export into a new folder, or leave "
                 "the options as they were."
             )
 
@@ -144,7 +144,7 @@ def _require_parts(index: Index, folder: Path) -> None:
     gone = next((path for path in index.files() if not path.exists()), None)
     if gone is not None:
         raise OutputError(
-            f"{gone} is gone, which an earlier export made. Put it back, or delete {folder} and export again."
+            f"{gone} is gone, but an earlier export made it. Put it back, or delete {folder} and export again."
         )
 
 

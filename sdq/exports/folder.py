@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from sdq.exports.index import INDEX
 from sdq_core.errors import OutputError, TryAgainError, UsageError
+from sdq_core.file_lock import locked
 from sdq_core.images.store import make_folder, storage_problem, sync_folder
 
 #: Files that are being made; in the data set's folder, so that they can be renamed to their places.
@@ -40,18 +40,14 @@ def export_folder(folder: Path, outputs: Path) -> Iterator[None]:
             not path.name.startswith(".") for path in folder.iterdir()
         ):
             raise OutputError(
-                f"{folder} has files in it that no export made. Name a new or an empty folder."
+                f"{folder} has files that no export made. Name a new or an empty folder."
             )
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except (OSError, ValueError) as error:
         raise storage_problem(error, folder) from error
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise TryAgainError(
-                f"Another export is writing {folder}. Try again when it is done."
-            ) from None
+        if not locked(descriptor):
+            raise TryAgainError(f"Another export is writing {folder}. Try again when it is done.")
         yield
     finally:
         os.close(descriptor)

@@ -221,4 +221,4 @@ def _translated(error: sqlite3.Error, file: Path) -> SdqError:
             f"{file} cannot be written ({error}). Check the disk, or free some space; the same command goes on from "
             "here."
         )
-    return OutputError(f"{file} is no index of an export ({error}). Export into a new folder.")
+    return OutputError(f"{file} is not an index of an export ({error}). Export into a new folder.")

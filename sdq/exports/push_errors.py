@@ -60,7 +60,7 @@ def _by_kind(error: Exception, chain: Sequence[BaseException], repository: str) 
     if isinstance(error, ValueError) and str(error).startswith(_CARD_REFUSED):
         said = _short(str(error).removeprefix(_CARD_REFUSED))
         return InputError(
-            f"The Hub refuses README.md: {said} Mend it, or give another --license, and push again."
+            f"The Hub refuses README.md: {said} Fix it, or give another --license, and push again."
         )
     return None
 
@@ -96,7 +96,7 @@ def _refused(status: int, said: str, repository: str) -> SdqError:
             f"The Hub answers with status {status}.{says} Wait for some minutes and {_AGAIN}."
         )
     return InputError(
-        f"The Hub refuses the push to {repository} with status {status}.{says} Mend that and {_AGAIN}."
+        f"The Hub refuses the push to {repository} with status {status}.{says} Fix that and {_AGAIN}."
     )
 
 

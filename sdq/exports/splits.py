@@ -41,7 +41,7 @@ class Splits:
             name, equals, written = (part.strip() for part in piece.partition("="))
             if not equals or not _NAME.fullmatch(name):
                 raise UsageError(
-                    f"--split: {quote(piece.strip())} is no name with a fraction; {_EXAMPLE}."
+                    f"--split: {quote(piece.strip())} is not a name with a fraction; {_EXAMPLE}."
                 )
             if name in fractions:
                 raise UsageError(f"--split names {name} twice. Name each split once.")

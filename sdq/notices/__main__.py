@@ -40,7 +40,7 @@ def main(notice_id: str, worker: str) -> int:
         _say(secrets, str(error))
         return error.exit_code
     except Exception as error:  # its words may hold a URL of a batch
-        _say(secrets, f"A notice was not told: unexpected {type(error).__name__}.")
+        _say(secrets, f"A notice was not sent: unexpected {type(error).__name__}.")
         return EXIT_FAILURE
     return EXIT_OK
 

@@ -135,7 +135,8 @@ def _webhook(url: str, settings: Settings, ledger: Ledger, notice: Notice) -> _S
         call_webhook(
             url,
             summary,
-            message_id=f"msg_{ledger.id}_{notice.id}",
+            # With the time: a removed batch leaves its notices' ids to the next one.
+            message_id=f"msg_{ledger.id}_{notice.id}_{notice.happened_at.timestamp() * 1000:.0f}",
             happened_at=notice.happened_at,
             secret=settings.signing_secret,
         )

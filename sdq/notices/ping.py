@@ -18,8 +18,9 @@ _RUNS = uuid.UUID("5f0c0b0a-6c1d-4f0e-9d7e-8a1f4b6c2d3e")
 def send_ping(url: str, summary: Mapping[str, Any], notice: Notice, ledger_id: str) -> None:
     """Post a summary to a ping URL; raise Undelivered if it is not accepted."""
     started = notice.event is NoticeEvent.STARTED
-    # What begins and what ends belong together by the id of the run.
-    run = uuid.uuid5(_RUNS, f"{ledger_id}/{notice.batch_id}/{notice.round}")
+    # What begins and what ends belong together by the id of the run. A removed batch leaves its own id to the next one.
+    batch = f"{notice.batch_id}/{notice.batch_created_at.timestamp()}"
+    run = uuid.uuid5(_RUNS, f"{ledger_id}/{batch}/{notice.round}")
     place = ping_url(url, "start" if started else str(summary["exit_code"]), str(run))
     post(place, json.dumps(summary).encode(), lambda: {"Content-Type": "application/json"})
 

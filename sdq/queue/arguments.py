@@ -113,7 +113,7 @@ def text_of(name: str, value: str | None) -> str | None:
     """Return a text; raise UsageError for anything else."""
     if value is None or isinstance(value, str):
         return value
-    raise UsageError(f"{name} is {value!r}, which is no text.")
+    raise UsageError(f"{name} is {value!r}, which is not text.")
 
 
 def one_of(name: str, value: str | None, known: Iterable[str]) -> str | None:
@@ -132,7 +132,7 @@ def _paths(name: str, value: Any) -> tuple[str, ...]:
         return ()
     several = [value] if isinstance(value, str | os.PathLike) else value
     if not isinstance(several, Iterable):
-        raise UsageError(f"{name} is {value!r}, which is no path.")
+        raise UsageError(f"{name} is {value!r}, which is not a path.")
     found = tuple(path for one in several if (path := path_of(name, one)) is not None)
     if not found:
         raise UsageError(f"{name} lists nothing. Leave it out to draw without.")
@@ -256,7 +256,7 @@ def _fields(meta: Mapping[str, Any] | None) -> JSON:
     from producer.reading.objects import as_json
 
     if meta is not None and not isinstance(meta, Mapping):
-        raise UsageError(f"meta is {meta!r}, which is no dictionary.")
+        raise UsageError(f"meta is {meta!r}, which is not a dictionary.")
     with value_of("meta"):
         return as_json(meta or {})
 
@@ -264,7 +264,7 @@ def _fields(meta: Mapping[str, Any] | None) -> JSON:
 def _whole(name: str, value: Any) -> int:
     if hasattr(value, "__index__"):
         return int(value.__index__())
-    raise InputError(f"{name} has {value!r}, which is no whole number")
+    raise InputError(f"{name} has {value!r}, which is not a whole number")
 
 
 def _written(name: str, value: Any) -> str:
@@ -274,4 +274,4 @@ def _written(name: str, value: Any) -> str:
         return str(int(value.__index__()))
     if hasattr(value, "__float__"):
         return repr(float(value))
-    raise InputError(f"{name} has {value!r}, which is no number")
+    raise InputError(f"{name} has {value!r}, which is not a number")

@@ -84,7 +84,7 @@ class Batch:
         from sdq.queue.waiting import Waiting
 
         if timeout is not None and math.isnan(timeout):  # no time is later than it
-            raise UsageError("timeout is nan, which is no number of seconds.")
+            raise UsageError("timeout is nan, which is not a number of seconds.")
         return Waiting(self._connections, self._id, self._name, on_progress).wait(timeout)
 
     def images(

@@ -79,7 +79,7 @@ class Image:
                 f"{self.path} is not there. Reconnect its drive, or, if it is lost: {_REPAIR}"
             ) from error
         except OSError as error:
-            if error.errno is None:  # Pillow's own: the file is no image, or ends too early
+            if error.errno is None:  # Pillow's own: the file is not an image, or ends too early
                 raise InputError(f"{self.path} is damaged. {_REPAIR}") from error
             raise InputMissingError(f"{self.path} cannot be read ({error.strerror}).") from error
 

@@ -59,7 +59,7 @@ def _kept(options: SubmitOptions, kept: Filing, batch_name: str) -> Filing:
     ):  # fmt: skip
         if value is not None and value != has:
             raise UsageError(
-                f"Batch {batch_name} has its files as {kept.describe()}, and keeps to that. Leave {option} out, or "
-                "name another --batch."
+                f"Batch {batch_name} has its files as {kept.describe()}, and that cannot change. Leave {option} out, "
+                "or name another --batch."
             )
     return kept

@@ -27,9 +27,8 @@ def pictures_named(given: Iterable[str]) -> list[str]:
     """
     found: dict[str, None] = {}
     for word in given:
-        if (
-            not word
-        ):  # as of a shell's variable that is empty; a path without a name is the current folder
+        # As of a shell's variable that is empty; a path without a name is the current folder.
+        if not word:
             raise UsageError("--init-image names nothing. Name a picture, a folder or a pattern.")
         try:
             found.update(dict.fromkeys(map(str, _named(word))))
@@ -73,7 +72,7 @@ def followings(
     for place in many[1:]:
         if alone := sorted(place.keys() ^ many[0].keys()):
             raise InputError(
-                f"there is no picture {quote(alone[0])} in each of the folders; those of one name belong together"
+                f"there is no picture {quote(alone[0])} in all of the folders; those of the same name belong together"
             )
     return [
         tuple(
@@ -92,7 +91,9 @@ def _places(following: Following) -> str | dict[str, str]:
     found: dict[str, str] = {}
     for path in paths:
         if (other := found.setdefault(Path(path).stem, path)) != path:
-            raise InputError(f"{quote(path)} and {quote(other)} have one name; rename one of them")
+            raise InputError(
+                f"{quote(path)} and {quote(other)} have the same name; rename one of them"
+            )
     return found
 
 

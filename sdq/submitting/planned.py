@@ -53,9 +53,9 @@ class Planned:
         said = [f"Its files: {self.filing.describe()}."]
         if drawn:
             said.append(
-                "The image that was drawn already stays the file that it is."
+                "The image that is already drawn keeps its file."
                 if drawn == 1
-                else f"The {drawn:,} images that were drawn already stay the files that they are."
+                else f"The {drawn:,} images that are already drawn keep their files."
             )
         return said
 

@@ -37,7 +37,7 @@ def standing(status: BatchStatus) -> str:
 
 def describe_rank(rank: Rank) -> str:
     """Return where a batch of a rank is drawn, behind a verb."""
-    where = "at the front of" if rank.place else "in turns with others of"
+    where = "at the front of" if rank.place else "taking turns with others of"
     return f"{where} {rank.priority} priority"
 
 

@@ -2,7 +2,7 @@
 
     {"path_template": "{batch}/{slug}-{seed}", "image_format": "jpg", "quality": 90, "date": "2026-11-26"}
 
-This is `files` among the options of a batch; a batch without it, as all were before, has the default. It is no part of
+This is `files` among the options of a batch; a batch without it, as all were before, has the default. It is not part of
 a recipe: an image has one file, that of the batch for which it was drawn.
 """
 

@@ -12,6 +12,8 @@ from typing import BinaryIO
 
 from PIL import Image, features
 
+from sdq_core.images.pixels import blurred
+
 #: What Pillow raises for such files.
 _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
@@ -19,9 +21,6 @@ _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 _QUALITIES = (74, 55, 30)
 _ENOUGH_BYTES = 20_000
 _FINE_QUALITY = 92
-
-#: An image that is hidden is interpolated between this many colours on each side.
-_COLOURS_A_SIDE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +83,7 @@ def thumbnail(
     if picture is None:
         return None
     if hidden:
-        colours = picture.resize((_COLOURS_A_SIDE, _COLOURS_A_SIDE), Image.Resampling.BOX)
-        picture = colours.resize(picture.size, Image.Resampling.BICUBIC)
+        picture = blurred(picture)
     return thumbnail_of(picture, side, fine=fine)
 
 

@@ -6,12 +6,24 @@ import math
 
 from PIL import Image, ImageChops, ImageStat
 
+_COLOURS_A_SIDE = 4
+
 
 def image_from_rgb(pixels: bytes | bytearray | memoryview, width: int, height: int) -> Image.Image:
     """Make an image from ``height * width * 3`` bytes: rows from the top, red, green and blue of each pixel."""
     if len(pixels) != width * height * 3:
         raise ValueError(f"{len(pixels)} bytes are not {width}x{height} pixels of three bytes.")
     return Image.frombytes("RGB", (width, height), bytes(pixels))
+
+
+def blurred(picture: Image.Image) -> Image.Image:
+    """Return an RGB image of which only the colours can be made out, in the same size.
+
+    It is interpolated between four colours a side, whatever its size, so only 48 bytes of it are left. A blur by radius
+    would have to grow with the image, and could be sharpened again.
+    """
+    means = picture.resize((_COLOURS_A_SIDE, _COLOURS_A_SIDE), Image.Resampling.BOX)
+    return means.resize(picture.size, Image.Resampling.BICUBIC)
 
 
 def psnr_db(one: Image.Image, other: Image.Image) -> float:

@@ -65,7 +65,7 @@ def read_record(path: Path) -> FileRecord:
     format that sdq writes, has no record, or has one that cannot be used.
     """
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
+        with open(path, "rb", opener=open_at_once) as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
                 raise InputError(f"{path} is a pipe or a device, not an image.")
@@ -81,8 +81,8 @@ def read_record(path: Path) -> FileRecord:
     return _parsed(text, path)
 
 
-def _open_at_once(path: str, flags: int) -> int:
-    # Opening a pipe without a writer would never return.
+def open_at_once(path: str, flags: int) -> int:
+    """Open a file that may be a pipe, for `open`: opening one without a writer would never return."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
@@ -136,7 +136,7 @@ def _check_conditions(fields: dict[str, Any], bad: Callable[[str], InputError]) 
         if name in fields and not (
             isinstance(fields[name], str) and _DIGEST.fullmatch(fields[name])
         ):
-            raise bad(f"its recipe's {name} is no sha256")
+            raise bad(f"its recipe's {name} is not a sha256")
     strength = fields.get("strength")
     if ("init_image" in fields) != ("strength" in fields) or (
         "mask" in fields and strength is None

@@ -219,7 +219,7 @@ class OutputRoot:
             if missing and same_ledger and _first_missing(former) == missing:
                 raise StorageError(
                     f"{missing} is not there, although images were stored in {former} before. Reconnect its drive; or, "
-                    f"to begin anew, run `mkdir -p {shlex.quote(str(self.path))}`."
+                    f"to start over, run `mkdir -p {shlex.quote(str(self.path))}`."
                 )
         make_folder(self.path)
 
@@ -245,7 +245,7 @@ class OutputRoot:
     def _absent(self) -> StorageError:
         return StorageError(
             f"The output folder {self.path} is no longer there. Reconnect its drive. "
-            f"{self._how_to_begin_anew('Or, to begin anew there, run')}"
+            f"{self._how_to_begin_anew('Or, to start over there, run')}"
         )
 
     def _other(self) -> StorageError:

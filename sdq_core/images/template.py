@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from sdq_core.errors import InputError
+from sdq_core.images.path import batch_folder
 from sdq_core.images.safe_names import MAX_STEM_BYTES, cleaned, component, cut
-from sdq_core.images.tokens import CONSTANT, NUMBERS, TEXTS, TOKENS, PathFacts, Token, folder_of
+from sdq_core.images.tokens import CONSTANT, NUMBERS, TEXTS, TOKENS, PathFacts, Token
 from sdq_core.printable import quote
 from sdq_core.values.names import one_spelling
 
@@ -84,7 +85,7 @@ class PathTemplate:
         for part in self.parts[:-1]:
             if any(isinstance(piece, Token) and piece.name not in CONSTANT for piece in part):
                 break
-            values = {"batch": folder_of(batch_name), "date": date or "_"}
+            values = {"batch": batch_folder(batch_name), "date": date or "_"}
             names.append(_name(_shape_of(part), values, str))
         return "/".join(names)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from sdq_core.images.path import batch_folder
 from sdq_core.images.safe_names import cleaned, cut, slug
@@ -23,12 +22,6 @@ class PathFacts:
     date: str = ""
 
 
-@lru_cache(maxsize=100)
-def folder_of(batch_name: str) -> str:
-    """Return a batch's folder, computed once."""
-    return batch_folder(batch_name)
-
-
 #: Token -> its value, and the most bytes that it takes.
 NUMBERS: Mapping[str, tuple[Callable[[PathFacts], int], int]] = {
     "index": (lambda facts: facts.entry, 9),
@@ -36,7 +29,7 @@ NUMBERS: Mapping[str, tuple[Callable[[PathFacts], int], int]] = {
     "steps": (lambda facts: facts.recipe.num_inference_steps, 4),
 }
 TEXTS: Mapping[str, tuple[Callable[[PathFacts], str], int]] = {
-    "batch": (lambda facts: folder_of(facts.batch_name), 211),
+    "batch": (lambda facts: batch_folder(facts.batch_name), 211),
     "custom_id": (lambda facts: cut(cleaned(facts.custom_id or ""), 100), 100),
     "guidance": (lambda facts: f"{facts.recipe.guidance_scale:g}", 12),
     "scheduler": (lambda facts: str(facts.recipe.scheduler), 24),

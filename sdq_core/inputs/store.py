@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdq_core.errors import InputError, InputMissingError, StorageError
+from sdq_core.images.read import open_at_once
 from sdq_core.images.store import store_file
 from sdq_core.inputs.formats import MAX_FILE_BYTES, SUFFIXES
 
@@ -34,7 +35,7 @@ class Picture:
     suffix: the ending that its format has.
     name: of its file, for users.
     path: where it is read from; None if it is kept already.
-    data: its bytes, if it was made and is no file.
+    data: its bytes, if it was made and is not a file.
     """
 
     sha256: str
@@ -127,7 +128,7 @@ class InputStore:
 def read_file(path: Path) -> bytes:
     """Return a picture's bytes; raise InputError for what is none, as a clause that follows its name."""
     try:
-        with open(path, "rb", opener=_open_at_once) as file:
+        with open(path, "rb", opener=open_at_once) as file:
             if not path.is_file():
                 raise InputError("is a folder, a pipe or a device, not a picture")
             data = file.read(MAX_FILE_BYTES + 1)
@@ -138,7 +139,7 @@ def read_file(path: Path) -> bytes:
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})") from None
     except ValueError:  # a zero byte
-        raise InputError("is no name that a file can have") from None
+        raise InputError("is not a name that a file can have") from None
     if len(data) > MAX_FILE_BYTES:
         raise InputError(f"has more than {MAX_FILE_BYTES:,} bytes; make it smaller")
     if not data:
@@ -177,8 +178,3 @@ def _touch(path: Path) -> None:
         os.utime(path)
     except OSError as error:
         raise StorageError(f"Cannot use {path} ({error.strerror}). Check the disk.") from error
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    # Opening a pipe without a writer would never return.
-    return os.open(path, flags | os.O_NONBLOCK)

@@ -58,7 +58,7 @@ class CompiledModel(NetworkFiles):
         return cls(path=path, model=text, default_function=_default_function(path))
 
     def function(self) -> FunctionText:
-        """Read the text up to its default function; raise PackageError as `FunctionText` does, or if it is no text."""
+        """Read the text up to its default function; raise PackageError as `FunctionText` does, or if it is not text."""
         try:
             text = self.model.read_text(encoding="utf-8")
         except OSError as error:

@@ -155,7 +155,7 @@ def check_controlnet(net: Part, unet: Part) -> None:
     missing = sorted(_INPUTS - net.inputs.keys())
     if missing:
         raise PackageError(
-            f"{net.name} has no input {missing[0]!r}, so it is no ControlNet. {RECONVERT}"
+            f"{net.name} has no input {missing[0]!r}, so it is not a ControlNet. {RECONVERT}"
         )
     if unknown := sorted(net.inputs.keys() - unet.inputs.keys() - {PICTURE}):
         raise PackageError(
@@ -191,7 +191,7 @@ def _read(name: str, path: Path, files: list[Path]) -> ControlNet:
     shape = network.inputs.get(PICTURE, ())
     if len(shape) != 4:
         raise PackageError(
-            f"{path} has no input {PICTURE!r} of four sides, so it is no ControlNet. {RECONVERT}"
+            f"{path} has no input {PICTURE!r} of four sides, so it is not a ControlNet. {RECONVERT}"
         )
     return ControlNet(
         name=one_spelling(name),

@@ -118,7 +118,7 @@ def _by_target(
             )
         if target in targets:
             raise InputError(
-                f"{network} and {targets[target]} have one name. Add them one after the other, with --name."
+                f"{network} and {targets[target]} have the same name. Add them one after the other, with --name."
             )
         targets[target] = network
     return targets

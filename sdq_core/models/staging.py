@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sdq_core.errors import OutputError, StorageError, TryAgainError
+from sdq_core.file_lock import locked
 from sdq_core.models import hub
 from sdq_core.models.record import read_pull_record
 
@@ -28,12 +28,8 @@ def staging_folder(models: Path, repository: str) -> Iterator[Path]:
             f"Cannot create {staging} ({error.strerror}). Set SDQ_HOME to a folder of your own."
         ) from error
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise TryAgainError(
-                f"Another sdq is pulling {repository}. Try again when it is done."
-            ) from None
+        if not locked(handle):
+            raise TryAgainError(f"Another sdq is pulling {repository}. Try again when it is done.")
         yield staging
         shutil.rmtree(staging, ignore_errors=True)
     finally:

@@ -91,9 +91,8 @@ class PreviewListener:
                 if message["type"] == "message" and (told := _read(message["data"])):
                     worker, preview = told
                     self._newest[worker] = (now, preview)
-        except (
-            redis.exceptions.ConnectionError
-        ):  # Redis was started anew; if it is gone, this raises
+        except redis.exceptions.ConnectionError:
+            # Redis was started anew; if it is gone, this raises.
             self._messages.close()
             self._messages = self._subscribed()
         self._newest = {

@@ -115,10 +115,10 @@ class RedisServer:
                 return False  # a server lives, or is being started
             return self._start(lock, wait_s=_GLANCE_S)
 
-    def is_running(self, *, within_s: float = _SILENCE_S) -> bool:
+    def is_running(self) -> bool:
         """Say whether it answers; a server that is still loading its file counts."""
         try:
-            return self._serves(within_s)
+            return self._serves(_SILENCE_S)
         except redis.exceptions.BusyLoadingError:
             return True
 
@@ -305,9 +305,8 @@ class RedisServer:
                 if self._serves(wait_s):
                     return True
                 loading = False
-            except (
-                redis.exceptions.BusyLoadingError
-            ):  # it may still find that the file is damaged, and end
+            except redis.exceptions.BusyLoadingError:
+                # It may still find that the file is damaged, and end.
                 loading = True
             if process.poll() is not None:
                 said = _said(self._log, since=said_before)

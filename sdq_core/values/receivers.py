@@ -86,7 +86,7 @@ def check_address(url: str) -> str:
     except ValueError:
         fits = False
     if not fits:
-        raise InputError("it is no URL with http:// or https:// and a host (it is not shown)")
+        raise InputError("it is not a URL with http:// or https:// and a host (it is not shown)")
     if not (url.isascii() and url.isprintable() and " " not in url):
         raise InputError(
             "the URL has letters that a URL cannot have: write them as %20 and the like"
@@ -99,7 +99,7 @@ def check_apprise(url: str) -> str:
     scheme, mark, rest = url.partition("://")
     if not (mark and rest and scheme.isascii() and scheme.replace("+", "").isalnum()):
         raise InputError(
-            "it is no URL of Apprise, such as mailto://, ntfy:// or discord:// (it is not shown)"
+            "it is not a URL of Apprise, such as mailto://, ntfy:// or discord:// (it is not shown)"
         )
     return url
 
@@ -107,7 +107,7 @@ def check_apprise(url: str) -> str:
 def check_command(command: str) -> str:
     """Return a shell command; raise InputError for one that no shell could run."""
     if not command.strip() or "\0" in command:
-        raise InputError("it is no command: write it as in a terminal")
+        raise InputError("it is not a command: write it as in a terminal")
     return command
 
 

@@ -31,5 +31,5 @@ def parse_memory(text: str, *, memory: Callable[[], int] = memory_bytes) -> int:
         return memory() * int(share[1]) // 100
     size = parse_size(text)
     if size is None:
-        raise InputError(f"{quote(text)} is no amount of memory; write 12G or 80%")
+        raise InputError(f"{quote(text)} is not an amount of memory; write 12G or 80%")
     return size

@@ -170,7 +170,7 @@ def test_the_options_of_submit_reach_ledger_and_queue(
     sdq(desk.program, monkeypatch, "status")
     assert "queued, low" in capsys.readouterr().out
     sdq(desk.program, monkeypatch, "show", "b")
-    assert "in turns with others of low priority" in capsys.readouterr().out
+    assert "taking turns with others of low priority" in capsys.readouterr().out
 
 
 def test_a_run_draws_its_own_batch_whatever_else_waits(desk: Desk) -> None:

@@ -88,7 +88,7 @@ def test_a_batch_becomes_a_data_frame(night: Batch) -> None:
     assert chosen["meta.album"].isna().tolist() == [False, True]
     with pytest.raises(UsageError, match="unknown column sed"):
         night.to_pandas(columns=["sed"])
-    with pytest.raises(UsageError, match="where is 3, which is no text"):
+    with pytest.raises(UsageError, match="where is 3, which is not text"):
         night.to_pandas(where=3)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="limit is -1; use 0 or more"):
         night.to_pandas(limit=-1)

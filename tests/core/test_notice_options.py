@@ -18,18 +18,18 @@ from tests.ledger.plans import plan
         (
             "--webhook",
             "s3cret",
-            "--webhook: it is no URL with http:// or https:// and a host (it is not shown)",
+            "--webhook: it is not a URL with http:// or https:// and a host (it is not shown)",
         ),
-        ("--webhook", "file:///etc/s3cret", "--webhook: it is no URL with http"),
-        ("--webhook", "https:///s3cret", "--webhook: it is no URL with http"),
-        ("--ping", "https://h:99999/s3cret", "--ping: it is no URL with http"),
+        ("--webhook", "file:///etc/s3cret", "--webhook: it is not a URL with http"),
+        ("--webhook", "https:///s3cret", "--webhook: it is not a URL with http"),
+        ("--ping", "https://h:99999/s3cret", "--ping: it is not a URL with http"),
         (
             "--ping",
             "https://h/s3crét",
             "--ping: the URL has letters that a URL cannot have: write them as %20",
         ),
-        ("--apprise", "s3cret", "--apprise: it is no URL of Apprise, such as mailto://"),
-        ("--on-done", " ", "--on-done: it is no command: write it as in a terminal"),
+        ("--apprise", "s3cret", "--apprise: it is not a URL of Apprise, such as mailto://"),
+        ("--on-done", " ", "--on-done: it is not a command: write it as in a terminal"),
     ],
 )
 @pytest.mark.parametrize("command", ["submit", "run"])

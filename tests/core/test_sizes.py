@@ -39,7 +39,7 @@ def test_a_share_is_of_the_machines_memory() -> None:
 
 @pytest.mark.parametrize("text", ["0%", "101%", "80", "much", "-5%", "%"])
 def test_other_amounts_are_refused_in_a_clause(text: str) -> None:
-    with pytest.raises(InputError, match="is no amount of memory; write 12G or 80%"):
+    with pytest.raises(InputError, match="is not an amount of memory; write 12G or 80%"):
         parse_memory(text)
 
 

@@ -97,7 +97,7 @@ def test_a_file_in_the_data_folders_place_is_named(sdq: Commands) -> None:
         ["submit", "--prompt", "x"],
         ["submit", "--prompt", "x", "--dry-run"],
     ):
-        assert f"The data folder {sdq.home} is no folder" in sdq(*command, code=73).err
+        assert f"The data folder {sdq.home} is not a folder" in sdq(*command, code=73).err
 
 
 def test_a_file_that_is_named_twice_is_no_grid(sdq: Commands, tmp_path: Path) -> None:

@@ -8,8 +8,6 @@ from pathlib import Path
 from producer.dynamic.templates import Templates
 from producer.dynamic.wildcards import Wildcards
 
-COLORS = {"colors.txt": "red\nblue\ngreen\n"}
-
 
 def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     for name, content in files.items():

@@ -327,7 +327,7 @@ def test_a_folder_that_is_no_data_set_is_left_alone(scene: Scene, tmp_path: Path
         scene.export(other / "notes.txt")
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / INDEX).write_text("no database" * 100)
-    with pytest.raises(OutputError, match="no index of an export"):
+    with pytest.raises(OutputError, match="not an index of an export"):
         scene.export(tmp_path / "odd")
     with pytest.raises(UsageError, match="where the images are drawn to"):
         scene.export(scene.outputs / "data")

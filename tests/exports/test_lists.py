@@ -200,7 +200,7 @@ def test_a_list_replaces_an_older_one_whole_and_nothing_else(
         (["night", "x.csv", "--caption", "{promt}"], 2, "promt"),
         (["night", "x.csv", "--caption", "{prompt"], 2, "stands alone"),
         (["night", "x.csv", "--split-salt", "x"], 2, "needs --split"),
-        (["night", "x", "--format", "imagefolder", "--resize", "0"], 2, "is no size"),
+        (["night", "x", "--format", "imagefolder", "--resize", "0"], 2, "is not a size"),
         (["night", "x", "--format", "imagefolder", "--resize", "8", "--link", "sym"], 2, "new file"),
         (["night", "x", "--format", "kohya", "--kohya-folder", "house"], 2, "10_house"),
         (["night", "x.csv", "--dedup", "phash:9"], 2, "phash:7"),

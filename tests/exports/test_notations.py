@@ -62,7 +62,7 @@ def test_a_line_comes_back(
     if notation == "jsonl":
         assert (again.tags, again.meta) == (line.tags, line.meta)
     else:
-        # White space, and marks at the ends of lines, are no part of a cell.
+        # White space, and marks at the ends of lines, are not part of a cell.
         found, asked = (
             text.replace("\ufeff", "").strip() for text in (again.meta.get("own", ""), own)
         )

@@ -42,8 +42,8 @@ def test_many_prompts_are_divided_as_asked_and_another_salt_divides_otherwise() 
     [
         ("train=0.9,test=0.2", "add up to 1.1"),
         ("train=0.5", "add up to 0.5"),
-        ("train", "no name with a fraction"),
-        ("a/b=1", "no name with a fraction"),
+        ("train", "not a name with a fraction"),
+        ("a/b=1", "not a name with a fraction"),
         ("train=0.5,train=0.5", "twice"),
         ("train=1,test=0", "more than 0"),
         ("train=nan", "more than 0"),

@@ -205,7 +205,7 @@ def test_moved_bases_and_renamed_repositories_are_found(station: Station) -> Non
 def test_an_unknown_conversion_needs_its_base(station: Station) -> None:
     hub = station.hub
     hub.repositories["me/mine"] = hub.repositories.pop(APPLE)
-    # The demo's packages are named after `sdq/demo`, which is no repository.
+    # The demo's packages are named after `sdq/demo`, which is not a repository.
     assert "--base OWNER/NAME" in station.models("pull", "me/mine", code=66).stderr
     station.models("pull", "me/mine", "--base", BASE, "--name", "own")
     assert [model["name"] for model in station.listed()] == ["own"]

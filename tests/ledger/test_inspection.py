@@ -69,7 +69,7 @@ def test_a_newer_sdqs_ledger_and_another_programs_tables_are_refused(
         inspect_ledger(empty_url)
 
 
-@pytest.mark.parametrize("database", [b"this is no database, " * 100, None])
+@pytest.mark.parametrize("database", [b"this is not a database, " * 100, None])
 def test_what_is_no_database_is_named(tmp_path: Path, database: bytes | None) -> None:
     path = tmp_path / "sdq.db"
     if database is None:

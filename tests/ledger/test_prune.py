@@ -52,6 +52,26 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "SLICES_PER_TRANSACTION", 2)
 
 
+def test_a_batch_that_gets_the_slices_of_one_removed_in_the_middle_begins_all_the_same(
+    ledger: Ledger,
+) -> None:
+    engine_id = ledger.work.register_engine(ENGINE)
+    slices_begun = []
+    for name in ("one", "two"):
+        ledger.submissions.add(plan([name], range(2), name=name))
+        (ref,) = ledger.work.open_slices()
+        slice_ = ledger.work.load_slice(ref.id)
+        assert slice_ is not None
+        ledger.work.note_attempts(slice_.recipe_id, [0], engine_id=engine_id, slice_id=slice_.id)
+        slices_begun.append(slice_.id)
+        status = ledger.batches.find(name)
+        assert status is not None
+        assert status.started_at is not None
+        if name == "one":
+            forget(ledger, name)
+    assert slices_begun[0] == slices_begun[1]
+
+
 def test_nothing_is_left_of_a_forgotten_batch(ledger: Ledger) -> None:
     ledger.submissions.add(plan(["a", "b"], range(60), name="one"))
     draw_all(ledger)

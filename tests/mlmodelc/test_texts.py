@@ -146,8 +146,8 @@ REFUSED = {
     "no key": (program("tensor<fp32, [2]> y = relu(x);"), "expected '=', found ')'", 37),
     "a strange sign": (program("tensor<fp32, [2]> y = relu(x = $);"), "'$' begins nothing", 40),
     "an open string": (program(f'{BODY[:-1]}[name = string("y];'), "begins nothing", 57),
-    "an unknown type": (program("fp8e4m3fn y = relu(x = x);"), "'fp8e4m3fn' is no data type", 9),
-    "an unknown element": (program("tensor<bf16, [2]> y = relu(x = x);"), "'bf16' is no data", 9),
+    "an unknown type": (program("fp8e4m3fn y = relu(x = x);"), "'fp8e4m3fn' is not a data type", 9),
+    "an unknown element": (program("tensor<bf16, [2]> y = relu(x = x);"), "'bf16' is not a data type", 9),
     "sizes that are none": (program("tensor<fp32, [2 2]> y = relu(x = x);"), "sizes are not", 9),
     "no sizes": (program("tensor<fp32> y = relu(x = x);"), "not an element and sizes", 9),
     "an impossible size": (

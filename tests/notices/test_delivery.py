@@ -98,7 +98,8 @@ def test_everybody_is_told_the_same(home: Home, receiver: Receiver, tmp_path: Pa
     assert summary["report"] == str(page)
     assert "3 of 4 images are drawn, 1 failed." in page.read_text()
     assert (tmp_path / "pwd").read_text().strip() == str(home.folder)
-    assert receiver.requests[0].headers["Webhook-Id"] == f"msg_{home.ledger.id}_{notice.id}"
+    message_id = receiver.requests[0].headers["Webhook-Id"]
+    assert message_id.startswith(f"msg_{home.ledger.id}_{notice.id}_")
     assert home.outcomes(notice) == dict.fromkeys(("report", "webhook", "ping", "on_done"), "told")
 
 
@@ -190,6 +191,23 @@ def test_a_beginning_is_pinged_and_told_nobody_else(home: Home, receiver: Receiv
     assert receiver.requests[-1].path.partition("rid=")[2] not in runs
     first, second = (r.headers["Webhook-Id"] for r in receiver.requests if r.path == "/hook")
     assert first != second
+
+
+def test_a_batch_that_gets_the_numbers_of_a_removed_one_is_told_as_another(
+    home: Home, receiver: Receiver
+) -> None:
+    numbers = []
+    for _ in range(2):
+        notice = home.ended(webhook=f"{receiver.url}/hook", ping=f"{receiver.url}/c")
+        assert home.told(home.settings(), notice) == []
+        numbers.append((notice.id, notice.batch_id))
+        batch_id = home.ledger.upkeep.begin_pruning("night")
+        while not home.ledger.upkeep.prune_page(batch_id).last:
+            pass
+    assert numbers[0] == numbers[1]
+    messages = {r.headers["Webhook-Id"] for r in receiver.requests if r.path == "/hook"}
+    runs = {r.path.partition("rid=")[2] for r in receiver.requests if "rid" in r.path}
+    assert (len(messages), len(runs)) == (2, 2)
 
 
 def test_a_pause_tells_why_and_what_to_do(home: Home, receiver: Receiver) -> None:

@@ -64,7 +64,7 @@ def test_any_other_dash_is_text(prompt: str) -> None:
 def test_quotes_that_a_shell_does_not_know_are_named() -> None:
     for files, texts in (["tent”"], ["“a"]), (["at", "night“"], ["„a"]), (["«a", "tent»"], []):
         with pytest.raises(
-            UsageError, match=r"U\+\w+ is no quote to the shell: write straight quotes"
+            UsageError, match=r"U\+\w+ is not a quote to the shell: write straight quotes"
         ):
             read_prompts(files, texts)
     (line,) = read_prompts(texts=["“tent”"])

@@ -65,8 +65,8 @@ def test_a_controlnet_is_read_and_written_the_same(
             )
         ),
         ("edges:a.png:11", "is more than 10"),
-        ("edges:a.png:1:0.5-0.5", "is no part of the steps"),
-        ("edges:a.png:1:0-2", "is no part of the steps"),
+        ("edges:a.png:1:0.5-0.5", "is not part of the steps"),
+        ("edges:a.png:1:0-2", "is not part of the steps"),
     ],
 )
 def test_what_is_no_controlnet_is_refused(written: str, said: str) -> None:
@@ -219,11 +219,11 @@ def test_of_several_folders_pictures_of_one_name_belong_together(tmp_path: Path)
     ]
     # A folder with one picture is a folder all the same.
     (tmp_path / "depth" / "2.jpg").rename(tmp_path / "2.jpg")
-    with pytest.raises(InputError, match="there is no picture '2' in each of the folders"):
+    with pytest.raises(InputError, match="there is no picture '2' in all of the folders"):
         followings([f"e:{tmp_path}/edges", f"d:{tmp_path}/depth"])
     (tmp_path / "2.jpg").rename(tmp_path / "depth" / "3.jpg")
-    with pytest.raises(InputError, match="there is no picture '2' in each of the folders"):
+    with pytest.raises(InputError, match="there is no picture '2' in all of the folders"):
         followings([f"e:{tmp_path}/edges", f"d:{tmp_path}/depth"])
     Image.new("RGB", (8, 8)).save(tmp_path / "edges" / "1.jpg")
-    with pytest.raises(InputError, match="have one name"):
+    with pytest.raises(InputError, match="have the same name"):
         followings([f"e:{tmp_path}/edges"])

@@ -106,8 +106,8 @@ def test_json_lines_with_every_key(tmp_path: Path) -> None:
     [
         ("[1]", "must be an object"),
         ("{", "not JSON: it ends here, but something is still open (column 2)"),
-        ("{'prompt': 1}", '"\'" (U+0027) is no quote of JSON; use " (column 2)'),
-        ('{“prompt”: "a"}', "(U+201C) is no quote of JSON"),
+        ("{'prompt': 1}", '"\'" (U+0027) is not a JSON quote; use " (column 2)'),
+        ('{“prompt”: "a"}', "(U+201C) is not a JSON quote"),
         ('{"prompt": "a",}', "the last comma must go"),
         ('{"prompt": "a}', "a text opens here and is not closed (column 12)"),
         ('{"prompt": "a\tb"}', "another control character"),

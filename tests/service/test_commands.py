@@ -126,7 +126,7 @@ def test_a_schedule_is_named_after_what_it_runs(
         (["service", "install", "--print", "--max-images", "9"], 2, "--max-images would end the worker"),
         (["service", "install", "--print", "--lanes", "nonsense"], 2, "--lanes takes"),
         (["service", "install", "--print", "--recycle-engine", "often"], 2, "'often' is neither"),
-        (["service", "install", "--print", "--max-memory", "8Q"], 65, "'8Q' is no amount of memory"),
+        (["service", "install", "--print", "--max-memory", "8Q"], 65, "'8Q' is not an amount of memory"),
         (["service", "install", "--print", "--hour", "22:00-07:00"], 2, "No such option '--hour'"),
         (["service", "install", "--for", "launchd"], 2, "--for is only for --print"),
     ],

@@ -226,7 +226,7 @@ def test_an_order_puts_the_first_images_on_the_sheet(home: Home, tmp_path: Path)
         (["--x", "steps", "--y", "num_inference_steps"], 2, "a column of its own"),
         (["--x", "meta.stile"], 66, "No image has meta.stile."),
         (["--x", "{a|c}"], 66, "No image has {a|c}."),
-        (["--where", "seed > 7"], 66, "No finished image of 'night' is as --where asks."),
+        (["--where", "seed > 7"], 66, "No finished image of 'night' matches --where."),
     ],
 )
 def test_what_cannot_be_shown(

@@ -73,8 +73,8 @@ def test_a_second_load_neither_translates_nor_reads_the_package(
     ],
     ids=[
         "no entry",
-        "entry is no JSON",
-        "entry is no object",
+        "entry is not JSON",
+        "entry is not an object",
         "no model",
         "model overwritten",
         "weights truncated",

@@ -205,7 +205,7 @@ def no_function(spec: Any, _: Any) -> None:
 
 DAMAGE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no manifest": (lambda p: (p / "Manifest.json").unlink(), "no Manifest.json"),
-    "manifest is no JSON": (cut("Manifest.json", 30), "Manifest.json"),
+    "manifest is not JSON": (cut("Manifest.json", 30), "Manifest.json"),
     "manifest names nothing": (lambda p: change_manifest(p, dict.clear), "does not name the model"),
     "manifest climbs out": (point_model_at("../../../etc/passwd"), "outside"),
     "manifest is absolute": (point_model_at("/etc/passwd"), "outside"),

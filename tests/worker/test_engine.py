@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -90,6 +91,18 @@ def test_it_draws_in_order_and_the_same_for_a_seed(engine: Engine) -> None:
     assert first.shape == (128, 128, 3)
     assert np.array_equal(first, third)
     assert not np.array_equal(first, second)
+
+
+def test_one_that_the_system_cannot_start_is_trouble_that_may_pass(cache: Path) -> None:
+    what = launch(cache)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        with pytest.raises(EngineDiedError, match="could not be started") as failed:
+            Engine(what, Deadlines())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert failed.value.retryable
 
 
 class _EndedAtOnce(subprocess.Popen[bytes]):

@@ -61,7 +61,7 @@ class Denoiser(nn.Module):
     """Predicts the velocity v = sqrt(a) noise - sqrt(1 - a) latents (Salimans and Ho, 2022).
 
     Velocity stays informative at every noise level, where predicted noise says nothing about the picture near pure
-    noise; `predict_noise` turns it into the noise that Stable Diffusion 1's schedulers expect.
+    noise; `convert.py` turns it into the noise that Stable Diffusion 1's schedulers expect.
     """
 
     def __init__(self) -> None:
@@ -92,11 +92,6 @@ class Denoiser(nn.Module):
         x = torch.cat([sample, self.maps.expand(sample.shape[0], -1, -1, -1)], dim=1)
         result: Tensor = self.unet(x, timestep, context, class_labels=context[:, -1]).sample
         return result
-
-    def predict_noise(self, sample: Tensor, timestep: Tensor, context: Tensor) -> Tensor:
-        """The noise in `sample`: sqrt(a) v + sqrt(1 - a) sample."""
-        a = alphas_cumprod().to(sample)[timestep.long()].view(-1, 1, 1, 1)
-        return a.sqrt() * self(sample, timestep, context) + (1 - a).sqrt() * sample
 
 
 def parameter_count(module: nn.Module) -> int:

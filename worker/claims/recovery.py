@@ -27,9 +27,8 @@ class Recovery:
 
     def look(self) -> None:
         """Take over from the workers that died here, and from those elsewhere that have been silent for too long."""
-        with contextlib.suppress(
-            SdqError
-        ):  # the files and the heartbeats are still there at the next look
+        # The files and the heartbeats are still there at the next look.
+        with contextlib.suppress(SdqError):
             dead = self._presence.dead()
             for departed in dead:
                 self._take_over(departed.worker, departed.about, several=len(dead) > 1)

@@ -204,9 +204,8 @@ class Drawing:
         open_slice = asked.open_slice
         drew = self._studio.engines.as_drew(feed.loaded, image.pipeline)
         record = self._studio.keeper.save(image, asked, drew)
-        with contextlib.suppress(
-            EngineDiedError, EngineHungError
-        ):  # raised again by the next event
+        # Raised again by the next event.
+        with contextlib.suppress(EngineDiedError, EngineHungError):
             feed.look_ahead()
         fed = open_slice.hungry and not (
             self._ending or feed.is_withdrawing or self._studio.shift.stopping

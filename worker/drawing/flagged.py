@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from PIL import Image
 
+from sdq_core.images.pixels import blurred
 from sdq_core.values.safety import Safety
-
-#: A blurred image is interpolated between this many colours on each side, whatever its size: only 48 bytes of it are
-#: left. A blur by radius would have to grow with the image, and could be sharpened again.
-_COLOURS_A_SIDE = 4
 
 
 def hidden(picture: Image.Image, safety: Safety) -> Image.Image:
@@ -21,6 +18,5 @@ def hidden(picture: Image.Image, safety: Safety) -> Image.Image:
     if safety is Safety.BLACK:
         return Image.new("RGB", picture.size)
     if safety is Safety.BLUR:
-        means = picture.resize((_COLOURS_A_SIDE, _COLOURS_A_SIDE), Image.Resampling.BOX)
-        return means.resize(picture.size, Image.Resampling.BICUBIC)
+        return blurred(picture)
     return picture

@@ -71,6 +71,7 @@ class Engine:
     """One engine process. Not thread-safe; the worker's only thread owns it."""
 
     def __init__(self, launch: Launch, deadlines: Deadlines) -> None:
+        """Start the process; raise EngineDiedError if the system has no memory or no process for it."""
         self.ready: Ready | None = None
         self.loading: Loading | None = None  # the network that was loaded last, or is being loaded
         self.is_loading = True  # also what only some images need, when the first of them is drawn
@@ -80,16 +81,7 @@ class Engine:
         self._deadlines = deadlines
         self._outstanding = 0
         self._heard_at = time.monotonic()
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                # -P: or a `worker` or `numpy` in the current folder would be imported before ours.
-                [sys.executable, "-P", "-m", "worker.engine.main", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
-        self._pipe = Pipe(ours)
+        self._process, self._pipe = _started()
         with contextlib.suppress(OSError):  # ended already, which the first `poll` tells
             self._pipe.send(launch)
 
@@ -184,9 +176,8 @@ class Engine:
         """End the engine; its memory is released when this returns. One that is loading or drawing is killed."""
         with contextlib.suppress(OSError):
             self._pipe.close()
-        if (
-            self.ready is None or self._outstanding
-        ):  # it would notice at its next step, however long that takes
+        # It would notice at its next step, however long that takes.
+        if self.ready is None or self._outstanding:
             self._process.kill()
         try:
             self._process.wait(timeout=2)
@@ -252,3 +243,26 @@ class Engine:
         self._crashed = -code in _CRASHES
         how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         return EngineDiedError(f"The engine (process {self.pid}) ended {how}.")
+
+
+def _started() -> tuple[subprocess.Popen[bytes], Pipe]:
+    """Start an engine's process; return it with our end of its pipe."""
+    try:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = subprocess.Popen(
+                    # -P: or a `worker` or `numpy` in the current folder would be imported before ours.
+                    [sys.executable, "-P", "-m", "worker.engine.main", str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                )
+            except BaseException:
+                ours.close()
+                raise
+    except OSError as error:
+        raise EngineDiedError(
+            f"The engine could not be started ({error.strerror}). End other programs, or free some memory."
+        ) from error
+    return process, Pipe(ours)

@@ -13,7 +13,7 @@ import sys
 import time
 from collections import deque
 
-from sdq_core.errors import ConfigurationError, SdqError, UnexpectedDrawError, describe_error
+from sdq_core.errors import ComputeError, SdqError, UnexpectedDrawError, describe_error
 from sdq_core.models.network import read_network
 from sdq_core.values.part_units import Part, PartUnits
 from worker.engine.memory import peak_resident_bytes
@@ -84,11 +84,11 @@ def _load(pipe: Pipe, launch: Launch) -> tuple[Pipeline, WatchedRuntime] | None:
     except SdqError as error:
         pipe.send(LoadFailed(error=error))
         return None
-    except (MemoryError, OSError) as error:
+    except (MemoryError, OSError) as error:  # there may be more memory or files a minute later
         reason = (
             f"The engine cannot load the model ({describe_error(error)}). Check memory and disk."
         )
-        pipe.send(LoadFailed(error=ConfigurationError(reason)))
+        pipe.send(LoadFailed(error=ComputeError(reason)))
         return None
     pipe.send(
         Ready(

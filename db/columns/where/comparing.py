@@ -79,7 +79,7 @@ class Comparing:
     def having(self, named: Named, sign: Word, literal: Literal) -> Condition:
         """Compare the values of a list with one value."""
         if named.kind not in {Kind.LIST, None}:
-            raise self._words.refused(sign, f"{named.name} is no list")
+            raise self._words.refused(sign, f"{named.name} is not a list")
         if named.kind is Kind.LIST and not isinstance(literal.value, str):
             raise self._words.refused(literal.word, f"{named.name} are texts, in quotes")
         value = literal.value if named.kind is Kind.LIST else self._fitted(named, literal)
@@ -95,14 +95,14 @@ class Comparing:
         """Take the column itself for a condition."""
         if named.kind not in {Kind.BOOLEAN, None}:
             raise self._words.refused(
-                word, f"{named.name} alone is no condition: compare it with something"
+                word, f"{named.name} alone is not a condition: compare it with something"
             )
         return Comparison(named, lambda found: found is True)
 
     def _matching(self, named: Named, sign: Word, text: str, literal: Literal) -> Condition:
         self._refuse_whole(named, sign)
         if named.kind not in {Kind.TEXT, None}:
-            raise self._words.refused(sign, f"{named.name} is no text: compare it with = < >")
+            raise self._words.refused(sign, f"{named.name} is not text: compare it with = < >")
         if not isinstance(literal.value, str):
             raise self._words.refused(literal.word, "a pattern is written in quotes")
         try:

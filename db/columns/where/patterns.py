@@ -46,8 +46,8 @@ def found_in(pattern: str) -> Callable[[str], bool]:
     except (re.error, regex.error, ValueError, OverflowError, RecursionError) as error:
         why = f" ({error.msg})" if isinstance(error, re.error | regex.error) else ""
         raise InputError(
-            f"{quote(pattern)} is no pattern{why}; write a backslash before . * + ? ( ) [ ] {{ }} | that are meant as "
-            "they are"
+            f"{quote(pattern)} is not a pattern{why}; write a backslash before . * + ? ( ) [ ] {{ }} | that are "
+            "meant literally"
         ) from None
 
     def found(text: str) -> bool:

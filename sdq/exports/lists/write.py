@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import filecmp
 import os
 from collections import Counter
@@ -24,6 +23,7 @@ from sdq.exports.lists.lines import Lines
 from sdq.exports.look_alikes import apart_from, look_alikes
 from sdq.exports.splits import TRAIN, Splits
 from sdq_core.errors import OutputError, TryAgainError, UsageError
+from sdq_core.file_lock import locked
 from sdq_core.images.store import make_folder, storage_problem
 
 #: What `sdq submit` takes.
@@ -159,7 +159,7 @@ def _check(target: Path) -> None:
     with target.open("rb") as file:
         beginning = file.read(_BEGINNING_BYTES)
     if beginning and _MARK not in beginning:
-        raise OutputError(f"{target} is there and no export wrote it. Name a new file.")
+        raise OutputError(f"{target} exists, and no export wrote it. Name a new file.")
 
 
 @contextlib.contextmanager
@@ -168,12 +168,10 @@ def _locked(path: Path, target: Path) -> Iterator[BinaryIO]:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         with open(descriptor, "wb") as file:  # noqa: PTH123  (a descriptor has no path)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not locked(descriptor):
                 raise TryAgainError(
                     f"Another export is writing {target}. Try again when it is done."
-                ) from None
+                )
             # Between the two, another export may have finished, and this may be its list by now.
             try:
                 is_own = path.stat().st_ino == os.fstat(descriptor).st_ino

@@ -112,7 +112,8 @@ def next_steps(summary: Summary, paused: Sequence[PausedVariant]) -> Sequence[St
     """Return what to do about what was paused, failed or is left, the most important first."""
     steps = [
         Step(
-            sentence=f"{held.variant} is paused since {day_and_time(held.since)}: {' '.join(held.reason.split())}",
+            sentence=f"{held.variant} has been paused since {day_and_time(held.since)}: "
+            + " ".join(held.reason.split()),
             command=f"sdq resume --variant-key {held.variant.key}",
         )
         for held in paused

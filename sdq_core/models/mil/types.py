@@ -86,5 +86,5 @@ class TypeReader:
     def _element(self, word: str, place: int) -> ElementType:
         element = _BY_NAME.get(word)
         if element is None:
-            raise self._tokens.wrong(f"{quote(word)} is no data type that is known here", place)
+            raise self._tokens.wrong(f"{quote(word)} is not a data type that is known here", place)
         return element
