@@ -6,9 +6,11 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
+import psutil
 import redis
 from sqlalchemy import select
 
@@ -60,6 +62,7 @@ def test_an_idle_worker_takes_over_within_seconds(program: Program, tmp_path: Pa
     second = start_worker(program, tmp_path / "second.log")
     (holder,) = set(claims(program).values())
     time.sleep(2)  # idle for a while
+    assert sys.platform != "linux" or psutil.Process(second.pid).num_threads() == 1
     kill(first)
     died = time.monotonic()
     program.wait_until(lambda: set(claims(program).values()) not in (set(), {holder}))
