@@ -85,6 +85,7 @@ def program(tmp_path: Path, translations: Path) -> Iterator[ProgramWithDrive]:
     program.close()
 
 
+@pytest.mark.timeout(300)
 def test_a_drive_that_goes_in_the_middle_is_waited_for(program: ProgramWithDrive) -> None:
     drive = program.drive
     program.call(*SUBMIT, "0-11")
