@@ -28,6 +28,7 @@ from sdq_core.errors import (
 )
 from sdq_core.printable import printable, quote
 from sdq_core.privacy import Secrets
+from sdq_core.processes import settle_process
 
 _COMMANDS = {
     "submit": "Queue images from prompt files and return.",
@@ -77,6 +78,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    settle_process()
     read_names_as_utf8()
     settle_streams()
     secrets = Secrets.around(os.environ, sys.argv[1:])

@@ -16,6 +16,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from sdq_core.errors import PackageError
@@ -141,8 +142,12 @@ def refuse_flexible(model: Path, name: str) -> PackageError:
     )
 
 
+@lru_cache(maxsize=16)
 def read_model(model: Path, data: bytes) -> Program:
-    """Return what the bytes of a package's `model.mlmodel` say; model: its path, for messages."""
+    """Return what the bytes of a package's `model.mlmodel` say; model: its path, for messages.
+
+    One command asks several times for the same U-Net, as which variant and as which part.
+    """
     return _Reader(model, data).read()
 
 

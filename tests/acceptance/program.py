@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -34,6 +34,7 @@ class Program:
         self.home = home
         self.redis = RedisServer(home / "redis")
         self._processes: list[subprocess.Popen[str]] = []
+        self._ledger: Ledger | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -110,8 +111,12 @@ class Program:
         self._processes.append(process)
         return process
 
-    def ledger(self) -> Ledger:
-        return Ledger.open(f"sqlite:///{self.home / 'sdq.db'}")
+    @contextlib.contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        """The ledger; opened once, since opening it costs more than what is read."""
+        if self._ledger is None:
+            self._ledger = Ledger.open(f"sqlite:///{self.home / 'sdq.db'}")
+        yield self._ledger
 
     def drawn(self, batch: str) -> list[FinishedImage]:
         with self.ledger() as ledger:
@@ -124,13 +129,21 @@ class Program:
             time.sleep(0.05)
 
     def wait_for_images(self, batch: str, count: int) -> None:
-        self.wait_until(lambda: len(self.drawn(batch)) >= count)
+        with self.ledger() as ledger:
+            self.wait_until(
+                lambda: (
+                    (status := ledger.batches.find(batch)) is not None and status.completed >= count
+                )
+            )
 
     def close(self) -> None:
         for process in self._processes:
             if process.poll() is None:
                 process.kill()
                 process.communicate()
+        if self._ledger is not None:
+            self._ledger.close()
+            self._ledger = None
         self.redis.stop()
 
 

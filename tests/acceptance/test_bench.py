@@ -23,12 +23,6 @@ SPLIT = AttentionImplementation.SPLIT_EINSUM
 ALL = ComputeUnit.ALL
 
 
-@pytest.fixture
-def program(new_program: Program) -> Program:
-    """An `sdq` that has translated nothing, and has nothing translated when it has measured."""
-    return new_program
-
-
 def remember(program: Program, *times: tuple[AttentionImplementation, float]) -> None:
     """Put measurements of this machine into the ledger: only their times are made up."""
     store = ModelStore(program.home / "models")
@@ -50,8 +44,9 @@ def stored(program: Program, model: str = DEMO) -> Sequence[Benchmark]:
         return ledger.benchmarks.newest(model)
 
 
-def test_it_measures_shows_and_remembers(program: Program) -> None:
-    shown = program.run("bench", "--quick", "--runtime", "onnx")
+def test_it_measures_shows_and_remembers(new_program: Program) -> None:
+    program = new_program
+    shown = program.call("bench", "--quick", "--runtime", "onnx")
     assert "each variant is measured once, as ALL" in shown.stderr
     assert shown.stdout.startswith("demo, 1 x 4 steps\n")
     title, original, split = shown.stdout.splitlines()[1:4]
@@ -79,7 +74,7 @@ def test_it_measures_shows_and_remembers(program: Program) -> None:
 
 def test_its_json_says_the_same_and_a_spent_budget_what_is_missing(program: Program) -> None:
     spent = ("--runtime", "onnx", "--quick", "--budget", "0.01")
-    document = json.loads(program.run("bench", "demo", *spent, "--json").stdout)
+    document = json.loads(program.call("bench", "demo", *spent, "--json").stdout)
     assert document["machine"]["chip"] == this_machine().chip
     assert (document["num_inference_steps"], document["images"]) == (4, 1)
     (model,) = document["models"]
@@ -91,11 +86,12 @@ def test_its_json_says_the_same_and_a_spent_budget_what_is_missing(program: Prog
         assert only[name] == pytest.approx(getattr(kept, name), rel=0.01), name
     assert only["peak_bytes"] == kept.peak_bytes
     assert (only["psnr_db"], only["same_pixels"], only["usable"]) == (None, True, True)
-    spoken = program.run("bench", "demo", *spent).stdout
+    spoken = program.call("bench", "demo", *spent).stdout
     assert "not measured, as the budget was spent: split_einsum on ALL" in spoken
 
 
-def test_ctrl_c_leaves_no_engine_and_nothing_on_disk(program: Program) -> None:
+def test_ctrl_c_leaves_no_engine_and_nothing_on_disk(new_program: Program) -> None:
+    program = new_program
     bench = program.start("bench", "demo")
     program.wait_until(lambda: len(engines_of(bench)) == 1)
     (engine,) = engines_of(bench)
@@ -126,7 +122,7 @@ def test_a_new_batch_is_drawn_with_the_winner_and_says_so(program: Program, prom
     remember(program, (ORIGINAL, 1000), (SPLIT, 500))
     dry = program.call("submit", str(prompts), "--steps", "2", "--dry-run")
     assert "demo uses split_einsum on ALL, the fastest" in dry.stdout
-    drawn = program.run("run", str(prompts), "--steps", "2")
+    drawn = program.call("run", str(prompts), "--steps", "2")
     assert "demo uses split_einsum on ALL" in drawn.stderr
     images = program.drawn("prompts")
     assert_whole(program.home, images, 4)

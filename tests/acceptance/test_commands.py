@@ -20,7 +20,7 @@ def test_run_draws_shows_and_repeats_nothing(new_program: Program, prompts: Path
     assert "8 images in" in first.stdout
     images = program.drawn("prompts")
     assert_whole(program.home, images, 8)
-    again = program.run("run", str(prompts), "--seed-range", "0-1", "--steps", "3", "--json")
+    again = program.call("run", str(prompts), "--seed-range", "0-1", "--steps", "3", "--json")
     assert "nothing new" in again.stderr
     result = json.loads(again.stdout)
     assert result["sdq"]["folder"] == str(program.home / "outputs" / "prompts")
@@ -40,7 +40,7 @@ def test_run_draws_shows_and_repeats_nothing(new_program: Program, prompts: Path
 
 
 def test_rows_tell_how_every_image_was_made(program: Program, prompts: Path) -> None:
-    program.run("run", str(prompts), "--steps", "3", "--variant", "original,split_einsum")
+    program.call("run", str(prompts), "--steps", "3", "--variant", "original,split_einsum")
     images = program.drawn("prompts")
     assert len(images) == 8
     for image in images:
@@ -75,7 +75,7 @@ def test_a_dry_run_and_a_refused_submission_make_no_ledger(program: Program) -> 
     assert (expected["images_known"], expected["images_drawn"]) == (0, 0)
     assert (expected["drawing_s"], expected["disk_bytes_are_a_bound"]) == (None, True)
     program.call("submit", "--prompt", "x", "--model", "sdxl", code=66)
-    program.run("run", "--prompt", "x", "--steps", "0", code=65)
+    program.call("run", "--prompt", "x", "--steps", "0", code=65)
     assert not (program.home / "sdq.db").exists()
 
 
@@ -144,7 +144,7 @@ def _part(folder: Path, name: str) -> Path:
 
 
 def test_a_model_folder_of_the_users_draws(program: Program, own_model: Path) -> None:
-    program.run(
+    program.call(
         "run", "--prompt", "the sea", "--model", "my-model", "--steps", "2", "--batch", "own"
     )
     assert_whole(program.home, program.drawn("own"), 1)
@@ -165,7 +165,7 @@ def test_damaged_weights_stop_the_variant_and_fail_no_image(
     program.call("submit", *options, "own")
     weights = _part(own_model, "unet") / "Data/com.apple.CoreML/weights/weight.bin"
     weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
-    assert "weight.bin" in program.run("worker", "--burst", code=65).stderr
+    assert "weight.bin" in program.call("worker", "--burst", code=65).stderr
     with program.ledger() as ledger:
         status = ledger.batches.find("own")
         assert status is not None
@@ -181,6 +181,6 @@ def test_for_damaged_weights_nothing_is_queued_and_the_rest_is_drawn(
     )
     refused = program.call("submit", "--prompt", "x", "--model", "my-model", code=65)
     assert f"{weights} is only a Git LFS pointer. Run `git lfs pull`" in refused.stderr
-    listed = program.run("models")
+    listed = program.call("models")
     assert "my-model original is unusable: " in listed.stdout
-    program.run("run", "--prompt", "y", "--num-inference-steps", "2", code=0)
+    program.call("run", "--prompt", "y", "--num-inference-steps", "2", code=0)

@@ -37,7 +37,7 @@ def test_each_picture_of_a_folder_is_followed_and_one_that_is_gone_fails_alone(
     gone = entries[2].recipe.conditions.controlnets[0].image
     kept = next((program.home / "inputs").glob(f"*/{gone}.png"))
     kept.rename(tmp_path / kept.name)
-    program.run("worker", "--burst", code=EXIT_SOME_IMAGES_FAILED)
+    program.call("worker", "--burst", code=EXIT_SOME_IMAGES_FAILED)
     drawn = program.drawn("maps")
     assert [image.entry for image in drawn] == [1, 3]
     assert_whole(program.home, drawn, 2)

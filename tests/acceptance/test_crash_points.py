@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from sdq_core.images.store import is_temporary
+from tests.acceptance.die_at import die
 from tests.acceptance.program import Program, assert_whole
 
 IMAGES = 6
-
-
-def die(program: Program, when: str, place: str, nth: int, *arguments: str) -> None:
-    """Run `sdq` with these arguments until it is killed at the given call."""
-    command = [sys.executable, "-m", "tests.acceptance.die_at", when, place, str(nth), *arguments]
-    result = subprocess.run(
-        command, env=program.environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert result.returncode == -signal.SIGKILL, (result.returncode, result.stderr)
 
 
 @pytest.fixture
@@ -65,7 +54,7 @@ def test_a_worker_killed_at_this_point_loses_nothing(
     program.call(*submit(program, two_prompts))
     die(program, when, place, nth, "worker", "--burst")
     done = {(image.recipe.prompt, image.seed): image for image in program.drawn("two")}
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     images = program.drawn("two")
     for path in filter(is_temporary, (program.home / "outputs").rglob("*")):
         path.unlink()  # `sdq verify --repair` does; a minute later
@@ -96,8 +85,8 @@ def test_a_submission_killed_at_this_point_is_all_there_or_not_at_all(
     with program.ledger() as ledger:
         assert len(ledger.work.open_slices()) == (2 if stored else 0)
     if stored:  # a worker finds it even if nobody submits again
-        program.run("worker", "--burst")
+        program.call("worker", "--burst")
     else:
         program.call(*arguments)
-        program.run("worker", "--burst")
+        program.call("worker", "--burst")
     assert_whole(program.home, program.drawn("two"), IMAGES)

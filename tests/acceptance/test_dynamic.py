@@ -16,7 +16,7 @@ def test_an_image_knows_its_template_and_what_was_chosen(program: Program) -> No
         {"night.txt": "a {red|blue} __things__\n", "wildcards/things.txt": "house\ntent\n"},
     )
     arguments = ["run", str(folder / "night.txt"), "--dynamic", "random", "--steps", "1,2"]
-    program.run(*arguments, "--seed-range", "0-3")
+    program.call(*arguments, "--seed-range", "0-3")
     images = program.drawn("night")
     assert len(images) == 8
     prompts = {}

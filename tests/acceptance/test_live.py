@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.acceptance.test_hang_up import attempts_without_an_image
 from tests.core.commands import Commands
 from tests.core.small_ledger import finish, open_ids, small_plan
 from tests.live.screen import COLOUR, InTerminal
+from tests.translations import with_translations
 
 Open = Callable[..., InTerminal]
 
@@ -21,10 +23,9 @@ LONG = "灯台-" + "a-very-long-name-" * 6
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """One data folder for all: the model is translated once."""
-    program = Program(tmp_path_factory.mktemp("live") / "home")
-    program.home.mkdir()
+def program(tmp_path_factory: pytest.TempPathFactory, translations: Path) -> Iterator[Program]:
+    """One data folder for all."""
+    program = Program(with_translations(tmp_path_factory.mktemp("live") / "home", translations))
     yield program
     program.close()
 
@@ -131,9 +132,9 @@ def test_a_watched_batch_ends_with_its_table(program: Program, terminal: Open) -
 def test_a_terminal_that_closes_ends_no_work_that_ignores_it(
     program: Program, terminal: Open
 ) -> None:
-    submit(program, "b", "the mountains", images=8, steps=40)
+    submit(program, "b", "the mountains", images=5, steps=40)
     worker = terminal("worker", "--burst", "--threads", "1", ignoring_hang_up=True)
     worker.wait_for(lambda: worker.shows("b/1 seed 0", "last: "))
     worker.hang_up()
     assert worker.code() == 0
-    assert len(program.drawn("b")) == 8
+    assert len(program.drawn("b")) == 5

@@ -36,7 +36,7 @@ def test_a_batch_survives_stops_and_kills_of_everything(program: Program, prompt
     worker.communicate()
     assert len(program.drawn("prompts")) < 32
 
-    program.run("worker", "--burst", timeout_s=120)
+    program.call("worker", "--burst")
     # A kill in the middle of a save leaves its temporary file, which is never taken for an image.
     sweep_temporary_files(program.home / "outputs", older_than_s=-1)
     assert_whole(program.home, program.drawn("prompts"), 32)
@@ -48,11 +48,11 @@ def test_a_batch_survives_stops_and_kills_of_everything(program: Program, prompt
 
 
 def test_the_second_signal_stops_at_once_and_loses_nothing(program: Program, prompts: Path) -> None:
-    program.call("submit", str(prompts), "--seed-range", "0-1", "--steps", "40")
+    program.call("submit", str(prompts), "--steps", "40")
     worker = program.start("worker")
     program.wait_until(lambda: bool(engines_of(worker)))
     program.wait_for_images("prompts", 1)
     worker.send_signal(signal.SIGINT)
     assert stop(worker, signal.SIGINT, timeout_s=10) in {0, 130}
-    program.run("worker", "--burst")
-    assert_whole(program.home, program.drawn("prompts"), 8)
+    program.call("worker", "--burst")
+    assert_whole(program.home, program.drawn("prompts"), 4)

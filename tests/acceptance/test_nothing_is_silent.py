@@ -33,12 +33,12 @@ def test_the_plan_counts_comments_repetitions_and_cut_prompts(
 
 
 def test_run_and_status_say_which_prompts_were_cut(program: Program) -> None:
-    ran = program.run("run", "--prompt", "a tent", "--prompt", LONG, "--steps", "1")
+    ran = program.call("run", "--prompt", "a tent", "--prompt", LONG, "--steps", "1")
     assert "Prompt 2 is longer than 77 tokens: the model did not see its end." in ran.stderr
     assert "Prompt 2 is longer than 77 tokens" in program.call("status", "prompt").stdout
     status = json.loads(program.call("status", "prompt", "--json").stdout)
     assert status["sdq"]["cut_prompts"] == [2]
-    short = program.run(
+    short = program.call(
         "run", "--prompt", "a tent", "--steps", "1", "--seed", "1", "--batch", "Short"
     )
     assert "77 tokens" not in short.stderr

@@ -52,7 +52,7 @@ def test_two_workers_at_batches_that_share_their_images_draw_each_once(
     program: Program, tmp_path: Path
 ) -> None:
     for batch in ("one", "two", "three"):
-        submit(program, batch, "0-11", steps=20)
+        submit(program, batch, "0-11", steps=10)
     logs = [tmp_path / f"{number}.log" for number in range(2)]
     for worker in [start_worker(program, log, "--burst") for log in logs]:
         assert worker.wait(timeout=110) == 0
@@ -88,7 +88,7 @@ def is_complete(program: Program, batch: str, images: int) -> bool:
 def test_a_second_copy_that_sdq_wrote_is_cleared(program: Program, how: str) -> None:
     submit(program, "one", "0-2")
     submit(program, "two", "0-2")
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     (first, *_) = program.drawn("two")
     assert first.image.path.startswith("one/")
     spare = program.home / "outputs" / image_path("two", 1, 0)

@@ -105,7 +105,7 @@ def test_a_worker_draws_in_order(
     desk.submit("first", priority=Priority.HIGH)
     desk.queues.connection.flushall()
     worker = desk.program.start("worker")
-    desk.wait_for("one", 40)
+    desk.wait_for("one", 20)
     assert [name for name, _ in desk.drawn("first", *long)][:10] == ["first"] * 10
 
     # A batch of the same variant, beside what the worker has in hand.
@@ -118,20 +118,20 @@ def test_a_worker_draws_in_order(
     desk.wait_for("variant", 10)
     since = sum(desk.status(name).completed for name in long)
     for name in long:
-        desk.wait_for(name, since // 2 + 20)
+        desk.wait_for(name, since // 2 + 10)
 
     # They take turns.
     shares = Counter(name for name, _ in desk.drawn(*long))
     assert abs(shares["one"] - shares["other"]) <= 2 * 5 + 2
 
     # A low one does not begin, until it is moved.
-    desk.submit("low", images=20, priority=Priority.LOW)
+    desk.submit("low", priority=Priority.LOW)
     since = desk.status("one").completed
-    desk.wait_for("one", since + 20)
+    desk.wait_for("one", since + 10)
     assert desk.status("low").completed == 0
     sdq(desk.program, monkeypatch, "move", "low", "--priority", "high", "--front")
     assert "at the front of high priority" in capsys.readouterr().out
-    desk.wait_for("low", 20)
+    desk.wait_for("low", 10)
 
     # What is paused or cancelled is left at once, and nothing of it stays in Redis.
     desk.ledger.batches.set_state("one", BatchState.CANCELLED)
@@ -176,7 +176,7 @@ def test_the_options_of_submit_reach_ledger_and_queue(
 def test_a_run_draws_its_own_batch_whatever_else_waits(desk: Desk) -> None:
     desk.submit("urgent", images=100, priority=Priority.HIGH)
     desk.submit("many", images=100)
-    desk.program.run("run", "--prompt", "mine", "--steps", "1", "--batch", "mine")
+    desk.program.call("run", "--prompt", "mine", "--steps", "1", "--batch", "mine")
     assert desk.status("mine").completed == 1
     assert [desk.status(name).completed for name in ("urgent", "many")] == [0, 0]
     assert sum(queue.slices for queue in desk.queues.waiting()) == 40

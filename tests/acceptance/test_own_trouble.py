@@ -28,14 +28,14 @@ def mine(program: Program, tmp_path: Path) -> Path:
 def test_another_batchs_missing_model_does_not_end_a_run(program: Program, mine: Path) -> None:
     program.call("submit", "--model", str(mine), "--prompt", "x", "--batch", "bad", *STEPS)
     away = mine.rename(mine.with_name("away"))
-    assert "1 image" in program.run("run", "--prompt", "y", "--batch", "good", *STEPS).stdout
+    assert "1 image" in program.call("run", "--prompt", "y", "--batch", "good", *STEPS).stdout
     said = program.call("status", "bad").stdout
     assert f"waiting: {mine} original on ALL: There is no model" in said
     assert "no worker is running. Start one with `sdq worker`" in said
     assert "waiting:" not in program.call("status", "good").stdout
-    program.run("worker", "--burst", code=66)
+    program.call("worker", "--burst", code=66)
     away.rename(mine)
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     assert json.loads(program.call("status", "bad", "--json").stdout)["status"] == "completed"
 
 
@@ -53,7 +53,7 @@ def test_a_model_that_changed_is_submitted_again_in_the_place_of_what_was_open(
     assert (dry["images_new"], dry["images_replaced"]) == (4, 4)
     again = program.call("submit", *request).stdout
     assert "4 images to draw, in place of 4 that could no longer be drawn." in again
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     assert_whole(program.home, program.drawn("b"), 4)
     assert "All is well: 4 images" in program.call("verify").stdout
 
@@ -62,7 +62,7 @@ def test_a_burst_is_not_blamed_for_what_was_cancelled(program: Program, mine: Pa
     program.call("submit", "--model", str(mine), "--prompt", "x", "--batch", "bad", *STEPS)
     shutil.rmtree(mine)
     program.call("cancel", "bad")
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
 
 
 def test_a_run_whose_own_variant_is_paused_ends_and_says_so(program: Program) -> None:
@@ -70,11 +70,11 @@ def test_a_run_whose_own_variant_is_paused_ends_and_says_so(program: Program) ->
     with program.ledger() as ledger:
         (key,) = ledger.variants.known()
     program.call("pause", "--variant-key", key)
-    result = program.run("run", "--prompt", "x", "--batch", "b", *STEPS, code=78)
+    result = program.call("run", "--prompt", "x", "--batch", "b", *STEPS, code=78)
     assert f"sdq resume --variant-key {key}" in result.stderr
     assert "paused:" in program.call("status", "b").stdout
     program.call("resume", "--variant-key", key)
-    program.run("run", "--prompt", "x", "--batch", "b", *STEPS)
+    program.call("run", "--prompt", "x", "--batch", "b", *STEPS)
 
 
 def test_a_paused_batch_says_how_to_go_on(program: Program) -> None:

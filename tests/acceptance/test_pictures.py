@@ -59,7 +59,7 @@ def test_a_folder_of_pictures_is_drawn_once_each_though_the_worker_is_killed(
         path.rename(tmp_path / path.name)
     verified = program.call("verify", code=EXIT_FAILURE)
     assert f"picture missing: sha256 {gone[0]}" in verified.stdout
-    program.run("worker", "--burst", code=EXIT_SOME_IMAGES_FAILED)
+    program.call("worker", "--burst", code=EXIT_SOME_IMAGES_FAILED)
     verified = program.call("verify", code=EXIT_FAILURE)
     assert "submit them again, or copy them" in verified.stdout
     assert "--repair" not in verified.stdout  # it would mend nothing of it

@@ -20,10 +20,10 @@ def files(program: Program) -> set[str]:
 def test_a_finished_batch_goes_with_its_files_and_others_stay(
     program: Program, prompts: Path, tmp_path: Path
 ) -> None:
-    program.run("run", str(prompts), "--steps", "1")
+    program.call("run", str(prompts), "--steps", "1")
     more = tmp_path / "more.txt"
     more.write_text(f"{prompts.read_text()}a lighthouse by the sea\n")
-    program.run("run", str(more), "--steps", "1")  # four of its five are the other batch's
+    program.call("run", str(more), "--steps", "1")  # four of its five are the other batch's
     mine = program.home / "outputs" / "prompts" / "notes.txt"
     mine.write_text("mine")
 
@@ -41,7 +41,7 @@ def test_a_finished_batch_goes_with_its_files_and_others_stay(
 
 
 def test_only_what_is_finished_or_cancelled_goes(program: Program, prompts: Path) -> None:
-    program.call("submit", str(prompts), "--steps", "400")
+    program.call("submit", str(prompts), "--steps", "100")
     refused = program.call("prune", "prompts", "--yes", code=75).stderr
     assert "Batch prompts still has 4 images to draw" in refused
     assert "sdq cancel prompts" in refused
@@ -53,7 +53,7 @@ def test_only_what_is_finished_or_cancelled_goes(program: Program, prompts: Path
     program.call("prune", "prompts", "--yes")
     assert files(program) == set()
     assert "All is well: 0 images" in program.call("verify").stdout
-    program.run("run", str(prompts), "--steps", "1")
+    program.call("run", str(prompts), "--steps", "1")
     assert_whole(program.home, program.drawn("prompts"), 4)
 
 
@@ -65,7 +65,7 @@ def _begun(program: Program) -> bool:
 
 def test_old_batches_stale_files_and_unused_models_go(new_program: Program, prompts: Path) -> None:
     program = new_program
-    program.run("run", str(prompts), "--steps", "1")
+    program.call("run", str(prompts), "--steps", "1")
     assert "Nothing to clean up." in program.call("prune", "--older-than", "1").stdout
     assert len(files(program)) == 4
     stale = program.home / "outputs" / "prompts" / ".sdq-1-00.tmp"
@@ -77,7 +77,7 @@ def test_old_batches_stale_files_and_unused_models_go(new_program: Program, prom
     long_ago = time.time() - 40 * 24 * 3600
     for path in (stale, *entries):
         os.utime(path, (long_ago, long_ago))
-    program.run("run", "--prompt", "the sea", "--steps", "1", "--batch", "sea")  # loads them
+    program.call("run", "--prompt", "the sea", "--steps", "1", "--batch", "sea")  # loads them
     assert not [entry for entry in entries if entry.stat().st_mtime < time.time() - 3600]
     os.utime(entries[0], (long_ago, long_ago))
     said = program.call("prune", "--older-than", "0", "--keep-files", "--yes").stdout

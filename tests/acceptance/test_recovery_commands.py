@@ -40,7 +40,7 @@ def fail_all(program: Program, error: str) -> int:
 def test_verify_finds_what_is_lost_and_repair_brings_it_back(
     program: Program, prompts: Path
 ) -> None:
-    program.run("run", str(prompts), "--seed-range", "0-1", "--steps", "2")
+    program.call("run", str(prompts), "--seed-range", "0-1", "--steps", "2")
     assert "All is well: 8 images" in program.call("verify").stdout
     images = program.drawn("prompts")
     outputs = program.home / "outputs"
@@ -64,7 +64,7 @@ def test_verify_finds_what_is_lost_and_repair_brings_it_back(
     assert "3 images will be drawn again" in repaired
     assert (outputs / "prompts" / "mine.txt").read_text() == "a user's own"
     (outputs / "prompts" / "mine.txt").unlink()
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     assert "All is well: 8 images" in program.call("verify").stdout
     assert {path: path.read_bytes() for path in before} == before  # the same images to the byte
     assert_whole(program.home, program.drawn("prompts"), 8)
@@ -88,16 +88,16 @@ def test_cancel_pause_and_resume_can_each_be_repeated(program: Program, prompts:
     program.call("submit", str(prompts), "--steps", "2")
     for _ in range(2):
         assert "is paused" in program.call("pause", "prompts").stdout
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     assert counts(program, "prompts")["completed"] == 0
     assert "4 slices queued" in program.call("resume", "prompts").stdout
     assert "0 slices queued" in program.call("resume", "prompts").stdout
     for _ in range(2):
         assert "0 images drawn, 4 not" in program.call("cancel", "prompts").stdout
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     assert counts(program, "prompts") == {"total": 4, "completed": 0, "failed": 0}
     program.call("submit", str(prompts), "--steps", "2")  # the same again takes it up
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     assert_whole(program.home, program.drawn("prompts"), 4)
     assert "no batch 'nothing'" in program.call("cancel", "nothing", code=66).stderr
     assert "Name a batch" in program.call("pause", code=2).stderr
@@ -108,13 +108,13 @@ def test_a_paused_variant_waits_and_is_said_to(program: Program, prompts: Path) 
     with program.ledger() as ledger:
         key = ledger.work.open_slices()[0].variant.key
     program.call("pause", "--variant-key", key)
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     assert counts(program, "prompts")["completed"] == 0
     status = program.call("status").stdout
     assert "by hand" in status
     assert f"sdq resume --variant-key {key}" in status
     program.call("resume", "--variant-key", key)
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     assert_whole(program.home, program.drawn("prompts"), 4)
 
 
@@ -142,7 +142,7 @@ def test_failed_images_are_retried_as_they_were_or_changed(program: Program, pro
     assert "nothing new" in again.stdout
     assert "8 images of batch prompts are queued again" in program.call("retry", "prompts").stdout
     assert "No image" in program.call("retry", "prompts").stdout
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     assert counts(program, "prompts")["completed"] == 8
     drawn = program.drawn("prompts-retry")
     assert len(drawn) == 8
@@ -163,7 +163,7 @@ def test_failed_images_of_any_variant_are_retried_with_it_or_with_a_named_one(
         assert said in program.call("retry", "prompts", *options).stdout
     refused = program.call("retry", "prompts", "--set", "compute_unit=CPU_ONLY", code=65)
     assert "cannot be combined with variant any" in refused.stderr
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     drawn = program.drawn("prompts-retry")
     assert len(drawn) == 8
     assert {str(image.engine.variant) for image in drawn} == {

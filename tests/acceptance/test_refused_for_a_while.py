@@ -96,7 +96,7 @@ def test_a_key_that_was_never_granted_ends_a_burst(program: Program) -> None:
         ended = program.run(*worker, code=EXIT_CONFIGURATION)
         assert "`EVAL sdq:" in ended.stderr
         assert "SDQ_REDIS_URL" in ended.stderr
-    program.run("worker", "--burst", "--threads", "1", "--redis-url", _as("all", url))
+    program.call("worker", "--burst", "--threads", "1", "--redis-url", _as("all", url))
     assert len(program.drawn("prompt")) == 1
 
 

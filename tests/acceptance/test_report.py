@@ -10,7 +10,7 @@ from tests.report.html import check, read_page
 
 
 def test_a_night_is_reported_as_it_was(program: Program, prompts: Path, tmp_path: Path) -> None:
-    program.run("run", str(prompts), "--seed-range", "0-2", "--steps", "2", "--batch", "night")
+    program.call("run", str(prompts), "--seed-range", "0-2", "--steps", "2", "--batch", "night")
     drawn = program.drawn("night")
     report = json.loads(program.call("report", "--since", "1h", "--json").stdout)
     assert (report["images"]["done"], report["images"]["failed"]) == (12, 0)

@@ -19,7 +19,7 @@ from tests.translations import with_translations
 
 #: Command -> arguments with which it ends soon; every command must be here. Several that change nothing share a place.
 COMMANDS: dict[str, list[list[str]]] = {
-    "submit": [["submit", "prompts.txt", "--dry-run"], ["submit", "prompts.txt"]],
+    "submit": [["submit", "prompts.txt"], ["submit", "prompts.txt", "--dry-run"]],
     "worker": [["worker", "--burst"], ["worker", "--burst", "--lanes", "original:ALL"]],
     "run": [["run", "prompts.txt", "--steps", "1"]],
     "status ls show logs metrics open web report compare completion redis service schedule": [
@@ -44,8 +44,12 @@ COMMANDS: dict[str, list[list[str]]] = {
     "doctor": [["doctor", "--no-draw"]],
 }  # fmt: skip
 CLOSED = ["<&-", ">&- 2>&-", "<&- >&- 2>&-"]
-#: What reads prompts, draws or asks is tried with each stream closed, the others with all of them.
-ONE_BY_ONE = {"submit", "run", "prune"}
+#: What reads prompts, draws or asks is tried with each stream closed, all else with all of them.
+ONE_BY_ONE = (
+    ["submit", "prompts.txt"],
+    ["run", "prompts.txt", "--steps", "1"],
+    ["prune", "prompts"],
+)
 
 
 def test_no_command_is_forgotten() -> None:
@@ -58,7 +62,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, translations: Path) -> Pa
     folder = tmp_path_factory.mktemp("finished")
     (folder / "prompts.txt").write_text("a red house\n")
     program = Program(with_translations(folder / "home", translations))
-    program.run("run", str(folder / "prompts.txt"), "--steps", "1")
+    program.call("run", str(folder / "prompts.txt"), "--steps", "1")
     program.close()
     (program.home / "models" / "mine_original_packages").mkdir(parents=True)
     return folder.rename(folder.with_suffix(".kept"))
@@ -97,16 +101,14 @@ def test_streams_that_are_closed_full_or_dead_end_no_command(
     monkeypatch.chdir(busy.home.parent)
     for number, arguments in enumerate(COMMANDS[command]):
         usual = busy.answer(*arguments).returncode
-        for redirections in CLOSED if command in ONE_BY_ONE else CLOSED[-1:]:
-            assert ended(busy, arguments, redirections) == usual, (
-                arguments,
-                redirections,
-            )
-        # A full or dead output only shows in the exit code. One place in the program looks at both, so most commands
-        # are tried with one.
-        if command in ONE_BY_ONE or number % 2 == 0:
+        each = arguments in ONE_BY_ONE
+        for redirections in CLOSED if each else CLOSED[-1:]:
+            assert ended(busy, arguments, redirections) == usual, (arguments, redirections)
+        # A full or dead output only shows in the exit code. One place in the program looks at both, so each command
+        # but those that share a place is tried with one, and each second of these.
+        if each or number % 4 == 0:
             assert ended(busy, arguments, ">/dev/full 2>/dev/full") in {usual, usual or 74}
-        if command in ONE_BY_ONE or number % 2:
+        if each or number % 4 == 2:
             assert dead_end(busy, arguments) in {usual, usual or 1}, arguments
 
 
@@ -123,7 +125,7 @@ def dead_end(program: Program, arguments: list[str]) -> int:
 
 
 def test_prune_goes_on_when_nobody_listens(busy: Program) -> None:
-    busy.run("run", str(busy.home.parent / "prompts.txt"), "--steps", "1", "--batch", "second")
+    busy.call("run", str(busy.home.parent / "prompts.txt"), "--steps", "1", "--batch", "second")
     code = ended(busy, ["prune", "prompts", "second", "--yes"], ">/dev/full 2>&1")
     assert code == 74
     assert busy.call("status").stdout.startswith("No batches yet")

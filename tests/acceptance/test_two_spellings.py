@@ -23,7 +23,7 @@ def names(program: Program) -> list[str]:
 
 
 def test_both_spellings_are_one_batch(program: Program, tmp_path: Path) -> None:
-    program.run("run", *RUN, "--batch", NFD)
+    program.call("run", *RUN, "--batch", NFD)
     assert "nothing new" in program.call("submit", *RUN, "--batch", NFC).stdout
     assert names(program) == [NFC]
     for name in (NFC, NFD):
@@ -41,7 +41,7 @@ def test_both_spellings_are_one_batch(program: Program, tmp_path: Path) -> None:
 
 
 def test_a_former_ledgers_spelling_stays_usable(program: Program) -> None:
-    program.run("run", *RUN, "--batch", NFC)
+    program.call("run", *RUN, "--batch", NFC)
     with sqlite3.connect(program.home / "sdq.db") as ledger:
         ledger.execute("UPDATE batches SET name = ?", (NFD,))
     ledger.close()
@@ -62,12 +62,12 @@ def test_a_models_folder_is_found_by_both(program: Program) -> None:
     program.call("submit", *RUN, "--batch", "one", "--model", NFD)
     again = program.call("submit", *RUN, "--batch", "one", "--model", NFC)
     assert "nothing new" in again.stdout
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     assert len(program.drawn("one")) == 1
-    assert NFC in program.run("models").stdout
-    taken = program.run("models", "add", str(folder), "--name", NFC, code=73)
+    assert NFC in program.call("models").stdout
+    taken = program.call("models", "add", str(folder), "--name", NFC, code=73)
     assert "already exists" in taken.stderr
-    program.run("models", "remove", NFC, "--yes")
+    program.call("models", "remove", NFC, "--yes")
     assert not folder.exists()
 
 

@@ -15,7 +15,7 @@ def test_it_shows_a_batch_until_it_is_drawn(program: Program, tmp_path: Path) ->
         watch = program.start("status", "b", "--watch", stdout=out)
     program.wait_until(lambda: shown.read_text().count("queued") >= 2)
     assert watch.poll() is None
-    program.run("worker", "--burst", "--quiet")
+    program.call("worker", "--burst", "--quiet")
     _, errors = watch.communicate(timeout=30)
     assert (watch.returncode, errors) == (0, "")
     assert shown.read_text().splitlines()[-1].split()[:4] == ["b", "completed", "3", "3"]

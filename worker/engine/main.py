@@ -15,6 +15,7 @@ from collections import deque
 
 from sdq_core.errors import ComputeError, SdqError, UnexpectedDrawError, describe_error
 from sdq_core.models.network import read_network
+from sdq_core.processes import settle_process
 from sdq_core.values.part_units import Part, PartUnits
 from worker.engine.memory import peak_resident_bytes
 from worker.engine.messages import (
@@ -45,6 +46,7 @@ _REPORT_EVERY_S = 0.25
 
 def main() -> None:
     """Serve the worker that started this process."""
+    settle_process()
     # A Ctrl-C or a closed terminal reaches the whole process group; the worker decides about the current image.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
