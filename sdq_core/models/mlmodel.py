@@ -16,6 +16,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from sdq_core.errors import PackageError
@@ -141,9 +142,23 @@ def refuse_flexible(model: Path, name: str) -> PackageError:
     )
 
 
+@dataclass(frozen=True)
+class _Source:
+    """What is read. model: its path, for messages; the same bytes say the same wherever they are."""
+
+    data: bytes
+    model: Path = field(compare=False)
+
+
 def read_model(model: Path, data: bytes) -> Program:
-    """Return what the bytes of a package's `model.mlmodel` say; model: its path, for messages."""
-    return _Reader(model, data).read()
+    """Return what the bytes of a package's `model.mlmodel` say, not to be changed; model: its path, for messages."""
+    return _read(_Source(data, model))
+
+
+# Whoever looks for a model reads its U-Net to tell its attention, and again to draw with it.
+@lru_cache(maxsize=16)
+def _read(source: _Source) -> Program:
+    return _Reader(source.model, source.data).read()
 
 
 class _Reader:
