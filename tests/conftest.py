@@ -26,7 +26,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
+# Nothing is garbage while tests are collected.
+gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Spare what is loaded by now every search for garbage: coremltools asks for one at each network."""
+    gc.enable()
     gc.collect()
     gc.freeze()

@@ -142,13 +142,23 @@ def refuse_flexible(model: Path, name: str) -> PackageError:
     )
 
 
-@lru_cache(maxsize=16)
-def read_model(model: Path, data: bytes) -> Program:
-    """Return what the bytes of a package's `model.mlmodel` say; model: its path, for messages.
+@dataclass(frozen=True)
+class _Source:
+    """What is read. model: its path, for messages; the same bytes say the same wherever they are."""
 
-    One command asks several times for the same U-Net, as which variant and as which part.
-    """
-    return _Reader(model, data).read()
+    data: bytes
+    model: Path = field(compare=False)
+
+
+def read_model(model: Path, data: bytes) -> Program:
+    """Return what the bytes of a package's `model.mlmodel` say, not to be changed; model: its path, for messages."""
+    return _read(_Source(data, model))
+
+
+# Whoever looks for a model reads its U-Net to tell its attention, and again to draw with it.
+@lru_cache(maxsize=16)
+def _read(source: _Source) -> Program:
+    return _Reader(source.model, source.data).read()
 
 
 class _Reader:

@@ -19,7 +19,7 @@ _BUSY = Bounds(same_host_median_s=60, same_host_worst_s=60, other_host_median_s=
 @pytest.mark.timeout(240)
 def test_a_short_storm_loses_nothing_and_draws_nothing_twice(tmp_path: Path) -> None:
     weather = Weather(
-        seconds=16, seed=11, workers=2, every_s=1, longest_s=2, backlog=40, kills=5, bounds=_BUSY
+        seconds=16, seed=11, workers=2, every_s=1, longest_s=2, backlog=24, kills=4, bounds=_BUSY
     )
     outcome = rage(tmp_path, weather)
     assert violations(outcome) == [], describe(outcome)

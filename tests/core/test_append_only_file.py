@@ -95,13 +95,13 @@ def test_a_format_that_the_server_does_not_know_is_named_at_once(
 
 def test_the_next_step_helps(program: Program) -> None:
     program.call("submit", "--prompt", "the sea", "--steps", "2", "--batch", "mine")
-    program.run("redis", "stop")
+    program.call("redis", "stop")
     sign(program.redis.folder, b"VALKEY999")
     refused = program.call("submit", "--prompt", "a tent", "--batch", "mine", code=78).stderr
     assert len(refused.splitlines()) == 1
     assert f"cannot read {program.redis.folder / 'appendonlydir'}" in refused
     shutil.rmtree(program.redis.folder / "appendonlydir")
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     assert len(program.drawn("mine")) == 1
 
 

@@ -255,8 +255,8 @@ def test_a_folder_has_one_server_however_it_is_spelled(tmp_path: Path) -> None:
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(SOURCES)} | environment,
         )
-        for spelling in spellings
-        for environment in environments
+        for number, spelling in enumerate(spellings)
+        for environment in environments[number % 2 :: 2]
     ]
     try:
         assert [starter.wait(60) for starter in starters] == [0] * len(starters)

@@ -182,12 +182,12 @@ def test_the_rights_that_are_asked_for_are_enough(start: Start, program: Program
     program.call(
         "submit", "--prompt", "the sea", "--seed", "0-2", "--batch", "sea", "--steps", "2", **url
     )
-    program.run("worker", "--burst", "--threads", "1", **url)
+    program.call("worker", "--burst", "--threads", "1", **url)
     program.call("submit", "--prompt", "a tent", "--batch", "tent", "--steps", "2", **url)
     for command in ("pause", "resume", "cancel", "resume", "retry"):
         program.call(command, "tent", **url)
     program.call("verify", "--repair", **url)
-    program.run("run", "--prompt", "a kite", "--steps", "2", "-q", **url)
-    program.run("worker", "--burst", "--lanes", "original:ALL", **url)
+    program.call("run", "--prompt", "a kite", "--steps", "2", "-q", **url)
+    program.call("worker", "--burst", "--lanes", "original:ALL", **url)
     program.call("prune", "tent", "--yes", **url)
     assert len(program.drawn("sea")) == 3

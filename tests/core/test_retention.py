@@ -70,5 +70,5 @@ def test_doctor_and_worker_say_so(program: Program, tmp_path: Path) -> None:
     with started(tmp_path, "--maxmemory-policy", "allkeys-lru") as url:
         (problem,) = examined(program, "--no-draw", code=1, SDQ_REDIS_URL=url)["problems"]
         assert "allkeys-lru" in problem
-        log = program.run("worker", "--burst", SDQ_REDIS_URL=url).stderr
+        log = program.call("worker", "--burst", SDQ_REDIS_URL=url).stderr
     assert log.count("allkeys-lru") == 1

@@ -18,11 +18,9 @@ def program(new_program: Program) -> Program:
 
 
 @pytest.fixture
-def copied(program: Program, tmp_path: Path) -> tuple[Path, dict[str, str]]:
-    """A copy of all that is installed, to be damaged, and the environment in which it is what runs."""
+def copied(tmp_path: Path) -> Path:
+    """A folder with a copy of all that is installed, to be damaged."""
     root = tmp_path / "copied"
     for package in ("sdq", "db", "worker", "producer", "sdq_core"):
-        shutil.copytree(
-            SOURCES / package, root / package, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    return root / "sdq_core" / "demo_model", {"PYTHONPATH": str(root)}
+        shutil.copytree(SOURCES / package, root / package)
+    return root

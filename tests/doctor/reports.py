@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import sdq_core
 from tests.acceptance.program import Program
@@ -16,17 +19,20 @@ SDQ = "from sdq.cli import main; main()"
 
 
 def examined(
-    program: Program, *arguments: str, code: int = 0, timeout_s: float = 90, **environment: str
+    program: Program, *arguments: str, code: int = 0, copied: Path | None = None, **environment: str
 ) -> Any:
-    """Run it and give its report; nothing may be left in the temporary folder."""
+    """Run it and give its report; nothing may be left in the temporary folder. copied: where what runs lies."""
     temporary = program.home.parent / "temporary"
     temporary.mkdir(exist_ok=True)
     command = ("doctor", "--json", *arguments)
-    if "--no-draw" in arguments:
-        result = program.call(*command, code=code, **environment)
+    environment["TMPDIR"] = str(temporary)
+    if copied:
+        environment["PYTHONPATH"] = str(copied)
+        result = program.run(*command, code=code, **environment)
     else:
-        environment["TMPDIR"] = str(temporary)
-        result = program.run(*command, code=code, timeout_s=timeout_s, **environment)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", str(temporary))
+            result = program.call(*command, code=code, **environment)
     assert list(temporary.glob("*sdq*")) == []  # ONNX Runtime leaves a file of its own there
     assert "Traceback" not in result.stderr
     report = json.loads(result.stdout)

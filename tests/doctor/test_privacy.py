@@ -58,7 +58,7 @@ def test_no_secret_and_no_name_of_a_home_is_told(program: Program, tmp_path: Pat
             "REDIS_URL": "redis://:pa55word-u@elsewhere",
         }
         for extra in ((), ("--json",)):
-            said = program.run("doctor", "--no-draw", *extra, code=1, **secret)
+            said = program.call("doctor", "--no-draw", *extra, code=1, **secret)
             told = said.stdout + said.stderr
             for word in ("pa55word", "hf_abc", "bob", str(home)):
                 assert word not in told
@@ -69,7 +69,7 @@ def test_no_secret_and_no_name_of_a_home_is_told(program: Program, tmp_path: Pat
         assert len(report["problems"]) == 1, "the ledger"
 
         wrong = secret | {"SDQ_REDIS_URL": f"redis://:pa55word-w@127.0.0.1:{port}/0"}
-        said = program.run("doctor", "--no-draw", code=1, **wrong)
+        said = program.call("doctor", "--no-draw", code=1, **wrong)
         assert "2 problems" in said.stdout
         assert "pa55word" not in said.stdout + said.stderr
 

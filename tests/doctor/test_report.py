@@ -36,7 +36,7 @@ def test_a_fresh_machine_is_well_and_stays_fresh(program: Program) -> None:
 
 
 def test_the_text_says_what_the_json_says(program: Program) -> None:
-    text = program.run("doctor", "--no-draw").stdout
+    text = program.call("doctor", "--no-draw").stdout
     assert "\nAll is well.\n" in text
     last = text.splitlines()[-1]
     assert last == examined(program, "--no-draw")["in_one_line"]
@@ -46,7 +46,7 @@ def test_the_text_says_what_the_json_says(program: Program) -> None:
     for heading in ("Machine", "Libraries", "Settings", "Folders", "Redis", "Ledger", "Models"):
         assert f"\n{heading}\n" in f"\n{text}"
     assert f"  {'home':<15}  {program.home}  [environment SDQ_HOME]\n" in text
-    broken = program.run("doctor", "--no-draw", SDQ_REDIS_URL="redis://localhost:1", code=1).stdout
+    broken = program.call("doctor", "--no-draw", SDQ_REDIS_URL="redis://localhost:1", code=1).stdout
     assert "(problem) Redis at redis://localhost:1 does not answer" in broken
     assert "\n1 problem:\n- Redis at redis://localhost:1 does not answer" in broken
 

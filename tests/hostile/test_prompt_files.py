@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -110,34 +109,27 @@ def assert_refused(program: Program, files: list[Path], all_said: list[str]) -> 
     assert not (program.home / "redis").exists()
 
 
-@pytest.mark.parametrize(
-    ("make", "shown"),
-    [
-        (lambda folder: (folder / "\x1b[2J.txt", b""), rb"\x1b[2J.txt:1: this file has no prompts"),
-        (lambda folder: (folder / "p.txt", b'a --x\x1b[2J "open'), rb"'--x\x1b[2J' is not closed"),
-        (lambda folder: (folder / "p.csv", b"prompt,\x1b[2J\na,b\n"), rb"column '\x1b[2J'"),
-    ],
-)
-def test_no_escape_sequence_reaches_a_terminal(
-    program: Program,
-    tmp_path: Path,
-    make: Callable[[Path], tuple[Path, bytes]],
-    shown: bytes,
-) -> None:
-    path, content = make(tmp_path)
-    path.write_bytes(content)
+def test_no_escape_sequence_reaches_a_terminal(program: Program, tmp_path: Path) -> None:
+    shown = {
+        "\x1b[2J.txt": (b"", rb"\x1b[2J.txt:1: this file has no prompts"),
+        "p.txt": (b'a --x\x1b[2J "open', rb"'--x\x1b[2J' is not closed"),
+        "p.csv": (b"prompt,\x1b[2J\na,b\n", rb"column '\x1b[2J'"),
+    }
+    for name, (content, _) in shown.items():
+        (tmp_path / name).write_bytes(content)
     # A real terminal: where none is, click takes the sequences away by itself.
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [SDQ, "submit", path], env=program.environment, stdout=theirs, stderr=theirs, stdin=theirs
-    ) as process:
+        [SDQ, "submit", *(tmp_path / name for name in shown)],
+        env=program.environment, stdout=theirs, stderr=theirs, stdin=theirs,
+    ) as process:  # fmt: skip
         assert process.wait(60) == 65
     os.close(theirs)
     said = b""
     while not said.endswith(b"queued.\r\n"):
         said += os.read(ours, 1 << 16)
     os.close(ours)
-    assert shown in said
+    assert not [sentence for _, sentence in shown.values() if sentence not in said], said
     assert b"\x1b" not in said
 
 
@@ -149,7 +141,7 @@ def test_names_that_lead_elsewhere_are_taken_and_stay_names(
         file.write(b'{"prompt": "a", "custom_id": "../../../etc/passwd"}\n')
     result = program.run("submit", os.fsdecode(path))
     assert result.stdout == "Batch a\\udcff\\x1b[2J_b: 1 image to draw.\n"
-    result = program.run("submit", os.fsdecode(path), "--batch", "../../escaped")
+    result = program.call("submit", os.fsdecode(path), "--batch", "../../escaped")
     assert result.stdout == "Batch ../../escaped: 1 image to draw.\n"
     assert "/" not in batch_folder("../../escaped")
 

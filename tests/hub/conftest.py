@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
 
 import sdq_core.models
 from sdq_core.models.bundled import RESERVED
@@ -28,13 +29,25 @@ class Station:
     home: Path
 
     def models(self, *arguments: str, code: int = 0, **environment: str) -> Any:
-        if arguments[:1] in {(), ("list",), ("remove",)}:
-            return self.program.call("models", *arguments, code=code)
-        # In a process of its own: huggingface_hub reads its environment once.
+        """Run `sdq models` within this process, whose huggingface_hub is told what it reads from the environment."""
+        home = self.home / "hf"
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {
+                "ENDPOINT": self.hub.url,
+                "HUGGINGFACE_CO_URL_TEMPLATE": f"{self.hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}",
+                "HF_HUB_CACHE": str(home / "hub"),
+                "HF_XET_CACHE": str(home / "xet"),
+                "HF_TOKEN_PATH": str(home / "token"),
+                "HF_HUB_OFFLINE": "HF_HUB_OFFLINE" in environment,
+            }.items():
+                patch.setattr(constants, name, value)
+            return self.program.call("models", *arguments, code=code, **environment)
+
+    def models_apart(self, *arguments: str) -> Any:
+        """Run `sdq models` in a process of its own, which has all that from the environment."""
         return self.program.run(
-            "models", *arguments, code=code, HF_ENDPOINT=self.hub.url,
-            HF_HOME=str(self.home / "hf"), **environment,
-        )  # fmt: skip
+            "models", *arguments, HF_ENDPOINT=self.hub.url, HF_HOME=str(self.home / "hf")
+        )
 
     def listed(self) -> list[dict[str, Any]]:
         return [

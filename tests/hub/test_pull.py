@@ -20,11 +20,11 @@ WEIGHTS = "Data/com.apple.CoreML/weights/weight.bin"
 
 
 def test_a_pulled_model_has_the_usual_folder_and_draws_an_image(station: Station) -> None:
-    result = station.models("pull", APPLE)
+    result = station.models_apart("pull", APPLE)
     assert f"{NAME} original: pulled" in result.stdout
     assert station.folder().is_dir()
     assert [model["problem"] for model in station.listed()] == [None]
-    station.program.run(
+    station.program.call(
         "run", "--prompt", "the sea", "--model", NAME, "--steps", "2", "--batch", "sea",
         HF_HUB_OFFLINE="1",
     )  # fmt: skip
@@ -252,7 +252,7 @@ def test_a_folder_on_disk_is_added_and_survives_removal(
     assert (facts["attention_implementation"], facts["problem"]) == ("split_einsum", None)
     links = [path.is_symlink() for path in Path(facts["folder"]).glob("*.mlpackage")]
     assert links == [not how] * 5
-    station.program.run(
+    station.program.call(
         "submit", "--prompt", "x", "--model", "mine", "--variant", "split_einsum", "--dry-run"
     )
     assert "complete; not pulled" in station.models("verify", "mine").stdout

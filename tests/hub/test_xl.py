@@ -37,7 +37,7 @@ def test_it_is_pulled_planned_and_drawn(station: Station, packages: dict[str, by
     program = station.program
     folder = program.home / "models" / f"{NAME}_original_packages"
     assert json.loads((folder / "vae/config.json").read_text())["scaling_factor"] == 0.13025
-    program.run(
+    program.call(
         "run", "--model", NAME, "--prompt", "the sea at night", "--steps", "2", "--batch", "xl",
         "--original-size", "96x160", "--crop", "8,16", "-q",
     )  # fmt: skip

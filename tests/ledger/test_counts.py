@@ -92,7 +92,7 @@ def database(ledger_url: str) -> Iterator[Database]:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(story=actions)
 def test_counts_agree_with_the_images(

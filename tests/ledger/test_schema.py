@@ -133,7 +133,7 @@ def _submit(url: str) -> None:
 
 def test_processes_that_start_and_submit_at_once_agree(ledger_url: str) -> None:
     spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=_submit, args=(ledger_url,)) for _ in range(4)]
+    processes = [spawn.Process(target=_submit, args=(ledger_url,)) for _ in range(3)]
     for process in processes:
         process.start()
     for process in processes:

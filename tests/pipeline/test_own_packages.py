@@ -12,6 +12,7 @@ from sdq_core.models import DEMO, ModelStore
 from sdq_core.models.package import Package
 from sdq_core.values.part_units import PartUnits
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Scheduler
+from tests.translations import with_translations
 from worker.mlpackage.messages import Model
 from worker.pipelines.builtin import BuiltinPipeline
 from worker.pipelines.contract import ImageRequest
@@ -21,7 +22,9 @@ ORIGINAL = AttentionImplementation.ORIGINAL
 
 
 @pytest.fixture
-def mine(tmp_path: Path) -> Path:
+def mine(tmp_path: Path, translations: Path) -> Path:
+    """The demo model as one's own, with what was translated of it before."""
+    with_translations(tmp_path, translations)
     demo = ModelStore(tmp_path).find(DEMO, ORIGINAL)
     folder = tmp_path / "models" / "mine"
     for part in ("text_encoder", "unet", "vae_decoder"):

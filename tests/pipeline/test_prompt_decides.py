@@ -36,7 +36,7 @@ def draw(request: pytest.FixtureRequest, translations: Path) -> Draw:
                 prompt=prompt,
                 negative_prompt="",
                 seed=seed,
-                num_inference_steps=12,
+                num_inference_steps=8,
                 guidance_scale=7.5,
                 scheduler=Scheduler.DPM_SOLVER_MULTISTEP,
             )

@@ -58,7 +58,7 @@ def test_a_failure_in_the_middle_is_retryable_and_names_the_model(tmp_path: Path
 def translated(new_program: Program) -> Program:
     """A data folder whose model has drawn before, with a translation of its own to damage."""
     options = ("--steps", "1", "--batch", "before", "--variant", "original")
-    new_program.run("run", "--prompt", "the sea", *options)
+    new_program.call("run", "--prompt", "the sea", *options)
     return new_program
 
 
@@ -67,7 +67,7 @@ def test_an_image_that_fails_in_the_middle_is_tried_again(translated: Program) -
     let_it_fail(translation)
     options = ("--steps", "1", "--batch", "b", "--variant", "original")
     translated.call("submit", "--prompt", "a tent", *options)
-    translated.run("worker", "--burst", code=3)
+    translated.call("worker", "--burst", code=3)
     status = json.loads(translated.call("status", "b", "--json").stdout)
     (error,) = status["sdq"]["failed_images"]
     assert error["attempts"] == 3
@@ -77,7 +77,7 @@ def test_an_image_that_fails_in_the_middle_is_tried_again(translated: Program) -
         path.unlink()
     translation.rmdir()
     translated.call("retry", "b")
-    translated.run("worker", "--burst")
+    translated.call("worker", "--burst")
     assert_whole(translated.home, [*translated.drawn("before"), *translated.drawn("b")], 2)
 
 

@@ -22,6 +22,7 @@ from sdq_core.errors import EngineDiedError, EngineHungError, PackageError
 from sdq_core.models import DEMO, ModelStore
 from sdq_core.values.recipes import DEFAULT_SCHEDULER
 from sdq_core.values.variants import AttentionImplementation, ComputeUnit, Variant
+from tests.translations import with_translations
 from worker.engine.handle import Deadlines, Engine
 from worker.engine.messages import (
     Began,
@@ -40,26 +41,34 @@ from worker.pipelines.contract import ImageRequest
 ORIGINAL = AttentionImplementation.ORIGINAL
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Translations, shared by this module's engines."""
-    return tmp_path_factory.mktemp("cache")
-
-
 def launch(cache: Path, attention: AttentionImplementation = ORIGINAL) -> Launch:
     folder = ModelStore(cache / "models").find(DEMO, attention)
     return Launch(folder=folder, compute_unit=ComputeUnit.ALL, cache=cache, threads=1)
 
 
-@pytest.fixture
-def engine(cache: Path) -> Iterator[Engine]:
-    """A loaded engine with a short deadline for a step."""
+@contextlib.contextmanager
+def loaded(cache: Path) -> Iterator[Engine]:
+    """Start an engine with a short deadline for a step, and end it in whatever state it is."""
     engine = Engine(launch(cache), Deadlines(load_s=60, step_s=2))
     assert isinstance(wait_for(engine, Ready), Ready)
     yield engine
     with contextlib.suppress(ProcessLookupError):
         os.kill(engine.pid, signal.SIGCONT)
     engine.kill()
+
+
+@pytest.fixture(scope="module")
+def engine(translations: Path) -> Iterator[Engine]:
+    """A loaded engine for tests that leave it with nothing to do."""
+    with loaded(translations) as engine:
+        yield engine
+
+
+@pytest.fixture
+def own_engine(translations: Path) -> Iterator[Engine]:
+    """A loaded engine for a test that ends it."""
+    with loaded(translations) as engine:
+        yield engine
 
 
 def wait_for(engine: Engine, *kinds: type[Event]) -> Event:
@@ -115,10 +124,10 @@ class _EndedAtOnce(subprocess.Popen[bytes]):
 
 
 def test_one_that_is_killed_before_it_is_told_what_to_load_has_died_while_loading(
-    cache: Path, monkeypatch: pytest.MonkeyPatch
+    translations: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subprocess, "Popen", _EndedAtOnce)
-    engine = Engine(launch(cache), Deadlines())
+    engine = Engine(launch(translations), Deadlines())
     with pytest.raises(EngineDiedError, match="SIGKILL"):
         engine.wait_until_ready()
 
@@ -155,34 +164,38 @@ def test_an_engine_says_which_image_it_begins(engine: Engine) -> None:
     assert told == [(Began, 0), (Drawn, 0), (Began, 1), (Drawn, 1)]
 
 
-def test_a_killed_engine_is_noticed_at_once(engine: Engine) -> None:
-    engine.request(0, request(0, steps=50))
-    os.kill(engine.pid, signal.SIGKILL)
+def test_a_killed_engine_is_noticed_at_once(own_engine: Engine) -> None:
+    own_engine.request(0, request(0, steps=50))
+    os.kill(own_engine.pid, signal.SIGKILL)
     started = time.monotonic()
     with pytest.raises(EngineDiedError, match="SIGKILL"):
-        wait_for(engine, Drawn)
+        wait_for(own_engine, Drawn)
     assert time.monotonic() - started < 10
 
 
-def test_an_engine_found_dead_by_a_request_is_dead_for_the_next_poll_too(engine: Engine) -> None:
-    os.kill(engine.pid, signal.SIGKILL)
+def test_an_engine_found_dead_by_a_request_is_dead_for_the_next_poll_too(
+    own_engine: Engine,
+) -> None:
+    os.kill(own_engine.pid, signal.SIGKILL)
     # not psutil's zombie state: the main thread shows it while others still hold the pipe open
-    os.waitid(os.P_PID, engine.pid, os.WEXITED | os.WNOWAIT)
+    os.waitid(os.P_PID, own_engine.pid, os.WEXITED | os.WNOWAIT)
     with pytest.raises(EngineDiedError):
-        engine.request(0, request(0))
+        own_engine.request(0, request(0))
     with pytest.raises(EngineDiedError, match="SIGKILL"):
-        engine.poll(1)
+        own_engine.poll(1)
 
 
-def test_a_frozen_engine_is_ended_at_its_deadline(engine: Engine) -> None:
-    engine.request(0, request(0, steps=1000))
-    os.kill(engine.pid, signal.SIGSTOP)
+def test_a_frozen_engine_is_ended_at_its_deadline(own_engine: Engine) -> None:
+    own_engine.request(0, request(0, steps=1000))
+    os.kill(own_engine.pid, signal.SIGSTOP)
     with pytest.raises(EngineHungError, match="sent nothing"):
-        wait_for(engine, Drawn)
-    assert not psutil.pid_exists(engine.pid)
+        wait_for(own_engine, Drawn)
+    assert not psutil.pid_exists(own_engine.pid)
 
 
-def test_a_damaged_package_fails_to_load_with_its_reason(cache: Path, tmp_path: Path) -> None:
+def test_a_damaged_package_fails_to_load_with_its_reason(
+    translations: Path, tmp_path: Path
+) -> None:
     demo = ModelStore(tmp_path).find(DEMO, ORIGINAL)
     folder = tmp_path / "broken_original_packages"
     shutil.copytree(demo.parts["unet"].parent, folder)
@@ -190,6 +203,7 @@ def test_a_damaged_package_fails_to_load_with_its_reason(cache: Path, tmp_path: 
     shutil.copytree(demo.scheduler_config.parent, folder / "scheduler")
     broken = ModelStore(tmp_path).find("broken", ORIGINAL)
     (broken.parts["unet"] / "Data/com.apple.CoreML/weights/weight.bin").write_bytes(b"\0" * 100)
+    cache = with_translations(tmp_path / "home", translations) / "cache"
     order = Launch(folder=broken, compute_unit=ComputeUnit.ALL, cache=cache, threads=1)
     engine = Engine(order, Deadlines())
     failed = wait_for(engine, LoadFailed)
@@ -199,9 +213,9 @@ def test_a_damaged_package_fails_to_load_with_its_reason(cache: Path, tmp_path: 
     engine.close()
 
 
-def test_the_pool_ends_the_least_recently_used_before_it_starts_another(cache: Path) -> None:
+def test_the_pool_ends_the_least_recently_used_before_it_starts_another(translations: Path) -> None:
     def start(variant: Variant) -> Engine:
-        return Engine(launch(cache, variant.attention_implementation), Deadlines())
+        return Engine(launch(translations, variant.attention_implementation), Deadlines())
 
     variants = [
         Variant(

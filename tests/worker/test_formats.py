@@ -35,10 +35,10 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def test_a_batch_of_each_format(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_batch_of_each_format(ledger: Ledger, tmp_path: Path, translations: Path) -> None:
     kinds = [kind for kind in ImageFormat if kind in {"png", "jpg"} or features.check(str(kind))]
     outputs = tmp_path / "outputs"
-    drawing = studio(ledger, Gallery(root_at(outputs), with_metadata=True), tmp_path / "cache")
+    drawing = studio(ledger, Gallery(root_at(outputs), with_metadata=True), translations)
     for number, kind in enumerate(kinds):
         planned = small_plan("a red boat" + "!" * number, images=1, name=str(kind))
         options = Filing.make(TEMPLATE, kind).to_options()

@@ -14,7 +14,7 @@ from tests.translations import with_translations
 
 #: Read by every Python process that starts; only engines are changed, and only for prompts that ask for it.
 POISON = """
-import os, signal, sys
+import os, signal, sys, time
 from pathlib import Path
 
 if "worker.engine.main" in sys.orig_argv:
@@ -30,8 +30,14 @@ if "worker.engine.main" in sys.orig_argv:
         return pipeline
 
     def poisoned(self, request, on_step, upcoming=None):
-        if "not for split_einsum" in request.prompt and self.attention == "split_einsum":
-            raise RuntimeError("the Neural Engine gave up")
+        if "not for split_einsum" in request.prompt:
+            failed = Path(os.environ["SDQ_HOME"], "failed")
+            if self.attention == "split_einsum":
+                with failed.open("a") as log:
+                    log.write("x")
+                raise RuntimeError("the Neural Engine gave up")
+            while not failed.exists() or failed.stat().st_size < 10:
+                time.sleep(0.05)  # or the other engine, which began later, found nothing left
         if "kills its engine" in request.prompt:
             os.kill(os.getpid(), signal.SIGKILL)
         if "raises" in request.prompt:
@@ -71,7 +77,7 @@ def submit(program: Program, *prompts: str, options: Sequence[str] = ()) -> None
 
 def test_an_image_that_kills_its_engine_is_given_up_and_the_batch_goes_on(program: Program) -> None:
     submit(program, "the sea", "this kills its engine", "a tent", "a tree")
-    program.run("worker", "--burst", code=3)
+    program.call("worker", "--burst", code=3)
     assert_whole(program.home, program.drawn("b"), 3)
     status = json.loads(program.call("status", "b", "--json").stdout)
     assert status["request_counts"]["failed"] == 1
@@ -91,20 +97,20 @@ def test_an_image_that_kills_its_engine_is_given_up_and_the_batch_goes_on(progra
 def test_a_lane_that_fails_ten_times_in_a_row_is_paused_and_the_other_draws_on(
     program: Program,
 ) -> None:
-    prompts = [f"number {number}, not for split_einsum" for number in range(4)]
+    prompts = [f"number {number}, not for split_einsum" for number in range(3)]
     arguments = [word for prompt in prompts for word in ("--prompt", prompt)]
-    options = ("--seed-range", "0-24", "--steps", "1", "--variant", "any", "--batch", "b")
+    options = ("--seed-range", "0-11", "--steps", "1", "--variant", "any", "--batch", "b")
     program.call("submit", *arguments, *options)
     lanes = "original:CPU_AND_GPU,split_einsum:CPU_AND_NE"
     stopped = program.run("worker", "--burst", "--max-attempts", "1", "--lanes", lanes, code=78)
     assert stopped.stderr.count("Reason: 10 images in a row failed") >= 1
     status = program.call("status", "b").stdout
     assert "paused: demo split_einsum on CPU_AND_NE: 10 images in a row failed" in status
-    assert len(program.drawn("b")) == 90
+    assert len(program.drawn("b")) == 26
     program.call("retry", "b")
-    program.run("worker", "--burst", "--lanes", "original:CPU_AND_GPU")
+    program.call("worker", "--burst", "--lanes", "original:CPU_AND_GPU")
     images = program.drawn("b")
-    assert_whole(program.home, images, 100)
+    assert_whole(program.home, images, 36)
     assert {str(image.engine.variant) for image in images} == {"demo original on CPU_AND_GPU"}
 
 
@@ -115,7 +121,7 @@ def test_a_variant_that_fails_ten_times_in_a_row_is_paused_and_says_so(
     submit(
         program, *prompts, options=("--on-done", f"cat >> {tmp_path}/told; echo >> {tmp_path}/told")
     )
-    stopped = program.run("worker", "--burst", "--max-attempts", "1", code=78)
+    stopped = program.call("worker", "--burst", "--max-attempts", "1", code=78)
     assert stopped.stderr.count("Reason: 10 images in a row failed") == 1
     status = program.call("status", "b").stdout
     assert "the runtime gave up" in status
@@ -123,10 +129,10 @@ def test_a_variant_that_fails_ten_times_in_a_row_is_paused_and_says_so(
     key = hint.split()[-1]
     counts = json.loads(program.call("status", "b", "--json").stdout)["request_counts"]
     assert counts == {"total": 13, "completed": 0, "failed": 10}
-    program.run("worker", "--burst")  # leaves it alone
+    program.call("worker", "--burst")  # leaves it alone
     # the three that nobody tried, and the one in which the pause began
     assert "4 slices queued" in program.call("resume", "--variant-key", key).stdout
-    program.run("worker", "--burst", "--max-attempts", "1", code=3)
+    program.call("worker", "--burst", "--max-attempts", "1", code=3)
     assert_whole(program.home, program.drawn("b"), 1)
     paused, ended = map(json.loads, (tmp_path / "told").read_text().splitlines())
     assert (paused["event"], paused["paused"][0]["key"]) == ("paused", key)
@@ -137,7 +143,7 @@ def test_a_variant_that_fails_ten_times_in_a_row_is_paused_and_says_so(
 
 def test_a_broken_picture_is_tried_again_on_a_fresh_engine(program: Program) -> None:
     submit(program, "the sea", "this breaks once", "a tent")
-    program.run("worker", "--burst")
+    program.call("worker", "--burst")
     images = program.drawn("b")
     assert_whole(program.home, images, 3)
     attempts = {image.recipe.prompt: image.attempts for image in images}

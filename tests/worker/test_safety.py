@@ -53,7 +53,7 @@ def tent(translations: Path) -> tuple[str, int]:
 def draw(program: Program, tent: tuple[str, int], safety: str) -> dict[str, FinishedImage]:
     """Draw a tent that is flagged and a sea that is not; give them by prompt."""
     prompt, seed = tent
-    program.run(
+    program.call(
         "run", "--prompt", prompt, "--prompt", HARMLESS, "--seed", str(seed), "--steps", str(STEPS),
         "--batch", "b", "--safety", safety,
     )  # fmt: skip
@@ -117,7 +117,7 @@ def test_a_worker_hides_what_was_submitted_without_a_word_about_safety(
     program.call(
         "submit", "--prompt", prompt, "--seed", str(seed), "--steps", str(STEPS), "--batch", "b"
     )
-    worker = program.run("worker", "--burst", "--safety", "black")
+    worker = program.call("worker", "--burst", "--safety", "black")
     (image,) = program.drawn("b")
     assert f"The safety checker flagged {image.image.path} (--safety black)." in worker.stderr
     assert not shown(program, image)[0].any()

@@ -79,7 +79,7 @@ def test_strangers_jobs_are_refused_and_the_batch_is_drawn(
         put(queue, slices + b"10", None)
         # One of another ledger, a queue without jobs, and a name that is no text.
         client.sadd(Queue.redis_queues_keys, b"rq:queue:\xff", queue.key + "x")
-        result = program.run("worker", "--burst")
+        result = program.call("worker", "--burst")
         count = len(strangers) + 4
         assert result.stderr.count("Refused job") == count, result.stderr
         assert "\x1b" not in result.stderr
@@ -100,6 +100,6 @@ def test_jobs_that_the_former_sdq_queued_are_drawn(program: Program) -> None:
         queues = Queues(client, ledger.id)
         former = call(1, name=FORMER_DRAW_SLICE)
         assert client.hset(Job.key_for(queues.job_id(1)), "data", former) == 0
-        result = program.run("worker", "--burst")
+        result = program.call("worker", "--burst")
     assert "Refused" not in result.stderr
     assert_whole(program.home, program.drawn("mine"), 1)
