@@ -9,10 +9,11 @@ import math
 from collections.abc import Sequence
 
 from db.values import JSON
-from producer.reading.controlnets import MAX_CONTROLNETS, MAX_SCALE, Following
+from producer.reading.controlnets import Following
 from sdq.web.api.errors import wrong
 from sdq.web.api.given import Given
 from sdq_core.values.annotators import Annotator
+from sdq_core.values.conditions import MAX_CONTROLNETS, MAX_SCALE
 
 _PARAM = "controlnet"
 

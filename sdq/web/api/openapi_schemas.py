@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from producer.reading.controlnets import MAX_SCALE
 from sdq.views.batch_object import ENDPOINT
 from sdq.web.api.generation import FORMATS, MOST_IMAGES
 from sdq.web.api.uploads import PURPOSES
 from sdq_core.values.annotators import Annotator
+from sdq_core.values.conditions import MAX_SCALE
 from sdq_core.values.limits import MAX_GUIDANCE_SCALE, MAX_STEPS, MAX_TEXT_CHARS
 from sdq_core.values.rng import Rng
 from sdq_core.values.seeds import MAX_SEED
