@@ -102,8 +102,8 @@ def test_it_draws_in_order_and_the_same_for_a_seed(engine: Engine) -> None:
     assert not np.array_equal(first, second)
 
 
-def test_one_that_the_system_cannot_start_is_trouble_that_may_pass(cache: Path) -> None:
-    what = launch(cache)
+def test_one_that_the_system_cannot_start_is_trouble_that_may_pass(translations: Path) -> None:
+    what = launch(translations)
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
     try:
