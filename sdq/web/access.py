@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
+from sdq_core.errors import UsageError
+
 #: For as long as a browser is not asked for the token again, s.
 COOKIE_AGE_S = 90 * 24 * 3600
 
@@ -75,7 +77,7 @@ class Access:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
             return False
-        return is_loopback(name) or name == address or name in self.hosts
+        return is_loopback(name) or name in self.hosts or _plain(name) == _plain(address)
 
     def is_own(self, headers: Mapping[str, str]) -> bool:
         """Whether no other site's page sent a request that changes something, by the rule of Go's net/http.
@@ -114,14 +116,37 @@ def is_loopback(name: str) -> bool:
 def hosts_of(address: str, others: Iterable[str] = ()) -> frozenset[str]:
     """Return what a server that listens on an address may be asked for, beside the loopback names.
 
-    One that listens on all addresses goes by the machine's name too. others: further names, as of a proxy.
+    One that listens on all addresses goes by the machine's name too. others: further names, as of a proxy, also
+    written as an address with port or scheme. Raise UsageError for what is none.
     """
-    names = {address, *others}
+    names = {address, *map(_name_in, others)}
     with contextlib.suppress(ValueError):
         if ipaddress.ip_address(address).is_unspecified:
             own = socket.gethostname()
             names |= {own, f"{own.partition('.')[0]}.local"}
     return frozenset(name.strip("[]").rstrip(".").lower() for name in names)
+
+
+def _name_in(given: str) -> str:
+    if (bare := given.strip("[]")).count(":") > 1 and "/" not in bare and "]" not in bare:
+        return bare  # of IPv6, which has no port behind it
+    try:
+        name = urlsplit(given if "//" in given else f"//{given}").hostname
+    except ValueError:
+        name = None
+    if not name:
+        raise UsageError(f"--allow-host: {given!r} is no name of a host. Write pictures.example.")
+    return name
+
+
+def _plain(address: str) -> str:
+    """Return an address as it is usually written: a socket for IPv6 has those of IPv4 as ::ffff:192.0.2.7."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found)
 
 
 def _password(credentials: str) -> str:

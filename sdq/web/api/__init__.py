@@ -46,7 +46,7 @@ def routes() -> list[BaseRoute]:
         _route("/sdapi/v1/progress", get=a1111.progress),
         _route("/sdapi/v1/interrupt", post=a1111.interrupt),
         Route("/sdapi/v1/txt2img", a1111.txt2img, methods=["POST"]),
-        _route("/healthz", get=probes.healthz),
+        Route("/healthz", probes.healthz),
         _route("/readyz", get=probes.readyz),
         _route("/metrics", get=probes.metrics),
     ]

@@ -109,4 +109,5 @@ def of_problems(error: PromptFileError) -> ApiError:
     """Return the error for a request that is wrong as a prompt line; its place is the request itself."""
     clauses = [problem.partition(": ")[2] or problem for problem in error.problems]
     param = next((field for word, field in _FIELDS.items() if word in clauses[0]), None)
-    return wrong(f"{'; '.join(clauses)}.", param)
+    said = "; ".join(clauses)
+    return wrong(said if said.endswith("?") else f"{said}.", param)
