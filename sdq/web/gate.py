@@ -24,6 +24,9 @@ _LOG = logging.getLogger("sdq.web")
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
+#: What may be sent without the token.
+_OPEN_BYTES = 4096
+
 #: What an answer tells browsers. Scripts, styles and pictures come from here only, and no other site may show them.
 _POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -160,6 +163,8 @@ class Gate:
             await self._app(request.scope, receive, send)
             return None
         limit = self._limits.get(path, body.USUAL_BYTES)
+        if self._is_open(path):
+            limit = _OPEN_BYTES  # anybody may send it, on as many connections as there may be
         try:
             content = await body.read_body(receive, limit, _length(request.headers))
         except body.TooLargeError:
