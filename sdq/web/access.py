@@ -15,8 +15,9 @@ import ipaddress
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
+
+from starlette.requests import cookie_parser
 
 from sdq_core.errors import UsageError
 
@@ -64,9 +65,9 @@ class Access:
                 return self.is_token(credentials.strip())
             case "basic":
                 return self.is_token(_password(credentials.strip()))
-        return hmac.compare_digest(
-            self._cookie(headers).encode(errors="replace"), self.cookie_value.encode()
-        )
+        # Unlike Python's own parser, this one is not put off by cookies of other programs on this machine.
+        cookie = cookie_parser(headers.get("cookie", "")).get(self.cookie_name, "")
+        return hmac.compare_digest(cookie.encode(errors="replace"), self.cookie_value.encode())
 
     def goes_by(self, host: str, address: str) -> bool:
         """Whether this server is meant: a page of somebody else's may have its own name lead here (DNS rebinding).
@@ -74,7 +75,7 @@ class Access:
         host: the header Host. address: where the request arrived.
         """
         try:
-            name = urlsplit(f"//{host}").hostname or ""
+            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
         except ValueError:
             return False
         return is_loopback(name) or name in self.hosts or _plain(name) == _plain(address)
@@ -94,13 +95,6 @@ class Access:
             return urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != ""
         except ValueError:
             return False
-
-    def _cookie(self, headers: Mapping[str, str]) -> str:
-        try:
-            found = SimpleCookie(headers.get("cookie", "")).get(self.cookie_name)
-        except CookieError:
-            return ""
-        return found.value if found else ""
 
 
 def is_loopback(name: str) -> bool:

@@ -59,8 +59,9 @@ def test_the_printed_address_becomes_a_cookie_and_the_token_leaves_it(site: Site
     cookie = answer.headers["set-cookie"]
     assert TOKEN not in cookie
     assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
-    kept = {"Cookie": cookie.partition(";")[0]}
-    assert site.ask("/", headers=kept).status == 200
+    own = cookie.partition(";")[0]
+    for kept in (own, f'state={{"a": 1}}; a@b=c; {own}', f"{own}; odd"):  # and what others left
+        assert site.ask("/", headers={"Cookie": kept}).status == 200, kept
     # An address that would lead elsewhere leads here.
     answer = site.ask(f"//evil.example/?token={TOKEN}", headers=PAGE)
     assert answer.headers["location"] == "/evil.example/"
@@ -75,9 +76,10 @@ def test_a_link_on_another_page_leads_in_by_a_page_of_ours(site: Site) -> None:
 
 
 def test_a_pasted_token_becomes_a_cookie(site: Site) -> None:
-    answer = site.ask("/sign-in", "POST", PAGE, f"token={TOKEN}".encode())
-    assert (answer.status, answer.headers["location"]) == (303, "/")
-    assert "set-cookie" in answer.headers
+    for pasted in (TOKEN, f"http%3A//127.0.0.1%3A7370/%3Ftoken%3D{TOKEN}+"):
+        answer = site.ask("/sign-in", "POST", PAGE, f"token={pasted}".encode())
+        assert (answer.status, answer.headers["location"]) == (303, "/")
+        assert "set-cookie" in answer.headers
     answer = site.ask("/sign-in", "POST", PAGE, b"token=wrong")
     assert (answer.status, "set-cookie" in answer.headers) == (401, False)
 
@@ -95,7 +97,13 @@ def test_dns_rebinding_finds_a_closed_door(site: Site) -> None:
     ):
         answer = site.ask("/", headers=BEARER | {"Host": name})
         assert answer.status == 421, name
-    for name in (f"localhost:{site.port}", "127.0.0.1", f"[::1]:{site.port}", "LOCALHOST"):
+    for name in (
+        f"localhost:{site.port}",
+        "127.0.0.1",
+        f"[::1]:{site.port}",
+        "LOCALHOST",
+        "localhost.",
+    ):
         assert site.ask("/", headers=BEARER | {"Host": name}).status == 200, name
 
 
