@@ -39,6 +39,8 @@ def _row_of(connection: Connection, name_or_id: str | int) -> Row[Any] | None:
 def batch_named(connection: Connection, name: str) -> Row[Any] | None:
     """Return the batch with that name, in whichever spelling it is kept."""
     for spelling in _forms(name):
+        if "\0" in spelling:
+            continue  # PostgreSQL has no such text to compare with
         row = connection.execute(select(batches).where(batches.c.name == spelling)).first()
         if row is not None:
             return row

@@ -19,6 +19,7 @@ restored. Where they are translated it is known what has worked (`db.failures`, 
     ├── InputError               65   bad data: prompt files, model packages, PNGs
     │   ├── PromptFileError           with file:line, all of them at once
     │   └── PackageError              a model that cannot be read or run
+    │       └── StepsError            one that cannot take as many or as few steps as an image asks for
     ├── InputMissingError        66   a file, model or batch that does not exist
     ├── ServiceUnavailableError  69   Redis or the database (retryable)
     ├── OutputError              73   a place that cannot be written
@@ -125,6 +126,10 @@ def group_by_cause(problems: Sequence[str]) -> list[str]:
 
 class PackageError(InputError):
     """A model folder, an ``.mlpackage`` or an ``.mlmodelc`` that is incomplete, damaged or not supported."""
+
+
+class StepsError(PackageError):
+    """A model's scheduler cannot take as many or as few steps as an image asks for; the fault is that image's."""
 
 
 class InputMissingError(SdqError):

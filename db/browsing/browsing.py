@@ -98,7 +98,11 @@ class Browsing:
     def picture(self, image_id: int) -> Picture | None:
         """Return the file of a finished image, by its id; None if there is none."""
         query = select(
-            images.c.path, images.c.sha256, images.c.pixels_sha256, images.c.nsfw_flagged
+            images.c.path,
+            images.c.size_bytes,
+            images.c.sha256,
+            images.c.pixels_sha256,
+            images.c.nsfw_flagged,
         ).where(images.c.id == image_id, images.c.status == _DONE)
         with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()

@@ -10,6 +10,7 @@ class Picture:
     """A file. path: relative to the outputs, as the row has it; whoever opens it makes sure that it is below them."""
 
     path: str
+    size_bytes: int
     sha256: str
     pixels_sha256: str
     nsfw_flagged: bool | None

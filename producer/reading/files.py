@@ -94,6 +94,7 @@ def read_prompts(
     weighted: bool = False,
     stdin: BinaryIO | None = None,
     remarks: Remarks | None = None,
+    most: int = MAX_PROMPTS,
 ) -> list[PromptLine]:
     """Read the files in order (``-`` is standard input), then the prompts in `texts`, taken literally.
 
@@ -104,6 +105,7 @@ def read_prompts(
     weighted: what holds for lines that do not say it: weights in prompts count.
     stdin: what to read for ``-``, by default the process's own.
     remarks: collects what the user should know.
+    most: so many prompts; no more are read.
 
     Raise PromptFileError with all problems, InputMissingError, StorageError, and UsageError for an unknown extension.
     """
@@ -130,10 +132,10 @@ def read_prompts(
             if not (literal or dynamic or line.is_exported):
                 look_for_other_syntax(line, kind, problems, remarks, weighted=weighted)
             values += _values_of(line)
-            if len(lines) > MAX_PROMPTS or values > MAX_VALUES:
+            if len(lines) > most or values > MAX_VALUES:
                 what = (
-                    f"{MAX_PROMPTS:,} prompts"
-                    if len(lines) > MAX_PROMPTS
+                    f"{most:,} prompts"
+                    if len(lines) > most
                     else f"{MAX_VALUES:,} seeds, tags and values of meta"
                 )
                 raise PromptFileError([f"{line.source}: more than {what}; submit them in parts"])

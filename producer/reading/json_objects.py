@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from sdq_core.printable import quote
 MAX_KEYS = 500
 #: What an export adds to each object; only that it is there counts.
 _RESULT = "result"
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 T = TypeVar("T")
 
@@ -32,7 +34,10 @@ class NotJSONError(InputError):
 
 def parse(text: str) -> Any:
     """Return the value of a text that is one JSON value; raise InputError for anything else."""
-    return _parsed(lambda: _DECODER.decode(text))
+    value = _parsed(lambda: _DECODER.decode(text))
+    if _HALF_PAIR.search(text):
+        _check_pairs(value)
+    return value
 
 
 def parse_at(text: str, position: int) -> tuple[Any, int]:
@@ -91,6 +96,15 @@ def _parsed(decode: Callable[[], T]) -> T:
         ) from None
     except RecursionError:
         raise InputError("the JSON is nested too deep") from None
+
+
+def _check_pairs(value: Any) -> None:
+    """Raise InputError for half a surrogate pair anywhere: it could be stored, and never be written out again."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):x}"
+        raise InputError(f"{half} is half a surrogate pair; remove it") from None
 
 
 def _explained(error: json.JSONDecodeError) -> str:

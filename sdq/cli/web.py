@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import threading
 import webbrowser
 
@@ -68,20 +69,21 @@ def command(
             f"The pages need {' and '.join(missing)}. Run `pip install 'sdq[web]'`."
         )
     from sdq.data_folder import make_data_folder
-    from sdq.web.access import Access, hosts_of
+    from sdq.web.access import Access, hosts_of, is_loopback
     from sdq.web.app import create_app
     from sdq.web.server import address_of, listen, serve
     from sdq.web.token import opening_page, token_in
 
     prefix = prefix.rstrip("/")
-    if prefix and not prefix.startswith("/"):
-        raise UsageError("--prefix begins with a slash, such as /sdq.")
+    if not re.fullmatch(r"(/[\w.~-]+)*", prefix, re.ASCII):
+        raise UsageError("--prefix is a path such as /sdq, of letters, digits and ._~-.")
+    hosts = hosts_of(host, allowed)
     log_to_stderr(quiet=True)
     listening = listen(host, port)
     make_data_folder(settings)
     access = Access(
         token=token_in(settings.home, new=new_token),
-        hosts=hosts_of(host, allowed),
+        hosts=hosts,
         read_only=read_only,
         prefix=prefix,
     )
@@ -90,6 +92,11 @@ def command(
 
     def started() -> None:
         click.echo(address)
+        if not is_loopback(host):
+            click.echo(
+                "Other machines reach it, and nothing is encrypted: do so in a network that you trust.",
+                err=True,
+            )
         click.echo("Stop it with Ctrl-C.", err=True)
         if opens:
             page = opening_page(settings.home, address).as_uri()

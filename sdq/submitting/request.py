@@ -26,6 +26,7 @@ from producer.planning.preferences import preferred_compute_unit, preferred_vari
 from producer.reading.characters import unquoted
 from producer.reading.checks import check_picture
 from producer.reading.fields import parse_meta, seeds_or_random
+from producer.reading.files import MAX_PROMPTS
 from producer.reading.places import place_of
 from producer.reading.words import (
     parse_compute_unit,
@@ -172,11 +173,16 @@ def read_defaults(
 
 
 def read_request(
-    options: SubmitOptions, settings: Settings, *, seed_key: str | None = None
+    options: SubmitOptions,
+    settings: Settings,
+    *,
+    seed_key: str | None = None,
+    most_prompts: int = MAX_PROMPTS,
 ) -> Request:
     """Read the prompts and check the options on their own, without models and ledger.
 
     seed_key: chooses the random seeds of lines, always the same ones; None for others each time.
+    most_prompts: no more are read; what is made of them may be more.
     """
     preferences = checked_preferences(settings)
     if options.seeds and options.random_seeds:
@@ -193,6 +199,7 @@ def read_request(
         dynamic=dynamic is not None,
         weighted=options.weighted,
         remarks=remarks,
+        most=most_prompts,
     )
     if seed_key is not None:
         lines = repeatable(lines, seed_key)

@@ -15,8 +15,11 @@ import ipaddress
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
+
+from starlette.requests import cookie_parser
+
+from sdq_core.errors import UsageError
 
 #: For as long as a browser is not asked for the token again, s.
 COOKIE_AGE_S = 90 * 24 * 3600
@@ -62,9 +65,9 @@ class Access:
                 return self.is_token(credentials.strip())
             case "basic":
                 return self.is_token(_password(credentials.strip()))
-        return hmac.compare_digest(
-            self._cookie(headers).encode(errors="replace"), self.cookie_value.encode()
-        )
+        # Unlike Python's own parser, this one is not put off by cookies of other programs on this machine.
+        cookie = cookie_parser(headers.get("cookie", "")).get(self.cookie_name, "")
+        return hmac.compare_digest(cookie.encode(errors="replace"), self.cookie_value.encode())
 
     def goes_by(self, host: str, address: str) -> bool:
         """Whether this server is meant: a page of somebody else's may have its own name lead here (DNS rebinding).
@@ -72,10 +75,10 @@ class Access:
         host: the header Host. address: where the request arrived.
         """
         try:
-            name = urlsplit(f"//{host}").hostname or ""
+            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
         except ValueError:
             return False
-        return is_loopback(name) or name == address or name in self.hosts
+        return is_loopback(name) or name in self.hosts or _plain(name) == _plain(address)
 
     def is_own(self, headers: Mapping[str, str]) -> bool:
         """Whether no other site's page sent a request that changes something, by the rule of Go's net/http.
@@ -93,13 +96,6 @@ class Access:
         except ValueError:
             return False
 
-    def _cookie(self, headers: Mapping[str, str]) -> str:
-        try:
-            found = SimpleCookie(headers.get("cookie", "")).get(self.cookie_name)
-        except CookieError:
-            return ""
-        return found.value if found else ""
-
 
 def is_loopback(name: str) -> bool:
     """Whether a host's name is one of this machine's for itself."""
@@ -114,14 +110,37 @@ def is_loopback(name: str) -> bool:
 def hosts_of(address: str, others: Iterable[str] = ()) -> frozenset[str]:
     """Return what a server that listens on an address may be asked for, beside the loopback names.
 
-    One that listens on all addresses goes by the machine's name too. others: further names, as of a proxy.
+    One that listens on all addresses goes by the machine's name too. others: further names, as of a proxy, also
+    written as an address with port or scheme. Raise UsageError for what is none.
     """
-    names = {address, *others}
+    names = {address, *map(_name_in, others)}
     with contextlib.suppress(ValueError):
         if ipaddress.ip_address(address).is_unspecified:
             own = socket.gethostname()
             names |= {own, f"{own.partition('.')[0]}.local"}
     return frozenset(name.strip("[]").rstrip(".").lower() for name in names)
+
+
+def _name_in(given: str) -> str:
+    if (bare := given.strip("[]")).count(":") > 1 and "/" not in bare and "]" not in bare:
+        return bare  # of IPv6, which has no port behind it
+    try:
+        name = urlsplit(given if "//" in given else f"//{given}").hostname
+    except ValueError:
+        name = None
+    if not name:
+        raise UsageError(f"--allow-host: {given!r} is no name of a host. Write pictures.example.")
+    return name
+
+
+def _plain(address: str) -> str:
+    """Return an address as it is usually written: a socket for IPv6 has those of IPv4 as ::ffff:192.0.2.7."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found)
 
 
 def _password(credentials: str) -> str:

@@ -17,12 +17,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sdq.web import body
 from sdq.web.access import COOKIE_AGE_S, Access
-from sdq.web.problems import refusal, unexpected
+from sdq.web.problems import out_of_order, refusal, unexpected
 from sdq.web.templates import page
 
 _LOG = logging.getLogger("sdq.web")
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+#: What may be sent without the token.
+_OPEN_BYTES = 4096
 
 #: What an answer tells browsers. Scripts, styles and pictures come from here only, and no other site may show them.
 _POLICY = (
@@ -86,6 +89,11 @@ class Gate:
                 refused = await self._served(request, path, receive, send_with_headers)
             if refused is not None:
                 await refused(scope, receive, send_with_headers)
+        except OSError as error:
+            # The disk is full, or no file can be opened.
+            _LOG.error("%s %s: %s", request.method, path, error)
+            if not began:
+                await out_of_order(request, error)(scope, receive, send_with_headers)
         except Exception as error:
             # A bug of ours; the rest of the server is as well as before.
             _LOG.error(
@@ -155,6 +163,8 @@ class Gate:
             await self._app(request.scope, receive, send)
             return None
         limit = self._limits.get(path, body.USUAL_BYTES)
+        if self._is_open(path):
+            limit = _OPEN_BYTES  # anybody may send it, on as many connections as there may be
         try:
             content = await body.read_body(receive, limit, _length(request.headers))
         except body.TooLargeError:
@@ -186,8 +196,8 @@ def with_cookie(response: Response, access: Access, request: Request) -> Respons
 
 
 def _length(headers: Headers) -> int | None:
-    given = headers.get("content-length", "")
-    return int(given) if given.isascii() and given.isdecimal() and len(given) < 19 else None
+    given = headers.get("content-length")
+    return int(given) if given else None  # h11 lets nothing but 20 digits through
 
 
 def _local(path: str, query: str) -> str:

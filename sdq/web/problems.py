@@ -1,4 +1,4 @@
-"""What went wrong, for whoever asked: a page for browsers, JSON in OpenAI's form for programs."""
+"""What went wrong, for whoever asked: a page for browsers, JSON for programs in the form that they read."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ def refusal(request: Request, status: int, sentence: str, *, close: bool = False
         )
     if status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = "Bearer"
+    if _path(request).startswith("/sdapi/"):
+        return JSONResponse({"detail": sentence}, status, headers)
     kind = "server_error" if status >= 500 else "invalid_request_error"
     error = {"message": sentence, "type": kind, "param": None, "code": _code(status)}
     return JSONResponse({"error": error}, status, headers)
@@ -45,8 +47,14 @@ def refusal(request: Request, status: int, sentence: str, *, close: bool = False
 
 def for_browser(request: Request) -> bool:
     """Whether a person will read the answer."""
-    below = request.scope["path"][len(request.scope.get("root_path", "")) :]
-    return not below.startswith(_FOR_PROGRAMS) and "text/html" in request.headers.get("accept", "")
+    is_page = not _path(request).startswith(_FOR_PROGRAMS)
+    return is_page and "text/html" in request.headers.get("accept", "")
+
+
+def _path(request: Request) -> str:
+    """Return the path below the prefix."""
+    path: str = request.scope["path"]
+    return path[len(request.scope.get("root_path", "")) :]
 
 
 def unexpected(request: Request) -> Response:
@@ -54,6 +62,12 @@ def unexpected(request: Request) -> Response:
     return refusal(
         request, 500, "Something unexpected went wrong. This is a bug in sdq; its log says more."
     )
+
+
+def out_of_order(request: Request, error: OSError) -> Response:
+    """Return the answer to a request for which this machine lacks something, such as room on its disk."""
+    problem = error.strerror or type(error).__name__
+    return refusal(request, 503, f"This machine cannot do that now ({problem}). Check its disks.")
 
 
 def of_ours(request: Request, error: Exception) -> Response:
@@ -65,7 +79,12 @@ def of_ours(request: Request, error: Exception) -> Response:
 def of_http(request: Request, error: Exception) -> Response:
     """Return the answer for an address or a method that there is not."""
     assert isinstance(error, HTTPException)
-    sentence = "There is nothing at this address." if error.status_code == 404 else error.detail
+    sentence = error.detail
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        sentence = "There is nothing at this address."
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        methods = (error.headers or {}).get("Allow", "GET").split(", ")
+        sentence = f"This address takes {' and '.join(sorted(methods))} only."
     response = refusal(request, error.status_code, sentence)
     response.headers.update(error.headers or {})
     return response

@@ -1,7 +1,7 @@
 """HTTP as uvicorn speaks it, with an end to the patience for clients that begin a request and say no more.
 
 uvicorn waits without end for the rest of a request's head; some hundred connections that send a byte a minute would
-keep everybody else out.
+keep everybody else out. And it accepts connections until no file can be opened any more, for them or for anything else.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 #: How long the head of a request may take, s.
 _HEAD_S = 15.0
+#: Connections beyond the limit that are still told to come back; more are cut.
+_TOLD = 32
 
 
 class Protocol(H11Protocol):
@@ -23,6 +25,9 @@ class Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
+        if self.limit_concurrency and len(self.connections) > self.limit_concurrency + _TOLD:
+            transport.abort()
+            return
         self._ends = self.loop.call_later(_HEAD_S, self._end)
 
     def data_received(self, data: bytes) -> None:

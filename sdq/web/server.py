@@ -28,6 +28,12 @@ _GRACE_S = 2
 _WARMING_S = 1.0
 #: Connections at once, of which each takes a file descriptor; more are told to come back.
 _CONNECTIONS = 2000
+#: Open files beside them: of the ledger, Redis, pictures, bodies, and of connections that are about to be cut.
+_OTHER_FILES = 256
+#: Connections that are accepted before one of them is looked at, and those that wait for it in the kernel.
+_AT_ONCE, _WAITING = 16, 2048
+#: As many connections are served however few files may be open.
+_LEAST = 64
 
 
 def listen(host: str, port: int | None) -> socket.socket:
@@ -57,7 +63,7 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
-        bound.listen(128)
+        bound.listen(_WAITING)
     except OSError:
         bound.close()
         raise
@@ -77,8 +83,14 @@ def address_of(listening: socket.socket, host: str, access: Access) -> str:
 class Server(uvicorn.Server):
     """One that lets listeners of events go at once when it is told to stop, and then ends as if nothing had been."""
 
-    def __init__(self, app: Starlette, started: Callable[[], None] = lambda: None) -> None:
-        """Prepare to serve. started: called once requests are answered."""
+    def __init__(
+        self,
+        app: Starlette,
+        started: Callable[[], None] = lambda: None,
+        *,
+        connections: int = _CONNECTIONS,
+    ) -> None:
+        """Prepare to serve. started: called once requests are answered. connections: as many at once."""
         # Both warn of each malformed request, of which anybody can send as many as they like.
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
@@ -92,7 +104,8 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=_GRACE_S,
-                limit_concurrency=_CONNECTIONS,
+                limit_concurrency=connections,
+                backlog=_AT_ONCE,
             )
         )
         self._feed: Feed = app.state.sources.feed
@@ -101,6 +114,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""
         await super().startup(sockets)
+        for listening in sockets or ():
+            listening.listen(_WAITING)  # asyncio takes one number for both
         self._say_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -120,7 +135,7 @@ def serve(
     app: Starlette, listening: socket.socket, started: Callable[[], None] = lambda: None
 ) -> None:
     """Serve until a signal says to stop. started: called once requests are answered."""
-    _raise_descriptors()
+    connections = min(_CONNECTIONS, max(_descriptors() - _OTHER_FILES, _LEAST))
 
     def begin() -> None:
         warming = threading.Thread(target=warm_up, args=(app,), name="sdq-warm-up", daemon=True)
@@ -129,17 +144,21 @@ def serve(
         started()
 
     with contextlib.closing(listening):
-        Server(app, begin).run(sockets=[listening])
+        Server(app, begin, connections=connections).run(sockets=[listening])
 
 
-def _raise_descriptors() -> None:
-    """Allow as many open files as there may be connections; macOS begins with 256."""
+def _descriptors() -> int:
+    """Allow as many open files as connections need, macOS begins with 256; return how many there may be."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _CONNECTIONS + 500
+    wanted = _CONNECTIONS + _OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
-    if soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):
+        return soft
+    return wanted

@@ -62,6 +62,7 @@ def test_one_commit_records_an_image_and_counts_the_one_that_was_begun(
     assert first == Recorded(new=True, wanted=True, begun={begun: 1}, upcoming=Standing())
     assert ledger.work.progress(slice_).settled == {1: ImageStatus.DONE}
     assert ledger.work.progress(slice_).attempts == {1: 1, begun: 1}
+    assert ledger.batches.find("prompts\0") is None
     status = ledger.batches.find("prompts")
     assert status is not None
     assert status.completed == 1

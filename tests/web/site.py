@@ -35,7 +35,13 @@ class Site:
     """The server, and the queue that it shows."""
 
     def __init__(
-        self, home: Path, redis_url: str, *, read_only: bool = False, prefix: str = ""
+        self,
+        home: Path,
+        redis_url: str,
+        *,
+        read_only: bool = False,
+        prefix: str = "",
+        connections: int = 2000,
     ) -> None:
         self.queue = Queue(home, redis_url=redis_url)
         self.settings = read_settings({}, {"home": str(home), "redis_url": redis_url})
@@ -44,7 +50,7 @@ class Site:
         listening = listen("127.0.0.1", 0)
         self.port: int = listening.getsockname()[1]
         started = threading.Event()
-        self._server = Server(self.app, started.set)
+        self._server = Server(self.app, started.set, connections=connections)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listening]}, daemon=True
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import socket
 import threading
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from sdq.web.access import Access, hosts_of
 from sdq.web.token import opening_page, token_in
+from sdq_core.errors import UsageError
 from tests.web.site import BEARER, TOKEN, Site
+from tests.web_api.serving import wait_until
 
 PAGE = {"Accept": "text/html"}
 FORM = b"back=queue"
@@ -56,8 +59,9 @@ def test_the_printed_address_becomes_a_cookie_and_the_token_leaves_it(site: Site
     cookie = answer.headers["set-cookie"]
     assert TOKEN not in cookie
     assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
-    kept = {"Cookie": cookie.partition(";")[0]}
-    assert site.ask("/", headers=kept).status == 200
+    own = cookie.partition(";")[0]
+    for kept in (own, f'state={{"a": 1}}; a@b=c; {own}', f"{own}; odd"):  # and what others left
+        assert site.ask("/", headers={"Cookie": kept}).status == 200, kept
     # An address that would lead elsewhere leads here.
     answer = site.ask(f"//evil.example/?token={TOKEN}", headers=PAGE)
     assert answer.headers["location"] == "/evil.example/"
@@ -72,9 +76,10 @@ def test_a_link_on_another_page_leads_in_by_a_page_of_ours(site: Site) -> None:
 
 
 def test_a_pasted_token_becomes_a_cookie(site: Site) -> None:
-    answer = site.ask("/sign-in", "POST", PAGE, f"token={TOKEN}".encode())
-    assert (answer.status, answer.headers["location"]) == (303, "/")
-    assert "set-cookie" in answer.headers
+    for pasted in (TOKEN, f"http%3A//127.0.0.1%3A7370/%3Ftoken%3D{TOKEN}+"):
+        answer = site.ask("/sign-in", "POST", PAGE, f"token={pasted}".encode())
+        assert (answer.status, answer.headers["location"]) == (303, "/")
+        assert "set-cookie" in answer.headers
     answer = site.ask("/sign-in", "POST", PAGE, b"token=wrong")
     assert (answer.status, "set-cookie" in answer.headers) == (401, False)
 
@@ -92,7 +97,13 @@ def test_dns_rebinding_finds_a_closed_door(site: Site) -> None:
     ):
         answer = site.ask("/", headers=BEARER | {"Host": name})
         assert answer.status == 421, name
-    for name in (f"localhost:{site.port}", "127.0.0.1", f"[::1]:{site.port}", "LOCALHOST"):
+    for name in (
+        f"localhost:{site.port}",
+        "127.0.0.1",
+        f"[::1]:{site.port}",
+        "LOCALHOST",
+        "localhost.",
+    ):
         assert site.ask("/", headers=BEARER | {"Host": name}).status == 200, name
 
 
@@ -101,7 +112,14 @@ def test_other_names_are_those_that_were_named() -> None:
     for host in ("192.0.2.7:80", "pictures.example", "PICTURES.example:443", "[::2]:80"):
         assert access.goes_by(host, "10.0.0.1"), host
     assert access.goes_by("10.0.0.1:7370", "10.0.0.1")  # where the request arrived
+    assert access.goes_by("10.0.0.1:7370", "::ffff:10.0.0.1")  # at a socket for both versions of IP
+    assert not access.goes_by("10.0.0.2:7370", "::ffff:10.0.0.1")
     assert not access.goes_by("example", "10.0.0.1")
+    assert {"a.example", "b.example"} <= hosts_of(
+        "::1", ["https://a.example:8443/x", "B.example:80"]
+    )
+    with pytest.raises(UsageError, match="no name of a host"):
+        hosts_of("::1", ["http://["])
     assert socket.gethostname().lower() in hosts_of("0.0.0.0")
 
 
@@ -149,11 +167,15 @@ def test_browsers_are_told_to_take_nothing_from_elsewhere(site: Site) -> None:
     asking = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
     answer = site.ask("/batches/1/cancel", "OPTIONS", BEARER | asking)
     assert (answer.status, "access-control-allow-origin" in answer.headers) == (405, False)
+    assert "This address takes POST only." in answer.text
 
 
 def test_what_is_too_large_is_refused_before_it_is_read(site: Site) -> None:
-    answer = site.ask("/batches/1/pause", "POST", BEARER | {"Content-Length": str(10**12)})
-    assert answer.status == 413
+    for length in (10**12, 10**20 - 1):
+        answer = site.ask("/batches/1/pause", "POST", BEARER | {"Content-Length": str(length)})
+        assert answer.status == 413
+    form = b"token=" + b"a" * 5000  # what anybody may send fits into less
+    assert site.ask("/sign-in", "POST", PAGE, form).status == 413
     # Without a length it is read as far as the limit.
     head = f"POST /batches/1/pause HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
     chunks = (b"10000\r\n" + b"a" * 0x10000 + b"\r\n") * 17
@@ -206,6 +228,28 @@ def test_nobody_keeps_others_out_by_connecting_often(site: Site) -> None:
             connection.close()
 
 
+def test_connections_beyond_the_limit_are_cut_before_no_file_can_be_opened(
+    tmp_path: Path, redis_url: str
+) -> None:
+    site = Site(tmp_path / "home", redis_url, connections=4)
+
+    def answers() -> bool:
+        with contextlib.suppress(ConnectionError):
+            return site.ask("/").status == 200
+        return False
+
+    idle = [socket.create_connection(("127.0.0.1", site.port), timeout=30) for _ in range(100)]
+    try:
+        assert idle[-1].recv(1) == b""  # however the server ends it
+        for connection in idle:
+            connection.close()
+        wait_until(answers)
+    finally:
+        for connection in idle:
+            connection.close()
+        site.close()
+
+
 def test_who_begins_a_request_and_says_no_more_is_left(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,6 +260,13 @@ def test_who_begins_a_request_and_says_no_more_is_left(
     head = f"POST /batches/1/pause HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
     answer = site.send(f"{head}Content-Length: 9\r\n\r\nback=".encode())
     assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_who_asks_only_for_the_head_of_events_is_no_listener(site: Site) -> None:
+    for path in ("/events", "/v1/events"):
+        head = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+        answer = site.send(f"{head}Connection: close\r\n\r\n".encode())
+        assert b"text/event-stream" in answer
 
 
 def test_a_server_ends_at_once_with_listeners(tmp_path: Path, redis_url: str) -> None:

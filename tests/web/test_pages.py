@@ -137,6 +137,18 @@ def test_pictures_are_kept_by_browsers_for_ever(site: Site) -> None:
     assert len(kept) == 1  # all images of this site have the same pixels
 
 
+def test_a_file_that_was_cut_short_is_not_kept_for_ever(own_site: Site) -> None:
+    own_site.queue.submit(["a"], seeds=[1], batch="one")
+    draw(own_site.queue)
+    (address,) = sources(page(own_site, "/batches/1/1/1"), r"/i/[^\"]+")
+    (file,) = own_site.queue.outputs.rglob("*.png")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:100])
+    assert own_site.ask(address).headers["cache-control"] == "no-store"
+    file.write_bytes(whole)
+    assert "immutable" in own_site.ask(address).headers["cache-control"]
+
+
 def test_many_thumbnails_at_once_are_each_made(site: Site) -> None:
     addresses = sources(page(site, "/batches/1/2"))
     answers: list[Answer] = []

@@ -238,6 +238,17 @@ def test_only_a_form_of_bounded_size_and_from_a_page_of_ours_is_taken(site: Site
     assert len(site.queue.batches()) == 1
 
 
+def test_no_more_prompts_are_read_than_a_page_takes(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of millions would hold up all other plans until its end."""
+    monkeypatch.setattr("sdq.web.drafts.planning.MOST_PROMPTS", 3)
+    _, text = plan(site, {"prompts": "a\nb\nc"})
+    assert problems(text) == []
+    _, text = plan(site, {"prompts": "a\nb\nc\nd\n--wrong"})
+    assert problems(text) == ["line 4: more than 3 prompts; submit them in parts"]
+
+
 def test_drafts_are_gone_after_a_day(own_site: Site) -> None:
     address, _ = plan(own_site, {"prompts": "a"})
     folder = own_site.queue.home / "web" / "drafts" / address.rpartition("/")[2]

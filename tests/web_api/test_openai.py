@@ -47,6 +47,8 @@ def test_a_field_that_cannot_be_used_is_named(
     error = refused.value
     assert (error.param, error.type) == (param, "invalid_request_error")
     assert said in error.message
+    told = {"detail": "There is nothing at this address."}  # as AUTOMATIC1111's server does
+    assert idle.ask("/sdapi/v1/nothing").json == told
     assert idle.queue.batches() == []
 
 
@@ -266,6 +268,7 @@ def test_hostile_requests_get_a_sentence(idle: Served) -> None:
         ("/v1/batches", b"\xff", {}, 400),
         ("/v1/batches", b"[]", {}, 400),
         ("/v1/batches", b'{"a": ' * 100_000, {}, 400),
+        ("/v1/batches", b'{"completion_window": "\\ud800"}', {}, 400),
         ("/v1/files", b"x", {"content_type": "multipart/form-data"}, 400),
         ("/v1/files", b"x", {"content_type": "multipart/form-data; boundary=x"}, 400),
         ("/v1/files", b"x", {}, 400),
@@ -283,6 +286,20 @@ def test_hostile_requests_get_a_sentence(idle: Served) -> None:
         assert isinstance(answer.json["error"]["message"], str)
         assert b"Traceback" not in answer.body
     assert idle.queue.batches() == []
+
+
+def test_a_machine_without_room_says_so_and_is_well_afterwards(
+    idle: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"{}" * 1_000_000  # more than is held in memory
+    with monkeypatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+        with pytest.raises(
+            openai.InternalServerError, match="This machine cannot do that now"
+        ) as told:
+            idle.client(max_retries=0).files.create(file=content, purpose="batch")
+        assert (told.value.status_code, told.value.response.headers["retry-after"]) == (503, "5")
+    assert idle.client().files.create(file=content, purpose="batch").bytes == len(content)
 
 
 def test_a_server_that_only_shows_takes_no_batch(tmp_path: Path, redis_url: str) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import threading
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -67,6 +70,24 @@ def test_probes_need_no_token_and_tell_nothing(tmp_path: Path, idle: Served) -> 
         answer = other.ask("/readyz", authorization=None)
         assert (answer.status, answer.json) == (503, {"ledger": True, "redis": False})
     assert idle.ask("/healthz", authorization=None, host="evil.example").status == 421
+
+
+def test_the_server_says_that_it_lives_while_all_its_threads_wait(idle: Served) -> None:
+    idle.queue.submit(["a"], batch="one")
+    with closing(sqlite3.connect(idle.home / "sdq.db", isolation_level=None)) as ledger:
+        ledger.execute("BEGIN IMMEDIATE")
+        waiting = [
+            threading.Thread(target=idle.ask, args=("/v1/batches/batch_1/cancel", b""))
+            for _ in range(20)
+        ]
+        for thread in waiting:
+            thread.start()
+        alive = [idle.ask("/healthz").status for _ in range(20)]
+        assert all(thread.is_alive() for thread in waiting)
+        ledger.execute("ROLLBACK")
+    for thread in waiting:
+        thread.join()
+    assert alive == [200] * 20
 
 
 def test_events_tell_of_batches_and_of_images(idle: Served) -> None:

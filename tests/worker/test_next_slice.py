@@ -81,7 +81,14 @@ class Scene:
 
         self.studio = make_studio(ledger, self.gallery, start, shift=self.shift)
 
-    def add(self, batch: str, *prompts: str, seeds: int = 1, guidance_scale: float = 7.5) -> None:
+    def add(
+        self,
+        batch: str,
+        *prompts: str,
+        seeds: int = 1,
+        steps: int = 8,
+        guidance_scale: float = 7.5,
+    ) -> None:
         """Submit a batch; its slices wait."""
         entries = [
             PlannedEntry(
@@ -90,7 +97,7 @@ class Scene:
                     prompt=prompt,
                     width=128,
                     height=128,
-                    num_inference_steps=8,
+                    num_inference_steps=steps,
                     guidance_scale=guidance_scale,
                 ),
                 seeds=tuple(range(seeds)),
@@ -151,6 +158,16 @@ def test_the_next_slice_is_asked_for_before_this_one_is_drawn(scene: Scene) -> N
     ]  # fmt: skip
     assert scene.closed == [(prompt, Outcome.FINISHED) for prompt in "abcd"]
     assert scene.attempts("b") == dict.fromkeys("abcd", 1)
+
+
+def test_steps_that_the_model_cannot_take_pause_nothing(scene: Scene) -> None:
+    """Whoever asks for them would else stop all others."""
+    scene.add("b", "a", seeds=12, steps=1001)
+    scene.draw()
+    status = scene.ledger.batches.find("b")
+    assert status is not None
+    assert status.failed == 12
+    assert scene.ledger.variants.paused() == []
 
 
 def test_a_stop_takes_the_next_slice_back(scene: Scene) -> None:

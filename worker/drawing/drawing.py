@@ -23,6 +23,7 @@ from sdq_core.errors import (
     EngineHungError,
     PictureError,
     SdqError,
+    StepsError,
     describe_error,
 )
 from sdq_core.values.variants import Variant
@@ -283,5 +284,5 @@ class Drawing:
             describe_error(error),
             engine_id=feed.loaded.id,
             hopeless=hopeless,
-            innocent=isinstance(error, PictureError),
+            innocent=isinstance(error, PictureError | StepsError),
         )

@@ -73,7 +73,7 @@ def routes() -> list[BaseRoute]:
         Route("/sdapi/v1/img2img", a1111.img2img, methods=["POST"]),
         _route("/controlnet/model_list", get=a1111.list_controlnets),
         _route("/controlnet/module_list", get=a1111.list_annotators),
-        _route("/healthz", get=probes.healthz),
+        Route("/healthz", probes.healthz),
         _route("/readyz", get=probes.readyz),
         _route("/metrics", get=probes.metrics),
     ]

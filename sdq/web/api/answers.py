@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from db.values import JSON
-from producer.reading.json_objects import parse
+from producer.reading.json_objects import NotJSONError, parse
 from sdq.web.api.errors import ApiError, translated, wrong
 from sdq.web.body import body_of
 from sdq.web.reading import sources_of
-from sdq_core.errors import SdqError
+from sdq_core.errors import InputError, SdqError
 
 Handler = Callable[[Request], Any]
 
@@ -36,8 +36,10 @@ def json_body(request: Request) -> Mapping[str, JSON]:
         value = parse(body_of(request).decode())
     except UnicodeDecodeError:
         raise wrong("The body is not UTF-8.") from None
-    except SdqError:
+    except NotJSONError:
         raise wrong("The body is not JSON.", code="invalid_json") from None
+    except InputError as error:
+        raise wrong(f"The body cannot be used: {error}.", code="invalid_json") from None
     if not isinstance(value, dict):
         raise wrong("The body has to be a JSON object.", code="invalid_json")
     return value

@@ -118,7 +118,10 @@ def translated(error: SdqError) -> ApiError:
 def of_problems(error: PromptFileError) -> ApiError:
     """Return the error for a request that is wrong as a prompt line; its place is the request itself."""
     clauses = [problem.partition(": ")[2] or problem for problem in error.problems]
-    said = clauses[0]
-    words = [word for word in _FIELDS if said.startswith(word)] or [w for w in _FIELDS if w in said]
+    first = clauses[0]
+    words = [word for word in _FIELDS if first.startswith(word)] or [
+        w for w in _FIELDS if w in first
+    ]
     param = _FIELDS[words[0]] if words else None
-    return wrong(f"{'; '.join(clauses)}.", param)
+    said = "; ".join(clauses)
+    return wrong(said if said.endswith("?") else f"{said}.", param)

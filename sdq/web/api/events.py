@@ -24,7 +24,7 @@ KIND = "program"
 
 async def events(request: Request) -> Response:
     """Stream what changes, until the client or the server ends."""
-    return event_stream(sources_of(request).feed.listen(KIND))
+    return event_stream(request, sources_of(request).feed.listen(KIND))
 
 
 def writers() -> dict[str, Writer]:

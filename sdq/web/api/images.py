@@ -13,7 +13,7 @@ from db.known_image import KnownImage
 from db.ledger import Ledger
 from db.values import JSON, ImageStatus
 from sdq.web.api.answers import json_body, openais
-from sdq.web.api.errors import ApiError, of_problems
+from sdq.web.api.errors import ApiError, of_problems, translated
 from sdq.web.api.generation import Generation, read_generation
 from sdq.web.api.given import Given
 from sdq.web.api.pictures import as_text, url_of
@@ -22,7 +22,7 @@ from sdq.web.api.submitting import Submitted, require_model, submit_now
 from sdq.web.api.uploads import Uploads
 from sdq.web.api.waiting import ClientGoneError
 from sdq.web.reading import Sources, sources_of
-from sdq_core.errors import PromptFileError
+from sdq_core.errors import PromptFileError, SdqError
 
 #: A new one each day, so that none grows without end.
 BATCH = "api-{date}"
@@ -46,12 +46,12 @@ async def draw(request: Request, read: Read) -> Response:
         outcome = await state.drawn(request, sources, submitted)
     except ClientGoneError:
         return Response(status_code=499)
-    except ApiError as error:
-        if (
-            not asked.is_repeatable
-        ):  # clients repeat by themselves, and would have other images drawn
-            error.headers["x-should-retry"] = "false"
-        raise
+    except (ApiError, SdqError) as error:
+        said = error if isinstance(error, ApiError) else translated(error)
+        if not asked.is_repeatable:
+            # Clients repeat by themselves, and would have other images drawn.
+            said.headers["x-should-retry"] = "false"
+        raise said from None
     if outcome.is_stopped:
         raise ApiError(
             409,

@@ -14,8 +14,8 @@ from sdq_core.errors import SdqError
 from sdq_core.queue.connection import connect
 
 
-def healthz(request: Request) -> Response:  # noqa: ARG001
-    """Say that the process answers."""
+async def healthz(request: Request) -> Response:  # noqa: ARG001
+    """Say that the process answers, also while all threads wait for a ledger that does not."""
     return PlainTextResponse("ok\n")
 
 

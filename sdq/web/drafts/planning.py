@@ -123,7 +123,9 @@ class Planner:
         options = options_of(draft, self._settings, names)
         if not options.files:
             raise FieldError("prompts", "write a prompt, or choose a file of prompts")
-        request = read_request(options, self._settings, seed_key=draft.id)
+        request = read_request(
+            options, self._settings, seed_key=draft.id, most_prompts=MOST_PROMPTS
+        )
         if len(request.lines) > MOST_PROMPTS:
             most = f"a page takes {MOST_PROMPTS:,} prompts; use `sdq submit` for more"
             raise FieldError("prompts", most)

@@ -19,16 +19,16 @@ from sdq.web.templates import render
 
 async def events(request: Request) -> Response:
     """Stream the events of pages."""
-    return event_stream(sources_of(request).feed.listen("page"))
+    return event_stream(request, sources_of(request).feed.listen("page"))
 
 
-def event_stream(stream: AsyncIterator[bytes]) -> StreamingResponse:
+def event_stream(request: Request, stream: AsyncIterator[bytes]) -> Response:
     """Return a response that goes on until the server stops; no proxy should collect it."""
-    return StreamingResponse(
-        stream,
-        media_type="text/event-stream",
-        headers={"cache-control": "no-store", "x-accel-buffering": "no"},
-    )
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    media_type = "text/event-stream"
+    if request.method == "HEAD":  # who asks so waits for the end, and would hear nothing
+        return Response(media_type=media_type, headers=headers)
+    return StreamingResponse(stream, media_type=media_type, headers=headers)
 
 
 class PageEvents:

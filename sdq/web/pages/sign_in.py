@@ -14,6 +14,7 @@ from sdq.web.reading import sources_of
 def sign_in(request: Request) -> Response:
     """Take the form of a browser that has no cookie yet."""
     access = sources_of(request).access
-    if not access.is_token(form_of(request).get("token", "").strip()):
+    given = form_of(request).get("token", "").rpartition("token=")[2]  # or the printed address
+    if not access.is_token(given.strip()):
         return refusal(request, 401, "That is not the token.")
     return with_cookie(RedirectResponse(f"{access.prefix}/", status_code=303), access, request)

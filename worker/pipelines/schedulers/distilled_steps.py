@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sdq_core.errors import PackageError
+from sdq_core.errors import PackageError, StepsError
 from sdq_core.models.scheduler_config import SchedulerConfig
 from sdq_core.values.scheduler_settings import SPACINGS
 from worker.pipelines.schedulers.alpha_steps import AlphaSteps, Predictions
@@ -53,7 +53,7 @@ class DistilledSteps(AlphaSteps):
         known = int(distilled * strength)
         if num_inference_steps > known:
             of_strength = "" if strength == 1 else f" in strength {strength:g}"
-            raise PackageError(
+            raise StepsError(
                 f"{self.name} knows {known} timesteps of this model{of_strength}, so it cannot take "
                 f"{num_inference_steps} inference steps. Use 1 to {max(known, 1)} steps; 4 to 8 are usual."
             )

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq_core.errors import PackageError
+from sdq_core.errors import StepsError
 from sdq_core.models.scheduler_config import SchedulerConfig
 from sdq_core.values.scheduler_settings import SPACINGS
 from worker.pipelines.noise import Noise
@@ -54,7 +54,7 @@ class PNDMScheduler(AlphaSteps):
             twice = np.concatenate([rising[:-1], rising[-2:-1], rising[-1:]])
             return np.array([], np.int64), twice[::-1]
         if len(rising) < ORDER:
-            raise PackageError(
+            raise StepsError(
                 f"PNDM with Runge-Kutta steps, as {config.origin} asks for, needs at least {ORDER} "
                 f"inference steps, not {len(rising)}. Use more steps, or set 'skip_prk_steps' in that file."
             )

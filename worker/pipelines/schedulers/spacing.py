@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdq_core.errors import PackageError
+from sdq_core.errors import StepsError
 from sdq_core.models.scheduler_config import SchedulerConfig
 from sdq_core.values.scheduler_settings import SPACINGS
 
@@ -20,18 +20,18 @@ Floats = NDArray[np.floating[Any]]
 
 
 def check_steps(num_inference_steps: int, num_train_timesteps: int) -> None:
-    """Raise PackageError unless 1 <= num_inference_steps <= num_train_timesteps."""
+    """Raise StepsError unless 1 <= num_inference_steps <= num_train_timesteps."""
     if not 1 <= num_inference_steps <= num_train_timesteps:
-        raise PackageError(
+        raise StepsError(
             f"This model was trained with {num_train_timesteps} timesteps, so it cannot take "
             f"{num_inference_steps} inference steps. Use 1 to {num_train_timesteps} steps."
         )
 
 
 def check_timesteps(timesteps: Floats, num_train_timesteps: int) -> None:
-    """Raise PackageError if ``steps_offset`` pushes a timestep past the training schedule."""
+    """Raise StepsError if ``steps_offset`` pushes a timestep past the training schedule."""
     if timesteps.size and timesteps.max() >= num_train_timesteps:
-        raise PackageError(
+        raise StepsError(
             f"{len(timesteps)} steps reach timestep {int(timesteps.max())}, past the "
             f"{num_train_timesteps} that this model was trained with. Use fewer steps."
         )
