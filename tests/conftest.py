@@ -2,7 +2,9 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Generator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
@@ -26,12 +28,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-# Nothing is garbage while tests are collected.
-gc.disable()
-
-
-def pytest_collection_finish() -> None:
-    """Spare what is loaded by now every search for garbage: coremltools asks for one at each network."""
-    gc.enable()
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare what is loaded by then every search for garbage: coremltools asks for one at each network."""
+    gc.disable()  # nothing is garbage yet
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
