@@ -12,11 +12,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sdq.web.api import a1111, batches, events, files, images, models, openapi, pictures, probes
-from sdq.web.api.events import writers
 from sdq.web.api.state import State
 from sdq.web.api.uploads import MOST_BYTES
 
-__all__ = ["LIMITS", "OPEN", "State", "routes", "writers"]
+__all__ = ["LIMITS", "OPEN", "State", "routes"]
 
 #: Path -> how many bytes it may be sent, where that is more than usual. A form has some around its file.
 LIMITS: Mapping[str, int] = {"/v1/files": MOST_BYTES + (1 << 20)}
