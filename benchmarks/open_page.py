@@ -25,7 +25,6 @@ from benchmarks.bench import show
 from benchmarks.finished import fill
 from db.column_types import now_utc
 from db.values import BatchState, FinishedImage
-from sdq.web.access import Access
 from sdq.web.look import AtWork, Look
 from sdq.web.pages.events import PageEvents
 from sdq_core.queue.in_hand import InHand
@@ -39,12 +38,13 @@ _FIRST = 200
 _STREAM = "text/event-stream"
 
 
-def events(site: Site, count: int) -> Iterator[bytes]:
-    """Yield what the server says while so many seconds pass."""
-    ledger = site.app.state.sources.ledger
+def events(site: Site, path: str, count: int) -> Iterator[bytes]:
+    """Yield what the server says to a page while so many seconds pass."""
+    sources = site.app.state.sources
+    ledger, batch_id = sources.ledger, None if path == "/" else 1
     [status] = ledger.batches.statuses()
     images: Iterator[FinishedImage] = iter(ledger.batches.images(status.id))
-    writer, before = PageEvents(Access(token=TOKEN)), None
+    writer, before = PageEvents(sources, batch_id, with_thumbnails=path != PAGES[-1]), None
     for second in range(count):
         image = InHand(
             batch=status.name, entry=1, seed=1, prompt="a house", step=second % _STEPS, steps=_STEPS
@@ -72,9 +72,9 @@ def watch(browser: Browser, site: Site, path: str, count: int) -> list[tuple[str
     context = browser.new_context(base_url=site.address)
     page = context.new_page()
     page.goto(f"/?token={TOKEN}")
-    found, each = events(site, count), count // _PARTS
+    found, each = events(site, path, count), count // _PARTS
     asking: list[Route] = []
-    page.route("**/events", lambda route: asking.append(route))  # noqa: PLW0108  (it is given an attribute)
+    page.route("**/events*", lambda route: asking.append(route))  # noqa: PLW0108  (it is given an attribute)
     page.goto(path)
     session = context.new_cdp_session(page)
     rows, told = [], 0

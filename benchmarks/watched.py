@@ -49,6 +49,7 @@ def server(home: Path) -> Iterator[tuple[int, int]]:
         while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                 break
+            assert process.poll() is None, "sdq web has ended"
             time.sleep(0.1)
         yield port, process.pid
     finally:

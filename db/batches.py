@@ -56,10 +56,13 @@ class Batches:
         with self._database.reading() as connection:
             return find_batch(connection, name_or_id)
 
-    def overview(self, batch_id: int | None = None) -> Overview:
-        """Return the batches that are not finished, with the pace. batch_id: this one only, however it stands."""
+    def overview(self, batch_id: int | None = None, *, ended: int = 0) -> Overview:
+        """Return the batches that are not finished, with the pace.
+
+        batch_id: this one only, however it stands. ended: so many of those that are done or cancelled as well.
+        """
         with self._database.reading() as connection:
-            return overview_of(connection, batch_id)
+            return overview_of(connection, batch_id, ended)
 
     def request(self, batch: str | int) -> BatchRequest:
         """Return what a batch asks for, as far as it is the same for all of it."""

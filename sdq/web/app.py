@@ -16,8 +16,10 @@ from sdq.web.access import Access
 from sdq.web.drafts.planning import Planner
 from sdq.web.feed import Feed
 from sdq.web.gate import Gate
+from sdq.web.kept import KeptThumbnails
 from sdq.web.look import Looking
 from sdq.web.pages.night import Nights
+from sdq.web.pictures import Thumbnails
 from sdq.web.reading import Sources
 from sdq_core.errors import SdqError
 from sdq_core.models import ModelStore
@@ -44,7 +46,8 @@ def create_app(
         hide=hide,
         connections=connections,
         looking=looking,
-        feed=Feed(looking.news, pages.writers(access) | api.writers()),
+        feed=Feed(looking.news),
+        thumbnails=Thumbnails(KeptThumbnails(settings.cache / "thumbs"), settings.outputs),
         models=ModelStore(settings.models),
     )
 
@@ -56,7 +59,7 @@ def create_app(
         connections.close()
 
     app = Starlette(
-        routes=[*pages.routes(settings.cache / "thumbs"), *api.routes()],
+        routes=[*pages.routes(), *api.routes()],
         middleware=[
             Middleware(
                 Gate,

@@ -1,4 +1,4 @@
-"""What changes, told to all who listen: one thread looks once a second, however many they are.
+"""What changes, told to all who listen: one thread looks every second or two, however many they are.
 
 A listener gets bytes of server-sent events that were made once for all. One that is slow misses some of them; one that
 is gone costs nothing. Nobody looks while nobody listens.
@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 
 from sdq.web.look import Look
@@ -20,7 +20,10 @@ from sdq_core.errors import SdqError
 _LOG = logging.getLogger("sdq.web")
 
 _EVERY_S = 1.0
-#: Looking takes at most one part in so many of the time.
+#: Where several images come between two looks: each event has every open page drawn anew, by the machine that draws.
+_EVERY_S_IF_FAST = 2.0
+#: Looking takes at most one part in so many of the time. Telling does not count: it makes the thumbnails of what is
+#: new, and the later that is done, the more there are of them.
 _PARTS = 25
 #: So that proxies and browsers know that the connection lives.
 HEARTBEAT_S = 15.0
@@ -34,7 +37,7 @@ Writer = Callable[[Look, Look | None], bytes]
 
 @dataclass(eq=False)
 class _Listener:
-    kind: str
+    kind: Hashable
     is_new: bool = True  # and has to be told all
     waiting: deque[bytes] = field(default_factory=lambda: deque(maxlen=_BEHIND))
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -43,14 +46,10 @@ class _Listener:
 class Feed:
     """The news of one server. Made before its event loop runs; `listen` is for coroutines of one loop."""
 
-    def __init__(self, look: Callable[[Look | None], Look], writers: Mapping[str, Writer]) -> None:
-        """Look at nothing yet.
-
-        look: reads ledger and Redis; it is given what it returned before.
-        writers: kind of listener -> what makes its events.
-        """
+    def __init__(self, look: Callable[[Look | None], Look]) -> None:
+        """Look at nothing yet. look: reads ledger and Redis; it is given what it returned before."""
         self._look = look
-        self._writers = dict(writers)
+        self._writers: dict[Hashable, Writer] = {}
         self._listeners: set[_Listener] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -58,9 +57,14 @@ class Feed:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
-    async def listen(self, kind: str) -> AsyncIterator[bytes]:
-        """Yield events as bytes, and heartbeats between them, until the server stops."""
+    async def listen(self, kind: Hashable, writer: Callable[[], Writer]) -> AsyncIterator[bytes]:
+        """Yield events as bytes, and heartbeats between them, until the server stops.
+
+        kind: listeners of one kind are told the same. writer: makes what makes their events, for the first of them.
+        """
         listener = _Listener(kind)
+        if kind not in self._writers:
+            self._writers[kind] = writer()
         self._loop = asyncio.get_running_loop()
         self._listeners.add(listener)
         self._start()
@@ -77,6 +81,8 @@ class Feed:
                     yield b": still here\n\n"
         finally:
             self._listeners.discard(listener)
+            if all(other.kind != kind for other in self._listeners):
+                self._writers.pop(kind, None)
 
     @property
     def listeners(self) -> int:
@@ -99,20 +105,24 @@ class Feed:
     def _run(self) -> None:
         before: Look | None = None
         while True:
-            began = time.monotonic()
+            began, every_s, looked_s = time.monotonic(), _EVERY_S, 0.0
             try:
                 look = self._look(before)
+                looked_s = time.monotonic() - began
+                if len(look.finished) > 1:
+                    every_s = _EVERY_S_IF_FAST
                 self._tell(look, before)
                 before = look
             except (
                 SdqError
             ) as error:  # the ledger is locked, or its drive is gone: later it may be there
+                looked_s = time.monotonic() - began
                 _LOG.debug("no look: %s", error)
             except Exception:
                 # A bug of ours; pages stay as they are, and the next look may succeed.
                 _LOG.exception("The events of pages could not be made.")
-            took_s = time.monotonic() - began
-            self._wake.wait(max(_EVERY_S - took_s, took_s * (_PARTS - 1)))
+            passed_s = time.monotonic() - began
+            self._wake.wait(max(every_s - passed_s, looked_s * (_PARTS - 1)))
             with self._lock:
                 if self._closed or not self._listeners:
                     self._thread = None
@@ -120,15 +130,14 @@ class Feed:
 
     def _tell(self, look: Look, before: Look | None) -> None:
         """Make the events for the kinds that are listened to, and hand them over to the event loop."""
-        listeners = list(self._listeners)
-        kinds = {listener.kind for listener in listeners}
-        news = {kind: self._writers[kind](look, before) for kind in kinds}
-        kinds = {listener.kind for listener in listeners if listener.is_new}
-        whole = {kind: self._writers[kind](look, None) for kind in kinds}
+        writers = dict(self._writers)
+        new = {listener.kind for listener in list(self._listeners) if listener.is_new}
+        news = {kind: write(look, before) for kind, write in writers.items()}
+        whole = {kind: write(look, None) for kind, write in writers.items() if kind in new}
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._hand_over, news, whole)
 
-    def _hand_over(self, news: Mapping[str, bytes], whole: Mapping[str, bytes]) -> None:
+    def _hand_over(self, news: Mapping[Hashable, bytes], whole: Mapping[Hashable, bytes]) -> None:
         for listener in self._listeners:
             if listener.is_new and listener.kind not in whole:
                 continue  # it came meanwhile

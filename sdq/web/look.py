@@ -129,20 +129,17 @@ class Looking:
         ledger = self._connections.existing_ledger()
         if ledger is None:
             return Look(moment=now)
-        overview = ledger.batches.overview()
-        known = {status.id for status in overview.batches}
-        newest = ledger.batches.statuses(limit=len(known) + _OVER)
-        over = [status for status in newest if status.id not in known][:_OVER]
+        overview = ledger.batches.overview(ended=_OVER)
         workers = self._workers(ledger)
         return Look(
             moment=now,
             waiting=overview.batches,
-            over=over,
+            over=overview.ended,
             pace=overview.pace,
             paused=ledger.variants.paused(),
             workers=workers,
             trouble=self._trouble,
-            failures=self._causes(ledger, [*overview.batches, *over]),
+            failures=self._causes(ledger, [*overview.batches, *overview.ended]),
             marked=self._marks(),
         )
 

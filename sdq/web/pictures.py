@@ -19,7 +19,7 @@ from sdq.web.asked import in_path
 from sdq.web.kept import KeptThumbnails
 from sdq.web.reading import Sources, sources_of
 from sdq_core.errors import InputMissingError
-from sdq_core.images.fitted import Thumbnail, thumbnail
+from sdq_core.images.fitted import thumbnail
 from sdq_core.values.image_files import ImageFormat
 
 #: The square that thumbnails fit, pixels.
@@ -33,6 +33,8 @@ _MEDIA_TYPES = {
     ImageFormat.WEBP.suffix: "image/webp",
     ImageFormat.AVIF.suffix: "image/avif",
 }
+#: Of thumbnails that are kept.
+_KEPT_TYPE = "image/webp"
 _FOR_EVER = "private, max-age=31536000, immutable"
 
 
@@ -42,7 +44,7 @@ def image(request: Request) -> Response:
     picture = _picture(sources, request, lambda found: found.sha256)
     if unchanged := _unchanged(request, picture.sha256):
         return unchanged
-    file = file_of(sources, picture)
+    file = file_of(sources.settings.outputs, picture)
     media_type = _MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream")
     # Of one that was cut short or changed, a browser would show that even when it is repaired.
     is_its_own = file.stat().st_size == picture.size_bytes
@@ -51,37 +53,53 @@ def image(request: Request) -> Response:
 
 
 class Thumbnails:
-    """Makes thumbnails for one server, a few at a time, and keeps them."""
+    """The thumbnails of one server: kept, or made when they are asked for. Threads may share them."""
 
-    def __init__(self, kept: KeptThumbnails) -> None:
+    def __init__(self, kept: KeptThumbnails, outputs: Path) -> None:
         self._kept = kept
+        self._outputs = outputs
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
-    async def thumbnail(self, request: Request) -> Response:
-        """Return the thumbnail of an image; of one that is flagged only the colours, unless it is asked for `clear`."""
-        sources = sources_of(request)
-        picture = await run_in_threadpool(
-            _picture, sources, request, lambda found: found.pixels_sha256
-        )
-        hidden = bool(picture.nsfw_flagged) and "clear" not in request.query_params
-        name = f"{picture.pixels_sha256}{'-hidden' if hidden else ''}"
-        if unchanged := _unchanged(request, name):
-            return unchanged
+    async def find_in_turn(self, picture: Picture, *, hidden: bool) -> tuple[bytes, str]:
+        """Return a thumbnail and its media type; a few are made at a time. Raise as `find`."""
+        name = _name(picture, hidden=hidden)
         data = await run_in_threadpool(self._kept.read, name)
-        media_type = "image/webp"
-        if data is None:
-            async with self._turns:  # not in a thread, or whoever waits would hold one
-                made = await run_in_threadpool(self._made, sources, picture, name, hidden=hidden)
-            data, media_type = made.data, made.media_type
-        return Response(data, media_type=media_type, headers=_headers(name))
+        if data is not None:
+            return data, _KEPT_TYPE
+        async with self._turns:  # not in a thread, or whoever waits would hold one
+            return await run_in_threadpool(self.find, picture, hidden=hidden)
 
-    def _made(self, sources: Sources, picture: Picture, name: str, *, hidden: bool) -> Thumbnail:
-        made = thumbnail(file_of(sources, picture), SIDE, hidden=hidden)
+    def find(self, picture: Picture, *, hidden: bool) -> tuple[bytes, str]:
+        """Return a thumbnail and its media type; raise InputMissingError if its picture cannot be read.
+
+        hidden: only its colours can be made out.
+        """
+        name = _name(picture, hidden=hidden)
+        data = self._kept.read(name)
+        if data is not None:
+            return data, _KEPT_TYPE
+        made = thumbnail(file_of(self._outputs, picture), SIDE, hidden=hidden)
         if made is None:
             raise InputMissingError("The picture's file cannot be read. `sdq verify` says more.")
-        if made.media_type == "image/webp":
+        if made.media_type == _KEPT_TYPE:
             self._kept.keep(name, made.data)
-        return made
+        return made.data, made.media_type
+
+
+async def thumbnail_file(request: Request) -> Response:
+    """Return the thumbnail of an image; of one that is flagged only the colours, unless it is asked for `clear`."""
+    sources = sources_of(request)
+    picture = await run_in_threadpool(_picture, sources, request, lambda found: found.pixels_sha256)
+    hidden = bool(picture.nsfw_flagged) and "clear" not in request.query_params
+    name = _name(picture, hidden=hidden)
+    if unchanged := _unchanged(request, name):
+        return unchanged
+    data, media_type = await sources.thumbnails.find_in_turn(picture, hidden=hidden)
+    return Response(data, media_type=media_type, headers=_headers(name))
+
+
+def _name(picture: Picture, *, hidden: bool) -> str:
+    return f"{picture.pixels_sha256}{'-hidden' if hidden else ''}"
 
 
 def image_address(image_id: int, sha256: str, path: str) -> str:
@@ -103,9 +121,9 @@ def _picture(sources: Sources, request: Request, digest: Callable[[Picture], str
     return found
 
 
-def file_of(sources: Sources, picture: Picture) -> Path:
+def file_of(outputs: Path, picture: Picture) -> Path:
     """Return a picture's file; raise InputMissingError if there is none below the outputs."""
-    outputs = sources.settings.outputs.resolve()
+    outputs = outputs.resolve()
     try:
         file = (outputs / picture.path).resolve()
         if file.is_relative_to(outputs) and file.is_file():

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from db.values import BatchStatus
     from sdq.web.feed import Feed
     from sdq.web.look import Looking
+    from sdq.web.pictures import Thumbnails
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class Sources:
     connections: those of `sdq.Queue`, which open the ledger when it is there, and never make one by reading.
     looking: what is to be seen now.
     feed: what changes, for events.
+    thumbnails: of images, for pages.
     models: those on this disk, read once, and again where they change.
     """
 
@@ -44,6 +46,7 @@ class Sources:
     connections: Connections
     looking: Looking
     feed: Feed
+    thumbnails: Thumbnails
     models: ModelStore
 
     @property

@@ -20,6 +20,8 @@ _UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 #: A thumbnail that takes more bytes is made with the next lower quality; the last one is taken as it is.
 _QUALITIES = (74, 55, 30)
 _ENOUGH_BYTES = 20_000
+#: WebP's own 4 takes twice as long for 4 % fewer bytes of the same quality.
+_WEBP_METHOD = 2
 _FINE_QUALITY = 92
 
 
@@ -93,11 +95,12 @@ def thumbnail_of(picture: Image.Image, side: int, *, fine: bool = False) -> Thum
     if max(picture.size) > side:
         shown = picture.copy()
         shown.thumbnail((side, side), Image.Resampling.LANCZOS)
-    kind = "webp" if features.check("webp") else "jpeg"
+    is_webp = features.check("webp")
+    kind, how = ("webp", {"method": _WEBP_METHOD}) if is_webp else ("jpeg", {})
     data = b""
     for quality in (_FINE_QUALITY,) if fine else _QUALITIES:
         buffer = io.BytesIO()
-        shown.save(buffer, kind, quality=quality)
+        shown.save(buffer, kind, quality=quality, **how)
         data = buffer.getvalue()
         if len(data) <= _ENOUGH_BYTES:
             break

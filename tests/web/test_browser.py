@@ -47,18 +47,24 @@ def test_no_page_asks_anybody_else_breaks_its_own_rules_or_is_wider_than_its_win
 
 
 def test_pictures_and_counts_appear_as_they_are_drawn(browser: Browser, own_site: Site) -> None:
+    own_site.queue.submit(["a stone"], seeds=[1], batch="alone")
     own_site.queue.submit(["the sea"], seeds=range(70), batch="one")
     visitor = Visitor(browser, own_site)
     newest = visitor.context.new_page()
-    newest.goto("/batches/1?view=newest")
+    newest.goto("/batches/2?view=newest")
     sheet = visitor.context.new_page()
-    sheet.goto("/batches/1")
+    sheet.goto("/batches/2")
     queue = visitor.page
     for page in (queue, newest, sheet):
         expect(page.locator("#connection")).to_have_text("live")
     draw(own_site.queue, slices=1)
+    expect(queue.locator(".new img")).to_have_count(1)  # it came alone, so it fades in
+    draw(own_site.queue, slices=1)
     expect(queue.locator("#waiting")).to_contain_text("25 of 70")
     expect(queue.locator("[data-cards] li")).to_have_count(24)
+    expect(queue.locator(".new img")).to_have_count(0)
+    expect(queue.locator("[data-cards] img").first).to_have_js_property("naturalWidth", 32)
+    assert not [address for address in visitor.asked if "/t/" in address]  # they came with the news
     expect(newest.locator("[data-cards] li")).to_have_count(25)
     expect(newest.locator(".standing")).to_contain_text("25")
     expect(sheet.locator(".tile.blank")).to_have_count(0)

@@ -6,7 +6,9 @@ import http.client
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
+from sdq.web.pages.events import PageEvents
 from tests.api.drawing import draw
 from tests.web.site import BEARER, Site
 
@@ -14,9 +16,9 @@ from tests.web.site import BEARER, Site
 class Listener:
     """One open page."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, path: str = "/events") -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
-        self._connection.request("GET", "/events", headers=BEARER)
+        self._connection.request("GET", path, headers=BEARER)
         self._answer = self._connection.getresponse()
         assert self._answer.headers["content-type"].startswith("text/event-stream")
 
@@ -52,8 +54,8 @@ def test_pages_are_told_what_changes_and_which_pictures_are_new(own_site: Site) 
             break
     assert "a &lt;b&gt;" in pictures
     assert pictures.count("'key'") == 25  # each once
-    late = Listener(own_site)  # is told all at first
-    assert "25 of 30" in late.until("parts", "standing-1")
+    late = Listener(own_site, "/events?batch=1")  # is told all at first
+    assert "25 <small>of 30" in late.until("parts", "standing-1")
     for each in (listener, late):
         each.close()
 
@@ -75,6 +77,28 @@ def test_pages_are_told_which_images_are_marked_in_others(own_site: Site) -> Non
     assert late.until("marks", "") == "{'1': 'favourite', '2': ''}"
     for each in (listener, late):
         each.close()
+
+
+def test_a_page_is_told_of_its_own_pictures_and_has_them_with_it_if_they_can_be_read(
+    own_site: Site,
+) -> None:
+    for name in ("one", "two"):
+        own_site.queue.submit([name], seeds=[1], batch=name)
+    draw(own_site.queue)
+    sources = own_site.app.state.sources
+    finished = [image for name in ("one", "two") for image in sources.ledger.batches.images(name)]
+    look = replace(sources.looking.look(), finished=finished)
+    outputs = own_site.queue.outputs
+    outputs.rename(outputs.with_name("away"))
+    batch, newest, queue = (
+        PageEvents(sources, batch_id, with_thumbnails=with_thumbnails)
+        for batch_id, with_thumbnails in ((2, False), (2, True), (None, True))
+    )
+    asked_for, within = b'<img src=\\"/t/', b"data:image/webp;base64,"
+    assert newest(look, None).count(asked_for) == 1
+    outputs.with_name("away").rename(outputs)
+    assert (newest(look, None).count(within), queue(look, None).count(within)) == (1, 2)
+    assert (batch(look, None).count(within), batch(look, None).count(asked_for)) == (0, 1)
 
 
 def test_nobody_looks_while_nobody_listens(own_site: Site) -> None:

@@ -25,10 +25,9 @@ from sdq.web.api import (
     probes,
     uploads,
 )
-from sdq.web.api.events import writers
 from sdq.web.api.state import State
 
-__all__ = ["LIMITS", "OPEN", "State", "routes", "writers"]
+__all__ = ["LIMITS", "OPEN", "State", "routes"]
 
 #: Path -> how many bytes it may be sent, where that is more than usual. A form has some around its file.
 LIMITS: Mapping[str, int] = {

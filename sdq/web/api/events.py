@@ -14,22 +14,15 @@ from starlette.responses import Response
 from db.values import JSON, BatchStatus, FinishedImage
 from sdq.views.batch_object import batch_id, own_facts, status_in_openais_words, unix
 from sdq.web.api.pictures import name_of
-from sdq.web.feed import Writer, event
+from sdq.web.feed import event
 from sdq.web.look import Look
 from sdq.web.pages.events import event_stream
 from sdq.web.reading import sources_of
 
-KIND = "program"
-
 
 async def events(request: Request) -> Response:
     """Stream what changes, until the client or the server ends."""
-    return event_stream(request, sources_of(request).feed.listen(KIND))
-
-
-def writers() -> dict[str, Writer]:
-    """Return what makes the events."""
-    return {KIND: _write}
+    return event_stream(request, sources_of(request).feed.listen("program", lambda: _write))
 
 
 def _write(look: Look, before: Look | None) -> bytes:

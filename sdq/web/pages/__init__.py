@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from starlette.routing import BaseRoute, Mount, Route
 
-from sdq.web.access import Access
 from sdq.web.assets import Assets, report_style
-from sdq.web.feed import Writer
-from sdq.web.kept import KeptThumbnails
 from sdq.web.pages import (
     actions,
     batch,
@@ -22,20 +17,20 @@ from sdq.web.pages import (
     sign_in,
     submit,
 )
-from sdq.web.pages.events import PageEvents, events
+from sdq.web.pages.events import events
 from sdq.web.pages.submit import LIMITS
-from sdq.web.pictures import Thumbnails
 from sdq.web.pictures import image as image_file
+from sdq.web.pictures import thumbnail_file
 
-__all__ = ["LIMITS", "OPEN", "OPEN_FOLDERS", "routes", "writers"]
+__all__ = ["LIMITS", "OPEN", "OPEN_FOLDERS", "routes"]
 
 #: What is served without the token.
 OPEN = frozenset({"/sign-in"})
 OPEN_FOLDERS = ("/static/",)
 
 
-def routes(thumbnails: Path) -> list[BaseRoute]:
-    """Return the routes of all pages. thumbnails: the folder that these are kept in."""
+def routes() -> list[BaseRoute]:
+    """Return the routes of all pages."""
     return [
         Route("/", queue.queue),
         Route("/batches", queue.older),
@@ -54,14 +49,9 @@ def routes(thumbnails: Path) -> list[BaseRoute]:
             "/batches/{id:int}/{entry:int}/{seed:int}/{action:str}", marks.mark, methods=["POST"]
         ),
         Route("/i/{id:int}/{name:str}", image_file),
-        Route("/t/{id:int}/{name:str}", Thumbnails(KeptThumbnails(thumbnails)).thumbnail),
+        Route("/t/{id:int}/{name:str}", thumbnail_file),
         Route("/events", events),
         Route("/sign-in", sign_in.sign_in, methods=["POST"]),
         Route("/static/report.css", report_style),
         Mount("/static", Assets()),
     ]
-
-
-def writers(access: Access) -> dict[str, Writer]:
-    """Return what makes the events of pages, by the kind of page that listens."""
-    return {"page": PageEvents(access)}

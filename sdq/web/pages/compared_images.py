@@ -210,7 +210,7 @@ def _picture(sources: Sources, known: KnownImage) -> Image.Image | None:
     if row is None:
         return None
     try:
-        return whole_picture(file_of(sources, row))
+        return whole_picture(file_of(sources.settings.outputs, row))
     except InputMissingError:
         return None
 

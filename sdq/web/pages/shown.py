@@ -26,8 +26,8 @@ _WORDS = {
 class ShownImage:
     """An image in its place.
 
-    word: how it stands. address, thumbnail: below the root; None for no picture. id: of one that is finished. mark: its
-    word, empty for none.
+    word: how it stands. address, thumbnail: below the root; None for no picture. embedded: the thumbnail itself, as a
+    `data:` address; empty where the browser asks for it. id: of one that is finished. mark: its word, empty for none.
     """
 
     batch_id: int
@@ -38,6 +38,7 @@ class ShownImage:
     height: int
     word: str
     thumbnail: str | None = None
+    embedded: str = ""
     flagged: bool = False
     error: str | None = None
     id: int | None = None

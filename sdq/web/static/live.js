@@ -45,12 +45,12 @@ function element(html) {
   return template.content.firstElementChild;
 }
 
-function show(picture) {
+function show(picture, fadesIn) {
+  const card = element(picture.card);
+  if (fadesIn) card.querySelector(".pick").classList.add("new");
   for (const list of document.querySelectorAll("[data-cards]")) {
     const isWanted = ["all", String(picture.batch)].includes(list.dataset.cards);
     if (!isWanted || document.getElementById(picture.key)) continue;
-    const card = element(picture.card);
-    card.classList.add("new");
     list.prepend(card);
     list.closest("[hidden]")?.removeAttribute("hidden");
     document.querySelector(".empty")?.remove();
@@ -59,8 +59,7 @@ function show(picture) {
   }
   const tile = document.getElementById(picture.key);
   if (tile?.querySelector(".blank")) {
-    const drawn = element(picture.tile);
-    drawn.classList.add("new");
+    const drawn = card.querySelector(".pick");
     const hadFocus = tile.contains(document.activeElement);
     tile.replaceWith(drawn);
     if (hadFocus) drawn.querySelector("a").focus();
@@ -72,18 +71,34 @@ function tell(name, detail) {
   document.dispatchEvent(new CustomEvent(`sdq:${name}`, { detail }));
 }
 
+// Where pictures come faster, they are there at once: a browser that fades one in paints sixty times a second, on the
+// machine that draws.
+const CALM_MS = 4000;
+let shownAt = -CALM_MS;
+
+function showAll(pictures) {
+  const isCalm = pictures.length === 1 && performance.now() - shownAt > CALM_MS;
+  shownAt = performance.now();
+  for (const picture of pictures) show(picture, isCalm);
+}
+
+const events = new URL("events", root);
+const batch = document.getElementById("main").dataset.batch;
+if (batch) events.searchParams.set("batch", batch);
+// Where every new picture is shown they come with the news; elsewhere few are, and the browser asks for these.
+if (document.querySelector("[data-cards]")) events.searchParams.set("newest", "");
 let source = null;
 
 function open() {
   if (source) return;
-  source = new EventSource(new URL("events", root));
+  source = new EventSource(events);
   source.addEventListener("parts", (event) => {
     const parts = JSON.parse(event.data);
     for (const [id, html] of Object.entries(parts)) replace(id, html);
     // What workers have in hand changes no report.
     if (Object.keys(parts).some((id) => id !== "workers")) tell("news");
   });
-  source.addEventListener("pictures", (event) => JSON.parse(event.data).forEach(show));
+  source.addEventListener("pictures", (event) => showAll(JSON.parse(event.data)));
   source.addEventListener("marks", (event) => tell("marks", JSON.parse(event.data)));
   source.addEventListener("open", () => {
     connection.hidden = false;
