@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from db.values import JSON
 from sdq.web.api.errors import ApiError, wrong
-from sdq.web.api.given import Given, decoded
+from sdq.web.api.given import DECODING, Given, decoded
 from sdq_core.errors import InputError
 from sdq_core.values.annotators import Annotator
 from sdq_core.values.rng import Rng
@@ -122,7 +122,8 @@ def _inverted(mask: bytes) -> bytes:
     from sdq_core.inputs.picture import read_mask
 
     try:
-        inverted = ImageOps.invert(read_mask(mask))
+        with DECODING:
+            inverted = ImageOps.invert(read_mask(mask))
     except InputError as error:
         raise wrong(f"mask {error}.", "mask") from None
     written = io.BytesIO()

@@ -12,7 +12,7 @@ from db.values import JSON
 from sdq.web.api.answers import openais
 from sdq.web.api.errors import wrong
 from sdq.web.api.generation import Generation, read_generation
-from sdq.web.api.given import Given
+from sdq.web.api.given import DECODING, Given
 from sdq.web.api.images import draw
 from sdq.web.multipart import UploadedFile, read_form
 
@@ -78,7 +78,8 @@ def _transparent(data: bytes) -> bytes | None:
 
     from sdq_core.inputs.picture import read_holes  # Pillow takes its time
 
-    holes = read_holes(data)
+    with DECODING:
+        holes = read_holes(data)
     if holes is None:
         return None
     written = io.BytesIO()

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import re
 import tempfile
+import threading
 from pathlib import Path
 from types import TracebackType
 
@@ -23,6 +24,8 @@ from sdq_core.inputs.formats import MAX_FILE_BYTES
 
 #: What a body with pictures in base64 may have.
 MOST_BYTES = 50_000_000
+#: Held while a picture is decoded: one of 100 megapixels takes 400 MB, and as many clients may send some as like.
+DECODING = threading.Lock()
 _DATA = re.compile(r"data:[\w.+/-]{1,100};base64,", re.ASCII)
 
 
@@ -82,7 +85,8 @@ class Given:
         if len(data) > MAX_FILE_BYTES:
             raise wrong(f"{param} has more than {MAX_FILE_BYTES:,} bytes.", param)
         try:
-            suffix = check_picture(data)
+            with DECODING:
+                suffix = check_picture(data)
         except InputError as error:
             raise wrong(f"{param} {error}.", param) from None
         plain = re.sub(r"[^\w.-]", "_", name or "")[-60:].lstrip(".")
