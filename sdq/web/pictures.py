@@ -78,7 +78,7 @@ class Thumbnails:
         data = self._kept.read(name)
         if data is not None:
             return data, _KEPT_TYPE
-        made = thumbnail(file_of(self._outputs, picture), SIDE, hidden=hidden)
+        made = thumbnail(file_of(self._outputs, picture), SIDE, hidden=hidden, quick=True)
         if made is None:
             raise InputMissingError("The picture's file cannot be read. `sdq verify` says more.")
         if made.media_type == _KEPT_TYPE:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sdq_core.errors import ConfigurationError, EngineDiedError
+from sdq_core.errors import EngineDiedError
 from sdq_core.images.read import read_record
 from sdq_core.values.part_units import Part, UnitRules
 from sdq_core.values.safety import Safety
@@ -141,7 +141,7 @@ def test_a_want_of_memory_is_no_units_fault(night: Night) -> None:
     with pytest.raises(VariantUnusable) as unusable:
         night.draw()
 
-    assert isinstance(unusable.value.cause, ConfigurationError)
+    assert unusable.value.cause.retryable  # there may be more a minute later
     assert {line for line in night.double.loaded() if line.startswith("unet")} == {"unet ALL"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+from ast import literal_eval
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -74,7 +75,7 @@ def test_pages_are_told_which_images_are_marked_in_others(own_site: Site) -> Non
         if told == {"1": "favourite", "2": ""}:
             break
     late = Listener(own_site)
-    assert late.until("marks", "") == "{'1': 'favourite', '2': ''}"
+    assert literal_eval(late.until("marks", "")) == {"1": "favourite", "2": ""}
     for each in (listener, late):
         each.close()
 
