@@ -250,7 +250,11 @@ def test_lines_of_a_batch_name_an_uploaded_picture(drawing: Served) -> None:
     client = drawing.client()
     kept = client.files.create(file=("my scene.png", PICTURE), purpose="vision")
     assert [one.id for one in client.files.list(purpose="vision")] == [kept.id]
-    assert client.files.content(kept.id).content == PICTURE
+    content = client.files.content(kept.id)
+    assert content.content == PICTURE
+    document = drawing.ask("/v1/openapi.json").json
+    described = document["paths"]["/v1/files/{file_id}/content"]["get"]["responses"]["200"]
+    assert content.response.headers["content-type"] in described["content"]
     lines = [
         line("a", init_image=kept.id, strength=0.5),
         line("b", init_image=f"sha256:{SHA}", strength=0.5, seed=3),

@@ -50,13 +50,18 @@ _LIMITS = (
 
 @dataclass(frozen=True, kw_only=True)
 class _Call:
-    """A call. answer: its schema, by the type of the content. error: the schema of all that goes wrong."""
+    """A call.
+
+    answer: its schema, by the type of the content. or_answer: by the other types that it may have instead.
+    error: the schema of all that goes wrong.
+    """
 
     path: str
     method: str = "get"
     summary: str
     answer: Schema
     content: str = _JSON
+    or_answer: Mapping[str, Schema] = field(default_factory=dict)
     body: Schema | None = None
     body_type: str = _JSON
     query: Sequence[tuple[str, Schema]] = ()
@@ -86,7 +91,7 @@ _CALLS = (
     _Call(path="/v1/files/{file_id}", method="delete", summary="Delete an uploaded file",
           answer=obj({"id": TEXT, "object": one_of("file"), "deleted": FLAG}), errors=_WRONG | _MISSING),
     _Call(path="/v1/files/{file_id}/content", summary="Get what is in a file", answer=_LINES,
-          content="application/jsonl", errors=_MISSING),
+          content="application/jsonl", or_answer={"application/octet-stream": _BINARY}, errors=_MISSING),
     _Call(path="/v1/batches", method="post", summary="Queue the requests of a file", answer=ref("Batch"),
           body=ref("NewBatch"), errors=_WRONG | _MISSING),
     _Call(path="/v1/batches", summary="List batches", answer=page_of("Batch"), query=_LIMITS,
@@ -172,9 +177,9 @@ def _sizes(store: ModelStore) -> Iterator[tuple[int, int]]:
 
 
 def _operation(call: _Call) -> dict[str, Any]:
-    answers = {"200": _answer("It was done.", call.answer, call.content)}
+    answers = {"200": _answer("It was done.", {call.content: call.answer, **call.or_answer})}
     for status, sentence in sorted({**_ALWAYS, **call.errors}.items()):
-        answers[str(status)] = _answer(sentence, ref(call.error), _JSON)
+        answers[str(status)] = _answer(sentence, {_JSON: ref(call.error)})
     made: dict[str, Any] = {"summary": call.summary, "responses": answers}
     names = [part[1:-1] for part in call.path.split("/") if part.startswith("{")]
     places = [_place(name, "path", TEXT, required=True) for name in names]
@@ -188,8 +193,9 @@ def _operation(call: _Call) -> dict[str, Any]:
     return made
 
 
-def _answer(sentence: str, schema: Schema, content: str) -> dict[str, Any]:
-    return {"description": sentence, "content": {content: {"schema": schema}}}
+def _answer(sentence: str, schemas: Mapping[str, Schema]) -> dict[str, Any]:
+    content = {kind: {"schema": schema} for kind, schema in schemas.items()}
+    return {"description": sentence, "content": content}
 
 
 def _place(name: str, where: str, schema: Schema, *, required: bool) -> dict[str, Any]:
