@@ -82,7 +82,7 @@ def _timesteps(written: str | None) -> list[int]:
     steps = list(map(int, plain.split(","))) if _TIMESTEPS.fullmatch(plain) else []
     if not steps or steps[0] > 999 or steps != sorted(set(steps), reverse=True):
         raise InputError(
-            f"{quote(written)} are no falling numbers below 1000, such as 999,749,499,249"
+            f"{quote(written)} does not list falling numbers below 1000, such as 999,749,499,249"
         )
     return steps
 

@@ -129,7 +129,9 @@ def _name_in(given: str) -> str:
     except ValueError:
         name = None
     if not name:
-        raise UsageError(f"--allow-host: {given!r} is no name of a host. Write pictures.example.")
+        raise UsageError(
+            f"--allow-host: {given!r} is not a host name. Write one, as pictures.example."
+        )
     return name
 
 

@@ -47,7 +47,7 @@ def listen(host: str, port: int | None) -> socket.socket:
             return _bound(host, one)
         except OSError as error:
             if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-                raise UsageError(f"--host: {host!r} is no address of this machine.") from None
+                raise UsageError(f"--host: {host!r} is not an address of this machine.") from None
             problem = error
     where = f"any port of {ports[0]} to {ports[-1]}" if port is None else f"port {port}"
     raise OutputError(

@@ -113,8 +113,8 @@ def _by_target(
         target = ControlNets(models).folder / model_name(said)
         if not is_controlnet_name(target.name):
             raise InputError(
-                f"{quote(target.name)} is no ControlNet's name: it is too long, or has a colon, a semicolon or another "
-                "sign that no prompt can write. Choose another --name."
+                f"{quote(target.name)} cannot name a ControlNet: it is too long, or has a colon, a semicolon or "
+                "another character that no prompt can write. Choose another --name."
             )
         if target in targets:
             raise InputError(

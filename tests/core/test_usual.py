@@ -192,8 +192,12 @@ def test_what_its_scheduler_file_does_not_say_is_named_and_can_be_set(
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["plain", "--timesteps", "1000"], 65, "--timesteps: '1000' are no falling numbers below"),
-        (["plain", "--timesteps", "249,800"], 65, "are no falling numbers below 1000"),
+        (
+            ["plain", "--timesteps", "1000"],
+            65,
+            "--timesteps: '1000' does not list falling numbers below",
+        ),
+        (["plain", "--timesteps", "249,800"], 65, "does not list falling numbers below 1000"),
         (["plain", "--timesteps", "800", "--steps", "4"], 2, "--timesteps has 1, and --steps 4"),
         (["plain", "--timesteps", "800", "--scheduler", "DDIM"], 2, "are for LCM and TCD, not for"),
         (["plain"], 2, "Name what to set"),

@@ -60,7 +60,7 @@ def test_a_package_a_folder_and_a_zip_are_added(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--name is for one ControlNet, and there are 2"):
         add_quietly(tmp_path / "Canny.zip", models, name="x")
     for name in ("a:b", "a;b", "a\nb", "x" * 201):
-        with pytest.raises(InputError, match="is no ControlNet's name"):
+        with pytest.raises(InputError, match="cannot name a ControlNet"):
             add_quietly(GOLDEN / EDGES, models, name=name)
 
 

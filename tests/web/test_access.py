@@ -118,7 +118,7 @@ def test_other_names_are_those_that_were_named() -> None:
     assert {"a.example", "b.example"} <= hosts_of(
         "::1", ["https://a.example:8443/x", "B.example:80"]
     )
-    with pytest.raises(UsageError, match="no name of a host"):
+    with pytest.raises(UsageError, match="is not a host name"):
         hosts_of("::1", ["http://["])
     assert socket.gethostname().lower() in hosts_of("0.0.0.0")
 

@@ -130,6 +130,8 @@ def test_hints_and_refusals_name_what_the_form_has(site: Site) -> None:
         ({"prompts": "a <lora:boat:1>"}, "or tick “Draw lines as they stand”"),
         ({"prompts": "a", "dynamic": "random", "literal": "1"}, "Leave it or “Choices” out."),
         ({"prompts": choices, "dynamic": "combinatorial"}, "the most is 100,000; make them"),
+        ({"prompts": '{"prompt": "a"}'}, "name the file .jsonl or .json and drop it on this page"),
+        ({"prompts": "a __animal__", "dynamic": "random"}, "there is no folder"),
         ({"steps": "0"}, "use 1"),
         ({"negative_prompt": "a\x07"}, "The negative prompt contains the character U+0007"),
     ):

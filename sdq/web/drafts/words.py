@@ -26,7 +26,7 @@ _ADVICE: Mapping[str, str] = {
     "use --dynamic random, leave out choices, or raise it": "make them at random, or leave out some",
     "--max-images is": "the most is",
     ", or raise --max-images": "",
-    ", or use --format": "",
+    ", or use --format": " and drop it on this page",
     "; name one with --wildcards": "",
     "negative_prompt contains": "the negative prompt contains",
 }
